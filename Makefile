@@ -1,0 +1,309 @@
+# deploy: build, test, install.  Needs GNU make; `make help` lists the
+# targets.  What can be set on the command line stands first.
+
+PREFIX = /usr/local
+DESTDIR =
+BINDIR = $(PREFIX)/bin
+DATADIR = $(PREFIX)/share
+MANDIR = $(DATADIR)/man
+
+OBJ = .build
+BIN = bin/deploy
+CFLAGS = -O2 -g
+# Warnings are errors; `make WERROR=` builds in spite of them.
+WERROR = -Werror
+# What `make test` runs: all, or names as in `make test TESTS="20-stage"`.
+TESTS =
+# Seconds that `make fuzz` spends on each target, and which targets.
+FUZZ_SECONDS = 20
+FUZZ = $(notdir $(basename $(wildcard tests/fuzz/*.c)))
+# `make check-sanitize SAN=thread` looks for data races instead.
+SAN = address,undefined
+SAN_CC = gcc
+
+# Debian packages, by what needs them.
+DEBS_BUILD = gcc make pkgconf libc6-dev libarchive-dev libcyaml-dev \
+	libyaml-dev libjansson-dev uuid-dev libssl-dev libssh-dev zlib1g-dev
+DEBS_TEST = acl bsdextrautils bzip2 curl e2fsprogs jq libarchive-tools \
+	mandoc mount mtree-netbsd nginx-light openssh-client openssh-server \
+	procps python3.11-doc shellcheck util-linux xz-utils zip zstd
+# One test or two are skipped without each of these.
+DEBS_MORE = btrfs-progs busybox faketime fish xfsprogs zsh
+DEBS_DEMO = curl hugo nginx-light
+DEBS_LINT = clang-format cppcheck mandoc shellcheck
+DEBS_FUZZ = clang libclang-rt-dev llvm
+DEBS_BENCH = e2fsprogs openjdk-17-doc python3.11-doc rsync time xfsprogs
+
+# Libraries by their pkg-config names, and the package that has each.
+LIBS = libarchive libcyaml yaml-0.1 jansson uuid libcrypto zlib libssh
+DEB_libarchive = libarchive-dev
+DEB_libcyaml = libcyaml-dev
+DEB_yaml-0.1 = libyaml-dev
+DEB_jansson = libjansson-dev
+DEB_uuid = uuid-dev
+DEB_libcrypto = libssl-dev
+DEB_libssh = libssh-dev
+DEB_zlib = zlib1g-dev
+
+PKG_CONFIG = pkg-config
+LIB_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(LIBS) 2>/dev/null)
+LIB_LIBS := $(shell $(PKG_CONFIG) --libs $(LIBS) 2>/dev/null)
+ifeq ($(LIB_LIBS),)
+MISSING := $(if $(shell command -v $(PKG_CONFIG)),,pkgconf) \
+	$(foreach lib,$(LIBS),$(if $(shell \
+	$(PKG_CONFIG) --exists $(lib) 2>/dev/null && echo y),,$(DEB_$(lib))))
+endif
+
+# A sanitizer wants to see the calls that fortified headers hide.
+ifdef SANITIZE
+HARDEN = -fno-omit-frame-pointer -fno-sanitize-recover=all \
+	-fsanitize=$(SANITIZE)
+LINK_HARDEN = -fsanitize=$(SANITIZE) $(SAN_LINK)
+else
+HARDEN = -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fPIE
+LINK_HARDEN = -pie -Wl,-z,relro,-z,now
+endif
+
+STD = -std=c17 -D_GNU_SOURCE
+WARN = -Wall -Wextra -Wshadow -Wmissing-prototypes -Wpedantic $(WERROR)
+COMPILE = $(CC) $(STD) $(WARN) $(HARDEN) -pthread -Isrc $(LIB_CFLAGS) \
+	$(CPPFLAGS) $(CFLAGS)
+LINK = $(CC) $(CFLAGS) $(HARDEN) $(LINK_HARDEN) -pthread $(LDFLAGS)
+
+SRC := $(sort $(wildcard src/*.c src/cmd/*.c))
+SRC_O = $(SRC:src/%.c=$(OBJ)/src/%.o) $(OBJ)/host_script.o
+LIB_O = $(filter-out $(OBJ)/src/main.o,$(SRC_O))
+UNITS = $(patsubst tests/unit/%.c,$(OBJ)/unit/%,$(wildcard tests/unit/*.c))
+PRELOADS = $(patsubst tests/faults/%.c,$(OBJ)/preload/%.so,\
+	$(wildcard tests/faults/*.c))
+FUZZERS = $(FUZZ:%=$(OBJ)/fuzz/%)
+
+# Build on all cores, also when nobody asked for it.
+PARALLEL = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
+# One short line for each file; `make V=1` shows the commands.
+show = $(if $(V),,@echo '  $(1)  $@';)
+SUBMAKE = $(MAKE) --no-print-directory $(PARALLEL)
+
+.DEFAULT_GOAL = all
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+## all               build bin/deploy (the default)
+.PHONY: all
+all: $(BIN)
+
+$(BIN): $(SRC_O) $(OBJ)/sources
+	@mkdir -p $(@D)
+	$(call show,LD)$(LINK) -o $@ $(SRC_O) $(LIB_LIBS)
+
+$(OBJ)/src/%.o: src/%.c $(OBJ)/flags | libraries
+	@mkdir -p $(@D)
+	$(call show,CC)$(COMPILE) -MMD -MP -c -o $@ $<
+
+# The sh verbs as C strings, a line each, as they travel: without comments
+# and leading tabs.  (The ? are escaped because of trigraphs.)
+$(OBJ)/host_script.c: src/host.sh Makefile
+	@mkdir -p $(@D)
+	$(call show,GEN)(echo '#include "host_script.h"'; \
+	    echo 'const char *const host_script[] = {'; \
+	    sed -e '/^[[:blank:]]*#/d' -e 's/^	*//' -e '/^$$/d' \
+	    -e 's/[\\"?]/\\&/g' -e 's/	/\\t/g' -e 's/.*/"&\\n",/' $<; \
+	    echo '(const char *)0 };') >$@
+
+$(OBJ)/host_script.o: $(OBJ)/host_script.c $(OBJ)/flags
+	$(call show,CC)$(COMPILE) -MMD -MP -c -o $@ $<
+
+# Written anew only when the content changes: other flags rebuild
+# everything, a source that is gone links again.
+stamp = @mkdir -p $(@D); echo '$(1)' | cmp -s - $@ || echo '$(1)' >$@
+
+$(OBJ)/flags: always
+	$(call stamp,$(COMPILE) / $(LINK))
+$(OBJ)/sources: always
+	$(call stamp,$(SRC))
+
+.PHONY: always libraries
+always:
+libraries:
+ifneq ($(strip $(MISSING)),)
+	@echo "deploy: to build it, these Debian packages are missing:" \
+	    "$(strip $(MISSING)); 'make deps' installs them" >&2; exit 1
+endif
+
+## deps              install the Debian packages for all, demo and test
+.PHONY: deps deps-build deps-test deps-demo deps-lint deps-fuzz deps-bench
+deps:
+	@.ci/deps $(sort $(DEBS_BUILD) $(DEBS_TEST) $(DEBS_DEMO))
+	@.ci/deps --try $(DEBS_MORE)
+deps-build:
+	@.ci/deps $(DEBS_BUILD)
+deps-test:
+	@.ci/deps $(sort $(DEBS_BUILD) $(DEBS_TEST))
+	@.ci/deps --try $(DEBS_MORE)
+deps-demo:
+	@.ci/deps $(sort $(DEBS_BUILD) $(DEBS_DEMO))
+deps-lint:
+	@.ci/deps $(sort $(DEBS_BUILD) $(DEBS_LINT))
+deps-fuzz:
+	@.ci/deps $(sort $(DEBS_BUILD) $(DEBS_FUZZ))
+deps-bench:
+	@.ci/deps $(sort $(DEBS_BUILD) $(DEBS_BENCH))
+
+# The targets below need packages that may have to be installed first, so a
+# second make does the work: this one has looked for the libraries already.
+
+## demo              a Hugo site goes live, is updated and rolled back
+.PHONY: demo
+demo: deps-demo
+	+@$(SUBMAKE) all
+	@DEPLOY=$(BIN) tests/demo
+
+## test              run every test, or those in TESTS="NAME ..."
+.PHONY: test run-tests
+test: deps-test
+	+@$(SUBMAKE) all test-programs
+	@TEST_TIMEOUT=$${TEST_TIMEOUT:-900} \
+	    $(MAKE) --no-print-directory run-tests
+run-tests:
+	@DEPLOY=$(BIN) TEST_OBJ=$(OBJ) tests/run $(TESTS)
+
+.PHONY: test-programs
+test-programs: $(UNITS) $(PRELOADS) $(OBJ)/ssh/driver
+
+$(OBJ)/unit/%: tests/unit/%.c $(LIB_O) $(OBJ)/sources
+	@mkdir -p $(@D)
+	$(call show,CC)$(COMPILE) -MMD -MP -MF $@.d -MT $@ -c -o $@.o $<
+	$(call show,LD)$(LINK) -o $@ $@.o $(LIB_O) $(LIB_LIBS)
+
+$(OBJ)/ssh/%: tests/ssh/%.c $(LIB_O) $(OBJ)/sources
+	@mkdir -p $(@D)
+	$(call show,CC)$(COMPILE) -MMD -MP -MF $@.d -MT $@ -c -o $@.o $<
+	$(call show,LD)$(LINK) -o $@ $@.o $(LIB_O) $(LIB_LIBS)
+
+# Never built with a sanitizer: it is the program that is under test.
+$(OBJ)/preload/%.so: tests/faults/%.c $(OBJ)/flags
+	@mkdir -p $(@D)
+	$(call show,CC)$(CC) $(STD) $(WARN) $(CPPFLAGS) -O2 -g -fPIC -shared -pthread \
+	    -MMD -MP -MF $@.d -MT $@ -o $@ $< -ldl
+
+## check-sanitize    the same under ASan, UBSan and LSan, or SAN=thread
+.PHONY: check-sanitize
+# The runtimes of gcc go into the program: a preloaded library of the tests
+# could not stand before a shared one.
+SAN_STATIC_address,undefined = -static-libasan -static-libubsan
+SAN_STATIC_thread = -static-libtsan
+SAN_LINK = $(if $(findstring clang,$(CC)),,$(SAN_STATIC_$(SANITIZE)))
+check-sanitize: SAN_OBJ = $(OBJ)/sanitize-$(subst $(comma),-,$(SAN))
+check-sanitize: SAN_VARS = CC=$(SAN_CC) SANITIZE=$(SAN) OBJ=$(SAN_OBJ) \
+	BIN=$(SAN_OBJ)/deploy CFLAGS="-O1 -g"
+check-sanitize: deps-test
+	+@$(SUBMAKE) $(SAN_VARS) all test-programs
+	@TEST_TIMEOUT=$${TEST_TIMEOUT:-1200} TEST_SANITIZE=$(SAN) \
+	    $(MAKE) --no-print-directory $(SAN_VARS) run-tests
+comma = ,
+
+## fuzz              run each fuzz target for FUZZ_SECONDS (20)
+.PHONY: fuzz run-fuzz
+fuzz: deps-fuzz
+	+@$(SUBMAKE) CC=clang OBJ=$(OBJ)/fuzzing \
+	    SANITIZE=fuzzer-no-link,address,undefined CFLAGS="-O1 -g" fuzzers
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) tests/run-fuzz $(OBJ)/fuzzing/fuzz $(FUZZ)
+
+.PHONY: fuzzers
+fuzzers: $(FUZZERS)
+
+$(OBJ)/fuzz/%: tests/fuzz/%.c $(LIB_O) $(OBJ)/sources
+	@mkdir -p $(@D)
+	$(call show,CC)$(COMPILE) -Wno-missing-prototypes -MMD -MP -MF $@.d \
+	    -MT $@ -c -o $@.o $<
+	$(call show,LD)$(LINK) -fsanitize=fuzzer -o $@ $@.o $(LIB_O) $(LIB_LIBS)
+
+## bench             measure beside cp and rsync
+.PHONY: bench
+bench: deps-bench
+	+@$(SUBMAKE) all
+	@DEPLOY=$(BIN) tests/bench/run
+
+## lint              manuals, shell scripts, layout of C, headers
+.PHONY: lint lint-man lint-shell lint-headers lint-format lint-cppcheck
+lint: deps-lint
+	@$(MAKE) --no-print-directory lint-man lint-shell lint-headers \
+	    lint-format lint-cppcheck
+
+MANUALS = $(wildcard man/*.[1-9])
+lint-man:
+	$(if $(MANUALS),mandoc -T lint -W warning $(MANUALS))
+
+SCRIPTS = $(shell find $(wildcard .ci tests completions) -type f -size -200k \
+	! -path 'tests/fuzz/corpus/*' -exec awk \
+	'FNR == 1 && (/^\#!.*sh$$/ || FILENAME ~ /\.(ba)?sh$$/) \
+	{ print FILENAME }' {} +)
+# Warnings and errors; what is below them is a matter of taste in tests.
+lint-shell:
+	shellcheck -x -P SCRIPTDIR -S warning $(SCRIPTS)
+	shellcheck -s sh src/host.sh
+
+# A header that needs another one before it says so by including it.
+HEADERS = $(wildcard src/*.h src/cmd/*.h tests/unit/*.h)
+lint-headers: | libraries
+	@for h in $(HEADERS); do \
+	    printf '#include "%s"\nextern int not_empty;\n' $$h | \
+	    $(COMPILE) -I. -fsyntax-only -x c - || exit; \
+	done
+
+# Headers are laid out by hand.
+FORMATTED = $(SRC) $(wildcard tests/unit/*.c tests/fuzz/*.c tests/faults/*.c)
+lint-format:
+	clang-format --dry-run -Werror $(FORMATTED)
+
+## format            lay out the C sources as .clang-format says
+.PHONY: format
+format: deps-lint
+	clang-format -i $(FORMATTED)
+
+# Advice, not a verdict.
+lint-cppcheck:
+	-cppcheck --quiet --std=c11 --inline-suppr -Isrc -D_GNU_SOURCE \
+	    --enable=warning,performance,portability \
+	    --suppress=missingInclude src
+
+## install           to DESTDIR and PREFIX (/usr/local)
+.PHONY: install uninstall
+TO = $(DESTDIR)
+install: all
+	install -d $(TO)$(BINDIR)
+	install -m 755 $(BIN) $(TO)$(BINDIR)/deploy
+	@set -e; for m in $(MANUALS); do \
+	    d=$(TO)$(MANDIR)/man$${m##*.}; \
+	    (set -x; install -d $$d; install -m 644 $$m $$d/); \
+	done
+	$(call complete,bash,bash-completion/completions,deploy)
+	$(call complete,zsh,zsh/site-functions,_deploy)
+	$(call complete,fish,fish/vendor_completions.d,deploy.fish)
+
+# complete SHELL, DIRECTORY, NAME: the program itself prints the script.
+complete = install -d $(TO)$(DATADIR)/$(2) && \
+	$(BIN) completion $(1) >$(TO)$(DATADIR)/$(2)/$(3) && \
+	chmod 644 $(TO)$(DATADIR)/$(2)/$(3)
+
+## uninstall         remove what install put there
+uninstall:
+	rm -f $(TO)$(BINDIR)/deploy $(foreach m,$(notdir $(MANUALS)),\
+	    $(TO)$(MANDIR)/man$(patsubst .%,%,$(suffix $(m)))/$(m)) \
+	    $(TO)$(DATADIR)/bash-completion/completions/deploy \
+	    $(TO)$(DATADIR)/zsh/site-functions/_deploy \
+	    $(TO)$(DATADIR)/fish/vendor_completions.d/deploy.fish
+
+## clean             remove what was built
+.PHONY: clean
+clean:
+	rm -rf $(OBJ) $(BIN)
+
+## help              this list
+.PHONY: help
+help:
+	@sed -n 's/^## /  /p' Makefile
+	@echo 'Variables: CC CFLAGS WERROR= V=1 OBJ BIN PREFIX DESTDIR TESTS' \
+	    'FUZZ FUZZ_SECONDS SAN SAN_CC'
+
+-include $(SRC_O:.o=.d) $(UNITS:=.d) $(OBJ)/ssh/driver.d $(PRELOADS:=.d) $(FUZZERS:=.d)
