@@ -1,0 +1,17 @@
+/* Paths as users write them in deploy.yml, made absolute.  Pure. */
+#ifndef ABSPATH_H
+#define ABSPATH_H
+
+#include "err.h"
+
+/*
+ * `text` as an absolute path of at most PATH_LEN_MAX bytes: relative to the
+ * absolute path `dir`, which has no symbolic links; "~/" at its beginning
+ * stands for `home` (NULL: not known).  Empty and "." components go; a ".."
+ * takes one off, but stays behind a name of `text` itself, which may be a
+ * symbolic link.  Returns what the caller frees, or NULL with ERR_USAGE.
+ */
+char *abspath_make(const char *text, const char *dir, const char *home,
+    struct err *e);
+
+#endif

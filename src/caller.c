@@ -1,0 +1,128 @@
+#include "caller.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "alloc.h"
+#include "buf.h"
+#include "json.h"
+#include "release.h"
+
+/*
+ * The variables of each system, from its manual.  `mark` tells that we run
+ * there; the job's URL is url, or server/repository/actions/runs/run.
+ */
+static const struct ci {
+	const char *mark, *seq, *commit, *url, *actor;
+	const char *server, *repository, *run;
+} systems[] = {
+	{ "GITHUB_ACTIONS", "GITHUB_RUN_NUMBER", "GITHUB_SHA", NULL,
+	    "GITHUB_ACTOR", "GITHUB_SERVER_URL", "GITHUB_REPOSITORY",
+	    "GITHUB_RUN_ID" },
+	{ "GITLAB_CI", "CI_PIPELINE_IID", "CI_COMMIT_SHA", "CI_JOB_URL",
+	    "GITLAB_USER_LOGIN", NULL, NULL, NULL },
+	{ "CI_PIPELINE_NUMBER", "CI_PIPELINE_NUMBER", "CI_COMMIT_SHA",
+	    "CI_PIPELINE_URL", "CI_COMMIT_AUTHOR", NULL, NULL, NULL },
+	{ "JENKINS_URL", "BUILD_NUMBER", "GIT_COMMIT", "BUILD_URL",
+	    "BUILD_USER_ID", NULL, NULL, NULL },
+};
+
+/* The variable's value; NULL for none, an empty or an unnamed one. */
+static const char *
+env(const char *name)
+{
+	const char *v = name == NULL ? NULL : getenv(name);
+
+	return v == NULL || *v == '\0' ? NULL : v;
+}
+
+int64_t
+caller_parse_seq(const char *s)
+{
+	char *end;
+	long long n;
+
+	if (s == NULL || *s < '0' || *s > '9')
+		return -1;
+	errno = 0;
+	n = strtoll(s, &end, 10);
+	return errno != 0 || *end != '\0' ? -1 : n;
+}
+
+/* The user and host of this process. */
+static char *
+user_at_host(void)
+{
+	const struct passwd *pw = getpwuid(geteuid());
+	char host[256] = "";
+
+	if (gethostname(host, sizeof(host) - 1) != 0 || host[0] == '\0')
+		strcpy(host, "localhost");
+	if (pw == NULL)
+		return xasprintf("uid%lu@%s", (unsigned long)geteuid(), host);
+	return xasprintf("%s@%s", pw->pw_name, host);
+}
+
+static char *
+job_url(const struct ci *ci)
+{
+	const char *server = env(ci->server), *run = env(ci->run);
+	const char *repository = env(ci->repository);
+
+	if (env(ci->url) != NULL)
+		return xstrdup(env(ci->url));
+	if (server == NULL || repository == NULL || run == NULL)
+		return NULL;
+	return xasprintf("%s/%s/actions/runs/%s", server, repository, run);
+}
+
+void
+caller_init(struct caller *c)
+{
+	*c = (struct caller)CALLER_INIT;
+	for (size_t i = 0; i < sizeof(systems) / sizeof(systems[0]); i++) {
+		const struct ci *ci = &systems[i];
+
+		if (env(ci->mark) == NULL)
+			continue;
+		c->who = xstrdup_opt(env(ci->actor));
+		c->job = job_url(ci);
+		c->commit = xstrdup_opt(env(ci->commit));
+		c->seq = caller_parse_seq(env(ci->seq));
+		break;
+	}
+	if (c->who == NULL)
+		c->who = user_at_host();
+}
+
+void
+caller_release(struct caller *c)
+{
+	free(c->who);
+	free(c->job);
+	free(c->commit);
+	*c = (struct caller)CALLER_INIT;
+}
+
+char *
+caller_lock_note(const struct caller *c, const char *command)
+{
+	json_t *j = json_new_object();
+	struct buf b = BUF_INIT;
+	char since[32];
+
+	release_format_time(release_now(), since);
+	json_put_string(j, "who", c->who);
+	json_put_string(j, "command", command);
+	json_put_int(j, "pid", getpid());
+	json_put_string(j, "since", since);
+	if (c->job != NULL)
+		json_put_string(j, "job", c->job);
+	json_write(j, &b);
+	buf_addc(&b, '\n');
+	json_free(j);
+	return buf_detach(&b);
+}

@@ -1,0 +1,28 @@
+/*
+ * Who runs this and for what: the user, or the CI job, as its environment
+ * tells (GitHub Actions, Gitea and Forgejo; GitLab; Woodpecker; Jenkins).
+ */
+#ifndef CALLER_H
+#define CALLER_H
+
+#include <stdint.h>
+
+struct caller {
+	char *who;		/* "ann@host", or the CI's actor */
+	char *job;		/* URL of the CI job, or NULL */
+	char *commit;		/* commit that is built, or NULL */
+	int64_t seq;		/* number of the CI run, or -1 */
+};
+
+#define CALLER_INIT { NULL, NULL, NULL, -1 }
+
+void caller_init(struct caller *c);
+void caller_release(struct caller *c);		/* neutral values accepted */
+
+/* What lock.note says while `command` runs; the caller frees it. */
+char *caller_lock_note(const struct caller *c, const char *command);
+
+/* A whole number >= 0 as CI systems count runs; -1 for anything else. */
+int64_t caller_parse_seq(const char *s);
+
+#endif

@@ -1,0 +1,323 @@
+#include "dir.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "alloc.h"
+
+/* Deeper trees than path.h allows are nobody's release. */
+enum { DEPTH_MAX = 512 };
+
+int
+dir_open_path(struct dir *d, const char *path, struct err *e)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_sys(e, "cannot open the directory '%s'", path);
+	d->fd = fd;
+	d->path = xstrdup(path);
+	return 0;
+}
+
+int
+dir_open(struct dir *d, const struct dir *at, const char *name, struct err *e)
+{
+	int fd = openat(at->fd, name,
+	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_sys(e, "cannot open the directory '%s/%s'",
+		    at->path, name);
+	d->fd = fd;
+	d->path = xasprintf("%s/%s", at->path, name);
+	return 0;
+}
+
+void
+dir_close(struct dir *d)
+{
+	if (d->fd >= 0)
+		close(d->fd);
+	free(d->path);
+	*d = (struct dir)DIR_INIT;
+}
+
+int
+dir_make(const struct dir *at, const char *name, struct err *e)
+{
+	if (mkdirat(at->fd, name, 0755) != 0 ||
+	    fchmodat(at->fd, name, 0755, 0) != 0)
+		return err_sys(e, "cannot make the directory '%s/%s'",
+		    at->path, name);
+	return 0;
+}
+
+int
+dir_ensure(struct dir *d, const struct dir *at, const char *name,
+    struct err *e)
+{
+	if (dir_make(at, name, e) != 0 && e->sys != EEXIST)
+		return -1;
+	return dir_open(d, at, name, e);
+}
+
+int
+dir_sync(const struct dir *d, struct err *e)
+{
+	if (fsync(d->fd) != 0)
+		return err_sys(e, "cannot write the directory '%s' to disk",
+		    d->path);
+	return 0;
+}
+
+int
+dir_list(const struct dir *d, struct strvec *out, struct err *e)
+{
+	int fd = openat(d->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dp = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *de;
+
+	if (dp == NULL) {
+		err_sys(e, "cannot read the directory '%s'", d->path);
+		if (fd >= 0)
+			close(fd);
+		return -1;
+	}
+	while (errno = 0, (de = readdir(dp)) != NULL)
+		if (strcmp(de->d_name, ".") != 0 &&
+		    strcmp(de->d_name, "..") != 0)
+			strvec_add(out, de->d_name);
+	if (errno != 0) {
+		err_sys(e, "cannot read the directory '%s'", d->path);
+		closedir(dp);
+		return -1;
+	}
+	if (closedir(dp) != 0)
+		return err_sys(e, "cannot read the directory '%s'", d->path);
+	strvec_sort(out);
+	return 0;
+}
+
+bool
+dir_has(const struct dir *at, const char *name)
+{
+	struct stat st;
+
+	return fstatat(at->fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    S_ISDIR(st.st_mode);
+}
+
+int
+dir_look(const struct dir *at, const char *name, struct err *e)
+{
+	struct stat st;
+
+	if (fstatat(at->fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return S_ISDIR(st.st_mode);
+	if (errno == ENOENT)
+		return 0;
+	return err_sys(e, "cannot examine '%s/%s'", at->path, name);
+}
+
+int
+dir_rename_new(const struct dir *from, const char *a, const struct dir *to,
+    const char *b, struct err *e)
+{
+	if (renameat2(from->fd, a, to->fd, b, RENAME_NOREPLACE) == 0)
+		return 0;
+	/* NFS and old kernels know no flags; the names are unique anyway. */
+	if (errno == EINVAL || errno == ENOSYS) {
+		if (faccessat(to->fd, b, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+			errno = EEXIST;
+		else if (renameat(from->fd, a, to->fd, b) == 0)
+			return 0;
+	}
+	return err_sys(e, "cannot rename '%s/%s' to '%s/%s'", from->path, a,
+	    to->path, b);
+}
+
+/* What a removal goes on with after an error. */
+struct removal {
+	struct err *first;
+	int depth;
+};
+
+static void remove_entry(struct removal *r, const struct dir *at,
+    const char *name);
+
+/* Keep the first error only. */
+static void
+removal_failed(struct removal *r, const char *dir, const char *name)
+{
+	if (r->first->code == ERR_OK)
+		err_sys(r->first, "cannot remove '%s/%s'", dir, name);
+}
+
+/* Empty the directory `name` in `at`. */
+static void
+remove_children(struct removal *r, const struct dir *at, const char *name)
+{
+	struct dir d = DIR_INIT;
+	struct strvec names = STRVEC_INIT;
+	struct err e = ERR_INIT;
+
+	/* A release may hold directories that its owner cannot enter. */
+	if (dir_open(&d, at, name, &e) != 0 && e.sys == EACCES &&
+	    fchmodat(at->fd, name, 0700, 0) == 0)
+		e.code = dir_open(&d, at, name, &e) == 0 ? ERR_OK : e.code;
+	if (d.fd < 0 || dir_list(&d, &names, &e) != 0) {
+		errno = e.sys;
+		removal_failed(r, at->path, name);
+	}
+	for (size_t i = 0; i < names.n; i++)
+		remove_entry(r, &d, names.v[i]);
+	strvec_release(&names);
+	dir_close(&d);
+}
+
+static void
+remove_entry(struct removal *r, const struct dir *at, const char *name)
+{
+	if (unlinkat(at->fd, name, 0) == 0 || errno == ENOENT)
+		return;
+	if (errno != EISDIR && errno != EPERM) {
+		removal_failed(r, at->path, name);
+		return;
+	}
+	if (unlinkat(at->fd, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
+		return;
+	if (errno != ENOTEMPTY && errno != EEXIST) {
+		removal_failed(r, at->path, name);
+		return;
+	}
+	if (r->depth >= DEPTH_MAX) {
+		errno = ELOOP;
+		removal_failed(r, at->path, name);
+		return;
+	}
+	r->depth++;
+	remove_children(r, at, name);
+	r->depth--;
+	if (unlinkat(at->fd, name, AT_REMOVEDIR) != 0 && errno != ENOENT)
+		removal_failed(r, at->path, name);
+}
+
+int
+dir_remove_tree(const struct dir *at, const char *name, struct err *e)
+{
+	struct err first = ERR_INIT;
+	struct removal r = { .first = &first };
+
+	remove_entry(&r, at, name);
+	if (first.code == ERR_OK)
+		return 0;
+	*e = first;
+	return -1;
+}
+
+static int sync_each(const struct dir *d, int depth, struct err *e);
+
+/* fsync the entry `name`: a file, or a directory and what is in it. */
+static int
+sync_entry(const struct dir *d, const char *name, int depth, struct err *e)
+{
+	struct dir sub = DIR_INIT;
+	struct stat st;
+	int fd, r;
+
+	if (fstatat(d->fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		return err_sys(e, "cannot examine '%s/%s'", d->path, name);
+	if (S_ISDIR(st.st_mode)) {
+		r = dir_open(&sub, d, name, e);
+		if (r == 0)
+			r = sync_each(&sub, depth + 1, e);
+		dir_close(&sub);
+		return r;
+	}
+	if (!S_ISREG(st.st_mode))
+		return 0;
+	fd = openat(d->fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(e, "cannot open '%s/%s'", d->path, name);
+	r = fsync(fd);
+	if (r != 0)
+		err_sys(e, "cannot write '%s/%s' to disk", d->path, name);
+	close(fd);
+	return r;
+}
+
+/* fsync every file and directory below `d`, and `d` itself. */
+static int
+sync_each(const struct dir *d, int depth, struct err *e)
+{
+	struct strvec names = STRVEC_INIT;
+	int r;
+
+	if (depth > DEPTH_MAX) {
+		errno = ELOOP;
+		return err_sys(e, "cannot write '%s' to disk", d->path);
+	}
+	r = dir_list(d, &names, e);
+	for (size_t i = 0; r == 0 && i < names.n; i++)
+		r = sync_entry(d, names.v[i], depth, e);
+	strvec_release(&names);
+	return r == 0 ? dir_sync(d, e) : -1;
+}
+
+/* File systems whose syncfs ends in this machine, not on the server. */
+static bool
+syncfs_is_weak(const struct dir *d)
+{
+	struct statfs sf;
+
+	if (fstatfs(d->fd, &sf) != 0)
+		return true;
+	switch ((unsigned long)sf.f_type) {
+	case NFS_SUPER_MAGIC:
+	case SMB_SUPER_MAGIC:
+	case CIFS_SUPER_MAGIC:
+	case SMB2_SUPER_MAGIC:
+	case FUSE_SUPER_MAGIC:
+	case V9FS_MAGIC:
+	case CEPH_SUPER_MAGIC:
+	case OVERLAYFS_SUPER_MAGIC:
+		return true;
+	default:
+		return false;
+	}
+}
+
+int
+dir_sync_tree(const struct dir *d, struct err *e)
+{
+	if (syncfs_is_weak(d))
+		return sync_each(d, 0, e);
+	if (syncfs(d->fd) != 0)
+		return err_sys(e, "cannot write '%s' to disk", d->path);
+	return 0;
+}
+
+int
+dir_space(const struct dir *d, struct dir_space *out, struct err *e)
+{
+	struct statvfs sv;
+
+	if (fstatvfs(d->fd, &sv) != 0)
+		return err_sys(e, "cannot ask for the free space of '%s'",
+		    d->path);
+	out->block = sv.f_frsize > 0 ? sv.f_frsize : 4096;
+	out->bytes = (unsigned long long)sv.f_bavail * out->block;
+	out->inodes = sv.f_files > 0 ? sv.f_favail : ULLONG_MAX;
+	return 0;
+}

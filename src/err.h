@@ -1,0 +1,63 @@
+/*
+ * One error idiom for the whole program.
+ *
+ * A function that can fail takes a struct err as its last argument, returns
+ * -1 (or NULL) and fills it with a code, errno and one whole sentence: what
+ * failed, where, and the cure when it is known.  The deepest function that
+ * knows the path writes the sentence; callers only add what it lacks with
+ * err_prefix().  It is printed once, by main.  Nothing here allocates.
+ */
+#ifndef ERR_H
+#define ERR_H
+
+#include <stdbool.h>
+
+/* The codes are the exit statuses of deploy(1), EXIT STATUS. */
+enum err_code {
+	ERR_OK = 0,
+	ERR_FAILED = 1,		/* failed; what visitors see is untouched */
+	ERR_USAGE = 2,		/* usage or configuration */
+	ERR_LOCKED = 3,		/* locked or frozen */
+	ERR_SUPERSEDED = 4,	/* a newer or unexpected release is live */
+	ERR_INTEGRITY = 5,	/* content is not what the manifest says */
+	ERR_REVERTED = 6,	/* failed, and reverted everywhere */
+	ERR_DIFFER = 7,		/* hosts differ; needs a hand */
+	ERR_UNREACHABLE = 8,	/* a host is unreachable or refuses the key */
+	ERR_CLEANUP = 9,	/* live and well; a clean-up or hook failed */
+	ERR_GUARD = 10,		/* a guard refused */
+};
+
+struct err {
+	enum err_code code;
+	int sys;		/* errno, 0 when there was none */
+	bool answered;		/* a host said so, it is not a lost one */
+	char text[2048];	/* one sentence, no control characters */
+};
+
+#define ERR_INIT { ERR_OK, 0, false, "" }
+
+/*
+ * Fill `e` with `code` and the formatted sentence; control characters in it
+ * become \xNN, so that a hostile name cannot disturb a terminal or a log.
+ * A sentence that does not fit ends in "...".  Returns -1 always.
+ */
+int err_set(struct err *e, enum err_code code, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/*
+ * As err_set(), with ERR_FAILED and ": " and the text of errno appended.
+ * ENOSPC and EDQUOT make it ERR_GUARD: a full disk is a refusal that names
+ * its cure.  Returns -1 always; errno is kept in e->sys.
+ */
+int err_sys(struct err *e, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Put the formatted text before the sentence that is there.  Returns -1. */
+int err_prefix(struct err *e, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Append the formatted text to the sentence, as a cure.  Returns -1. */
+int err_append(struct err *e, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+#endif

@@ -1,0 +1,48 @@
+/*
+ * Small files of ours, relative to an open directory (dir.h): read whole,
+ * replaced atomically, appended to durably.
+ */
+#ifndef FILE_H
+#define FILE_H
+
+#include <stddef.h>
+
+#include "buf.h"
+#include "dir.h"
+#include "err.h"
+
+/*
+ * Append the content of the regular file `name` in `at` to `out`; more than
+ * `max` bytes is an error.  ENOENT stays readable in e->sys.  0 or -1.
+ */
+int file_read(const struct dir *at, const char *name, size_t max,
+    struct buf *out, struct err *e);
+
+/*
+ * Replace `name` by `data`, durably and all at once: written aside under a
+ * unique name, fsync, rename, fsync of the directory.  A crash leaves the
+ * old or the new content, and perhaps a file named ".tmp-*" that
+ * file_sweep() removes.  0 or -1, then the old content is there.
+ */
+int file_publish(const struct dir *at, const char *name, const void *data,
+    size_t len, struct err *e);
+
+/*
+ * Append `data` to `name`, made if absent, and fsync it; when it was made,
+ * the directory too.  If the file does not end in a newline (a torn write of
+ * a run that died), one is put before.  0 or -1, then the file ends with an
+ * unknown part of `data`.
+ */
+int file_append(const struct dir *at, const char *name, const void *data,
+    size_t len, struct err *e);
+
+/* Remove `name`, fsync the directory.  Nothing there is success.  0 or -1. */
+int file_remove(const struct dir *at, const char *name, struct err *e);
+
+/* Remove what dead runs of file_publish() left.  Best effort. */
+void file_sweep(const struct dir *at);
+
+/* Write a name that no other process chooses, beginning with ".tmp-". */
+void file_tmp_name(char out[64]);
+
+#endif

@@ -1,0 +1,107 @@
+#include "log.h"
+
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static enum log_level level = LOG_NORMAL;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static char status[256];	/* what stands on the last line, "" nothing */
+
+void
+log_set_level(enum log_level l)
+{
+	level = l;
+}
+
+enum log_level
+log_level(void)
+{
+	return level;
+}
+
+bool
+log_is_terminal(void)
+{
+	const char *term = getenv("TERM");
+
+	return isatty(STDERR_FILENO) &&
+	    (term == NULL || strcmp(term, "dumb") != 0);
+}
+
+bool
+log_has_colour(void)
+{
+	const char *no = getenv("NO_COLOR");	/* no-color.org */
+
+	return log_is_terminal() && (no == NULL || *no == '\0');
+}
+
+/* Print a line above the status line, in one write. */
+static void
+print(const char *colour, const char *label, const char *text)
+{
+	bool coloured = *colour != '\0' && log_has_colour();
+	char out[3072];
+
+	pthread_mutex_lock(&lock);
+	snprintf(out, sizeof(out), "%sdeploy: %s%s%s%s\n%s",
+	    status[0] != '\0' ? "\r\033[K" : "", coloured ? colour : "", label,
+	    coloured ? "\033[0m" : "", text, status);
+	fputs(out, stderr);
+	pthread_mutex_unlock(&lock);
+}
+
+/* Format, escape control characters (err.c knows how), print. */
+#define PRINT(colour, label) do {					\
+	struct err line = ERR_INIT;					\
+	char text[sizeof(line.text)];					\
+	va_list ap;							\
+									\
+	va_start(ap, fmt);						\
+	vsnprintf(text, sizeof(text), fmt, ap);				\
+	va_end(ap);							\
+	err_set(&line, ERR_OK, "%s", text);				\
+	print(colour, label, line.text);				\
+} while (0)
+
+void
+log_info(const char *fmt, ...)
+{
+	if (level >= LOG_NORMAL)
+		PRINT("", "");
+}
+
+void
+log_debug(const char *fmt, ...)
+{
+	if (level >= LOG_VERBOSE)
+		PRINT("", "");
+}
+
+void
+log_warn(const char *fmt, ...)
+{
+	PRINT("\033[33m", "warning: ");
+}
+
+void
+log_err(const struct err *e)
+{
+	print("\033[31m", "error: ", e->text);
+}
+
+void
+log_set_status(const char *line)
+{
+	char out[sizeof(status) + 16];
+
+	pthread_mutex_lock(&lock);
+	snprintf(status, sizeof(status), "%s", line);
+	snprintf(out, sizeof(out), "\r\033[K%s", status);
+	fputs(out, stderr);
+	pthread_mutex_unlock(&lock);
+}

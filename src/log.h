@@ -1,0 +1,37 @@
+/*
+ * The talk on standard error.  Standard output carries answers only and is
+ * written by the commands.
+ */
+#ifndef LOG_H
+#define LOG_H
+
+#include <stdbool.h>
+
+#include "err.h"
+
+enum log_level { LOG_QUIET, LOG_NORMAL, LOG_VERBOSE };
+
+/* Set once, by main, from -q and -v. */
+void log_set_level(enum log_level level);
+enum log_level log_level(void);
+
+/* Colours and progress bars: a terminal, no NO_COLOR, TERM not "dumb". */
+bool log_is_terminal(void);
+bool log_has_colour(void);
+
+/* What happens: not with -q.  Control characters are escaped. */
+void log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* Details: only with -v. */
+void log_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* Something to know that is no failure: always. */
+void log_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* The error that ends the run: always, once, from main. */
+void log_err(const struct err *e);
+
+/* Erase or redraw the line that progress.c keeps at the bottom. */
+void log_set_status(const char *line);
+
+#endif

@@ -1,0 +1,115 @@
+#include "progress.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "log.h"
+
+enum { REDRAW_MS = 100, BAR = 24 };
+
+static struct {
+	const char *phase;
+	size_t files;
+	int64_t bytes;
+	int64_t began;			/* ms, monotonic */
+	atomic_size_t files_done;
+	_Atomic int64_t bytes_done;
+	_Atomic int64_t drawn;		/* ms, monotonic */
+	bool active;
+} now;
+
+static int64_t
+clock_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+void
+progress_format_bytes(int64_t bytes, char out[32])
+{
+	static const char *const units[] = { "B", "kB", "MB", "GB", "TB" };
+	double n = (double)bytes;
+	int u = 0;
+
+	while (n >= 1000 && u < 4) {
+		n /= 1000;
+		u++;
+	}
+	snprintf(out, 32, u == 0 ? "%.0f %s" : "%.1f %s", n, units[u]);
+}
+
+/* The part that is done, by bytes where they are known. */
+static double
+fraction(size_t files, int64_t bytes)
+{
+	double f = 0;
+
+	if (now.bytes > 0)
+		f = (double)bytes / (double)now.bytes;
+	else if (now.files > 0)
+		f = (double)files / (double)now.files;
+	return f > 1 ? 1 : f;
+}
+
+static void
+draw(int64_t ms)
+{
+	size_t files = atomic_load(&now.files_done);
+	int64_t bytes = atomic_load(&now.bytes_done);
+	int64_t spent = ms - now.began > 0 ? ms - now.began : 1;
+	char bar[BAR + 1], size[32], rate[32], line[200];
+	int full = (int)(fraction(files, bytes) * BAR);
+
+	for (int i = 0; i < BAR; i++)
+		bar[i] = i < full ? '#' : '.';
+	bar[BAR] = '\0';
+	progress_format_bytes(bytes, size);
+	progress_format_bytes(bytes * 1000 / spent, rate);
+	snprintf(line, sizeof(line), "%s [%s] %zu files, %s, %s/s", now.phase,
+	    bar, files, size, rate);
+	log_set_status(line);
+}
+
+void
+progress_begin(const char *phase, size_t files, int64_t bytes)
+{
+	now.active = log_level() > LOG_QUIET && log_is_terminal();
+	now.phase = phase;
+	now.files = files;
+	now.bytes = bytes;
+	now.began = clock_ms();
+	atomic_store(&now.files_done, 0);
+	atomic_store(&now.bytes_done, 0);
+	atomic_store(&now.drawn, now.began);
+}
+
+void
+progress_add(size_t files, int64_t bytes)
+{
+	int64_t ms, drawn;
+
+	if (!now.active)
+		return;
+	atomic_fetch_add(&now.files_done, files);
+	atomic_fetch_add(&now.bytes_done, bytes);
+	ms = clock_ms();
+	drawn = atomic_load(&now.drawn);
+	/* One thread wins the right to draw. */
+	if (ms - drawn >= REDRAW_MS &&
+	    atomic_compare_exchange_strong(&now.drawn, &drawn, ms))
+		draw(ms);
+}
+
+void
+progress_end(void)
+{
+	if (!now.active)
+		return;
+	now.active = false;
+	log_set_status("");
+}

@@ -1,0 +1,23 @@
+/*
+ * How far a phase is: a bar at the bottom of a terminal, nothing elsewhere
+ * (each phase is told as a line by who runs it).  Safe from many threads.
+ */
+#ifndef PROGRESS_H
+#define PROGRESS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Begin a phase; `files` or `bytes` may be 0 when not known. */
+void progress_begin(const char *phase, size_t files, int64_t bytes);
+
+/* So much more is done. */
+void progress_add(size_t files, int64_t bytes);
+
+/* End the phase and take the bar away.  Without a phase: nothing. */
+void progress_end(void);
+
+/* "1.2 MB", in powers of 1000 as disks and networks are sold. */
+void progress_format_bytes(int64_t bytes, char out[32]);
+
+#endif

@@ -1,0 +1,163 @@
+#include "release.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <uuid/uuid.h>
+
+#include "alloc.h"
+
+#define SHAPE "00000000T000000.000Z-xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx"
+
+enum { STAMP_LEN = 20, SHORT_MIN = 15 };
+
+int64_t
+release_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* Write the time of an id, STAMP_LEN characters and a NUL. */
+static void
+format_stamp(int64_t ms, char *out, size_t size)
+{
+	time_t sec = (time_t)(ms / 1000);
+	struct tm tm;
+	char text[32];
+
+	gmtime_r(&sec, &tm);
+	strftime(text, sizeof(text), "%Y%m%dT%H%M%S", &tm);
+	snprintf(out, size, "%s.%03dZ", text, (int)(ms % 1000));
+}
+
+void
+release_id_new(struct release_id *out, const char *latest)
+{
+	int64_t now = release_now(), least = release_id_time(latest) + 1;
+	char stamp[40], random[37];
+	uuid_t uuid;
+
+	format_stamp(now > least ? now : least, stamp, sizeof(stamp));
+	uuid_generate_random(uuid);
+	uuid_unparse_lower(uuid, random);
+	snprintf(out->s, sizeof(out->s), "%.20s-%.36s", stamp, random);
+}
+
+void
+release_id_copy(struct release_id *out, const char *s)
+{
+	if (*s != '\0' && !release_id_is_valid(s))
+		BUG("a release id that is none");
+	memcpy(out->s, s, strlen(s) + 1);
+}
+
+bool
+release_id_is_valid(const char *s)
+{
+	static const char shape[] = SHAPE;
+
+	if (strlen(s) != RELEASE_ID_LEN)
+		return false;
+	for (size_t i = 0; i < RELEASE_ID_LEN; i++) {
+		bool digit = s[i] >= '0' && s[i] <= '9';
+		bool hex = digit || (s[i] >= 'a' && s[i] <= 'f');
+
+		if (shape[i] == '0' ? !digit :
+		    shape[i] == 'x' ? !hex : s[i] != shape[i])
+			return false;
+	}
+	return true;
+}
+
+/* The number in the `n` digits at `s`. */
+static int
+digits(const char *s, int n)
+{
+	int v = 0;
+
+	while (n-- > 0)
+		v = v * 10 + (*s++ - '0');
+	return v;
+}
+
+int64_t
+release_id_time(const char *id)
+{
+	struct tm tm = { 0 };
+
+	if (!release_id_is_valid(id))
+		return 0;
+	tm.tm_year = digits(id, 4) - 1900;
+	tm.tm_mon = digits(id + 4, 2) - 1;
+	tm.tm_mday = digits(id + 6, 2);
+	tm.tm_hour = digits(id + 9, 2);
+	tm.tm_min = digits(id + 11, 2);
+	tm.tm_sec = digits(id + 13, 2);
+	return (int64_t)timegm(&tm) * 1000 + digits(id + 16, 3);
+}
+
+void
+release_format_time(int64_t ms, char out[32])
+{
+	time_t sec = (time_t)(ms / 1000);
+	struct tm tm;
+
+	gmtime_r(&sec, &tm);
+	strftime(out, 32, "%Y-%m-%dT%H:%M:%SZ", &tm);
+}
+
+int64_t
+release_parse_time(const char *s)
+{
+	struct tm tm = { 0 };
+	const char *end = strptime(s, "%Y-%m-%dT%H:%M:%SZ", &tm);
+
+	if (end == NULL || *end != '\0')
+		return -1;
+	return (int64_t)timegm(&tm) * 1000;
+}
+
+size_t
+release_short_len(const struct strvec *ids)
+{
+	size_t len = SHORT_MIN;
+
+	for (size_t i = 1; i < ids->n; i++) {
+		size_t same = 0;
+
+		while (ids->v[i][same] != '\0' &&
+		    ids->v[i][same] == ids->v[i - 1][same])
+			same++;
+		if (same + 1 > len)
+			len = same + 1;
+	}
+	return len;
+}
+
+const char *
+release_match(const struct strvec *ids, const char *prefix, struct err *e)
+{
+	const char *found = NULL;
+
+	for (size_t i = 0; i < ids->n; i++) {
+		if (strncmp(ids->v[i], prefix, strlen(prefix)) != 0)
+			continue;
+		if (found != NULL) {
+			err_set(e, ERR_USAGE,
+			    "'%s' could be release %s or %s; use more of "
+			    "the id", prefix, found, ids->v[i]);
+			return NULL;
+		}
+		found = ids->v[i];
+	}
+	if (found == NULL || *prefix == '\0') {
+		err_set(e, ERR_USAGE, "there is no release '%s'; see "
+		    "'deploy list'", prefix);
+		return NULL;
+	}
+	return found;
+}

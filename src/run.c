@@ -1,0 +1,170 @@
+#include "run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "io.h"
+
+/* Both ends of the pipes of one start: [0] is read, [1] is written. */
+struct pipes {
+	int in[2], out[2], err[2];
+	int report[2];		/* errno of a failed exec */
+};
+
+static void
+close_pair(int p[2])
+{
+	for (int i = 0; i < 2; i++) {
+		if (p[i] >= 0)
+			close(p[i]);
+		p[i] = -1;
+	}
+}
+
+static void
+close_pipes(struct pipes *p)
+{
+	close_pair(p->in);
+	close_pair(p->out);
+	close_pair(p->err);
+	close_pair(p->report);
+}
+
+static int
+open_pipes(const struct run_child *c, struct pipes *p)
+{
+	if ((c->pipe_in && pipe2(p->in, O_CLOEXEC) != 0) ||
+	    (c->pipe_out && pipe2(p->out, O_CLOEXEC) != 0) ||
+	    (c->pipe_err && pipe2(p->err, O_CLOEXEC) != 0) ||
+	    pipe2(p->report, O_CLOEXEC) != 0)
+		return -1;
+	return 0;
+}
+
+/* In the child: our handlers would be inherited as they are. */
+static void
+reset_signals(void)
+{
+	static const int sigs[] = { SIGINT, SIGTERM, SIGHUP, SIGPIPE };
+	struct sigaction sa = { .sa_handler = SIG_DFL };
+	sigset_t none;
+
+	for (size_t i = 0; i < sizeof(sigs) / sizeof(sigs[0]); i++)
+		sigaction(sigs[i], &sa, NULL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* In the child: become the program, or report errno. */
+static void
+become(const struct run_child *c, const struct pipes *p)
+{
+	int saved;
+
+	reset_signals();
+	setpgid(0, 0);
+	if ((c->stdio < 0 || (dup2(c->stdio, STDIN_FILENO) >= 0 &&
+	    dup2(c->stdio, STDOUT_FILENO) >= 0)) &&
+	    (p->in[0] < 0 || dup2(p->in[0], STDIN_FILENO) >= 0) &&
+	    (p->out[1] < 0 || dup2(p->out[1], STDOUT_FILENO) >= 0) &&
+	    (p->err[1] < 0 || dup2(p->err[1], STDERR_FILENO) >= 0))
+		execvp(c->argv[0], c->argv);
+	saved = errno;
+	(void)io_write(p->report[1], &saved, sizeof(saved));
+	_exit(127);
+}
+
+/* Our end of a pipe, non-blocking; the pair forgets it. */
+static int
+keep_end(int p[2], int end)
+{
+	int fd = p[end];
+
+	if (fd >= 0)
+		fcntl(fd, F_SETFL, O_NONBLOCK);
+	p[end] = -1;
+	return fd;
+}
+
+/* Nothing was reported: the program runs. */
+static int
+wait_for_exec(struct run_child *c, struct pipes *p, struct err *e)
+{
+	int saved = 0;
+
+	close(p->report[1]);
+	p->report[1] = -1;
+	if (io_read(p->report[0], &saved, sizeof(saved)) !=
+	    (ssize_t)sizeof(saved))
+		return 0;
+	waitpid(c->pid, NULL, 0);
+	c->pid = 0;
+	errno = saved;
+	return err_sys(e, "cannot run '%s'", c->argv[0]);
+}
+
+int
+run_start(struct run_child *c, struct err *e)
+{
+	struct pipes p = { { -1, -1 }, { -1, -1 }, { -1, -1 }, { -1, -1 } };
+	int r = 0;
+
+	if (open_pipes(c, &p) != 0 || (c->pid = fork()) < 0) {
+		err_sys(e, "cannot start '%s'", c->argv[0]);
+		close_pipes(&p);
+		c->pid = 0;
+		return -1;
+	}
+	if (c->pid == 0)
+		become(c, &p);
+	setpgid(c->pid, c->pid);
+	r = wait_for_exec(c, &p, e);
+	if (r == 0) {
+		c->in = keep_end(p.in, 1);
+		c->out = keep_end(p.out, 0);
+		c->err = keep_end(p.err, 0);
+	}
+	close_pipes(&p);
+	return r;
+}
+
+static void
+close_ends(struct run_child *c)
+{
+	int *const ends[] = { &c->in, &c->out, &c->err };
+
+	for (size_t i = 0; i < 3; i++) {
+		if (*ends[i] >= 0)
+			close(*ends[i]);
+		*ends[i] = -1;
+	}
+}
+
+int
+run_finish(struct run_child *c, int *status, struct err *e)
+{
+	int st;
+
+	close_ends(c);
+	while (waitpid(c->pid, &st, 0) < 0)
+		if (errno != EINTR)
+			return err_sys(e, "cannot wait for '%s'", c->argv[0]);
+	c->pid = 0;
+	*status = WIFEXITED(st) ? WEXITSTATUS(st) : 128 + WTERMSIG(st);
+	return 0;
+}
+
+void
+run_kill(struct run_child *c)
+{
+	int status;
+	struct err ignored = ERR_INIT;
+
+	if (c->pid <= 0)
+		return;
+	kill(-c->pid, SIGKILL);
+	(void)run_finish(c, &status, &ignored);
+}

@@ -1,0 +1,44 @@
+/*
+ * Child processes.  Fill a struct, start, use the pipes, finish.  A program
+ * that cannot be executed is an error of run_start(), with its errno.
+ */
+#ifndef RUN_H
+#define RUN_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "err.h"
+
+struct run_child {
+	/* In. */
+	char *const *argv;	/* ended by NULL; argv[0] by PATH */
+	bool pipe_in;		/* give us its standard input */
+	bool pipe_out;		/* give us its standard output */
+	bool pipe_err;		/* give us its standard error */
+	int stdio;		/* its standard input and output; -1: none */
+	/* Out: our ends, -1 where none; non-blocking. */
+	int in;
+	int out;
+	int err;
+	pid_t pid;		/* 0: not running */
+};
+
+#define RUN_CHILD_INIT { .stdio = -1, .in = -1, .out = -1, .err = -1 }
+
+/*
+ * Start it, in a process group of its own and with default signals.  What is
+ * neither piped nor `stdio` is ours.  0 or -1.
+ */
+int run_start(struct run_child *c, struct err *e);
+
+/*
+ * Close the pipes and wait.  The exit status, or 128 + the signal that ended
+ * it, is put into `status`.  0 or -1.
+ */
+int run_finish(struct run_child *c, int *status, struct err *e);
+
+/* Kill it with its children (SIGKILL to the group), close, wait. */
+void run_kill(struct run_child *c);
+
+#endif
