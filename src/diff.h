@@ -1,0 +1,41 @@
+/*
+ * What changed from one manifest to another.  Pure; no system calls.
+ */
+#ifndef DIFF_H
+#define DIFF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "manifest.h"
+
+enum diff_kind { DIFF_ADDED, DIFF_CHANGED, DIFF_REMOVED };
+
+struct diff_line {
+	enum diff_kind kind;
+	const char *path;	/* a manifest's */
+	int64_t old_size;	/* 0 for what is added */
+	int64_t new_size;	/* 0 for what is removed */
+};
+
+struct diff {
+	struct diff_line *v;	/* by path */
+	size_t n;
+	size_t cap;
+	size_t count[3];	/* of each kind */
+};
+
+#define DIFF_INIT { NULL, 0, 0, { 0, 0, 0 } }
+
+void diff_release(struct diff *d);		/* neutral values accepted */
+
+/*
+ * Compare two sorted manifests, which must outlive `d`: files and links;
+ * directories only where they are empty, because others show in what they
+ * hold.  A change of mode alone is a change; of mtime alone is none.
+ */
+void diff_manifests(struct diff *d, const struct manifest *a,
+    const struct manifest *b);
+
+#endif

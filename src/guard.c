@@ -1,0 +1,74 @@
+#include "guard.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "path.h"
+
+/* The one directory that everything is in, or NULL. */
+static const char *
+only_top(const struct manifest *m)
+{
+	const char *top = m->n > 0 ? m->v[0].path : NULL;
+
+	if (top == NULL || m->v[0].type != ENTRY_DIR)
+		return NULL;
+	for (size_t i = 1; i < m->n; i++)
+		if (!path_is_within(m->v[i].path, top))
+			return NULL;
+	return top;
+}
+
+static int
+check_index(const struct manifest *m, struct err *e)
+{
+	const char *top = only_top(m);
+	const struct entry *en = manifest_find(m, "index.html");
+
+	if (en != NULL && en->type != ENTRY_DIR)
+		return 0;
+	err_set(e, ERR_GUARD, "the build has no index.html at its top");
+	if (top != NULL)
+		return err_append(e, "; everything is in '%s/': name that "
+		    "directory, or use --strip for an archive", top);
+	return err_append(e, "; is it the right directory? --force stages "
+	    "it anyway");
+}
+
+/* Does the entry count as a path of a build? */
+static bool
+is_path(const struct entry *en)
+{
+	return en->mark == ENTRY_BUILD && en->type != ENTRY_DIR;
+}
+
+static int
+check_deletions(const struct manifest *m, const struct manifest *live,
+    unsigned int max_delete, struct err *e)
+{
+	size_t paths = 0, gone = 0;
+
+	for (size_t i = 0; i < live->n; i++) {
+		if (!is_path(&live->v[i]))
+			continue;
+		paths++;
+		gone += manifest_find(m, live->v[i].path) == NULL;
+	}
+	if (gone * 100 <= (size_t)max_delete * paths)
+		return 0;
+	return err_set(e, ERR_GUARD, "the build lacks %zu of the %zu paths "
+	    "that are live, more than max_delete (%u%%); see 'deploy diff'; "
+	    "--force stages it anyway", gone, paths, max_delete);
+}
+
+int
+guard_check(const struct manifest *m, const struct manifest *live,
+    unsigned int max_delete, struct err *e)
+{
+	if (manifest_totals(m).files == 0)
+		return err_set(e, ERR_GUARD, "the build is empty; is it the "
+		    "right directory? --force stages it anyway");
+	if (check_index(m, e) != 0)
+		return -1;
+	return live == NULL ? 0 : check_deletions(m, live, max_delete, e);
+}

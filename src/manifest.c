@@ -1,0 +1,581 @@
+#include "manifest.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "alloc.h"
+#include "arena.h"
+#include "io.h"
+#include "path.h"
+
+#define SIGNATURE "#mtree v2.0"
+
+enum {
+	PIECE = 64 * 1024,	/* read and written at a time */
+	LINE_MAX_LEN = 64 * 1024,	/* two escaped paths and the keywords */
+};
+
+static const char *const type_names[] = { "file", "dir", "link" };
+
+void
+manifest_release(struct manifest *m)
+{
+	free(m->v);
+	arena_free(m->arena);
+	*m = (struct manifest)MANIFEST_INIT;
+}
+
+struct entry *
+manifest_add(struct manifest *m, const char *path, enum entry_type type)
+{
+	struct entry *en;
+
+	if (m->arena == NULL)
+		m->arena = arena_new();
+	if (m->n == m->cap) {
+		/* By half: doubling would cost 100,000 files 8 MB. */
+		m->cap = m->cap > 0 ? m->cap + m->cap / 2 : 64;
+		m->v = xreallocarray(m->v, m->cap, sizeof(*m->v));
+	}
+	en = &m->v[m->n++];
+	*en = (struct entry){ .type = (uint8_t)type, .mode = 0755 };
+	en->path = arena_strndup(m->arena, path, strlen(path));
+	return en;
+}
+
+void
+manifest_set_link(struct manifest *m, struct entry *en, const char *target)
+{
+	en->link = arena_strndup(m->arena, target, strlen(target));
+}
+
+static int
+compare_entries(const void *a, const void *b)
+{
+	return path_compare(((const struct entry *)a)->path,
+	    ((const struct entry *)b)->path);
+}
+
+int
+manifest_sort(struct manifest *m, struct err *e)
+{
+	bool sorted = true;
+
+	for (size_t i = 1; sorted && i < m->n; i++)
+		sorted = compare_entries(&m->v[i - 1], &m->v[i]) < 0;
+	if (sorted)
+		return 0;
+	qsort(m->v, m->n, sizeof(*m->v), compare_entries);
+	for (size_t i = 1; i < m->n; i++)
+		if (compare_entries(&m->v[i - 1], &m->v[i]) == 0)
+			return err_set(e, ERR_INTEGRITY,
+			    "the path '%s' is there twice", m->v[i].path);
+	return 0;
+}
+
+struct entry *
+manifest_find(const struct manifest *m, const char *path)
+{
+	struct entry key = { .path = path };
+
+	if (m->n == 0)
+		return NULL;
+	return bsearch(&key, m->v, m->n, sizeof(*m->v), compare_entries);
+}
+
+struct manifest_totals
+manifest_totals(const struct manifest *m)
+{
+	struct manifest_totals t = { 0, 0 };
+
+	for (size_t i = 0; i < m->n; i++) {
+		if (m->v[i].type != ENTRY_FILE)
+			continue;
+		t.files++;
+		t.bytes += m->v[i].size;
+	}
+	return t;
+}
+
+bool
+entry_is_same(const struct entry *a, const struct entry *b)
+{
+	if (a->type != b->type || a->mode != b->mode)
+		return false;
+	if (a->type == ENTRY_LINK)
+		return strcmp(a->link, b->link) == 0;
+	return a->type == ENTRY_DIR || (a->size == b->size &&
+	    memcmp(a->digest, b->digest, HASH_LEN) == 0);
+}
+
+/* Writing. */
+
+/* Which bytes stand for themselves; the others are written as \ooo. */
+static bool
+is_plain(unsigned char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	    (c >= '0' && c <= '9') ||
+	    (c != '\0' && strchr("._/-+,@:%~", c) != NULL);
+}
+
+static void
+add_escaped(struct buf *b, const char *s)
+{
+	for (; *s != '\0'; s++) {
+		unsigned char c = (unsigned char)*s;
+		char octal[4];
+
+		if (is_plain(c)) {
+			buf_addc(b, *s);
+			continue;
+		}
+		octal[0] = '\\';
+		octal[1] = (char)('0' + (c >> 6));
+		octal[2] = (char)('0' + (c >> 3 & 7));
+		octal[3] = (char)('0' + (c & 7));
+		buf_add(b, octal, 4);
+	}
+}
+
+/* One line; not whole, it is what the tree digest sees. */
+static void
+add_line(struct buf *b, const struct entry *en, bool whole)
+{
+	char hex[HASH_HEX + 1];
+
+	buf_adds(b, "./");
+	add_escaped(b, en->path);
+	buf_addf(b, " type=%s mode=0%o", type_names[en->type], en->mode);
+	if (en->type == ENTRY_FILE)
+		buf_addf(b, " size=%lld", (long long)en->size);
+	if (whole && en->type != ENTRY_DIR)
+		buf_addf(b, " time=%lld.0", (long long)en->mtime);
+	if (en->type == ENTRY_FILE) {
+		hash_hex(en->digest, hex);
+		buf_adds(b, " sha256digest=");
+		buf_add(b, hex, HASH_HEX);
+	}
+	if (en->type == ENTRY_LINK) {
+		buf_adds(b, " link=");
+		add_escaped(b, en->link);
+	}
+	if (en->mark == ENTRY_SHARED)
+		buf_adds(b, " tags=shared");
+	if (en->mark == ENTRY_CARRIED)
+		buf_adds(b, " tags=carried");
+	if (en->mark == ENTRY_CARRIED && whole)
+		buf_addf(b, ",last-%lld", (long long)en->last);
+	buf_addc(b, '\n');
+}
+
+void
+manifest_digest(const struct manifest *m, uint8_t out[HASH_LEN])
+{
+	struct hash *h = hash_new();
+	struct buf b = BUF_INIT;
+
+	for (size_t i = 0; i < m->n; i++) {
+		buf_reset(&b);
+		add_line(&b, &m->v[i], false);
+		hash_add(h, b.data, b.len);
+	}
+	hash_end(h, out);
+	buf_release(&b);
+	hash_free(h);
+}
+
+/* Write all lines, a piece at a time.  Returns 0 or -1 with errno. */
+static int
+write_lines(const struct manifest *m, int fd)
+{
+	struct buf b = BUF_INIT;
+	int r = 0;
+
+	buf_adds(&b, SIGNATURE "\n. type=dir mode=0755\n");
+	for (size_t i = 0; r == 0 && i < m->n; i++) {
+		add_line(&b, &m->v[i], true);
+		if (b.len >= PIECE) {
+			r = io_write(fd, b.data, b.len);
+			buf_reset(&b);
+		}
+	}
+	if (r == 0)
+		r = io_write(fd, b.data, b.len);
+	buf_release(&b);
+	return r;
+}
+
+void
+manifest_print(const struct manifest *m, struct buf *out)
+{
+	buf_adds(out, SIGNATURE "\n. type=dir mode=0755\n");
+	for (size_t i = 0; i < m->n; i++)
+		add_line(out, &m->v[i], true);
+}
+
+int
+manifest_write(const struct manifest *m, const struct dir *at,
+    const char *name, struct err *e)
+{
+	int fd, r = 0;
+
+	fd = openat(at->fd, name,
+	    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return err_sys(e, "cannot create the manifest '%s/%s'",
+		    at->path, name);
+	if (fchmod(fd, 0644) != 0 || write_lines(m, fd) != 0 ||
+	    fsync(fd) != 0)
+		r = err_sys(e, "cannot write the manifest '%s/%s'", at->path,
+		    name);
+	if (io_close(fd) != 0 && r == 0)
+		r = err_sys(e, "cannot write the manifest '%s/%s'", at->path,
+		    name);
+	return r;
+}
+
+/* Reading. */
+
+struct parser {
+	struct manifest *m;
+	const char *name;
+	unsigned long line;
+	char *word;		/* scratch for one unescaped word */
+};
+
+static int
+bad(const struct parser *p, struct err *e, const char *what)
+{
+	return err_set(e, ERR_INTEGRITY, "%s:%lu: %s in the manifest", p->name,
+	    p->line, what);
+}
+
+/*
+ * Undo \ooo in s[0..len) into p->word.  Returns 0, or -1 for a broken escape
+ * or a NUL.
+ */
+static int
+unescape(struct parser *p, const char *s, size_t len)
+{
+	char *out = p->word;
+
+	for (size_t i = 0; i < len; i++) {
+		unsigned int c = (unsigned char)s[i];
+
+		if (c == '\\') {
+			if (len - i < 4 || s[i + 1] < '0' || s[i + 1] > '3' ||
+			    s[i + 2] < '0' || s[i + 2] > '7' ||
+			    s[i + 3] < '0' || s[i + 3] > '7')
+				return -1;
+			c = (unsigned int)((s[i + 1] - '0') << 6 |
+			    (s[i + 2] - '0') << 3 | (s[i + 3] - '0'));
+			i += 3;
+		}
+		if (c == '\0')
+			return -1;
+		*out++ = (char)c;
+	}
+	*out = '\0';
+	return 0;
+}
+
+/*
+ * A whole number in `base` from s[0..len), at most `max`.  Returns it, or -1
+ * when there is something else or more.
+ */
+static int64_t
+number(const char *s, size_t len, int base, int64_t max)
+{
+	int64_t n = 0;
+
+	if (len == 0)
+		return -1;
+	for (size_t i = 0; i < len; i++) {
+		int d = s[i] - '0';
+
+		if (d < 0 || d >= base || n > (max - d) / base)
+			return -1;
+		n = n * base + d;
+	}
+	return n;
+}
+
+/* Which keywords a line had. */
+enum {
+	HAS_TYPE = 1, HAS_MODE = 2, HAS_SIZE = 4, HAS_TIME = 8, HAS_HASH = 16,
+	HAS_LINK = 32
+};
+
+/* "carried,last-N" or "shared" or somebody else's tags. */
+static void
+parse_tags(struct entry *en, const char *s, size_t len)
+{
+	static const char carried[] = "carried,last-";
+	size_t clen = sizeof(carried) - 1;
+
+	if (len == 6 && memcmp(s, "shared", 6) == 0)
+		en->mark = ENTRY_SHARED;
+	if (len > clen && memcmp(s, carried, clen) == 0) {
+		en->mark = ENTRY_CARRIED;
+		en->last = number(s + clen, len - clen, 10, INT64_MAX);
+		if (en->last < 0)
+			en->last = 0;
+	}
+}
+
+/* Seconds before the dot; what is behind it is not ours. */
+static int64_t
+parse_time(const char *s, size_t len)
+{
+	const char *dot = memchr(s, '.', len);
+
+	return number(s, dot == NULL ? len : (size_t)(dot - s), 10,
+	    INT64_MAX);
+}
+
+static int
+parse_type(struct entry *en, const char *s, size_t len)
+{
+	for (size_t i = 0; i < 3; i++)
+		if (strlen(type_names[i]) == len &&
+		    memcmp(type_names[i], s, len) == 0) {
+			en->type = (uint8_t)i;
+			return 0;
+		}
+	return -1;
+}
+
+/* Is the keyword (up to its '=') `want`? */
+static bool
+is_key(const char *key, size_t len, const char *want)
+{
+	return strlen(want) == len && memcmp(key, want, len) == 0;
+}
+
+/*
+ * One keyword=value of an entry; unknown ones are ignored.  Returns the flag
+ * of what it was, 0 for none of ours, -1 when the value is wrong.
+ */
+static int
+parse_keyword(struct parser *p, struct entry *en, const char *s, size_t len)
+{
+	const char *eq = memchr(s, '=', len);
+	size_t klen = eq == NULL ? len : (size_t)(eq - s);
+	const char *val = eq == NULL ? s + len : eq + 1;
+	size_t vlen = (size_t)(s + len - val);
+	int64_t n;
+
+	if (is_key(s, klen, "type"))
+		return parse_type(en, val, vlen) == 0 ? HAS_TYPE : -1;
+	if (is_key(s, klen, "mode")) {
+		n = number(val, vlen, 8, 07777);
+		en->mode = (uint16_t)n;
+		return n < 0 ? -1 : HAS_MODE;
+	}
+	if (is_key(s, klen, "size")) {
+		en->size = number(val, vlen, 10, INT64_MAX);
+		return en->size < 0 ? -1 : HAS_SIZE;
+	}
+	if (is_key(s, klen, "time")) {
+		en->mtime = parse_time(val, vlen);
+		return en->mtime < 0 ? -1 : HAS_TIME;
+	}
+	if (is_key(s, klen, "sha256digest") || is_key(s, klen, "sha256"))
+		return vlen == HASH_HEX && hash_unhex(val, en->digest) == 0 ?
+		    HAS_HASH : -1;
+	if (is_key(s, klen, "link")) {
+		if (unescape(p, val, vlen) != 0)
+			return -1;
+		manifest_set_link(p->m, en, p->word);
+		return HAS_LINK;
+	}
+	if (is_key(s, klen, "tags"))
+		parse_tags(en, val, vlen);
+	return 0;
+}
+
+/* Has the entry all that its type needs, and nothing unsafe? */
+static int
+check_entry(struct parser *p, const struct entry *en, int has, struct err *e)
+{
+	static const int needs[] = {
+		[ENTRY_FILE] = HAS_TYPE | HAS_MODE | HAS_SIZE | HAS_HASH,
+		[ENTRY_DIR] = HAS_TYPE | HAS_MODE,
+		[ENTRY_LINK] = HAS_TYPE | HAS_LINK,
+	};
+
+	if ((has & needs[en->type]) != needs[en->type])
+		return bad(p, e, "a keyword is missing");
+	if (en->type != ENTRY_LINK && (has & HAS_LINK) != 0)
+		return bad(p, e, "a link target on what is no link");
+	/* A link to shared/ leaves the release on purpose. */
+	if (en->type == ENTRY_LINK && en->mark != ENTRY_SHARED &&
+	    path_check_link(en->path, en->link, e) != 0)
+		return err_prefix(e, "%s:%lu: ", p->name, p->line);
+	return 0;
+}
+
+/* The path at the start of a line; ".": the top itself, which is no entry. */
+static int
+parse_path(struct parser *p, const char *s, size_t len, struct err *e)
+{
+	if (unescape(p, s, len) != 0)
+		return bad(p, e, "a broken name");
+	if (strcmp(p->word, ".") == 0)
+		return 0;
+	if (strncmp(p->word, "./", 2) != 0)
+		return bad(p, e, "a name that does not begin with './'");
+	memmove(p->word, p->word + 2, strlen(p->word + 2) + 1);
+	if (path_check(p->word, e) != 0)
+		return err_prefix(e, "%s:%lu: ", p->name, p->line);
+	return 1;
+}
+
+/* One line without its newline. */
+static int
+parse_line(struct parser *p, const char *s, size_t len, struct err *e)
+{
+	const char *end = s + len;
+	size_t word;
+	struct entry *en;
+	int has = 0, r;
+
+	p->line++;
+	if (memchr(s, '\0', len) != NULL)
+		return bad(p, e, "a NUL byte");
+	if (p->line == 1 && (len != strlen(SIGNATURE) ||
+	    memcmp(s, SIGNATURE, len) != 0))
+		return bad(p, e, "no '" SIGNATURE "'");
+	if (len == 0 || s[0] == '#')
+		return 0;
+	word = strcspn(s, " \n") < len ? strcspn(s, " \n") : len;
+	r = parse_path(p, s, word, e);
+	if (r <= 0)
+		return r;
+	en = manifest_add(p->m, p->word, ENTRY_FILE);
+	for (s += word; s < end; s += word) {
+		if (*s == ' ') {
+			word = 1;
+			continue;
+		}
+		word = strcspn(s, " \n");
+		if (word > (size_t)(end - s))
+			word = (size_t)(end - s);
+		r = parse_keyword(p, en, s, word);
+		if (r < 0)
+			return bad(p, e, "a wrong value");
+		has |= r;
+	}
+	return check_entry(p, en, has, e);
+}
+
+/*
+ * Parse the whole lines in text[0..len); the last may lack its newline only
+ * when `last`.  Returns the number of bytes used, or -1.
+ */
+static ssize_t
+parse_lines(struct parser *p, const char *text, size_t len, bool last,
+    struct err *e)
+{
+	size_t done = 0;
+
+	while (done < len) {
+		const char *nl = memchr(text + done, '\n', len - done);
+		size_t n = nl == NULL ? len - done :
+		    (size_t)(nl - (text + done));
+
+		if (n > LINE_MAX_LEN) {
+			p->line++;
+			return bad(p, e, "a line that is too long");
+		}
+		if (nl == NULL && !last)
+			break;
+		if (nl == NULL)
+			return bad(p, e, "the end of a line is missing");
+		if (parse_line(p, text + done, n, e) != 0)
+			return -1;
+		done += n + 1;
+	}
+	return (ssize_t)done;
+}
+
+/* What must hold when every line was read. */
+static int
+parse_end(struct parser *p, struct err *e)
+{
+	if (p->line == 0)
+		return err_set(e, ERR_INTEGRITY, "the manifest '%s' is empty",
+		    p->name);
+	if (manifest_sort(p->m, e) != 0)
+		return err_prefix(e, "%s: ", p->name);
+	return 0;
+}
+
+int
+manifest_parse(struct manifest *m, const char *text, size_t len,
+    const char *name, struct err *e)
+{
+	struct parser p = { .m = m, .name = name };
+	int r;
+
+	/* parse_line() wants a NUL or newline behind each line. */
+	p.word = xmalloc(LINE_MAX_LEN + 1);
+	r = parse_lines(&p, text, len, true, e) < 0 ? -1 : parse_end(&p, e);
+	free(p.word);
+	return r;
+}
+
+/* Read pieces from `fd` and parse the lines in them. */
+static int
+parse_fd(struct parser *p, int fd, struct err *e)
+{
+	struct buf b = BUF_INIT;
+	ssize_t n, used = 0;
+
+	for (;;) {
+		buf_reserve(&b, PIECE);
+		n = io_read(fd, b.data + b.len, PIECE);
+		if (n < 0) {
+			used = err_sys(e, "cannot read the manifest '%s'",
+			    p->name);
+			break;
+		}
+		b.len += (size_t)n;
+		b.data[b.len] = '\0';
+		used = parse_lines(p, b.data, b.len, n < PIECE, e);
+		if (used < 0 || n < PIECE)
+			break;
+		memmove(b.data, b.data + used, b.len - (size_t)used);
+		b.len -= (size_t)used;
+	}
+	buf_release(&b);
+	return used < 0 ? -1 : parse_end(p, e);
+}
+
+int
+manifest_read(struct manifest *m, const struct dir *at, const char *name,
+    struct err *e)
+{
+	struct parser p = { .m = m };
+	char *path;
+	int fd, r;
+
+	fd = openat(at->fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(e, "cannot open the manifest '%s/%s'",
+		    at->path, name);
+	path = xasprintf("%s/%s", at->path, name);
+	p.name = path;
+	p.word = xmalloc(LINE_MAX_LEN + 1);
+	r = parse_fd(&p, fd, e);
+	free(p.word);
+	free(path);
+	close(fd);
+	return r;
+}

@@ -1,0 +1,115 @@
+/*
+ * The manifest of a release: every file, directory and symbolic link in it,
+ * as mtree(5).  One line an entry, sorted by path_compare():
+ *
+ *	#mtree v2.0
+ *	. type=dir mode=0755
+ *	./a/b.html type=file mode=0644 size=5 time=1763751785.0 \
+ *	    sha256digest=<64 hexadecimal digits>
+ *	./c type=link mode=0777 time=1763751785.0 link=a/b.html
+ *
+ * (one line each, no continuation).  Bytes other than letters, digits and
+ * "._/-+,@:%~" are written \ooo (three octal digits).  An entry that the
+ * build did not contain has tags=shared (a link to a path under shared/) or
+ * tags=carried,last-SECONDS (kept from an earlier release, whose build last
+ * had it live at that time).
+ *
+ * The reader accepts what the writer writes and what mtree(8) and bsdtar
+ * make of such a tree in the same full-path form; unknown keywords are
+ * ignored, everything unsafe (path.h) is refused.
+ */
+#ifndef MANIFEST_H
+#define MANIFEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "buf.h"
+#include "dir.h"
+#include "err.h"
+#include "hash.h"
+
+enum entry_type { ENTRY_FILE, ENTRY_DIR, ENTRY_LINK };
+enum entry_mark { ENTRY_BUILD, ENTRY_SHARED, ENTRY_CARRIED };
+
+struct entry {
+	const char *path;	/* owned by the manifest */
+	const char *link;	/* target of an ENTRY_LINK, else NULL */
+	int64_t size;		/* bytes of an ENTRY_FILE, else 0 */
+	int64_t mtime;		/* seconds; files and links */
+	int64_t last;		/* ENTRY_CARRIED: last live in a build */
+	uint8_t digest[HASH_LEN];	/* of an ENTRY_FILE */
+	uint16_t mode;		/* permission bits, 07777 */
+	uint8_t type;		/* enum entry_type */
+	uint8_t mark;		/* enum entry_mark */
+};
+
+struct manifest {
+	struct entry *v;
+	size_t n;
+	size_t cap;
+	struct arena *arena;	/* the strings */
+};
+
+#define MANIFEST_INIT { NULL, 0, 0, NULL }
+
+void manifest_release(struct manifest *m);	/* neutral values accepted */
+
+/*
+ * Add an entry; the strings are copied.  The pointer is valid until the next
+ * call.  The caller fills the rest, and sorts when all are there.
+ */
+struct entry *manifest_add(struct manifest *m, const char *path,
+    enum entry_type type);
+
+/* Give an entry of `m` a link target; the string is copied. */
+void manifest_set_link(struct manifest *m, struct entry *en,
+    const char *target);
+
+/* Sort by path.  Returns 0, or -1 with ERR_INTEGRITY for a path twice. */
+int manifest_sort(struct manifest *m, struct err *e);
+
+/* The entry at `path` in a sorted manifest, or NULL. */
+struct entry *manifest_find(const struct manifest *m, const char *path);
+
+/*
+ * Parse manifest text and append the entries to `m`, sorted at the end.
+ * `name` stands for the file in messages.  Returns 0, or -1 with
+ * ERR_INTEGRITY, name and line number.
+ */
+int manifest_parse(struct manifest *m, const char *text, size_t len,
+    const char *name, struct err *e);
+
+/* The same from the file `name` in `at`, read in pieces.  0 or -1. */
+int manifest_read(struct manifest *m, const struct dir *at, const char *name,
+    struct err *e);
+
+/*
+ * Write the manifest as the new file `name` in `at` (O_EXCL) and fsync it;
+ * its name is the caller's to sync (dir_sync).  0 or -1.
+ */
+int manifest_write(const struct manifest *m, const struct dir *at,
+    const char *name, struct err *e);
+
+/* Append the text that manifest_write() writes. */
+void manifest_print(const struct manifest *m, struct buf *out);
+
+/*
+ * The tree digest, which names the content: SHA-256 over the lines of the
+ * sorted manifest, without the two lines at its top, every " time=..." and
+ * every ",last-...".  What was carried differs from the same file in a build.
+ */
+void manifest_digest(const struct manifest *m, uint8_t out[HASH_LEN]);
+
+/* Files, and the sum of their bytes. */
+struct manifest_totals {
+	size_t files;
+	int64_t bytes;
+};
+struct manifest_totals manifest_totals(const struct manifest *m);
+
+/* Are the two entries the same but for mtime, mark and last? */
+bool entry_is_same(const struct entry *a, const struct entry *b);
+
+#endif
