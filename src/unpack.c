@@ -1,0 +1,1101 @@
+/*
+ * From the bytes of the archive to files, in two parts: struct reader makes
+ * entries of the bytes, struct job makes files of the entries.
+ *
+ * libarchive (3.6.2) would let some damage pass; hence:
+ * - gzip goes through zlib, because libarchive does not compare its check
+ *   sum;
+ * - the other compressions have a reader of their own in front, which is read
+ *   to its end, because the check sums of xz and zstd stand there;
+ * - a tar must have an end mark: one that was cut between two entries has not;
+ *   and what follows the end of a tar or cpio must be zeros, or entries would
+ *   be lost without a word;
+ * - zip and 7z are read by their directory at the end, which also knows modes
+ *   and symbolic links; so what cannot be seeked in is put aside first;
+ * - a warning is an error, but for one about the character set of a name: in
+ *   the C locale, in which this program runs, the bytes are as they are.  Only
+ *   for zip and 7z, whose names are Unicode, this thread is in C.UTF-8.
+ */
+#include "unpack.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "alloc.h"
+#include "file.h"
+#include "intr.h"
+#include "io.h"
+#include "path.h"
+
+enum {
+	BLOCK = 128 * 1024,
+	TAR_BLOCK = 512,
+	CPIO_END_MAX = 128,	/* the longest last entry of a cpio */
+	MAGIC = 6,		/* bytes that tell the kinds apart */
+	HEADER_MAX = 16 << 20,	/* bytes up to the next entry's content */
+	ENTRIES_MAX = 10000000,
+};
+
+/* The bytes, and the entries that libarchive makes of them. */
+struct reader {
+	int fd;			/* the archive, or what was put aside */
+	bool fd_is_ours;
+	gzFile gz;
+	struct archive *filter;	/* takes the other compressions off */
+	struct archive *ar;	/* makes entries */
+	char *block;		/* BLOCK bytes, for `ar` */
+	size_t block_len;	/* what `ar` was given last of it */
+	int64_t given;		/* bytes that `ar` was given in all */
+	bool in_header;		/* `ar` looks for the next entry, */
+	size_t header_len;	/* and was given so much for it */
+	bool is_stream;		/* tar or cpio: read from front to end */
+	locale_t utf8, before;	/* of this thread, for zip and 7z */
+};
+
+/* Say what libarchive found wrong. */
+static int
+damaged(struct archive *a, struct err *e)
+{
+	const char *why = archive_error_string(a);
+
+	return err_set(e, ERR_INTEGRITY, "it is damaged, cut short, or no "
+	    "archive: %s", why != NULL ? why : "unexpected end");
+}
+
+static int
+reader_failed(struct reader *r, struct err *e)
+{
+	const char *why = archive_error_string(r->ar);
+
+	if (why != NULL && strstr(why, "assphrase") != NULL)
+		return err_set(e, ERR_INTEGRITY, "the archive is encrypted; "
+		    "make one without a password");
+	return damaged(r->ar, e);
+}
+
+/* Uncompressed bytes into the block: their number, 0 at the end, or -1. */
+static la_ssize_t
+read_plain(struct reader *r, struct archive *report)
+{
+	la_ssize_t n;
+	int code;
+
+	if (r->gz == NULL) {
+		n = archive_read_data(r->filter, r->block, BLOCK);
+		if (n < 0)
+			archive_copy_error(report, r->filter);
+		return n;
+	}
+	n = gzread(r->gz, r->block, BLOCK);
+	/* zlib tells of a missing end only when asked. */
+	if (n < 0 || (n == 0 && gzeof(r->gz) != 1) ||
+	    (gzerror(r->gz, &code), code == Z_BUF_ERROR)) {
+		archive_set_error(report, EINVAL, "gzip: %s",
+		    gzerror(r->gz, &code));
+		return -1;
+	}
+	return n;
+}
+
+/* libarchive's input. */
+static la_ssize_t
+give(struct archive *a, void *ctx, const void **data)
+{
+	struct reader *r = ctx;
+	la_ssize_t n = read_plain(r, a);
+
+	*data = r->block;
+	if (n <= 0)
+		return n;
+	r->block_len = (size_t)n;
+	r->given += n;
+	r->header_len += (size_t)n;
+	/* Content that is skipped may be longer. */
+	if (!r->in_header || r->header_len <= HEADER_MAX)
+		return n;
+	archive_set_error(a, EINVAL, "a header of more than %d MiB",
+	    HEADER_MAX >> 20);
+	return -1;
+}
+
+/* A file without a name in `d`, also where the file system knows no such. */
+static int
+open_nameless(const struct dir *d)
+{
+	int fd = openat(d->fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	char tmp[64];
+
+	if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR))
+		return fd;
+	file_tmp_name(tmp);
+	fd = openat(d->fd, tmp,
+	    O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd >= 0)
+		unlinkat(d->fd, tmp, 0);
+	return fd;
+}
+
+/*
+ * Put what cannot be seeked in, a pipe, into a file without a name beside
+ * where it goes to.
+ */
+static int
+put_aside(struct reader *r, const struct dir *into, int64_t max,
+    struct err *e)
+{
+	int out = open_nameless(into);
+	char *block = xmalloc(BLOCK);
+	int64_t total = 0;
+	ssize_t n = 0;
+
+	while (out >= 0 && (n = io_read(r->fd, block, BLOCK)) > 0) {
+		total += n;
+		if (io_write(out, block, (size_t)n) != 0)
+			n = -1;
+		if (n < 0 || (max > 0 && total > max) || intr_check(e) != 0)
+			break;
+	}
+	free(block);
+	r->fd_is_ours = out >= 0;
+	if (out >= 0)
+		r->fd = out;
+	if (out < 0 || n < 0)
+		return err_sys(e, "cannot put it aside in '%s'", into->path);
+	if (max > 0 && total > max)
+		return err_set(e, ERR_GUARD, "it has more than the limit of "
+		    "%lld bytes", (long long)max);
+	return n > 0 ? -1 : 0;
+}
+
+/*
+ * Let `a` read what `filter` takes off; not when this libarchive would run a
+ * program for it.
+ */
+static void
+support_filter(struct archive *a, int (*filter)(struct archive *))
+{
+	struct archive *probe = archive_read_new();
+
+	if (probe != NULL && filter(probe) == ARCHIVE_OK)
+		filter(a);
+	archive_read_free(probe);
+}
+
+/* Tar and cpio, perhaps compressed. */
+static int
+open_stream(struct reader *r, bool gzip, struct err *e)
+{
+	struct archive_entry *ignored;
+	int fd;
+
+	r->is_stream = true;
+	archive_read_support_format_tar(r->ar);
+	archive_read_support_format_cpio(r->ar);
+	if (gzip) {
+		fd = fcntl(r->fd, F_DUPFD_CLOEXEC, 3);
+		r->gz = fd < 0 ? NULL : gzdopen(fd, "rb");
+		if (r->gz == NULL)
+			return err_sys(e, "cannot read it");
+	} else {
+		r->filter = archive_read_new();
+		support_filter(r->filter, archive_read_support_filter_bzip2);
+		support_filter(r->filter, archive_read_support_filter_lz4);
+		support_filter(r->filter, archive_read_support_filter_xz);
+		support_filter(r->filter, archive_read_support_filter_zstd);
+		archive_read_support_format_raw(r->filter);
+		if (archive_read_open_fd(r->filter, r->fd, BLOCK) !=
+		    ARCHIVE_OK || archive_read_next_header(r->filter,
+		    &ignored) != ARCHIVE_OK)
+			return damaged(r->filter, e);
+	}
+	r->in_header = true;
+	if (archive_read_open(r->ar, r, NULL, give, NULL) != ARCHIVE_OK)
+		return reader_failed(r, e);
+	return 0;
+}
+
+/* Formats with a directory at their end. */
+static int
+open_seekable(struct reader *r, struct err *e)
+{
+	r->utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+	if (r->utf8 != (locale_t)0)
+		r->before = uselocale(r->utf8);
+	archive_read_support_format_zip_seekable(r->ar);
+	archive_read_support_format_7zip(r->ar);
+	if (archive_read_open_fd(r->ar, r->fd, BLOCK) != ARCHIVE_OK)
+		return reader_failed(r, e);
+	return 0;
+}
+
+static int
+reader_open(struct reader *r, int fd, const struct dir *into,
+    int64_t max_bytes, struct err *e)
+{
+	char magic[MAGIC] = "";
+	off_t start;
+	ssize_t n;
+
+	r->fd = fd;
+	r->block = xmalloc(BLOCK);
+	r->ar = archive_read_new();
+	if (r->ar == NULL)
+		return err_set(e, ERR_FAILED, "no memory for libarchive");
+	if (lseek(fd, 0, SEEK_CUR) < 0 &&
+	    put_aside(r, into, max_bytes, e) != 0)
+		return -1;
+	start = r->fd_is_ours ? 0 : lseek(fd, 0, SEEK_CUR);
+	n = pread(r->fd, magic, sizeof(magic), start);
+	if (n < 0 || lseek(r->fd, start, SEEK_SET) < 0)
+		return err_sys(e, "cannot read it");
+	if (n == 0)
+		return err_set(e, ERR_INTEGRITY, "it is empty");
+	if (memcmp(magic, "PK", 2) == 0 || memcmp(magic, "7z\xbc\xaf", 4) == 0)
+		return open_seekable(r, e);
+	return open_stream(r, memcmp(magic, "\x1f\x8b", 2) == 0, e);
+}
+
+static void
+reader_release(struct reader *r)
+{
+	if (r->ar != NULL)
+		archive_read_free(r->ar);
+	if (r->filter != NULL)
+		archive_read_free(r->filter);
+	if (r->gz != NULL)
+		gzclose(r->gz);
+	if (r->utf8 != (locale_t)0) {
+		uselocale(r->before);
+		freelocale(r->utf8);
+	}
+	if (r->fd_is_ours)
+		close(r->fd);
+	free(r->block);
+}
+
+static bool
+is_zeros(const char *p, size_t n)
+{
+	return n == 0 || (p[0] == 0 && memcmp(p, p + 1, n - 1) == 0);
+}
+
+/*
+ * Read what is behind the last entry: zeros, and the check sums of what is
+ * compressed.
+ */
+static int
+check_rest(struct reader *r, struct err *e)
+{
+	int64_t unread = r->given - archive_filter_bytes(r->ar, 0);
+	bool clean = unread <= (int64_t)r->block_len &&
+	    is_zeros(r->block + r->block_len - unread, (size_t)unread);
+	la_ssize_t n = 1;
+
+	while (clean && n > 0) {
+		if (intr_check(e) != 0)
+			return -1;
+		n = read_plain(r, r->ar);
+		if (n < 0)
+			return reader_failed(r, e);
+		clean = is_zeros(r->block, (size_t)n);
+	}
+	return clean ? 0 : err_set(e, ERR_INTEGRITY,
+	    "it has something behind its end");
+}
+
+/*
+ * libarchive says that this is the end.  It says so, too, where a tar is cut
+ * between two entries, and when it went over a damaged cpio to its last entry.
+ */
+static int
+check_end(struct reader *r, struct err *e)
+{
+	int64_t used = archive_filter_bytes(r->ar, 0) -
+	    archive_read_header_position(r->ar);
+
+	if (!r->is_stream)
+		return 0;
+	if ((archive_format(r->ar) & ARCHIVE_FORMAT_BASE_MASK) ==
+	    ARCHIVE_FORMAT_TAR) {
+		if (used < TAR_BLOCK)
+			return err_set(e, ERR_INTEGRITY, "it was cut short: "
+			    "it is a tar without an end mark");
+	} else if (used > CPIO_END_MAX) {
+		return err_set(e, ERR_INTEGRITY, "it is damaged: a cpio with "
+		    "garbage before its end");
+	}
+	return check_rest(r, e);
+}
+
+/*
+ * Does what libarchive said about an entry matter?  Not that a name is not
+ * ASCII: it is taken as it is.  Not ACLs: they are not used.
+ */
+static bool
+warning_matters(struct archive *a)
+{
+	const char *why = archive_error_string(a);
+
+	return why != NULL && strstr(why, " be converted from ") == NULL &&
+	    strstr(why, "SCHILY.acl") == NULL;
+}
+
+/*
+ * Go to the next entry.  `name` is the name in the archive, NULL when there
+ * is none.  Returns 1, 0 at the end, -1.
+ */
+static int
+next_entry(struct reader *r, struct archive_entry **en, const char **name,
+    struct err *e)
+{
+	int s;
+
+	r->in_header = true;
+	r->header_len = 0;
+	s = archive_read_next_header(r->ar, en);
+	r->in_header = false;
+	if (s == ARCHIVE_EOF)
+		return check_end(r, e);
+	if ((s != ARCHIVE_OK && s != ARCHIVE_WARN) || warning_matters(r->ar))
+		return reader_failed(r, e);
+	if (archive_entry_is_encrypted(*en))
+		return err_set(e, ERR_INTEGRITY,
+		    "the archive is encrypted; make one without a password");
+	*name = archive_entry_pathname(*en);
+	return 1;
+}
+
+/* Where entries go. */
+struct job {
+	const struct unpack_options *opt;
+	struct reader r;
+	/* The open directories from the top, which is the caller's, down. */
+	struct dir stack[PATH_DEPTH_MAX + 1];
+	size_t depth;
+	char cwd[PATH_LEN_MAX + 1]; /* the path of the last one */
+	char *first;		    /* the leading directory that is dropped */
+	char *left_out;		    /* what was counted as excluded last */
+	size_t excluded;
+	int64_t bytes, entries, max_entries;
+};
+
+/*
+ * Make a path of a name in the archive: "./", "//" and a trailing "/" are
+ * taken out; "" is the top.  `out` has room for PATH_LEN_MAX + 1.
+ */
+static int
+clean_name(const char *name, char *out, struct err *e)
+{
+	size_t len = 0;
+
+	if (name == NULL)
+		return err_set(e, ERR_INTEGRITY,
+		    "the archive has a name that is no text; use tar");
+	if (name[0] == '\0')
+		return err_set(e, ERR_INTEGRITY,
+		    "the archive has an entry without a name");
+	if (name[0] == '/')
+		return err_set(e, ERR_INTEGRITY, "the name '%s' is absolute",
+		    name);
+	while (*name != '\0') {
+		size_t n = strcspn(name, "/");
+
+		if (n > 0 && !(n == 1 && name[0] == '.')) {
+			if (len + n + 1 > PATH_LEN_MAX)
+				return err_set(e, ERR_INTEGRITY,
+				    "the name '...%.100s' is longer than %d "
+				    "bytes",
+				    name, PATH_LEN_MAX);
+			if (len > 0)
+				out[len++] = '/';
+			memcpy(out + len, name, n);
+			len += n;
+		}
+		name += n;
+		name += *name == '/';
+	}
+	out[len] = '\0';
+	return 0;
+}
+
+/* Is the path left out, by its own name or by a directory above it? */
+static bool
+is_excluded(const struct unpack_options *opt, const char *path)
+{
+	for (const char *p = path; *p != '\0'; p += *p == '/') {
+		size_t n = strcspn(p, "/");
+
+		if (n == 4 && memcmp(p, ".git", 4) == 0)
+			return true;
+		p += n;
+	}
+	return opt->exclude != NULL && path_match_any(opt->exclude, path);
+}
+
+/* Count an excluded path; what is below a directory counts as one. */
+static void
+count_excluded(struct job *j, char *path)
+{
+	for (char *p = strchr(path, '/'); p != NULL; p = strchr(p + 1, '/')) {
+		*p = '\0';
+		if (is_excluded(j->opt, path))
+			break;
+		*p = '/';
+	}
+	if (j->left_out != NULL && strcmp(j->left_out, path) == 0)
+		return;
+	free(j->left_out);
+	j->left_out = xstrdup(path);
+	j->excluded++;
+}
+
+/*
+ * Take the leading directory off a path.  Returns 0; 1 when the path is not
+ * in it but excluded; -1.
+ */
+static int
+strip_first(struct job *j, char *path, bool dir, struct err *e)
+{
+	size_t len = strcspn(path, "/");
+
+	if (path[0] == '\0')
+		return 0;
+	if (j->first == NULL) {
+		j->first = xstrndup(path, len);
+		if (path_check(j->first, e) != 0)
+			return -1;
+	}
+	if (strlen(j->first) != len || memcmp(j->first, path, len) != 0) {
+		if (is_excluded(j->opt, path))
+			return 1;
+		return err_set(e, ERR_INTEGRITY,
+		    "'%s' is not in the directory '%s', in which all should "
+		    "be when a leading directory is stripped",
+		    path, j->first);
+	}
+	if (path[len] == '\0' && !dir)
+		return err_set(e, ERR_INTEGRITY,
+		    "'%s' is no directory: nothing is left when a leading "
+		    "directory is stripped",
+		    path);
+	len += path[len] == '/';
+	memmove(path, path + len, strlen(path + len) + 1);
+	return 0;
+}
+
+/*
+ * Turn the name of an entry into a path in the tree.  Returns 0; 1 for what
+ * needs no work: the top itself, and what is excluded; -1.
+ */
+static int
+choose_path(struct job *j, const char *name, bool dir, char *path,
+    struct err *e)
+{
+	int r;
+
+	if (clean_name(name, path, e) != 0)
+		return -1;
+	if (j->opt->strip) {
+		r = strip_first(j, path, dir, e);
+		if (r > 0)
+			count_excluded(j, path);
+		if (r != 0)
+			return r;
+	}
+	if (path[0] == '\0')
+		return dir ? 1 :
+			     err_set(e, ERR_INTEGRITY,
+				 "'%s' is the top and no directory", name);
+	if (is_excluded(j->opt, path)) {
+		count_excluded(j, path);
+		return 1;
+	}
+	return path_check(path, e);
+}
+
+/* Close the directories that are not above `path`. */
+static void
+ascend(struct job *j, const char *path)
+{
+	while (j->depth > 0 && !path_is_within(path, j->cwd)) {
+		char *slash = strrchr(j->cwd, '/');
+
+		dir_close(&j->stack[j->depth--]);
+		*(slash != NULL ? slash : j->cwd) = '\0';
+	}
+}
+
+/* Open the directory `name` in the last one; make it if it is not there. */
+static int
+descend_one(struct job *j, const char *name, struct err *e)
+{
+	struct err why = ERR_INIT;
+	size_t len = strlen(j->cwd);
+
+	if (j->depth == PATH_DEPTH_MAX)
+		BUG("a path that path_check() refuses");
+	if (dir_ensure(&j->stack[j->depth + 1], &j->stack[j->depth], name,
+		&why) != 0) {
+		*e = why;
+		if (why.sys == ENOTDIR || why.sys == ELOOP) {
+			err_set(e, ERR_INTEGRITY,
+			    "the archive has names below '%s%s%s', which is "
+			    "a file or symbolic link in it",
+			    j->cwd, len > 0 ? "/" : "", name);
+			e->sys = why.sys;
+		}
+		return -1;
+	}
+	j->depth++;
+	snprintf(j->cwd + len, sizeof(j->cwd) - len, "%s%s",
+	    len > 0 ? "/" : "", name);
+	return 0;
+}
+
+/*
+ * Make `path` the last directory of the stack.  On failure the stack is as
+ * deep as it could be: e->sys is ENOTDIR or ELOOP when something else stands
+ * at the next name.
+ */
+static int
+descend(struct job *j, const char *path, struct err *e)
+{
+	ascend(j, path);
+	while (strlen(j->cwd) < strlen(path)) {
+		char name[PATH_NAME_MAX + 1];
+		const char *p = path + strlen(j->cwd) + (j->depth > 0);
+
+		snprintf(name, sizeof(name), "%.*s", (int)strcspn(p, "/"), p);
+		if (descend_one(j, name, e) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+/*
+ * Make the directory above `path` the last of the stack.  Returns it, or
+ * NULL.
+ */
+static const struct dir *
+descend_above(struct job *j, const char *path, struct err *e)
+{
+	const char *base = path_base(path);
+	char above[PATH_LEN_MAX + 1];
+
+	snprintf(above, sizeof(above), "%.*s",
+	    (int)(base > path ? base - path - 1 : 0), path);
+	return descend(j, above, e) == 0 ? &j->stack[j->depth] : NULL;
+}
+
+/*
+ * Remove what stands at `path`, in `d`: an entry that comes again replaces
+ * it.  A directory that is not empty is not removed.
+ */
+static int
+clear_way(const struct dir *d, const char *path, struct err *e)
+{
+	const char *name = path_base(path);
+
+	if (unlinkat(d->fd, name, 0) == 0)
+		return 0;
+	if (errno == EISDIR || errno == EPERM) {
+		if (unlinkat(d->fd, name, AT_REMOVEDIR) == 0)
+			return 0;
+		if (errno == ENOTEMPTY || errno == EEXIST)
+			return err_set(e, ERR_INTEGRITY,
+			    "the archive has '%s' twice, as a directory with "
+			    "content and as something else",
+			    path);
+	}
+	return err_sys(e, "cannot replace '%s/%s'", d->path, name);
+}
+
+/* Make the directory `path`, and stay in it: what follows is often there. */
+static int
+make_dir(struct job *j, const char *path, struct err *e)
+{
+	const struct dir *above = descend_above(j, path, e);
+	struct err why = ERR_INIT;
+
+	if (above == NULL)
+		return -1;
+	if (descend(j, path, &why) == 0)
+		return 0;
+	if (why.sys == ENOTDIR || why.sys == ELOOP)
+		return clear_way(above, path, e) != 0 ? -1 :
+							descend(j, path, e);
+	*e = why;
+	return -1;
+}
+
+/* Make the symbolic link `path`. */
+static int
+make_symlink(struct job *j, const char *path, const char *target,
+    struct err *e)
+{
+	const struct dir *d = descend_above(j, path, e);
+	const char *name = path_base(path);
+
+	if (d == NULL)
+		return -1;
+	if (target == NULL)
+		return err_set(e, ERR_INTEGRITY,
+		    "the symbolic link '%s' has no target", path);
+	if (path_check_link(path, target, e) != 0)
+		return -1;
+	if (symlinkat(target, d->fd, name) == 0)
+		return 0;
+	if (errno == EEXIST) {
+		if (clear_way(d, path, e) != 0)
+			return -1;
+		if (symlinkat(target, d->fd, name) == 0)
+			return 0;
+	}
+	return err_sys(e, "cannot make the link '%s/%s'", d->path, name);
+}
+
+/* Refuse `more` bytes when the bound does not allow them. */
+static int
+check_bound(const struct job *j, int64_t more, struct err *e)
+{
+	int64_t max = j->opt->max_bytes;
+
+	if (max > 0 && more > max - j->bytes)
+		return err_set(e, ERR_GUARD,
+		    "the archive has more content than the limit of %lld "
+		    "bytes",
+		    (long long)max);
+	return 0;
+}
+
+/* What copy_data() knows of a file. */
+struct content {
+	const char *path;
+	int64_t size;  /* announced, or -1 */
+	int64_t holes; /* in a sparse file: bytes that are stored, or -1 */
+	int64_t end;   /* where the content ends so far */
+	int64_t got;   /* bytes that came */
+};
+
+/* Take from the entry what it announces. */
+static void
+content_init(struct content *c, const char *path, struct archive_entry *en)
+{
+	la_int64_t offset, len;
+
+	*c = (struct content){ .path = path, .size = -1, .holes = -1 };
+	if (archive_entry_size_is_set(en))
+		c->size = archive_entry_size(en);
+	if (archive_entry_sparse_reset(en) == 0)
+		return;
+	c->holes = 0;
+	while (archive_entry_sparse_next(en, &offset, &len) == ARCHIVE_OK)
+		c->holes += len;
+}
+
+/* Write one block where it belongs. */
+static int
+write_block(struct job *j, struct content *c, int fd, const void *data,
+    size_t len, int64_t offset, struct err *e)
+{
+	int64_t end;
+
+	if (len == 0)
+		return 0;
+	if (offset < c->end || offset > INT64_MAX - (int64_t)len ||
+	    (c->holes < 0 && offset != c->end))
+		return err_set(e, ERR_INTEGRITY,
+		    "the archive is damaged: the parts of '%s' overlap",
+		    c->path);
+	end = offset + (int64_t)len;
+	if (c->size >= 0 && end > c->size)
+		return err_set(e, ERR_INTEGRITY,
+		    "the archive is damaged: '%s' is longer than announced",
+		    c->path);
+	if (check_bound(j, end, e) != 0)
+		return -1;
+	if ((offset > c->end && lseek(fd, offset, SEEK_SET) < 0) ||
+	    io_write(fd, data, len) != 0)
+		return err_sys(e, "cannot write '%s/%s'", j->stack[0].path,
+		    c->path);
+	c->end = end;
+	c->got += (int64_t)len;
+	return 0;
+}
+
+/* All is written: is it all?  A hole at the end is made here. */
+static int
+finish_content(struct job *j, struct content *c, int fd, struct err *e)
+{
+	if (c->holes >= 0 ? c->got != c->holes :
+			    c->size >= 0 && c->end != c->size)
+		return err_set(e, ERR_INTEGRITY,
+		    "the archive is damaged or cut short: '%s' is shorter "
+		    "than announced",
+		    c->path);
+	if (c->end < c->size) {
+		if (ftruncate(fd, c->size) != 0)
+			return err_sys(e, "cannot write '%s/%s'",
+			    j->stack[0].path, c->path);
+		c->end = c->size;
+	}
+	j->bytes += c->end;
+	if (j->opt->progress != NULL)
+		j->opt->progress(j->opt->progress_ctx, c->end);
+	return 0;
+}
+
+/* Copy the content of the entry to the open, empty file. */
+static int
+copy_data(struct job *j, const char *path, struct archive_entry *en, int fd,
+    struct err *e)
+{
+	struct content c;
+	const void *data;
+	la_int64_t offset;
+	size_t len;
+	int s;
+
+	content_init(&c, path, en);
+	if (check_bound(j, c.size, e) != 0)
+		return -1;
+	while ((s = archive_read_data_block(j->r.ar, &data, &len, &offset)) ==
+	    ARCHIVE_OK)
+		if (write_block(j, &c, fd, data, len, offset, e) != 0 ||
+		    intr_check(e) != 0)
+			return -1;
+	if (s != ARCHIVE_EOF) {
+		reader_failed(&j->r, e);
+		return err_append(e, " (in '%s')", path);
+	}
+	return finish_content(j, &c, fd, e);
+}
+
+/* Fill the open file and close it. */
+static int
+fill(struct job *j, const char *path, struct archive_entry *en, int fd,
+    struct err *e)
+{
+	int r = copy_data(j, path, en, fd, e);
+
+	if (io_close(fd) != 0 && r == 0)
+		r = err_sys(e, "cannot write '%s/%s'", j->stack[0].path, path);
+	return r;
+}
+
+/* Make the regular file `path`. */
+static int
+make_file(struct job *j, const char *path, struct archive_entry *en,
+    struct err *e)
+{
+	const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+	mode_t mode = (archive_entry_perm(en) & 0111) != 0 ? 0755 : 0644;
+	const struct dir *d = descend_above(j, path, e);
+	const char *name = path_base(path);
+	int fd;
+
+	if (d == NULL)
+		return -1;
+	fd = openat(d->fd, name, flags, mode);
+	if (fd < 0 && errno == EEXIST) {
+		if (clear_way(d, path, e) != 0)
+			return -1;
+		fd = openat(d->fd, name, flags, mode);
+	}
+	/* Whatever the umask. */
+	if (fd < 0 || fchmod(fd, mode) != 0) {
+		err_sys(e, "cannot create '%s/%s'", d->path, name);
+		if (fd >= 0)
+			close(fd);
+		return -1;
+	}
+	return fill(j, path, en, fd, e);
+}
+
+/*
+ * Open the directory above `path`, which must be there already; no symbolic
+ * link is followed.  Leaves ENOENT or ENOTDIR in e->sys.
+ */
+static int
+open_above(struct dir *d, const struct dir *top, const char *path,
+    struct err *e)
+{
+	const char *base = path_base(path);
+	struct dir up;
+
+	if (dir_open(d, top, ".", e) != 0)
+		return -1;
+	while (path < base) {
+		char name[PATH_NAME_MAX + 1];
+		int len = (int)strcspn(path, "/"), r;
+
+		snprintf(name, sizeof(name), "%.*s", len, path);
+		path += len + 1;
+		up = *d;
+		*d = (struct dir)DIR_INIT;
+		r = dir_open(d, &up, name, e);
+		dir_close(&up);
+		if (r != 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* What a hard link points to. */
+struct target {
+	char path[PATH_LEN_MAX + 1];
+	struct dir dir; /* above it */
+	bool found;	/* a regular file is there */
+	int64_t size;
+};
+
+/* Find the file that the hard link `path` points to. */
+static int
+find_target(struct job *j, const char *path, const char *name,
+    struct target *t, struct err *e)
+{
+	struct err why = ERR_INIT;
+	struct stat st;
+
+	if (clean_name(name, t->path, e) != 0 ||
+	    (j->opt->strip && strip_first(j, t->path, false, e) < 0) ||
+	    path_check(t->path, e) != 0)
+		return err_prefix(e, "the hard link '%s': ", path);
+	if (open_above(&t->dir, &j->stack[0], t->path, &why) != 0) {
+		if (why.sys == ENOENT || why.sys == ENOTDIR ||
+		    why.sys == ELOOP)
+			return 0;
+		*e = why;
+		return -1;
+	}
+	if (fstatat(t->dir.fd, path_base(t->path), &st, AT_SYMLINK_NOFOLLOW) ==
+		0 &&
+	    S_ISREG(st.st_mode)) {
+		t->found = true;
+		t->size = st.st_size;
+	}
+	return 0;
+}
+
+/* Make `path` another name of the file. */
+static int
+link_target(struct job *j, const char *path, const struct target *t,
+    struct err *e)
+{
+	const struct dir *d = descend_above(j, path, e);
+	const char *name = path_base(path), *from = path_base(t->path);
+
+	if (d == NULL)
+		return -1;
+	if (linkat(t->dir.fd, from, d->fd, name, 0) == 0)
+		return 0;
+	if (errno == EEXIST) {
+		if (clear_way(d, path, e) != 0)
+			return -1;
+		if (linkat(t->dir.fd, from, d->fd, name, 0) == 0)
+			return 0;
+	}
+	return err_sys(e, "cannot link '%s' to '%s/%s'", t->path, d->path,
+	    name);
+}
+
+/* Give the file that `path` is a name of its content. */
+static int
+fill_link(struct job *j, const char *path, struct archive_entry *en,
+    struct err *e)
+{
+	const struct dir *d = descend_above(j, path, e);
+	const char *name = path_base(path);
+	int fd;
+
+	if (d == NULL)
+		return -1;
+	fd = openat(d->fd, name, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(e, "cannot open '%s/%s'", d->path, name);
+	return fill(j, path, en, fd, e);
+}
+
+/*
+ * Does the entry bring the content of the empty file `t`?  A newc cpio has it
+ * with the last name of a file.
+ */
+static bool
+brings_content(struct job *j, struct archive_entry *en, const struct target *t)
+{
+	int format = archive_format(j->r.ar);
+
+	return t->found && t->size == 0 && archive_entry_size(en) > 0 &&
+	    (format == ARCHIVE_FORMAT_CPIO_SVR4_NOCRC ||
+		format == ARCHIVE_FORMAT_CPIO_SVR4_CRC);
+}
+
+/*
+ * Make the hard link `path`.  One that has content but does not bring it for
+ * all becomes a file of its own: pax allows it, and in an old cpio other
+ * files can look like links.
+ */
+static int
+make_link(struct job *j, const char *path, struct archive_entry *en,
+    struct err *e)
+{
+	struct target t = { .dir = DIR_INIT };
+	int r = find_target(j, path, archive_entry_hardlink(en), &t, e);
+	bool fills = r == 0 && brings_content(j, en, &t);
+
+	if (r == 0 && archive_entry_size(en) > 0 && !fills)
+		r = make_file(j, path, en, e);
+	else if (r == 0 && !t.found)
+		r = err_set(e, ERR_INTEGRITY,
+		    "the hard link '%s' points to '%s', which is no earlier "
+		    "file of the archive, or excluded",
+		    path, t.path);
+	else if (r == 0 && strcmp(path, t.path) != 0)
+		r = link_target(j, path, &t, e);
+	if (r == 0 && fills)
+		r = fill_link(j, path, en, e);
+	dir_close(&t.dir);
+	return r;
+}
+
+/*
+ * An excluded name of a file may be the one that brings the content of the
+ * others along (newc cpio): refuse that, they would stay empty.
+ */
+static int
+check_left_out(struct job *j, struct archive_entry *en, struct err *e)
+{
+	struct target t = { .dir = DIR_INIT };
+	const char *name = archive_entry_hardlink(en);
+	int r;
+
+	if (name == NULL || archive_entry_size(en) == 0)
+		return 0;
+	r = find_target(j, "", name, &t, e);
+	if (r == 0 && brings_content(j, en, &t))
+		r = err_set(e, ERR_INTEGRITY,
+		    "'%s' is the same file as an excluded one, which has the "
+		    "content; use tar",
+		    t.path);
+	dir_close(&t.dir);
+	return r;
+}
+
+/* Make what the entry says at `path`. */
+static int
+make_entry(struct job *j, const char *path, bool dir, struct archive_entry *en,
+    struct err *e)
+{
+	if (archive_entry_hardlink(en) != NULL)
+		return make_link(j, path, en, e);
+	if (dir)
+		return make_dir(j, path, e);
+	switch (archive_entry_filetype(en)) {
+	case AE_IFREG:
+		return make_file(j, path, en, e);
+	case AE_IFLNK:
+		return make_symlink(j, path, archive_entry_symlink(en), e);
+	default:
+		return err_set(e, ERR_INTEGRITY,
+		    "'%s' is a device, socket, FIFO or of an unknown kind; "
+		    "remove or exclude it",
+		    path);
+	}
+}
+
+/*
+ * Is the entry a directory?  A file whose name ends in a slash is one, too,
+ * in old archives.  Nothing that has content is, but in a tar, where GNU
+ * stores lists of names so.  Returns 1, 0 or -1.
+ */
+static int
+is_directory(struct job *j, struct archive_entry *en, const char *name,
+    struct err *e)
+{
+	size_t len = name != NULL ? strlen(name) : 0;
+	bool dir = archive_entry_filetype(en) == AE_IFDIR;
+
+	if (!dir &&
+	    (archive_entry_filetype(en) != AE_IFREG || len == 0 ||
+		name[len - 1] != '/'))
+		return 0;
+	if (archive_entry_size(en) > 0 && (!dir || !j->r.is_stream))
+		return err_set(e, ERR_INTEGRITY,
+		    "'%s' is a directory with the content of a file", name);
+	return 1;
+}
+
+/* Unpack one entry. */
+static int
+unpack_entry(struct job *j, struct archive_entry *en, const char *name,
+    struct err *e)
+{
+	char path[PATH_LEN_MAX + 1];
+	int r, dir;
+
+	if (++j->entries > j->max_entries)
+		return err_set(e, ERR_GUARD,
+		    "the archive has more entries than the limit of %lld",
+		    (long long)j->max_entries);
+	dir = is_directory(j, en, name, e);
+	if (dir < 0)
+		return -1;
+	r = choose_path(j, name, dir > 0, path, e);
+	if (r == 0)
+		r = make_entry(j, path, dir > 0, en, e);
+	else if (r > 0)
+		r = check_left_out(j, en, e);
+	if (r < 0)
+		return -1;
+	/* What was not read is damaged, too, if it is not there. */
+	r = archive_read_data_skip(j->r.ar);
+	return r == ARCHIVE_OK ? 0 : reader_failed(&j->r, e);
+}
+
+/* Unpack all entries. */
+static int
+unpack_entries(struct job *j, struct err *e)
+{
+	struct archive_entry *en = NULL;
+	const char *name = NULL;
+	int more;
+
+	while ((more = next_entry(&j->r, &en, &name, e)) > 0)
+		if (intr_check(e) != 0 || unpack_entry(j, en, name, e) != 0)
+			return -1;
+	if (more == 0 && j->entries == 0)
+		return err_set(e, ERR_INTEGRITY, "the archive is empty");
+	return more;
+}
+
+int
+unpack(int fd, const char *name, const struct dir *into,
+    const struct unpack_options *opt, size_t *excluded, struct err *e)
+{
+	struct job *j = xcalloc(1, sizeof(*j));
+	int r;
+
+	j->opt = opt;
+	j->max_entries = opt->max_entries > 0 ? opt->max_entries : ENTRIES_MAX;
+	j->stack[0] = *into;
+	r = reader_open(&j->r, fd, into, opt->max_bytes, e);
+	if (r == 0)
+		r = unpack_entries(j, e);
+	*excluded = j->excluded;
+	while (j->depth > 0)
+		dir_close(&j->stack[j->depth--]);
+	reader_release(&j->r);
+	free(j->first);
+	free(j->left_out);
+	free(j);
+	return r == 0 ? 0 : err_prefix(e, "%s: ", name);
+}
