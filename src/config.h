@@ -1,0 +1,98 @@
+/*
+ * deploy.yml: what it may say and what it said.  The schema is one table in
+ * config.c, used both for the checks and by libcyaml, whose doors are this
+ * module and yamlcheck.h.  See deploy.yml(5).
+ */
+#ifndef CONFIG_H
+#define CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "err.h"
+#include "strvec.h"
+
+enum host_transport { HOST_SSH, HOST_RSYNC, HOST_LOCAL };
+
+struct host_config {
+	char *label;		/* for messages: the address as it was given */
+	char *address;		/* name or ssh_config alias */
+	char *user;		/* NULL: ssh_config's */
+	unsigned int port;	/* 0: ssh_config's */
+	char *root;		/* absolute */
+	char *identity;		/* key file; NULL: ssh_config's */
+	char *host_key;		/* "SHA256:..."; NULL: known_hosts */
+	char *jump;		/* NULL: ssh_config's */
+	enum host_transport transport;
+	char *deploy;		/* path of the program there; "none": the sh
+				 * verbs; NULL: found by PATH, else none */
+};
+
+struct site_config {
+	char *name;
+	char *source;		/* absolute; NULL when not given */
+	char *root;		/* absolute */
+	unsigned int keep;	/* releases that were live, for prune */
+	struct strvec exclude;	/* patterns, path_match_any() */
+	struct strvec shared;	/* paths in the release, path_check()ed */
+	struct strvec carry;	/* patterns; empty: nothing is carried */
+	int64_t carry_for;	/* seconds */
+	unsigned int max_delete;	/* percent of the live paths, 0..100 */
+	char *group;		/* group of what is staged; NULL: ours */
+	int64_t lock_wait;	/* seconds */
+	bool freeze_on_rollback;
+	struct host_config *hosts;	/* none: this machine, directly */
+	size_t n_hosts;
+};
+
+struct config {
+	char *path;		/* the file; NULL when there is none */
+	struct site_config *sites;
+	size_t n;
+};
+
+#define CONFIG_INIT { NULL, NULL, 0 }
+
+/* Defaults, where deploy.yml is silent. */
+enum {
+	CONFIG_KEEP = 5,
+	CONFIG_MAX_DELETE = 50,
+	CONFIG_LOCK_WAIT = 60,		/* seconds */
+	CONFIG_CARRY_FOR = 7 * 86400,	/* seconds */
+};
+
+/*
+ * Parse deploy.yml text; `len` may be 0, `text` not NULL, and it need not end
+ * in a NUL.  `path` is used in messages; relative `source` and `root` are
+ * taken relative to `dir`, the directory of the file as realpath(3) gives it.
+ * Returns 0, or -1 with ERR_USAGE and one sentence that names file, line,
+ * column, the key, and what would be right.  On failure `c` is empty.
+ */
+int config_parse(struct config *c, const char *text, size_t len,
+    const char *path, const char *dir, struct err *e);
+
+/*
+ * Find and parse the configuration: `file` when not NULL, else
+ * $DEPLOY_CONFIG when not empty, else deploy.yml in the current directory or
+ * the nearest parent that has one (a symbolic link that leads nowhere is one,
+ * and an error).  None found is no error: c->path stays NULL.  c->path is the
+ * name as it was given, "deploy.yml", or an absolute path.
+ */
+int config_load(struct config *c, const char *file, struct err *e);
+
+void config_release(struct config *c);		/* neutral values accepted */
+
+/*
+ * The site called `name`; with NULL the only one.  Returns NULL with
+ * ERR_USAGE when there is none of that name (with the nearest one), or when
+ * `name` is NULL and there are several (with their names).
+ */
+const struct site_config *config_site(const struct config *c,
+    const char *name, struct err *e);
+
+/* A site that no file describes, with the defaults; for --root. */
+void site_config_init(struct site_config *s);
+void site_config_release(struct site_config *s);
+
+#endif

@@ -1,0 +1,458 @@
+/*
+ * What yamltext.c lets through, libyaml loads as a document, which is a tree
+ * since there are no aliases, and a walk holds it against the table.  So the
+ * recursion here is as deep as the table.
+ */
+#include "yamlcheck.h"
+
+#include <cyaml/cyaml.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <yaml.h>
+
+#include "alloc.h"
+#include "buf.h"
+#include "nearest.h"
+#include "yamltext.h"
+
+enum {
+	FIELDS_MAX = 64, /* keys that one mapping of the table knows */
+	KEY_MAX = 256,	 /* bytes in the path of a known key */
+};
+
+/* Where the value of a key begins. */
+struct place {
+	char *key;
+	yaml_mark_t mark;
+};
+
+struct yamlcheck {
+	const char *file;
+	const char *example; /* what an empty file should hold */
+	struct err *e;
+	yaml_document_t doc;
+	char key[KEY_MAX]; /* where the walk is, such as sites[0].keep */
+	struct place *places;
+	size_t n, cap;
+};
+
+/* ---- messages ---------------------------------------------------------- */
+
+static int fault_at(struct yamlcheck *y, yaml_mark_t mark, const char *fmt,
+    ...) __attribute__((format(printf, 3, 4)));
+
+/* Report what is wrong at `mark`, with the key that we are at.  -1. */
+static int
+fault_at(struct yamlcheck *y, yaml_mark_t mark, const char *fmt, ...)
+{
+	char text[sizeof(y->e->text)];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	return err_set(y->e, ERR_USAGE, "%s:%zu:%zu: %s%s%s", y->file,
+	    mark.line + 1, mark.column + 1, y->key,
+	    y->key[0] != '\0' ? ": " : "", text);
+}
+
+/* Step into a key of the mapping here. */
+static void
+enter_key(struct yamlcheck *y, const char *key)
+{
+	size_t old = strlen(y->key);
+
+	snprintf(y->key + old, sizeof(y->key) - old, "%s%s",
+	    old > 0 ? "." : "", key);
+}
+
+/* ---- the walk ------------------------------------------------------ */
+
+/* The text of a scalar; there may be NULs before its end. */
+static const char *
+scalar_text(const yaml_node_t *node)
+{
+	return (const char *)node->data.scalar.value;
+}
+
+/*
+ * Has a scalar a character that would disturb a terminal, a log or a file
+ * name?  The C1 ones are two bytes in UTF-8.
+ */
+static bool
+has_control(const yaml_node_t *node)
+{
+	const yaml_char_t *s = node->data.scalar.value;
+
+	for (size_t i = 0; i < node->data.scalar.length; i++)
+		if (s[i] < 0x20 || s[i] == 0x7f ||
+		    (s[i] == 0xc2 && s[i + 1] < 0xa0))
+			return true;
+	return false;
+}
+
+/* Is it the value that means none: nothing at all, ~ or null? */
+static bool
+is_null(const yaml_node_t *node)
+{
+	if (node->type != YAML_SCALAR_NODE ||
+	    node->data.scalar.style != YAML_PLAIN_SCALAR_STYLE)
+		return false;
+	return strcmp(scalar_text(node), "") == 0 ||
+	    strcmp(scalar_text(node), "~") == 0 ||
+	    strcasecmp(scalar_text(node), "null") == 0;
+}
+
+/* What the table wants at a place, in words. */
+static const char *
+wanted(const cyaml_schema_value_t *want)
+{
+	switch (want->type) {
+	case CYAML_UINT:
+		return "a whole number";
+	case CYAML_BOOL:
+		return "true or false";
+	case CYAML_STRING:
+		return "a string";
+	case CYAML_ENUM:
+		return "a word";
+	case CYAML_MAPPING:
+		return "a mapping (key: value)";
+	case CYAML_SEQUENCE:
+		if (want->sequence.entry->type == CYAML_MAPPING)
+			return "a list of mappings (each begins with '- ')";
+		return "a list ([one, two], or lines that begin with '- ')";
+	default:
+		BUG("a type that no check knows");
+	}
+}
+
+/* Refuse a node of another kind than the table wants. */
+static int
+check_kind(struct yamlcheck *y, const cyaml_schema_value_t *want,
+    const yaml_node_t *node)
+{
+	static const char *const found[] = {
+		[YAML_SCALAR_NODE] = "a single value",
+		[YAML_SEQUENCE_NODE] = "a list",
+		[YAML_MAPPING_NODE] = "a mapping",
+	};
+	yaml_node_type_t kind = want->type == CYAML_MAPPING ?
+	    YAML_MAPPING_NODE :
+	    want->type == CYAML_SEQUENCE ? YAML_SEQUENCE_NODE :
+					   YAML_SCALAR_NODE;
+
+	if (is_null(node))
+		return fault_at(y, node->start_mark, "no value; wanted: %s",
+		    wanted(want));
+	if (node->type != kind)
+		return fault_at(y, node->start_mark, "%s; wanted: %s",
+		    found[node->type], wanted(want));
+	return 0;
+}
+
+/* Is it a word for true or false?  YAML 1.1 has them all. */
+static bool
+is_bool(const char *s)
+{
+	static const char *const words[] = { "true", "false", "yes", "no",
+		"on", "off" };
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcasecmp(s, words[i]) == 0)
+			return true;
+	return false;
+}
+
+/* Decimal digits that fit, without a leading zero, which could mean octal. */
+static bool
+is_uint(const char *s)
+{
+	size_t len = strspn(s, "0123456789");
+
+	return s[len] == '\0' && len > 0 && len <= 10 &&
+	    (s[0] != '0' || len == 1) && strtoull(s, NULL, 10) <= UINT_MAX;
+}
+
+/* Check a word against those that the table has. */
+static int
+check_enum(struct yamlcheck *y, const cyaml_schema_value_t *want,
+    const yaml_node_t *node)
+{
+	struct buf known = BUF_INIT;
+	int ret = -1;
+
+	for (uint32_t i = 0; i < want->enumeration.count; i++) {
+		const char *word = want->enumeration.strings[i].str;
+
+		if (strcmp(scalar_text(node), word) == 0)
+			ret = 0;
+		buf_addf(&known, "%s%s", i > 0 ? ", " : "", word);
+	}
+	if (ret != 0)
+		fault_at(y, node->start_mark, "'%s' is none of: %s",
+		    scalar_text(node), buf_str(&known));
+	buf_release(&known);
+	return ret;
+}
+
+/* Check a single value: libcyaml would take "5x" for 5, and "010" for 8. */
+static int
+check_scalar(struct yamlcheck *y, const cyaml_schema_value_t *want,
+    const yaml_node_t *node)
+{
+	const char *s = scalar_text(node);
+
+	if (has_control(node))
+		return fault_at(y, node->start_mark,
+		    "a line break or another control character in the value; "
+		    "write it on one line");
+	if (want->type == CYAML_ENUM)
+		return check_enum(y, want, node);
+	if (want->type == CYAML_UINT && !is_uint(s))
+		return fault_at(y, node->start_mark,
+		    "'%s' is not a whole number (digits only, no leading "
+		    "zeros, at most %u)",
+		    s, UINT_MAX);
+	if (want->type == CYAML_BOOL && !is_bool(s))
+		return fault_at(y, node->start_mark,
+		    "'%s' is neither true nor false", s);
+	if (want->type == CYAML_STRING && strlen(s) < want->string.min)
+		return fault_at(y, node->start_mark,
+		    "an empty string; give a value or remove it");
+	return 0;
+}
+
+static int check_value(struct yamlcheck *y, const cyaml_schema_value_t *want,
+    yaml_node_t *node);
+
+/* Check the length of a list, and its entries. */
+static int
+check_list(struct yamlcheck *y, const cyaml_schema_value_t *want,
+    yaml_node_t *node)
+{
+	yaml_node_item_t *items = node->data.sequence.items.start;
+	size_t n = (size_t)(node->data.sequence.items.top - items);
+
+	if (n < want->sequence.min)
+		return fault_at(y, node->start_mark,
+		    "an empty list; at least %u wanted", want->sequence.min);
+	if (n > want->sequence.max)
+		return fault_at(y, node->start_mark,
+		    "%zu entries; at most %u are allowed", n,
+		    want->sequence.max);
+	for (size_t i = 0; i < n; i++) {
+		size_t old = strlen(y->key);
+
+		snprintf(y->key + old, sizeof(y->key) - old, "[%zu]", i);
+		if (check_value(y, want->sequence.entry,
+			yaml_document_get_node(&y->doc, items[i])) != 0)
+			return -1;
+		y->key[old] = '\0';
+	}
+	return 0;
+}
+
+/* Report a key that is in no row, with the one that was probably meant. */
+static int
+fault_unknown(struct yamlcheck *y, const cyaml_schema_field_t *fields,
+    const yaml_node_t *key)
+{
+	const char *names[FIELDS_MAX + 1], *near;
+	struct buf known = BUF_INIT;
+	size_t n = 0;
+
+	for (; fields->key != NULL && n < FIELDS_MAX; fields++) {
+		buf_addf(&known, "%s%s", n > 0 ? ", " : "", fields->key);
+		names[n++] = fields->key;
+	}
+	names[n] = NULL;
+	near = nearest_word(scalar_text(key), names);
+	enter_key(y, scalar_text(key));
+	if (near != NULL)
+		fault_at(y, key->start_mark, "unknown key; did you mean '%s'?",
+		    near);
+	else
+		fault_at(y, key->start_mark, "unknown key; known here: %s",
+		    buf_str(&known));
+	buf_release(&known);
+	return -1;
+}
+
+/* The first key of that name in a mapping, or NULL. */
+static const yaml_node_t *
+find_key(struct yamlcheck *y, const yaml_node_t *map, const char *name)
+{
+	const yaml_node_pair_t *p = map->data.mapping.pairs.start;
+
+	for (; p < map->data.mapping.pairs.top; p++) {
+		yaml_node_t *key = yaml_document_get_node(&y->doc, p->key);
+
+		if (key->type == YAML_SCALAR_NODE &&
+		    strcmp(scalar_text(key), name) == 0)
+			return key;
+	}
+	return NULL;
+}
+
+/* Check a key of a mapping and what it holds. */
+static int
+check_pair(struct yamlcheck *y, const cyaml_schema_field_t *fields,
+    const yaml_node_t *map, const yaml_node_pair_t *pair)
+{
+	yaml_node_t *key = yaml_document_get_node(&y->doc, pair->key);
+	const cyaml_schema_field_t *field = fields;
+	const yaml_node_t *first;
+	size_t old = strlen(y->key);
+
+	if (key->type != YAML_SCALAR_NODE || has_control(key))
+		return fault_at(y, key->start_mark, "a key must be a word");
+	if (strncmp(scalar_text(key), "x-", 2) == 0)
+		return 0;
+	while (field->key != NULL && strcmp(field->key, scalar_text(key)) != 0)
+		field++;
+	if (field->key == NULL)
+		return fault_unknown(y, fields, key);
+	enter_key(y, field->key);
+	first = find_key(y, map, field->key);
+	if (first != key)
+		return fault_at(y, key->start_mark,
+		    "this key was given in line %zu already",
+		    first->start_mark.line + 1);
+	if (check_value(y, &field->value,
+		yaml_document_get_node(&y->doc, pair->value)) != 0)
+		return -1;
+	y->key[old] = '\0';
+	return 0;
+}
+
+/* Check every key of a mapping, then whether one is missing. */
+static int
+check_mapping(struct yamlcheck *y, const cyaml_schema_field_t *fields,
+    const yaml_node_t *map)
+{
+	const yaml_node_pair_t *p = map->data.mapping.pairs.start;
+
+	for (; p < map->data.mapping.pairs.top; p++)
+		if (check_pair(y, fields, map, p) != 0)
+			return -1;
+	for (; fields->key != NULL; fields++) {
+		if ((fields->value.flags & CYAML_FLAG_OPTIONAL) != 0 ||
+		    find_key(y, map, fields->key) != NULL)
+			continue;
+		enter_key(y, fields->key);
+		return fault_at(y, map->start_mark,
+		    "this key is missing; wanted: %s", wanted(&fields->value));
+	}
+	return 0;
+}
+
+/* Note where the value of the key that we are at begins. */
+static void
+add_place(struct yamlcheck *y, yaml_mark_t mark)
+{
+	if (y->n == y->cap) {
+		y->cap = 2 * y->cap + 64;
+		y->places =
+		    xreallocarray(y->places, y->cap, sizeof(*y->places));
+	}
+	y->places[y->n++] = (struct place){ xstrdup(y->key), mark };
+}
+
+/* Check one value and all that is in it against the table. */
+static int
+check_value(struct yamlcheck *y, const cyaml_schema_value_t *want,
+    yaml_node_t *node)
+{
+	if (check_kind(y, want, node) != 0)
+		return -1;
+	add_place(y, node->start_mark);
+	switch (want->type) {
+	case CYAML_MAPPING:
+		return check_mapping(y, want->mapping.fields, node);
+	case CYAML_SEQUENCE:
+		return check_list(y, want, node);
+	default:
+		return check_scalar(y, want, node);
+	}
+}
+
+/* Check the document; an empty one has its own words. */
+static int
+check_document(struct yamlcheck *y, const cyaml_schema_value_t *table)
+{
+	yaml_node_t *root = yaml_document_get_root_node(&y->doc);
+	const yaml_mark_t top = { 0, 0, 0 };
+
+	if (root == NULL || is_null(root))
+		return fault_at(y, root != NULL ? root->start_mark : top,
+		    "the file is empty; %s", y->example);
+	return check_value(y, table, root);
+}
+
+/* Load the text, which has been checked, and check what is in it. */
+static int
+check_loaded(struct yamlcheck *y, const char *text, size_t len,
+    const cyaml_schema_value_t *table)
+{
+	yaml_parser_t parser;
+	int ret;
+
+	if (!yaml_parser_initialize(&parser))
+		return err_set(y->e, ERR_USAGE, "%s: out of memory", y->file);
+	yaml_parser_set_input_string(&parser, (const yaml_char_t *)text, len);
+	if (yaml_parser_load(&parser, &y->doc)) {
+		ret = check_document(y, table);
+		yaml_document_delete(&y->doc);
+	} else {
+		ret = err_set(y->e, ERR_USAGE, "%s: out of memory", y->file);
+	}
+	yaml_parser_delete(&parser);
+	return ret;
+}
+
+struct yamlcheck *
+yamlcheck_open(const char *file, const char *text, size_t len,
+    const cyaml_schema_value_t *table, const char *example, struct err *e)
+{
+	struct yamlcheck *y;
+
+	if (yamltext_check(file, text, len, e) != 0)
+		return NULL;
+	y = xcalloc(1, sizeof(*y));
+	y->file = file;
+	y->example = example;
+	y->e = e;
+	if (check_loaded(y, text, len, table) == 0)
+		return y;
+	yamlcheck_free(y);
+	return NULL;
+}
+
+void
+yamlcheck_free(struct yamlcheck *y)
+{
+	if (y == NULL)
+		return;
+	for (size_t i = 0; i < y->n; i++)
+		free(y->places[i].key);
+	free(y->places);
+	free(y);
+}
+
+int
+yamlcheck_fault(const struct yamlcheck *y, const char *key, const char *what,
+    struct err *e)
+{
+	for (size_t i = 0; i < y->n; i++)
+		if (strcmp(y->places[i].key, key) == 0)
+			return err_set(e, ERR_USAGE, "%s:%zu:%zu: %s: %s",
+			    y->file, y->places[i].mark.line + 1,
+			    y->places[i].mark.column + 1, key, what);
+	BUG("a fault in a key that is not there");
+}

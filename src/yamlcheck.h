@@ -1,0 +1,45 @@
+/*
+ * A YAML text that users write, held against a table of libcyaml: whatever
+ * the table does not allow is refused with file, line, column, the path of
+ * the key and what would be right.  libcyaml itself says none of that, so it
+ * is asked for the values only after this.
+ *
+ * The table may have mappings, lists, strings, unsigned numbers, booleans and
+ * enumerations; a row is required unless CYAML_FLAG_OPTIONAL; keys that begin
+ * with "x-" are let through.  Stricter than YAML: what yamltext.h says, and no
+ * control characters, no key twice, no empty values; numbers are decimal
+ * digits.
+ *
+ * A door of libcyaml, with config.c, and of libyaml, with yamltext.c.  It
+ * knows nothing of what the keys mean.
+ */
+#ifndef YAMLCHECK_H
+#define YAMLCHECK_H
+
+#include <stddef.h>
+
+#include "err.h"
+
+struct yamlcheck;
+struct cyaml_schema_value;	/* of <cyaml/cyaml.h> */
+
+/*
+ * Check text[0..len), which need not end in a NUL, against `table`, a
+ * mapping; `file` is its name in messages, `example` the cure for an empty
+ * one, such as "write 'a: b'".  `file` is borrowed until
+ * yamlcheck_free(), `text` only for this call.  Returns what
+ * yamlcheck_fault() needs, which the caller frees; or NULL with ERR_USAGE.
+ */
+struct yamlcheck *yamlcheck_open(const char *file, const char *text,
+    size_t len, const struct cyaml_schema_value *table, const char *example,
+    struct err *e);
+void yamlcheck_free(struct yamlcheck *y);	/* NULL accepted */
+
+/*
+ * Report what is wrong with the value of `key`, the path of one that the file
+ * has, such as "sites[0].keep", at its place.  Returns -1 with ERR_USAGE.
+ */
+int yamlcheck_fault(const struct yamlcheck *y, const char *key, const char *what,
+    struct err *e);
+
+#endif
