@@ -1,0 +1,149 @@
+#include "history.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "alloc.h"
+
+/* The live release as far as the stack knows, or "". */
+static const char *
+top(const struct history *h)
+{
+	return h->stack.n > 0 ? h->stack.v[h->stack.n - 1] : "";
+}
+
+static void
+pop(struct history *h)
+{
+	free(h->stack.v[--h->stack.n]);
+	h->stack.v[h->stack.n] = NULL;
+}
+
+/* The place of an id in seen; seen.n when it was never live. */
+static size_t
+find_seen(const struct history *h, const char *id)
+{
+	size_t i = 0;
+
+	/* From the end: what is asked for is mostly recent. */
+	for (i = h->seen.n; i > 0; i--)
+		if (strcmp(h->seen.v[i - 1], id) == 0)
+			return i - 1;
+	return h->seen.n;
+}
+
+/* The release `id` goes live at `time`. */
+static void
+go_live(struct history *h, const char *id, int64_t time)
+{
+	size_t i;
+
+	if (*top(h) != '\0' && strcmp(top(h), id) != 0) {
+		strcpy(h->replaced.s, top(h));
+		h->until[find_seen(h, top(h))] = time;
+	}
+	i = find_seen(h, id);
+	if (i == h->seen.n) {
+		strvec_add(&h->seen, id);
+		h->until = xreallocarray(h->until, h->seen.n,
+		    sizeof(*h->until));
+	}
+	h->until[i] = INT64_MAX;
+	h->since = time;
+}
+
+static void
+activated(struct history *h, const char *id, int64_t time)
+{
+	go_live(h, id, time);
+	strvec_add(&h->stack, id);
+}
+
+/* Back to `id`: what lies above it was rolled back from. */
+static void
+rolled_back(struct history *h, const char *id, int64_t time)
+{
+	bool known = strvec_has(&h->stack, id);
+
+	go_live(h, id, time);
+	if (!known) {
+		if (h->stack.n > 0)
+			pop(h);
+		strvec_add(&h->stack, id);
+		return;
+	}
+	while (strcmp(top(h), id) != 0)
+		pop(h);
+}
+
+/* A flip that the journal does not know, found at `time`. */
+static void
+made_live_by_hand(struct history *h, const char *id, int64_t time)
+{
+	if (*id != '\0' && strcmp(top(h), id) != 0) {
+		activated(h, id, time);
+		h->since = 0;
+	}
+}
+
+void
+history_init(struct history *h, const struct journal *j, const char *current)
+{
+	*h = (struct history)HISTORY_INIT;
+	h->happened = xcalloc(j->n, sizeof(*h->happened));
+	for (size_t i = 0; i < j->n; i++) {
+		const struct journal_line *l = &j->v[i];
+		const char *then = i + 1 < j->n ? j->v[i + 1].from.s : current;
+
+		made_live_by_hand(h, l->from.s, l->time);
+		h->happened[i] = strcmp(l->to.s, then) == 0;
+		if (!h->happened[i])
+			continue;
+		if (l->action == JOURNAL_ROLLBACK) {
+			rolled_back(h, l->to.s, l->time);
+		} else {
+			activated(h, l->to.s, l->time);
+			/* What has no number says nothing about numbers. */
+			if (l->seq >= 0)
+				h->seq = l->seq;
+		}
+	}
+	made_live_by_hand(h, current, release_now());
+}
+
+void
+history_release(struct history *h)
+{
+	strvec_release(&h->stack);
+	strvec_release(&h->seen);
+	free(h->until);
+	free(h->happened);
+	*h = (struct history)HISTORY_INIT;
+}
+
+bool
+history_was_live(const struct history *h, const char *id)
+{
+	return find_seen(h, id) < h->seen.n;
+}
+
+int64_t
+history_until(const struct history *h, const char *id)
+{
+	size_t i = find_seen(h, id);
+
+	return i < h->seen.n ? h->until[i] : -1;
+}
+
+const char *
+history_previous(const struct history *h, const struct strvec *ids)
+{
+	for (size_t i = h->stack.n; i > 1; i--) {
+		const char *id = h->stack.v[i - 2];
+
+		/* The same release may lie there twice. */
+		if (strcmp(id, top(h)) != 0 && strvec_has(ids, id))
+			return id;
+	}
+	return NULL;
+}

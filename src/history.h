@@ -1,0 +1,57 @@
+/*
+ * What the journal means: which releases were really live, and which one a
+ * rollback goes to.  Pure; no system calls.
+ *
+ * A line announces a flip before it happens, so it counts only when the flip
+ * did happen: its `to` is what the next line found live (`from`), and for
+ * the last line what `current` says.  A `from` or `current` that no line
+ * explains was made live by hand and counts as activated.
+ *
+ * What was live is a stack.  An activation pushes.  A rollback takes off the
+ * releases that are rolled back from, so that they are not gone back to; what
+ * lies under the live release is what the next rollback means.
+ */
+#ifndef HISTORY_H
+#define HISTORY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "journal.h"
+#include "release.h"
+#include "strvec.h"
+
+struct history {
+	struct strvec stack;		/* the live release is the last */
+	struct strvec seen;		/* every id that was ever live */
+	int64_t *until;			/* for each of seen: when its last
+					 * time live ended, ms; INT64_MAX for
+					 * the live one */
+	bool *happened;			/* for each journal line */
+	struct release_id replaced;	/* was live just before; "" none */
+	int64_t seq;			/* of the last activation that had
+					 * one; -1 none */
+	int64_t since;			/* the live one went live, ms; 0 when
+					 * not known */
+};
+
+#define HISTORY_INIT { .seq = -1 }
+
+/* Read the journal's meaning; `current` is what is live, or "". */
+void history_init(struct history *h, const struct journal *j,
+    const char *current);
+void history_release(struct history *h);	/* neutral values accepted */
+
+bool history_was_live(const struct history *h, const char *id);
+
+/* When its last time live ended: ms, INT64_MAX if live, -1 if it never was. */
+int64_t history_until(const struct history *h, const char *id);
+
+/*
+ * What a rollback goes to: the nearest release under the live one that is
+ * among `ids`.  Borrowed; NULL when there is none.
+ */
+const char *history_previous(const struct history *h,
+    const struct strvec *ids);
+
+#endif

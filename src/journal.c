@@ -1,0 +1,180 @@
+#include "journal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "alloc.h"
+#include "buf.h"
+#include "file.h"
+#include "json.h"
+
+#define JOURNAL_FILE "journal"
+
+enum { JOURNAL_MAX = 256 * 1024 * 1024 };
+
+static const char *const action_names[] = { "activate", "rollback" };
+
+const char *
+journal_action_name(enum journal_action action)
+{
+	return action_names[action];
+}
+
+static void
+line_release(struct journal_line *l)
+{
+	free(l->who);
+	free(l->job);
+	free(l->message);
+}
+
+void
+journal_release(struct journal *j)
+{
+	for (size_t i = 0; i < j->n; i++)
+		line_release(&j->v[i]);
+	free(j->v);
+	*j = (struct journal)JOURNAL_INIT;
+}
+
+/* The id under `key`; null stands for none.  0, or -1 when it is no id. */
+static int
+get_id(const json_t *obj, const char *key, struct release_id *out)
+{
+	const char *s = json_get_string(obj, key);
+
+	out->s[0] = '\0';
+	if (s == NULL)
+		return 0;
+	if (!release_id_is_valid(s))
+		return -1;
+	memcpy(out->s, s, RELEASE_ID_LEN + 1);
+	return 0;
+}
+
+/* 0, or -1 when the object is no journal line. */
+static int
+from_json(const json_t *obj, struct journal_line *l)
+{
+	const char *action = json_get_string(obj, "action");
+	const char *time = json_get_string(obj, "time");
+
+	if (action == NULL || time == NULL)
+		return -1;
+	if (strcmp(action, action_names[JOURNAL_ACTIVATE]) == 0)
+		l->action = JOURNAL_ACTIVATE;
+	else if (strcmp(action, action_names[JOURNAL_ROLLBACK]) == 0)
+		l->action = JOURNAL_ROLLBACK;
+	else
+		return -1;
+	l->time = release_parse_time(time);
+	if (l->time < 0 || get_id(obj, "from", &l->from) != 0 ||
+	    get_id(obj, "to", &l->to) != 0 || l->to.s[0] == '\0')
+		return -1;
+	l->seq = json_get_int(obj, "seq", -1);
+	l->who = xstrdup_opt(json_get_string(obj, "who"));
+	l->job = xstrdup_opt(json_get_string(obj, "job"));
+	l->message = xstrdup_opt(json_get_string(obj, "message"));
+	return 0;
+}
+
+static void
+parse_line(struct journal *j, const char *text, size_t len)
+{
+	struct journal_line l = { .seq = -1 };
+	struct err ignored = ERR_INIT;
+	json_t *obj = json_parse(text, len, JOURNAL_FILE, &ignored);
+
+	if (obj == NULL || from_json(obj, &l) != 0) {
+		j->broken++;
+	} else {
+		if (j->n == j->cap) {
+			j->cap = j->cap > 0 ? j->cap * 2 : 16;
+			j->v = xreallocarray(j->v, j->cap, sizeof(*j->v));
+		}
+		j->v[j->n++] = l;
+	}
+	json_free(obj);
+}
+
+void
+journal_parse(struct journal *j, const char *text, size_t len)
+{
+	while (len > 0) {
+		const char *nl = memchr(text, '\n', len);
+		size_t n = nl == NULL ? len : (size_t)(nl - text);
+
+		if (n > 0)
+			parse_line(j, text, n);
+		n += nl != NULL;
+		text += n;
+		len -= n;
+	}
+}
+
+int
+journal_read(const struct store *s, struct journal *j, struct err *e)
+{
+	struct buf b = BUF_INIT;
+	int r = file_read(&s->state, JOURNAL_FILE, JOURNAL_MAX, &b, e);
+
+	if (r == 0)
+		journal_parse(j, buf_str(&b), b.len);
+	else if (e->sys == ENOENT)
+		r = 0;
+	buf_release(&b);
+	return r;
+}
+
+int
+journal_size(const struct store *s, int64_t *out, struct err *e)
+{
+	struct stat st;
+
+	*out = 0;
+	if (fstatat(s->state.fd, JOURNAL_FILE, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		*out = st.st_size;
+	else if (errno != ENOENT)
+		return err_sys(e, "cannot examine '%s/%s'", s->state.path,
+		    JOURNAL_FILE);
+	return 0;
+}
+
+void
+journal_print(const struct journal_line *l, struct buf *out)
+{
+	json_t *obj = json_new_object();
+	char time[32];
+
+	release_format_time(l->time, time);
+	json_put_string(obj, "time", time);
+	json_put_string(obj, "action", action_names[l->action]);
+	json_put_string(obj, "from", l->from.s[0] != '\0' ? l->from.s : NULL);
+	json_put_string(obj, "to", l->to.s);
+	if (l->seq >= 0)
+		json_put_int(obj, "seq", l->seq);
+	else
+		json_put_null(obj, "seq");
+	json_put_string(obj, "who", l->who);
+	json_put_string(obj, "job", l->job);
+	json_put_string(obj, "message", l->message);
+	json_write(obj, out);
+	json_free(obj);
+}
+
+int
+journal_append(const struct store *s, const struct journal_line *l,
+    struct err *e)
+{
+	struct buf b = BUF_INIT;
+	int r;
+
+	journal_print(l, &b);
+	buf_addc(&b, '\n');
+	r = file_append(&s->state, JOURNAL_FILE, b.data, b.len, e);
+	buf_release(&b);
+	return r;
+}

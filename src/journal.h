@@ -1,0 +1,64 @@
+/*
+ * The journal: one JSON line for each activation or rollback, appended and
+ * fsynced before the flip that it announces.  It is the only truth about
+ * what was live; history.h reads it as such.
+ */
+#ifndef JOURNAL_H
+#define JOURNAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "buf.h"
+#include "err.h"
+#include "release.h"
+#include "store.h"
+
+enum journal_action { JOURNAL_ACTIVATE, JOURNAL_ROLLBACK };
+
+struct journal_line {
+	enum journal_action action;
+	int64_t time;			/* ms since 1970 */
+	struct release_id from;		/* "" when nothing was live */
+	struct release_id to;
+	int64_t seq;			/* of `to`; -1: none */
+	char *who;			/* NULL when not known */
+	char *job;
+	char *message;			/* of the activation */
+};
+
+struct journal {
+	struct journal_line *v;		/* oldest first */
+	size_t n;
+	size_t cap;
+	size_t broken;			/* lines that make no sense */
+};
+
+#define JOURNAL_INIT { NULL, 0, 0, 0 }
+
+void journal_release(struct journal *j);	/* neutral values accepted */
+
+/*
+ * Parse journal text and append the lines.  A line that makes no sense (the
+ * last one of a run that died while writing) is counted and left out.
+ */
+void journal_parse(struct journal *j, const char *text, size_t len);
+
+/* Read the journal of a root; none yet is an empty one.  0 or -1. */
+int journal_read(const struct store *s, struct journal *j, struct err *e);
+
+/* Its size in bytes, 0 when there is none yet: has it grown?  0 or -1. */
+int journal_size(const struct store *s, int64_t *out, struct err *e);
+
+/* Append its text, a line of JSON without the newline, to `out`. */
+void journal_print(const struct journal_line *l, struct buf *out);
+
+/* Append a line, durably.  Under the exclusive lock.  0 or -1. */
+int journal_append(const struct store *s, const struct journal_line *l,
+    struct err *e);
+
+/* "activate" or "rollback". */
+const char *journal_action_name(enum journal_action action);
+
+#endif

@@ -1,0 +1,109 @@
+#include "meta.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "alloc.h"
+#include "file.h"
+#include "json.h"
+
+enum { META_MAX = 1024 * 1024 };
+
+void
+meta_release(struct meta *m)
+{
+	free(m->who);
+	free(m->job);
+	free(m->commit);
+	free(m->message);
+	*m = (struct meta)META_INIT;
+}
+
+int
+meta_parse(const char *text, size_t len, const char *name, struct meta *out,
+    struct err *e)
+{
+	json_t *j = json_parse(text, len, name, e);
+	const char *id, *digest;
+
+	if (j == NULL)
+		return -1;
+	id = json_get_string(j, "id");
+	if (id == NULL || !release_id_is_valid(id)) {
+		json_free(j);
+		return err_set(e, ERR_INTEGRITY, "%s: no release id", name);
+	}
+	memcpy(out->id.s, id, RELEASE_ID_LEN + 1);
+	out->who = xstrdup_opt(json_get_string(j, "who"));
+	out->job = xstrdup_opt(json_get_string(j, "job"));
+	out->commit = xstrdup_opt(json_get_string(j, "commit"));
+	out->message = xstrdup_opt(json_get_string(j, "message"));
+	out->seq = json_get_int(j, "seq", -1);
+	out->files = json_get_int(j, "files", 0);
+	out->bytes = json_get_int(j, "bytes", 0);
+	out->mtime = json_get_int(j, "mtime", 0);
+	digest = json_get_string(j, "digest");
+	if (digest != NULL && strlen(digest) == HASH_HEX)
+		memcpy(out->digest, digest, HASH_HEX + 1);
+	out->pinned = json_get_bool(j, "pinned", false);
+	json_free(j);
+	return 0;
+}
+
+int
+meta_read(const struct store *s, const char *id, struct meta *out,
+    struct err *e)
+{
+	char name[RELEASE_ID_LEN + 8];
+	struct buf b = BUF_INIT;
+	int r;
+
+	store_meta_name(id, name);
+	r = file_read(&s->meta, name, META_MAX, &b, e);
+	if (r == 0)
+		r = meta_parse(b.data, b.len, name, out, e);
+	buf_release(&b);
+	return r;
+}
+
+void
+meta_print(const struct meta *m, struct buf *out)
+{
+	json_t *j = json_new_object();
+	char staged[32];
+
+	release_format_time(release_id_time(m->id.s), staged);
+	json_put_string(j, "id", m->id.s);
+	json_put_string(j, "staged_at", staged);
+	json_put_string(j, "who", m->who);
+	json_put_string(j, "job", m->job);
+	json_put_string(j, "commit", m->commit);
+	json_put_string(j, "message", m->message);
+	if (m->seq >= 0)
+		json_put_int(j, "seq", m->seq);
+	else
+		json_put_null(j, "seq");
+	json_put_int(j, "files", m->files);
+	json_put_int(j, "bytes", m->bytes);
+	json_put_int(j, "mtime", m->mtime);
+	json_put_string(j, "digest", m->digest);
+	json_put_bool(j, "pinned", m->pinned);
+	json_write(j, out);
+	buf_addc(out, '\n');
+	json_free(j);
+}
+
+int
+meta_write(const struct store *s, const struct meta *m, struct err *e)
+{
+	char name[RELEASE_ID_LEN + 8];
+	struct buf b = BUF_INIT;
+	int r;
+
+	meta_print(m, &b);
+	store_meta_name(m->id.s, name);
+	r = file_publish(&s->meta, name, b.data, b.len, e);
+	buf_release(&b);
+	return r;
+}

@@ -1,0 +1,51 @@
+/*
+ * What is known about a release besides its content: .deploy/meta/<id>.json.
+ */
+#ifndef META_H
+#define META_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "buf.h"
+#include "err.h"
+#include "hash.h"
+#include "release.h"
+#include "store.h"
+
+struct meta {
+	struct release_id id;
+	char *who;		/* as caller.h; NULL when not known */
+	char *job;
+	char *commit;
+	char *message;
+	int64_t seq;		/* -1: none */
+	int64_t files;
+	int64_t bytes;
+	int64_t mtime;		/* of new content, seconds */
+	char digest[HASH_HEX + 1];	/* the tree digest; "" not known */
+	bool pinned;
+};
+
+#define META_INIT { .seq = -1 }
+
+void meta_release(struct meta *m);		/* neutral values accepted */
+
+/*
+ * Read the meta of a release.  Returns 0, or -1: ERR_FAILED with ENOENT in
+ * e->sys when there is none, ERR_INTEGRITY when it cannot be understood.
+ */
+int meta_read(const struct store *s, const char *id, struct meta *out,
+    struct err *e);
+
+/* Parse its text; `name` is for messages.  0 or -1 with ERR_INTEGRITY. */
+int meta_parse(const char *text, size_t len, const char *name,
+    struct meta *out, struct err *e);
+
+/* Append its text, a line of JSON, to `out`. */
+void meta_print(const struct meta *m, struct buf *out);
+
+/* Write it, durably (file_publish).  0 or -1. */
+int meta_write(const struct store *s, const struct meta *m, struct err *e);
+
+#endif

@@ -1,0 +1,534 @@
+#include "store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "alloc.h"
+#include "buf.h"
+#include "file.h"
+#include "path.h"
+
+#define FORMAT "1\n"
+#define STATE_DIR ".deploy"
+#define CURRENT "current"
+#define RELEASES "releases"
+
+/* The directories of a root, each in the one that stands before it. */
+struct part {
+	struct dir *d;
+	const struct dir *at;
+	const char *name;
+};
+
+enum { PARTS = 6 };
+
+static void
+list_parts(struct store *s, struct part out[PARTS])
+{
+	const struct part parts[PARTS] = {
+		{ &s->releases, &s->root, RELEASES },
+		{ &s->state, &s->root, STATE_DIR },
+		{ &s->incoming, &s->state, "incoming" },
+		{ &s->manifests, &s->state, "manifests" },
+		{ &s->meta, &s->state, "meta" },
+		{ &s->trash, &s->state, "trash" },
+	};
+
+	memcpy(out, parts, sizeof(parts));
+}
+
+void
+store_close(struct store *s)
+{
+	struct part parts[PARTS];
+
+	list_parts(s, parts);
+	for (int i = 0; i < PARTS; i++)
+		dir_close(parts[i].d);
+	dir_close(&s->root);
+}
+
+/* The name of a user, for messages. */
+static const char *
+user_name(uid_t uid)
+{
+	static char number[32];
+	const struct passwd *pw = getpwuid(uid);
+
+	if (pw != NULL)
+		return pw->pw_name;
+	snprintf(number, sizeof(number), "uid %lu", (unsigned long)uid);
+	return number;
+}
+
+/*
+ * Could another user have planted this directory?  The owner of the root may
+ * be another one when he lets us write there, but the superuser does not
+ * work in somebody else's directory: he could be led anywhere.
+ */
+static int
+check_owner(const struct dir *d, uid_t root_owner, struct err *e)
+{
+	struct stat st;
+	uid_t me = geteuid();
+
+	if (fstat(d->fd, &st) != 0)
+		return err_sys(e, "cannot examine '%s'", d->path);
+	if ((st.st_mode & S_IWOTH) != 0)
+		return err_set(e, ERR_FAILED,
+		    "'%s' can be written by everybody; run: chmod o-w '%s'",
+		    d->path, d->path);
+	if (st.st_uid == me || st.st_uid == 0)
+		return 0;
+	if (me == 0)
+		return err_set(e, ERR_FAILED, "'%s' belongs to %s; run "
+		    "deploy as that user, or: chown root '%s'", d->path,
+		    user_name(st.st_uid), d->path);
+	if (st.st_uid == root_owner)
+		return 0;
+	return err_set(e, ERR_FAILED, "'%s' belongs to %s, who is neither "
+	    "you nor the owner of the root", d->path, user_name(st.st_uid));
+}
+
+/* Refuse a root that was planted, in whole or in part. */
+static int
+check_owners(struct store *s, struct err *e)
+{
+	struct part parts[PARTS];
+	struct stat st;
+
+	if (fstat(s->root.fd, &st) != 0)
+		return err_sys(e, "cannot examine '%s'", s->root.path);
+	if (check_owner(&s->root, st.st_uid, e) != 0)
+		return -1;
+	list_parts(s, parts);
+	for (int i = 0; i < PARTS; i++)
+		if (check_owner(parts[i].d, st.st_uid, e) != 0)
+			return -1;
+	return 0;
+}
+
+/* The layout must be one that this program knows. */
+static int
+check_format(const struct store *s, struct err *e)
+{
+	struct buf b = BUF_INIT;
+	int r = file_read(&s->state, "format", 64, &b, e);
+
+	if (r == 0 && strcmp(b.data, FORMAT) != 0)
+		r = err_set(e, ERR_FAILED, "'%s' has format '%.*s', this "
+		    "program knows 1; use a newer deploy", s->root.path,
+		    (int)strcspn(b.data, "\n"), b.data);
+	buf_release(&b);
+	return r;
+}
+
+/* ENOENT in e->sys tells store_create() that there is something to make. */
+static int
+not_prepared(struct err *e, const char *path)
+{
+	err_set(e, ERR_FAILED, "'%s' is not a root of deploy; stage a first "
+	    "release, or run: deploy init --root '%s'", path, path);
+	e->sys = ENOENT;
+	return -1;
+}
+
+/* Open all parts; none is made. */
+static int
+open_parts(struct store *s, struct err *e)
+{
+	struct part parts[PARTS];
+
+	list_parts(s, parts);
+	for (int i = 0; i < PARTS; i++)
+		if (dir_open(parts[i].d, parts[i].at, parts[i].name, e) != 0)
+			return e->sys == ENOENT ?
+			    not_prepared(e, s->root.path) : -1;
+	return 0;
+}
+
+static int
+open_all(struct store *s, const char *path, struct err *e)
+{
+	if (dir_open_path(&s->root, path, e) != 0)
+		return e->sys == ENOENT ? not_prepared(e, path) : -1;
+	if (open_parts(s, e) != 0 || check_owners(s, e) != 0)
+		return -1;
+	if (check_format(s, e) != 0)
+		return e->sys == ENOENT ? not_prepared(e, path) : -1;
+	return 0;
+}
+
+int
+store_open(struct store *s, const char *path, struct err *e)
+{
+	int r = open_all(s, path, e);
+
+	if (r != 0)
+		store_close(s);
+	return r;
+}
+
+bool
+store_is_root(const char *path)
+{
+	struct store s = STORE_INIT;
+	struct err e = ERR_INIT;
+	bool is = store_open(&s, path, &e) == 0;
+
+	store_close(&s);
+	return is;
+}
+
+/* Make the root directory where its parent is there, and open it. */
+static int
+create_root(struct store *s, const char *path, struct err *e)
+{
+	if (mkdir(path, 0755) == 0) {
+		if (chmod(path, 0755) != 0)
+			return err_sys(e, "cannot make the root '%s'", path);
+	} else if (errno == ENOENT) {
+		return err_set(e, ERR_FAILED, "cannot make the root '%s': "
+		    "its parent directory is missing; run: mkdir -p '%s'",
+		    path, path);
+	} else if (errno != EEXIST) {
+		return err_sys(e, "cannot make the root '%s'", path);
+	}
+	return dir_open_path(&s->root, path, e);
+}
+
+/*
+ * Nothing is made in a directory that we would refuse, or that is served as
+ * it is: its `current` would be in the way.
+ */
+static int
+check_untouched(const struct store *s, struct err *e)
+{
+	struct release_id current;
+	struct stat st;
+
+	if (fstat(s->root.fd, &st) != 0)
+		return err_sys(e, "cannot examine '%s'", s->root.path);
+	if (check_owner(&s->root, st.st_uid, e) != 0)
+		return -1;
+	return store_current(s, &current, e);
+}
+
+int
+store_check_new(const char *path, struct err *e)
+{
+	struct store s = STORE_INIT;
+	int r;
+
+	/* What is not there yet cannot be in the way. */
+	if (dir_open_path(&s.root, path, e) != 0)
+		return e->sys == ENOENT ? 0 : -1;
+	r = check_untouched(&s, e);
+	store_close(&s);
+	return r;
+}
+
+/*
+ * Make what is missing.  The format comes last: until it is there the root
+ * is not prepared, and the next run goes on from wherever this one died.
+ */
+static int
+create_all(struct store *s, const char *path, struct err *e)
+{
+	struct part parts[PARTS];
+
+	if (create_root(s, path, e) != 0 || check_untouched(s, e) != 0)
+		return -1;
+	list_parts(s, parts);
+	for (int i = 0; i < PARTS; i++)
+		if (dir_ensure(parts[i].d, parts[i].at, parts[i].name, e) != 0)
+			return -1;
+	if (check_owners(s, e) != 0 || dir_sync(&s->root, e) != 0)
+		return -1;
+	return file_publish(&s->state, "format", FORMAT, strlen(FORMAT), e);
+}
+
+int
+store_create(struct store *s, const char *path, struct err *e)
+{
+	int r;
+
+	if (store_open(s, path, e) == 0)
+		return 0;
+	/* A root that is there but not right is not repaired by making. */
+	if (e->sys != ENOENT)
+		return -1;
+	r = create_all(s, path, e);
+	if (r != 0)
+		store_close(s);
+	return r;
+}
+
+/* Does the target of `current` name a release of this root?  Its id. */
+static const char *
+target_id(const struct store *s, const char *target)
+{
+	size_t n = strlen(s->root.path);
+
+	/* Other tools write the root's path in front; that is fine. */
+	if (strncmp(target, s->root.path, n) == 0 && target[n] == '/')
+		target += n + 1;
+	if (strncmp(target, RELEASES "/", strlen(RELEASES "/")) != 0)
+		return NULL;
+	target += strlen(RELEASES "/");
+	return release_id_is_valid(target) ? target : NULL;
+}
+
+int
+store_current(const struct store *s, struct release_id *out, struct err *e)
+{
+	char target[PATH_LEN_MAX + 1];
+	ssize_t n = readlinkat(s->root.fd, CURRENT, target,
+	    sizeof(target) - 1);
+	const char *id;
+
+	out->s[0] = '\0';
+	if (n < 0) {
+		if (errno == ENOENT)
+			return 0;
+		if (errno != EINVAL)
+			return err_sys(e, "cannot read the link '%s/%s'",
+			    s->root.path, CURRENT);
+		return err_set(e, ERR_FAILED, "'%s/%s' is not a symbolic "
+		    "link but a real %s; move it away, point the web server "
+		    "at the link that deploy makes, and publish again",
+		    s->root.path, CURRENT, dir_has(&s->root, CURRENT) ?
+		    "directory" : "file");
+	}
+	/* What is made by hand often has a slash at the end. */
+	while (n > 0 && target[n - 1] == '/')
+		n--;
+	target[n] = '\0';
+	id = target_id(s, target);
+	if (id == NULL)
+		return err_set(e, ERR_FAILED, "'%s/%s' points to '%s', which "
+		    "is no release of this root; remove the link, or point "
+		    "it at one of releases/", s->root.path, CURRENT, target);
+	memcpy(out->s, id, RELEASE_ID_LEN + 1);
+	return 0;
+}
+
+/* Add the names of directories in `d` that are release ids. */
+static int
+list_ids(const struct dir *d, struct strvec *out, struct err *e)
+{
+	struct strvec names = STRVEC_INIT;
+	int r = dir_list(d, &names, e);
+
+	for (size_t i = 0; r == 0 && i < names.n; i++) {
+		if (!release_id_is_valid(names.v[i]))
+			continue;
+		r = dir_look(d, names.v[i], e);
+		if (r > 0) {
+			strvec_add(out, names.v[i]);
+			r = 0;
+		}
+	}
+	strvec_release(&names);
+	return r;
+}
+
+int
+store_releases(const struct store *s, struct strvec *out, struct err *e)
+{
+	return list_ids(&s->releases, out, e);
+}
+
+int
+store_new_id(const struct store *s, const char *latest,
+    struct release_id *out, struct err *e)
+{
+	struct strvec ids = STRVEC_INIT;
+	const char *last;
+	int r = 0;
+
+	strvec_add(&ids, latest);
+	if (list_ids(&s->releases, &ids, e) != 0 ||
+	    list_ids(&s->incoming, &ids, e) != 0)
+		r = -1;
+	strvec_sort(&ids);
+	last = ids.v[ids.n - 1];
+	if (r == 0)
+		release_id_new(out, last);
+	/* After the year 9999 it would not be one. */
+	if (r == 0 && !release_id_is_valid(out->s))
+		r = err_set(e, ERR_FAILED, "'%s' has a release of the "
+		    "far future, %s, and no id is later; remove it",
+		    s->root.path, last);
+	strvec_release(&ids);
+	return r;
+}
+
+void
+store_meta_name(const char *id, char out[RELEASE_ID_LEN + 8])
+{
+	snprintf(out, RELEASE_ID_LEN + 8, "%.*s.json", RELEASE_ID_LEN, id);
+}
+
+int
+store_commit(const struct store *s, const char *id, struct err *e)
+{
+	/* A crash before this leaves it incoming: invisible, swept later. */
+	if (dir_rename_new(&s->incoming, id, &s->releases, id, e) != 0)
+		return -1;
+	/* btrfs loses the release behind `current` without this. */
+	if (dir_sync(&s->releases, e) == 0)
+		return 0;
+	/* Not known to be on disk: not complete.  Nobody has used it yet. */
+	(void)renameat(s->releases.fd, id, s->incoming.fd, id);
+	return -1;
+}
+
+int
+store_prepare_flip(const struct store *s, const char *id,
+    struct store_link *l, struct err *e)
+{
+	char target[RELEASE_ID_LEN + 16];
+
+	/* A run that died between here and the flip has left its link. */
+	file_sweep(&s->state);
+	snprintf(target, sizeof(target), RELEASES "/%s", id);
+	file_tmp_name(l->name);
+	if (symlinkat(target, s->state.fd, l->name) != 0) {
+		err_sys(e, "cannot make a link in '%s'", s->state.path);
+		l->name[0] = '\0';
+		return -1;
+	}
+	return 0;
+}
+
+void
+store_drop_flip(const struct store *s, struct store_link *l)
+{
+	if (l->name[0] != '\0')
+		unlinkat(s->state.fd, l->name, 0);
+	l->name[0] = '\0';
+}
+
+int
+store_flip(const struct store *s, const char *id, struct store_link *l,
+    struct err *e)
+{
+	if (renameat(s->state.fd, l->name, s->root.fd, CURRENT) != 0)
+		return err_sys(e, "cannot replace '%s/%s'", s->root.path,
+		    CURRENT);
+	/* Live from here on. */
+	l->name[0] = '\0';
+	if (fsync(s->root.fd) != 0) {
+		err_sys(e, "release %s is live, but not known to survive a "
+		    "power cut: cannot write '%s' to disk", id, s->root.path);
+		e->code = ERR_CLEANUP;
+		return -1;
+	}
+	return 0;
+}
+
+/* Remove the manifest and meta of a release that is not (any more) there. */
+static int
+remove_records(const struct store *s, const char *id, struct err *e)
+{
+	char meta[RELEASE_ID_LEN + 8];
+
+	store_meta_name(id, meta);
+	if (file_remove(&s->manifests, id, e) != 0)
+		return -1;
+	return file_remove(&s->meta, meta, e);
+}
+
+int
+store_discard(const struct store *s, const char *id, struct err *e)
+{
+	if (dir_rename_new(&s->releases, id, &s->trash, id, e) != 0 ||
+	    dir_sync(&s->releases, e) != 0)
+		return -1;
+	/* A crash here leaves trash and records of no release: swept. */
+	return remove_records(s, id, e);
+}
+
+/* Remove every entry of `d`; goes on after an error. */
+static int
+remove_all(const struct dir *d, struct err *e)
+{
+	struct strvec names = STRVEC_INIT;
+	struct err one = ERR_INIT;
+	int r = dir_list(d, &names, e);
+
+	for (size_t i = 0; i < names.n; i++)
+		if (dir_remove_tree(d, names.v[i], &one) != 0) {
+			if (r == 0)
+				*e = one;
+			r = -1;
+		}
+	strvec_release(&names);
+	return r;
+}
+
+int
+store_empty_trash(const struct store *s, struct err *e)
+{
+	return remove_all(&s->trash, e);
+}
+
+int
+store_abort(const struct store *s, const char *id, struct err *e)
+{
+	int r = dir_look(&s->releases, id, e);
+
+	if (r < 0 || dir_remove_tree(&s->incoming, id, e) != 0)
+		return -1;
+	/* The records of a release that is listed stay. */
+	return r > 0 ? 0 : remove_records(s, id, e);
+}
+
+/* Remove the records in `d` whose release is not there. */
+static int
+sweep_records(const struct store *s, const struct dir *d, struct err *e)
+{
+	struct strvec names = STRVEC_INIT;
+	int r = dir_list(d, &names, e);
+
+	for (size_t i = 0; r == 0 && i < names.n; i++) {
+		char id[RELEASE_ID_LEN + 1];
+
+		snprintf(id, sizeof(id), "%s", names.v[i]);
+		if (!release_id_is_valid(id))
+			continue;
+		r = dir_look(&s->releases, id, e);
+		if (r > 0)
+			r = 0;
+		else if (r == 0 && unlinkat(d->fd, names.v[i], 0) != 0)
+			r = err_sys(e, "cannot remove '%s/%s'", d->path,
+			    names.v[i]);
+	}
+	strvec_release(&names);
+	return r;
+}
+
+int
+store_sweep(const struct store *s, struct err *e)
+{
+	const struct dir *const swept[] = { &s->state, &s->meta };
+	struct err more = ERR_INIT;
+	int r = remove_all(&s->incoming, e);
+
+	if (store_empty_trash(s, r == 0 ? e : &more) != 0)
+		r = -1;
+	for (size_t i = 0; i < 2; i++)
+		file_sweep(swept[i]);
+	if (sweep_records(s, &s->manifests, r == 0 ? e : &more) != 0)
+		r = -1;
+	if (sweep_records(s, &s->meta, r == 0 ? e : &more) != 0)
+		r = -1;
+	return r;
+}

@@ -1,0 +1,130 @@
+/*
+ * One root on disk (deploy-root(5)): its directories, its releases, the link
+ * `current`.  What is here knows the layout; when something may be called is
+ * said with each function, and the locking is the caller's (lock.h).
+ */
+#ifndef STORE_H
+#define STORE_H
+
+#include <stdbool.h>
+
+#include "dir.h"
+#include "err.h"
+#include "release.h"
+#include "strvec.h"
+
+struct store {
+	struct dir root;
+	struct dir state;		/* .deploy */
+	struct dir releases;
+	struct dir incoming;		/* .deploy/incoming, and so on */
+	struct dir manifests;
+	struct dir meta;
+	struct dir trash;
+};
+
+#define STORE_INIT { DIR_INIT, DIR_INIT, DIR_INIT, DIR_INIT, DIR_INIT,	\
+    DIR_INIT, DIR_INIT }
+
+/*
+ * Open the root at `path`.  It must have been prepared, and neither it nor
+ * what is in .deploy may be writable by everybody or belong to somebody who
+ * is not the owner of the root, root or us: it could have been planted.
+ * Returns 0, or -1: ERR_FAILED with the cure.  Changes nothing.
+ */
+int store_open(struct store *s, const char *path, struct err *e);
+
+/*
+ * As store_open(), but prepare the root first where something is missing:
+ * the root itself (its parent must be there), releases and .deploy.
+ */
+int store_create(struct store *s, const char *path, struct err *e);
+
+/*
+ * Would store_create() make a root at `path`, as far as can be told without
+ * doing it?  For previews, where store_open() finds none.  0 or -1.
+ */
+int store_check_new(const char *path, struct err *e);
+
+void store_close(struct store *s);		/* neutral values accepted */
+
+/*
+ * Is the directory `path` a prepared root?  For commands that may run before
+ * there is one.
+ */
+bool store_is_root(const char *path);
+
+/*
+ * The release that `current` points to; "" when there is no such link.
+ * `current` that is anything but a link to a release of this root is an
+ * error.  0 or -1.
+ */
+int store_current(const struct store *s, struct release_id *out,
+    struct err *e);
+
+/* Add the ids of all complete releases, oldest first.  0 or -1. */
+int store_releases(const struct store *s, struct strvec *out, struct err *e);
+
+/*
+ * A new id, later than that of every release that is complete or on its way,
+ * and than `latest` ("" for nothing).  0 or -1.
+ */
+int store_new_id(const struct store *s, const char *latest,
+    struct release_id *out, struct err *e);
+
+/*
+ * Publish incoming/<id>: it, and its manifest and meta, must have been
+ * written to disk (dir_sync_tree).  Afterwards the release is complete and
+ * survives a power cut.  0 or -1, then the release is still incoming.
+ */
+int store_commit(const struct store *s, const char *id, struct err *e);
+
+/* A link to a release that waits to become `current`. */
+struct store_link {
+	char name[64];			/* in .deploy; "": none */
+};
+
+/*
+ * Make the link, under a name of its own; those of dead runs are removed.
+ * Under the exclusive lock.
+ */
+int store_prepare_flip(const struct store *s, const char *id,
+    struct store_link *l, struct err *e);
+
+/*
+ * Rename the prepared link over `current`, durably: one system call for the
+ * visitors, one for the disk.  Under the exclusive lock, after the journal
+ * has the line.  Returns 0; -1 with ERR_FAILED when visitors still get what
+ * they got, or with ERR_CLEANUP when the release is live but may not survive
+ * a power cut.
+ */
+int store_flip(const struct store *s, const char *id, struct store_link *l,
+    struct err *e);
+
+/* Remove a prepared link that is not wanted any more; none is fine. */
+void store_drop_flip(const struct store *s, struct store_link *l);
+
+/*
+ * Take a release out of the list: into the trash, durably, then its manifest
+ * and meta away.  Under the exclusive lock.  store_empty_trash() deletes.
+ */
+int store_discard(const struct store *s, const char *id, struct err *e);
+
+/* Delete what is in the trash.  Under the exclusive lock.  0 or -1. */
+int store_empty_trash(const struct store *s, struct err *e);
+
+/*
+ * Remove what dead runs left: incoming releases, temporary files and links,
+ * manifests and metas of no release, trash.  Only while the exclusive lock
+ * is held: nothing else is on its way then.  0 or -1 with the first error;
+ * what could be removed is gone.
+ */
+int store_sweep(const struct store *s, struct err *e);
+
+/* Remove incoming/<id> and its manifest and meta: a stage that failed. */
+int store_abort(const struct store *s, const char *id, struct err *e);
+
+/* The file name of a release's meta in s->meta: "<id>.json". */
+void store_meta_name(const char *id, char out[RELEASE_ID_LEN + 8]);
+
+#endif

@@ -1,0 +1,63 @@
+#include "view.h"
+
+#include <string.h>
+
+int
+view_read(struct view *v, const struct store *s, struct err *e)
+{
+	if (store_current(s, &v->current, e) != 0 ||
+	    store_releases(s, &v->ids, e) != 0 ||
+	    journal_read(s, &v->journal, e) != 0)
+		return -1;
+	history_init(&v->history, &v->journal, v->current.s);
+	return 0;
+}
+
+void
+view_release(struct view *v)
+{
+	history_release(&v->history);
+	journal_release(&v->journal);
+	strvec_release(&v->ids);
+	v->current.s[0] = '\0';
+}
+
+const char *
+view_previous(const struct view *v)
+{
+	return history_previous(&v->history, &v->ids);
+}
+
+const char *
+view_latest(const struct view *v)
+{
+	return v->ids.n > 0 ? v->ids.v[v->ids.n - 1] : "";
+}
+
+const char *
+view_find(const struct view *v, const char *word, struct err *e)
+{
+	const char *previous = view_previous(v);
+
+	if (strcmp(word, "current") == 0) {
+		if (v->current.s[0] != '\0')
+			return v->current.s;
+		err_set(e, ERR_USAGE, "nothing is live yet; there is no "
+		    "'current' release");
+		return NULL;
+	}
+	if (strcmp(word, "previous") == 0) {
+		if (previous == NULL)
+			err_set(e, ERR_USAGE, "no release that was live "
+			    "before is left; there is no 'previous'");
+		return previous;
+	}
+	if (strcmp(word, "latest") == 0) {
+		if (v->ids.n > 0)
+			return view_latest(v);
+		err_set(e, ERR_USAGE, "there is no release yet; run "
+		    "'deploy stage' first");
+		return NULL;
+	}
+	return release_match(&v->ids, word, e);
+}

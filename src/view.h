@@ -1,0 +1,39 @@
+/*
+ * The state of a root as the commands see it: releases, what is live, what
+ * was live.  A snapshot; under the exclusive lock it stays true.
+ */
+#ifndef VIEW_H
+#define VIEW_H
+
+#include "err.h"
+#include "history.h"
+#include "journal.h"
+#include "release.h"
+#include "store.h"
+#include "strvec.h"
+
+struct view {
+	struct release_id current;	/* "": nothing is live */
+	struct strvec ids;		/* complete releases, oldest first */
+	struct journal journal;
+	struct history history;
+};
+
+#define VIEW_INIT { { "" }, STRVEC_INIT, JOURNAL_INIT, HISTORY_INIT }
+
+int view_read(struct view *v, const struct store *s, struct err *e);
+void view_release(struct view *v);		/* neutral values accepted */
+
+/*
+ * The release that the user's word means: "current", "previous", "latest",
+ * an id, or a prefix that only one id has.  Borrowed; NULL with ERR_USAGE.
+ */
+const char *view_find(const struct view *v, const char *word, struct err *e);
+
+/* What a rollback would go to; NULL when there is nothing. */
+const char *view_previous(const struct view *v);
+
+/* The newest complete release, "" when there is none. */
+const char *view_latest(const struct view *v);
+
+#endif
