@@ -1,0 +1,212 @@
+#include "activate.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "freeze.h"
+#include "intr.h"
+#include "meta.h"
+
+/* A release must be listed, with its manifest. */
+static int
+check_complete(const struct store *s, const char *id, struct err *e)
+{
+	int r = release_id_is_valid(id) ? dir_look(&s->releases, id, e) : 0;
+
+	if (r < 0)
+		return -1;
+	if (r == 0)
+		return err_set(e, ERR_USAGE, "there is no release '%s' in "
+		    "'%s'; see 'deploy list'", id, s->root.path);
+	if (faccessat(s->manifests.fd, id, R_OK, 0) != 0)
+		return err_set(e, ERR_INTEGRITY, "the manifest of release %s "
+		    "is missing or unreadable ('%s/%s'); stage it again", id,
+		    s->manifests.path, id);
+	return 0;
+}
+
+int
+activate_check_expect(const char *expect, const char *current, struct err *e)
+{
+	if (expect == NULL || strcmp(expect, current) == 0)
+		return 0;
+	return err_set(e, ERR_SUPERSEDED, "%s is live, not %s as expected; "
+	    "somebody else changed it meanwhile",
+	    *current != '\0' ? current : "nothing",
+	    *expect != '\0' ? expect : "nothing");
+}
+
+static int
+check_freeze(const struct store *s, struct err *e)
+{
+	struct freeze f = FREEZE_INIT;
+	int r = freeze_read(s, &f, e);
+
+	if (r > 0)
+		r = freeze_refuse(s, &f, e);
+	freeze_release(&f);
+	return r;
+}
+
+int
+activate_check_sequence(const struct history *h, int64_t seq, struct err *e)
+{
+	if (seq < 0 || h->seq <= seq)
+		return 0;
+	return err_set(e, ERR_SUPERSEDED, "sequence %lld is older than %lld, "
+	    "which was activated last; to go back on purpose use 'deploy "
+	    "rollback RELEASE', or --force", (long long)seq,
+	    (long long)h->seq);
+}
+
+/*
+ * The sequence that counts: the last activation's, or the one that the live
+ * release got since, when a newer build turned out to have its content.
+ */
+static int64_t
+live_sequence(const struct store *s, const struct history *h,
+    const char *current)
+{
+	struct meta live = META_INIT;
+	struct err ignored = ERR_INIT;
+	int64_t seq = h->seq;
+
+	if (*current != '\0' && meta_read(s, current, &live, &ignored) == 0 &&
+	    live.seq > seq)
+		seq = live.seq;
+	meta_release(&live);
+	return seq;
+}
+
+/*
+ * Freeze and sequence.  Going back to what was live is stopped by neither.
+ */
+static int
+check_guards(const struct store *s, const struct activate_options *o,
+    const struct meta *meta, const char *current, struct err *e)
+{
+	struct journal j = JOURNAL_INIT;
+	struct history h = HISTORY_INIT;
+	int r;
+
+	if (o->force)
+		return 0;
+	r = journal_read(s, &j, e);
+	if (r == 0)
+		history_init(&h, &j, current);
+	if (r == 0 && (o->action != JOURNAL_ROLLBACK ||
+	    !history_was_live(&h, o->id))) {
+		r = check_freeze(s, e);
+		h.seq = live_sequence(s, &h, current);
+		if (r == 0)
+			r = activate_check_sequence(&h, meta->seq, e);
+	}
+	history_release(&h);
+	journal_release(&j);
+	return r;
+}
+
+/* Announce the flip. */
+static int
+write_line(const struct store *s, const struct activate_options *o,
+    const struct meta *meta, const char *from, struct err *e)
+{
+	struct journal_line line = { .action = o->action,
+	    .time = release_now(), .seq = meta->seq };
+
+	release_id_copy(&line.from, from);
+	release_id_copy(&line.to, o->id);
+	/* Borrowed: the line is not released. */
+	line.who = o->caller->who;
+	line.job = o->caller->job;
+	line.message = o->message != NULL ? (char *)(uintptr_t)o->message :
+	    meta->message;
+	return journal_append(s, &line, e);
+}
+
+/* Nobody may have activated anything since the caller looked. */
+static int
+check_journal(const struct store *s, int64_t size, struct err *e)
+{
+	int64_t now;
+
+	if (size < 0)
+		return 0;
+	if (journal_size(s, &now, e) != 0)
+		return -1;
+	if (now == size)
+		return 0;
+	return err_set(e, ERR_SUPERSEDED, "another run changed '%s' "
+	    "meanwhile; look again with 'deploy log'", s->root.path);
+}
+
+/* The guards that the release and the root have to pass. */
+static int
+check_all(const struct store *s, const struct activate_options *o,
+    const struct meta *meta, const char *current, struct err *e)
+{
+	if (activate_check_expect(o->expect, current, e) != 0 ||
+	    check_journal(s, o->journal_size, e) != 0)
+		return -1;
+	return check_guards(s, o, meta, current, e);
+}
+
+int
+activate_prepare(struct activation *a, const struct store *s,
+    const struct activate_options *o, struct err *e)
+{
+	struct meta meta = META_INIT;
+	struct err ignored = ERR_INIT;
+	int r;
+
+	a->store = s;
+	if (store_current(s, &a->from, e) != 0 ||
+	    check_complete(s, o->id, e) != 0)
+		return -1;
+	release_id_copy(&a->id, o->id);
+	a->changed = strcmp(a->from.s, o->id) != 0;
+	if (!a->changed)
+		return 0;
+	/* A meta that is lost does not keep a complete release from going. */
+	(void)meta_read(s, o->id, &meta, &ignored);
+	r = check_all(s, o, &meta, a->from.s, e);
+	if (r == 0 && !o->preview) {
+		/* The last moment to stop. */
+		r = intr_check(e);
+		if (r == 0)
+			r = store_prepare_flip(s, o->id, &a->link, e);
+		if (r == 0)
+			r = write_line(s, o, &meta, a->from.s, e);
+	}
+	meta_release(&meta);
+	return r;
+}
+
+int
+activate_go(struct activation *a, struct err *e)
+{
+	struct release_id now;
+
+	if (!a->changed)
+		return 0;
+	if (store_flip(a->store, a->id.s, &a->link, e) != 0)
+		return -1;
+	if (store_current(a->store, &now, e) != 0) {
+		err_prefix(e, "release %s was made live, but ", a->id.s);
+		e->code = ERR_CLEANUP;
+		return -1;
+	}
+	if (strcmp(now.s, a->id.s) != 0)
+		return err_set(e, ERR_FAILED, "'%s/current' does not point "
+		    "to %s after it was replaced; another program changes it",
+		    a->store->root.path, a->id.s);
+	return 0;
+}
+
+void
+activate_end(struct activation *a)
+{
+	if (a->store != NULL)
+		store_drop_flip(a->store, &a->link);
+}

@@ -1,0 +1,83 @@
+/*
+ * Make a complete release live: the guards, the journal line, the flip.
+ */
+#ifndef ACTIVATE_H
+#define ACTIVATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "caller.h"
+#include "err.h"
+#include "history.h"
+#include "journal.h"
+#include "release.h"
+#include "store.h"
+
+struct activate_options {
+	const char *id;			/* a release of the root */
+	enum journal_action action;
+	const struct caller *caller;
+	const char *message;		/* for the journal; NULL: the release's */
+	const char *expect;		/* id that must be live; "": nothing may
+					 * be; NULL: whatever is */
+	int64_t journal_size;		/* bytes that the journal must have;
+					 * -1: any */
+	bool force;			/* sequence and freeze do not count */
+	bool preview;			/* check the guards, change nothing */
+};
+
+/*
+ * An older build never overtakes a newer one: the sequence of a release
+ * against that of the last activation, also when that was rolled back from.
+ * Releases without a sequence (-1) pass.  0, or -1 with ERR_SUPERSEDED.
+ */
+int activate_check_sequence(const struct history *h, int64_t seq,
+    struct err *e);
+
+/*
+ * Is `current` the release that the caller expects to be live?  NULL: any;
+ * "": none.  0, or -1 with ERR_SUPERSEDED.
+ */
+int activate_check_expect(const char *expect, const char *current,
+    struct err *e);
+
+/* An activation between its guards and its flip. */
+struct activation {
+	const struct store *store;
+	struct release_id id;
+	struct release_id from;		/* live before; "" nothing */
+	bool changed;			/* false: `id` was live already */
+	struct store_link link;
+};
+
+#define ACTIVATION_INIT { NULL, { "" }, { "" }, false, { "" } }
+
+/*
+ * Check the guards, append the journal line, make the link: all but the
+ * flip.  Under the exclusive lock, which the caller holds until the end (not
+ * needed for a preview).  A line whose flip does not follow is ignored by
+ * who reads the journal (history.h).  Returns 0, also when the release is
+ * live already; or -1:
+ *	ERR_USAGE	there is no such release
+ *	ERR_LOCKED	frozen (which does not stop a rollback to what was
+ *			live)
+ *	ERR_SUPERSEDED	`expect` is not live, the journal has grown, or the
+ *			release's sequence is older than that of the last
+ *			activation
+ *	ERR_INTEGRITY	its manifest is missing
+ *	others		what visitors see is untouched
+ */
+int activate_prepare(struct activation *a, const struct store *s,
+    const struct activate_options *o, struct err *e);
+
+/*
+ * Flip what was prepared; nothing when it was live already.  0, or -1 as
+ * store_flip().
+ */
+int activate_go(struct activation *a, struct err *e);
+
+/* End it, flipped or not.  Neutral values accepted. */
+void activate_end(struct activation *a);
+
+#endif

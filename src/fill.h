@@ -1,0 +1,99 @@
+/*
+ * Fill a release that is being staged: hash the build on all cores, link
+ * what a base has already, copy the rest.
+ *
+ * What is stored always matches the manifest: the digest of new content is
+ * taken of the very bytes that are written, or, for large files that the
+ * kernel copied (copy_file_range(2), which shares blocks on XFS and btrfs),
+ * of the copy.  A source file that changes while it is read is read again,
+ * and refused when it does not come to rest.
+ *
+ * mtimes: content that is the same at the same path keeps the base's, new
+ * content gets the release's, so that a web server's ETag and Last-Modified
+ * (which come from mtime and size) change exactly when the bytes do.
+ * Content that moved is linked with its old mtime only if it was new in the
+ * base, and only to a path that the base does not have: anywhere else, other
+ * bytes of the same size and time could be in a visitor's cache.
+ *
+ * Order: fill_init, fill_read, (look at the manifest), fill_place,
+ * fill_release.
+ */
+#ifndef FILL_H
+#define FILL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "dir.h"
+#include "err.h"
+#include "manifest.h"
+
+/* A complete release whose files may be linked. */
+struct fill_base {
+	const struct dir *dir;		/* not needed for fill_read() */
+	const struct manifest *manifest;	/* NULL: no base */
+	int64_t mtime;			/* of what was new in it, seconds */
+};
+
+struct fill_step;
+
+struct fill {
+	/* In; borrowed until fill_release(). */
+	const struct dir *source;	/* the build */
+	const struct dir *target;	/* where it goes; == source when it was
+					 * unpacked there already */
+	const struct dir *scratch;	/* for temporary names beside target */
+	struct fill_base base;
+	struct manifest *m;		/* from tree_read(), sorted; entries
+					 * marked carried or shared are left
+					 * to the caller */
+	int64_t mtime;			/* of new content, seconds */
+	gid_t gid;			/* of what is made; -1: as it comes */
+	bool distrust;			/* hash what is linked, too */
+	/* Out. */
+	size_t linked;
+	size_t copied;
+	int64_t copied_bytes;		/* or to be copied */
+	/* Private. */
+	struct fill_step *steps;
+	struct fill_index *index;
+	bool write;
+};
+
+/* Prepare; `f` has the fields under "In". */
+void fill_init(struct fill *f);
+
+/*
+ * Hash every file; sets size, digest and mtime in the manifest.  With `write`
+ * new content is written at once (the directories are made first), which
+ * saves reading it again; without, nothing is written.  Sets linked, copied
+ * and copied_bytes to what there is to do.  0 or -1.
+ */
+int fill_read(struct fill *f, bool write, struct err *e);
+
+/*
+ * Make in the target everything that is not there yet.  linked, copied and
+ * copied_bytes then say what was done.  0 or -1.
+ */
+int fill_place(struct fill *f, struct err *e);
+
+void fill_release(struct fill *f);
+
+/*
+ * Bring one file into `target` from `path` in another complete release: a
+ * link, or a copy where link(2) cannot (another owner, too many links,
+ * another file system), checked against the entry.  0 or -1.
+ */
+int fill_from(const struct dir *release, const char *path,
+    const struct entry *en, const struct dir *target, gid_t gid,
+    struct err *e);
+
+/*
+ * After fill_read(): the path in the base that has the content of entry i,
+ * NULL when it is new.
+ */
+const char *fill_base_path(const struct fill *f, size_t i);
+
+#endif

@@ -1,0 +1,78 @@
+#include "incoming.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "intr.h"
+#include "log.h"
+#include "progress.h"
+#include "tree.h"
+
+int
+incoming_begin(struct incoming *in, const struct store *s, const char *id,
+    struct err *e)
+{
+	if (dir_make(&s->incoming, id, e) != 0)
+		return -1;
+	in->store = s;
+	release_id_copy(&in->id, id);
+	return dir_open(&in->dir, &s->incoming, id, e);
+}
+
+/* What is on disk must be what the manifest says. */
+static int
+check(const struct incoming *in, const struct manifest *m, struct err *e)
+{
+	struct strvec found = STRVEC_INIT;
+	int r = tree_compare(&in->dir, m, &found, e);
+
+	if (r == 0 && found.n > 0)
+		r = err_set(e, ERR_INTEGRITY, "the new release is not what "
+		    "was staged: %s (%zu differences); the disk or another "
+		    "program is at fault", found.v[0], found.n);
+	strvec_release(&found);
+	return r;
+}
+
+/* Write the manifest and the meta of the new release, durably. */
+static int
+write_records(const struct incoming *in, const struct manifest *m,
+    const struct meta *meta, struct err *e)
+{
+	const struct store *s = in->store;
+
+	if (manifest_write(m, &s->manifests, in->id.s, e) != 0 ||
+	    dir_sync(&s->manifests, e) != 0)
+		return -1;
+	return meta_write(s, meta, e);
+}
+
+int
+incoming_commit(struct incoming *in, const struct manifest *m,
+    const struct meta *meta, gid_t gid, struct err *e)
+{
+	if (gid != (gid_t)-1 && fchown(in->dir.fd, (uid_t)-1, gid) != 0)
+		return err_sys(e, "cannot change '%s'", in->dir.path);
+	if (fchmod(in->dir.fd, gid != (gid_t)-1 ? 02755 : 0755) != 0)
+		return err_sys(e, "cannot change '%s'", in->dir.path);
+	progress_begin("writing to disk", 0, 0);
+	if (check(in, m, e) != 0 || dir_sync_tree(&in->dir, e) != 0 ||
+	    write_records(in, m, meta, e) != 0 || intr_check(e) != 0 ||
+	    store_commit(in->store, in->id.s, e) != 0)
+		return -1;
+	progress_end();
+	in->id.s[0] = '\0';
+	return 0;
+}
+
+void
+incoming_end(struct incoming *in)
+{
+	struct err e = ERR_INIT;
+
+	dir_close(&in->dir);
+	if (in->id.s[0] != '\0' &&
+	    store_abort(in->store, in->id.s, &e) != 0)
+		log_warn("%s; the next run tries again", e.text);
+	in->id.s[0] = '\0';
+}

@@ -1,0 +1,96 @@
+#include "prune.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "alloc.h"
+#include "intr.h"
+#include "log.h"
+#include "meta.h"
+#include "retention.h"
+
+/*
+ * Which releases are pinned.  One whose meta cannot be read may be: it stays,
+ * and that is said.
+ */
+static void
+read_pins(const struct store *s, const struct strvec *ids, bool *pinned)
+{
+	for (size_t i = 0; i < ids->n; i++) {
+		struct meta meta = META_INIT;
+		struct err e = ERR_INIT;
+
+		pinned[i] = true;
+		if (meta_read(s, ids->v[i], &meta, &e) == 0)
+			pinned[i] = meta.pinned;
+		else
+			log_warn("release %s stays: %s", ids->v[i], e.text);
+		meta_release(&meta);
+	}
+}
+
+/* Take the chosen releases out of the list, going on after an error. */
+static int
+discard(const struct store *s, const struct strvec *ids, const bool *chosen,
+    struct strvec *removed, struct err *e)
+{
+	struct err one = ERR_INIT;
+	int r = 0;
+
+	for (size_t i = 0; i < ids->n; i++) {
+		if (!chosen[i])
+			continue;
+		if (intr_check(e) != 0)
+			return -1;
+		if (store_discard(s, ids->v[i], &one) == 0) {
+			strvec_add(removed, ids->v[i]);
+			continue;
+		}
+		if (r == 0)
+			*e = one;
+		r = -1;
+	}
+	return r;
+}
+
+/* Discard, then delete; what fails is for the next run. */
+static int
+remove_chosen(const struct store *s, const struct strvec *ids,
+    const bool *chosen, struct strvec *removed, struct err *e)
+{
+	struct err more = ERR_INIT;
+	int r = discard(s, ids, chosen, removed, e);
+
+	if (store_sweep(s, r == 0 ? e : &more) != 0)
+		r = -1;
+	if (r == 0)
+		return 0;
+	if (e->sys == EACCES || e->sys == EPERM)
+		err_append(e, " (it belongs to another user: let that user "
+		    "or root remove it)");
+	e->code = ERR_CLEANUP;
+	return -1;
+}
+
+int
+prune(const struct store *s, const struct view *v,
+    const struct prune_options *o, struct strvec *removed, struct err *e)
+{
+	const struct retention_rule rule = { o->keep, o->older_than * 1000,
+	    release_now() };
+	bool *pinned = xcalloc(v->ids.n, sizeof(*pinned));
+	bool *chosen = xcalloc(v->ids.n, sizeof(*chosen));
+	int r = 0;
+
+	read_pins(s, &v->ids, pinned);
+	retention_select(&v->ids, pinned, &v->history, &rule, chosen);
+	for (size_t i = 0; o->preview && i < v->ids.n; i++)
+		if (chosen[i])
+			strvec_add(removed, v->ids.v[i]);
+	if (!o->preview)
+		r = remove_chosen(s, &v->ids, chosen, removed, e);
+	free(pinned);
+	free(chosen);
+	return r;
+}

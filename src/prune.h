@@ -1,0 +1,32 @@
+/*
+ * Remove old releases: which ones is retention.h's choice, how is here.
+ */
+#ifndef PRUNE_H
+#define PRUNE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "err.h"
+#include "store.h"
+#include "strvec.h"
+#include "view.h"
+
+struct prune_options {
+	unsigned int keep;	/* newest that were live */
+	int64_t older_than;	/* seconds: younger ones stay; 0: no such rule */
+	bool preview;		/* only say which */
+};
+
+/*
+ * Prune under the exclusive lock, which the caller holds and under which it
+ * read `v` (a preview needs no lock).  Adds the ids of
+ * the releases that went to `removed`.  Returns 0, or -1: ERR_CLEANUP when
+ * some could not be removed (the others are, and each that is in `removed`
+ * is out of the list for good, deleted now or swept later).
+ */
+int prune(const struct store *s, const struct view *v,
+    const struct prune_options *o, struct strvec *removed, struct err *e);
+
+#endif

@@ -1,0 +1,549 @@
+#include "stage.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "alloc.h"
+#include "guard.h"
+#include "intr.h"
+#include "log.h"
+#include "meta.h"
+#include "path.h"
+#include "progress.h"
+#include "tree.h"
+
+/* Remove a preview's temporary directory. */
+static void
+remove_scratch(struct stage *st)
+{
+	static char here[] = ".";
+	const struct dir cwd = { AT_FDCWD, here };
+	struct err e = ERR_INIT;
+
+	dir_close(&st->scratch_target);
+	dir_close(&st->scratch);
+	if (st->scratch_path != NULL &&
+	    dir_remove_tree(&cwd, st->scratch_path, &e) != 0)
+		log_warn("%s", e.text);
+	free(st->scratch_path);
+	st->scratch_path = NULL;
+}
+
+/* Close and remove what only staging needs; the results stay. */
+static void
+end(struct stage *st)
+{
+	progress_end();
+	fill_release(&st->fill);
+	extras_release(&st->extras);
+	dir_close(&st->base);
+	source_close(&st->source);
+	incoming_end(&st->incoming);
+	remove_scratch(st);
+	lock_drop(&st->lock);
+}
+
+void
+stage_release(struct stage *st)
+{
+	end(st);
+	manifest_release(&st->m);
+	manifest_release(&st->base_manifest);
+	view_release(&st->view);
+}
+
+/*
+ * Take the lock shared.  Whoever finds nobody else there sweeps first; a
+ * sweep that fails is told but stops nothing.
+ */
+static int
+lock_and_sweep(struct stage *st, struct err *e)
+{
+	const struct stage_options *o = st->opt;
+	char *note = caller_lock_note(o->caller, "stage");
+	struct err swept = ERR_INIT;
+	bool alone = false;
+	int r;
+
+	r = lock_take_alone(&st->lock, &st->store->state, o->lock_wait, note,
+	    &alone, e);
+	free(note);
+	if (r != 0 || !alone)
+		return r;
+	if (store_sweep(st->store, &swept) != 0)
+		log_warn("%s", swept.text);
+	return lock_share(&st->lock, &st->store->state, o->lock_wait, e);
+}
+
+/*
+ * The base: the live release, else the newest.  One whose manifest cannot be
+ * read is none: everything is copied then, which is always right.
+ */
+static void
+open_base(struct stage *st)
+{
+	const char *id = st->view.current.s[0] != '\0' ? st->view.current.s :
+	    st->view.ids.n > 0 ? st->view.ids.v[st->view.ids.n - 1] : NULL;
+	struct err why = ERR_INIT;
+
+	if (id == NULL)
+		return;
+	if (dir_open(&st->base, &st->store->releases, id, &why) != 0 ||
+	    manifest_read(&st->base_manifest, &st->store->manifests, id,
+	    &why) != 0) {
+		log_warn("the release %s cannot be used as a base: %s", id,
+		    why.text);
+		dir_close(&st->base);
+		manifest_release(&st->base_manifest);
+	}
+}
+
+/*
+ * The mtime of new content: whole seconds, because that is what web servers
+ * look at, and later than that of the newest release, so that two releases
+ * within a second differ.
+ */
+static void
+choose_mtime(struct stage *st)
+{
+	struct meta meta = META_INIT;
+	struct err ignored = ERR_INIT;
+
+	st->mtime = release_now() / 1000;
+	if (st->opt->remote != NULL && st->mtime <= st->opt->remote->mtime)
+		st->mtime = st->opt->remote->mtime + 1;
+	if (st->view.ids.n > 0 && meta_read(st->store,
+	    st->view.ids.v[st->view.ids.n - 1], &meta, &ignored) == 0 &&
+	    st->mtime <= meta.mtime)
+		st->mtime = meta.mtime + 1;
+	meta_release(&meta);
+}
+
+/* The group that `group` names; -1 when it is not set. */
+static int
+choose_group(struct stage *st, struct err *e)
+{
+	const char *name = st->opt->site->group;
+	const struct group *gr;
+
+	st->gid = (gid_t)-1;
+	/* The hosts know their groups themselves. */
+	if (name == NULL || st->opt->remote != NULL)
+		return 0;
+	gr = getgrnam(name);
+	if (gr == NULL)
+		return err_set(e, ERR_USAGE, "there is no group '%s' here; "
+		    "see 'group' in deploy.yml", name);
+	st->gid = gr->gr_gid;
+	return 0;
+}
+
+/* A new id, and incoming/<id>. */
+static int
+begin(struct stage *st, struct err *e)
+{
+	if (store_new_id(st->store, view_latest(&st->view), &st->id, e) != 0)
+		return -1;
+	return incoming_begin(&st->incoming, st->store, st->id.s, e);
+}
+
+/* A preview's own directory for an archive. */
+static int
+make_scratch(struct stage *st, struct err *e)
+{
+	const char *tmp = getenv("TMPDIR");
+
+	st->scratch_path = xasprintf("%s/deploy-preview-XXXXXX",
+	    tmp != NULL && *tmp == '/' ? tmp : "/tmp");
+	if (mkdtemp(st->scratch_path) == NULL) {
+		err_sys(e, "cannot make a temporary directory '%s'",
+		    st->scratch_path);
+		free(st->scratch_path);
+		st->scratch_path = NULL;
+		return -1;
+	}
+	if (dir_open_path(&st->scratch, st->scratch_path, e) != 0 ||
+	    dir_make(&st->scratch, "site", e) != 0)
+		return -1;
+	return dir_open(&st->scratch_target, &st->scratch, "site", e);
+}
+
+/* Where the build is unpacked or copied to. */
+static const struct dir *
+target_dir(const struct stage *st)
+{
+	return st->opt->preview ? &st->scratch_target : &st->incoming.dir;
+}
+
+const struct dir *
+stage_build_dir(const struct stage *st)
+{
+	return source_is_archive(&st->source) ? target_dir(st) :
+	    &st->source.dir;
+}
+
+/*
+ * The root must not be inside the build: a release would contain it, and
+ * feed on itself.
+ */
+static int
+check_source(const struct stage *st, struct err *e)
+{
+	if (st->store == NULL ||
+	    !source_contains(&st->source, st->store->root.path))
+		return 0;
+	return err_set(e, ERR_USAGE, "the root '%s' is inside the source "
+	    "'%s'; put it elsewhere", st->store->root.path, st->source.name);
+}
+
+/* The build as a manifest without digests. */
+static int
+read_build(struct stage *st, struct err *e)
+{
+	struct tree_walk w = { .exclude = &st->opt->site->exclude };
+	size_t unpacked = 0;
+
+	if (!st->opt->preview && begin(st, e) != 0)
+		return -1;
+	if (source_is_archive(&st->source) && ((st->opt->preview &&
+	    make_scratch(st, e) != 0) || source_unpack(&st->source,
+	    target_dir(st), w.exclude, st->opt->strip, &unpacked, e) != 0))
+		return -1;
+	if (tree_read(stage_build_dir(st), &w, &st->m, e) != 0)
+		return -1;
+	st->stamp = w.stamp;
+	st->excluded = w.excluded + unpacked;
+	return 0;
+}
+
+/* The state of the root, here or elsewhere. */
+static const struct view *
+root_view(const struct stage *st)
+{
+	return st->opt->remote != NULL ? st->opt->remote->view : &st->view;
+}
+
+/* The manifest of the live release, for the guards. */
+static const struct manifest *
+live_manifest(const struct stage *st)
+{
+	const struct stage_remote *remote = st->opt->remote;
+
+	if (remote != NULL)
+		return strcmp(remote->base, remote->view->current.s) == 0 ?
+		    remote->manifest : NULL;
+	return st->view.current.s[0] != '\0' && st->base.fd >= 0 ?
+	    &st->base_manifest : NULL;
+}
+
+static int
+read_stored(void *ctx, const char *id, struct manifest *m, struct err *e)
+{
+	const struct stage *st = ctx;
+
+	return manifest_read(m, &st->store->manifests, id, e);
+}
+
+/* Everything that is in the release besides the build's files. */
+static int
+add_extras(struct stage *st, struct err *e)
+{
+	const struct site_config *site = st->opt->site;
+	const struct stage_remote *remote = st->opt->remote;
+	const struct extras_carry_rule rule = { &site->carry,
+	    site->carry_for, release_now(),
+	    remote != NULL ? remote->read : read_stored,
+	    remote != NULL ? remote->ctx : st };
+
+	/* setgid: what the group adds to a directory stays the group's. */
+	if (extras_add_shared(&st->m, &site->shared, st->mtime, e) != 0)
+		return -1;
+	if (site->carry.n > 0 && extras_add_carried(&st->extras, &st->m,
+	    &root_view(st)->ids, &root_view(st)->history, &rule, e) != 0)
+		return -1;
+	st->carried = st->extras.n;
+	for (size_t i = 0; site->group != NULL && i < st->m.n; i++)
+		if (st->m.v[i].type == ENTRY_DIR)
+			st->m.v[i].mode = 02755;
+	return 0;
+}
+
+/* Refuse what does not fit: so many bytes in so many files. */
+static int
+check_space(const struct stage *st, int64_t bytes, size_t files,
+    struct err *e)
+{
+	struct dir_space space;
+	char need[32], have[32];
+	unsigned long long want;
+
+	if (dir_space(&st->store->incoming, &space, e) != 0)
+		return -1;
+	/* Half a block more a file, on average, and the manifest. */
+	want = (unsigned long long)bytes + files * (space.block / 2 + 256);
+	progress_format_bytes((int64_t)want, need);
+	progress_format_bytes((int64_t)space.bytes, have);
+	if (want > space.bytes)
+		return err_set(e, ERR_GUARD, "the release needs %s, '%s' has "
+		    "%s free; run 'deploy prune', or make room", need,
+		    st->store->root.path, have);
+	if (files > space.inodes)
+		return err_set(e, ERR_GUARD, "the release needs %zu inodes, "
+		    "'%s' has %llu free; run 'deploy prune', or make room",
+		    files, st->store->root.path, space.inodes);
+	return 0;
+}
+
+/* How many names in the target need an inode of their own whatever happens. */
+static size_t
+count_directories(const struct manifest *m)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < m->n; i++)
+		n += m->v[i].type != ENTRY_FILE;
+	return n;
+}
+
+/*
+ * Hash the build.  Where it fits even if nothing can be linked, new content
+ * is stored on the way; else only when it is known how much that is.
+ */
+static int
+hash_build(struct stage *st, struct err *e)
+{
+	struct err fits = ERR_INIT;
+	bool write = !st->opt->preview && check_space(st, st->totals.bytes,
+	    st->m.n, &fits) == 0;
+	int r;
+
+	progress_begin(write ? "storing" : "hashing", st->totals.files,
+	    st->totals.bytes);
+	r = fill_read(&st->fill, write, e);
+	progress_end();
+	if (r != 0 || write || st->opt->preview)
+		return r;
+	return check_space(st, st->fill.copied_bytes, st->fill.copied +
+	    count_directories(&st->m), e);
+}
+
+/* Nothing may have come or gone in the source since it was listed. */
+static int
+check_stamp(const struct stage *st, struct err *e)
+{
+	uint64_t stamp;
+
+	if (source_is_archive(&st->source))
+		return 0;
+	if (tree_stamp(stage_build_dir(st), &st->m, &stamp, e) != 0)
+		return -1;
+	if (stamp != st->stamp)
+		return err_set(e, ERR_FAILED, "'%s' changed while it was "
+		    "read; stage when the build has ended",
+		    st->source.dir.path);
+	return 0;
+}
+
+/* The digest of a complete release, "" when it is not known. */
+static void
+digest_of(const struct stage *st, const char *id, char out[HASH_HEX + 1])
+{
+	struct meta meta = META_INIT;
+	struct err ignored = ERR_INIT;
+
+	out[0] = '\0';
+	if (meta_read(st->store, id, &meta, &ignored) == 0)
+		memcpy(out, meta.digest, HASH_HEX + 1);
+	meta_release(&meta);
+}
+
+/*
+ * Is this content live already, or staged and waiting?  Sets outcome and id.
+ * A release that was live once does not count: to go back there is a
+ * rollback, and this is a new deployment of the same content.
+ */
+static void
+find_same(struct stage *st)
+{
+	char digest[HASH_HEX + 1];
+
+	for (size_t i = st->view.ids.n; !st->opt->force && i-- > 0;) {
+		const char *id = st->view.ids.v[i];
+		bool live = strcmp(id, st->view.current.s) == 0;
+
+		if (!live && history_was_live(&st->view.history, id))
+			continue;
+		digest_of(st, id, digest);
+		if (strcmp(digest, st->digest) != 0)
+			continue;
+		st->outcome = live ? STAGE_UNCHANGED : STAGE_STAGED;
+		snprintf(st->found.s, sizeof(st->found.s), "%s", id);
+		/* The live one is meant before all others. */
+		if (live)
+			return;
+	}
+}
+
+/* When what was new in the base became so; 0 when that is not known. */
+static int64_t
+base_mtime(const struct stage *st)
+{
+	struct meta meta = META_INIT;
+	struct err ignored = ERR_INIT;
+	const char *id = path_base(st->base.path != NULL ? st->base.path : "");
+	int64_t mtime = 0;
+
+	if (st->opt->remote != NULL)
+		return st->opt->remote->base_mtime;
+	if (*id != '\0' && meta_read(st->store, id, &meta, &ignored) == 0)
+		mtime = meta.mtime;
+	meta_release(&meta);
+	return mtime;
+}
+
+/* Everything about the release is known after this. */
+static int
+examine(struct stage *st, struct err *e)
+{
+	uint8_t digest[HASH_LEN];
+
+	if (choose_group(st, e) != 0 ||
+	    source_open(&st->source, st->opt->source, e) != 0 ||
+	    check_source(st, e) != 0)
+		return -1;
+	if (st->store != NULL) {
+		if (view_read(&st->view, st->store, e) != 0)
+			return -1;
+		open_base(st);
+	}
+	choose_mtime(st);
+	if (read_build(st, e) != 0)
+		return -1;
+	if (!st->opt->force && guard_check(&st->m, live_manifest(st),
+	    st->opt->site->max_delete, e) != 0)
+		return -1;
+	if (add_extras(st, e) != 0)
+		return -1;
+	st->totals = manifest_totals(&st->m);
+	st->fill.source = stage_build_dir(st);
+	st->fill.target = target_dir(st);
+	st->fill.scratch = st->opt->preview ? &st->scratch :
+	    &st->store->incoming;
+	st->fill.base.dir = st->base.fd >= 0 ? &st->base : NULL;
+	st->fill.base.manifest = st->opt->remote != NULL ?
+	    st->opt->remote->manifest :
+	    st->base.fd >= 0 ? &st->base_manifest : NULL;
+	st->fill.base.mtime = base_mtime(st);
+	st->fill.m = &st->m;
+	st->fill.mtime = st->mtime;
+	st->fill.gid = st->gid;
+	st->fill.distrust = st->opt->force;
+	fill_init(&st->fill);
+	if (hash_build(st, e) != 0 || check_stamp(st, e) != 0)
+		return -1;
+	st->totals = manifest_totals(&st->m);
+	manifest_digest(&st->m, digest);
+	hash_hex(digest, st->digest);
+	find_same(st);
+	return 0;
+}
+
+void
+stage_fill_meta(const struct stage *st, struct meta *meta)
+{
+	const struct stage_options *o = st->opt;
+
+	meta->id = st->id;
+	meta->who = o->caller->who;
+	meta->job = o->caller->job;
+	meta->commit = (char *)(uintptr_t)o->commit;
+	meta->message = (char *)(uintptr_t)o->message;
+	meta->seq = o->seq;
+	meta->files = (int64_t)st->totals.files;
+	meta->bytes = st->totals.bytes;
+	meta->mtime = st->mtime;
+	memcpy(meta->digest, st->digest, sizeof(meta->digest));
+}
+
+/* Everything into place, and the release into the list. */
+static int
+finish(struct stage *st, struct err *e)
+{
+	struct meta meta = META_INIT;
+
+	progress_begin("placing", st->totals.files, 0);
+	if (fill_place(&st->fill, e) != 0 ||
+	    extras_place(&st->extras, &st->m, st->store, target_dir(st),
+	    st->gid, e) != 0)
+		return -1;
+	progress_end();
+	stage_fill_meta(st, &meta);
+	return incoming_commit(&st->incoming, &st->m, &meta, st->gid, e);
+}
+
+/*
+ * The content is there already: a newer build that has it gives its sequence
+ * and commit to the release, so that an older one cannot overtake.
+ */
+static int
+note_build(const struct stage *st, struct err *e)
+{
+	const struct stage_options *o = st->opt;
+	struct meta meta = META_INIT;
+	int r;
+
+	if (o->preview || o->seq < 0)
+		return 0;
+	r = meta_read(st->store, st->id.s, &meta, e);
+	if (r == 0 && o->seq > meta.seq) {
+		meta.seq = o->seq;
+		if (o->commit != NULL) {
+			free(meta.commit);
+			meta.commit = xstrdup(o->commit);
+		}
+		r = meta_write(st->store, &meta, e);
+	}
+	meta_release(&meta);
+	return r;
+}
+
+static int
+run(struct stage *st, struct err *e)
+{
+	if (!st->opt->preview && lock_and_sweep(st, e) != 0)
+		return -1;
+	if (examine(st, e) != 0)
+		return -1;
+	if (st->outcome != STAGE_NEW) {
+		st->id = st->found;
+		if (note_build(st, e) != 0)
+			return -1;
+	} else if (!st->opt->preview && finish(st, e) != 0) {
+		return -1;
+	}
+	st->linked = st->fill.linked;
+	st->copied = st->fill.copied;
+	st->copied_bytes = st->fill.copied_bytes;
+	return 0;
+}
+
+int
+stage_run(struct stage *st, const struct store *store,
+    const struct stage_options *opt, struct err *e)
+{
+	int r;
+
+	st->store = store;
+	st->opt = opt;
+	r = run(st, e);
+	/* A preview may still be asked for the contents. */
+	if (!opt->preview)
+		end(st);
+	return r;
+}

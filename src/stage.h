@@ -1,0 +1,123 @@
+/*
+ * Stage: a build becomes a complete release that is not live yet.
+ *
+ *	struct stage st = STAGE_INIT;
+ *	r = stage_run(&st, &store, &options, &e);
+ *	... st.outcome, st.id, st.m ...
+ *	stage_release(&st);
+ *
+ * The crash points are those of deploy-root(5): until the rename into
+ * releases/ there is only something under incoming/, which nobody sees and
+ * which a run that fails removes, or the next run sweeps.
+ */
+#ifndef STAGE_H
+#define STAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "caller.h"
+#include "config.h"
+#include "err.h"
+#include "extras.h"
+#include "fill.h"
+#include "incoming.h"
+#include "lock.h"
+#include "manifest.h"
+#include "source.h"
+#include "store.h"
+#include "view.h"
+
+/*
+ * What a preview for other machines is made against, in place of a store:
+ * the state of the hosts as one of them tells it.
+ */
+struct stage_remote {
+	const struct view *view;
+	const char *base;		/* release that `manifest` is of, or "" */
+	const struct manifest *manifest;	/* NULL: no base */
+	int64_t base_mtime;		/* of what was new in the base */
+	int64_t mtime;			/* of the newest content there */
+	int (*read)(void *ctx, const char *id, struct manifest *m,
+	    struct err *e);		/* the manifest of a release */
+	void *ctx;
+};
+
+struct stage_options {
+	const char *source;		/* path, or "-" */
+	const struct site_config *site;	/* exclude, shared, carry, guards */
+	const struct caller *caller;
+	const char *message;		/* NULL: none */
+	const char *commit;		/* NULL: none */
+	int64_t seq;			/* -1: none */
+	int64_t lock_wait;		/* seconds */
+	bool force;			/* no guards, and a new release always */
+	bool strip;			/* an archive's leading directory */
+	bool preview;			/* change nothing: stop when all is
+					 * known */
+	const struct stage_remote *remote;	/* in a preview; else NULL */
+};
+
+enum stage_outcome {
+	STAGE_NEW,		/* a new release (or there would be) */
+	STAGE_UNCHANGED,	/* the live release has this content */
+	STAGE_STAGED,		/* a release that never was live has it */
+};
+
+struct stage {
+	/* Out, valid after stage_run(). */
+	enum stage_outcome outcome;
+	struct release_id id;		/* of the release that is meant; ""
+					 * for a new one in a preview */
+	struct manifest m;		/* its content */
+	struct manifest_totals totals;
+	size_t linked, copied, carried, excluded;
+	int64_t copied_bytes;
+	struct view view;		/* the store as it was before */
+	int64_t mtime;			/* of new content */
+	char digest[HASH_HEX + 1];	/* the tree digest */
+	struct manifest base_manifest;	/* of the live release, else of the
+					 * newest; empty without one */
+	/* Private. */
+	const struct store *store;
+	const struct stage_options *opt;
+	struct lock lock;
+	struct source source;
+	struct incoming incoming;
+	char *scratch_path;		/* a preview's temporary directory */
+	struct dir scratch;
+	struct dir scratch_target;	/* in it */
+	struct dir base;
+	struct release_id found;	/* has the same content */
+	struct extras extras;
+	struct fill fill;
+	uint64_t stamp;			/* of the source, tree_stamp() */
+	gid_t gid;
+};
+
+#define STAGE_INIT {							\
+	.lock = LOCK_INIT, .source = SOURCE_INIT,			\
+	.incoming = INCOMING_INIT, .scratch = DIR_INIT,			\
+	.scratch_target = DIR_INIT, .view = VIEW_INIT,			\
+	.base = DIR_INIT, .extras = EXTRAS_INIT				\
+}
+
+/*
+ * Stage the build into `store`, or in a preview say what would be staged
+ * (then `store` may be NULL: there is no root yet).  Takes the lock itself.
+ * Returns 0, or -1: nothing is listed then, and what is live is untouched.
+ */
+int stage_run(struct stage *st, const struct store *store,
+    const struct stage_options *opt, struct err *e);
+
+void stage_release(struct stage *st);
+
+/* Where the files of the build are, until stage_release(); for a preview. */
+const struct dir *stage_build_dir(const struct stage *st);
+
+/* What is to be remembered; its strings are borrowed, do not release it. */
+void stage_fill_meta(const struct stage *st, struct meta *meta);
+
+#endif
