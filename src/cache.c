@@ -1,0 +1,95 @@
+#include "cache.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "alloc.h"
+#include "buf.h"
+#include "dir.h"
+#include "file.h"
+#include "log.h"
+#include "release.h"
+
+enum { KEPT = 40 };
+
+/* Open the directory, made if need be (ours alone).  0 or -1. */
+static int
+open_cache(struct dir *d)
+{
+	const char *base = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+	struct err e = ERR_INIT;
+	char *path;
+	int r = -1;
+
+	if (base != NULL && *base == '/')
+		path = xasprintf("%s/deploy", base);
+	else if (home != NULL && *home == '/')
+		path = xasprintf("%s/.cache/deploy", home);
+	else
+		return -1;
+	for (char *p = strchr(path + 1, '/');; p = strchr(p + 1, '/')) {
+		if (p != NULL)
+			*p = '\0';
+		(void)mkdir(path, 0700);
+		if (p == NULL)
+			break;
+		*p = '/';
+	}
+	r = dir_open_path(d, path, &e);
+	free(path);
+	return r;
+}
+
+bool
+cache_get(const char *id, const char *digest, struct manifest *m)
+{
+	struct dir d = DIR_INIT;
+	struct err e = ERR_INIT;
+	uint8_t is[HASH_LEN];
+	char hex[HASH_HEX + 1] = "";
+
+	if (open_cache(&d) != 0)
+		return false;
+	if (manifest_read(m, &d, id, &e) == 0) {
+		manifest_digest(m, is);
+		hash_hex(is, hex);
+	}
+	dir_close(&d);
+	if (strcmp(hex, digest) == 0)
+		return true;
+	manifest_release(m);
+	return false;
+}
+
+/* Ids sort by time: the first are the oldest. */
+static void
+remove_old(const struct dir *d)
+{
+	struct strvec names = STRVEC_INIT;
+	struct err e = ERR_INIT;
+
+	if (dir_list(d, &names, &e) == 0)
+		for (size_t i = 0; i + KEPT < names.n; i++)
+			unlinkat(d->fd, names.v[i], 0);
+	strvec_release(&names);
+}
+
+void
+cache_put(const char *id, const struct manifest *m)
+{
+	struct dir d = DIR_INIT;
+	struct buf b = BUF_INIT;
+	struct err e = ERR_INIT;
+
+	if (open_cache(&d) != 0)
+		return;
+	manifest_print(m, &b);
+	if (file_publish(&d, id, b.data, b.len, &e) != 0)
+		log_debug("%s", e.text);
+	remove_old(&d);
+	buf_release(&b);
+	dir_close(&d);
+}

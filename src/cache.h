@@ -1,0 +1,20 @@
+/*
+ * Manifests of releases on hosts, kept on this machine: an id names its
+ * content for ever, so a manifest that is here need not be fetched.  Under
+ * $XDG_CACHE_HOME/deploy, else ~/.cache/deploy.  A cache that cannot be used
+ * is none: nothing fails because of it.
+ */
+#ifndef CACHE_H
+#define CACHE_H
+
+#include <stdbool.h>
+
+#include "manifest.h"
+
+/* The manifest of a release if it is here and has this tree digest. */
+bool cache_get(const char *id, const char *digest, struct manifest *m);
+
+/* Keep it.  The oldest beyond some dozens are removed. */
+void cache_put(const char *id, const struct manifest *m);
+
+#endif

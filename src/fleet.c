@@ -1,0 +1,264 @@
+#include "fleet.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "alloc.h"
+#include "cache.h"
+#include "log.h"
+
+void
+fleet_init(struct fleet *f, const struct site_config *site,
+    const struct caller *c, int64_t lock_wait)
+{
+	f->site = site;
+	f->caller = c;
+	f->n = site->n_hosts;
+	f->v = xcalloc(f->n, sizeof(*f->v));
+	for (size_t i = 0; i < f->n; i++)
+		remote_init(&f->v[i], &site->hosts[i], c, lock_wait);
+}
+
+void
+fleet_release(struct fleet *f)
+{
+	for (size_t i = 0; i < f->n; i++)
+		remote_release(&f->v[i]);
+	free(f->v);
+	*f = (struct fleet)FLEET_INIT;
+}
+
+/*
+ * Where the threads wait until all of them are there: with one missing none
+ * begins, because steps may wait for each other.
+ */
+struct gate {
+	pthread_mutex_t lock;
+	pthread_cond_t turn;
+	enum { GATE_CLOSED, GATE_OPEN, GATE_CALLED_OFF } state;
+};
+
+/* What a thread works on. */
+struct job {
+	struct gate *gate;
+	struct remote *r;
+	int (*step)(struct remote *r, void *ctx, struct err *e);
+	void *ctx;
+	pthread_t thread;
+	bool started;
+};
+
+/* Wait at the gate; false when it is called off. */
+static bool
+pass(struct gate *g)
+{
+	bool open;
+
+	pthread_mutex_lock(&g->lock);
+	while (g->state == GATE_CLOSED)
+		pthread_cond_wait(&g->turn, &g->lock);
+	open = g->state == GATE_OPEN;
+	pthread_mutex_unlock(&g->lock);
+	return open;
+}
+
+static void
+open_gate(struct gate *g, bool all_there)
+{
+	pthread_mutex_lock(&g->lock);
+	g->state = all_there ? GATE_OPEN : GATE_CALLED_OFF;
+	pthread_cond_broadcast(&g->turn);
+	pthread_mutex_unlock(&g->lock);
+}
+
+static void *
+work(void *arg)
+{
+	struct job *j = arg;
+	struct err e = ERR_INIT;
+
+	if (!pass(j->gate))
+		return NULL;
+	if (j->step(j->r, j->ctx, &e) != 0) {
+		j->r->failed = true;
+		j->r->err = e;
+	}
+	return NULL;
+}
+
+size_t
+fleet_each(struct fleet *f,
+    int (*step)(struct remote *r, void *ctx, struct err *e), void *ctx)
+{
+	struct job *jobs = xcalloc(f->n, sizeof(*jobs));
+	struct gate gate = { PTHREAD_MUTEX_INITIALIZER,
+		PTHREAD_COND_INITIALIZER, GATE_CLOSED };
+	bool all_there = true;
+	size_t failed = 0;
+
+	for (size_t i = 0; i < f->n; i++) {
+		jobs[i] = (struct job){ .gate = &gate,
+			.r = &f->v[i],
+			.step = step,
+			.ctx = ctx };
+		if (f->v[i].failed)
+			continue;
+		jobs[i].started =
+		    pthread_create(&jobs[i].thread, NULL, work, &jobs[i]) == 0;
+		if (!jobs[i].started) {
+			all_there = false;
+			f->v[i].failed = true;
+			err_set(&f->v[i].err, ERR_FAILED,
+			    "cannot start a thread");
+		}
+	}
+	open_gate(&gate, all_there);
+	for (size_t i = 0; i < f->n; i++) {
+		if (jobs[i].started)
+			pthread_join(jobs[i].thread, NULL);
+		failed += f->v[i].failed;
+	}
+	free(jobs);
+	return failed;
+}
+
+int
+fleet_fail(const struct fleet *f, const char *what, struct err *e)
+{
+	const struct remote *first = NULL;
+	size_t failed = 0;
+
+	for (size_t i = 0; i < f->n; i++) {
+		if (!f->v[i].failed)
+			continue;
+		if (first == NULL)
+			first = &f->v[i];
+		failed++;
+	}
+	if (first == NULL)
+		return err_set(e, ERR_FAILED, "%s", what);
+	for (size_t i = 0; failed > 1 && i < f->n; i++)
+		if (f->v[i].failed)
+			log_warn("%s: %s", f->v[i].host->label,
+			    f->v[i].err.text);
+	*e = first->err;
+	if (failed > 1)
+		return err_prefix(e, "%s: %zu of %zu hosts failed; %s: ", what,
+		    failed, f->n, first->host->label);
+	return err_prefix(e, "%s: %s: ", what, first->host->label);
+}
+
+/* Connect, unless that is done, and ask. */
+static int
+open_and_ask(struct remote *r, void *ctx, struct err *e)
+{
+	const bool *full = ctx;
+
+	if (!r->connected && remote_open(r, e) != 0)
+		return -1;
+	return remote_info(r, *full, e);
+}
+
+int
+fleet_open(struct fleet *f, bool full, struct err *e)
+{
+	if (fleet_each(f, open_and_ask, &full) > 0)
+		return fleet_fail(f, "nothing was changed", e);
+	return 0;
+}
+
+void
+fleet_releases(const struct fleet *f, struct strvec *out)
+{
+	for (size_t i = 0; i < f->n; i++)
+		for (size_t k = 0; k < f->v[i].view.ids.n; k++)
+			if (!strvec_has(out, f->v[i].view.ids.v[k]))
+				strvec_add(out, f->v[i].view.ids.v[k]);
+	strvec_sort(out);
+}
+
+/* What the word means on one host; "" when it means nothing there. */
+static const char *
+meaning(const struct remote *r, const char *word)
+{
+	const char *previous = view_previous(&r->view);
+
+	if (strcmp(word, "current") == 0)
+		return r->view.current.s;
+	return previous != NULL ? previous : "";
+}
+
+/* "current" or "previous": the same everywhere. */
+static const char *
+find_common(const struct fleet *f, const char *word, struct err *e)
+{
+	const char *id = meaning(&f->v[0], word);
+
+	for (size_t i = 1; i < f->n; i++)
+		if (strcmp(meaning(&f->v[i], word), id) != 0) {
+			err_set(e, ERR_DIFFER,
+			    "the hosts differ in what is "
+			    "'%s': see 'deploy status', then name a release",
+			    word);
+			return NULL;
+		}
+	if (*id == '\0') {
+		err_set(e, ERR_USAGE, "there is no '%s' release on the hosts",
+		    word);
+		return NULL;
+	}
+	return id;
+}
+
+/* The strings of one of the hosts, not of a temporary list. */
+static const char *
+own(const struct fleet *f, const char *id)
+{
+	for (size_t i = 0; id != NULL && i < f->n; i++)
+		for (size_t k = 0; k < f->v[i].view.ids.n; k++)
+			if (strcmp(f->v[i].view.ids.v[k], id) == 0)
+				return f->v[i].view.ids.v[k];
+	return NULL;
+}
+
+const char *
+fleet_find(const struct fleet *f, const char *word, struct err *e)
+{
+	struct strvec ids = STRVEC_INIT;
+	const char *id = NULL;
+
+	if (strcmp(word, "current") == 0 || strcmp(word, "previous") == 0)
+		return find_common(f, word, e);
+	fleet_releases(f, &ids);
+	if (strcmp(word, "latest") != 0)
+		id = release_match(&ids, word, e);
+	else if (ids.n > 0)
+		id = ids.v[ids.n - 1];
+	else
+		err_set(e, ERR_USAGE,
+		    "there is no release yet; run "
+		    "'deploy stage' first");
+	id = own(f, id);
+	strvec_release(&ids);
+	return id;
+}
+
+int
+fleet_manifest(struct fleet *f, const char *id, struct manifest *m,
+    struct err *e)
+{
+	for (size_t i = 0; i < f->n; i++) {
+		const struct meta *meta = remote_meta(&f->v[i], id);
+
+		if (meta == NULL)
+			continue;
+		if (cache_get(id, meta->digest, m))
+			return 0;
+		if (remote_manifest(&f->v[i], id, m, e) != 0)
+			return -1;
+		cache_put(id, m);
+		return 0;
+	}
+	return err_set(e, ERR_FAILED, "no host has release %s", id);
+}

@@ -1,0 +1,63 @@
+/*
+ * All hosts of a site, each with a thread of its own for every step, so that
+ * a slow or lost host holds up nobody's connection but its own.
+ */
+#ifndef FLEET_H
+#define FLEET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "caller.h"
+#include "config.h"
+#include "err.h"
+#include "remote.h"
+
+struct fleet {
+	const struct site_config *site;
+	const struct caller *caller;
+	struct remote *v;
+	size_t n;
+};
+
+#define FLEET_INIT { NULL, NULL, NULL, 0 }
+
+void fleet_init(struct fleet *f, const struct site_config *site,
+    const struct caller *c, int64_t lock_wait);
+void fleet_release(struct fleet *f);		/* neutral values accepted */
+
+/*
+ * Run `step` for every host that has not failed yet, all at once, and wait.
+ * A host whose step fails is marked so, with its error.  Returns the number
+ * of hosts that have failed, in this step or before.
+ */
+size_t fleet_each(struct fleet *f,
+    int (*step)(struct remote *r, void *ctx, struct err *e), void *ctx);
+
+/*
+ * Put the failures into one sentence: "www2: ...", and for more than one how
+ * many, after each was told as a warning.  The code is the first one's.
+ * Returns -1.
+ */
+int fleet_fail(const struct fleet *f, const char *what, struct err *e);
+
+/* Connect to all and ask for their state (remote_info).  0 or -1. */
+int fleet_open(struct fleet *f, bool full, struct err *e);
+
+/*
+ * The release that the user's word means on all hosts together: as
+ * view_find(), where "current" and "previous" must be the same on every host
+ * (else ERR_DIFFER).  Borrowed; NULL with the error.
+ */
+const char *fleet_find(const struct fleet *f, const char *word,
+    struct err *e);
+
+/* The manifest of a release: from the cache, else from a host that has it. */
+int fleet_manifest(struct fleet *f, const char *id, struct manifest *m,
+    struct err *e);
+
+/* Add the ids that any host has, oldest first, each once. */
+void fleet_releases(const struct fleet *f, struct strvec *out);
+
+#endif

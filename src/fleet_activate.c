@@ -1,0 +1,416 @@
+#include "fleet_activate.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "alloc.h"
+#include "buf.h"
+#include "intr.h"
+#include "log.h"
+
+enum {
+	/*
+	 * How long an armed host waits for the word, and how often it is
+	 * asked to go on waiting while others have to wait for their locks.
+	 */
+	ARMED_MS = 15000,
+	HOLD_S = 4,
+	/* A lost host is asked again until its deadline is over, and a bit. */
+	GRACE_MS = 2000,
+	WENT_MS = 20000,
+	ASK_PAUSE_MS = 500,
+};
+
+/* What a host came to. */
+enum fate {
+	FATE_NONE,    /* not flipped */
+	FATE_SAME,    /* was live there before */
+	FATE_LIVE,    /* flipped */
+	FATE_UNKNOWN, /* told to go, and then silent */
+	FATE_BACK,    /* flipped, and back */
+	FATE_STUCK,   /* flipped, and could not be put back */
+};
+
+/* The activation as all threads see it. */
+struct flight {
+	struct fleet *f;
+	struct release_id id; /* our own: hosts forget theirs */
+	const struct remote_activate *o;
+	enum fate *fates;	   /* of each host */
+	struct release_id *before; /* live on each */
+	pthread_mutex_t lock;	   /* guards what follows */
+	pthread_cond_t turn;
+	size_t first; /* host that is armed before all */
+	bool first_armed;
+	size_t waiting; /* armed, or failed to */
+	size_t expected;
+	bool refused;		   /* one could not be armed */
+	bool holding;		   /* signals have to wait */
+	int64_t first_go, last_go; /* us, monotonic */
+};
+
+static int64_t
+clock_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+static size_t
+index_of(const struct flight *fl, const struct remote *r)
+{
+	return (size_t)(r - fl->f->v);
+}
+
+/* Wait for the others, but not long.  Called with the lock. */
+static void
+wait_a_turn(struct flight *fl)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += HOLD_S;
+	pthread_cond_timedwait(&fl->turn, &fl->lock, &until);
+}
+
+/*
+ * The barrier: wait until every host is armed, or one has failed, or a
+ * signal came; then nobody goes.  `r` is this thread's host, armed or, when
+ * `c` is -1, not; what comes of it in the meantime is returned, and `go` tells
+ * whether to go.  From there on signals wait: it is a matter of
+ * seconds, and half of it must not stay.
+ */
+static int
+wait_for_all(struct flight *fl, struct remote *r, int c, bool *go,
+    struct err *e)
+{
+	pthread_mutex_lock(&fl->lock);
+	fl->waiting++;
+	if (c == 0)
+		c = intr_check(e);
+	fl->refused |= c != 0;
+	if (fl->waiting == fl->expected && !fl->refused) {
+		fl->holding = true;
+		intr_hold();
+	}
+	while (fl->waiting < fl->expected && !fl->refused) {
+		wait_a_turn(fl);
+		if (fl->waiting == fl->expected || fl->refused)
+			break;
+		c = intr_check(e);
+		if (c == 0 && r->armed.ops != NULL)
+			c = remote_hold(r, e);
+		fl->refused |= c != 0;
+	}
+	*go = !fl->refused;
+	pthread_cond_broadcast(&fl->turn);
+	pthread_mutex_unlock(&fl->lock);
+	return c;
+}
+
+/* Note when the word went out. */
+static void
+note_go(struct flight *fl)
+{
+	int64_t now = clock_us();
+
+	pthread_mutex_lock(&fl->lock);
+	if (fl->first_go == 0 || now < fl->first_go)
+		fl->first_go = now;
+	if (now > fl->last_go)
+		fl->last_go = now;
+	pthread_mutex_unlock(&fl->lock);
+}
+
+/* Say go, and hear what came of it. */
+static int
+go(struct flight *fl, struct remote *r, struct err *e)
+{
+	enum fate *fate = &fl->fates[index_of(fl, r)];
+	int c;
+
+	*fate = FATE_UNKNOWN;
+	note_go(fl);
+	if (remote_go(r, e) != 0)
+		return -1;
+	c = remote_went(r, WENT_MS, e);
+	/* Live, and its own disk made trouble: live is what counts here. */
+	if (c == 0 || e->code == ERR_CLEANUP)
+		*fate = FATE_LIVE;
+	else if (e->answered)
+		*fate = FATE_NONE;
+	/* It was live there before: nothing flipped, nothing goes back. */
+	if (*fate == FATE_LIVE && strcmp(r->view.current.s, fl->o->id) == 0)
+		*fate = FATE_SAME;
+	return c;
+}
+
+/* Does host `a` come before host `b`, whoever has them in his list? */
+static bool
+comes_before(const struct host_config *a, const struct host_config *b)
+{
+	int c = strcmp(a->address, b->address);
+
+	if (c == 0)
+		c = strcmp(a->root, b->root);
+	return c < 0;
+}
+
+/*
+ * Two clients that take the locks of the same hosts must not each get some
+ * of them and wait for the others: all begin with the same host.
+ */
+static size_t
+pick_first(const struct fleet *f)
+{
+	size_t first = 0;
+
+	for (size_t i = 1; i < f->n; i++)
+		if (comes_before(f->v[i].host, f->v[first].host))
+			first = i;
+	return first;
+}
+
+/* Wait until the first host is armed; false when nobody shall be. */
+static bool
+wait_for_first(struct flight *fl, const struct remote *r)
+{
+	bool go;
+
+	pthread_mutex_lock(&fl->lock);
+	while (
+	    index_of(fl, r) != fl->first && !fl->first_armed && !fl->refused)
+		pthread_cond_wait(&fl->turn, &fl->lock);
+	go = !fl->refused;
+	pthread_mutex_unlock(&fl->lock);
+	return go;
+}
+
+static void
+note_armed(struct flight *fl, const struct remote *r)
+{
+	pthread_mutex_lock(&fl->lock);
+	if (index_of(fl, r) == fl->first)
+		fl->first_armed = true;
+	pthread_cond_broadcast(&fl->turn);
+	pthread_mutex_unlock(&fl->lock);
+}
+
+/* One host's part, from armed to flipped. */
+static int
+fly(struct remote *r, void *ctx, struct err *e)
+{
+	struct flight *fl = ctx;
+	struct remote_activate o = *fl->o;
+	struct release_id *before = &fl->before[index_of(fl, r)];
+	bool going;
+	int c;
+
+	*before = r->view.current;
+	if (!wait_for_first(fl, r))
+		return 0;
+	o.expect = before->s;
+	o.journal_size = r->journal_size;
+	c = remote_arm(r, &o, ARMED_MS, e);
+	if (c == 0)
+		note_armed(fl, r);
+	c = wait_for_all(fl, r, c, &going, e);
+	if (going)
+		return go(fl, r, e);
+	remote_disarm(r);
+	return c;
+}
+
+/*
+ * What does a lost host serve?  Asked on a new connection until it answers,
+ * as long as it may still be armed.
+ */
+static void
+ask_again(struct flight *fl, struct remote *r)
+{
+	const struct timespec pause = { 0, ASK_PAUSE_MS * 1000000L };
+	enum fate *fate = &fl->fates[index_of(fl, r)];
+	int64_t end = fl->last_go + (ARMED_MS + GRACE_MS) * 1000;
+	struct err e = ERR_INIT;
+
+	do {
+		remote_release(r);
+		remote_init(r, r->host, r->caller, r->lock_wait);
+		if (remote_open(r, &e) == 0 &&
+		    remote_info(r, false, &e) == 0) {
+			if (strcmp(r->view.current.s, fl->o->id) == 0) {
+				*fate = FATE_LIVE;
+				return;
+			}
+			/*
+			 * Not flipped, and cannot any more when the lock is
+			 * free.  Who holds it after all that time may be
+			 * stopped anywhere: nobody knows what he will do.
+			 */
+			if (r->locked == NULL) {
+				*fate = FATE_NONE;
+				return;
+			}
+		}
+		nanosleep(&pause, NULL);
+	} while (clock_us() < end);
+}
+
+/* After a failure: find out about the lost, put the flipped back. */
+static int
+recover(struct remote *r, void *ctx, struct err *e)
+{
+	struct flight *fl = ctx;
+	size_t i = index_of(fl, r);
+	const struct remote_activate back = { .id = fl->before[i].s,
+		.expect = fl->o->id,
+		.message = "reverted: another host failed",
+		.journal_size = -1,
+		.rollback = true };
+
+	if (fl->fates[i] == FATE_UNKNOWN)
+		ask_again(fl, r);
+	if (fl->fates[i] != FATE_LIVE)
+		return 0;
+	if (back.id[0] == '\0') {
+		/* There was nothing to serve before. */
+		fl->fates[i] = FATE_STUCK;
+		return 0;
+	}
+	fl->fates[i] =
+	    remote_activate(r, &back, e) == 0 ? FATE_BACK : FATE_STUCK;
+	return 0;
+}
+
+/* Which hosts serve the new release, or nobody knows what. */
+static void
+describe(const struct flight *fl, struct buf *out)
+{
+	for (size_t i = 0; i < fl->f->n; i++) {
+		enum fate fate = fl->fates[i];
+
+		if (fate != FATE_STUCK && fate != FATE_UNKNOWN)
+			continue;
+		buf_addf(out, "%s%s %s", out->len > 0 ? ", " : "",
+		    fl->f->v[i].host->label,
+		    fate == FATE_STUCK ? "serves the new release" :
+					 "is silent");
+	}
+}
+
+/* A host failed after go: back to where all were. */
+static int
+revert(struct flight *fl, struct err *e)
+{
+	struct fleet *f = fl->f;
+	struct buf differ = BUF_INIT;
+	struct err first = ERR_INIT;
+	size_t flipped = 0;
+
+	fleet_fail(f, "activation failed", &first);
+	for (size_t i = 0; i < f->n; i++) {
+		flipped +=
+		    fl->fates[i] == FATE_LIVE || fl->fates[i] == FATE_UNKNOWN;
+		/* All take part in this, also those that failed. */
+		f->v[i].failed = false;
+	}
+	if (flipped > 0)
+		fleet_each(f, recover, fl);
+	describe(fl, &differ);
+	*e = first;
+	if (differ.len > 0) {
+		err_append(e,
+		    "; the others serve what they served, but %s; "
+		    "see 'deploy status' and activate again",
+		    differ.data);
+		e->code = ERR_DIFFER;
+	} else if (flipped > 0) {
+		err_append(e, "; all hosts serve what they served before");
+		e->code = ERR_REVERTED;
+	}
+	buf_release(&differ);
+	return -1;
+}
+
+/* Did the word go out to any host? */
+static bool
+went_out(const struct flight *fl)
+{
+	return fl->last_go != 0;
+}
+
+/* Is there nothing to do? */
+static bool
+is_live_on_all(const struct fleet *f, const char *id)
+{
+	for (size_t i = 0; i < f->n; i++)
+		if (strcmp(f->v[i].view.current.s, id) != 0)
+			return false;
+	return true;
+}
+
+/* A preview: the guards of one host. */
+static int
+check_host(struct remote *r, void *ctx, struct err *e)
+{
+	struct remote_activate o = *(const struct remote_activate *)ctx;
+
+	o.expect = r->view.current.s;
+	o.journal_size = r->journal_size;
+	return remote_activate(r, &o, e);
+}
+
+/* Would it work on every host?  Is there anything to do? */
+static int
+check_all(struct fleet *f, const struct remote_activate *o,
+    struct fleet_activation *out, struct err *e)
+{
+	struct remote_activate copy = *o;
+
+	out->changed = true;
+	if (fleet_each(f, check_host, &copy) > 0)
+		return fleet_fail(f, "it would be refused", e);
+	return 0;
+}
+
+int
+fleet_activate(struct fleet *f, const struct remote_activate *o,
+    struct fleet_activation *out, struct err *e)
+{
+	struct remote_activate own = *o;
+	struct flight fl = { .f = f, .o = &own, .expected = f->n };
+	size_t failed;
+	int r = 0;
+
+	*out = (struct fleet_activation){ false, 0 };
+	if (is_live_on_all(f, o->id))
+		return 0;
+	if (o->preview)
+		return check_all(f, o, out, e);
+	release_id_copy(&fl.id, o->id);
+	own.id = fl.id.s;
+	fl.first = pick_first(f);
+	fl.fates = xcalloc(f->n, sizeof(*fl.fates));
+	fl.before = xcalloc(f->n, sizeof(*fl.before));
+	pthread_mutex_init(&fl.lock, NULL);
+	pthread_cond_init(&fl.turn, NULL);
+	failed = fleet_each(f, fly, &fl);
+	for (size_t i = 0; i < f->n; i++)
+		out->changed |= fl.fates[i] == FATE_LIVE;
+	out->skew_us = fl.last_go - fl.first_go;
+	if (failed > 0 && went_out(&fl))
+		r = revert(&fl, e);
+	else if (failed > 0)
+		r = fleet_fail(f, "nothing was activated", e);
+	if (fl.holding)
+		intr_release();
+	pthread_cond_destroy(&fl.turn);
+	pthread_mutex_destroy(&fl.lock);
+	free(fl.fates);
+	free(fl.before);
+	return r;
+}

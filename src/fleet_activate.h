@@ -1,0 +1,35 @@
+/*
+ * Flip all hosts or none.
+ *
+ * Arm: every host takes its lock, checks all guards and waits.  One that
+ * cannot disarms all: nothing has changed.  Go: one line to every host at
+ * once.  A host that fails now, or is lost, makes the flipped ones go back,
+ * by compare-and-swap on what they serve.  The lost one is asked again when
+ * its deadline is over: armed hosts disarm themselves, so that what it says
+ * then is final.
+ */
+#ifndef FLEET_ACTIVATE_H
+#define FLEET_ACTIVATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "err.h"
+#include "fleet.h"
+#include "remote.h"
+
+struct fleet_activation {
+	bool changed;		/* false: all had it live already */
+	int64_t skew_us;	/* between the first and the last go */
+};
+
+/*
+ * Activate `o->id` on every host (fleet_open before).  Returns 0; or -1:
+ *	ERR_REVERTED	a host failed, all serve what they served
+ *	ERR_DIFFER	hosts differ: the message says which
+ *	others		nothing was flipped
+ */
+int fleet_activate(struct fleet *f, const struct remote_activate *o,
+    struct fleet_activation *out, struct err *e);
+
+#endif

@@ -1,0 +1,37 @@
+/*
+ * Contents that a host lacks and this machine does not have: carried files
+ * of earlier builds.  They are fetched from another host.
+ *
+ *	struct fetch x = FETCH_INIT;
+ *	r = fetch_files(&x, f, m, wanted, &e);
+ *	... x.dir has a file for each, called by its digest ...
+ *	fetch_release(&x);
+ */
+#ifndef FLEET_FETCH_H
+#define FLEET_FETCH_H
+
+#include <stdbool.h>
+
+#include "dir.h"
+#include "err.h"
+#include "fleet.h"
+#include "manifest.h"
+
+struct fetch {
+	char *path;		/* of a temporary directory; NULL: none */
+	struct dir dir;
+};
+
+#define FETCH_INIT { NULL, DIR_INIT }
+
+/*
+ * Fetch the entries of `m`, files, for which `wanted` says so, from hosts
+ * that have a release with the same file at the same path.  0, or -1 when
+ * one is nowhere.
+ */
+int fetch_files(struct fetch *x, struct fleet *f, const struct manifest *m,
+    bool *wanted, struct err *e);
+
+void fetch_release(struct fetch *x);		/* neutral values accepted */
+
+#endif

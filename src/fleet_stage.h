@@ -1,0 +1,31 @@
+/*
+ * Stage a build on all hosts: hashed once, packed once for all hosts that
+ * have the same base, verified by each host.
+ */
+#ifndef FLEET_STAGE_H
+#define FLEET_STAGE_H
+
+#include <stdint.h>
+
+#include "err.h"
+#include "fleet.h"
+#include "stage.h"
+
+struct fleet_staged {
+	size_t packs;		/* one for each base and compression */
+	int64_t pack_bytes;	/* of all packs together */
+	uint64_t sent, received;	/* on the wire, all hosts together */
+	size_t fresh;		/* hosts that got it now */
+};
+
+/*
+ * Stage on every host of the fleet, which is open (fleet_open, full).  `opt`
+ * is for a preview; its `remote` is set here.  st->id, outcome and m tell
+ * what came of it.  A release that some host has staged already with this
+ * content is meant, and sent only where it is missing.  Returns 0, or -1 when
+ * a host failed: hosts that have the whole release keep it, staged.
+ */
+int fleet_stage(struct fleet *f, struct stage *st, struct stage_options *opt,
+    struct fleet_staged *out, struct err *e);
+
+#endif

@@ -1,0 +1,744 @@
+#include "host.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "activate.h"
+#include "alloc.h"
+#include "buf.h"
+#include "caller.h"
+#include "clock.h"
+#include "file.h"
+#include "freeze.h"
+#include "incoming.h"
+#include "io.h"
+#include "lock.h"
+#include "manifest.h"
+#include "meta.h"
+#include "prune.h"
+#include "receive.h"
+#include "store.h"
+#include "verify.h"
+#include "version.h"
+#include "view.h"
+#include "wire.h"
+
+enum {
+	LINE_MAX_LEN = 256,
+	PATHS_MAX = 1024 * 1024,
+};
+
+/* A request, taken apart. */
+struct request {
+	const char *verb;
+	const char *root;
+	const struct strvec *words; /* the options are words 2... */
+	struct buf out;		    /* answer lines not yet written */
+	struct store store;
+	struct lock lock;
+	struct caller caller;
+};
+
+/* The value of --key, or `otherwise`. */
+static const char *
+option(const struct request *r, const char *key, const char *otherwise)
+{
+	size_t n = strlen(key);
+
+	for (size_t i = 2; i < r->words->n; i++) {
+		const char *w = r->words->v[i];
+
+		if (strncmp(w, "--", 2) == 0 && strncmp(w + 2, key, n) == 0) {
+			if (w[n + 2] == '=')
+				return w + n + 3;
+			if (w[n + 2] == '\0')
+				return "";
+		}
+	}
+	return otherwise;
+}
+
+static bool
+flag(const struct request *r, const char *key)
+{
+	return option(r, key, NULL) != NULL;
+}
+
+/* A number; `otherwise` when absent, -1 with the error when wrong. */
+static int
+number(const struct request *r, const char *key, int64_t otherwise,
+    int64_t *out, struct err *e)
+{
+	const char *text = option(r, key, NULL);
+
+	*out = otherwise;
+	if (text == NULL)
+		return 0;
+	*out = caller_parse_seq(text);
+	if (*out >= 0)
+		return 0;
+	return err_set(e, ERR_USAGE, "--%s wants a number, not '%s'", key,
+	    text);
+}
+
+/* The release id that the request must name. */
+static const char *
+wanted_id(const struct request *r, struct err *e)
+{
+	const char *id = option(r, "id", "");
+
+	if (release_id_is_valid(id))
+		return id;
+	err_set(e, ERR_USAGE, "'%s' wants --id=RELEASE, not '%s'", r->verb,
+	    id);
+	return NULL;
+}
+
+static int
+lock_root(struct request *r, enum lock_kind kind, struct err *e)
+{
+	int64_t wait;
+	char *note;
+	int c;
+
+	if (number(r, "lock-wait", 60, &wait, e) != 0)
+		return -1;
+	note = caller_lock_note(&r->caller, r->verb);
+	c = lock_take(&r->lock, &r->store.state, kind, wait, note, e);
+	free(note);
+	return c;
+}
+
+/* info: what a client needs to know before it does anything. */
+
+static void
+put_releases(struct request *r, const struct view *v)
+{
+	for (size_t i = 0; i < v->ids.n; i++) {
+		struct meta meta = META_INIT;
+		struct err ignored = ERR_INIT;
+		struct buf text = BUF_INIT;
+
+		if (meta_read(&r->store, v->ids.v[i], &meta, &ignored) == 0)
+			meta_print(&meta, &text);
+		buf_addf(&r->out, "release\t%s\t%s", v->ids.v[i],
+		    text.len > 0 ? text.data : "\n");
+		buf_release(&text);
+		meta_release(&meta);
+	}
+}
+
+/* The journal as it is: what its lines mean is the client's to find out. */
+static int
+put_journal(struct request *r, struct err *e)
+{
+	struct buf b = BUF_INIT;
+	char *line, *rest;
+	int c = file_read(&r->store.state, "journal", (size_t)1 << 28, &b, e);
+
+	if (c != 0 && e->sys == ENOENT)
+		c = 0;
+	for (rest = b.data; c == 0 && rest != NULL;) {
+		line = strsep(&rest, "\n");
+		if (*line != '\0')
+			buf_addf(&r->out, "journal\t%s\n", line);
+	}
+	buf_release(&b);
+	return c;
+}
+
+static int
+put_state(struct request *r, const struct view *v, struct err *e)
+{
+	struct freeze f = FREEZE_INIT;
+	struct dir_space space;
+	struct meta meta = META_INIT;
+	struct err ignored = ERR_INIT;
+	struct buf holder = BUF_INIT;
+	int64_t size;
+	int frozen;
+
+	wire_put(&r->out, "current", "%s", v->current.s);
+	if (v->current.s[0] != '\0' &&
+	    meta_read(&r->store, v->current.s, &meta, &ignored) == 0)
+		wire_put(&r->out, "digest", "%s", meta.digest);
+	meta_release(&meta);
+	wire_put(&r->out, "latest", "%s", view_latest(v));
+	frozen = freeze_read(&r->store, &f, e);
+	freeze_release(&f);
+	if (frozen < 0 || dir_space(&r->store.root, &space, e) != 0 ||
+	    journal_size(&r->store, &size, e) != 0)
+		return -1;
+	wire_put(&r->out, "frozen", "%d", frozen);
+	wire_put(&r->out, "journal-size", "%lld", (long long)size);
+	wire_put(&r->out, "free", "%llu\t%llu", space.bytes, space.inodes);
+	if (lock_is_held(&r->store.state, &holder))
+		wire_put(&r->out, "locked", "%s", buf_str(&holder));
+	buf_release(&holder);
+	return 0;
+}
+
+/* The space and write permission of a root that is not prepared yet. */
+static int
+do_info(struct request *r, struct err *e)
+{
+	struct view v = VIEW_INIT;
+	int c;
+
+	wire_put(&r->out, "version", "%s", DEPLOY_VERSION);
+	wire_put(&r->out, "now", "%lld", (long long)release_now());
+	wire_put(&r->out, "has", "zstd");
+	wire_put(&r->out, "has", "gzip");
+	if (store_open(&r->store, r->root, e) != 0) {
+		if (e->sys != ENOENT)
+			return -1;
+		wire_put(&r->out, "prepared", "0");
+		return 0;
+	}
+	wire_put(&r->out, "prepared", "1");
+	c = view_read(&v, &r->store, e);
+	if (c == 0)
+		c = put_state(r, &v, e);
+	if (c == 0 && flag(r, "full")) {
+		put_releases(r, &v);
+		c = put_journal(r, e);
+	}
+	view_release(&v);
+	return c;
+}
+
+static int
+do_init(struct request *r, struct err *e)
+{
+	return store_create(&r->store, r->root, e);
+}
+
+/* manifest: the file as it is, its size first. */
+static int
+do_manifest(struct request *r, struct err *e)
+{
+	const char *id = wanted_id(r, e);
+	struct buf b = BUF_INIT;
+	int c;
+
+	if (id == NULL || store_open(&r->store, r->root, e) != 0)
+		return -1;
+	c = file_read(&r->store.manifests, id, (size_t)1 << 30, &b, e);
+	if (c == 0) {
+		wire_put(&r->out, "size", "%zu", b.len);
+		buf_add(&r->out, buf_str(&b), b.len);
+	}
+	buf_release(&b);
+	return c;
+}
+
+/* files: contents of a release, for another host that lacks them. */
+
+/* The file of the manifest's entry, its size first. */
+static int
+put_file(struct request *r, const struct dir *d, const struct entry *en,
+    struct err *e)
+{
+	char window[64 * 1024];
+	int64_t left = en->size;
+	int fd = openat(d->fd, en->path,
+	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_sys(e, "cannot open '%s/%s'", d->path, en->path);
+	wire_put(&r->out, "size", "%lld", (long long)left);
+	while (left > 0) {
+		ssize_t n = io_read(fd, window,
+		    left < (int64_t)sizeof(window) ? (size_t)left :
+						     sizeof(window));
+
+		if (n <= 0)
+			break;
+		buf_add(&r->out, window, (size_t)n);
+		left -= n;
+		if (wire_flush(&r->out, e) != 0)
+			break;
+	}
+	close(fd);
+	/* What was announced must come: the client cannot tell otherwise. */
+	return left == 0 ? 0 :
+			   err_set(e, ERR_INTEGRITY,
+			       "cannot read all of "
+			       "'%s/%s'",
+			       d->path, en->path);
+}
+
+/* The paths on standard input, each a file of the manifest. */
+static int
+put_files(struct request *r, const struct dir *d, const struct manifest *m,
+    char *paths, struct err *e)
+{
+	while (paths != NULL && *paths != '\0') {
+		const char *path = strsep(&paths, "\n");
+		const struct entry *en = manifest_find(m, path);
+
+		if (en == NULL || en->type != ENTRY_FILE)
+			return err_set(e, ERR_FAILED,
+			    "there is no file '%s' "
+			    "in '%s'",
+			    path, d->path);
+		if (put_file(r, d, en, e) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+do_files(struct request *r, struct err *e)
+{
+	const char *id = wanted_id(r, e);
+	struct manifest m = MANIFEST_INIT;
+	struct dir d = DIR_INIT;
+	char *paths;
+	ssize_t n;
+	int c = -1;
+
+	/* The client hears that we are here, and then gives the paths. */
+	if (id == NULL || store_open(&r->store, r->root, e) != 0 ||
+	    wire_flush(&r->out, e) != 0)
+		return -1;
+	paths = xmalloc(PATHS_MAX + 1);
+	n = io_read(STDIN_FILENO, paths, PATHS_MAX);
+	paths[n > 0 ? n : 0] = '\0';
+	if (n < 0)
+		err_sys(e, "cannot read the paths");
+	else if (n == PATHS_MAX)
+		err_set(e, ERR_USAGE, "too many paths");
+	else if (manifest_read(&m, &r->store.manifests, id, e) == 0 &&
+	    dir_open(&d, &r->store.releases, id, e) == 0)
+		c = put_files(r, &d, &m, paths, e);
+	dir_close(&d);
+	manifest_release(&m);
+	free(paths);
+	return c;
+}
+
+/* receive: a pack on standard input becomes a release. */
+
+/* Refuse early what cannot fit. */
+static int
+check_room(struct request *r, struct err *e)
+{
+	struct dir_space space;
+	int64_t bytes, inodes;
+
+	if (number(r, "bytes", 0, &bytes, e) != 0 ||
+	    number(r, "inodes", 0, &inodes, e) != 0 ||
+	    dir_space(&r->store.incoming, &space, e) != 0)
+		return -1;
+	if ((uint64_t)bytes > space.bytes || (uint64_t)inodes > space.inodes)
+		return err_set(e, ERR_GUARD,
+		    "the release needs %lld bytes "
+		    "and %lld inodes, '%s' has %llu and %llu free; run "
+		    "'deploy prune', or make room",
+		    (long long)bytes, (long long)inodes, r->root, space.bytes,
+		    space.inodes);
+	return 0;
+}
+
+/* The lock for a stage; who is alone sweeps first. */
+static int
+lock_for_stage(struct request *r, struct err *e)
+{
+	struct err swept = ERR_INIT;
+	bool alone = false;
+	int64_t wait;
+	char *note;
+	int c;
+
+	if (number(r, "lock-wait", 60, &wait, e) != 0)
+		return -1;
+	note = caller_lock_note(&r->caller, "stage");
+	c = lock_take_alone(&r->lock, &r->store.state, wait, note, &alone, e);
+	free(note);
+	if (c != 0 || !alone)
+		return c;
+	if (store_sweep(&r->store, &swept) != 0)
+		wire_put(&r->out, "warning", "%s", swept.text);
+	return lock_share(&r->lock, &r->store.state, wait, e);
+}
+
+static int
+find_group(struct request *r, gid_t *gid, struct err *e)
+{
+	const char *name = option(r, "group", NULL);
+	const struct group *gr;
+
+	*gid = (gid_t)-1;
+	if (name == NULL)
+		return 0;
+	gr = getgrnam(name);
+	if (gr == NULL)
+		return err_set(e, ERR_USAGE,
+		    "there is no group '%s' on this "
+		    "host",
+		    name);
+	*gid = gr->gr_gid;
+	return 0;
+}
+
+static int
+do_receive(struct request *r, struct err *e)
+{
+	struct receive_options o = { .id = wanted_id(r, e),
+		.filled = flag(r, "filled") };
+	struct incoming in = INCOMING_INIT;
+	struct received got;
+	int c;
+
+	if (o.id == NULL || find_group(r, &o.gid, e) != 0 ||
+	    store_create(&r->store, r->root, e) != 0 ||
+	    lock_for_stage(r, e) != 0 || check_room(r, e) != 0)
+		return -1;
+	c = incoming_begin(&in, &r->store, o.id, e);
+	if (c == 0) {
+		wire_put(&r->out, "ready", "%s", in.dir.path);
+		c = wire_flush(&r->out, e);
+	}
+	if (c == 0)
+		c = receive(&in, STDIN_FILENO, &o, &got, e);
+	incoming_end(&in);
+	if (c == 0)
+		wire_put(&r->out, "received", "%zu\t%zu\t%lld", got.files,
+		    got.linked, (long long)got.bytes);
+	return c;
+}
+
+/* activate: at once, or armed. */
+
+/* The client's next line, until `end`.  0, or -1: disarmed. */
+static int
+read_word(char line[LINE_MAX_LEN], int64_t end, struct err *e)
+{
+	size_t n = 0;
+
+	while (n == 0 || line[n - 1] != '\n') {
+		int64_t left = end - clock_ms();
+		ssize_t got = -1;
+		int ready = left > 0 ? io_wait(STDIN_FILENO, left) : 0;
+
+		if (ready > 0 && n < LINE_MAX_LEN - 1)
+			got = io_read_some(STDIN_FILENO, line + n, 1);
+		if (got <= 0)
+			return err_set(e, ERR_FAILED, "disarmed: %s",
+			    ready == 0 ? "no 'go' came in time" :
+					 "the client went away");
+		n++;
+	}
+	line[n] = '\0';
+	return 0;
+}
+
+/*
+ * Wait for the line "go"; a line "wait" begins the time anew.  Whatever else
+ * comes, the end of the input, or the deadline, disarms: a `go` that was
+ * stuck in a cut connection must not flip a host after the client has called
+ * it lost.
+ */
+static int
+wait_for_go(int64_t ms, struct err *e)
+{
+	char line[LINE_MAX_LEN];
+
+	do {
+		if (read_word(line, clock_ms() + ms, e) != 0)
+			return -1;
+	} while (strcmp(line, "wait\n") == 0);
+	if (strcmp(line, "go\n") != 0)
+		return err_set(e, ERR_FAILED, "disarmed by the client");
+	return 0;
+}
+
+/* Prepared: wait if armed, flip, say how long that took. */
+static int
+go(struct request *r, struct activation *a, int64_t armed_ms, struct err *e)
+{
+	int64_t began;
+
+	if (armed_ms > 0) {
+		wire_put(&r->out, "armed", "%s", a->from.s);
+		if (wire_flush(&r->out, e) != 0 ||
+		    wait_for_go(armed_ms, e) != 0)
+			return -1;
+	}
+	began = clock_ms();
+	if (activate_go(a, e) != 0)
+		return -1;
+	wire_put(&r->out, "live", "%s", a->id.s);
+	wire_put(&r->out, "from", "%s", a->from.s);
+	wire_put(&r->out, "changed", "%d", a->changed);
+	wire_put(&r->out, "took", "%lld", (long long)(clock_ms() - began));
+	return 0;
+}
+
+static int
+do_activate(struct request *r, struct err *e)
+{
+	struct activation a = ACTIVATION_INIT;
+	struct activate_options o = { .id = wanted_id(r, e),
+		.action =
+		    flag(r, "rollback") ? JOURNAL_ROLLBACK : JOURNAL_ACTIVATE,
+		.caller = &r->caller,
+		.message = option(r, "message", NULL),
+		.expect = option(r, "expect", NULL),
+		.force = flag(r, "force"),
+		.preview = flag(r, "check") };
+	int64_t armed;
+	int c;
+
+	if (o.id == NULL || number(r, "armed", 0, &armed, e) != 0 ||
+	    number(r, "journal-size", -1, &o.journal_size, e) != 0 ||
+	    store_open(&r->store, r->root, e) != 0 ||
+	    lock_root(r, LOCK_EXCLUSIVE, e) != 0)
+		return -1;
+	c = activate_prepare(&a, &r->store, &o, e);
+	if (c == 0 && !o.preview)
+		c = go(r, &a, armed, e);
+	activate_end(&a);
+	return c;
+}
+
+static int
+do_prune(struct request *r, struct err *e)
+{
+	struct strvec removed = STRVEC_INIT;
+	struct view v = VIEW_INIT;
+	struct prune_options o = { .preview = flag(r, "check") };
+	int64_t keep;
+	int c;
+
+	if (number(r, "keep", 5, &keep, e) != 0 ||
+	    number(r, "older-than", 0, &o.older_than, e) != 0 ||
+	    store_open(&r->store, r->root, e) != 0)
+		return -1;
+	o.keep = keep < 1 ? 1 : (unsigned int)keep;
+	if (lock_root(r, LOCK_EXCLUSIVE, e) != 0)
+		return -1;
+	c = view_read(&v, &r->store, e);
+	if (c == 0)
+		c = prune(&r->store, &v, &o, &removed, e);
+	for (size_t i = 0; i < removed.n; i++)
+		wire_put(&r->out, "pruned", "%s", removed.v[i]);
+	strvec_release(&removed);
+	view_release(&v);
+	return c;
+}
+
+static int
+do_verify(struct request *r, struct err *e)
+{
+	const char *id = wanted_id(r, e);
+	struct strvec found = STRVEC_INIT;
+	struct manifest_totals t;
+	int c;
+
+	if (id == NULL || store_open(&r->store, r->root, e) != 0)
+		return -1;
+	c = verify(&r->store, id, &found, &t, e);
+	if (c == 0)
+		wire_put(&r->out, "verified", "%zu\t%lld", t.files,
+		    (long long)t.bytes);
+	for (size_t i = 0; i < found.n; i++) {
+		struct err clean = ERR_INIT;
+
+		err_set(&clean, ERR_OK, "%s", found.v[i]);
+		wire_put(&r->out, "difference", "%s", clean.text);
+	}
+	strvec_release(&found);
+	return c;
+}
+
+static int
+do_journal(struct request *r, struct err *e)
+{
+	if (store_open(&r->store, r->root, e) != 0)
+		return -1;
+	return put_journal(r, e);
+}
+
+static int
+do_pin(struct request *r, struct err *e)
+{
+	const char *id = wanted_id(r, e);
+	struct meta meta = META_INIT;
+	bool pinned = !flag(r, "off");
+	int c;
+
+	if (id == NULL || store_open(&r->store, r->root, e) != 0 ||
+	    lock_root(r, LOCK_EXCLUSIVE, e) != 0)
+		return -1;
+	c = meta_read(&r->store, id, &meta, e);
+	if (c == 0 && meta.pinned != pinned) {
+		meta.pinned = pinned;
+		c = meta_write(&r->store, &meta, e);
+	}
+	meta_release(&meta);
+	return c;
+}
+
+static int
+do_freeze(struct request *r, struct err *e)
+{
+	struct freeze f = { .who = r->caller.who,
+		.why = (char *)(uintptr_t)option(r, "message", NULL),
+		.since = release_now() };
+
+	if (number(r, "until", 0, &f.until, e) != 0 ||
+	    store_open(&r->store, r->root, e) != 0 ||
+	    lock_root(r, LOCK_EXCLUSIVE, e) != 0)
+		return -1;
+	return flag(r, "off") ? freeze_end(&r->store, e) :
+				freeze_write(&r->store, &f, e);
+}
+
+static const struct verb {
+	const char *name;
+	int (*run)(struct request *r, struct err *e);
+} verbs[] = {
+	{ "info", do_info },
+	{ "init", do_init },
+	{ "manifest", do_manifest },
+	{ "files", do_files },
+	{ "receive", do_receive },
+	{ "activate", do_activate },
+	{ "prune", do_prune },
+	{ "verify", do_verify },
+	{ "journal", do_journal },
+	{ "pin", do_pin },
+	{ "freeze", do_freeze },
+};
+
+static const struct verb *
+find_verb(const char *name, size_t len)
+{
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+		if (strlen(verbs[i].name) == len &&
+		    memcmp(verbs[i].name, name, len) == 0)
+			return &verbs[i];
+	return NULL;
+}
+
+int
+host_check_verbs(const char *list, struct err *e)
+{
+	for (const char *p = list;; p++) {
+		size_t len = strcspn(p, ",");
+
+		if (find_verb(p, len) == NULL)
+			return err_set(e, ERR_USAGE,
+			    "there is no verb "
+			    "'%.*s'; see deploy-host(7)",
+			    (int)len, p);
+		p += len;
+		if (*p == '\0')
+			return 0;
+	}
+}
+
+/*
+ * Is `verb` in the comma-separated list?  What nothing works without, and
+ * what tells no more than the site itself, always is.
+ */
+static bool
+is_allowed(const char *list, const char *verb)
+{
+	size_t n = strlen(verb);
+
+	if (list == NULL || strcmp(verb, "info") == 0 ||
+	    strcmp(verb, "manifest") == 0)
+		return true;
+	for (const char *p = list; *p != '\0';) {
+		size_t len = strcspn(p, ",");
+
+		if (len == n && memcmp(p, verb, n) == 0)
+			return true;
+		p += len;
+		p += *p == ',';
+	}
+	return false;
+}
+
+/* Who asks, as the client says: a note, not an identity. */
+static void
+fill_caller(struct request *r)
+{
+	const char *who = option(r, "who", NULL);
+
+	caller_init(&r->caller);
+	if (who != NULL) {
+		free(r->caller.who);
+		r->caller.who = xstrdup(who);
+	}
+	free(r->caller.job);
+	r->caller.job = xstrdup_opt(option(r, "job", NULL));
+}
+
+static int
+dispatch(struct request *r, const struct host_limits *limits, struct err *e)
+{
+	const struct verb *verb;
+
+	if (r->words->n < 2)
+		return err_set(e, ERR_USAGE,
+		    "usage: deploy host VERB ROOT "
+		    "[--key=value ...]; see deploy-host(7)");
+	r->verb = r->words->v[0];
+	r->root = r->words->v[1];
+	if (!is_allowed(limits->allow, r->verb))
+		return err_set(e, ERR_UNREACHABLE,
+		    "this key may not '%s' "
+		    "here; it is limited to: %s",
+		    r->verb, limits->allow);
+	if (limits->root != NULL && strcmp(limits->root, r->root) != 0)
+		return err_set(e, ERR_UNREACHABLE,
+		    "this key is limited to "
+		    "another root than '%s'",
+		    r->root);
+	if (r->root[0] != '/')
+		return err_set(e, ERR_USAGE,
+		    "the root '%s' is not an "
+		    "absolute path",
+		    r->root);
+	fill_caller(r);
+	verb = find_verb(r->verb, strlen(r->verb));
+	if (verb != NULL)
+		return verb->run(r, e);
+	return err_set(e, ERR_USAGE,
+	    "the deploy on this host (%s) does not "
+	    "know '%s'; use the same version on both ends",
+	    DEPLOY_VERSION, r->verb);
+}
+
+int
+host_run(const struct strvec *words, const struct host_limits *limits,
+    struct err *e)
+{
+	struct request r = { .words = words,
+		.store = STORE_INIT,
+		.lock = LOCK_INIT,
+		.caller = CALLER_INIT };
+	struct err done = ERR_INIT;
+	int c;
+
+	buf_adds(&r.out, WIRE_MAGIC "\n");
+	c = dispatch(&r, limits, e);
+	wire_put_end(&r.out, c == 0 ? &done : e);
+	/* The lock ends before the client hears the end. */
+	lock_drop(&r.lock);
+	if (wire_flush(&r.out, c == 0 ? e : &done) != 0)
+		c = -1;
+	store_close(&r.store);
+	caller_release(&r.caller);
+	buf_release(&r.out);
+	return c;
+}

@@ -1,0 +1,672 @@
+# The host side as one POSIX shell script, for hosts without deploy: the same
+# verbs, arguments and answers as host.c, see deploy-host(7).  The client sends
+# it as `sh -c SCRIPT deploy-host VERB ROOT [--key=value ...]`.  Needs sh, awk,
+# flock, tar, timeout, sha256sum and the rest of coreutils, or busybox.  What a
+# shell is bad at, the client does: it sends the journal line, the freeze
+# record and the ids to prune ready-made, and the journal's size, which is
+# compared under the lock.
+#
+# Lines that begin with # and leading tabs do not travel.  The lock is on
+# descriptor 9; what may outlive the shell is run without it.
+set -u
+umask 022
+LC_ALL=C
+export LC_ALL
+
+verb=${1-} root=${2-}
+[ $# -lt 2 ] || shift 2
+id='' expect=any line='' armed=0 journal_size='' lock_wait=60 rollback='' force=''
+check='' full='' off='' remove='' who='' job='' record='' group='' bytes=0 inodes=0 compress=none
+bad=''
+for arg; do
+	value=${arg#*=}
+	case $arg in
+	--id=*) id=$value ;;
+	--expect=*) expect=$value ;;
+	--line=*) line=$value ;;
+	--remove=*) remove=$value ;;
+	--record=*) record=$value ;;
+	--compress=*) compress=$value ;;
+	--who=*) who=$value ;;
+	--job=*) job=$value ;;
+	--group=*) group=$value ;;
+	--armed=* | --journal-size=* | --lock-wait=* | --bytes=* | --inodes=*)
+		case $value in
+		'' | *[!0-9]* | ???????????????????*) bad=$arg ;;
+		esac
+		case $arg in
+		--armed=*) armed=$value ;;
+		--journal-size=*) journal_size=$value ;;
+		--lock-wait=*) lock_wait=$value ;;
+		--bytes=*) bytes=$value ;;
+		--inodes=*) inodes=$value ;;
+		esac
+		;;
+	--rollback) rollback=1 ;;
+	--force) force=1 ;;
+	--check) check=1 ;;
+	--full) full=1 ;;
+	--off) off=1 ;;
+	esac
+done
+state=$root/.deploy
+tmp=$state/.tmp-sh-$$
+tab=$(printf '\t')
+# Of the release that this run receives, until it is complete.
+receiving=''
+
+put() {
+	printf '%s\t%s\n' "$1" "$2"
+}
+
+# The last line of a failure, and the end: fail CODE TEXT...  Who hears it
+# may hang up at once, so everything is cleaned up before.
+fail() {
+	code=$1
+	shift
+	clean_up
+	exec 9>&-
+	put error "$code$tab$(printf %s "$*" | tr '\001-\037\177' ' ')"
+	exit "$code"
+}
+
+# However it ends: nothing half-made stays.
+clean_up() {
+	[ -z "$receiving" ] || [ -e "$root/releases/$receiving" ] ||
+		rm -rf "$state/incoming/$receiving" "$state/manifests/$receiving" "$state/meta/$receiving.json"
+	[ -z "$receiving" ] || rm -f "$state/incoming/$receiving.manifest" "$state/incoming/$receiving.meta"
+	rm -rf "$tmp" 2>/dev/null
+}
+
+is_id() {
+	case $1 in
+	*[!0-9a-fTZ.-]*) return 1 ;;
+	????????T??????.???Z-????????-????-????-????-????????????) return 0 ;;
+	esac
+	return 1
+}
+
+need_id() {
+	is_id "$id" || fail 2 "'$verb' wants --id=RELEASE, not '$id'"
+}
+
+# The value of a string in a file that is one JSON object of ours.
+json_string() {
+	sed -n 's/.*"'"$1"'":"\(\([^"\\]\|\\.\)*\)".*/\1/p' "$2" 2>/dev/null
+}
+
+# Where `current` points; empty for nowhere.
+read_current() {
+	current=''
+	if [ -L "$root/current" ]; then
+		current=$(readlink "$root/current")
+		current=${current%"${current##*[!/]}"}
+		target=${current#"$root/"}
+		current=${target#releases/}
+		{ [ "$target" != "$current" ] && is_id "$current"; } ||
+			fail 1 "'$root/current' points to '$target', which is no release of this root; remove the link"
+	elif [ -e "$root/current" ]; then
+		fail 1 "'$root/current' is not a symbolic link but a real directory or file; move it away"
+	fi
+}
+
+# A root that another user could have planted is refused.
+check_owners() {
+	me=$(id -u)
+	owner=$(stat -c %u "$root") || fail 1 "cannot examine '$root'"
+	wrong=$(stat -c '%u %A %n' "$root" "$root/releases" "$state" "$state/incoming" "$state/manifests" \
+		"$state/meta" "$state/trash" 2>/dev/null | while read -r uid mode name; do
+		case $mode in
+		????????w*) echo "'$name' can be written by everybody; run: chmod o-w '$name'" && break ;;
+		esac
+		[ "$uid" = "$me" ] || [ "$uid" = 0 ] || { [ "$me" != 0 ] && [ "$uid" = "$owner" ]; } ||
+			{ echo "'$name' belongs to another user; run deploy as that user" && break; }
+	done)
+	[ -z "$wrong" ] || fail 1 "$wrong"
+}
+
+is_prepared() {
+	[ -d "$root/releases" ] && [ -d "$state/trash" ] && [ -f "$state/format" ] || return 1
+	format=$(cat "$state/format")
+	[ "$format" = 1 ] || fail 1 "'$root' has format '$format', this program knows 1; use a newer deploy"
+	check_owners
+}
+
+need_root() {
+	is_prepared || fail 1 "'$root' is not a root of deploy; stage a first release, or run: deploy init"
+}
+
+# Is `sync` one that takes files?  Else everything is written, always.
+case $(sync --help 2>&1) in
+*-f* | *-df*) fine_sync=1 ;;
+*) fine_sync='' ;;
+esac
+
+# Write the file system of $1 to disk.
+sync_tree() {
+	if [ -n "$fine_sync" ]; then sync -f "$1"; else sync; fi
+}
+
+# Write the file or directory $1 to disk.
+sync_one() {
+	if [ -n "$fine_sync" ]; then sync "$1"; else sync; fi
+}
+
+# rename(2) $1 to $2, which must not be a directory; a link $2 is replaced.
+rename() {
+	if [ -n "$rename_option" ]; then
+		mv -f -T "$1" "$2" 2>/dev/null
+	else
+		# Through a directory of its own, with the final name.
+		mkdir "$tmp.d" && mv "$1" "$tmp.d/${2##*/}" && mv -f "$tmp.d/${2##*/}" "${2%/*}/" 2>/dev/null &&
+			rmdir "$tmp.d"
+	fi
+}
+case $(mv --help 2>&1) in
+*-T*) rename_option=1 ;;
+*) rename_option='' ;;
+esac
+
+# A rename across file systems would be a copy, and not atomic.
+check_device() {
+	[ "$(stat -c %d "$root" "$root/releases" "$state" "$state/incoming" | sort -u | wc -l)" -eq 1 ] ||
+		fail 1 "'$root', its releases/ and .deploy/ are not on one file system"
+}
+
+size_of() {
+	if [ -f "$1" ]; then wc -c <"$1" | tr -d ' '; else echo 0; fi
+}
+
+# Replace the file $1 by what was written to $tmp, durably.
+publish_tmp() {
+	sync_one "$tmp" && rename "$tmp" "$1" && sync_one "${1%/*}"
+}
+
+prepare() {
+	! is_prepared || return 0
+	[ -d "$root" ] || [ -d "${root%/*}/" ] ||
+		fail 1 "cannot make the root '$root': its parent directory is missing; run: mkdir -p '$root'"
+	[ -d "$root" ] || mkdir "$root" 2>/dev/null || fail 1 "cannot make the root '$root'"
+	[ -w "$root" ] || fail 1 "cannot write to the root '$root' as $(id -un)"
+	check_owners
+	read_current
+	for dir in releases .deploy .deploy/incoming .deploy/manifests .deploy/meta .deploy/trash; do
+		[ -d "$root/$dir" ] || mkdir "$root/$dir" 2>/dev/null || [ -d "$root/$dir" ] ||
+			fail 1 "cannot make the directory '$root/$dir'"
+	done
+	check_owners
+	if ! { sync_one "$root" && echo 1 >"$tmp" && publish_tmp "$state/format"; }; then
+		fail 1 "cannot write '$state/format'"
+	fi
+}
+
+# Who holds the lock, for people.
+holder() {
+	note=$(sed -n 's/^{"who":"\([^"]*\)","command":"\([^"]*\)","pid":\([0-9]*\),"since":"\([^"]*\)".*/\1 (\2, process \3, since \4)/p' \
+		"$state/lock.note" 2>/dev/null)
+	echo "${note:-a run that left no name}"
+}
+
+# Seconds of a clock that nobody sets.
+seconds() {
+	if read -r up _ 2>/dev/null </proc/uptime; then echo "${up%%.*}"; else date +%s; fi
+}
+
+open_lock() {
+	{ true >>"$state/lock"; } 2>/dev/null ||
+		fail 1 "cannot open the lock '$state/lock'; run deploy as the owner of the root"
+	exec 9>>"$state/lock"
+}
+
+# Take the lock: lock -x or lock -s.
+lock() {
+	lock_end=$(($(seconds) + lock_wait))
+	tries=0
+	until flock "$1" -n 9; do
+		tries=$((tries + 1))
+		[ "$tries" -lt 4 ] || [ "$(seconds)" -lt "$lock_end" ] ||
+			fail 3 "'$state' is locked by $(holder); gave up after $lock_wait s (--lock-wait)"
+		sleep 0.05 2>/dev/null 9>&- || sleep 1 9>&-
+	done
+	# A courtesy to those who wait; nothing depends on it.
+	{
+		printf '{"who":"%s","command":"%s","pid":%s,"since":"%s"' "$(printf %s "$who" | tr -d '"\\\001-\037')" \
+			"$verb" $$ "$(date -u +%Y-%m-%dT%H:%M:%SZ)"
+		[ -z "$job" ] || printf ',"job":"%s"' "$(printf %s "$job" | tr -d '"\\\001-\037')"
+		echo '}'
+	} 2>/dev/null >"$state/lock.note"
+}
+
+# Remove what dead runs left; only while nobody else is here.
+sweep() {
+	rm -rf "$state"/incoming/* "$state"/trash/* "$state"/.tmp-* "$state"/meta/.tmp-*
+	for file in "$state"/manifests/* "$state"/meta/*.json; do
+		name=${file##*/}
+		name=${name%.json}
+		! is_id "$name" || [ -d "$root/releases/$name" ] || rm -f "$file"
+	done
+}
+
+# Can files of the live release be linked, or is their owner another one?
+can_link() {
+	[ "$me" = 0 ] || [ -z "$current" ] ||
+		[ -z "$(find "$root/releases/$current/" -type f ! -user "$me" 2>/dev/null | head -n 1)" ]
+}
+
+do_info() {
+	put version sh
+	put now "$(date +%s)000"
+	for tool in zstd gzip; do
+		! command -v "$tool" >/dev/null 2>&1 || put has "$tool"
+	done
+	if ! is_prepared; then
+		read_current
+		put prepared 0
+		return
+	fi
+	put prepared 1
+	read_current
+	put current "$current"
+	[ -z "$current" ] || put digest "$(json_string digest "$state/meta/$current.json")"
+	latest=''
+	for dir in "$root"/releases/*; do
+		! is_id "${dir##*/}" || [ ! -d "$dir" ] || latest=${dir##*/}
+	done
+	put latest "$latest"
+	if is_frozen; then put frozen 1; else put frozen 0; fi
+	put journal-size "$(size_of "$state/journal")"
+	put free "$(free_space)"
+	[ ! -e "$state/lock" ] || flock -s -n "$state/lock" true || put locked "$(holder)"
+	can_link || put links 0
+	[ -n "$full" ] || return 0
+	for dir in "$root"/releases/*; do
+		name=${dir##*/}
+		{ is_id "$name" && [ -d "$dir" ]; } || continue
+		printf 'release\t%s\t' "$name"
+		head -n 1 "$state/meta/$name.json" 2>/dev/null || echo
+	done
+	do_journal
+}
+
+# Bytes and inodes; where inodes are not counted there are enough.
+free_space() {
+	{ df -Pk "$root" | tail -n 1 && df -Pi "$root" 2>/dev/null | tail -n 1; } |
+		awk 'NR == 1 { bytes = $4 * 1024 } NR == 2 && $2 > 0 { nodes = $4 } NR == 2 && $2 == 0 { nodes = 1e9 }
+		END { printf "%.0f\t%.0f", bytes, NR < 2 ? 1e9 : nodes }'
+}
+
+is_frozen() {
+	[ -f "$state/frozen" ] || return 1
+	until=$(json_string until "$state/frozen")
+	[ -n "$until" ] || return 0
+	expr "$(date -u +%Y-%m-%dT%H:%M:%SZ)" \< "$until" >/dev/null
+}
+
+do_journal() {
+	[ ! -f "$state/journal" ] || awk 'NF { print "journal\t" $0 }' "$state/journal"
+}
+
+do_manifest() {
+	need_id
+	need_root
+	file=$state/manifests/$id
+	[ -f "$file" ] || fail 1 "there is no manifest of release $id in '$root'"
+	put size "$(size_of "$file")"
+	cat "$file"
+}
+
+# Write lines "f DIGEST ./PATH", "d ./PATH", "l ./PATH<TAB>TARGET" and
+# "m MODE ./PATH" for what is below the current directory.
+list_tree() {
+	find . -type f -exec sha256sum {} + | awk '{
+		escaped = sub(/^\\/, "")
+		if (escaped)
+			gsub(/\\\\/, "\\")
+		print "f " substr($0, 1, 64) " " substr($0, 67)
+	}'
+	find . -type d | sed 's/^/d /'
+	find . -type l | while IFS= read -r name; do
+		printf 'l %s\t%s\n' "$name" "$(readlink "$name")"
+	done
+	for mode in 644 755 2755; do
+		find . ! -type l -perm "$mode" | sed "s/^/m $mode /"
+	done
+	find . ! -type f ! -type d ! -type l | sed 's/^/o /'
+}
+
+# Contents of files, for a host that lacks them.
+do_files() {
+	need_id
+	need_root
+	while IFS= read -r name; do
+		case /$name/ in
+		//* | */../*) fail 2 "'$name' is no path in a release" ;;
+		esac
+		file=$root/releases/$id/$name
+		{ [ -f "$file" ] && [ ! -L "$file" ]; } || fail 1 "there is no file '$file'"
+		put size "$(size_of "$file")"
+		cat "$file"
+	done
+}
+
+# awk: undo the \ooo of a word in a manifest.
+# shellcheck disable=SC2016 # the $ are awk's
+plain='
+function plain(s,   out, i) {
+	out = ""
+	while ((i = index(s, "\\")) > 0) {
+		out = out substr(s, 1, i - 1) sprintf("%c", substr(s, i + 1, 1) * 64 + \
+		    substr(s, i + 2, 1) * 8 + substr(s, i + 3, 1))
+		s = substr(s, i + 4)
+	}
+	return out s
+}'
+
+# awk: compare the manifest with a list_tree() on standard input: what
+# differs, and last a line "end".
+# shellcheck disable=SC2016
+compare=$plain'
+function tell(path, what) {
+	print substr(path, 3) ": " what
+}
+function see(path, what) {
+	seen[path] = 1
+	if (!(path in type))
+		tell(path, "does not belong there")
+	else if (type[path] != what)
+		tell(path, "has another type")
+	else
+		return 1
+	return 0
+}
+NR == FNR {
+	if ($1 !~ /^\.\//)
+		next
+	path = plain($1)
+	for (i = 2; i <= NF; i++) {
+		if ($i ~ /^type=/)
+			type[path] = substr($i, 6, 1)
+		else if ($i ~ /^mode=/)
+			mode[path] = substr($i, 7)
+		else if ($i ~ /^sha256digest=/)
+			value[path] = substr($i, 14)
+		else if ($i ~ /^link=/)
+			value[path] = plain(substr($i, 6))
+	}
+	next
+}
+{
+	what = substr($0, 1, 1)
+	rest = substr($0, 3)
+}
+what == "f" && see(substr(rest, 66), "f") && value[substr(rest, 66)] != substr(rest, 1, 64) {
+	tell(substr(rest, 66), "has other content")
+}
+what == "d" && rest != "." { see(rest, "d") }
+what == "o" { see(rest, "o") }
+what == "l" {
+	i = index(rest, "\t")
+	path = substr(rest, 1, i - 1)
+	if (see(path, "l") && value[path] != substr(rest, i + 1))
+		tell(path, "points to another target")
+}
+what == "m" {
+	i = index(rest, " ")
+	has[substr(rest, i + 1)] = substr(rest, 1, i - 1)
+}
+END {
+	for (path in type)
+		if (!(path in seen))
+			tell(path, "is missing")
+		else if (type[path] != "l" && has[path] != mode[path])
+			tell(path, "has another mode than 0" mode[path])
+	print "end"
+}'
+
+# Set `wrong` to the differences between the tree $1 and the manifest $2.
+verify_tree() {
+	wrong=$(cd "$1" 2>/dev/null && list_tree 2>/dev/null | awk "$compare" "$2" -)
+	case $wrong in
+	end) wrong='' ;;
+	*end) wrong=${wrong%?end} ;;
+	*) wrong="$1: cannot be read" ;;
+	esac
+}
+
+# The paths in shared/ that the manifest $1 wants, one a line.
+list_shared() {
+	awk "$plain"' $2 == "type=link" && $NF == "tags=shared" { print plain(substr($1, 3)) }' "$1"
+}
+
+# Unpack standard input in the root; `said` is what tar complained of.
+unpack() {
+	case $compress in
+	zstd) set -- zstd -dcq ;;
+	gzip) set -- gzip -dc ;;
+	none) set -- cat ;;
+	*) fail 2 "unknown compression '$compress'" ;;
+	esac
+	# The lock must not outlive this shell in one of these.
+	said=$(exec 9>&- 2>&1; "$@" 2>/dev/null | { cd "$root" && tar -xof - && cat >/dev/null; })
+}
+
+# Did unpacking fail for want of space?
+is_full() {
+	case $said in
+	*'No space left'* | *'uota exceeded'*) return 0 ;;
+	esac
+	# shellcheck disable=SC2046
+	set -- $(free_space)
+	[ "${1:-65536}" -lt 65536 ] || [ "${2:-1}" -lt 1 ]
+}
+
+check_room() {
+	# shellcheck disable=SC2046
+	set -- $(free_space)
+	if [ "${1:-0}" -lt "$bytes" ] || [ "${2:-0}" -lt "$inodes" ]; then
+		fail 10 "the release needs $bytes bytes and $inodes inodes, '$root' has ${1:-?} and ${2:-?} free; run 'deploy prune', or make room"
+	fi
+}
+
+give_to_group() {
+	[ -n "$group" ] || return 0
+	chgrp -R "$group" "$1" 2>/dev/null || fail 1 "cannot give '$1' to the group '$group'"
+	find "$1" -type d -exec chmod 2755 {} + || fail 1 "cannot change the modes in '$1'"
+}
+
+do_receive() {
+	need_id
+	prepare
+	check_device
+	open_lock
+	if flock -x -n 9; then sweep; fi
+	lock -s
+	check_room
+	in=$state/incoming/$id
+	[ ! -e "$root/releases/$id" ] || fail 1 "there is a release '$root/releases/$id' already"
+	mkdir "$in" 2>/dev/null || fail 1 "cannot make '$in'"
+	receiving=$id
+	chmod 755 "$in"
+	[ -z "$group" ] || chgrp "$group" "$in" 2>/dev/null ||
+		fail 2 "there is no group '$group' on this host that you could give files to"
+	put ready "$in"
+	if ! unpack; then
+		code=5
+		is_full && code=10
+		fail "$code" "the pack for release $id could not be unpacked: $(printf '%s\n' "$said" | head -n 1)"
+	fi
+	if [ ! -s "$in.manifest" ] || [ ! -s "$in.meta" ]; then
+		fail 5 "the pack for release $id is damaged or was cut short"
+	fi
+	[ "$(json_string id "$in.meta")" = "$id" ] || fail 5 "the pack for release $id has another release's meta"
+	give_to_group "$in"
+	verify_tree "$in" "$in.manifest"
+	[ -z "$wrong" ] || fail 5 "the release $id is not what its manifest says: $(printf '%s\n' "$wrong" | head -n 1)"
+	list_shared "$in.manifest" | while IFS= read -r name; do
+		[ -e "$root/shared/$name" ] || [ -L "$root/shared/$name" ] || mkdir -p "$root/shared/$name" || exit 1
+	done || fail 1 "cannot make the directories in '$root/shared'"
+	commit || fail 1 "cannot publish the release '$root/releases/$id'"
+	put received "$(grep -c ' type=file ' "$state/manifests/$id")"
+}
+
+# Each step durable before the next; a crash leaves what sweep() takes.
+commit() {
+	sync_tree "$in" && rename "$in.manifest" "$state/manifests/$id" && rename "$in.meta" "$state/meta/$id.json" &&
+		sync_one "$state/manifests" && sync_one "$state/meta" && [ ! -e "$root/releases/$id" ] &&
+		mv "$in" "$root/releases/" || return 1
+	sync_one "$root/releases" && return
+	# Not known to be on disk: not complete.  Nobody has used it yet.
+	mv "$root/releases/$id" "$state/incoming/"
+	return 1
+}
+
+# Is it still what the client saw when it decided?
+check_expected() {
+	[ "$expect" = any ] || [ "$expect" = "$current" ] ||
+		fail 4 "${current:-nothing} is live, not ${expect:-nothing} as expected; somebody else changed it meanwhile"
+	[ -z "$journal_size" ] || [ "$journal_size" -eq "$(size_of "$state/journal")" ] ||
+		fail 4 "another run changed '$root' meanwhile; look again with 'deploy log'"
+}
+
+append_line() {
+	# A run that died while writing left no newline.
+	torn=$(tail -c 1 "$state/journal" 2>/dev/null)
+	{
+		[ -z "$torn" ] || echo
+		printf '%s\n' "$line"
+	} 2>/dev/null >>"$state/journal" && sync_one "$state/journal" && sync_one "$state"
+}
+
+# Wait for the line "go"; a line "wait" begins the time anew.  What else
+# comes, the end of the input and the deadline disarm, and so does a word that
+# was read too late.
+wait_for_go() {
+	[ "$armed" -gt 0 ] || return 0
+	limit=$(((armed + 999) / 1000))
+	put armed "$current"
+	word='wait'
+	while [ "$word" = 'wait' ]; do
+		armed_at=$(seconds)
+		# Byte by byte, so that the next line is there for the next turn.
+		# shellcheck disable=SC2016 # the other shell's
+		word=$(exec 9>&- 2>/dev/null; timeout "$limit" sh -c 'IFS= read -r word && printf "%s\n" "$word"')
+		[ $(($(seconds) - armed_at)) -le "$limit" ] || word=late
+	done
+	[ "$word" = go ] || fail 1 "disarmed: no 'go' came in time"
+}
+
+do_activate() {
+	need_id
+	need_root
+	open_lock
+	lock -x
+	read_current
+	[ -d "$root/releases/$id" ] || fail 2 "there is no release '$id' in '$root'; see 'deploy list'"
+	[ -r "$state/manifests/$id" ] || fail 5 "the manifest of release $id is missing or unreadable; stage it again"
+	from=$current
+	if [ "$current" = "$id" ]; then
+		[ -z "$check" ] || return 0
+		wait_for_go
+		put live "$id"
+		put from "$from"
+		put changed 0
+		return
+	fi
+	check_expected
+	[ -n "$rollback" ] || [ -n "$force" ] || ! is_frozen ||
+		fail 3 "'$root' is frozen by $(json_string who "$state/frozen"): $(json_string why "$state/frozen"); run 'deploy thaw'"
+	[ -z "$check" ] || return 0
+	[ -n "$line" ] || fail 2 "'activate' wants --line=JSON from who cannot write it himself"
+	check_device
+	rm -rf "$state"/.tmp-*
+	ln -s "releases/$id" "$tmp" || fail 1 "cannot make a link in '$state'"
+	append_line || fail 1 "cannot append to '$state/journal'"
+	wait_for_go
+	rename "$tmp" "$root/current" || fail 1 "cannot replace '$root/current'"
+	# Live from here on.
+	sync_one "$root" || fail 9 "release $id is live, but not known to survive a power cut"
+	[ "$(readlink "$root/current")" = "releases/$id" ] ||
+		fail 1 "'$root/current' does not point to $id after it was replaced; another program changes it"
+	put live "$id"
+	put from "$from"
+	put changed 1
+}
+
+do_prune() {
+	need_root
+	open_lock
+	lock -x
+	read_current
+	check_expected
+	failed=''
+	for name in $(printf %s "$remove" | tr , ' '); do
+		{ is_id "$name" && [ "$name" != "$current" ] && [ -d "$root/releases/$name" ]; } || continue
+		if [ -n "$check" ]; then
+			put pruned "$name"
+		elif mv "$root/releases/$name" "$state/trash/" 2>/dev/null && sync_one "$root/releases"; then
+			rm -f "$state/manifests/$name" "$state/meta/$name.json"
+			put pruned "$name"
+		else
+			failed=$name
+		fi
+	done
+	[ -n "$check" ] || sweep 2>/dev/null
+	[ -z "$failed" ] || fail 9 "cannot remove '$root/releases/$failed'; does it belong to another user?"
+}
+
+do_verify() {
+	need_id
+	need_root
+	manifest=$state/manifests/$id
+	[ -d "$root/releases/$id" ] || fail 2 "there is no release '$id' in '$root'; see 'deploy list'"
+	[ -f "$manifest" ] || fail 5 "the manifest of release $id is missing"
+	verify_tree "$root/releases/$id" "$manifest"
+	awk '/ type=file / { n++; sub(/.* size=/, ""); bytes += $1 } END { printf "verified\t%.0f\t%.0f\n", n, bytes }' "$manifest"
+	[ -z "$wrong" ] || printf '%s\n' "$wrong" | sort | awk '{ print "difference\t" $0 }'
+}
+
+do_pin() {
+	need_id
+	need_root
+	open_lock
+	lock -x
+	meta=$state/meta/$id.json
+	[ -f "$meta" ] || fail 1 "there is no meta of release $id in '$root'"
+	pinned=true
+	[ -z "$off" ] || pinned=false
+	if ! { sed 's/"pinned":[a-z]*/"pinned":'$pinned'/' "$meta" >"$tmp" && publish_tmp "$meta"; }; then
+		fail 1 "cannot replace '$meta'"
+	fi
+}
+
+do_freeze() {
+	need_root
+	open_lock
+	lock -x
+	if [ -n "$off" ]; then
+		rm -f "$state/frozen" && sync_one "$state"
+	else
+		[ -n "$record" ] || fail 2 "'freeze' wants --record=JSON"
+		printf '%s\n' "$record" >"$tmp" && publish_tmp "$state/frozen"
+	fi || fail 1 "cannot change '$state/frozen'"
+}
+
+echo 'deploy-host 1'
+case $root in
+/*) ;;
+*) fail 2 "the root '$root' is not an absolute path" ;;
+esac
+[ -z "$bad" ] || fail 2 "not a number: '$bad'"
+for tool in awk find flock sha256sum stat tar timeout; do
+	command -v "$tool" >/dev/null 2>&1 ||
+		fail 1 "the host lacks '$tool', which the sh verbs need; install it, or deploy"
+done
+me=$(id -u)
+trap clean_up EXIT
+trap 'exit 1' HUP INT PIPE TERM
+case $verb in
+info | manifest | files | receive | activate | prune | verify | journal | pin | freeze) "do_$verb" ;;
+init) prepare ;;
+*) fail 2 "the sh verbs do not know '$verb'; use the same version on both ends" ;;
+esac
+echo ok

@@ -1,0 +1,11 @@
+/*
+ * host.sh, the sh verbs, as it is sent to a host without deploy.  The source
+ * is made from it at build time.
+ */
+#ifndef HOST_SCRIPT_H
+#define HOST_SCRIPT_H
+
+/* Its lines, with their newlines; ended by NULL. */
+extern const char *const host_script[];
+
+#endif

@@ -1,0 +1,282 @@
+#include "pack.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "alloc.h"
+#include "buf.h"
+#include "hash.h"
+#include "intr.h"
+#include "io.h"
+#include "progress.h"
+
+enum { WINDOW = 256 * 1024 };
+
+/* A pack that is being written. */
+struct pack {
+	const struct pack_source *src;
+	struct archive *a;
+	struct archive_entry *en;
+	struct hash *hash;
+	char *window;
+	char *prefix;		/* ".deploy/incoming/<id>" */
+	int (*write)(void *ctx, const void *data, size_t len, struct err *e);
+	void *ctx;
+	struct err *err;	/* of write, for the callback */
+	bool write_failed;
+};
+
+/* libarchive's output. */
+static la_ssize_t
+on_write(struct archive *a, void *ctx, const void *data, size_t len)
+{
+	struct pack *p = ctx;
+
+	if (p->write(p->ctx, data, len, p->err) != 0) {
+		p->write_failed = true;
+		archive_set_error(a, EIO, "the output failed");
+		return -1;
+	}
+	return (la_ssize_t)len;
+}
+
+/* What libarchive says, unless the output said it better. */
+static int
+failed(struct pack *p, const char *path, struct err *e)
+{
+	if (p->write_failed)
+		return -1;
+	return err_set(e, ERR_FAILED, "cannot pack '%s': %s", path,
+	    archive_error_string(p->a) != NULL ? archive_error_string(p->a) :
+	    "no memory");
+}
+
+/* Begin an entry of the tar. */
+static int
+put_header(struct pack *p, const char *name, mode_t type, mode_t mode,
+    int64_t size, int64_t mtime, struct err *e)
+{
+	archive_entry_set_pathname(p->en, name);
+	archive_entry_set_filetype(p->en, type);
+	archive_entry_set_perm(p->en, mode);
+	archive_entry_set_mtime(p->en, mtime, 0);
+	archive_entry_set_size(p->en, size);
+	archive_entry_set_uid(p->en, 0);
+	archive_entry_set_gid(p->en, 0);
+	if (archive_write_header(p->a, p->en) != ARCHIVE_OK)
+		return failed(p, name, e);
+	return 0;
+}
+
+static int
+put_data(struct pack *p, const char *name, const void *data, size_t len,
+    struct err *e)
+{
+	if (len > 0 && archive_write_data(p->a, data, len) < 0)
+		return failed(p, name, e);
+	return 0;
+}
+
+/* A record of ours, whole in memory. */
+static int
+put_record(struct pack *p, const char *suffix, const struct buf *b,
+    struct err *e)
+{
+	char *name = xasprintf("%s.%s", p->prefix, suffix);
+	int r;
+
+	archive_entry_clear(p->en);
+	r = put_header(p, name, AE_IFREG, 0644, (int64_t)b->len,
+	    p->src->meta->mtime, e);
+	if (r == 0)
+		r = put_data(p, name, buf_str(b), b->len, e);
+	free(name);
+	return r;
+}
+
+/* The open file into the pack; it must be what the manifest says. */
+static int
+put_content(struct pack *p, int fd, const struct entry *en, struct err *e)
+{
+	uint8_t digest[HASH_LEN];
+	int64_t left = en->size;
+
+	while (left > 0) {
+		size_t want = left < WINDOW ? (size_t)left : WINDOW;
+		ssize_t n = io_read(fd, p->window, want);
+
+		if (n < 0)
+			return err_sys(e, "cannot read '%s/%s'",
+			    p->src->build->path, en->path);
+		if (n == 0)
+			break;
+		hash_add(p->hash, p->window, (size_t)n);
+		if (put_data(p, en->path, p->window, (size_t)n, e) != 0)
+			return -1;
+		progress_add(0, n);
+		left -= n;
+	}
+	hash_end(p->hash, digest);
+	if (left == 0 && memcmp(digest, en->digest, HASH_LEN) == 0)
+		return 0;
+	return err_set(e, ERR_FAILED, "'%s/%s' changed while it was read; "
+	    "stage when the build has ended", p->src->build->path, en->path);
+}
+
+/* A file that travels. */
+static int
+put_file(struct pack *p, const char *name, const struct entry *en,
+    bool fetched, struct err *e)
+{
+	const struct dir *from = fetched ? p->src->fetched : p->src->build;
+	char digest[HASH_HEX + 1];
+	int fd, r;
+
+	hash_hex(en->digest, digest);
+	fd = openat(from->fd, fetched ? digest : en->path,
+	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(e, "cannot open '%s/%s'", from->path,
+		    en->path);
+	r = put_header(p, name, AE_IFREG, en->mode, en->size, en->mtime, e);
+	if (r == 0)
+		r = put_content(p, fd, en, e);
+	close(fd);
+	return r;
+}
+
+/* A file that the host has: the old file's own mode and mtime. */
+static int
+put_hard_link(struct pack *p, const char *name, const struct entry *en,
+    const struct pack_origin *o, struct err *e)
+{
+	char *target = xasprintf("releases/%s/%s", o->release, o->path);
+	int r;
+
+	archive_entry_set_hardlink(p->en, target);
+	r = put_header(p, name, AE_IFREG, en->mode, 0, en->mtime, e);
+	free(target);
+	return r;
+}
+
+static int
+put_entry(struct pack *p, size_t i, struct err *e)
+{
+	const struct entry *en = &p->src->m->v[i];
+	struct pack_origin o = { NULL, NULL, false };
+	char *name = xasprintf("%s/%s", p->prefix, en->path);
+	int r;
+
+	archive_entry_clear(p->en);
+	if (en->type == ENTRY_FILE)
+		p->src->origin(p->src->ctx, i, &o);
+	if (en->type == ENTRY_DIR) {
+		r = put_header(p, name, AE_IFDIR, en->mode, 0,
+		    p->src->meta->mtime, e);
+	} else if (en->type == ENTRY_LINK) {
+		archive_entry_set_symlink(p->en, en->link);
+		r = put_header(p, name, AE_IFLNK, 0777, 0, en->mtime, e);
+	} else if (o.release != NULL) {
+		r = put_hard_link(p, name, en, &o, e);
+	} else {
+		r = put_file(p, name, en, o.fetched, e);
+	}
+	free(name);
+	return r;
+}
+
+/* Manifest and meta come first: the host checks the rest against them. */
+static int
+put_all(struct pack *p, struct err *e)
+{
+	struct buf manifest = BUF_INIT, meta = BUF_INIT;
+	int r;
+
+	manifest_print(p->src->m, &manifest);
+	meta_print(p->src->meta, &meta);
+	r = put_record(p, "manifest", &manifest, e);
+	if (r == 0)
+		r = put_record(p, "meta", &meta, e);
+	buf_release(&manifest);
+	buf_release(&meta);
+	for (size_t i = 0; r == 0 && !p->src->records_only &&
+	    i < p->src->m->n; i++) {
+		r = intr_check(e);
+		if (r == 0)
+			r = put_entry(p, i, e);
+	}
+	return r;
+}
+
+const char *
+pack_compression_name(enum pack_compression c)
+{
+	static const char *const names[] = { "none", "gzip", "zstd" };
+
+	return names[c];
+}
+
+static int
+add_filter(struct pack *p)
+{
+	switch (p->src->compression) {
+	case PACK_ZSTD:
+		if (archive_write_add_filter_zstd(p->a) != ARCHIVE_OK)
+			return -1;
+		return archive_write_set_filter_option(p->a, "zstd",
+		    "compression-level", "3") == ARCHIVE_OK ? 0 : -1;
+	case PACK_GZIP:
+		return archive_write_add_filter_gzip(p->a) == ARCHIVE_OK ?
+		    0 : -1;
+	case PACK_PLAIN:
+		break;
+	}
+	return 0;
+}
+
+static int
+open_archive(struct pack *p, struct err *e)
+{
+	p->a = archive_write_new();
+	p->en = archive_entry_new();
+	if (p->a == NULL || p->en == NULL ||
+	    archive_write_set_format_gnutar(p->a) != ARCHIVE_OK ||
+	    archive_write_set_bytes_per_block(p->a, 0) != ARCHIVE_OK ||
+	    add_filter(p) != 0 ||
+	    archive_write_open(p->a, p, NULL, on_write, NULL) != ARCHIVE_OK)
+		return failed(p, p->prefix, e);
+	return 0;
+}
+
+int
+pack_write(const struct pack_source *src,
+    int (*write)(void *ctx, const void *data, size_t len, struct err *e),
+    void *ctx, struct err *e)
+{
+	struct pack p = { .src = src, .write = write, .ctx = ctx, .err = e };
+	int r;
+
+	p.hash = hash_new();
+	p.window = xmalloc(WINDOW);
+	p.prefix = xasprintf(".deploy/incoming/%s", src->meta->id.s);
+	r = open_archive(&p, e);
+	if (r == 0)
+		r = put_all(&p, e);
+	if (r == 0 && archive_write_close(p.a) != ARCHIVE_OK)
+		r = failed(&p, p.prefix, e);
+	if (p.en != NULL)
+		archive_entry_free(p.en);
+	if (p.a != NULL)
+		archive_write_free(p.a);
+	hash_free(p.hash);
+	free(p.window);
+	free(p.prefix);
+	return r;
+}

@@ -1,0 +1,469 @@
+#include "receive.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "alloc.h"
+#include "buf.h"
+#include "extras.h"
+#include "fill.h"
+#include "hash.h"
+#include "incoming.h"
+#include "intr.h"
+#include "io.h"
+#include "manifest.h"
+#include "meta.h"
+#include "path.h"
+
+enum {
+	PIECE = 256 * 1024,
+	META_MAX = 64 * 1024,
+	MANIFEST_MAX = 1 << 30,
+};
+
+struct receiver {
+	const struct receive_options *o;
+	struct incoming *in;
+	struct archive *a;
+	int fd;
+	char *window;			/* PIECE bytes, for input */
+	char *prefix;			/* ".deploy/incoming/<id>" */
+	struct manifest m;
+	struct meta meta;
+	bool *seen;			/* for each entry of m */
+	struct hash *hash;
+	struct release_id origin_id;	/* release that `origin` is open on */
+	struct dir origin;
+	struct received *out;
+};
+
+static la_ssize_t
+on_read(struct archive *a, void *ctx, const void **data)
+{
+	struct receiver *r = ctx;
+	ssize_t n = io_read_some(r->fd, r->window, PIECE);
+
+	*data = r->window;
+	if (n < 0)
+		archive_set_error(a, errno, "%s", strerror(errno));
+	return n;
+}
+
+/* The stream is not what a pack should be. */
+static int
+damaged(struct receiver *r, struct err *e)
+{
+	const char *why = archive_error_string(r->a);
+
+	return err_set(e, ERR_INTEGRITY, "the pack for release %s is damaged "
+	    "or was cut short: %s", r->o->id, why != NULL ? why :
+	    "unexpected end");
+}
+
+static int
+hostile(struct receiver *r, const char *name, const char *what,
+    struct err *e)
+{
+	return err_set(e, ERR_INTEGRITY, "the pack for release %s has '%s', "
+	    "%s", r->o->id, name, what);
+}
+
+/* The next header: 1, 0 at the end of the pack, -1. */
+static int
+next_header(struct receiver *r, struct archive_entry **en, struct err *e)
+{
+	int c = archive_read_next_header(r->a, en);
+
+	if (c == ARCHIVE_EOF)
+		return 0;
+	if (c != ARCHIVE_OK && c != ARCHIVE_WARN)
+		return damaged(r, e);
+	if (archive_entry_pathname(*en) == NULL)
+		return hostile(r, "?", "an entry without a name", e);
+	return 1;
+}
+
+/* The record `suffix`, at most `max` bytes, into `out`. */
+static int
+read_record(struct receiver *r, const char *suffix, size_t max,
+    struct buf *out, struct err *e)
+{
+	char *name = xasprintf("%s.%s", r->prefix, suffix);
+	struct archive_entry *en;
+	la_ssize_t n = 0;
+	int c = next_header(r, &en, e);
+
+	if (c == 0)
+		c = damaged(r, e);
+	else if (c > 0 && (strcmp(archive_entry_pathname(en), name) != 0 ||
+	    archive_entry_filetype(en) != AE_IFREG ||
+	    archive_entry_size(en) < 0 ||
+	    (uint64_t)archive_entry_size(en) > max))
+		c = hostile(r, archive_entry_pathname(en), "where its records "
+		    "should be", e);
+	while (c > 0) {
+		buf_reserve(out, PIECE);
+		n = archive_read_data(r->a, out->data + out->len, PIECE);
+		if (n <= 0)
+			break;
+		out->len += (size_t)n;
+		out->data[out->len] = '\0';
+	}
+	free(name);
+	if (c > 0 && n < 0)
+		c = damaged(r, e);
+	return c > 0 ? 0 : -1;
+}
+
+/* A manifest's directories must be entries themselves. */
+static int
+check_parents(struct receiver *r, struct err *e)
+{
+	for (size_t i = 0; i < r->m.n; i++) {
+		const char *path = r->m.v[i].path;
+		const char *slash = strrchr(path, '/');
+		const struct entry *parent;
+		char *dir;
+
+		if (slash == NULL)
+			continue;
+		dir = xstrndup(path, (size_t)(slash - path));
+		parent = manifest_find(&r->m, dir);
+		free(dir);
+		if (parent == NULL || parent->type != ENTRY_DIR)
+			return hostile(r, path, "which is in no directory of "
+			    "its manifest", e);
+	}
+	return 0;
+}
+
+static int
+read_records(struct receiver *r, struct err *e)
+{
+	struct buf manifest = BUF_INIT, meta = BUF_INIT;
+	int c = -1;
+
+	if (read_record(r, "manifest", MANIFEST_MAX, &manifest, e) == 0 &&
+	    manifest_parse(&r->m, buf_str(&manifest), manifest.len,
+	    "the pack's manifest", e) == 0 && check_parents(r, e) == 0 &&
+	    read_record(r, "meta", META_MAX, &meta, e) == 0 &&
+	    meta_parse(buf_str(&meta), meta.len, "the pack's meta", &r->meta,
+	    e) == 0)
+		c = 0;
+	buf_release(&manifest);
+	buf_release(&meta);
+	if (c == 0 && strcmp(r->meta.id.s, r->o->id) != 0)
+		c = hostile(r, r->meta.id.s, "another release's meta", e);
+	r->seen = xcalloc(r->m.n, sizeof(*r->seen));
+	return c;
+}
+
+/* Give the open file its attributes. */
+static int
+finish_file(const struct receiver *r, int fd, const struct entry *en,
+    struct err *e)
+{
+	const struct timespec times[2] = { { 0, UTIME_OMIT },
+	    { en->mtime, 0 } };
+
+	if ((r->o->gid != (gid_t)-1 &&
+	    fchown(fd, (uid_t)-1, r->o->gid) != 0) ||
+	    fchmod(fd, en->mode) != 0 || futimens(fd, times) != 0)
+		return err_sys(e, "cannot change '%s/%s'", r->in->dir.path,
+		    en->path);
+	return 0;
+}
+
+/* The entry's bytes from the stream to the open file, hashed. */
+static int
+copy_data(struct receiver *r, int fd, const struct entry *en, struct err *e)
+{
+	uint8_t digest[HASH_LEN];
+	int64_t done = 0;
+	const void *data;
+	size_t len;
+	la_int64_t at;
+	int c;
+
+	while ((c = archive_read_data_block(r->a, &data, &len, &at)) ==
+	    ARCHIVE_OK) {
+		if (at != done || (int64_t)len > en->size - done)
+			return hostile(r, en->path, "with more bytes than "
+			    "announced", e);
+		hash_add(r->hash, data, len);
+		if (io_write(fd, data, len) != 0)
+			return err_sys(e, "cannot write '%s/%s'",
+			    r->in->dir.path, en->path);
+		done += (int64_t)len;
+	}
+	if (c != ARCHIVE_EOF)
+		return damaged(r, e);
+	hash_end(r->hash, digest);
+	r->out->bytes += done;
+	if (done != en->size || memcmp(digest, en->digest, HASH_LEN) != 0)
+		return hostile(r, en->path, "with other content than its "
+		    "manifest says", e);
+	return 0;
+}
+
+static int
+receive_file(struct receiver *r, const struct entry *en, struct err *e)
+{
+	int fd = openat(r->in->dir.fd, en->path, O_WRONLY | O_CREAT | O_EXCL |
+	    O_NOFOLLOW | O_CLOEXEC, 0600);
+	int c;
+
+	if (fd < 0)
+		return err_sys(e, "cannot create '%s/%s'", r->in->dir.path,
+		    en->path);
+	c = copy_data(r, fd, en, e);
+	if (c == 0)
+		c = finish_file(r, fd, en, e);
+	if (io_close(fd) != 0 && c == 0)
+		c = err_sys(e, "cannot write '%s/%s'", r->in->dir.path,
+		    en->path);
+	return c;
+}
+
+/*
+ * Open the release that the hard link names, and point at the path in it.
+ */
+static const char *
+open_origin(struct receiver *r, const struct entry *en, const char *target,
+    struct err *e)
+{
+	const size_t skip = strlen("releases/");
+	char id[RELEASE_ID_LEN + 1];
+	const char *path;
+
+	if (strncmp(target, "releases/", skip) != 0 ||
+	    strlen(target) < skip + RELEASE_ID_LEN + 2)
+		goto bad;
+	snprintf(id, sizeof(id), "%s", target + skip);
+	path = target + skip + RELEASE_ID_LEN + 1;
+	if (!release_id_is_valid(id) || path[-1] != '/' ||
+	    path_check(path, e) != 0)
+		goto bad;
+	if (strcmp(r->origin_id.s, id) != 0) {
+		dir_close(&r->origin);
+		r->origin_id.s[0] = '\0';
+		if (dir_open(&r->origin, &r->in->store->releases, id, e) != 0)
+			return NULL;
+		release_id_copy(&r->origin_id, id);
+	}
+	return path;
+bad:
+	hostile(r, en->path, "a hard link to no file of a release", e);
+	return NULL;
+}
+
+/*
+ * A file that is here already.  fill_carry() looks whether it is what the
+ * entry says, and hashes what it has to copy.
+ */
+static int
+receive_hard_link(struct receiver *r, const struct entry *en,
+    const char *target, struct err *e)
+{
+	const char *path = open_origin(r, en, target, e);
+
+	if (path == NULL)
+		return -1;
+	r->out->linked++;
+	return fill_from(&r->origin, path, en, &r->in->dir, r->o->gid, e);
+}
+
+static int
+receive_link(struct receiver *r, const struct entry *en, const char *target,
+    struct err *e)
+{
+	const struct timespec times[2] = { { 0, UTIME_OMIT },
+	    { en->mtime, 0 } };
+
+	if (target == NULL || strcmp(target, en->link) != 0)
+		return hostile(r, en->path, "with another target than its "
+		    "manifest says", e);
+	if (en->mark == ENTRY_SHARED &&
+	    extras_make_shared(r->in->store, en, e) != 0)
+		return -1;
+	if (symlinkat(target, r->in->dir.fd, en->path) != 0 ||
+	    utimensat(r->in->dir.fd, en->path, times,
+	    AT_SYMLINK_NOFOLLOW) != 0)
+		return err_sys(e, "cannot make the link '%s/%s'",
+		    r->in->dir.path, en->path);
+	return 0;
+}
+
+/* The entry of the manifest that the header stands for; once each. */
+static const struct entry *
+expect(struct receiver *r, const char *name, struct err *e)
+{
+	size_t n = strlen(r->prefix);
+	char path[PATH_LEN_MAX + 2];
+	const struct entry *en = NULL;
+	size_t len;
+
+	if (strncmp(name, r->prefix, n) == 0 && name[n] == '/') {
+		snprintf(path, sizeof(path), "%s", name + n + 1);
+		len = strlen(path);
+		/* Directories end in a slash. */
+		if (len > 0 && path[len - 1] == '/')
+			path[len - 1] = '\0';
+		en = manifest_find(&r->m, path);
+	}
+	if (en == NULL || r->seen[en - r->m.v]) {
+		hostile(r, name, en == NULL ? "which is not in its manifest" :
+		    "twice", e);
+		return NULL;
+	}
+	r->seen[en - r->m.v] = true;
+	return en;
+}
+
+/* An entry that comes itself, and is no link to what is there. */
+static int
+receive_whole(struct receiver *r, const struct entry *en,
+    struct archive_entry *ae, struct err *e)
+{
+	switch (archive_entry_filetype(ae)) {
+	case AE_IFREG:
+		if (en->type == ENTRY_FILE)
+			return receive_file(r, en, e);
+		break;
+	case AE_IFDIR:
+		if (en->type == ENTRY_DIR)
+			return dir_make(&r->in->dir, en->path, e);
+		break;
+	case AE_IFLNK:
+		if (en->type == ENTRY_LINK)
+			return receive_link(r, en,
+			    archive_entry_symlink(ae), e);
+		break;
+	default:
+		break;
+	}
+	return hostile(r, en->path, "with another type than its manifest "
+	    "says", e);
+}
+
+static int
+receive_entry(struct receiver *r, struct archive_entry *ae, struct err *e)
+{
+	const struct entry *en = expect(r, archive_entry_pathname(ae), e);
+	const char *hard = archive_entry_hardlink(ae);
+
+	if (en == NULL)
+		return -1;
+	r->out->files += en->type == ENTRY_FILE;
+	if (hard != NULL && en->type != ENTRY_FILE)
+		return hostile(r, en->path, "with another type than its "
+		    "manifest says", e);
+	if (hard != NULL)
+		return receive_hard_link(r, en, hard, e);
+	if (receive_whole(r, en, ae, e) == 0)
+		return 0;
+	return e->sys == ENOENT ? hostile(r, en->path, "before its "
+	    "directory", e) : -1;
+}
+
+/* Every entry of the manifest must have come. */
+static int
+check_all_seen(struct receiver *r, struct err *e)
+{
+	for (size_t i = 0; i < r->m.n; i++)
+		if (!r->seen[i])
+			return err_set(e, ERR_INTEGRITY, "the pack for "
+			    "release %s lacks '%s' (it was cut short)",
+			    r->o->id, r->m.v[i].path);
+	return 0;
+}
+
+/* Groups and setgid bits of the directories. */
+static int
+finish_directories(struct receiver *r, struct err *e)
+{
+	for (size_t i = 0; i < r->m.n; i++) {
+		const struct entry *en = &r->m.v[i];
+
+		if (en->type != ENTRY_DIR)
+			continue;
+		if ((r->o->gid != (gid_t)-1 && fchownat(r->in->dir.fd,
+		    en->path, (uid_t)-1, r->o->gid, AT_SYMLINK_NOFOLLOW) !=
+		    0) || fchmodat(r->in->dir.fd, en->path, en->mode, 0) != 0)
+			return err_sys(e, "cannot change '%s/%s'",
+			    r->in->dir.path, en->path);
+	}
+	return 0;
+}
+
+static int
+receive_all(struct receiver *r, struct err *e)
+{
+	struct archive_entry *ae;
+	int c = read_records(r, e);
+
+	while (c == 0) {
+		if (intr_check(e) != 0)
+			return -1;
+		c = next_header(r, &ae, e);
+		if (c == 0)
+			break;
+		if (c > 0)
+			c = receive_entry(r, ae, e);
+	}
+	if (c == 0)
+		c = check_all_seen(r, e);
+	if (c == 0)
+		c = finish_directories(r, e);
+	return c;
+}
+
+static int
+open_archive(struct receiver *r, struct err *e)
+{
+	r->a = archive_read_new();
+	if (r->a == NULL ||
+	    archive_read_support_format_tar(r->a) != ARCHIVE_OK ||
+	    archive_read_support_filter_zstd(r->a) != ARCHIVE_OK ||
+	    archive_read_support_filter_gzip(r->a) != ARCHIVE_OK ||
+	    archive_read_open(r->a, r, NULL, on_read,
+	    NULL) != ARCHIVE_OK)
+		return damaged(r, e);
+	return 0;
+}
+
+int
+receive(struct incoming *in, int fd, const struct receive_options *o,
+    struct received *out, struct err *e)
+{
+	struct receiver r = { .o = o, .in = in, .fd = fd, .out = out,
+	    .m = MANIFEST_INIT, .meta = META_INIT, .origin = DIR_INIT };
+	int c;
+
+	*out = (struct received){ 0 };
+	r.hash = hash_new();
+	r.window = xmalloc(PIECE);
+	r.prefix = xasprintf(".deploy/incoming/%s", o->id);
+	c = open_archive(&r, e);
+	if (c == 0)
+		c = receive_all(&r, e);
+	if (c == 0)
+		c = incoming_commit(in, &r.m, &r.meta, o->gid, e);
+	if (r.a != NULL)
+		archive_read_free(r.a);
+	dir_close(&r.origin);
+	manifest_release(&r.m);
+	meta_release(&r.meta);
+	hash_free(r.hash);
+	free(r.seen);
+	free(r.window);
+	free(r.prefix);
+	return c;
+}

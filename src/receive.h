@@ -1,0 +1,50 @@
+/*
+ * The host's end of a pack (pack.h): a stream that is not trusted becomes a
+ * complete release, or nothing.
+ *
+ * The manifest comes first and is checked as manifest_parse() does; every
+ * entry that follows must be in it, once, with the announced type and size,
+ * and a file's bytes must have the announced SHA-256.  Names therefore
+ * cannot leave incoming/<id>.  Hard links may only name files of complete
+ * releases of this root that are intact; where link(2) cannot, the file is
+ * copied and hashed.
+ */
+#ifndef RECEIVE_H
+#define RECEIVE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "err.h"
+#include "store.h"
+
+struct receive_options {
+	const char *id;
+	gid_t gid;		/* as fill.h */
+	/*
+	 * The files are there already (rsync put them there): only manifest
+	 * and meta come, and everything is hashed where it lies.
+	 */
+	bool filled;
+};
+
+struct received {
+	size_t files;
+	size_t linked;
+	int64_t bytes;		/* that travelled, uncompressed */
+};
+
+struct incoming;
+
+/*
+ * Read a pack from `fd` into the incoming release that was begun, check it
+ * and commit it.  Returns 0; -1 with ERR_INTEGRITY for a pack that is
+ * damaged, cut short or hostile, ERR_GUARD when the disk is full.  Nothing
+ * is listed then.
+ */
+int receive(struct incoming *in, int fd, const struct receive_options *o,
+    struct received *out, struct err *e);
+
+#endif

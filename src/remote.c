@@ -1,0 +1,789 @@
+#include "remote.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "activate.h"
+#include "alloc.h"
+#include "buf.h"
+#include "hash.h"
+#include "host_script.h"
+#include "io.h"
+#include "retention.h"
+#include "wire.h"
+
+enum {
+	PIECE = 64 * 1024, /* best size of a write over SSH */
+	ANSWER_MS = 60000,
+	DISARM_MS = 2000,
+	NOISE_MAX = 1000, /* lines of a login shell before the magic */
+	MANIFEST_MAX = 1 << 30,
+	NO_PROGRAM = 127, /* a shell's status for it */
+};
+
+/* For tests: the shell that runs the sh verbs. */
+#define SHELL_VARIABLE "DEPLOY_TEST_SH"
+
+void
+remote_init(struct remote *r, const struct host_config *h,
+    const struct caller *c, int64_t lock_wait)
+{
+	*r = (struct remote){ .host = h,
+		.caller = c,
+		.lock_wait = lock_wait,
+		.journal_size = -1,
+		.script =
+		    h->deploy != NULL && strcmp(h->deploy, "none") == 0 };
+}
+
+/* Forget what remote_info() found. */
+static void
+forget(struct remote *r)
+{
+	for (size_t i = 0; r->metas != NULL && i < r->view.ids.n; i++)
+		meta_release(&r->metas[i]);
+	free(r->metas);
+	free(r->locked);
+	free(r->version);
+	r->metas = NULL;
+	r->locked = r->version = NULL;
+	r->digest[0] = '\0';
+	r->latest.s[0] = '\0';
+	r->prepared = r->frozen = r->cannot_link = false;
+	r->has_zstd = r->has_gzip = false;
+	view_release(&r->view);
+}
+
+void
+remote_release(struct remote *r)
+{
+	remote_disarm(r);
+	forget(r);
+	transport_close(&r->transport);
+	r->connected = false;
+}
+
+int
+remote_open(struct remote *r, struct err *e)
+{
+	if (transport_open(&r->transport, r->host, e) != 0)
+		return -1;
+	r->connected = true;
+	return 0;
+}
+
+/* The sh verbs as an operand of sh. */
+static void
+add_script(struct buf *out)
+{
+	const char *shell = getenv(SHELL_VARIABLE);
+	struct buf script = BUF_INIT;
+
+	for (const char *const *line = host_script; *line != NULL; line++)
+		buf_adds(&script, *line);
+	buf_addf(out, "%s -c ", shell != NULL ? shell : "sh");
+	wire_quote(out, buf_str(&script));
+	buf_adds(out, " deploy-host");
+	buf_release(&script);
+}
+
+/* The program to run: the configured one; here, this one. */
+static void
+add_program(const struct remote *r, struct buf *out)
+{
+	char self[4096];
+	ssize_t n = -1;
+
+	if (r->script) {
+		add_script(out);
+		return;
+	}
+	if (r->host->deploy != NULL) {
+		wire_quote(out, r->host->deploy);
+		buf_adds(out, " host");
+		return;
+	}
+	if (r->host->transport == HOST_LOCAL)
+		n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	self[n > 0 ? n : 0] = '\0';
+	wire_quote(out, n > 0 ? self : "deploy");
+	buf_adds(out, " host");
+}
+
+/* "deploy host VERB ROOT --who=... ARGS" */
+static char *
+command(const struct remote *r, const char *verb, const char *args)
+{
+	struct buf b = BUF_INIT;
+
+	add_program(r, &b);
+	buf_addf(&b, " %s ", verb);
+	wire_quote(&b, r->host->root);
+	buf_addf(&b, " --lock-wait=%lld --who=", (long long)r->lock_wait);
+	wire_quote(&b, r->caller->who);
+	if (r->caller->job != NULL) {
+		buf_adds(&b, " --job=");
+		wire_quote(&b, r->caller->job);
+	}
+	if (args != NULL)
+		buf_addf(&b, " %s", args);
+	return buf_detach(&b);
+}
+
+/* How a program ended that did not answer as it should. */
+static int
+no_answer(struct remote *r, struct transport_proc *p, struct err *e)
+{
+	struct buf errors = BUF_INIT;
+	int status = 0;
+
+	if (p->ops->finish(p->proc, &status, &errors, e) != 0) {
+		buf_release(&errors);
+		return -1;
+	}
+	while (errors.len > 0 && errors.data[errors.len - 1] == '\n')
+		errors.data[--errors.len] = '\0';
+	if (status == NO_PROGRAM && !r->script && r->host->deploy == NULL) {
+		/* start() tries again. */
+		r->script = true;
+		err_set(e, ERR_UNREACHABLE, "there is no deploy on the host");
+	} else if (status == NO_PROGRAM && !r->script) {
+		err_set(e, ERR_UNREACHABLE,
+		    "there is no deploy on the host "
+		    "at '%s'; see 'deploy:' in deploy.yml",
+		    r->host->deploy);
+	} else {
+		err_set(e, ERR_FAILED,
+		    "the host's deploy ended with status "
+		    "%d without an answer%s%s",
+		    status, errors.len > 0 ? ": " : "", buf_str(&errors));
+	}
+	buf_release(&errors);
+	return -1;
+}
+
+/* Start a verb and read up to its magic line. */
+static int
+start_once(struct remote *r, const char *verb, const char *args,
+    struct transport_proc *p, struct err *e)
+{
+	char *line = command(r, verb, args);
+	struct buf answer = BUF_INIT;
+	int c = transport_start(&r->transport, line, p, e);
+
+	free(line);
+	if (c != 0)
+		return -1;
+	for (int noise = 0; noise < NOISE_MAX; noise++) {
+		c = p->ops->read_line(p->proc, &answer, ANSWER_MS, e);
+		if (c <= 0 || strcmp(buf_str(&answer), WIRE_MAGIC) == 0)
+			break;
+	}
+	if (c == 0)
+		c = no_answer(r, p, e);
+	else if (c > 0 && strcmp(buf_str(&answer), WIRE_MAGIC) != 0)
+		c = err_set(e, ERR_FAILED,
+		    "the host speaks, but not as a "
+		    "deploy would: '%.80s'",
+		    buf_str(&answer));
+	buf_release(&answer);
+	return c < 0 ? -1 : 0;
+}
+
+/* The same; a host without deploy gets the sh verbs from now on. */
+static int
+start(struct remote *r, const char *verb, const char *args,
+    struct transport_proc *p, struct err *e)
+{
+	bool script = r->script;
+
+	if (start_once(r, verb, args, p, e) == 0)
+		return 0;
+	if (script || !r->script)
+		return -1;
+	transport_proc_close(p);
+	*e = (struct err)ERR_INIT;
+	return start_once(r, verb, args, p, e);
+}
+
+/*
+ * The next line of the answer, cut: 1; 0 at "ok"; -1 for an error, the
+ * host's or ours.
+ */
+static int
+next_line(struct remote *r, struct transport_proc *p, struct buf *b,
+    struct wire_line *l, int64_t timeout, struct err *e)
+{
+	int c = p->ops->read_line(p->proc, b, timeout, e);
+
+	if (c < 0)
+		return -1;
+	if (c == 0)
+		return no_answer(r, p, e);
+	wire_split(b->data, l);
+	if (strcmp(l->key, "ok") == 0)
+		return 0;
+	if (strcmp(l->key, "error") == 0)
+		return wire_error(l->value, e);
+	return 1;
+}
+
+/* The rest of an answer, each line within `timeout` ms. */
+static int
+read_lines(struct remote *r, struct transport_proc *p, int64_t timeout,
+    void (*line)(void *ctx, const char *key, const char *value), void *ctx,
+    struct err *e)
+{
+	struct buf b = BUF_INIT;
+	struct wire_line l;
+	int c;
+
+	while ((c = next_line(r, p, &b, &l, timeout, e)) > 0)
+		if (line != NULL)
+			line(ctx, l.key, l.value);
+	buf_release(&b);
+	return c;
+}
+
+/* The same for a verb that may have to wait for the lock. */
+static int
+read_answer(struct remote *r, struct transport_proc *p,
+    void (*line)(void *ctx, const char *key, const char *value), void *ctx,
+    struct err *e)
+{
+	return read_lines(r, p, (r->lock_wait + 60) * 1000, line, ctx, e);
+}
+
+int
+remote_call(struct remote *r, const char *verb, const char *args,
+    void (*line)(void *ctx, const char *key, const char *value), void *ctx,
+    struct err *e)
+{
+	struct transport_proc p = TRANSPORT_PROC_INIT;
+	int c = start(r, verb, args, &p, e);
+
+	if (c == 0)
+		c = p.ops->end_input(p.proc, e);
+	if (c == 0)
+		c = read_answer(r, &p, line, ctx, e);
+	transport_proc_close(&p);
+	return c;
+}
+
+/* "ID<TAB>META": a release, oldest first. */
+static void
+add_release(struct remote *r, char *value)
+{
+	char *tab = strchr(value, '\t');
+	struct meta meta = META_INIT;
+	struct err ignored = ERR_INIT;
+
+	if (tab == NULL)
+		return;
+	*tab = '\0';
+	if (!release_id_is_valid(value))
+		return;
+	(void)meta_parse(tab + 1, strlen(tab + 1), "meta", &meta, &ignored);
+	strvec_add(&r->view.ids, value);
+	r->metas = xreallocarray(r->metas, r->view.ids.n, sizeof(*r->metas));
+	r->metas[r->view.ids.n - 1] = meta;
+}
+
+static void
+on_info(void *ctx, const char *key, const char *value)
+{
+	struct remote *r = ctx;
+
+	if (strcmp(key, "prepared") == 0) {
+		r->prepared = strcmp(value, "1") == 0;
+	} else if (strcmp(key, "version") == 0) {
+		free(r->version);
+		r->version = xstrdup(value);
+	} else if (strcmp(key, "locked") == 0) {
+		free(r->locked);
+		r->locked = xstrdup(value);
+	} else if (strcmp(key, "current") == 0) {
+		if (release_id_is_valid(value))
+			release_id_copy(&r->view.current, value);
+	} else if (strcmp(key, "latest") == 0) {
+		if (release_id_is_valid(value))
+			release_id_copy(&r->latest, value);
+	} else if (strcmp(key, "digest") == 0) {
+		snprintf(r->digest, sizeof(r->digest), "%s", value);
+	} else if (strcmp(key, "frozen") == 0) {
+		r->frozen = strcmp(value, "1") == 0;
+	} else if (strcmp(key, "journal-size") == 0) {
+		r->journal_size = caller_parse_seq(value);
+	} else if (strcmp(key, "has") == 0) {
+		r->has_zstd |= strcmp(value, "zstd") == 0;
+		r->has_gzip |= strcmp(value, "gzip") == 0;
+	} else if (strcmp(key, "links") == 0) {
+		r->cannot_link = strcmp(value, "0") == 0;
+	} else if (strcmp(key, "free") == 0) {
+		char *end;
+
+		r->free_bytes = strtoull(value, &end, 10);
+		r->free_inodes = strtoull(end, NULL, 10);
+	} else if (strcmp(key, "release") == 0) {
+		char *copy = xstrdup(value);
+
+		add_release(r, copy);
+		free(copy);
+	} else if (strcmp(key, "journal") == 0) {
+		journal_parse(&r->view.journal, value, strlen(value));
+	}
+}
+
+int
+remote_info(struct remote *r, bool full, struct err *e)
+{
+	forget(r);
+	if (remote_call(r, "info", full ? "--full" : NULL, on_info, r, e) != 0)
+		return -1;
+	history_release(&r->view.history);
+	history_init(&r->view.history, &r->view.journal, r->view.current.s);
+	return 0;
+}
+
+const struct meta *
+remote_meta(const struct remote *r, const char *id)
+{
+	for (size_t i = 0; r->metas != NULL && i < r->view.ids.n; i++)
+		if (strcmp(r->view.ids.v[i], id) == 0)
+			return &r->metas[i];
+	return NULL;
+}
+
+enum pack_compression
+remote_compression(const struct remote *r)
+{
+	return r->has_zstd ? PACK_ZSTD : r->has_gzip ? PACK_GZIP : PACK_PLAIN;
+}
+
+/* Read exactly `len` bytes of the answer into `b`. */
+static int
+read_bytes(struct transport_proc *p, size_t len, struct buf *b, struct err *e)
+{
+	buf_reserve(b, len);
+	while (b->len < len) {
+		ssize_t n =
+		    p->ops->read(p->proc, b->data + b->len, len - b->len, e);
+
+		if (n < 0)
+			return -1;
+		if (n == 0)
+			return err_set(e, ERR_FAILED,
+			    "the manifest was cut "
+			    "short");
+		b->len += (size_t)n;
+	}
+	b->data[b->len] = '\0';
+	return 0;
+}
+
+int
+remote_manifest(struct remote *r, const char *id, struct manifest *m,
+    struct err *e)
+{
+	struct transport_proc p = TRANSPORT_PROC_INIT;
+	struct buf b = BUF_INIT, args = BUF_INIT;
+	struct wire_line l;
+	int64_t size = -1;
+	int c;
+
+	buf_addf(&args, "--id=%s", id);
+	c = start(r, "manifest", args.data, &p, e);
+	if (c == 0)
+		c = next_line(r, &p, &b, &l, ANSWER_MS, e) > 0 ? 0 : -1;
+	if (c == 0) {
+		size = caller_parse_seq(l.value);
+		if (strcmp(l.key, "size") != 0 || size < 0 ||
+		    size > MANIFEST_MAX)
+			c = err_set(e, ERR_FAILED, "a wrong answer");
+	}
+	buf_reset(&b);
+	if (c == 0)
+		c = read_bytes(&p, (size_t)size, &b, e);
+	if (c == 0)
+		c = manifest_parse(m, buf_str(&b), b.len, id, e);
+	transport_proc_close(&p);
+	buf_release(&args);
+	buf_release(&b);
+	return c;
+}
+
+/* The answer's next `len` bytes into the open file, hashed. */
+static int
+save_bytes(struct transport_proc *p, int fd, const struct entry *en,
+    struct err *e)
+{
+	struct hash *h = hash_new();
+	char *piece = xmalloc(PIECE);
+	uint8_t digest[HASH_LEN];
+	int64_t left = en->size;
+	int c = 0;
+
+	while (c == 0 && left > 0) {
+		ssize_t n = p->ops->read(p->proc, piece,
+		    left < PIECE ? (size_t)left : PIECE, e);
+
+		if (n < 0)
+			c = -1;
+		else if (n == 0)
+			c = err_set(e, ERR_FAILED, "'%s' was cut short",
+			    en->path);
+		else if (io_write(fd, piece, (size_t)n) != 0)
+			c = err_sys(e, "cannot write a temporary file");
+		hash_add(h, piece, n > 0 ? (size_t)n : 0);
+		left -= n;
+	}
+	hash_end(h, digest);
+	if (c == 0 && memcmp(digest, en->digest, HASH_LEN) != 0)
+		c = err_set(e, ERR_INTEGRITY,
+		    "'%s' on the host is not what "
+		    "its manifest says; run 'deploy verify'",
+		    en->path);
+	hash_free(h);
+	free(piece);
+	return c;
+}
+
+/* One file of the answer. */
+static int
+save_file(struct remote *r, struct transport_proc *p, const struct entry *en,
+    const struct dir *to, struct err *e)
+{
+	struct buf b = BUF_INIT;
+	struct wire_line l = { "", "" };
+	char name[HASH_HEX + 1];
+	int fd, c = next_line(r, p, &b, &l, ANSWER_MS, e);
+
+	if (c > 0)
+		c = strcmp(l.key, "size") == 0 &&
+			caller_parse_seq(l.value) == en->size ?
+		    0 :
+		    err_set(e, ERR_FAILED, "a wrong answer: '%s'", l.key);
+	else if (c == 0)
+		c = err_set(e, ERR_FAILED, "a file is missing in the answer");
+	buf_release(&b);
+	if (c != 0)
+		return -1;
+	hash_hex(en->digest, name);
+	fd = openat(to->fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
+	    0600);
+	if (fd < 0)
+		return err_sys(e, "cannot create '%s/%s'", to->path, name);
+	c = save_bytes(p, fd, en, e);
+	if (io_close(fd) != 0 && c == 0)
+		c = err_sys(e, "cannot write '%s/%s'", to->path, name);
+	return c;
+}
+
+int
+remote_files(struct remote *r, const char *id, const struct manifest *m,
+    const size_t *indices, size_t n, const struct dir *to, struct err *e)
+{
+	struct transport_proc p = TRANSPORT_PROC_INIT;
+	struct buf args = BUF_INIT, paths = BUF_INIT;
+	int c;
+
+	buf_addf(&args, "--id=%s", id);
+	for (size_t i = 0; i < n; i++)
+		buf_addf(&paths, "%s\n", m->v[indices[i]].path);
+	c = start(r, "files", args.data, &p, e);
+	if (c == 0)
+		c = p.ops->write(p.proc, buf_str(&paths), paths.len, e);
+	if (c == 0)
+		c = p.ops->end_input(p.proc, e);
+	for (size_t i = 0; c == 0 && i < n; i++)
+		c = save_file(r, &p, &m->v[indices[i]], to, e);
+	if (c == 0)
+		c = read_answer(r, &p, NULL, NULL, e);
+	transport_proc_close(&p);
+	buf_release(&args);
+	buf_release(&paths);
+	return c;
+}
+
+/* Give the host the pack. */
+static int
+send_pack(struct transport_proc *p, const struct remote_receive *o,
+    struct err *e)
+{
+	char *piece = xmalloc(PIECE);
+	ssize_t n;
+	int c = 0;
+
+	while (c == 0 && (n = o->read(o->ctx, piece, PIECE, e)) != 0)
+		c = n < 0 ? -1 : p->ops->write(p->proc, piece, (size_t)n, e);
+	free(piece);
+	return c == 0 ? p->ops->end_input(p->proc, e) : -1;
+}
+
+/*
+ * A host that refuses says why and stops reading: what it said counts more
+ * than that the writing failed.
+ */
+static int
+prefer_answer(struct remote *r, struct transport_proc *p, struct err *e)
+{
+	struct err said = ERR_INIT;
+
+	if (read_answer(r, p, NULL, NULL, &said) != 0 &&
+	    said.text[0] != '\0' && said.sys != ETIMEDOUT)
+		*e = said;
+	return -1;
+}
+
+int
+remote_receive(struct remote *r, const struct remote_receive *o, struct err *e)
+{
+	struct transport_proc p = TRANSPORT_PROC_INIT;
+	struct buf args = BUF_INIT, b = BUF_INIT;
+	struct wire_line l = { "", "" };
+	int c;
+
+	buf_addf(&args, "--id=%s --bytes=%lld --inodes=%lld --compress=%s%s",
+	    o->id, (long long)o->bytes, (long long)o->inodes,
+	    pack_compression_name(o->compression),
+	    o->filled ? " --filled" : "");
+	if (o->group != NULL) {
+		buf_adds(&args, " --group=");
+		wire_quote(&args, o->group);
+	}
+	c = start(r, "receive", args.data, &p, e);
+	while (c == 0 && strcmp(l.key, "ready") != 0)
+		c = next_line(r, &p, &b, &l, (r->lock_wait + 60) * 1000, e) >
+			0 ?
+		    0 :
+		    -1;
+	if (c == 0 && o->ready != NULL)
+		c = o->ready(o->ctx, r, l.value, e);
+	if (c == 0 && send_pack(&p, o, e) != 0)
+		c = prefer_answer(r, &p, e);
+	if (c == 0)
+		c = read_answer(r, &p, NULL, NULL, e);
+	transport_proc_close(&p);
+	buf_release(&args);
+	buf_release(&b);
+	return c;
+}
+
+/* What is expected to be live. */
+static const char *
+expected(const struct remote *r, const struct remote_activate *o)
+{
+	return o->expect != NULL ? o->expect : r->view.current.s;
+}
+
+/* The journal line, for who cannot write it himself. */
+static void
+add_line(const struct remote *r, const struct remote_activate *o,
+    struct buf *out)
+{
+	const struct meta *meta = remote_meta(r, o->id);
+	struct journal_line line = { .time = release_now(),
+		.seq = -1,
+		.action = o->rollback ? JOURNAL_ROLLBACK : JOURNAL_ACTIVATE };
+	struct buf text = BUF_INIT;
+
+	release_id_copy(&line.from, expected(r, o));
+	release_id_copy(&line.to, o->id);
+	/* Borrowed: the line is not released. */
+	line.who = r->caller->who;
+	line.job = r->caller->job;
+	line.message = (char *)(uintptr_t)o->message;
+	if (meta != NULL) {
+		line.seq = meta->seq;
+		if (o->message == NULL)
+			line.message = meta->message;
+	}
+	journal_print(&line, &text);
+	buf_adds(out, " --line=");
+	wire_quote(out, text.data);
+	buf_release(&text);
+}
+
+/* The options of activate. */
+static char *
+activate_args(const struct remote *r, const struct remote_activate *o,
+    int64_t deadline)
+{
+	struct buf b = BUF_INIT;
+
+	buf_addf(&b, "--id=%s --expect=%s", o->id, expected(r, o));
+	add_line(r, o, &b);
+	if (o->message != NULL) {
+		buf_adds(&b, " --message=");
+		wire_quote(&b, o->message);
+	}
+	if (o->journal_size >= 0)
+		buf_addf(&b, " --journal-size=%lld",
+		    (long long)o->journal_size);
+	if (deadline > 0)
+		buf_addf(&b, " --armed=%lld", (long long)deadline);
+	buf_adds(&b, o->rollback ? " --rollback" : "");
+	buf_adds(&b, o->force ? " --force" : "");
+	buf_adds(&b, o->preview ? " --check" : "");
+	return buf_detach(&b);
+}
+
+/*
+ * An older build never overtakes a newer one.  A host in C looks for itself,
+ * under its lock; for the others the journal's size tells that nothing has
+ * happened since this was found out.
+ */
+static int
+check_sequence(const struct remote *r, const struct remote_activate *o,
+    struct err *e)
+{
+	const struct meta *meta = remote_meta(r, o->id);
+
+	if (meta == NULL || o->rollback || o->force ||
+	    strcmp(r->view.current.s, o->id) == 0)
+		return 0;
+	return activate_check_sequence(&r->view.history, meta->seq, e);
+}
+
+int
+remote_arm(struct remote *r, const struct remote_activate *o, int64_t deadline,
+    struct err *e)
+{
+	char *args = activate_args(r, o, deadline);
+	struct buf b = BUF_INIT;
+	struct wire_line l = { "", "" };
+	int c = check_sequence(r, o, e);
+
+	if (c == 0)
+		c = start(r, "activate", args, &r->armed, e);
+	free(args);
+	if (c == 0)
+		c = next_line(r, &r->armed, &b, &l, (r->lock_wait + 60) * 1000,
+			e) > 0 ?
+		    0 :
+		    -1;
+	if (c == 0 && strcmp(l.key, "armed") != 0)
+		c = err_set(e, ERR_FAILED, "a wrong answer: '%s'", l.key);
+	buf_release(&b);
+	if (c != 0)
+		remote_disarm(r);
+	return c;
+}
+
+int
+remote_hold(struct remote *r, struct err *e)
+{
+	return r->armed.ops->write(r->armed.proc, "wait\n", 5, e);
+}
+
+int
+remote_go(struct remote *r, struct err *e)
+{
+	return r->armed.ops->write(r->armed.proc, "go\n", 3, e);
+}
+
+static void
+on_went(void *ctx, const char *key, const char *value)
+{
+	struct remote *r = ctx;
+
+	if (strcmp(key, "took") == 0)
+		r->took = caller_parse_seq(value);
+}
+
+int
+remote_went(struct remote *r, int64_t timeout, struct err *e)
+{
+	int c = read_lines(r, &r->armed, timeout, on_went, r, e);
+
+	remote_disarm(r);
+	return c;
+}
+
+void
+remote_disarm(struct remote *r)
+{
+	struct transport_proc *p = &r->armed;
+	struct buf b = BUF_INIT;
+	struct err ignored = ERR_INIT;
+
+	/* The end of its input tells it; it may need a moment to clean up. */
+	if (p->ops != NULL && p->ops->end_input(p->proc, &ignored) == 0)
+		while (p->ops->read_line(p->proc, &b, DISARM_MS, &ignored) > 0)
+			;
+	buf_release(&b);
+	transport_proc_close(p);
+}
+
+int
+remote_activate(struct remote *r, const struct remote_activate *o,
+    struct err *e)
+{
+	char *args = activate_args(r, o, 0);
+	int c = check_sequence(r, o, e);
+
+	if (c == 0)
+		c = remote_call(r, "activate", args, on_went, r, e);
+	free(args);
+	return c;
+}
+
+void
+remote_freeze_args(const struct freeze *f, struct buf *out)
+{
+	struct buf record = BUF_INIT;
+
+	freeze_print(f, &record);
+	buf_adds(out, "--record=");
+	wire_quote(out, record.data);
+	if (f->why != NULL) {
+		buf_adds(out, " --message=");
+		wire_quote(out, f->why);
+	}
+	if (f->until != 0)
+		buf_addf(out, " --until=%lld", (long long)f->until);
+	buf_release(&record);
+}
+
+/* The ids that a prune removes, separated by commas. */
+static void
+add_doomed(const struct remote *r, const struct prune_options *o,
+    struct buf *out)
+{
+	const struct retention_rule rule = { o->keep, o->older_than * 1000,
+		release_now() };
+	size_t n = r->view.ids.n;
+	bool *pinned = xcalloc(n, sizeof(*pinned));
+	bool *chosen = xcalloc(n, sizeof(*chosen));
+	const char *comma = "";
+
+	/* One whose meta makes no sense may be pinned: it stays. */
+	for (size_t i = 0; i < n; i++)
+		pinned[i] = r->metas[i].id.s[0] == '\0' || r->metas[i].pinned;
+	retention_select(&r->view.ids, pinned, &r->view.history, &rule,
+	    chosen);
+	for (size_t i = 0; i < n; i++) {
+		if (!chosen[i])
+			continue;
+		buf_addf(out, "%s%s", comma, r->view.ids.v[i]);
+		comma = ",";
+	}
+	free(pinned);
+	free(chosen);
+}
+
+void
+remote_prune_args(const struct remote *r, const struct prune_options *o,
+    struct buf *out)
+{
+	buf_addf(out,
+	    "--keep=%u --older-than=%lld --expect=%s "
+	    "--journal-size=%lld%s --remove=",
+	    o->keep, (long long)o->older_than, r->view.current.s,
+	    (long long)r->journal_size, o->preview ? " --check" : "");
+	add_doomed(r, o, out);
+}

@@ -1,0 +1,156 @@
+/*
+ * One host as the client sees it: the verbs of deploy-host(7) as functions,
+ * over any transport.  Each call belongs to the host's own thread.
+ */
+#ifndef REMOTE_H
+#define REMOTE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "caller.h"
+#include "config.h"
+#include "dir.h"
+#include "err.h"
+#include "freeze.h"
+#include "manifest.h"
+#include "meta.h"
+#include "pack.h"
+#include "prune.h"
+#include "transport.h"
+#include "view.h"
+
+struct remote {
+	const struct host_config *host;
+	const struct caller *caller;
+	int64_t lock_wait;		/* seconds */
+	struct transport transport;
+	bool connected;
+	bool script;			/* no deploy there: host.sh is sent */
+	/* From remote_info(). */
+	bool prepared;			/* the root is one */
+	struct release_id latest;
+	char digest[HASH_HEX + 1];	/* of the live release, or "" */
+	bool frozen;
+	bool cannot_link;		/* files there are another user's */
+	bool has_zstd, has_gzip;
+	int64_t journal_size;
+	uint64_t free_bytes, free_inodes;
+	char *locked;			/* who holds the lock, or NULL */
+	char *version;
+	struct view view;		/* current; the rest when full */
+	struct meta *metas;		/* of view.ids, when full */
+	/* While it is armed. */
+	struct transport_proc armed;
+	int64_t took;			/* ms from go to the answer */
+	/* How the last step ended. */
+	bool failed;
+	struct err err;
+};
+
+void remote_init(struct remote *r, const struct host_config *h,
+    const struct caller *c, int64_t lock_wait);
+void remote_release(struct remote *r);
+
+/* Connect.  0, or -1 with ERR_UNREACHABLE. */
+int remote_open(struct remote *r, struct err *e);
+
+/*
+ * Ask for the state of the root; with `full` also for releases, metas and
+ * journal.  A root that is not prepared is no error.  0 or -1.
+ */
+int remote_info(struct remote *r, bool full, struct err *e);
+
+/* The meta of a release that the host has (after a full info), or NULL. */
+const struct meta *remote_meta(const struct remote *r, const char *id);
+
+/* The best compression that the host can undo. */
+enum pack_compression remote_compression(const struct remote *r);
+
+/* Fetch the manifest of a release.  0 or -1. */
+int remote_manifest(struct remote *r, const char *id, struct manifest *m,
+    struct err *e);
+
+/*
+ * Fetch files of a release, whose sizes and digests are those of the entries
+ * of `m` with these indices; each becomes a file in `to`, called by its digest
+ * in hexadecimal.  0 or -1.
+ */
+int remote_files(struct remote *r, const char *id, const struct manifest *m,
+    const size_t *indices, size_t n, const struct dir *to, struct err *e);
+
+struct remote_receive {
+	const char *id;
+	const char *group;		/* NULL: none */
+	int64_t bytes, inodes;		/* that the release needs at least */
+	enum pack_compression compression;
+	bool filled;			/* as receive.h */
+	/* Gives the pack: more bytes, 0 at its end, -1 with the error. */
+	ssize_t (*read)(void *ctx, void *data, size_t len, struct err *e);
+	/* Called when the host is ready, before the pack; may be NULL. */
+	int (*ready)(void *ctx, struct remote *r, const char *incoming,
+	    struct err *e);
+	void *ctx;
+};
+
+/* Send a pack; the release is complete on the host afterwards.  0 or -1. */
+int remote_receive(struct remote *r, const struct remote_receive *o,
+    struct err *e);
+
+struct remote_activate {
+	const char *id;
+	const char *expect;		/* "" for nothing; NULL: what info
+					 * found */
+	const char *message;
+	int64_t journal_size;		/* -1: any */
+	bool rollback;
+	bool force;
+	bool preview;
+};
+
+/*
+ * Check all guards on the host, take its lock, and wait there for the word,
+ * at most `deadline` ms from now or from the last remote_hold().  0 or -1:
+ * not armed.
+ */
+int remote_arm(struct remote *r, const struct remote_activate *o,
+    int64_t deadline, struct err *e);
+
+/* Ask an armed host to go on waiting.  0 or -1. */
+int remote_hold(struct remote *r, struct err *e);
+
+/* Say go to an armed host; its answer is for remote_went().  0 or -1. */
+int remote_go(struct remote *r, struct err *e);
+
+/*
+ * The answer to go, within `timeout` ms: 0 when the release is live; -1 when
+ * the host says that it is not (e->answered), or that live it is but not
+ * synced (ERR_CLEANUP), or when there is no answer: unknown.
+ */
+int remote_went(struct remote *r, int64_t timeout, struct err *e);
+
+/* An armed host that shall not flip. */
+void remote_disarm(struct remote *r);
+
+/* Activate at once, without the others.  0 or -1. */
+int remote_activate(struct remote *r, const struct remote_activate *o,
+    struct err *e);
+
+/*
+ * The options of freeze, and of prune as the host's own state, known from a
+ * full info, wants it.  A host in C needs half of them, the sh verbs the
+ * others.
+ */
+void remote_freeze_args(const struct freeze *f, struct buf *out);
+void remote_prune_args(const struct remote *r, const struct prune_options *o,
+    struct buf *out);
+
+/*
+ * Any verb: `args` (may be NULL) is its options, quoted; each line of the
+ * answer is given to `line`, which may be NULL.  0 or -1.
+ */
+int remote_call(struct remote *r, const char *verb, const char *args,
+    void (*line)(void *ctx, const char *key, const char *value), void *ctx,
+    struct err *e);
+
+#endif

@@ -1,0 +1,643 @@
+#include "ssh.h"
+
+#include <errno.h>
+#include <libssh/callbacks.h>
+#include <libssh/libssh.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "alloc.h"
+#include "clock.h"
+#include "intr.h"
+#include "io.h"
+#include "log.h"
+#include "ssh_auth.h"
+#include "ssh_hostkey.h"
+#include "ssh_link.h"
+#include "ssh_settings.h"
+
+enum {
+	IN_FLIGHT_MAX = 8, /* sshd's MaxStartups drops from the 10th on */
+	TICK_MS = 200,
+	RETRY_MS = 100, /* before the second attempt, then doubled */
+	RETRY_MAX_MS = 2000,
+	PIECE = 64 * 1024, /* of a write; less is slower */
+	ERRORS_MAX = 4096,
+	OUTPUT_MAX = 64 * 1024 * 1024, /* kept for a caller */
+};
+
+struct ssh {
+	struct ssh_link link;
+	struct ssh_timeouts timeouts;
+};
+
+struct ssh_proc {
+	struct ssh *ssh;
+	ssh_channel channel;
+	struct ssh_channel_callbacks_struct callbacks;
+	struct buf out;	   /* its standard output, not yet given */
+	size_t given;	   /* of `out` */
+	uint64_t said;	   /* bytes of both its outputs, ever */
+	struct buf errors; /* the end of its standard error */
+	bool too_much;	   /* `out` would not hold what it says */
+	bool eof;	   /* no more output will come */
+	bool closed;	   /* it has ended, all is here */
+	bool exited;	   /* `status` is valid */
+	int status;
+	char signal[16]; /* that ended it, without SIG; "" none */
+};
+
+/* ----------------------------------------------------------------- turns */
+
+static pthread_mutex_t turn_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t turn_free = PTHREAD_COND_INITIALIZER;
+static int in_flight;
+
+/* Wait until fewer than IN_FLIGHT_MAX logins are going on. */
+static int
+turn_take(struct err *e)
+{
+	int r = 0;
+
+	pthread_mutex_lock(&turn_lock);
+	while ((r = intr_check(e)) == 0 && in_flight >= IN_FLIGHT_MAX) {
+		struct timespec ts;
+
+		clock_gettime(CLOCK_REALTIME, &ts);
+		ts.tv_nsec += TICK_MS * 1000000L;
+		ts.tv_sec += ts.tv_nsec / 1000000000L;
+		ts.tv_nsec %= 1000000000L;
+		pthread_cond_timedwait(&turn_free, &turn_lock, &ts);
+	}
+	if (r == 0)
+		in_flight++;
+	pthread_mutex_unlock(&turn_lock);
+	return r;
+}
+
+static void
+turn_give(void)
+{
+	pthread_mutex_lock(&turn_lock);
+	in_flight--;
+	pthread_cond_signal(&turn_free);
+	pthread_mutex_unlock(&turn_lock);
+}
+
+/* ------------------------------------------------------------------ open */
+
+static void
+init_once(void)
+{
+	(void)ssh_init();
+}
+
+/* The deadlines, with defaults where nothing was said. */
+static struct ssh_timeouts
+timeouts(const struct ssh_timeouts *said)
+{
+	struct ssh_timeouts t = *said;
+
+	t.connect = t.connect > 0 ? t.connect : 10000;
+	t.kex = t.kex > 0 ? t.kex : 15000;
+	t.auth = t.auth > 0 ? t.auth : 20000;
+	t.exec = t.exec > 0 ? t.exec : 15000;
+	t.idle = t.idle > 0 ? t.idle : 60000;
+	return t;
+}
+
+/* Wait about `ms`, between a half and all of it; a signal ends it. */
+static int
+pause_about(int64_t ms, struct err *e)
+{
+	uint32_t chance = 0;
+	int64_t end;
+
+	if (getrandom(&chance, sizeof(chance), 0) < 0)
+		chance = 0;
+	end = clock_ms() + ms / 2 + chance % (ms / 2);
+	while (clock_ms() < end) {
+		struct timespec tick = { .tv_nsec = 10 * 1000000 };
+
+		if (intr_check(e) != 0)
+			return -1;
+		nanosleep(&tick, NULL);
+	}
+	return 0;
+}
+
+/*
+ * An error before a command runs: in which phase, and the code for it.  We
+ * were not asked to stop, so the host is what could not be reached.
+ */
+static int
+failed_in(const char *phase, const struct ssh *s, struct err *e)
+{
+	struct err ignored = ERR_INIT;
+
+	if (e->sys == ECANCELED || intr_check(&ignored) != 0)
+		return -1;
+	if (e->code == ERR_FAILED)
+		e->code = ERR_UNREACHABLE;
+	return err_prefix(e, "%s %s: ", phase, s->link.name);
+}
+
+/* The ssh(1) that carries us does not know our variables. */
+static void
+explain_jump(const struct ssh_settings *st, struct err *e)
+{
+	if (st->jump != NULL &&
+	    (getenv("DEPLOY_SSH_KEY") != NULL ||
+		getenv("DEPLOY_KNOWN_HOSTS") != NULL))
+		err_append(e,
+		    "; a jump host needs its key in a file and its "
+		    "host key in known_hosts: ssh(1) gets there, and does "
+		    "not know DEPLOY_SSH_KEY and DEPLOY_KNOWN_HOSTS");
+}
+
+/* One connection, up to the exchange of keys. */
+static int
+connect_once(struct ssh *s, const struct ssh_settings *st,
+    const struct ssh_hostkey *k, struct err *e)
+{
+	struct ssh_link *l = &s->link;
+
+	if (ssh_dial_open(&l->dial, st, s->timeouts.connect, s->timeouts.idle,
+		e) != 0)
+		return -1;
+	if (ssh_link_open(l, st, k->path, e) != 0 ||
+	    ssh_link_kex(l, clock_ms() + s->timeouts.kex, e) != 0) {
+		failed_in("key exchange with", s, e);
+		explain_jump(st, e);
+		return -1;
+	}
+	return 0;
+}
+
+/*
+ * Connect.  A server with too many unfinished logins (MaxStartups) drops
+ * connections before its banner, so that is tried again for a while.
+ */
+static int
+connect_host(struct ssh *s, const struct ssh_settings *st,
+    const struct ssh_hostkey *k, struct err *e)
+{
+	int64_t end = clock_ms() + s->timeouts.kex, wait = RETRY_MS;
+
+	while (connect_once(s, st, k, e) != 0) {
+		if (!ssh_link_was_dropped(&s->link) || st->jump != NULL ||
+		    st->proxy != NULL)
+			return -1;
+		if (clock_ms() + wait >= end)
+			return err_append(e,
+			    "; does sshd let this machine "
+			    "in, and is it not too busy (MaxStartups)?");
+		log_debug("%s dropped the connection; trying again",
+		    s->link.name);
+		ssh_link_close(&s->link);
+		if (pause_about(wait, e) != 0)
+			return -1;
+		wait = wait * 2 < RETRY_MAX_MS ? wait * 2 : RETRY_MAX_MS;
+	}
+	return 0;
+}
+
+/* Connect, check the host, log in. */
+static int
+log_in(struct ssh *s, const struct ssh_options *o,
+    const struct ssh_settings *st, struct err *e)
+{
+	struct ssh_hostkey k = SSH_HOSTKEY_INIT;
+	int r = ssh_hostkey_load(&k, st, e);
+
+	if (r == 0)
+		r = connect_host(s, st, &k, e);
+	if (r == 0)
+		r = ssh_hostkey_check(&k, s->link.session, o->host_key, e);
+	if (r == 0 &&
+	    ssh_auth(&s->link, st, clock_ms() + s->timeouts.auth, e) != 0)
+		r = failed_in("authentication at", s, e);
+	ssh_hostkey_release(&k);
+	return r;
+}
+
+struct ssh *
+ssh_open(const struct ssh_options *o, struct err *e)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	struct ssh_settings st = { 0 };
+	struct ssh *s = xcalloc(1, sizeof(*s));
+	int r;
+
+	pthread_once(&once, init_once);
+	s->link = (struct ssh_link)SSH_LINK_INIT;
+	s->timeouts = timeouts(&o->timeouts);
+	s->link.cancel = eventfd(0, EFD_CLOEXEC);
+	if (s->link.cancel < 0)
+		r = err_sys(e, "cannot make an eventfd");
+	else
+		r = ssh_settings_load(&st, o, e);
+	if (r == 0 && (r = turn_take(e)) == 0) {
+		r = log_in(s, o, &st, e);
+		turn_give();
+	}
+	ssh_settings_release(&st);
+	if (r == 0) {
+		/* Of an attempt before the one that succeeded. */
+		*e = (struct err)ERR_INIT;
+		s->link.idle = s->timeouts.idle;
+		return s;
+	}
+	ssh_close(s);
+	return NULL;
+}
+
+void
+ssh_close(struct ssh *s)
+{
+	if (s == NULL)
+		return;
+	ssh_link_close(&s->link);
+	if (s->link.cancel >= 0)
+		close(s->link.cancel);
+	free(s);
+}
+
+void
+ssh_cancel(struct ssh *s)
+{
+	uint64_t one = 1;
+
+	(void)io_write(s->link.cancel, &one, sizeof(one));
+}
+
+void
+ssh_traffic(const struct ssh *s, uint64_t *sent, uint64_t *received)
+{
+	*sent = s->link.wire.out_bytes;
+	*received = s->link.wire.in_bytes;
+}
+
+/* ------------------------------------------------------------- callbacks */
+
+/* Keep the end of what it says on standard error. */
+static void
+keep_errors(struct ssh_proc *p, const char *data, size_t len)
+{
+	buf_add(&p->errors, data, len);
+	if (p->errors.len > ERRORS_MAX) {
+		memmove(p->errors.data,
+		    p->errors.data + p->errors.len - ERRORS_MAX,
+		    ERRORS_MAX + 1);
+		p->errors.len = ERRORS_MAX;
+	}
+}
+
+/*
+ * All is taken at once, whatever the caller does now: both streams share one
+ * window, and a program that waits to say something does not listen.
+ */
+static int
+on_data(ssh_session session, ssh_channel channel, void *data, uint32_t len,
+    int is_stderr, void *user)
+{
+	struct ssh_proc *p = user;
+
+	(void)session;
+	(void)channel;
+	p->said += len;
+	if (is_stderr)
+		keep_errors(p, data, len);
+	else if (p->out.len - p->given + len > OUTPUT_MAX)
+		p->too_much = true;
+	else
+		buf_add(&p->out, data, len);
+	return (int)len;
+}
+
+static void
+on_eof(ssh_session session, ssh_channel channel, void *user)
+{
+	(void)session;
+	(void)channel;
+	((struct ssh_proc *)user)->eof = true;
+}
+
+static void
+on_close(ssh_session session, ssh_channel channel, void *user)
+{
+	struct ssh_proc *p = user;
+
+	(void)session;
+	(void)channel;
+	p->eof = p->closed = true;
+}
+
+static void
+on_exit_status(ssh_session session, ssh_channel channel, int status,
+    void *user)
+{
+	struct ssh_proc *p = user;
+
+	(void)session;
+	(void)channel;
+	p->exited = true;
+	p->status = status;
+}
+
+static void
+on_exit_signal(ssh_session session, ssh_channel channel, const char *signal,
+    int core, const char *message, const char *lang, void *user)
+{
+	struct ssh_proc *p = user;
+
+	(void)session;
+	(void)channel;
+	(void)core;
+	(void)message;
+	(void)lang;
+	strncpy(p->signal, signal, sizeof(p->signal) - 1);
+}
+
+/* -------------------------------------------------------------- programs */
+
+/* Repeat a call of libssh until it does not say "again". */
+#define UNTIL_DONE(r, p, call, end, e) \
+	while (((r) = (call)) == SSH_AGAIN) \
+		if (ssh_link_wait(&(p)->ssh->link, end, e) != 0) \
+	break
+
+/* Open the channel and start the command. */
+static int
+start(struct ssh_proc *p, const char *command, struct err *e)
+{
+	struct ssh_link *l = &p->ssh->link;
+	int64_t end = clock_ms() + p->ssh->timeouts.exec;
+	int r;
+
+	if (ssh_link_begin(l, e) != 0)
+		return -1;
+	UNTIL_DONE(r, p, ssh_channel_open_session(p->channel), end, e);
+	if (r == SSH_OK)
+		UNTIL_DONE(r, p, ssh_channel_request_exec(p->channel, command),
+		    end, e);
+	if (r == SSH_OK)
+		return 0;
+	if (r == SSH_AGAIN)
+		return -1; /* the wait failed, and said why */
+	if (!ssh_is_connected(l->session))
+		return ssh_link_lost(l, e);
+	return err_set(e, ERR_FAILED, "the host does not start it: %s",
+	    ssh_get_error(l->session));
+}
+
+struct ssh_proc *
+ssh_start(struct ssh *s, const char *command, struct err *e)
+{
+	struct ssh_proc *p = xcalloc(1, sizeof(*p));
+
+	p->ssh = s;
+	p->callbacks.userdata = p;
+	p->callbacks.channel_data_function = on_data;
+	p->callbacks.channel_eof_function = on_eof;
+	p->callbacks.channel_close_function = on_close;
+	p->callbacks.channel_exit_status_function = on_exit_status;
+	p->callbacks.channel_exit_signal_function = on_exit_signal;
+	ssh_callbacks_init(&p->callbacks);
+	p->channel = ssh_channel_new(s->link.session);
+	if (p->channel == NULL ||
+	    ssh_set_channel_callbacks(p->channel, &p->callbacks) != SSH_OK)
+		err_set(e, ERR_UNREACHABLE, "command at %s: %s", s->link.name,
+		    ssh_get_error(s->link.session));
+	else if (start(p, command, e) == 0)
+		return p;
+	else
+		failed_in("command at", s, e);
+	ssh_proc_close(p);
+	return NULL;
+}
+
+void
+ssh_proc_close(struct ssh_proc *p)
+{
+	if (p == NULL)
+		return;
+	if (p->channel != NULL) {
+		/* The channel outlives us until the host closes it too. */
+		ssh_remove_channel_callbacks(p->channel, &p->callbacks);
+		ssh_channel_free(p->channel);
+	}
+	buf_release(&p->out);
+	buf_release(&p->errors);
+	free(p);
+}
+
+/* --------------------------------------------------------------- streams */
+
+/* It does not listen any more: why, as far as it said. */
+static int
+ended_early(struct ssh_proc *p, struct err *e)
+{
+	return err_set(e, ERR_FAILED,
+	    "the program on %s ended before it had "
+	    "read everything%s%s",
+	    p->ssh->link.name, p->errors.len > 0 ? ": " : "",
+	    buf_str(&p->errors));
+}
+
+static int
+said_too_much(struct ssh_proc *p, struct err *e)
+{
+	return err_set(e, ERR_FAILED, "the program on %s says too much",
+	    p->ssh->link.name);
+}
+
+/*
+ * Hand libssh as much as the window and one piece allow, when it has nothing
+ * unsent.  The number of bytes, 0 when it cannot take any now; -1.
+ */
+static int
+write_piece(struct ssh_proc *p, const char *data, size_t len, struct err *e)
+{
+	ssh_session session = p->ssh->link.session;
+	uint32_t n = ssh_channel_window_size(p->channel);
+	int written;
+
+	if (n == 0 || (ssh_get_poll_flags(session) & SSH_WRITE_PENDING) != 0)
+		return 0;
+	n = n < PIECE ? n : PIECE;
+	n = n < len ? n : (uint32_t)len;
+	written = ssh_channel_write(p->channel, data, n);
+	if (written >= 0)
+		return written;
+	if (!ssh_is_connected(session))
+		return ssh_link_lost(&p->ssh->link, e);
+	return ended_early(p, e);
+}
+
+int
+ssh_write(struct ssh_proc *p, const void *data, size_t len, struct err *e)
+{
+	const char *from = data;
+	int64_t idle = p->ssh->timeouts.idle, end = clock_ms() + idle;
+
+	if (ssh_link_begin(&p->ssh->link, e) != 0)
+		return -1;
+	while (len > 0) {
+		int n;
+
+		if (p->closed)
+			return ended_early(p, e);
+		if (p->too_much)
+			return said_too_much(p, e);
+		n = write_piece(p, from, len, e);
+		if (n < 0)
+			return -1;
+		if (n == 0 && ssh_link_wait(&p->ssh->link, end, e) != 0)
+			return -1;
+		if (n == 0)
+			continue;
+		from += n;
+		len -= (size_t)n;
+		end = clock_ms() + idle;
+	}
+	return 0;
+}
+
+int
+ssh_end_input(struct ssh_proc *p, struct err *e)
+{
+	if (ssh_link_begin(&p->ssh->link, e) != 0)
+		return -1;
+	if (p->closed || ssh_channel_send_eof(p->channel) != SSH_ERROR)
+		return 0;
+	return ssh_link_lost(&p->ssh->link, e);
+}
+
+/* Take the next `n` bytes of the output away. */
+static void
+consume(struct ssh_proc *p, size_t n)
+{
+	p->given += n;
+	if (p->given == p->out.len) {
+		buf_reset(&p->out);
+		p->given = 0;
+	} else if (p->given > p->out.len / 2 && p->given > PIECE) {
+		memmove(p->out.data, p->out.data + p->given,
+		    p->out.len - p->given + 1);
+		p->out.len -= p->given;
+		p->given = 0;
+	}
+}
+
+/* Wait for more output.  1; 0 when there will be none; -1. */
+static int
+more_output(struct ssh_proc *p, int64_t end, struct err *e)
+{
+	size_t had = p->out.len;
+
+	if (p->eof)
+		return 0;
+	if (ssh_link_begin(&p->ssh->link, e) != 0)
+		return -1;
+	while (p->out.len == had && !p->eof) {
+		if (p->too_much)
+			return said_too_much(p, e);
+		if (ssh_link_wait(&p->ssh->link, end, e) != 0)
+			return -1;
+	}
+	return p->out.len > had;
+}
+
+int
+ssh_read_line(struct ssh_proc *p, struct buf *line, int64_t timeout,
+    struct err *e)
+{
+	int64_t end = clock_ms() + timeout;
+	size_t seen = 0; /* bytes without a newline */
+	int r;
+
+	do {
+		size_t left = p->out.len - p->given;
+		const char *from = buf_str(&p->out) + p->given;
+		const char *nl = memchr(from + seen, '\n', left - seen);
+
+		if (nl != NULL) {
+			buf_reset(line);
+			buf_add(line, from, (size_t)(nl - from));
+			consume(p, (size_t)(nl - from) + 1);
+			return 1;
+		}
+		seen = left;
+		r = more_output(p, end, e);
+	} while (r > 0);
+	return r;
+}
+
+ssize_t
+ssh_read(struct ssh_proc *p, void *data, size_t len, struct err *e)
+{
+	int64_t end = clock_ms() + p->ssh->timeouts.idle;
+	size_t left;
+	int r = 1;
+
+	if (p->out.len == p->given)
+		r = more_output(p, end, e);
+	if (r <= 0)
+		return r;
+	left = p->out.len - p->given;
+	len = len < left ? len : left;
+	memcpy(data, p->out.data + p->given, len);
+	consume(p, len);
+	return (ssize_t)len;
+}
+
+/* Wait until it has ended; what it still says is kept. */
+static int
+wait_for_end(struct ssh_proc *p, struct err *e)
+{
+	int64_t idle = p->ssh->timeouts.idle, end = clock_ms() + idle;
+	uint64_t said = p->said;
+
+	if (ssh_link_begin(&p->ssh->link, e) != 0)
+		return -1;
+	while (!p->closed) {
+		/* Its output is not wanted any more. */
+		consume(p, p->out.len - p->given);
+		p->too_much = false;
+		if (ssh_link_wait(&p->ssh->link, end, e) != 0)
+			return -1;
+		if (p->said != said)
+			end = clock_ms() + idle;
+		said = p->said;
+	}
+	return 0;
+}
+
+int
+ssh_finish(struct ssh_proc *p, int *status, struct buf *errors, struct err *e)
+{
+	int r = p->closed ? 0 : wait_for_end(p, e);
+
+	if (errors != NULL)
+		buf_add(errors, buf_str(&p->errors), p->errors.len);
+	if (r != 0)
+		return -1;
+	if (p->signal[0] != '\0')
+		return err_set(e, ERR_FAILED,
+		    "the program on %s was ended "
+		    "by SIG%s",
+		    p->ssh->link.name, p->signal);
+	if (!p->exited)
+		return err_set(e, ERR_FAILED,
+		    "the program on %s ended "
+		    "without a status",
+		    p->ssh->link.name);
+	*status = p->status;
+	return 0;
+}

@@ -1,0 +1,119 @@
+/*
+ * A connection to a host over SSH, and programs run through it.  The only
+ * door to libssh.
+ *
+ * Every call is made by the one thread that owns the connection, blocks no
+ * longer than its deadline, and can be cancelled (intr.h, or ssh_cancel()
+ * from another thread).  Inside is a non-blocking state machine with its own
+ * poll(2): libssh's blocking calls can hang for ever.  A failure names the
+ * phase (resolve, connect, key exchange, host key, authentication, command),
+ * the host, the reason and the cure; the code is ERR_UNREACHABLE for all that
+ * happens before a command runs, but ERR_USAGE for wrong settings.
+ *
+ * The work is divided: ssh_settings.h (ssh_config(5), through `ssh -G`),
+ * ssh_dial.h (TCP, jump hosts), ssh_link.h (the session and its loop),
+ * ssh_hostkey.h (DEPLOY_KNOWN_HOSTS, known_hosts, pins), ssh_auth.h with
+ * ssh_identity.h and ssh_agent.h (DEPLOY_SSH_KEY with
+ * DEPLOY_SSH_KEY_PASSPHRASE, identity files, certificates, the agent).
+ */
+#ifndef SSH_H
+#define SSH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "buf.h"
+#include "err.h"
+
+struct ssh;			/* an authenticated connection */
+struct ssh_proc;		/* a program running on the host */
+
+/* Deadlines of the phases, in milliseconds (notes of the measurement). */
+struct ssh_timeouts {
+	int64_t connect;	/* TCP: 10,000 */
+	int64_t kex;		/* 15,000 */
+	int64_t auth;		/* 20,000 */
+	int64_t exec;		/* 15,000 */
+	int64_t idle;		/* nothing heard, or nothing moved: 60,000 */
+};
+
+struct ssh_options {
+	const char *host;	/* name or alias, as for ssh(1) */
+	const char *user;	/* NULL: ssh_config's, else ours */
+	int port;		/* 0: ssh_config's, else 22 */
+	const char *identity;	/* NULL: ssh_config's and the defaults */
+	const char *host_key;	/* "SHA256:..." pin; NULL: known_hosts */
+	const char *jump;	/* ProxyJump; NULL: ssh_config's */
+	const char *config;	/* ssh_config file; NULL: the user's */
+	struct ssh_timeouts timeouts;	/* 0: the default above */
+};
+
+/*
+ * Connect and authenticate.  Returns the connection, or NULL.  At most 8
+ * calls are in flight at once in this process (sshd's MaxStartups); the
+ * others wait.  A connection that is dropped before its banner is tried
+ * again, with jitter, within the deadline.
+ */
+struct ssh *ssh_open(const struct ssh_options *o, struct err *e);
+
+/* End it at once; NULL accepted.  Programs on it must be closed before. */
+void ssh_close(struct ssh *s);
+
+/*
+ * From any thread, until ssh_close(): make the call in progress, and all
+ * later ones that need the host, fail (ERR_FAILED, e->sys is ECANCELED).
+ */
+void ssh_cancel(struct ssh *s);
+
+/* Bytes sent and received on the wire, from the first one on. */
+void ssh_traffic(const struct ssh *s, uint64_t *sent, uint64_t *received);
+
+/*
+ * Start `command`, which the user's login shell on the host gets.  Several
+ * may run at once (MaxSessions: 10).  Returns the program, or NULL.
+ */
+struct ssh_proc *ssh_start(struct ssh *s, const char *command, struct err *e);
+
+/*
+ * Send to its standard input, all of it; what it says meanwhile is kept (up
+ * to 64 MiB of its output).  0, or -1: the connection was lost, it took
+ * nothing for longer than `idle`, or the program ended (its standard error is
+ * in the message; what it said can still be read).
+ */
+int ssh_write(struct ssh_proc *p, const void *data, size_t len,
+    struct err *e);
+
+/* End its standard input.  0 or -1. */
+int ssh_end_input(struct ssh_proc *p, struct err *e);
+
+/*
+ * The next line of its standard output, without the newline, into `line`
+ * (replaced).  Returns 1; 0 at the end of the output; -1 on failure, or when
+ * none came within `timeout` ms (e->sys is ETIMEDOUT).  A last line without
+ * a newline is not given: it was cut short.  Lines longer than 64 MiB are an
+ * error.
+ */
+int ssh_read_line(struct ssh_proc *p, struct buf *line, int64_t timeout,
+    struct err *e);
+
+/*
+ * What is there of its standard output, at least a byte; 0 at the end; -1 on
+ * failure, or when nothing came for longer than `idle`.
+ */
+ssize_t ssh_read(struct ssh_proc *p, void *data, size_t len, struct err *e);
+
+/*
+ * Wait for its end, up to `idle` after the last that it said; output that
+ * was not read is lost.  `status` gets the exit status; a missing one (killed
+ * by a signal, connection lost) is a failure, never 0.  The last 4 KiB of its
+ * standard error are added to `errors` when that is not NULL.  0 or -1.
+ */
+int ssh_finish(struct ssh_proc *p, int *status, struct buf *errors,
+    struct err *e);
+
+/* Close it, running or not; NULL accepted. */
+void ssh_proc_close(struct ssh_proc *p);
+
+#endif

@@ -1,0 +1,327 @@
+#include "ssh_auth.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "alloc.h"
+#include "buf.h"
+#include "log.h"
+#include "ssh_agent.h"
+#include "ssh_identity.h"
+
+/* sshd's MaxAuthTries; every key that is refused counts. */
+enum { TRIES_MAX = 6 };
+
+struct login {
+	struct ssh_link *link;
+	const struct ssh_settings *st;
+	int64_t end;
+	size_t refused;	  /* keys that the host did not want */
+	bool partial;	  /* one was good, but not enough */
+	struct buf tried; /* what became of each, for the message */
+};
+
+/* Keep for the message what became of a key. */
+static void __attribute__((format(printf, 2, 3)))
+note(struct login *in, const char *fmt, ...)
+{
+	va_list ap;
+	char text[512];
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	buf_addf(&in->tried, "%s%s", in->tried.len > 0 ? "; " : "", text);
+}
+
+/* Keep why a key cannot be used. */
+static void
+note_err(struct login *in, const struct err *e)
+{
+	note(in, "%s", e->text);
+}
+
+/* "SHA256:..." of a key; the caller frees it as libssh wants. */
+static char *
+fingerprint(ssh_key key)
+{
+	unsigned char *hash = NULL;
+	size_t len = 0;
+	char *print = NULL;
+
+	if (ssh_get_publickey_hash(key, SSH_PUBLICKEY_HASH_SHA256, &hash,
+		&len) == SSH_OK)
+		print = ssh_get_fingerprint_hash(SSH_PUBLICKEY_HASH_SHA256,
+		    hash, len);
+	ssh_clean_pubkey_hash(&hash);
+	return print;
+}
+
+/* What the host said to a key: 1 come in, 0 no, -1 the connection ended. */
+static int
+judge(struct login *in, int answer, const char *what, ssh_key key,
+    struct err *e)
+{
+	char *print;
+
+	switch (answer) {
+	case SSH_AUTH_SUCCESS:
+		log_debug("logged in with %s", what);
+		return 1;
+	case SSH_AUTH_DENIED:
+	case SSH_AUTH_PARTIAL:
+		print = fingerprint(key);
+		note(in, "%s (%s) was %s", what, print != NULL ? print : "?",
+		    answer == SSH_AUTH_DENIED ? "refused" : "not enough");
+		ssh_string_free_char(print);
+		in->refused++;
+		in->partial |= answer == SSH_AUTH_PARTIAL;
+		return 0;
+	default:
+		return ssh_link_lost(in->link, e);
+	}
+}
+
+/*
+ * Send a signature at once, without asking first whether the key is known:
+ * two round trips less.  1, 0 refused, -1.
+ */
+static int
+offer(struct login *in, ssh_key key, const char *what, struct err *e)
+{
+	int r;
+
+	while ((r = ssh_userauth_publickey(in->link->session, NULL, key)) ==
+	    SSH_AUTH_AGAIN)
+		if (ssh_link_wait(in->link, in->end, e) != 0)
+			return -1;
+	return judge(in, r, what, key, e);
+}
+
+/* Is it a certificate for that kind of key? */
+static bool
+suits(ssh_key certificate, ssh_key key)
+{
+	const char *c = ssh_key_type_to_char(ssh_key_type(certificate));
+	const char *k = ssh_key_type_to_char(ssh_key_type(key));
+
+	return c != NULL && k != NULL && strncmp(c, k, strlen(k)) == 0 &&
+	    strncmp(c + strlen(k), "-cert", 5) == 0;
+}
+
+/* Offer the key with a certificate.  1, 0 refused or unsuitable, -1. */
+static int
+offer_certified(struct login *in, ssh_key key, const char *path, struct err *e)
+{
+	ssh_key certificate = NULL, both = NULL;
+	int r = 0;
+
+	if (access(path, F_OK) != 0)
+		return 0;
+	if (ssh_pki_import_cert_file(path, &certificate) != SSH_OK) {
+		note(in, "%s is no certificate", path);
+		return 0;
+	}
+	if (suits(certificate, key) && (both = ssh_key_dup(key)) != NULL &&
+	    ssh_pki_copy_cert_to_privkey(certificate, both) == SSH_OK)
+		r = offer(in, both, path, e);
+	ssh_key_free(both);
+	ssh_key_free(certificate);
+	return r;
+}
+
+/* Offer a key: with each certificate, then alone. */
+static int
+offer_all(struct login *in, ssh_key key, const char *path, struct err *e)
+{
+	const struct strvec *certificates = &in->st->certificates;
+	char *beside = xasprintf("%s-cert.pub", path);
+	int r = offer_certified(in, key, beside, e);
+
+	free(beside);
+	for (size_t i = 0; i < certificates->n && r == 0; i++)
+		r = offer_certified(in, key, certificates->v[i], e);
+	return r != 0 ? r : offer(in, key, path, e);
+}
+
+/* DEPLOY_SSH_KEY.  1, 0 when there is none or it was refused, -1. */
+static int
+try_variable(struct login *in, struct err *e)
+{
+	const char *text = getenv("DEPLOY_SSH_KEY");
+	ssh_key key;
+	int r;
+
+	if (text == NULL || text[strspn(text, " \t\r\n")] == '\0')
+		return 0;
+	key = ssh_identity_parse(text, "DEPLOY_SSH_KEY", e);
+	if (key == NULL)
+		return -1;
+	r = offer_all(in, key, "DEPLOY_SSH_KEY", e);
+	ssh_key_free(key);
+	return r;
+}
+
+/* An identity file; one that ssh_config only supposes may be missing. */
+static int
+try_file(struct login *in, const char *path, bool given, struct err *e)
+{
+	struct err why = ERR_INIT;
+	ssh_key key = ssh_identity_read(path, &why);
+	int r;
+
+	if (key == NULL) {
+		if (given || why.sys != ENOENT)
+			note_err(in, &why);
+		return 0;
+	}
+	r = offer_all(in, key, path, e);
+	ssh_key_free(key);
+	return r;
+}
+
+static int
+try_files(struct login *in, struct err *e)
+{
+	const struct strvec *files = &in->st->identities;
+	int r = 0;
+
+	for (size_t i = 0; i < files->n && r == 0; i++)
+		r = try_file(in, files->v[i], i == 0 && in->st->identity_given,
+		    e);
+	return r;
+}
+
+/* The public keys of our identity files, for the agent to prefer. */
+static void
+public_keys(const struct ssh_settings *st, struct strvec *keys)
+{
+	for (size_t i = 0; i < st->identities.n; i++) {
+		const char *path = st->identities.v[i];
+		char *beside = xasprintf("%s.pub", path), *base64 = NULL;
+		ssh_key key = NULL;
+
+		if ((ssh_pki_import_pubkey_file(beside, &key) == SSH_OK ||
+			ssh_pki_import_pubkey_file(path, &key) == SSH_OK) &&
+		    ssh_pki_export_pubkey_base64(key, &base64) == SSH_OK)
+			strvec_add(keys, base64);
+		ssh_string_free_char(base64);
+		ssh_key_free(key);
+		free(beside);
+	}
+}
+
+/* Log in through the relay at `fd`, which the session closes. */
+static int
+ask_agent(struct login *in, int fd, struct err *e)
+{
+	int r;
+
+	if (ssh_set_agent_socket(in->link->session, fd) != SSH_OK) {
+		close(fd);
+		return err_set(e, ERR_FAILED, "libssh takes no agent");
+	}
+	while ((r = ssh_userauth_agent(in->link->session, NULL)) ==
+	    SSH_AUTH_AGAIN)
+		if (ssh_link_wait(in->link, in->end, e) != 0)
+			return -1;
+	if (r == SSH_AUTH_SUCCESS)
+		return 1;
+	in->partial |= r == SSH_AUTH_PARTIAL;
+	return r == SSH_AUTH_ERROR && !ssh_is_connected(in->link->session) ?
+	    ssh_link_lost(in->link, e) :
+	    0;
+}
+
+/* The agent.  1, 0 when there is none or nothing helped, -1. */
+static int
+try_agent(struct login *in, struct err *e)
+{
+	struct strvec preferred = STRVEC_INIT;
+	struct ssh_agent_options o = {
+		.socket = in->st->agent,
+		.preferred = &preferred,
+		.only_preferred = in->st->identities_only,
+		.limit = in->refused < TRIES_MAX ? TRIES_MAX - in->refused : 1,
+		.end = in->end,
+		.cancel = in->link->cancel,
+	};
+	struct ssh_agent_relay *relay;
+	struct err why = ERR_INIT;
+	int fd, shown, r = 0;
+
+	if (in->st->agent == NULL)
+		return 0;
+	public_keys(in->st, &preferred);
+	relay = ssh_agent_start(&o, &fd, &why);
+	if (relay == NULL) {
+		note_err(in, &why);
+	} else {
+		r = ask_agent(in, fd, e);
+		shown = ssh_agent_stop(relay, &why);
+		if (shown < 0)
+			note_err(in, &why);
+		else
+			note(in, "the agent showed %d %skeys%s", shown,
+			    in->st->identities_only ? "of these " : "",
+			    shown > 0 ? ", refused" : "");
+		in->refused += shown > 0 ? (size_t)shown : 0;
+	}
+	if (r > 0)
+		log_debug("logged in with a key of the agent");
+	strvec_release(&preferred);
+	return r;
+}
+
+/* Nothing helped: say what was tried, and what to do. */
+static int
+refused(const struct login *in, struct err *e)
+{
+	if (in->partial)
+		return err_set(e, ERR_UNREACHABLE,
+		    "the host wants more than "
+		    "a key for user '%s' (%s); deploy has only keys",
+		    in->st->user, buf_str(&in->tried));
+	if (in->refused == 0)
+		return err_set(e, ERR_UNREACHABLE,
+		    "there is no key to log "
+		    "in with as user '%s'%s%s; set DEPLOY_SSH_KEY, name a "
+		    "file with 'identity', or start an agent",
+		    in->st->user, in->tried.len > 0 ? ": " : "",
+		    buf_str(&in->tried));
+	return err_set(e, ERR_UNREACHABLE,
+	    "the host lets user '%s' in with "
+	    "none of our keys: %s; add the public key to "
+	    "~%s/.ssh/authorized_keys there",
+	    in->st->user, buf_str(&in->tried), in->st->user);
+}
+
+int
+ssh_auth(struct ssh_link *l, const struct ssh_settings *st, int64_t end,
+    struct err *e)
+{
+	struct login in = { .link = l,
+		.st = st,
+		.end = end,
+		.tried = BUF_INIT };
+	int r = try_variable(&in, e);
+
+	if (r == 0)
+		r = try_files(&in, e);
+	if (r == 0)
+		r = try_agent(&in, e);
+	if (r == 0)
+		r = refused(&in, e);
+	else if (r < 0 && in.refused > 0)
+		err_append(e,
+		    " (%s); if the right key is not among these, "
+		    "name it with 'identity'",
+		    buf_str(&in.tried));
+	buf_release(&in.tried);
+	return r > 0 ? 0 : -1;
+}

@@ -1,0 +1,21 @@
+/*
+ * Logging in.  Keys only: DEPLOY_SSH_KEY, then the identity files with
+ * their certificates, the agent last.  No key and no passphrase is ever
+ * printed; fingerprints of public keys are.
+ */
+#ifndef SSH_AUTH_H
+#define SSH_AUTH_H
+
+#include <stdint.h>
+
+#include "err.h"
+#include "ssh_link.h"
+#include "ssh_settings.h"
+
+/*
+ * Log in, up to `end`.  0, or -1; the message says what became of each key.
+ */
+int ssh_auth(struct ssh_link *l, const struct ssh_settings *st, int64_t end,
+    struct err *e);
+
+#endif

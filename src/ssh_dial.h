@@ -1,0 +1,40 @@
+/*
+ * The stream to a host: TCP to the first of its addresses that answers, or
+ * a program (ProxyJump, ProxyCommand) that carries it.
+ */
+#ifndef SSH_DIAL_H
+#define SSH_DIAL_H
+
+#include <stdint.h>
+
+#include "buf.h"
+#include "err.h"
+#include "run.h"
+#include "ssh_settings.h"
+
+struct ssh_dial {
+	int fd;			/* non-blocking; -1: none, or given away */
+	struct run_child proxy;	/* running when there is one */
+	struct buf said;	/* the end of its standard error */
+};
+
+#define SSH_DIAL_INIT { .fd = -1, .proxy = RUN_CHILD_INIT, .said = BUF_INIT }
+
+/*
+ * Connect within `timeout` ms; what stays unacknowledged for `silence` ms
+ * later ends the connection.  With a proxy it has only been started.  0, or
+ * -1 with ERR_UNREACHABLE.
+ */
+int ssh_dial_open(struct ssh_dial *d, const struct ssh_settings *st,
+    int64_t timeout, int64_t silence, struct err *e);
+
+/* Close what is left, end the proxy; neutral values accepted. */
+void ssh_dial_close(struct ssh_dial *d);
+
+/*
+ * Take what the proxy says on its standard error, so that it does not wait
+ * for us, and keep the end of it.
+ */
+void ssh_dial_listen(struct ssh_dial *d);
+
+#endif

@@ -1,0 +1,321 @@
+#include "ssh_hostkey.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "alloc.h"
+#include "buf.h"
+#include "io.h"
+#include "log.h"
+
+/* ---------------------------------------------------------- known_hosts */
+
+/* The host as known_hosts calls it: lower case, "[host]:port" if not 22. */
+static char *
+known_name(const struct ssh_settings *st)
+{
+	char *name;
+
+	if (st->alias != NULL)
+		name = xstrdup(st->alias);
+	else if (strcmp(st->port, "22") == 0)
+		name = xstrdup(st->hostname);
+	else
+		name = xasprintf("[%s]:%s", st->hostname, st->port);
+	for (char *p = name; *p != '\0'; p++)
+		*p = (char)tolower((unsigned char)*p);
+	return name;
+}
+
+/* The word `marker` at the start of a line: what follows it, or NULL. */
+static const char *
+after_marker(const char *line, const char *marker)
+{
+	size_t n = strlen(marker);
+
+	if (strncmp(line, marker, n) != 0 || line[n] != ' ')
+		return NULL;
+	return line + n + strspn(line + n, " ");
+}
+
+/* Does the line name our host?  Its key; NULL when not, or not readable. */
+static ssh_key
+key_of_line(const struct ssh_hostkey *k, const char *line)
+{
+	struct ssh_knownhosts_entry *entry = NULL;
+	ssh_key key;
+
+	if (ssh_known_hosts_parse_line(k->name, line, &entry) != SSH_OK)
+		return NULL;
+	key = entry->publickey;
+	entry->publickey = NULL;
+	ssh_knownhosts_entry_free(entry);
+	return key;
+}
+
+/* Spaces for tabs, nothing at the ends: libssh is strict. */
+static char *
+tidy(char *line)
+{
+	size_t n = strlen(line);
+
+	for (char *p = line; *p != '\0'; p++)
+		if (*p == '\t' || *p == '\r')
+			*p = ' ';
+	while (n > 0 && line[n - 1] == ' ')
+		line[--n] = '\0';
+	return line + strspn(line, " ");
+}
+
+static void
+add_revoked(struct ssh_hostkey *k, ssh_key key)
+{
+	k->revoked =
+	    xreallocarray(k->revoked, k->n_revoked + 1, sizeof(ssh_key));
+	k->revoked[k->n_revoked++] = key;
+}
+
+/* One line of known_hosts; those for libssh go to `known`. */
+static void
+take_line(struct ssh_hostkey *k, char *raw, struct buf *known)
+{
+	const char *line = tidy(raw), *rest;
+	ssh_key key = NULL;
+
+	if (*line == '\0' || *line == '#')
+		return;
+	if ((rest = after_marker(line, "@revoked")) != NULL) {
+		if ((key = key_of_line(k, rest)) != NULL)
+			add_revoked(k, key);
+		return;
+	}
+	if ((rest = after_marker(line, "@cert-authority")) != NULL) {
+		key = key_of_line(k, rest);
+		k->authority |= key != NULL;
+	} else if (*line != '@' && (key = key_of_line(k, line)) != NULL) {
+		buf_addf(known, "%s\n", line);
+	}
+	ssh_key_free(key);
+}
+
+/* All lines of `text`, which is changed. */
+static void
+take_lines(struct ssh_hostkey *k, char *text, struct buf *known)
+{
+	char *save, *line = strtok_r(text, "\n", &save);
+
+	for (; line != NULL; line = strtok_r(NULL, "\n", &save))
+		take_line(k, line, known);
+}
+
+/*
+ * A known_hosts file.  One that is not there has no lines; one that cannot
+ * be read might have revoked keys, so that is an error.
+ */
+static int
+take_file(struct ssh_hostkey *k, const char *path, struct buf *known,
+    struct err *e)
+{
+	FILE *f = fopen(path, "re");
+	char *line = NULL;
+	size_t size = 0;
+	int r = 0;
+
+	if (f == NULL && (errno == ENOENT || errno == ENOTDIR))
+		return 0;
+	if (f == NULL)
+		return err_sys(e, "host key: cannot read '%s'", path);
+	while (getline(&line, &size, f) >= 0) {
+		line[strcspn(line, "\n")] = '\0';
+		take_line(k, line, known);
+	}
+	if (ferror(f))
+		r = err_sys(e, "host key: cannot read '%s'", path);
+	free(line);
+	fclose(f);
+	return r;
+}
+
+/* Put the lines where libssh can read them. */
+static int
+publish(struct ssh_hostkey *k, const struct buf *known, struct err *e)
+{
+	k->fd = memfd_create("known_hosts", MFD_CLOEXEC);
+	if (k->fd < 0 || io_write(k->fd, buf_str(known), known->len) != 0)
+		return err_sys(e, "host key: cannot keep known_hosts");
+	snprintf(k->path, sizeof(k->path), "/proc/self/fd/%d", k->fd);
+	return 0;
+}
+
+int
+ssh_hostkey_load(struct ssh_hostkey *k, const struct ssh_settings *st,
+    struct err *e)
+{
+	char *given = xstrdup_opt(getenv("DEPLOY_KNOWN_HOSTS"));
+	struct buf known = BUF_INIT;
+	int r = 0;
+
+	k->name = known_name(st);
+	if (given != NULL)
+		take_lines(k, given, &known);
+	for (size_t i = 0; i < st->known_hosts.n && r == 0; i++)
+		r = take_file(k, st->known_hosts.v[i], &known, e);
+	if (r == 0)
+		r = publish(k, &known, e);
+	k->authority &= known.len == 0;
+	free(given);
+	buf_release(&known);
+	return r;
+}
+
+void
+ssh_hostkey_release(struct ssh_hostkey *k)
+{
+	for (size_t i = 0; i < k->n_revoked; i++)
+		ssh_key_free(k->revoked[i]);
+	free(k->revoked);
+	free(k->name);
+	if (k->fd >= 0)
+		close(k->fd);
+	*k = (struct ssh_hostkey)SSH_HOSTKEY_INIT;
+}
+
+/* ---------------------------------------------------------------- check */
+
+/* What the peer has shown, in words. */
+struct shown {
+	ssh_key key;
+	char *print; /* "SHA256:..." */
+	char *base64;
+	const char *type;
+};
+
+static void
+shown_release(struct shown *s)
+{
+	ssh_key_free(s->key);
+	ssh_string_free_char(s->print);
+	ssh_string_free_char(s->base64);
+}
+
+static int
+shown_get(struct shown *s, ssh_session session, struct err *e)
+{
+	unsigned char *hash = NULL;
+	size_t len = 0;
+
+	if (ssh_get_server_publickey(session, &s->key) == SSH_OK &&
+	    ssh_get_publickey_hash(s->key, SSH_PUBLICKEY_HASH_SHA256, &hash,
+		&len) == SSH_OK &&
+	    ssh_pki_export_pubkey_base64(s->key, &s->base64) == SSH_OK)
+		s->print = ssh_get_fingerprint_hash(SSH_PUBLICKEY_HASH_SHA256,
+		    hash, len);
+	ssh_clean_pubkey_hash(&hash);
+	if (s->print == NULL)
+		return err_set(e, ERR_UNREACHABLE,
+		    "host key: the host's key "
+		    "cannot be read");
+	/* "ssh-ed25519", "ecdsa-sha2-nistp256": as known_hosts has it. */
+	s->type = ssh_key_type_to_char(ssh_key_type(s->key));
+	return 0;
+}
+
+static bool
+is_revoked(const struct ssh_hostkey *k, ssh_key key)
+{
+	for (size_t i = 0; i < k->n_revoked; i++)
+		if (ssh_key_cmp(k->revoked[i], key, SSH_KEY_CMP_PUBLIC) == 0)
+			return true;
+	return false;
+}
+
+/* A pin decides alone. */
+static int
+check_pin(const struct ssh_hostkey *k, const struct shown *s, const char *pin,
+    struct err *e)
+{
+	size_t n = strcspn(pin, "="); /* base64 padding is left out */
+
+	if (strncmp(s->print, pin, n) == 0 && s->print[n] == '\0')
+		return 0;
+	return err_set(e, ERR_UNREACHABLE,
+	    "host key: %s has the %s key %s, "
+	    "not %s as 'host_key' says; if the host got a new key, and its "
+	    "administrator confirms the fingerprint, change 'host_key'",
+	    k->name, s->type, s->print, pin);
+}
+
+/* Why a host is not known, as far as known_hosts tells. */
+static int
+refuse_unknown(const struct ssh_hostkey *k, const struct shown *s,
+    struct err *e)
+{
+	return err_set(e, ERR_UNREACHABLE,
+	    "host key: %s is not known%s; its "
+	    "%s key is %s; if its administrator confirms that, add this line "
+	    "to known_hosts or DEPLOY_KNOWN_HOSTS: %s %s %s",
+	    k->name,
+	    k->authority ? " (host certificates of @cert-authority are not "
+			   "supported)" :
+			   "",
+	    s->type, s->print, k->name, s->type, s->base64);
+}
+
+static int
+refuse_changed(const struct ssh_hostkey *k, const struct shown *s,
+    struct err *e)
+{
+	return err_set(e, ERR_UNREACHABLE,
+	    "host key: THE KEY OF %s HAS "
+	    "CHANGED: somebody may be listening in; it is now the %s key %s; "
+	    "only if its administrator confirms that, replace the host's "
+	    "lines in known_hosts by: %s %s %s",
+	    k->name, s->type, s->print, k->name, s->type, s->base64);
+}
+
+static int
+check_known(const struct ssh_hostkey *k, const struct shown *s,
+    ssh_session session, struct err *e)
+{
+	switch (ssh_session_is_known_server(session)) {
+	case SSH_KNOWN_HOSTS_OK:
+		return 0;
+	case SSH_KNOWN_HOSTS_CHANGED:
+	case SSH_KNOWN_HOSTS_OTHER:
+		return refuse_changed(k, s, e);
+	case SSH_KNOWN_HOSTS_UNKNOWN:
+	case SSH_KNOWN_HOSTS_NOT_FOUND:
+		return refuse_unknown(k, s, e);
+	default:
+		return err_set(e, ERR_UNREACHABLE, "host key: %s",
+		    ssh_get_error(session));
+	}
+}
+
+int
+ssh_hostkey_check(const struct ssh_hostkey *k, ssh_session session,
+    const char *pin, struct err *e)
+{
+	struct shown s = { 0 };
+	int r = shown_get(&s, session, e);
+
+	if (r == 0 && is_revoked(k, s.key))
+		r = err_set(e, ERR_UNREACHABLE,
+		    "host key: the %s key %s of "
+		    "%s is marked @revoked in known_hosts: do not trust this "
+		    "host",
+		    s.type, s.print, k->name);
+	else if (r == 0 && pin != NULL)
+		r = check_pin(k, &s, pin, e);
+	else if (r == 0)
+		r = check_known(k, &s, session, e);
+	if (r == 0)
+		log_debug("%s has the %s key %s", k->name, s.type, s.print);
+	shown_release(&s);
+	return r;
+}

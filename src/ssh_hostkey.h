@@ -1,0 +1,46 @@
+/*
+ * Is it the host that was meant?  Whatever is not known is refused, with the
+ * fingerprint and the line that known_hosts would need.
+ *
+ * libssh decides; what it cannot do is done here: it reads two files and no
+ * more, it stops at a line that it cannot parse, and it ignores @revoked, so
+ * that a revoked key that is also listed would be accepted.  So all sources
+ * (ssh_config's files and DEPLOY_KNOWN_HOSTS) are read here, the lines about
+ * this host go to libssh in one file without a name, and revoked keys are
+ * kept aside.
+ */
+#ifndef SSH_HOSTKEY_H
+#define SSH_HOSTKEY_H
+
+#include <libssh/libssh.h>
+#include <stdbool.h>
+
+#include "err.h"
+#include "ssh_settings.h"
+
+struct ssh_hostkey {
+	int fd;			/* memfd: known_hosts lines for this host */
+	char path[32];		/* its path, for libssh */
+	char *name;		/* the host as known_hosts calls it */
+	ssh_key *revoked;
+	size_t n_revoked;
+	bool authority;		/* only a @cert-authority line was found */
+};
+
+#define SSH_HOSTKEY_INIT { .fd = -1 }
+
+/* Read all that is known about the host of `st`.  0 or -1. */
+int ssh_hostkey_load(struct ssh_hostkey *k, const struct ssh_settings *st,
+    struct err *e);
+
+void ssh_hostkey_release(struct ssh_hostkey *k);	/* neutral: fine */
+
+/*
+ * Check the key that the peer of `session` has shown: with `pin`
+ * ("SHA256:...") against that, else against known_hosts; revoked ones are
+ * refused in any case.  0, or -1 with ERR_UNREACHABLE.
+ */
+int ssh_hostkey_check(const struct ssh_hostkey *k, ssh_session session,
+    const char *pin, struct err *e);
+
+#endif

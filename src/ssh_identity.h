@@ -1,0 +1,23 @@
+/*
+ * Private keys: from a file, or from the text of a CI variable, which often
+ * arrives with its line ends changed.  Text that held a key is wiped.
+ */
+#ifndef SSH_IDENTITY_H
+#define SSH_IDENTITY_H
+
+#include <libssh/libssh.h>
+
+#include "err.h"
+
+/*
+ * The key in `text`; NULL with a sentence that begins with `what` ("is
+ * encrypted ...", "the passphrase is wrong", "is no private key").  What is
+ * encrypted is opened with DEPLOY_SSH_KEY_PASSPHRASE.
+ */
+ssh_key ssh_identity_parse(const char *text, const char *what,
+    struct err *e);
+
+/* The same from a file; without one e->sys is ENOENT. */
+ssh_key ssh_identity_read(const char *path, struct err *e);
+
+#endif

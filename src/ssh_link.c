@@ -1,0 +1,259 @@
+#include "ssh_link.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libssh/server.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "clock.h"
+#include "intr.h"
+
+enum { TICK_MS = 200 }; /* how soon a signal is noticed */
+
+/*
+ * The fast ones first: aes128-gcm moves twice what libssh's first choice
+ * does.  AES-GCM tags are checked only since 0.10.6-0+deb12u3.
+ */
+static const char ciphers[] =
+    "aes128-gcm@openssh.com,aes256-gcm@openssh.com,"
+    "chacha20-poly1305@openssh.com,aes256-ctr,aes192-ctr,aes128-ctr";
+static const char exchanges[] =
+    "curve25519-sha256,"
+    "curve25519-sha256@libssh.org,ecdh-sha2-nistp256,ecdh-sha2-nistp384,"
+    "ecdh-sha2-nistp521,diffie-hellman-group18-sha512,"
+    "diffie-hellman-group16-sha512,diffie-hellman-group-exchange-sha256,"
+    "diffie-hellman-group14-sha256";
+
+/* The eventfd is looked at by poll(2) itself; here is nothing to do. */
+static int
+on_cancel(socket_t fd, int revents, void *user)
+{
+	(void)fd;
+	(void)revents;
+	(void)user;
+	return 0;
+}
+
+/*
+ * The options.  The name is the one that known_hosts has: an alias stands
+ * there without a port.
+ */
+static int
+set_options(struct ssh_link *l, const struct ssh_settings *st,
+    const char *known_hosts)
+{
+	bool no = false;
+	const char *name = st->alias != NULL ? st->alias : st->hostname;
+	const struct {
+		enum ssh_options_e option;
+		const void *value;
+	} options[] = {
+		{ SSH_OPTIONS_PROCESS_CONFIG, &no },
+		{ SSH_OPTIONS_HOST, name },
+		{ SSH_OPTIONS_PORT_STR, st->alias != NULL ? "22" : st->port },
+		{ SSH_OPTIONS_USER, st->user },
+		{ SSH_OPTIONS_KNOWNHOSTS, known_hosts },
+		{ SSH_OPTIONS_GLOBAL_KNOWNHOSTS, "/dev/null" },
+		{ SSH_OPTIONS_CIPHERS_C_S, ciphers },
+		{ SSH_OPTIONS_CIPHERS_S_C, ciphers },
+		{ SSH_OPTIONS_KEY_EXCHANGE, exchanges },
+		{ SSH_OPTIONS_FD, &l->dial.fd },
+	};
+
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+		if (ssh_options_set(l->session, options[i].option,
+			options[i].value) != SSH_OK)
+			return -1;
+	return 0;
+}
+
+int
+ssh_link_open(struct ssh_link *l, const struct ssh_settings *st,
+    const char *known_hosts, struct err *e)
+{
+	l->session = ssh_new();
+	l->event = ssh_event_new();
+	l->polled = false;
+	l->idle = 0;
+	snprintf(l->name, sizeof(l->name), "%s", st->host);
+	memset(&l->wire, 0, sizeof(l->wire));
+	if (l->session == NULL || l->event == NULL ||
+	    ssh_event_add_fd(l->event, l->cancel, POLLIN, on_cancel, NULL) !=
+		SSH_OK)
+		return err_set(e, ERR_FAILED, "no memory for a connection");
+	ssh_set_blocking(l->session, 0);
+	ssh_set_counters(l->session, &l->wire, NULL);
+	if (set_options(l, st, known_hosts) != 0)
+		return err_set(e, ERR_UNREACHABLE, "settings: %s",
+		    ssh_get_error(l->session));
+	return 0;
+}
+
+void
+ssh_link_close(struct ssh_link *l)
+{
+	if (l->event != NULL) {
+		ssh_event_remove_fd(l->event, l->cancel);
+		if (l->polled)
+			ssh_event_remove_session(l->event, l->session);
+		ssh_event_free(l->event);
+	}
+	/* Never ssh_disconnect(): it waits.  This closes the descriptor. */
+	ssh_free(l->session);
+	l->session = NULL;
+	l->event = NULL;
+	l->polled = false;
+	ssh_dial_close(&l->dial);
+}
+
+bool
+ssh_link_was_dropped(const struct ssh_link *l)
+{
+	return l->polled && !ssh_is_connected(l->session) &&
+	    ssh_get_serverbanner(l->session) == NULL;
+}
+
+/* What the proxy said is the reason, when it said something. */
+static const char *
+reason(struct ssh_link *l)
+{
+	const char *said;
+
+	ssh_dial_listen(&l->dial);
+	if (l->dial.said.len > 0)
+		return buf_str(&l->dial.said);
+	said = ssh_get_error(l->session);
+	return said != NULL && *said != '\0' ? said : "the other end is gone";
+}
+
+int
+ssh_link_lost(struct ssh_link *l, struct err *e)
+{
+	err_set(e, ERR_FAILED, "the connection to %s was lost: %s", l->name,
+	    reason(l));
+	e->sys = ECONNRESET;
+	return -1;
+}
+
+static int
+timed_out(struct err *e)
+{
+	err_set(e, ERR_FAILED, "no answer in time");
+	e->sys = ETIMEDOUT;
+	return -1;
+}
+
+static void
+heard_now(struct ssh_link *l)
+{
+	l->heard = clock_ms();
+	l->heard_bytes = l->wire.in_bytes;
+}
+
+/*
+ * Silence: ask for a sign of life after a quarter of the time, give up at
+ * the end of it.  ssh_send_keepalive() has no more than one question open.
+ */
+static int
+check_silence(struct ssh_link *l, struct err *e)
+{
+	int64_t silent;
+
+	if (l->wire.in_bytes != l->heard_bytes)
+		heard_now(l);
+	silent = clock_ms() - l->heard;
+	if (l->idle == 0 || silent < l->idle / 4)
+		return 0;
+	if (silent < l->idle) {
+		(void)ssh_send_keepalive(l->session);
+		return 0;
+	}
+	err_set(e, ERR_FAILED,
+	    "the connection to %s was lost: nothing "
+	    "was heard for %lld s",
+	    l->name, (long long)(silent / 1000));
+	e->sys = ETIMEDOUT;
+	return -1;
+}
+
+/* Acknowledge at once: Linux forgets this setting. */
+static void
+quick_ack(struct ssh_link *l)
+{
+	int on = 1;
+
+	if (l->dial.proxy.pid != 0)
+		ssh_dial_listen(&l->dial);
+	else
+		(void)setsockopt(ssh_get_fd(l->session), IPPROTO_TCP,
+		    TCP_QUICKACK, &on, sizeof(on));
+}
+
+/* May it go on?  0 or -1. */
+static int
+check(struct ssh_link *l, struct err *e)
+{
+	struct pollfd cancelled = { .fd = l->cancel, .events = POLLIN };
+
+	if (poll(&cancelled, 1, 0) > 0) {
+		err_set(e, ERR_FAILED, "cancelled");
+		e->sys = ECANCELED;
+		return -1;
+	}
+	if (intr_check(e) != 0)
+		return -1;
+	if (!ssh_is_connected(l->session))
+		return ssh_link_lost(l, e);
+	return 0;
+}
+
+int
+ssh_link_begin(struct ssh_link *l, struct err *e)
+{
+	heard_now(l);
+	return check(l, e);
+}
+
+int
+ssh_link_wait(struct ssh_link *l, int64_t end, struct err *e)
+{
+	int64_t left = end - clock_ms();
+
+	if (check(l, e) != 0)
+		return -1;
+	if (left <= 0)
+		return timed_out(e);
+	if (check_silence(l, e) != 0)
+		return -1;
+	quick_ack(l);
+	(void)ssh_event_dopoll(l->event, left < TICK_MS ? (int)left : TICK_MS);
+	return 0;
+}
+
+int
+ssh_link_kex(struct ssh_link *l, int64_t end, struct err *e)
+{
+	int r = ssh_connect(l->session);
+
+	/* From here on the session closes it, and can be polled. */
+	l->dial.fd = -1;
+	if (r == SSH_AGAIN &&
+	    ssh_event_add_session(l->event, l->session) == SSH_OK)
+		l->polled = true;
+	while (r == SSH_AGAIN) {
+		if (ssh_link_wait(l, end, e) != 0)
+			return -1;
+		r = ssh_connect(l->session);
+	}
+	if (r != SSH_OK)
+		return ssh_link_lost(l, e);
+	/* libssh made it blocking: a full buffer would stop us. */
+	if (fcntl(ssh_get_fd(l->session), F_SETFL, O_NONBLOCK) != 0)
+		return err_sys(e, "cannot set up the connection");
+	return 0;
+}

@@ -1,0 +1,63 @@
+/*
+ * A libssh session, driven without blocking: the loop that waits, with its
+ * deadlines, and the key exchange.  For ssh.c and ssh_auth.c only.
+ *
+ * libssh's blocking calls can hang for ever, so none is made.  A call that
+ * says "again" is repeated after ssh_link_wait(); all waiting happens there,
+ * where cancelling, signals, deadlines and a lost connection are noticed.
+ */
+#ifndef SSH_LINK_H
+#define SSH_LINK_H
+
+#include <libssh/libssh.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "err.h"
+#include "ssh_dial.h"
+#include "ssh_settings.h"
+
+struct ssh_link {
+	ssh_session session;
+	ssh_event event;
+	struct ssh_dial dial;	/* its fd goes to the session */
+	int cancel;		/* eventfd; readable: cancelled */
+	char name[128];		/* of the host, for messages */
+	bool polled;		/* the session is in `event` */
+	struct ssh_counter_struct wire;
+	int64_t heard;		/* clock_ms() of the last byte from it */
+	uint64_t heard_bytes;	/* wire.in_bytes then */
+	int64_t idle;		/* ms of silence that end it; 0: none */
+};
+
+#define SSH_LINK_INIT { .dial = SSH_DIAL_INIT, .cancel = -1 }
+
+/* Make the session from the connected d->fd, which it takes.  0 or -1. */
+int ssh_link_open(struct ssh_link *l, const struct ssh_settings *st,
+    const char *known_hosts, struct err *e);
+
+void ssh_link_close(struct ssh_link *l);	/* keeps `cancel` */
+
+/* Exchange keys, up to `end`.  0 or -1. */
+int ssh_link_kex(struct ssh_link *l, int64_t end, struct err *e);
+
+/* Did the peer go away without having said that it is an SSH server? */
+bool ssh_link_was_dropped(const struct ssh_link *l);
+
+/*
+ * Wait until something happened, at most until `end`, and let libssh handle
+ * it.  0; -1 when it was cancelled (ECANCELED in e->sys), when the connection
+ * is lost (ECONNRESET) or silent (ETIMEDOUT), and at `end` (ETIMEDOUT).
+ */
+int ssh_link_wait(struct ssh_link *l, int64_t end, struct err *e);
+
+/*
+ * Begin an operation: nobody listened until now, so the silence before it
+ * does not count.  0; -1 when it was cancelled or the connection is lost.
+ */
+int ssh_link_begin(struct ssh_link *l, struct err *e);
+
+/* "the connection was lost: " and why, as far as anyone said. */
+int ssh_link_lost(struct ssh_link *l, struct err *e);
+
+#endif

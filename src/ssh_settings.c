@@ -1,0 +1,420 @@
+#include "ssh_settings.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "alloc.h"
+#include "buf.h"
+#include "clock.h"
+#include "intr.h"
+#include "io.h"
+#include "run.h"
+
+enum {
+	ASK_MS = 15000, /* it may have to ask the DNS */
+	TICK_MS = 200,	/* how soon a signal is noticed */
+	PORT_MAX = 65535,
+};
+
+void
+ssh_settings_release(struct ssh_settings *st)
+{
+	free(st->host);
+	free(st->hostname);
+	free(st->user);
+	free(st->port);
+	free(st->home);
+	free(st->alias);
+	free(st->family);
+	free(st->agent);
+	free(st->jump);
+	free(st->proxy);
+	free(st->revoked);
+	free(st->config);
+	strvec_release(&st->identities);
+	strvec_release(&st->certificates);
+	strvec_release(&st->known_hosts);
+	*st = (struct ssh_settings){ 0 };
+}
+
+/* Read what is there; false at the end. */
+static bool
+take(int fd, struct buf *b)
+{
+	char piece[4096];
+	ssize_t n = io_read_some(fd, piece, sizeof(piece));
+
+	if (n > 0)
+		buf_add(b, piece, (size_t)n);
+	return n > 0 || (n < 0 && errno == EAGAIN);
+}
+
+/* Read both outputs of `c` until they end or the time is over. */
+static int
+read_outputs(struct run_child *c, struct buf *out, struct buf *errors,
+    struct err *e)
+{
+	struct pollfd fds[2] = {
+		{ .fd = c->out, .events = POLLIN },
+		{ .fd = c->err, .events = POLLIN },
+	};
+	struct buf *to[2] = { out, errors };
+	int64_t end = clock_ms() + ASK_MS;
+
+	while (fds[0].fd >= 0 || fds[1].fd >= 0) {
+		if (intr_check(e) != 0)
+			return -1;
+		if (clock_ms() >= end)
+			return err_set(e, ERR_FAILED,
+			    "'ssh -G' does not "
+			    "answer");
+		if (poll(fds, 2, TICK_MS) <= 0)
+			continue;
+		for (int i = 0; i < 2; i++)
+			if (fds[i].revents != 0 && !take(fds[i].fd, to[i]))
+				fds[i].fd = -1;
+	}
+	return 0;
+}
+
+/* Run `ssh -G`.  0; 1 when there is no ssh(1); -1. */
+static int
+ask(struct strvec *argv, struct buf *out, struct err *e)
+{
+	struct run_child c = RUN_CHILD_INIT;
+	struct buf errors = BUF_INIT;
+	int status = 0, r;
+
+	c.argv = argv->v;
+	c.pipe_out = c.pipe_err = true;
+	if (run_start(&c, e) != 0)
+		return e->sys == ENOENT ? 1 : -1;
+	r = read_outputs(&c, out, &errors, e);
+	if (r == 0)
+		r = run_finish(&c, &status, e);
+	run_kill(&c);
+	if (r == 0 && status != 0)
+		r = err_set(e, ERR_USAGE, "'ssh -G' says: %s",
+		    errors.len > 0 ? buf_str(&errors) : "(nothing)");
+	buf_release(&errors);
+	return r;
+}
+
+/* The command line of `ssh -G` for `o`. */
+static void
+command(struct strvec *argv, const struct ssh_options *o)
+{
+	strvec_add(argv, "ssh");
+	strvec_add(argv, "-G");
+	strvec_add(argv, "-T");
+	if (o->config != NULL)
+		strvec_addf(argv, "-F%s", o->config);
+	if (o->user != NULL)
+		strvec_addf(argv, "-l%s", o->user);
+	if (o->port > 0)
+		strvec_addf(argv, "-p%d", o->port);
+	if (o->jump != NULL)
+		strvec_addf(argv, "-J%s", o->jump);
+	strvec_add(argv, "--");
+	strvec_add(argv, o->host);
+}
+
+/* The value of a %-token of ssh_config(5), or NULL. */
+static const char *
+token(const struct ssh_settings *st, char c, char uid[16])
+{
+	switch (c) {
+	case '%':
+		return "%";
+	case 'd':
+		return st->home;
+	case 'h':
+		return st->hostname;
+	case 'i':
+		snprintf(uid, 16, "%u", (unsigned)getuid());
+		return uid;
+	case 'k':
+		return st->alias != NULL ? st->alias : st->host;
+	case 'n':
+		return st->host;
+	case 'p':
+		return st->port;
+	case 'r':
+		return st->user;
+	default:
+		return NULL;
+	}
+}
+
+/*
+ * Replace a leading ~/ and the %-tokens; `ssh -G` leaves them.  Tokens that
+ * we do not know stay as they are.
+ */
+static char *
+expand(const struct ssh_settings *st, const char *s)
+{
+	struct buf b = BUF_INIT;
+	char uid[16];
+
+	if (s[0] == '~' && s[1] == '/') {
+		buf_adds(&b, st->home);
+		s++;
+	}
+	for (; *s != '\0'; s++) {
+		const char *value = *s == '%' ? token(st, s[1], uid) : NULL;
+
+		if (value == NULL) {
+			buf_addc(&b, *s);
+			continue;
+		}
+		buf_adds(&b, value);
+		s++;
+	}
+	return buf_detach(&b);
+}
+
+static void
+set(char **to, const char *value)
+{
+	free(*to);
+	*to = xstrdup(value);
+}
+
+/* Take `value` unless it is "none". */
+static void
+set_unless_none(char **to, const char *value)
+{
+	free(*to);
+	*to = strcmp(value, "none") == 0 ? NULL : xstrdup(value);
+}
+
+/* Add the words of a line. */
+static void
+add_words(struct strvec *sv, char *value)
+{
+	char *save, *word = strtok_r(value, " ", &save);
+
+	for (; word != NULL; word = strtok_r(NULL, " ", &save))
+		strvec_add(sv, word);
+}
+
+/* A line of `ssh -G`. */
+static void
+take_setting(struct ssh_settings *st, const char *key, char *value)
+{
+	if (strcmp(key, "hostname") == 0)
+		set(&st->hostname, value);
+	else if (strcmp(key, "user") == 0)
+		set(&st->user, value);
+	else if (strcmp(key, "port") == 0)
+		set(&st->port, value);
+	else if (strcmp(key, "addressfamily") == 0)
+		set(&st->family, value);
+	else if (strcmp(key, "hostkeyalias") == 0)
+		set(&st->alias, value);
+	else if (strcmp(key, "identityagent") == 0)
+		set(&st->agent, value);
+	else if (strcmp(key, "proxyjump") == 0)
+		set_unless_none(&st->jump, value);
+	else if (strcmp(key, "proxycommand") == 0)
+		set_unless_none(&st->proxy, value);
+	else if (strcmp(key, "revokedhostkeys") == 0)
+		set_unless_none(&st->revoked, value);
+	else if (strcmp(key, "identityfile") == 0)
+		strvec_add(&st->identities, value);
+	else if (strcmp(key, "certificatefile") == 0)
+		strvec_add(&st->certificates, value);
+	else if (strcmp(key, "userknownhostsfile") == 0 ||
+	    strcmp(key, "globalknownhostsfile") == 0)
+		add_words(&st->known_hosts, value);
+	else if (strcmp(key, "identitiesonly") == 0)
+		st->identities_only = strcmp(value, "yes") == 0;
+}
+
+/* All lines "key value" of `text`, which is changed. */
+static void
+take_settings(struct ssh_settings *st, char *text)
+{
+	char *save, *line = strtok_r(text, "\n", &save);
+
+	for (; line != NULL; line = strtok_r(NULL, "\n", &save)) {
+		char *space = strchr(line, ' ');
+
+		if (space == NULL)
+			continue;
+		*space = '\0';
+		take_setting(st, line, space + 1);
+	}
+}
+
+/* The name and home directory of this user, as ssh(1) finds them. */
+static void
+find_user(char **name, char **home)
+{
+	struct passwd pw, *found = NULL;
+	char strings[4096];
+
+	if (getpwuid_r(getuid(), &pw, strings, sizeof(strings), &found) != 0)
+		found = NULL;
+	*name = xstrdup(found != NULL ? found->pw_name : "root");
+	*home = xstrdup(found != NULL ? found->pw_dir : "");
+}
+
+/*
+ * What ssh(1) would say without any ssh_config.  A configuration that we
+ * cannot have read is not silently left out.
+ */
+static int
+defaults(struct buf *out, const struct ssh_options *o, const char *user,
+    const char *home, struct err *e)
+{
+	char *config = xasprintf("%s/.ssh/config", home);
+	bool needed =
+	    o->config != NULL || o->jump != NULL || access(config, F_OK) == 0;
+
+	free(config);
+	if (needed)
+		return err_set(e, ERR_FAILED,
+		    "ssh(1), which knows what "
+		    "ssh_config says, is not there; install openssh-client");
+	buf_addf(out, "hostname %s\nport %d\nuser %s\n", o->host,
+	    o->port > 0 ? o->port : 22, o->user != NULL ? o->user : user);
+	buf_addf(out,
+	    "identityfile ~/.ssh/id_rsa\n"
+	    "identityfile ~/.ssh/id_ecdsa\nidentityfile ~/.ssh/id_ed25519\n"
+	    "userknownhostsfile ~/.ssh/known_hosts ~/.ssh/known_hosts2\n"
+	    "globalknownhostsfile /etc/ssh/ssh_known_hosts "
+	    "/etc/ssh/ssh_known_hosts2\n");
+	return 0;
+}
+
+static void
+expand_all(const struct ssh_settings *st, struct strvec *sv)
+{
+	for (size_t i = 0; i < sv->n; i++) {
+		char *path = expand(st, sv->v[i]);
+
+		free(sv->v[i]);
+		sv->v[i] = path;
+	}
+}
+
+/* IdentityAgent: a path, "none", "SSH_AUTH_SOCK" or "$VARIABLE". */
+static char *
+agent_socket(const struct ssh_settings *st)
+{
+	const char *said = st->agent != NULL ? st->agent : "$SSH_AUTH_SOCK";
+	const char *variable = NULL, *value;
+
+	if (strcmp(said, "none") == 0)
+		return NULL;
+	if (said[0] == '$')
+		variable = said + 1;
+	else if (strcmp(said, "SSH_AUTH_SOCK") == 0)
+		variable = said;
+	if (variable == NULL)
+		return expand(st, said);
+	value = getenv(variable);
+	return value != NULL && *value != '\0' ? xstrdup(value) : NULL;
+}
+
+/* Put the identity that deploy.yml names before those of ssh_config. */
+static void
+add_identity(struct ssh_settings *st, const char *identity)
+{
+	struct strvec all = STRVEC_INIT;
+
+	strvec_add(&all, identity);
+	for (size_t i = 0; i < st->identities.n; i++)
+		strvec_add(&all, st->identities.v[i]);
+	strvec_release(&st->identities);
+	st->identities = all;
+	st->identity_given = true;
+}
+
+/* Make paths of what `ssh -G` said. */
+static int
+resolve(struct ssh_settings *st, const struct ssh_options *o, struct err *e)
+{
+	char *proxy, *agent, *end;
+	unsigned long port =
+	    st->port != NULL ? strtoul(st->port, &end, 10) : 0;
+
+	if (st->hostname == NULL || st->user == NULL || port == 0 ||
+	    port > PORT_MAX)
+		return err_set(e, ERR_FAILED,
+		    "'ssh -G' does not say where "
+		    "to connect");
+	if (st->revoked != NULL)
+		return err_set(e, ERR_USAGE,
+		    "RevokedHostKeys of ssh_config "
+		    "is not supported; mark the keys @revoked in known_hosts "
+		    "instead");
+	if (o->identity != NULL)
+		add_identity(st, o->identity);
+	expand_all(st, &st->identities);
+	expand_all(st, &st->certificates);
+	expand_all(st, &st->known_hosts);
+	agent = agent_socket(st);
+	free(st->agent);
+	st->agent = agent;
+	if (st->proxy != NULL) {
+		proxy = expand(st, st->proxy);
+		free(st->proxy);
+		st->proxy = proxy;
+	}
+	return 0;
+}
+
+/*
+ * Names reach command lines of ProxyCommand and Match exec: nothing that a
+ * shell or ssh(1) would take for more than a name (CVE-2023-51385).
+ */
+static int
+check_name(const char *what, const char *name, struct err *e)
+{
+	if (name == NULL)
+		return 0;
+	if (name[0] == '\0' || name[0] == '-' ||
+	    strpbrk(name, "'`\"$\\;&<>|(){} \t\r\n") != NULL)
+		return err_set(e, ERR_USAGE, "'%s' is no %s name", name, what);
+	return 0;
+}
+
+int
+ssh_settings_load(struct ssh_settings *st, const struct ssh_options *o,
+    struct err *e)
+{
+	struct strvec argv = STRVEC_INIT;
+	struct buf out = BUF_INIT;
+	char *user = NULL;
+	int r;
+
+	*st = (struct ssh_settings){ 0 };
+	if (check_name("host", o->host, e) != 0 ||
+	    check_name("user", o->user, e) != 0)
+		return -1;
+	find_user(&user, &st->home);
+	st->host = xstrdup(o->host);
+	st->config = xstrdup_opt(o->config);
+	command(&argv, o);
+	r = ask(&argv, &out, e);
+	if (r > 0)
+		r = defaults(&out, o, user, st->home, e);
+	if (r == 0) {
+		buf_addc(&out, '\n');
+		take_settings(st, out.data);
+		r = resolve(st, o, e);
+	}
+	if (r != 0)
+		ssh_settings_release(st);
+	free(user);
+	strvec_release(&argv);
+	buf_release(&out);
+	return r;
+}

@@ -1,0 +1,52 @@
+#include "transport.h"
+
+#include "transport_local.h"
+#include "transport_ssh.h"
+
+int
+transport_open(struct transport *t, const struct host_config *h,
+    struct err *e)
+{
+	switch (h->transport) {
+	case HOST_LOCAL:
+		return transport_local_open(t, e);
+	case HOST_SSH:
+		return transport_ssh_open(t, h, e);
+	default:
+		return err_set(e, ERR_UNREACHABLE, "no such transport yet");
+	}
+}
+
+void
+transport_close(struct transport *t)
+{
+	if (t->ops != NULL)
+		t->ops->close(t->self);
+	*t = (struct transport)TRANSPORT_INIT;
+}
+
+void
+transport_cancel(struct transport *t)
+{
+	if (t->ops != NULL)
+		t->ops->cancel(t->self);
+}
+
+int
+transport_start(struct transport *t, const char *command,
+    struct transport_proc *p, struct err *e)
+{
+	p->ops = t->ops;
+	p->proc = t->ops->start(t->self, command, e);
+	if (p->proc == NULL)
+		p->ops = NULL;
+	return p->proc == NULL ? -1 : 0;
+}
+
+void
+transport_proc_close(struct transport_proc *p)
+{
+	if (p->ops != NULL)
+		p->ops->close_proc(p->proc);
+	*p = (struct transport_proc)TRANSPORT_PROC_INIT;
+}

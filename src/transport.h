@@ -1,0 +1,65 @@
+/*
+ * A way to a host, and programs run there: over SSH, or on this machine.
+ * Every call is made by the one thread that owns the transport and ends
+ * within its deadline.
+ */
+#ifndef TRANSPORT_H
+#define TRANSPORT_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "buf.h"
+#include "config.h"
+#include "err.h"
+
+struct transport;
+struct transport_proc;
+
+/*
+ * What a transport has to offer; the comments of ssh.h say what each does.
+ * `proc` is what start returned.
+ */
+struct transport_ops {
+	void (*close)(void *self);
+	void (*cancel)(void *self);
+	void (*traffic)(const void *self, uint64_t *sent, uint64_t *received);
+	void *(*start)(void *self, const char *command, struct err *e);
+	int (*write)(void *proc, const void *data, size_t len, struct err *e);
+	int (*end_input)(void *proc, struct err *e);
+	int (*read_line)(void *proc, struct buf *line, int64_t timeout,
+	    struct err *e);
+	ssize_t (*read)(void *proc, void *data, size_t len, struct err *e);
+	int (*finish)(void *proc, int *status, struct buf *errors,
+	    struct err *e);
+	void (*close_proc)(void *proc);
+};
+
+struct transport {
+	const struct transport_ops *ops;
+	void *self;
+};
+
+struct transport_proc {
+	const struct transport_ops *ops;
+	void *proc;
+};
+
+#define TRANSPORT_INIT { NULL, NULL }
+#define TRANSPORT_PROC_INIT { NULL, NULL }
+
+/* Connect and authenticate.  0, or -1 with ERR_UNREACHABLE. */
+int transport_open(struct transport *t, const struct host_config *h,
+    struct err *e);
+void transport_close(struct transport *t);	/* neutral values accepted */
+
+/* From any thread: what goes on fails, and everything after it. */
+void transport_cancel(struct transport *t);
+
+/* Start a command line of a POSIX shell. */
+int transport_start(struct transport *t, const char *command,
+    struct transport_proc *p, struct err *e);
+void transport_proc_close(struct transport_proc *p);	/* neutral: fine */
+
+#endif

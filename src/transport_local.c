@@ -1,0 +1,276 @@
+#include "transport_local.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "alloc.h"
+#include "clock.h"
+#include "intr.h"
+#include "io.h"
+#include "run.h"
+
+enum {
+	TICK_MS = 200,		/* how soon a cancel is noticed */
+	IDLE_MS = 60000,
+	ERRORS_MAX = 4096,
+	LINE_MAX_LEN = 64 * 1024 * 1024,	/* a line of `info` */
+};
+
+struct local {
+	volatile int cancelled;
+	uint64_t sent, received;
+};
+
+struct local_proc {
+	struct local *local;
+	struct run_child child;
+	struct buf out;		/* read, not yet given */
+	struct buf errors;	/* the last of standard error */
+	bool out_ended;
+};
+
+static void
+local_close(void *self)
+{
+	free(self);
+}
+
+static void
+local_cancel(void *self)
+{
+	((struct local *)self)->cancelled = 1;
+}
+
+static void
+local_traffic(const void *self, uint64_t *sent, uint64_t *received)
+{
+	const struct local *l = self;
+
+	*sent = l->sent;
+	*received = l->received;
+}
+
+static void *
+local_start(void *self, const char *command, struct err *e)
+{
+	char sh[] = "sh", c[] = "-c";
+	char *argv[] = { sh, c, (char *)(uintptr_t)command, NULL };
+	struct local_proc *p = xcalloc(1, sizeof(*p));
+
+	p->local = self;
+	p->child = (struct run_child)RUN_CHILD_INIT;
+	p->child.argv = argv;
+	p->child.pipe_in = p->child.pipe_out = p->child.pipe_err = true;
+	if (run_start(&p->child, e) != 0) {
+		free(p);
+		return NULL;
+	}
+	p->child.argv = NULL;
+	return p;
+}
+
+/* Take what the descriptor has; false at its end. */
+static bool
+take(int fd, struct buf *b)
+{
+	ssize_t n;
+
+	buf_reserve(b, 65536);
+	n = io_read_some(fd, b->data + b->len, 65536);
+	if (n < 0)
+		return errno == EAGAIN;
+	b->len += (size_t)n;
+	b->data[b->len] = '\0';
+	return n > 0;
+}
+
+/* Keep the end of what it says on standard error. */
+static void
+take_errors(struct local_proc *p)
+{
+	if (!take(p->child.err, &p->errors)) {
+		close(p->child.err);
+		p->child.err = -1;
+	}
+	if (p->errors.len > ERRORS_MAX) {
+		memmove(p->errors.data, p->errors.data + p->errors.len -
+		    ERRORS_MAX, ERRORS_MAX + 1);
+		p->errors.len = ERRORS_MAX;
+	}
+}
+
+/*
+ * Wait until something can be done, at most until `end`; take what there is
+ * to read.  1: the input takes data; 0: look again; -1.
+ */
+static int
+step(struct local_proc *p, bool writing, int64_t end, struct err *e)
+{
+	struct pollfd fds[3] = {
+		{ .fd = p->out_ended ? -1 : p->child.out, .events = POLLIN },
+		{ .fd = p->child.err, .events = POLLIN },
+		{ .fd = writing ? p->child.in : -1, .events = POLLOUT },
+	};
+	int64_t left = end - clock_ms();
+
+	if (p->local->cancelled)
+		return err_set(e, ERR_FAILED, "cancelled");
+	if (intr_check(e) != 0)
+		return -1;
+	if (left <= 0) {
+		err_set(e, ERR_FAILED, "no answer in time");
+		e->sys = ETIMEDOUT;
+		return -1;
+	}
+	if (poll(fds, 3, left < TICK_MS ? (int)left : TICK_MS) < 0 &&
+	    errno != EINTR)
+		return err_sys(e, "cannot wait for a program");
+	if ((fds[0].revents & (POLLIN | POLLHUP)) != 0) {
+		size_t before = p->out.len;
+
+		p->out_ended = !take(p->child.out, &p->out);
+		p->local->received += p->out.len - before;
+	}
+	if ((fds[1].revents & (POLLIN | POLLHUP)) != 0)
+		take_errors(p);
+	return (fds[2].revents & (POLLOUT | POLLERR)) != 0;
+}
+
+static int
+local_write(void *proc, const void *data, size_t len, struct err *e)
+{
+	struct local_proc *p = proc;
+	const char *from = data;
+	int64_t end = clock_ms() + IDLE_MS;
+
+	while (len > 0) {
+		int ready = step(p, true, end, e);
+		ssize_t n;
+
+		if (ready < 0)
+			return -1;
+		if (ready == 0)
+			continue;
+		n = write(p->child.in, from, len);
+		if (n < 0 && errno != EAGAIN && errno != EINTR)
+			return err_sys(e, "the program ended early");
+		if (n > 0) {
+			from += n;
+			len -= (size_t)n;
+			p->local->sent += (uint64_t)n;
+			end = clock_ms() + IDLE_MS;
+		}
+	}
+	return 0;
+}
+
+static int
+local_end_input(void *proc, struct err *e)
+{
+	struct local_proc *p = proc;
+
+	(void)e;
+	if (p->child.in >= 0)
+		close(p->child.in);
+	p->child.in = -1;
+	return 0;
+}
+
+/* Take the first `n` bytes away. */
+static void
+consume(struct buf *b, size_t n)
+{
+	memmove(b->data, b->data + n, b->len - n + 1);
+	b->len -= n;
+}
+
+static int
+local_read_line(void *proc, struct buf *line, int64_t timeout, struct err *e)
+{
+	struct local_proc *p = proc;
+	int64_t end = clock_ms() + timeout;
+
+	for (;;) {
+		char *nl = p->out.len == 0 ? NULL :
+		    memchr(p->out.data, '\n', p->out.len);
+
+		if (nl != NULL) {
+			size_t n = (size_t)(nl - p->out.data);
+
+			buf_reset(line);
+			buf_add(line, p->out.data, n);
+			consume(&p->out, n + 1);
+			return 1;
+		}
+		if (p->out_ended)
+			return 0;
+		if (p->out.len > LINE_MAX_LEN)
+			return err_set(e, ERR_FAILED, "an answer is too long");
+		if (step(p, false, end, e) < 0)
+			return -1;
+	}
+}
+
+static ssize_t
+local_read(void *proc, void *data, size_t len, struct err *e)
+{
+	struct local_proc *p = proc;
+	int64_t end = clock_ms() + IDLE_MS;
+	size_t n;
+
+	while (p->out.len == 0 && !p->out_ended)
+		if (step(p, false, end, e) < 0)
+			return -1;
+	n = p->out.len < len ? p->out.len : len;
+	if (n > 0) {
+		memcpy(data, p->out.data, n);
+		consume(&p->out, n);
+	}
+	return (ssize_t)n;
+}
+
+static int
+local_finish(void *proc, int *status, struct buf *errors, struct err *e)
+{
+	struct local_proc *p = proc;
+	int64_t end = clock_ms() + IDLE_MS;
+	char name[] = "deploy", *argv[] = { name, NULL };
+
+	(void)local_end_input(p, e);
+	while (!p->out_ended || p->child.err >= 0)
+		if (step(p, false, end, e) < 0)
+			return -1;
+	if (errors != NULL)
+		buf_adds(errors, buf_str(&p->errors));
+	p->child.argv = argv;
+	return run_finish(&p->child, status, e);
+}
+
+static void
+local_close_proc(void *proc)
+{
+	struct local_proc *p = proc;
+
+	run_kill(&p->child);
+	buf_release(&p->out);
+	buf_release(&p->errors);
+	free(p);
+}
+
+static const struct transport_ops ops = {
+	local_close, local_cancel, local_traffic, local_start, local_write,
+	local_end_input, local_read_line, local_read, local_finish,
+	local_close_proc,
+};
+
+int
+transport_local_open(struct transport *t, struct err *e)
+{
+	(void)e;
+	t->ops = &ops;
+	t->self = xcalloc(1, sizeof(struct local));
+	return 0;
+}

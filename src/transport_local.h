@@ -1,0 +1,12 @@
+/*
+ * The transport to this machine: the verbs run as children of this process.
+ */
+#ifndef TRANSPORT_LOCAL_H
+#define TRANSPORT_LOCAL_H
+
+#include "err.h"
+#include "transport.h"
+
+int transport_local_open(struct transport *t, struct err *e);
+
+#endif

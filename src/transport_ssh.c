@@ -1,0 +1,97 @@
+#include "transport_ssh.h"
+
+#include "ssh.h"
+
+static void
+close_session(void *self)
+{
+	ssh_close(self);
+}
+
+static void
+cancel(void *self)
+{
+	ssh_cancel(self);
+}
+
+static void
+traffic(const void *self, uint64_t *sent, uint64_t *received)
+{
+	ssh_traffic(self, sent, received);
+}
+
+static void *
+start(void *self, const char *command, struct err *e)
+{
+	return ssh_start(self, command, e);
+}
+
+static int
+write_all(void *proc, const void *data, size_t len, struct err *e)
+{
+	return ssh_write(proc, data, len, e);
+}
+
+static int
+end_input(void *proc, struct err *e)
+{
+	return ssh_end_input(proc, e);
+}
+
+static int
+read_line(void *proc, struct buf *line, int64_t timeout, struct err *e)
+{
+	return ssh_read_line(proc, line, timeout, e);
+}
+
+static ssize_t
+read_some(void *proc, void *data, size_t len, struct err *e)
+{
+	return ssh_read(proc, data, len, e);
+}
+
+static int
+finish(void *proc, int *status, struct buf *errors, struct err *e)
+{
+	return ssh_finish(proc, status, errors, e);
+}
+
+static void
+close_proc(void *proc)
+{
+	ssh_proc_close(proc);
+}
+
+static const struct transport_ops ops = {
+	.close = close_session,
+	.cancel = cancel,
+	.traffic = traffic,
+	.start = start,
+	.write = write_all,
+	.end_input = end_input,
+	.read_line = read_line,
+	.read = read_some,
+	.finish = finish,
+	.close_proc = close_proc,
+};
+
+int
+transport_ssh_open(struct transport *t, const struct host_config *h,
+    struct err *e)
+{
+	struct ssh_options o = {
+		.host = h->address,
+		.user = h->user,
+		.port = (int)h->port,
+		.identity = h->identity,
+		.host_key = h->host_key,
+		.jump = h->jump,
+	};
+	struct ssh *s = ssh_open(&o, e);
+
+	if (s == NULL)
+		return -1;
+	t->ops = &ops;
+	t->self = s;
+	return 0;
+}

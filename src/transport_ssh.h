@@ -1,0 +1,14 @@
+/*
+ * The transport over SSH: ssh.h behind transport.h.
+ */
+#ifndef TRANSPORT_SSH_H
+#define TRANSPORT_SSH_H
+
+#include "config.h"
+#include "err.h"
+#include "transport.h"
+
+int transport_ssh_open(struct transport *t, const struct host_config *h,
+    struct err *e);
+
+#endif
