@@ -1,0 +1,336 @@
+#include "cmd.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "alloc.h"
+#include "log.h"
+#include "nearest.h"
+
+const enum opt_id cmd_common_opts[] = {
+	OPT_CONFIG, OPT_SITE, OPT_ROOT, OPT_JSON, OPT_DRY_RUN, OPT_QUIET,
+	OPT_VERBOSE, OPT_LOCK_WAIT, OPT_HELP, OPT_END
+};
+
+const struct cmd *
+cmd_find(const char *name, struct err *e)
+{
+	const char *names[64], *near;
+	size_t n = 0;
+
+	for (const struct cmd *const *c = cmd_table; *c != NULL; c++) {
+		if (strcmp((*c)->name, name) == 0 ||
+		    ((*c)->alias != NULL && strcmp((*c)->alias, name) == 0))
+			return *c;
+		names[n++] = (*c)->name;
+	}
+	names[n] = NULL;
+	near = nearest_word(name, names);
+	err_set(e, ERR_USAGE, "there is no command '%s'", name);
+	if (near != NULL)
+		err_append(e, "; did you mean '%s'?", near);
+	else
+		err_append(e, "; see 'deploy help'");
+	return NULL;
+}
+
+void
+cmd_list_opts(const struct cmd *cmd, enum opt_id out[OPT_COUNT])
+{
+	size_t n = 0;
+
+	for (const enum opt_id *id = cmd->opts; *id != OPT_END; id++)
+		out[n++] = *id;
+	for (const enum opt_id *id = cmd_common_opts; *id != OPT_END; id++)
+		out[n++] = *id;
+	out[n] = OPT_END;
+}
+
+static void
+print_option(const struct opt *op)
+{
+	char left[64];
+
+	snprintf(left, sizeof(left), "%c%c%s--%s%s%s",
+	    op->letter != '\0' ? '-' : ' ', op->letter != '\0' ? op->letter :
+	    ' ', op->letter != '\0' ? ", " : "  ", op->name,
+	    op->arg != NULL ? " " : "", op->arg != NULL ? op->arg : "");
+	printf("  %-26s %s\n", left, op->help);
+}
+
+void
+cmd_print_help(const struct cmd *cmd)
+{
+	enum opt_id opts[OPT_COUNT];
+
+	printf("usage: deploy %s [options]%s%s\n\n%s\n", cmd->name,
+	    *cmd->args != '\0' ? " " : "", cmd->args, cmd->summary);
+	if (cmd->alias != NULL)
+		printf("(also: deploy %s)\n", cmd->alias);
+	if (cmd->about != NULL)
+		printf("\n%s", cmd->about);
+	printf("\nOptions:\n");
+	cmd_list_opts(cmd, opts);
+	for (const enum opt_id *id = opts; *id != OPT_END; id++)
+		print_option(opt_find(*id));
+	printf("\nSee deploy(1).\n");
+}
+
+/* A failed command's JSON document, unless it gave one. */
+static void
+answer_error(struct run *run, const struct err *e)
+{
+	json_t *doc, *error;
+
+	if (!run->opts.json || run->answered)
+		return;
+	doc = json_new_object();
+	error = json_new_object();
+	json_put_int(error, "code", e->code);
+	json_put_string(error, "text", e->text);
+	json_put(doc, "error", error);
+	cmd_answer(run, doc);
+}
+
+/* Parse what follows the command's name. */
+static int
+parse(struct run *run, int argc, char *const *argv, struct err *e)
+{
+	enum opt_id opts[OPT_COUNT];
+	int n;
+
+	cmd_list_opts(run->cmd, opts);
+	n = opt_parse(&run->opts, argc, argv, opts, run->cmd->raw_args, e);
+	if (n < 0)
+		return err_append(e, " (see 'deploy %s -h')", run->cmd->name);
+	for (; n < argc; n++)
+		strvec_add(&run->opts.args, argv[n]);
+	if (run->opts.args.n > run->cmd->max_args)
+		return err_set(e, ERR_USAGE, "'%s' is one operand too many "
+		    "(see 'deploy %s -h')",
+		    run->opts.args.v[run->cmd->max_args], run->cmd->name);
+	if (run->opts.quiet)
+		log_set_level(LOG_QUIET);
+	else if (run->opts.verbose)
+		log_set_level(LOG_VERBOSE);
+	return 0;
+}
+
+/* Answers that did not arrive are a failure, but not of what was done. */
+static int
+flush_answer(const struct run *run, struct err *e)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return 0;
+	err_sys(e, "%scannot write to standard output", run->went_live ?
+	    "the release is live, but " : "");
+	e->code = run->went_live ? ERR_CLEANUP : ERR_FAILED;
+	return -1;
+}
+
+int
+cmd_main(int argc, char *const *argv, struct opts *global)
+{
+	struct run run = { .opts = *global };
+	struct err e = ERR_INIT;
+	int r = -1;
+
+	*global = (struct opts)OPTS_INIT;
+	site_config_init(&run.adhoc);
+	caller_init(&run.caller);
+	run.cmd = cmd_find(argv[0], &e);
+	if (run.cmd != NULL)
+		r = parse(&run, argc - 1, argv + 1, &e);
+	if (r == 0 && run.opts.help)
+		cmd_print_help(run.cmd);
+	else if (r == 0)
+		r = run.cmd->run(&run, &e);
+	if (r != 0)
+		answer_error(&run, &e);
+	if (flush_answer(&run, r == 0 ? &e : &(struct err)ERR_INIT) != 0)
+		r = -1;
+	if (r != 0)
+		log_err(&e);
+	site_config_release(&run.adhoc);
+	config_release(&run.config);
+	caller_release(&run.caller);
+	opts_release(&run.opts);
+	return r == 0 ? 0 : (int)e.code;
+}
+
+/* A site made up from --root. */
+static int
+make_site(struct run *run, struct err *e)
+{
+	char cwd[PATH_MAX];
+
+	if (run->opts.site != NULL)
+		return err_set(e, ERR_USAGE, "--root and --site exclude each "
+		    "other: --root works without a configuration");
+	if (run->opts.root[0] == '\0')
+		return err_set(e, ERR_USAGE, "--root wants a directory");
+	if (run->opts.root[0] == '/') {
+		run->adhoc.root = xstrdup(run->opts.root);
+	} else {
+		if (getcwd(cwd, sizeof(cwd)) == NULL)
+			return err_sys(e, "cannot tell the current directory");
+		run->adhoc.root = xasprintf("%s/%s", cwd, run->opts.root);
+	}
+	/* "dir/" and "dir" are the same root. */
+	for (size_t n = strlen(run->adhoc.root);
+	    n > 1 && run->adhoc.root[n - 1] == '/'; n--)
+		run->adhoc.root[n - 1] = '\0';
+	run->site = &run->adhoc;
+	return 0;
+}
+
+int
+cmd_site(struct run *run, struct err *e)
+{
+	if (run->site != NULL)
+		return 0;
+	if (run->opts.root != NULL)
+		return make_site(run, e);
+	if (config_load(&run->config, run->opts.config, e) != 0)
+		return -1;
+	if (run->config.path == NULL)
+		return err_set(e, ERR_USAGE, "there is no deploy.yml here or "
+		    "above; name a root with --root, a file with -c, or run "
+		    "'deploy init'");
+	run->site = config_site(&run->config, run->opts.site, e);
+	return run->site == NULL ? -1 : 0;
+}
+
+int
+cmd_open(struct run *run, struct store *s, struct err *e)
+{
+	if (cmd_site(run, e) != 0)
+		return -1;
+	return store_open(s, run->site->root, e);
+}
+
+int
+cmd_open_view(struct run *run, struct store *s, struct view *v,
+    struct err *e)
+{
+	if (cmd_open(run, s, e) != 0)
+		return -1;
+	return view_read(v, s, e);
+}
+
+bool
+cmd_has_hosts(const struct run *run)
+{
+	return run->site->n_hosts > 0;
+}
+
+int
+cmd_open_fleet(struct run *run, struct fleet *f, struct err *e)
+{
+	fleet_init(f, run->site, &run->caller, cmd_lock_wait(run));
+	return fleet_open(f, true, e);
+}
+
+/* A verb for all hosts, and who hears the answers. */
+struct call {
+	const char *verb, *args;
+	void (*line)(void *ctx, const char *host, const char *key,
+	    const char *value);
+	void *ctx;
+	pthread_mutex_t lock;		/* one answer line at a time */
+};
+
+/* The same for one host. */
+struct host_call {
+	struct call *call;
+	const char *label;
+};
+
+static void
+on_line(void *ctx, const char *key, const char *value)
+{
+	struct host_call *h = ctx;
+
+	if (h->call->line == NULL)
+		return;
+	pthread_mutex_lock(&h->call->lock);
+	h->call->line(h->call->ctx, h->label, key, value);
+	pthread_mutex_unlock(&h->call->lock);
+}
+
+static int
+call_host(struct remote *r, void *ctx, struct err *e)
+{
+	struct call *c = ctx;
+	struct host_call h = { c, r->host->label };
+
+	return remote_call(r, c->verb, c->args, on_line, &h, e);
+}
+
+int
+cmd_call_hosts(struct run *run, struct fleet *f, const char *verb,
+    const char *args, void (*line)(void *ctx, const char *host,
+    const char *key, const char *value), void *ctx, struct err *e)
+{
+	struct call c = { .verb = verb, .args = args, .line = line,
+	    .ctx = ctx };
+	size_t failed;
+
+	(void)run;
+	pthread_mutex_init(&c.lock, NULL);
+	failed = fleet_each(f, call_host, &c);
+	pthread_mutex_destroy(&c.lock);
+	return failed > 0 ? fleet_fail(f, verb, e) : 0;
+}
+
+int64_t
+cmd_lock_wait(const struct run *run)
+{
+	return run->opts.lock_wait >= 0 ? run->opts.lock_wait :
+	    run->site->lock_wait;
+}
+
+int
+cmd_lock(struct run *run, const struct store *s, struct lock *l,
+    struct err *e)
+{
+	char *note;
+	int r;
+
+	if (run->opts.dry_run)
+		return 0;
+	note = caller_lock_note(&run->caller, run->cmd->name);
+	r = lock_take(l, &s->state, LOCK_EXCLUSIVE, cmd_lock_wait(run), note,
+	    e);
+	free(note);
+	return r;
+}
+
+void
+cmd_answer(struct run *run, json_t *doc)
+{
+	json_print(doc, stdout);
+	json_free(doc);
+	run->answered = true;
+}
+
+json_t *
+cmd_new_doc(const struct run *run)
+{
+	json_t *doc = json_new_object();
+
+	json_put_string(doc, "site", run->site->name);
+	json_put_string(doc, "root", run->site->root);
+	return doc;
+}
+
+void
+cmd_put_id(json_t *doc, const char *key, const char *id)
+{
+	json_put_string(doc, key, id != NULL && *id != '\0' ? id : NULL);
+}

@@ -1,0 +1,110 @@
+/*
+ * What a command is, and what all commands share: one const struct cmd per
+ * verb, from which help, usage errors and completions are made.
+ */
+#ifndef CMD_H
+#define CMD_H
+
+#include <stdbool.h>
+
+#include "caller.h"
+#include "config.h"
+#include "err.h"
+#include "fleet.h"
+#include "json.h"
+#include "lock.h"
+#include "opt.h"
+#include "store.h"
+#include "view.h"
+
+/* One call of a command. */
+struct run {
+	const struct cmd *cmd;
+	struct opts opts;
+	struct caller caller;
+	struct config config;		/* of deploy.yml */
+	struct site_config adhoc;	/* of --root */
+	const struct site_config *site;	/* one of these; cmd_site() */
+	bool answered;			/* the JSON document is out */
+	bool went_live;			/* what visitors see has changed */
+};
+
+struct cmd {
+	const char *name;
+	const char *alias;		/* NULL: none */
+	const char *group;		/* heading in the list of commands */
+	const char *args;		/* operands in the synopsis */
+	const char *summary;		/* one line */
+	const char *about;		/* more, for help; lines */
+	unsigned int max_args;
+	bool raw_args;			/* all from the first operand on */
+	const enum opt_id *opts;	/* besides the common ones; OPT_END */
+	/* 0, or -1 with the error that becomes the exit status. */
+	int (*run)(struct run *run, struct err *e);
+};
+
+/* All commands, in the order of the help; ended by NULL. */
+extern const struct cmd *const cmd_table[];
+
+/* The command of that name or alias, or NULL with ERR_USAGE and the nearest. */
+const struct cmd *cmd_find(const char *name, struct err *e);
+
+/* Options that every command takes; OPT_END. */
+extern const enum opt_id cmd_common_opts[];
+
+/* All options of a command into `out` (room for OPT_COUNT), OPT_END last. */
+void cmd_list_opts(const struct cmd *cmd, enum opt_id out[OPT_COUNT]);
+
+/* Print the help of a command: what -h shows. */
+void cmd_print_help(const struct cmd *cmd);
+
+/* Run argv[0] as a command; the exit status. */
+int cmd_main(int argc, char *const *argv, struct opts *global);
+
+/*
+ * Find the site that the options name: sets run->site.  --root makes one up.
+ * 0, or -1 with ERR_USAGE.
+ */
+int cmd_site(struct run *run, struct err *e);
+
+/* cmd_site(), then store_open() of its root. */
+int cmd_open(struct run *run, struct store *s, struct err *e);
+
+/* The same and view_read(). */
+int cmd_open_view(struct run *run, struct store *s, struct view *v,
+    struct err *e);
+
+/* Are there hosts, or is it this machine's root?  After cmd_site(). */
+bool cmd_has_hosts(const struct run *run);
+
+/*
+ * Connect to all hosts of the site and ask for their state (fleet_open).
+ * The caller releases `f` in any case.
+ */
+int cmd_open_fleet(struct run *run, struct fleet *f, struct err *e);
+
+/*
+ * Run a verb on all hosts at once; `args` are its options, quoted, or NULL.
+ * `line` gets each line of the answers, with the host's label.  0 or -1.
+ */
+int cmd_call_hosts(struct run *run, struct fleet *f, const char *verb,
+    const char *args, void (*line)(void *ctx, const char *host,
+    const char *key, const char *value), void *ctx, struct err *e);
+
+/* Seconds to wait for the lock: the option, else the configuration. */
+int64_t cmd_lock_wait(const struct run *run);
+
+/* Take the lock exclusively for the command; not in a dry run. */
+int cmd_lock(struct run *run, const struct store *s, struct lock *l,
+    struct err *e);
+
+/* Print the command's JSON document and free it. */
+void cmd_answer(struct run *run, json_t *doc);
+
+/* A JSON object that begins with site and root. */
+json_t *cmd_new_doc(const struct run *run);
+
+/* Put an id, or null for "". */
+void cmd_put_id(json_t *doc, const char *key, const char *id);
+
+#endif

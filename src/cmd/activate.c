@@ -1,0 +1,219 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd/steps.h"
+#include "cmd/table.h"
+#include "fleet_activate.h"
+#include "log.h"
+
+int
+step_expected(const struct run *run, const struct view *v,
+    const char **expect, struct err *e)
+{
+	const char *word = run->opts.expect;
+
+	if (word == NULL)
+		return 0;
+	if (strcmp(word, "none") == 0) {
+		*expect = "";
+		return 0;
+	}
+	/* What is expected may be gone by now; it is not live, then. */
+	*expect = release_id_is_valid(word) ? word : view_find(v, word, e);
+	return *expect == NULL ? -1 : 0;
+}
+
+/* --expect, on every host. */
+static int
+check_expected(const struct run *run, const struct fleet *f, struct err *e)
+{
+	const char *want = run->opts.expect;
+
+	if (strcmp(want, "none") == 0)
+		want = "";
+	else if (!release_id_is_valid(want))
+		want = fleet_find(f, want, e);
+	if (want == NULL)
+		return -1;
+	for (size_t i = 0; i < f->n; i++)
+		if (strcmp(f->v[i].view.current.s, want) != 0)
+			return err_set(e, ERR_SUPERSEDED, "%s: %s is live, "
+			    "not %s as expected", f->v[i].host->label,
+			    f->v[i].view.current.s[0] != '\0' ?
+			    f->v[i].view.current.s : "nothing",
+			    *want != '\0' ? want : "nothing");
+	return 0;
+}
+
+static void
+tell(const struct activation *done, const char *id,
+    enum journal_action action, bool preview)
+{
+	if (!done->changed)
+		log_info("unchanged: %s is live already", id);
+	else
+		log_info("%s%s is live%s%s%s", preview ? "would make: " : "",
+		    id, action == JOURNAL_ROLLBACK ? ", rolled back" : "",
+		    done->from.s[0] != '\0' ? "; before it: " : "",
+		    done->from.s);
+}
+
+int
+step_activate(struct run *run, const struct store *s, const struct view *v,
+    const char *id, enum journal_action action, struct activation *out,
+    struct err *e)
+{
+	struct activate_options o = { .id = id, .action = action,
+	    .caller = &run->caller, .message = run->opts.message,
+	    .journal_size = -1, .force = run->opts.force,
+	    .preview = run->opts.dry_run };
+	int r = step_expected(run, v, &o.expect, e);
+
+	*out = (struct activation)ACTIVATION_INIT;
+	if (r == 0)
+		r = activate_prepare(out, s, &o, e);
+	if (r == 0 && !o.preview)
+		r = activate_go(out, e);
+	activate_end(out);
+	if (r == 0)
+		tell(out, id, action, o.preview);
+	run->went_live |= r == 0 && out->changed && !o.preview;
+	return r;
+}
+
+int
+step_activate_hosts(struct run *run, struct fleet *f, const char *id,
+    enum journal_action action, struct activation *out, struct err *e)
+{
+	const struct remote_activate o = { .id = id,
+	    .message = run->opts.message, .journal_size = -1,
+	    .rollback = action == JOURNAL_ROLLBACK,
+	    .force = run->opts.force, .preview = run->opts.dry_run };
+	struct fleet_activation done;
+
+	*out = (struct activation)ACTIVATION_INIT;
+	release_id_copy(&out->id, id);
+	if (run->opts.expect != NULL && check_expected(run, f, e) != 0)
+		return -1;
+	out->from = f->v[0].view.current;
+	if (fleet_activate(f, &o, &done, e) != 0)
+		return -1;
+	out->changed = done.changed;
+	run->went_live |= done.changed && !o.preview;
+	tell(out, id, action, o.preview);
+	if (done.changed)
+		log_info("%zu hosts flipped, told within %.1f ms", f->n,
+		    (double)done.skew_us / 1000);
+	return 0;
+}
+
+void
+step_activate_doc(json_t *doc, const char *id,
+    const struct activation *done)
+{
+	json_put_bool(doc, "changed", done->changed);
+	cmd_put_id(doc, "current", id);
+	cmd_put_id(doc, "from", done->from.s);
+}
+
+/* The release that is asked for. */
+static const char *
+word(const struct run *run)
+{
+	return run->opts.args.n > 0 ? run->opts.args.v[0] : "latest";
+}
+
+static void
+answer(struct run *run, const char *id, const struct activation *done)
+{
+	json_t *doc;
+
+	if (!run->opts.json) {
+		printf("%s\n", id);
+		return;
+	}
+	doc = cmd_new_doc(run);
+	json_put_bool(doc, "dry_run", run->opts.dry_run);
+	step_activate_doc(doc, id, done);
+	cmd_answer(run, doc);
+}
+
+/* Under the lock: which release, and go. */
+static int
+activate_locked(struct run *run, const struct store *s, struct view *v,
+    struct err *e)
+{
+	struct activation done;
+	const char *id;
+
+	if (view_read(v, s, e) != 0)
+		return -1;
+	id = view_find(v, word(run), e);
+	if (id == NULL ||
+	    step_activate(run, s, v, id, JOURNAL_ACTIVATE, &done, e) != 0)
+		return -1;
+	answer(run, id, &done);
+	return 0;
+}
+
+static int
+activate_hosts(struct run *run, struct err *e)
+{
+	struct fleet f = FLEET_INIT;
+	struct activation done;
+	const char *id = NULL;
+	int r = cmd_open_fleet(run, &f, e);
+
+	if (r == 0)
+		id = fleet_find(&f, word(run), e);
+	if (id == NULL)
+		r = -1;
+	if (r == 0)
+		r = step_activate_hosts(run, &f, id, JOURNAL_ACTIVATE, &done,
+		    e);
+	if (r == 0)
+		answer(run, id, &done);
+	fleet_release(&f);
+	return r;
+}
+
+static int
+run_activate(struct run *run, struct err *e)
+{
+	struct store s = STORE_INIT;
+	struct view v = VIEW_INIT;
+	struct lock lock = LOCK_INIT;
+	int r = cmd_site(run, e);
+
+	if (r == 0 && cmd_has_hosts(run))
+		return activate_hosts(run, e);
+	if (r == 0)
+		r = store_open(&s, run->site->root, e);
+	if (r == 0)
+		r = cmd_lock(run, &s, &lock, e);
+	if (r == 0)
+		r = activate_locked(run, &s, &v, e);
+	view_release(&v);
+	lock_drop(&lock);
+	store_close(&s);
+	return r;
+}
+
+static const enum opt_id opts[] = {
+	OPT_EXPECT, OPT_MESSAGE, OPT_FORCE, OPT_END
+};
+
+const struct cmd cmd_activate = {
+	.name = "activate",
+	.group = "Releases",
+	.args = "[RELEASE]",
+	.summary = "make a staged release live (default: latest)",
+	.about =
+	    "RELEASE is an id, a unique prefix of one, current, previous or\n"
+	    "latest.  Refused when the root is frozen, or when the release\n"
+	    "has an older sequence (--seq) than the one activated last.\n"
+	    "Prints the id of the release that is live.\n",
+	.max_args = 1,
+	.opts = opts,
+	.run = run_activate,
+};

@@ -1,0 +1,307 @@
+#include "diff.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd.h"
+#include "cmd/steps.h"
+#include "cmd/table.h"
+#include "fleet_stage.h"
+#include "log.h"
+#include "progress.h"
+
+static const char *const kinds[] = { "added", "changed", "removed" };
+static const char letters[] = "AMD";		/* as in git diff --name-status */
+
+static void
+print_line(const struct diff_line *l)
+{
+	struct err line = ERR_INIT;
+	char old[32], new[32];
+
+	progress_format_bytes(l->old_size, old);
+	progress_format_bytes(l->new_size, new);
+	if (l->kind == DIFF_CHANGED)
+		err_set(&line, ERR_OK, "M %s  (%s -> %s)", l->path, old, new);
+	else
+		err_set(&line, ERR_OK, "%c %s  (%s)", letters[l->kind],
+		    l->path, l->kind == DIFF_ADDED ? new : old);
+	printf("%s\n", line.text);
+}
+
+static void
+put_line(json_t *list, const struct diff_line *l)
+{
+	json_t *j = json_new_object();
+
+	json_put_string(j, "kind", kinds[l->kind]);
+	json_put_string(j, "path", l->path);
+	json_put_int(j, "old_size", l->old_size);
+	json_put_int(j, "new_size", l->new_size);
+	json_push(list, j);
+}
+
+/* Show what changed from `a` to `b`, which are called `from` and `to`. */
+static void
+show(struct run *run, const struct manifest *a, const char *from,
+    const struct manifest *b, const char *to)
+{
+	struct diff d = DIFF_INIT;
+	json_t *doc, *list;
+
+	diff_manifests(&d, a, b);
+	log_info("from %s to %s: %zu added, %zu changed, %zu removed",
+	    *from != '\0' ? from : "nothing", *to != '\0' ? to : "the build",
+	    d.count[DIFF_ADDED], d.count[DIFF_CHANGED],
+	    d.count[DIFF_REMOVED]);
+	if (run->opts.json) {
+		doc = cmd_new_doc(run);
+		list = json_new_array();
+		cmd_put_id(doc, "from", from);
+		cmd_put_id(doc, "to", to);
+		for (size_t i = 0; i < 3; i++)
+			json_put_int(doc, kinds[i], (int64_t)d.count[i]);
+		for (size_t i = 0; i < d.n; i++)
+			put_line(list, &d.v[i]);
+		json_put(doc, "changes", list);
+		cmd_answer(run, doc);
+	} else {
+		for (size_t i = 0; i < d.n; i++)
+			print_line(&d.v[i]);
+	}
+	diff_release(&d);
+}
+
+/* The manifest of the release that the word means. */
+static const char *
+read_release(const struct store *s, const struct view *v, const char *word,
+    struct manifest *m, struct err *e)
+{
+	const char *id = view_find(v, word, e);
+
+	if (id == NULL || manifest_read(m, &s->manifests, id, e) != 0)
+		return NULL;
+	return id;
+}
+
+/* Between two releases; the second is the live one by default. */
+static int
+diff_releases(struct run *run, const struct store *s, const struct view *v,
+    struct err *e)
+{
+	struct manifest a = MANIFEST_INIT, b = MANIFEST_INIT;
+	const char *from, *to = NULL;
+
+	from = read_release(s, v, run->opts.args.v[0], &a, e);
+	if (from != NULL)
+		to = read_release(s, v, run->opts.args.n > 1 ?
+		    run->opts.args.v[1] : "current", &b, e);
+	if (to != NULL)
+		show(run, &a, from, &b, to);
+	manifest_release(&a);
+	manifest_release(&b);
+	return to == NULL ? -1 : 0;
+}
+
+/*
+ * From what is live to what `stage` would make of the source; `s` is NULL
+ * where there is no root yet.
+ */
+static int
+diff_build(struct run *run, const struct store *s, const char *source,
+    struct err *e)
+{
+	struct stage st = STAGE_INIT;
+	struct manifest nothing = MANIFEST_INIT;
+	struct stage_options o = { 0 };
+	struct site_config site;
+	bool live;
+	int r;
+
+	step_stage_options(run, &o);
+	step_site(run, &site);
+	o.source = source;
+	o.site = &site;
+	o.force = o.preview = true;
+	r = stage_run(&st, s, &o, e);
+	if (r == 0) {
+		live = st.view.current.s[0] != '\0';
+		show(run, live ? &st.base_manifest : &nothing,
+		    st.view.current.s, &st.m, "");
+	}
+	stage_release(&st);
+	strvec_release(&site.exclude);
+	return r;
+}
+
+/* Is the operand, which names no release, a directory or file? */
+static bool
+is_source(const char *word)
+{
+	return strcmp(word, "-") == 0 || access(word, F_OK) == 0;
+}
+
+static int
+no_source(struct err *e)
+{
+	return err_set(e, ERR_USAGE, "what is to be compared? name a build "
+	    "or a release, or set 'source' in deploy.yml");
+}
+
+/* The manifest of what the word means on all hosts. */
+static const char *
+fetch_release(struct fleet *f, const char *word, struct manifest *m,
+    struct err *e)
+{
+	const char *id = fleet_find(f, word, e);
+
+	if (id == NULL || fleet_manifest(f, id, m, e) != 0)
+		return NULL;
+	return id;
+}
+
+static int
+diff_fleet_releases(struct run *run, struct fleet *f, struct err *e)
+{
+	struct manifest a = MANIFEST_INIT, b = MANIFEST_INIT;
+	const char *from, *to = NULL;
+
+	from = fetch_release(f, run->opts.args.v[0], &a, e);
+	if (from != NULL)
+		to = fetch_release(f, run->opts.args.n > 1 ?
+		    run->opts.args.v[1] : "current", &b, e);
+	if (to != NULL)
+		show(run, &a, from, &b, to);
+	manifest_release(&a);
+	manifest_release(&b);
+	return to == NULL ? -1 : 0;
+}
+
+/* From what is live on the hosts to the build. */
+static int
+diff_fleet_build(struct run *run, struct fleet *f, const char *source,
+    struct err *e)
+{
+	struct stage st = STAGE_INIT;
+	struct manifest live = MANIFEST_INIT;
+	struct err none = ERR_INIT;
+	struct fleet_staged sent;
+	struct stage_options o = { 0 };
+	struct site_config site;
+	const char *id = fleet_find(f, "current", &none);
+	int r = 0;
+
+	if (id == NULL && none.code == ERR_DIFFER) {
+		*e = none;
+		return -1;
+	}
+	step_stage_options(run, &o);
+	step_site(run, &site);
+	o.source = source;
+	o.site = &site;
+	o.force = o.preview = true;
+	if (id != NULL)
+		r = fleet_manifest(f, id, &live, e);
+	if (r == 0)
+		r = fleet_stage(f, &st, &o, &sent, e);
+	if (r == 0)
+		show(run, &live, id != NULL ? id : "", &st.m, "");
+	manifest_release(&live);
+	stage_release(&st);
+	strvec_release(&site.exclude);
+	return r;
+}
+
+static int
+diff_hosts(struct run *run, struct err *e)
+{
+	const struct strvec *args = &run->opts.args;
+	const char *word = args->n > 0 ? args->v[0] : run->site->source;
+	struct fleet f = FLEET_INIT;
+	struct err none = ERR_INIT;
+	int r = cmd_open_fleet(run, &f, e);
+
+	if (r == 0 && word == NULL)
+		r = no_source(e);
+	else if (r == 0 && (args->n == 0 || (args->n == 1 &&
+	    fleet_find(&f, word, &none) == NULL && is_source(word))))
+		r = diff_fleet_build(run, &f, word, e);
+	else if (r == 0)
+		r = diff_fleet_releases(run, &f, e);
+	fleet_release(&f);
+	return r;
+}
+
+/* The build that is to be compared, or NULL: the operands are releases. */
+static const char *
+find_source(const struct run *run, const struct view *v)
+{
+	const struct strvec *args = &run->opts.args;
+	struct err ignored = ERR_INIT;
+
+	if (args->n == 0)
+		return run->site->source;
+	if (args->n == 1 && view_find(v, args->v[0], &ignored) == NULL &&
+	    is_source(args->v[0]))
+		return args->v[0];
+	return NULL;
+}
+
+static int
+diff(struct run *run, const struct store *s, const struct view *v,
+    struct err *e)
+{
+	const char *source = find_source(run, v);
+
+	if (source != NULL)
+		return diff_build(run, s, source, e);
+	if (run->opts.args.n == 0)
+		return no_source(e);
+	if (s == NULL)
+		return err_set(e, ERR_USAGE, "there is no release '%s': '%s' "
+		    "is not a root of deploy", run->opts.args.v[0],
+		    run->site->root);
+	return diff_releases(run, s, v, e);
+}
+
+static int
+run_diff(struct run *run, struct err *e)
+{
+	struct store s = STORE_INIT;
+	struct view v = VIEW_INIT;
+	bool there = true;
+	int r = cmd_site(run, e);
+
+	if (r == 0 && cmd_has_hosts(run))
+		return diff_hosts(run, e);
+	if (r == 0 && store_open(&s, run->site->root, e) != 0) {
+		/* Nothing is live where there is no root: all is new. */
+		there = false;
+		r = e->sys == ENOENT ? 0 : -1;
+	}
+	if (r == 0 && there)
+		r = view_read(&v, &s, e);
+	if (r == 0)
+		r = diff(run, there ? &s : NULL, &v, e);
+	view_release(&v);
+	store_close(&s);
+	return r;
+}
+
+static const enum opt_id opts[] = { OPT_EXCLUDE, OPT_STRIP, OPT_END };
+
+const struct cmd cmd_diff = {
+	.name = "diff",
+	.group = "Looking",
+	.args = "[A [B]]",
+	.summary = "what was added, changed and removed",
+	.about =
+	    "Without operands: what 'stage' would change of what is live.\n"
+	    "A may be a build (a directory or an archive).  Else A and B are\n"
+	    "releases; B is current by default.\n",
+	.max_args = 2,
+	.opts = opts,
+	.run = run_diff,
+};

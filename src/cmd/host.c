@@ -1,0 +1,205 @@
+#include "host.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "alloc.h"
+#include "cmd.h"
+#include "cmd/table.h"
+#include "dir.h"
+#include "file.h"
+#include "wire.h"
+
+enum {
+	REQUEST_MAX = 64 * 1024,
+	KEY_MAX = 64 * 1024,
+};
+
+/*
+ * The request of a forced command (sshd(8), "command="): what the client
+ * asked for.  Its first word is a path of deploy, whichever: this program
+ * answers.  No shell ever sees it.
+ */
+static int
+read_forced(struct strvec *words, struct err *e)
+{
+	const char *line = getenv("SSH_ORIGINAL_COMMAND");
+	struct strvec all = STRVEC_INIT;
+	int r;
+
+	if (line == NULL)
+		return err_set(e, ERR_USAGE,
+		    "this key is for deploy only; "
+		    "there is no shell");
+	if (strlen(line) > REQUEST_MAX)
+		return err_set(e, ERR_USAGE, "the request is too long");
+	r = wire_split_command(line, &all, e);
+	if (r == 0 && (all.n < 2 || strcmp(all.v[1], "host") != 0))
+		r = err_set(e, ERR_USAGE,
+		    "this key is for 'deploy host' "
+		    "only");
+	for (size_t i = 2; r == 0 && i < all.n; i++)
+		strvec_add(words, all.v[i]);
+	strvec_release(&all);
+	return r;
+}
+
+/* Does the text look like a public key, as ssh-keygen(1) writes it? */
+static bool
+is_key(const char *text)
+{
+	static const char *const types[] = { "ssh-", "ecdsa-", "sk-" };
+
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		if (strncmp(text, types[i], strlen(types[i])) == 0)
+			return strchr(text, ' ') != NULL;
+	return false;
+}
+
+/* The key that the operand is, or that the file of that name has. */
+static int
+read_key(const char *word, struct buf *out, struct err *e)
+{
+	static char here[] = ".";
+	struct dir cwd = { AT_FDCWD, here };
+
+	if (is_key(word))
+		buf_adds(out, word);
+	else if (file_read(&cwd, word, KEY_MAX, out, e) != 0)
+		return -1;
+	while (out->len > 0 && out->data[out->len - 1] == '\n')
+		out->data[--out->len] = '\0';
+	if (is_key(buf_str(out)) && strchr(out->data, '\n') == NULL)
+		return 0;
+	return err_set(e, ERR_USAGE,
+	    "'%s' is no public key; the file ends "
+	    "in .pub",
+	    word);
+}
+
+/* A word of the forced command: quoted for the shell, then for sshd(8). */
+static void
+add_word(struct buf *out, const char *word)
+{
+	struct buf quoted = BUF_INIT;
+
+	wire_quote(&quoted, word);
+	for (const char *p = quoted.data; *p != '\0'; p++) {
+		if (*p == '"')
+			buf_addc(out, '\\');
+		buf_addc(out, *p);
+	}
+	buf_release(&quoted);
+}
+
+/* Print the line for authorized_keys. */
+static void
+print_line(const struct opts *o, const char *root, const char *key)
+{
+	struct buf b = BUF_INIT;
+	char self[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	self[n > 0 ? n : 0] = '\0';
+	buf_adds(&b, "restrict,command=\"");
+	add_word(&b, n > 0 ? self : "deploy");
+	buf_adds(&b, " host --root ");
+	add_word(&b, root);
+	if (o->allow != NULL) {
+		buf_adds(&b, " --allow ");
+		add_word(&b, o->allow);
+	}
+	printf("%s\" %s\n", b.data, key);
+	buf_release(&b);
+}
+
+/* deploy host authorize --root DIR [--allow VERBS] KEY */
+static int
+authorize(struct run *run, struct err *e)
+{
+	static const enum opt_id allowed[] = { OPT_ROOT, OPT_ALLOW, OPT_END };
+	struct opts o = OPTS_INIT;
+	struct buf key = BUF_INIT;
+	int argc = (int)run->opts.args.n - 1;
+	int r = opt_parse(&o, argc, run->opts.args.v + 1, allowed, false, e);
+
+	if (r >= 0)
+		r = 0;
+	if (o.root == NULL)
+		o.root = run->opts.root;
+	if (o.allow == NULL)
+		o.allow = run->opts.allow;
+	if (r == 0 &&
+	    (o.root == NULL || o.root[0] != '/' ||
+		strchr(o.root, '\n') != NULL || o.args.n > 1))
+		r = err_set(e, ERR_USAGE,
+		    "usage: deploy host authorize "
+		    "--root DIR [--allow VERB,...] [KEY], with an absolute "
+		    "DIR");
+	if (r == 0 && o.allow != NULL)
+		r = host_check_verbs(o.allow, e);
+	if (r == 0 && o.args.n > 0)
+		r = read_key(o.args.v[0], &key, e);
+	if (r == 0)
+		print_line(&o, o.root, buf_str(&key));
+	buf_release(&key);
+	opts_release(&o);
+	return r;
+}
+
+/* Not the last slashes of a directory: a request has none. */
+static char *
+root_dup(const char *root)
+{
+	size_t n = root == NULL ? 0 : strlen(root);
+
+	while (n > 1 && root[n - 1] == '/')
+		n--;
+	return root == NULL ? NULL : xstrndup(root, n);
+}
+
+static int
+run_host(struct run *run, struct err *e)
+{
+	char *root = root_dup(run->opts.root);
+	const struct host_limits limits = { root, run->opts.allow };
+	struct strvec words = STRVEC_INIT;
+	int r = 0;
+
+	for (size_t i = 0; i < run->opts.args.n; i++)
+		strvec_add(&words, run->opts.args.v[i]);
+	if (words.n > 0 && strcmp(words.v[0], "authorize") == 0) {
+		r = authorize(run, e);
+	} else {
+		if (words.n == 0 && (root != NULL || limits.allow != NULL))
+			r = read_forced(&words, e);
+		if (r == 0)
+			r = host_run(&words, &limits, e);
+	}
+	strvec_release(&words);
+	free(root);
+	return r;
+}
+
+static const enum opt_id opts[] = { OPT_ALLOW, OPT_END };
+
+const struct cmd cmd_host = {
+	.name = "host",
+	.group = "Plumbing",
+	.args = "[VERB ROOT [--key=value ...]]",
+	.summary = "the host side, run over SSH by the client",
+	.about =
+	    "See deploy-host(7).  With --root and --allow and no operands, as\n"
+	    "a forced command: the request is SSH_ORIGINAL_COMMAND.\n"
+	    "\n"
+	    "deploy host authorize --root DIR [--allow VERB,...] [KEY] prints\n"
+	    "the line for authorized_keys that limits a key so.\n",
+	.max_args = 64,
+	.raw_args = true,
+	.opts = opts,
+	.run = run_host,
+};

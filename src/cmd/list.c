@@ -1,0 +1,231 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd.h"
+#include "cmd/table.h"
+#include "meta.h"
+#include "progress.h"
+
+/* Append a release to the list; the object, for more keys. */
+static json_t *
+put_release(json_t *list, const struct view *v, const char *id,
+    const struct meta *meta)
+{
+	json_t *j = json_new_object();
+	char staged[32];
+
+	release_format_time(release_id_time(id), staged);
+	json_put_string(j, "id", id);
+	json_put_string(j, "staged_at", staged);
+	json_put_bool(j, "live", strcmp(id, v->current.s) == 0);
+	json_put_bool(j, "was_live", history_was_live(&v->history, id));
+	json_put_bool(j, "pinned", meta->pinned);
+	json_put_int(j, "files", meta->files);
+	json_put_int(j, "bytes", meta->bytes);
+	json_put_string(j, "commit", meta->commit);
+	json_put_string(j, "message", meta->message);
+	if (meta->seq >= 0)
+		json_put_int(j, "seq", meta->seq);
+	else
+		json_put_null(j, "seq");
+	json_put_string(j, "who", meta->who);
+	json_put_string(j, "job", meta->job);
+	json_push(list, j);
+	return j;
+}
+
+/* What a release is at the moment, in a word. */
+static const char *
+state(const struct view *v, const char *id)
+{
+	const char *previous = view_previous(v);
+
+	if (strcmp(id, v->current.s) == 0)
+		return "live";
+	if (previous != NULL && strcmp(id, previous) == 0)
+		return "previous";
+	return history_was_live(&v->history, id) ? "was live" : "staged";
+}
+
+static void
+print_release(const struct view *v, const char *id, const struct meta *meta)
+{
+	struct err line = ERR_INIT;
+	size_t len = release_short_len(&v->ids);
+	char staged[32], bytes[32], seq[32] = "-";
+
+	release_format_time(release_id_time(id), staged);
+	progress_format_bytes(meta->bytes, bytes);
+	if (meta->seq >= 0)
+		snprintf(seq, sizeof(seq), "%lld", (long long)meta->seq);
+	/* err_set() takes the control characters out of a message. */
+	err_set(&line, ERR_OK, "%-*.*s  %s  %-8s%s  %6lld files  %9s  %5s  "
+	    "%.12s%s%s", (int)len, (int)len, id, staged, state(v, id),
+	    meta->pinned ? " pinned" : "       ", (long long)meta->files,
+	    bytes, seq, meta->commit != NULL ? meta->commit : "-",
+	    meta->message != NULL ? "  " : "",
+	    meta->message != NULL ? meta->message : "");
+	printf("%s\n", line.text);
+}
+
+/* Newest first, at most --limit of them. */
+static void
+list(const struct run *run, const struct store *s, const struct view *v,
+    json_t *out)
+{
+	int64_t left = run->opts.limit > 0 ? run->opts.limit : INT64_MAX;
+
+	for (size_t i = v->ids.n; i-- > 0 && left-- > 0;) {
+		struct meta meta = META_INIT;
+		struct err ignored = ERR_INIT;
+
+		(void)meta_read(s, v->ids.v[i], &meta, &ignored);
+		if (out != NULL)
+			(void)put_release(out, v, v->ids.v[i], &meta);
+		else
+			print_release(v, v->ids.v[i], &meta);
+		meta_release(&meta);
+	}
+}
+
+/* The labels of the hosts that have the release, or serve it. */
+static void
+name_hosts(const struct fleet *f, const char *id, bool live,
+    struct strvec *out)
+{
+	for (size_t i = 0; i < f->n; i++) {
+		const struct view *v = &f->v[i].view;
+
+		if (live ? strcmp(v->current.s, id) == 0 :
+		    strvec_has(&v->ids, id))
+			strvec_add(out, f->v[i].host->label);
+	}
+}
+
+/* The host that knows most of a release: the first that has it. */
+static const struct remote *
+first_with(const struct fleet *f, const char *id, const struct meta **meta)
+{
+	for (size_t i = 0; i < f->n; i++)
+		for (size_t k = 0; k < f->v[i].view.ids.n; k++)
+			if (strcmp(f->v[i].view.ids.v[k], id) == 0) {
+				*meta = &f->v[i].metas[k];
+				return &f->v[i];
+			}
+	return NULL;
+}
+
+static json_t *
+label_array(const struct strvec *labels)
+{
+	json_t *j = json_new_array();
+
+	for (size_t i = 0; i < labels->n; i++)
+		json_push_string(j, labels->v[i]);
+	return j;
+}
+
+/* One release, and where it is when that is not everywhere. */
+static void
+list_on_hosts(const struct fleet *f, const char *id, json_t *out)
+{
+	struct strvec having = STRVEC_INIT, serving = STRVEC_INIT;
+	const struct meta *meta = NULL;
+	const struct remote *r = first_with(f, id, &meta);
+	json_t *j;
+
+	name_hosts(f, id, false, &having);
+	name_hosts(f, id, true, &serving);
+	if (out != NULL) {
+		j = put_release(out, &r->view, id, meta);
+		json_put_bool(j, "live", serving.n == f->n);
+		json_put(j, "hosts", label_array(&having));
+		json_put(j, "live_on", label_array(&serving));
+	} else {
+		print_release(&r->view, id, meta);
+		if (having.n < f->n)
+			printf("  only on %zu of %zu hosts: %s%s\n", having.n,
+			    f->n, having.v[0], having.n > 1 ? ", ..." : "");
+		if (serving.n > 0 && serving.n < f->n)
+			printf("  live on %zu of %zu hosts: %s%s\n",
+			    serving.n, f->n, serving.v[0],
+			    serving.n > 1 ? ", ..." : "");
+	}
+	strvec_release(&having);
+	strvec_release(&serving);
+}
+
+/* What all hosts have in common as current or previous, or null. */
+static void
+put_common(json_t *doc, const struct fleet *f, const char *key)
+{
+	struct err ignored = ERR_INIT;
+
+	cmd_put_id(doc, key, fleet_find(f, key, &ignored));
+}
+
+static int
+list_hosts(struct run *run, struct err *e)
+{
+	int64_t left = run->opts.limit > 0 ? run->opts.limit : INT64_MAX;
+	struct fleet f = FLEET_INIT;
+	struct strvec ids = STRVEC_INIT;
+	json_t *doc, *releases = NULL;
+	int r = cmd_open_fleet(run, &f, e);
+
+	if (r == 0 && run->opts.json)
+		releases = json_new_array();
+	fleet_releases(&f, &ids);
+	for (size_t i = ids.n; r == 0 && i-- > 0 && left-- > 0;)
+		list_on_hosts(&f, ids.v[i], releases);
+	if (releases != NULL) {
+		doc = cmd_new_doc(run);
+		put_common(doc, &f, "current");
+		put_common(doc, &f, "previous");
+		json_put(doc, "releases", releases);
+		cmd_answer(run, doc);
+	}
+	strvec_release(&ids);
+	fleet_release(&f);
+	return r;
+}
+
+static int
+run_list(struct run *run, struct err *e)
+{
+	struct store s = STORE_INIT;
+	struct view v = VIEW_INIT;
+	json_t *doc, *releases;
+	int r = cmd_site(run, e);
+
+	if (r == 0 && cmd_has_hosts(run))
+		return list_hosts(run, e);
+	if (r == 0)
+		r = cmd_open_view(run, &s, &v, e);
+	if (r == 0 && run->opts.json) {
+		doc = cmd_new_doc(run);
+		releases = json_new_array();
+		cmd_put_id(doc, "current", v.current.s);
+		cmd_put_id(doc, "previous", view_previous(&v));
+		list(run, &s, &v, releases);
+		json_put(doc, "releases", releases);
+		cmd_answer(run, doc);
+	} else if (r == 0) {
+		list(run, &s, &v, NULL);
+	}
+	view_release(&v);
+	store_close(&s);
+	return r;
+}
+
+static const enum opt_id opts[] = { OPT_LIMIT, OPT_END };
+
+const struct cmd cmd_list = {
+	.name = "list",
+	.alias = "releases",
+	.group = "Looking",
+	.args = "",
+	.summary = "the releases, newest first",
+	.opts = opts,
+	.run = run_list,
+};

@@ -1,0 +1,174 @@
+#include "log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "alloc.h"
+#include "cmd.h"
+#include "cmd/table.h"
+
+static void
+put_line(json_t *list, const struct journal_line *l, bool happened)
+{
+	json_t *j = json_new_object();
+	char time[32];
+
+	release_format_time(l->time, time);
+	json_put_string(j, "time", time);
+	json_put_string(j, "action", journal_action_name(l->action));
+	cmd_put_id(j, "from", l->from.s);
+	cmd_put_id(j, "to", l->to.s);
+	json_put_bool(j, "happened", happened);
+	if (l->seq >= 0)
+		json_put_int(j, "seq", l->seq);
+	else
+		json_put_null(j, "seq");
+	json_put_string(j, "who", l->who);
+	json_put_string(j, "job", l->job);
+	json_put_string(j, "message", l->message);
+	json_push(list, j);
+}
+
+static void
+print_line(const struct journal_line *l)
+{
+	struct err line = ERR_INIT;
+	char time[32];
+
+	release_format_time(l->time, time);
+	err_set(&line, ERR_OK, "%s  %-8s  %s  (from %s)  %s%s%s%s%s", time,
+	    journal_action_name(l->action), l->to.s,
+	    l->from.s[0] != '\0' ? l->from.s : "nothing",
+	    l->who != NULL ? l->who : "?", l->job != NULL ? "  " : "",
+	    l->job != NULL ? l->job : "", l->message != NULL ? "  " : "",
+	    l->message != NULL ? l->message : "");
+	printf("%s\n", line.text);
+}
+
+/* Newest first, at most --limit of them. */
+static void
+show(struct run *run, const struct view *v, json_t *out)
+{
+	int64_t left = run->opts.limit > 0 ? run->opts.limit : INT64_MAX;
+
+	for (size_t i = v->journal.n; i-- > 0 && left > 0;) {
+		const struct journal_line *l = &v->journal.v[i];
+		bool happened = v->history.happened[i];
+
+		if (out != NULL)
+			put_line(out, l, happened);
+		else if (happened)
+			print_line(l);
+		left -= out != NULL || happened;
+	}
+}
+
+/* The same line of the journals of all hosts: when, and to what. */
+static bool
+is_same_line(const struct journal_line *a, const struct journal_line *b)
+{
+	return a->action == b->action && a->time / 10000 == b->time / 10000 &&
+	    strcmp(a->to.s, b->to.s) == 0;
+}
+
+/*
+ * The journals merged, newest first: what happened on several hosts within
+ * the same seconds is one line.
+ */
+static void
+show_hosts(struct run *run, const struct fleet *f, json_t *out)
+{
+	int64_t left = run->opts.limit > 0 ? run->opts.limit : INT64_MAX;
+	size_t *at = xcalloc(f->n, sizeof(*at));
+
+	for (size_t i = 0; i < f->n; i++)
+		at[i] = f->v[i].view.journal.n;
+	while (left > 0) {
+		const struct journal_line *newest = NULL;
+		bool happened = false;
+
+		for (size_t i = 0; i < f->n; i++) {
+			const struct journal_line *l = at[i] == 0 ? NULL :
+			    &f->v[i].view.journal.v[at[i] - 1];
+
+			if (l != NULL && (newest == NULL ||
+			    l->time > newest->time))
+				newest = l;
+		}
+		if (newest == NULL)
+			break;
+		for (size_t i = 0; i < f->n; i++)
+			if (at[i] > 0 && is_same_line(newest,
+			    &f->v[i].view.journal.v[at[i] - 1]))
+				happened |=
+				    f->v[i].view.history.happened[--at[i]];
+		if (out != NULL)
+			put_line(out, newest, happened);
+		else if (happened)
+			print_line(newest);
+		left -= out != NULL || happened;
+	}
+	free(at);
+}
+
+static int
+log_hosts(struct run *run, struct err *e)
+{
+	struct fleet f = FLEET_INIT;
+	json_t *doc, *lines;
+	int r = cmd_open_fleet(run, &f, e);
+
+	if (r == 0 && run->opts.json) {
+		doc = cmd_new_doc(run);
+		lines = json_new_array();
+		show_hosts(run, &f, lines);
+		json_put(doc, "journal", lines);
+		cmd_answer(run, doc);
+	} else if (r == 0) {
+		show_hosts(run, &f, NULL);
+	}
+	fleet_release(&f);
+	return r;
+}
+
+static int
+run_log(struct run *run, struct err *e)
+{
+	struct store s = STORE_INIT;
+	struct view v = VIEW_INIT;
+	json_t *doc, *lines;
+	int r = cmd_site(run, e);
+
+	if (r == 0 && cmd_has_hosts(run))
+		return log_hosts(run, e);
+	if (r == 0)
+		r = cmd_open_view(run, &s, &v, e);
+	if (r == 0 && v.journal.broken > 0)
+		log_warn("%zu lines of the journal make no sense and do not "
+		    "count", v.journal.broken);
+	if (r == 0 && run->opts.json) {
+		doc = cmd_new_doc(run);
+		lines = json_new_array();
+		show(run, &v, lines);
+		json_put(doc, "journal", lines);
+		json_put_int(doc, "broken", (int64_t)v.journal.broken);
+		cmd_answer(run, doc);
+	} else if (r == 0) {
+		show(run, &v, NULL);
+	}
+	view_release(&v);
+	store_close(&s);
+	return r;
+}
+
+static const enum opt_id opts[] = { OPT_LIMIT, OPT_END };
+
+const struct cmd cmd_log = {
+	.name = "log",
+	.group = "Looking",
+	.args = "",
+	.summary = "what was made live, when and by whom, newest first",
+	.opts = opts,
+	.run = run_log,
+};

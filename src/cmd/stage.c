@@ -1,0 +1,208 @@
+#include <errno.h>
+#include <stdio.h>
+
+#include "cmd/steps.h"
+#include "cmd/table.h"
+#include "fleet_stage.h"
+#include "log.h"
+#include "progress.h"
+
+void
+step_stage_options(struct run *run, struct stage_options *o)
+{
+	const struct opts *given = &run->opts;
+
+	o->site = run->site;
+	o->caller = &run->caller;
+	o->message = given->message;
+	o->commit = given->commit != NULL ? given->commit :
+	    run->caller.commit;
+	o->seq = given->seq >= 0 ? given->seq : run->caller.seq;
+	o->lock_wait = cmd_lock_wait(run);
+	o->force = given->force;
+	o->strip = given->strip;
+	o->preview = given->dry_run;
+	o->source = given->args.n > 0 ? given->args.v[0] : run->site->source;
+}
+
+void
+step_site(struct run *run, struct site_config *site)
+{
+	*site = *run->site;
+	site->exclude = (struct strvec)STRVEC_INIT;
+	for (size_t i = 0; i < run->site->exclude.n; i++)
+		strvec_add(&site->exclude, run->site->exclude.v[i]);
+	for (size_t i = 0; i < run->opts.exclude.n; i++)
+		strvec_add(&site->exclude, run->opts.exclude.v[i]);
+}
+
+static void
+tell(const struct stage *st, bool preview)
+{
+	char size[32], copied[32];
+
+	progress_format_bytes(st->totals.bytes, size);
+	progress_format_bytes(st->copied_bytes, copied);
+	if (st->excluded > 0)
+		log_info("left out %zu excluded or .git entries",
+		    st->excluded);
+	if (st->outcome == STAGE_UNCHANGED)
+		log_info("unchanged: %s, which is live, has this content",
+		    st->id.s);
+	else if (st->outcome == STAGE_STAGED)
+		log_info("unchanged: %s is staged already with this content",
+		    st->id.s);
+	else
+		log_info("%s %zu files (%s): %zu linked, %zu copied (%s), "
+		    "%zu carried", preview ? "would stage" : "staged",
+		    st->totals.files, size, st->linked, st->copied, copied,
+		    st->carried);
+}
+
+/* A source that cannot be used is said before anything is made. */
+static int
+check_source(const char *path, const char *root, struct err *e)
+{
+	struct source s = SOURCE_INIT;
+	int r = source_open(&s, path, e);
+
+	if (r == 0 && source_contains(&s, root))
+		r = err_set(e, ERR_USAGE, "the root '%s' is inside the "
+		    "source '%s'; put it elsewhere", root, path);
+	source_close(&s);
+	return r;
+}
+
+/* The root, made if need be; in a dry run there may be none yet. */
+static int
+open_root(struct run *run, struct store *s, bool *there, struct err *e)
+{
+	*there = true;
+	if (!run->opts.dry_run)
+		return store_create(s, run->site->root, e);
+	if (store_open(s, run->site->root, e) == 0)
+		return 0;
+	*there = false;
+	return e->sys == ENOENT ? store_check_new(run->site->root, e) : -1;
+}
+
+static int
+no_source(struct err *e)
+{
+	return err_set(e, ERR_USAGE, "what is to be staged? name a directory "
+	    "or an archive, or set 'source' in deploy.yml");
+}
+
+int
+step_stage(struct run *run, struct store *s, struct stage *st, struct err *e)
+{
+	struct stage_options o = { 0 };
+	struct site_config site;
+	bool there;
+	int r;
+
+	step_stage_options(run, &o);
+	if (o.source == NULL)
+		return no_source(e);
+	if (check_source(o.source, run->site->root, e) != 0 ||
+	    open_root(run, s, &there, e) != 0)
+		return -1;
+	step_site(run, &site);
+	o.site = &site;
+	r = stage_run(st, there ? s : NULL, &o, e);
+	if (r == 0)
+		tell(st, o.preview);
+	strvec_release(&site.exclude);
+	return r;
+}
+
+int
+step_stage_hosts(struct run *run, struct fleet *f, struct stage *st,
+    struct err *e)
+{
+	struct stage_options o = { 0 };
+	struct site_config site;
+	struct fleet_staged sent;
+	char size[32];
+	int r;
+
+	step_stage_options(run, &o);
+	if (o.source == NULL)
+		return no_source(e);
+	step_site(run, &site);
+	o.site = &site;
+	r = fleet_stage(f, st, &o, &sent, e);
+	if (r == 0)
+		tell(st, o.preview);
+	progress_format_bytes(sent.pack_bytes, size);
+	if (r == 0 && sent.fresh > 0)
+		log_info("sent to %zu of %zu hosts: %s in %zu pack%s",
+		    sent.fresh, f->n, size, sent.packs,
+		    sent.packs == 1 ? "" : "s");
+	strvec_release(&site.exclude);
+	return r;
+}
+
+static const char *const outcomes[] = { "new", "unchanged", "staged" };
+
+json_t *
+step_stage_doc(const struct run *run, const struct stage *st)
+{
+	json_t *doc = cmd_new_doc(run);
+
+	cmd_put_id(doc, "id", st->id.s);
+	json_put_string(doc, "outcome", outcomes[st->outcome]);
+	json_put_bool(doc, "dry_run", run->opts.dry_run);
+	json_put_int(doc, "files", (int64_t)st->totals.files);
+	json_put_int(doc, "bytes", st->totals.bytes);
+	json_put_int(doc, "linked", (int64_t)st->linked);
+	json_put_int(doc, "copied", (int64_t)st->copied);
+	json_put_int(doc, "copied_bytes", st->copied_bytes);
+	json_put_int(doc, "carried", (int64_t)st->carried);
+	json_put_int(doc, "excluded", (int64_t)st->excluded);
+	return doc;
+}
+
+static int
+run_stage(struct run *run, struct err *e)
+{
+	struct store s = STORE_INIT;
+	struct fleet f = FLEET_INIT;
+	struct stage st = STAGE_INIT;
+	int r = cmd_site(run, e);
+
+	if (r == 0 && cmd_has_hosts(run)) {
+		r = cmd_open_fleet(run, &f, e);
+		if (r == 0)
+			r = step_stage_hosts(run, &f, &st, e);
+	} else if (r == 0) {
+		r = step_stage(run, &s, &st, e);
+	}
+	if (r == 0 && run->opts.json)
+		cmd_answer(run, step_stage_doc(run, &st));
+	else if (r == 0 && st.id.s[0] != '\0')
+		printf("%s\n", st.id.s);
+	stage_release(&st);
+	fleet_release(&f);
+	store_close(&s);
+	return r;
+}
+
+static const enum opt_id opts[] = {
+	OPT_MESSAGE, OPT_COMMIT, OPT_SEQ, OPT_EXCLUDE, OPT_STRIP, OPT_FORCE,
+	OPT_END
+};
+
+const struct cmd cmd_stage = {
+	.name = "stage",
+	.group = "Releases",
+	.args = "[SOURCE]",
+	.summary = "copy a build into a new release that is not live yet",
+	.about =
+	    "SOURCE is a directory, an archive (tar, zip, ...), or - for an\n"
+	    "archive on standard input; default: 'source' in deploy.yml.\n"
+	    "Prints the id of the release that has this content.\n",
+	.max_args = 1,
+	.opts = opts,
+	.run = run_stage,
+};

@@ -1,0 +1,152 @@
+#include "verify.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd.h"
+#include "cmd/table.h"
+#include "log.h"
+#include "progress.h"
+
+static void
+answer(struct run *run, const char *id, const struct strvec *found,
+    const struct manifest_totals *t)
+{
+	json_t *doc, *list;
+
+	if (!run->opts.json) {
+		for (size_t i = 0; i < found->n; i++) {
+			struct err line = ERR_INIT;
+
+			err_set(&line, ERR_OK, "%s", found->v[i]);
+			printf("%s\n", line.text);
+		}
+		return;
+	}
+	doc = cmd_new_doc(run);
+	list = json_new_array();
+	cmd_put_id(doc, "id", id);
+	json_put_bool(doc, "intact", found->n == 0);
+	json_put_int(doc, "files", (int64_t)t->files);
+	json_put_int(doc, "bytes", t->bytes);
+	for (size_t i = 0; i < found->n; i++)
+		json_push_string(list, found->v[i]);
+	json_put(doc, "differences", list);
+	cmd_answer(run, doc);
+}
+
+/* What all hosts found. */
+struct findings {
+	struct strvec found;
+	struct manifest_totals totals;	/* of one host */
+};
+
+static void
+on_finding(void *ctx, const char *host, const char *key, const char *value)
+{
+	struct findings *f = ctx;
+
+	if (strcmp(key, "difference") == 0) {
+		strvec_addf(&f->found, "%s: %s", host, value);
+	} else if (strcmp(key, "verified") == 0) {
+		char *end;
+
+		f->totals.files = strtoull(value, &end, 10);
+		f->totals.bytes = strtoll(end, NULL, 10);
+	}
+}
+
+/* The answer, and the error when something was found. */
+static int
+conclude(struct run *run, const char *id, const struct strvec *found,
+    const struct manifest_totals *t, struct err *e)
+{
+	char bytes[32];
+
+	answer(run, id, found, t);
+	progress_format_bytes(t->bytes, bytes);
+	if (found->n > 0)
+		return err_set(e, ERR_INTEGRITY, "release %s is not what its "
+		    "manifest says: %zu differences; stage it again with "
+		    "--force", id, found->n);
+	log_info("%s is intact: %zu files, %s", id, t->files, bytes);
+	return 0;
+}
+
+static int
+verify_release(struct run *run, const struct store *s, const char *id,
+    struct err *e)
+{
+	struct strvec found = STRVEC_INIT;
+	struct manifest_totals t;
+	int r = verify(s, id, &found, &t, e);
+
+	if (r == 0)
+		r = conclude(run, id, &found, &t, e);
+	strvec_release(&found);
+	return r;
+}
+
+static int
+verify_hosts(struct run *run, const char *word, struct err *e)
+{
+	struct fleet f = FLEET_INIT;
+	struct findings all = { STRVEC_INIT, { 0, 0 } };
+	struct buf args = BUF_INIT;
+	const char *id = NULL;
+	int r = cmd_open_fleet(run, &f, e);
+
+	if (r == 0)
+		id = fleet_find(&f, word, e);
+	if (id == NULL)
+		r = -1;
+	if (r == 0) {
+		buf_addf(&args, "--id=%s", id);
+		r = cmd_call_hosts(run, &f, "verify", args.data, on_finding,
+		    &all, e);
+	}
+	if (r == 0)
+		r = conclude(run, id, &all.found, &all.totals, e);
+	strvec_release(&all.found);
+	buf_release(&args);
+	fleet_release(&f);
+	return r;
+}
+
+static int
+run_verify(struct run *run, struct err *e)
+{
+	const char *word = run->opts.args.n > 0 ? run->opts.args.v[0] :
+	    "current", *id;
+	struct store s = STORE_INIT;
+	struct view v = VIEW_INIT;
+	int r = cmd_site(run, e);
+
+	if (r == 0 && cmd_has_hosts(run))
+		return verify_hosts(run, word, e);
+	if (r == 0)
+		r = cmd_open_view(run, &s, &v, e);
+	if (r == 0) {
+		id = view_find(&v, word, e);
+		r = id == NULL ? -1 : verify_release(run, &s, id, e);
+	}
+	view_release(&v);
+	store_close(&s);
+	return r;
+}
+
+static const enum opt_id opts[] = { OPT_END };
+
+const struct cmd cmd_verify = {
+	.name = "verify",
+	.group = "Looking",
+	.args = "[RELEASE]",
+	.summary = "hash a release again and compare it with its manifest",
+	.about =
+	    "Default: current.  Prints each difference; exit status 5 when\n"
+	    "there is one.\n",
+	.max_args = 1,
+	.opts = opts,
+	.run = run_verify,
+};

@@ -1,0 +1,70 @@
+/*
+ * deploy: put a built static site live so that no visitor sees half of it.
+ * Options before the command, then the command; see cmd.h.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cmd.h"
+#include "intr.h"
+#include "log.h"
+#include "opt.h"
+
+/*
+ * Descriptors 0, 1 and 2 must be open: else the first file that we open
+ * would get what is meant for standard output.
+ */
+static void
+open_standard(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd > STDERR_FILENO)
+		close(fd);
+}
+
+int
+main(int argc, char **argv)
+{
+	static const enum opt_id none[] = { OPT_END };
+	static const struct cmd before = { .name = "", .args = "",
+	    .opts = none };
+	enum opt_id opts[OPT_COUNT + 1];
+	char *const help[] = { (char[]){ "help" }, NULL };
+	char *const version[] = { (char[]){ "version" }, NULL };
+	struct opts global = OPTS_INIT;
+	struct err e = ERR_INIT;
+	size_t count = 0;
+	int n;
+
+	open_standard();
+	intr_init();
+	umask(022);
+	cmd_list_opts(&before, opts);
+	while (opts[count] != OPT_END)
+		count++;
+	opts[count] = OPT_VERSION;
+	opts[count + 1] = OPT_END;
+	n = opt_parse(&global, argc - 1, argv + 1, opts, true, &e);
+	if (n < 0) {
+		err_append(&e, " (see 'deploy help')");
+		log_err(&e);
+		opts_release(&global);
+		return ERR_USAGE;
+	}
+	if (global.version)
+		return cmd_main(1, version, &global);
+	if (n + 1 == argc) {
+		bool asked = global.help;
+
+		global.help = false;
+		n = cmd_main(1, help, &global);
+		return asked || n != 0 ? n : ERR_USAGE;
+	}
+	return cmd_main(argc - 1 - n, argv + 1 + n, &global);
+}

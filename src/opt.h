@@ -1,0 +1,76 @@
+/*
+ * The options of the command line: one catalogue, of which each command
+ * takes some.  Options and operands may be mixed; "--" ends the options.
+ */
+#ifndef OPT_H
+#define OPT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "err.h"
+#include "strvec.h"
+
+/* The catalogue; opt_find() describes each. */
+enum opt_id {
+	OPT_END,		/* ends a list */
+	OPT_CONFIG, OPT_SITE, OPT_ROOT, OPT_JSON, OPT_DRY_RUN, OPT_QUIET,
+	OPT_VERBOSE, OPT_HELP, OPT_VERSION,
+	OPT_LOCK_WAIT, OPT_MESSAGE, OPT_COMMIT, OPT_SEQ, OPT_EXCLUDE,
+	OPT_FORCE, OPT_STRIP, OPT_EXPECT, OPT_KEEP, OPT_OLDER_THAN, OPT_FOR,
+	OPT_LIMIT, OPT_ALLOW,
+	OPT_COUNT
+};
+
+struct opts {
+	const char *config;
+	const char *site;
+	const char *root;
+	bool json;
+	bool dry_run;
+	bool quiet;
+	bool verbose;
+	bool help;
+	bool version;
+	int64_t lock_wait;	/* seconds; -1: not given */
+	const char *message;
+	const char *commit;
+	int64_t seq;		/* -1: not given */
+	struct strvec exclude;
+	bool force;
+	bool strip;
+	const char *expect;
+	int64_t keep;		/* -1: not given */
+	int64_t older_than;	/* seconds; 0: not given */
+	int64_t duration;	/* --for: seconds; 0: not given */
+	int64_t limit;		/* 0: no limit */
+	const char *allow;
+	struct strvec args;	/* the operands */
+};
+
+#define OPTS_INIT { .lock_wait = -1, .seq = -1, .keep = -1 }
+
+struct opt {
+	enum opt_id id;
+	char letter;		/* '\0': none */
+	const char *name;	/* without the dashes */
+	const char *arg;	/* of its value in help; NULL: a flag */
+	const char *help;
+};
+
+/* The description of an option. */
+const struct opt *opt_find(enum opt_id id);
+
+/*
+ * Parse argv[0..argc).  `allowed` ends with OPT_END.  With `stop` parsing
+ * ends at the first operand.  Returns the number of words used, or -1 with
+ * ERR_USAGE: an unknown option (with the nearest one), a value that is
+ * missing, unexpected or wrong.
+ */
+int opt_parse(struct opts *o, int argc, char *const *argv,
+    const enum opt_id *allowed, bool stop, struct err *e);
+
+void opts_release(struct opts *o);		/* neutral values accepted */
+
+#endif
