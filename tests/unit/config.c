@@ -1,0 +1,1232 @@
+/* deploy.yml: every message with its place, and what is read. */
+#include "config.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "buf.h"
+#include "unit.h"
+
+/* A site that is complete, and room for keys behind it, from line 4 on. */
+#define SITE "sites:\n  - name: a\n    root: /a\n"
+/* What every message begins with. */
+#define AT(place) "deploy.yml:" place ": "
+
+static struct err last;
+
+/* Parse `len` bytes as deploy.yml in /home/me/project. */
+static int
+parse_bytes(struct config *c, const char *text, size_t len)
+{
+	last = (struct err)ERR_INIT;
+	return config_parse(c, text, len, "deploy.yml", "/home/me/project",
+	    &last);
+}
+
+static int
+parse(struct config *c, const char *text)
+{
+	return parse_bytes(c, text, strlen(text));
+}
+
+/* The message that `text` gives; "" when it is right. */
+static const char *
+fault_in(const char *text)
+{
+	struct config c;
+
+	if (parse(&c, text) == 0) {
+		config_release(&c);
+		return "";
+	}
+	CHECK(last.code == ERR_USAGE);
+	CHECK(c.n == 0 && c.sites == NULL && c.path == NULL);
+	return last.text;
+}
+
+/* As fault_in(), of a text that this frees. */
+static const char *
+fault_in_buf(struct buf *text)
+{
+	const char *fault = fault_in(buf_str(text));
+
+	buf_release(text);
+	return fault;
+}
+
+/* ---- what is read ------------------------------------------------------ */
+
+static void
+test_defaults(void)
+{
+	struct config c;
+
+	REQUIRE(parse(&c, SITE) == 0);
+	CHECK_STR(c.path, "deploy.yml");
+	REQUIRE(c.n == 1);
+	CHECK_STR(c.sites[0].name, "a");
+	CHECK_STR(c.sites[0].root, "/a");
+	CHECK_STR(c.sites[0].source, NULL);
+	CHECK_STR(c.sites[0].group, NULL);
+	CHECK(c.sites[0].keep == 5);
+	CHECK(c.sites[0].max_delete == 50);
+	CHECK(c.sites[0].lock_wait == 60);
+	CHECK(c.sites[0].carry_for == 7 * 86400);
+	CHECK(c.sites[0].exclude.n == 0);
+	CHECK(c.sites[0].shared.n == 0);
+	CHECK(c.sites[0].carry.n == 0);
+	CHECK(!c.sites[0].freeze_on_rollback);
+	config_release(&c);
+	CHECK(c.n == 0 && c.path == NULL);
+	config_release(&c);
+}
+
+static void
+test_every_key(void)
+{
+	struct config c;
+	const struct site_config *s;
+
+	REQUIRE(parse(&c,
+		    "sites:\n"
+		    "  - name: example.org\n"
+		    "    source: public\n"
+		    "    root: /srv/www/example.org\n"
+		    "    keep: 3\n"
+		    "    exclude: [\"*.map\", .DS_Store]\n"
+		    "    shared: [.well-known/acme-challenge, uploads/]\n"
+		    "    carry: {paths: [\"assets/**\"], for: 2w}\n"
+		    "    max_delete: 70%\n"
+		    "    group: www-data\n"
+		    "    lock_wait: 5m\n"
+		    "    freeze_on_rollback: true\n") == 0);
+	s = &c.sites[0];
+	CHECK_STR(s->name, "example.org");
+	CHECK_STR(s->source, "/home/me/project/public");
+	CHECK_STR(s->root, "/srv/www/example.org");
+	CHECK(s->keep == 3);
+	REQUIRE(s->exclude.n == 2);
+	CHECK_STR(s->exclude.v[0], "*.map");
+	CHECK_STR(s->exclude.v[1], ".DS_Store");
+	REQUIRE(s->shared.n == 2);
+	CHECK_STR(s->shared.v[0], ".well-known/acme-challenge");
+	CHECK_STR(s->shared.v[1], "uploads");
+	REQUIRE(s->carry.n == 1);
+	CHECK_STR(s->carry.v[0], "assets/**");
+	CHECK(s->carry_for == 14 * 86400);
+	CHECK(s->max_delete == 70);
+	CHECK_STR(s->group, "www-data");
+	CHECK(s->lock_wait == 300);
+	CHECK(s->freeze_on_rollback);
+	config_release(&c);
+}
+
+static void
+test_strings_stay_strings(void)
+{
+	struct config c;
+
+	REQUIRE(
+	    parse(&c,
+		"sites:\n"
+		"  - name: no\n"
+		"    root: 0755\n"
+		"    source: 1.10\n"
+		"    group: 033\n"
+		"    exclude: [true, 0x10, 1e3, \"null\", '~', 12:30]\n") ==
+	    0);
+	CHECK_STR(c.sites[0].name, "no");
+	CHECK_STR(c.sites[0].root, "/home/me/project/0755");
+	CHECK_STR(c.sites[0].source, "/home/me/project/1.10");
+	CHECK_STR(c.sites[0].group, "033");
+	REQUIRE(c.sites[0].exclude.n == 6);
+	CHECK_STR(c.sites[0].exclude.v[0], "true");
+	CHECK_STR(c.sites[0].exclude.v[1], "0x10");
+	CHECK_STR(c.sites[0].exclude.v[2], "1e3");
+	CHECK_STR(c.sites[0].exclude.v[3], "null");
+	CHECK_STR(c.sites[0].exclude.v[4], "~");
+	CHECK_STR(c.sites[0].exclude.v[5], "12:30");
+	config_release(&c);
+}
+
+static void
+test_unicode_names(void)
+{
+	struct config c;
+
+	REQUIRE(parse(&c,
+		    "sites:\n  - name: zo\u00eb.example\n"
+		    "    root: /srv/\u4e2d\u6587\n"
+		    "    exclude: [\"\U0001f600*\"]\n") == 0);
+	CHECK_STR(c.sites[0].name, "zo\u00eb.example");
+	CHECK_STR(c.sites[0].root, "/srv/\u4e2d\u6587");
+	CHECK_STR(c.sites[0].exclude.v[0], "\U0001f600*");
+	config_release(&c);
+	/* Columns count characters, not bytes. */
+	CHECK_STR(fault_in("sites:\n  - {name: \u4e2d\u6587, root: /a, "
+			   "keep: \u4e94}\n"),
+	    AT("2:32") "sites[0].keep: '\u4e94' is not a whole number (digits "
+		       "only, no leading zeros, at most 4294967295)");
+}
+
+static void
+test_styles_of_yaml(void)
+{
+	CHECK_STR(fault_in("%YAML 1.1\n---\n" SITE "...\n"), "");
+	CHECK_STR(fault_in("---\n" SITE), "");
+	CHECK_STR(fault_in("{sites: [{name: a, root: /a}]}"), "");
+	CHECK_STR(fault_in("{\"sites\": [{\"name\": \"a\", \"root\": "
+			   "\"/a\"}]}"),
+	    "");
+}
+
+static void
+test_crlf_and_bom(void)
+{
+	struct config c;
+
+	REQUIRE(parse(&c,
+		    "\xef\xbb\xbfsites:\r\n  - name: a\r\n    root: /a\r\n"
+		    "    keep: 7\r\n") == 0);
+	CHECK_STR(c.sites[0].root, "/a");
+	CHECK(c.sites[0].keep == 7);
+	config_release(&c);
+	CHECK_STR(fault_in("\xef\xbb\xbfsites:\r\n  - name: a\r\n"
+			   "    rot: /a\r\n"),
+	    AT("3:5") "sites[0].rot: unknown key; did you mean 'root'?");
+	CHECK_STR(fault_in("\xef\xbb\xbfsite: []\n"),
+	    AT("1:1") "site: unknown key; did you mean 'sites'?");
+	CHECK_STR(fault_in("\xef\xbb\xbfx: \xff\n"),
+	    AT("1:4") "invalid leading UTF-8 octet; the file must be text in "
+		      "UTF-8");
+}
+
+static void
+test_x_keys(void)
+{
+	struct config c;
+
+	REQUIRE(parse(&c,
+		    "x-list: [\"*.map\"]\n"
+		    "x-: ~\n"
+		    "x-deep: {a: [{b: c}], a: 2, ? [k] : v}\n"
+		    "sites:\n"
+		    "  - name: a\n"
+		    "    x-note: {anything: at all}\n"
+		    "    x-note: twice\n"
+		    "    root: /a\n"
+		    "    exclude: [\"*.map\"]\n"
+		    "    carry:\n"
+		    "      x-why: tabs\n"
+		    "      paths: [\"*.map\"]\n") == 0);
+	CHECK(c.sites[0].exclude.n == 1);
+	CHECK(c.sites[0].carry.n == 1);
+	CHECK_STR(c.sites[0].carry.v[0], "*.map");
+	config_release(&c);
+	CHECK_STR(fault_in("x_a: 1\n" SITE),
+	    AT("1:1") "x_a: unknown key; known here: sites");
+	CHECK_STR(fault_in("X-a: 1\n" SITE),
+	    AT("1:1") "X-a: unknown key; known here: sites");
+}
+
+static void
+test_paths(void)
+{
+	static const struct {
+		const char *source, *want;
+	} cases[] = {
+		{ "public", "/home/me/project/public" },
+		{ "./public/", "/home/me/project/public" },
+		{ "a//b/./c", "/home/me/project/a/b/c" },
+		{ ".", "/home/me/project" },
+		{ "..", "/home/me" },
+		{ "../x", "/home/me/x" },
+		{ "./../../x", "/home/x" },
+		{ "../../../../x", "/x" },
+		{ "../../../..", "/" },
+		{ "a/../b", "/home/me/project/a/../b" },
+		{ "/", "/" },
+		{ "/x/", "/x" },
+		{ "/../x", "/x" },
+		{ "~/www", "/home/me/www" },
+		{ "~/", "/home/me" },
+		{ "\"~\"", "/home/me" },
+		{ "~/../x", "/home/me/../x" },
+		{ "./~x", "/home/me/project/~x" },
+	};
+
+	setenv("HOME", "/home/me/", 1);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct buf text = BUF_INIT;
+		struct config c;
+
+		buf_addf(&text, SITE "    source: %s\n", cases[i].source);
+		if (CHECK(parse(&c, buf_str(&text)) == 0))
+			CHECK_STR(c.sites[0].source, cases[i].want);
+		config_release(&c);
+		buf_release(&text);
+	}
+}
+
+static void
+test_home_is_needed(void)
+{
+	setenv("HOME", "home", 1);
+	CHECK_STR(fault_in(SITE "    source: ~/x\n"),
+	    AT("4:13") "sites[0].source: '~/x': HOME is not set to an "
+		       "absolute path");
+	unsetenv("HOME");
+	CHECK_STR(fault_in(SITE "    source: ~/x\n"),
+	    AT("4:13") "sites[0].source: '~/x': HOME is not set to an "
+		       "absolute path");
+	CHECK_STR(fault_in(SITE "    source: ~bob/x\n"),
+	    AT("4:13") "sites[0].source: '~bob/x': only '~/' is expanded; "
+		       "write the path out, or begin it with './'");
+}
+
+/* ---- keys -------------------------------------------------------------- */
+
+static void
+test_unknown_keys(void)
+{
+	CHECK_STR(fault_in("site:\n  - name: a\n"),
+	    AT("1:1") "site: unknown key; did you mean 'sites'?");
+	CHECK_STR(fault_in(SITE "    exlude: []\n"),
+	    AT("4:5") "sites[0].exlude: unknown key; did you mean "
+		      "'exclude'?");
+	CHECK_STR(fault_in(SITE "    Max-Delete: 3\n"),
+	    AT("4:5") "sites[0].Max-Delete: unknown key; did you mean "
+		      "'max_delete'?");
+	CHECK_STR(fault_in(SITE "    carry: {path: []}\n"),
+	    AT("4:13") "sites[0].carry.path: unknown key; did you mean "
+		       "'paths'?");
+	CHECK_STR(fault_in(SITE "    carry: {glob: []}\n"),
+	    AT("4:13") "sites[0].carry.glob: unknown key; known here: paths, "
+		       "for");
+	CHECK_STR(fault_in("sites: []\nqueue: x\n"),
+	    AT("1:8") "sites: an empty list; at least 1 wanted");
+	CHECK_STR(fault_in("queue: x\nsites: []\n"),
+	    AT("1:1") "queue: unknown key; known here: sites");
+	CHECK_STR(fault_in(SITE "    Keeper_of: 1\n"),
+	    AT("4:5") "sites[0].Keeper_of: unknown key; known here: name, "
+		      "root, source, keep, exclude, shared, carry, "
+		      "max_delete, group, lock_wait, freeze_on_rollback, "
+		      "hosts");
+	CHECK_STR(fault_in(SITE "    <<: {keep: 3}\n"),
+	    AT("4:5") "sites[0].<<: unknown key; known here: name, root, "
+		      "source, keep, exclude, shared, carry, max_delete, "
+		      "group, lock_wait, freeze_on_rollback, hosts");
+}
+
+static void
+test_later_keys_are_unknown(void)
+{
+	static const char *const later[] = { "build", "hooks", "check",
+		"strategy", "timeout", "update", "settle" };
+
+	for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++) {
+		struct buf text = BUF_INIT;
+
+		buf_addf(&text, SITE "    %s: x\n", later[i]);
+		CHECK(strstr(fault_in_buf(&text), ": unknown key; ") != NULL);
+	}
+}
+
+static void
+test_missing_keys(void)
+{
+	CHECK_STR(fault_in("{}\n"),
+	    AT("1:1") "sites: this key is missing; wanted: a list of "
+		      "mappings (each begins with '- ')");
+	CHECK_STR(fault_in("x-a: 1\n"),
+	    AT("1:1") "sites: this key is missing; wanted: a list of "
+		      "mappings (each begins with '- ')");
+	CHECK_STR(fault_in("sites:\n  - name: a\n"),
+	    AT("2:5") "sites[0].root: this key is missing; wanted: a string");
+	CHECK_STR(fault_in(SITE "  - root: /b\n"),
+	    AT("4:5") "sites[1].name: this key is missing; wanted: a string");
+	CHECK_STR(fault_in(SITE "    carry:\n      for: 1d\n"),
+	    AT("5:7") "sites[0].carry.paths: this key is missing; wanted: a "
+		      "list ([one, two], or lines that begin with '- ')");
+}
+
+static void
+test_duplicate_keys(void)
+{
+	CHECK_STR(fault_in("sites: [{name: a, root: /a}]\nsites: []\n"),
+	    AT("2:1") "sites: this key was given in line 1 already");
+	CHECK_STR(fault_in(SITE "    keep: 3\n    \"keep\": 3\n"),
+	    AT("5:5") "sites[0].keep: this key was given in line 4 already");
+}
+
+static void
+test_keys_are_words(void)
+{
+	CHECK_STR(fault_in("? [sites]\n: []\n"),
+	    AT("1:3") "a key must be a word");
+	CHECK_STR(fault_in(SITE "    ? {a: b}\n    : []\n"),
+	    AT("4:7") "sites[0]: a key must be a word");
+	CHECK_STR(fault_in(SITE "    ? \"a\\0b\\ec\"\n    : 1\n"),
+	    AT("4:7") "sites[0]: a key must be a word");
+	CHECK_STR(fault_in(SITE "    \"keep\\0\": 1\n"),
+	    AT("4:5") "sites[0]: a key must be a word");
+}
+
+/* ---- types ------------------------------------------------------------- */
+
+#define ANY_LIST "a list ([one, two], or lines that begin with '- ')"
+
+static void
+test_wrong_types(void)
+{
+	CHECK_STR(fault_in("hello\n"),
+	    AT("1:1") "a single value; wanted: a mapping (key: value)");
+	CHECK_STR(fault_in("- name: a\n"),
+	    AT("1:1") "a list; wanted: a mapping (key: value)");
+	CHECK_STR(fault_in("sites: {name: a, root: /a}\n"),
+	    AT("1:8") "sites: a mapping; wanted: a list of mappings (each "
+		      "begins with '- ')");
+	CHECK_STR(fault_in("sites: [a]\n"),
+	    AT("1:9") "sites[0]: a single value; wanted: a mapping (key: "
+		      "value)");
+	CHECK_STR(fault_in("sites:\n  - name: [a]\n    root: /a\n"),
+	    AT("2:11") "sites[0].name: a list; wanted: a string");
+	CHECK_STR(fault_in("sites:\n  - name: {a: b}\n    root: /a\n"),
+	    AT("2:11") "sites[0].name: a mapping; wanted: a string");
+	CHECK_STR(fault_in(SITE "    exclude: \"*.map\"\n"),
+	    AT("4:14") "sites[0].exclude: a single value; wanted: " ANY_LIST);
+	CHECK_STR(fault_in(SITE "    exclude: [[a]]\n"),
+	    AT("4:15") "sites[0].exclude[0]: a list; wanted: a string");
+	CHECK_STR(fault_in(SITE "    carry: [a]\n"),
+	    AT("4:12") "sites[0].carry: a list; wanted: a mapping (key: "
+		       "value)");
+	CHECK_STR(fault_in(SITE "    keep: [3]\n"),
+	    AT("4:11") "sites[0].keep: a list; wanted: a whole number");
+	CHECK_STR(fault_in(SITE "    freeze_on_rollback: {}\n"),
+	    AT("4:25") "sites[0].freeze_on_rollback: a mapping; wanted: true "
+		       "or false");
+}
+
+static void
+test_no_value(void)
+{
+	CHECK_STR(fault_in("sites:\n"),
+	    AT("1:7") "sites: no value; wanted: a list of mappings (each "
+		      "begins with '- ')");
+	CHECK_STR(fault_in("sites:\n  -\n"),
+	    AT("2:4") "sites[0]: no value; wanted: a mapping (key: value)");
+	CHECK_STR(fault_in(SITE "    keep:\n"),
+	    AT("4:10") "sites[0].keep: no value; wanted: a whole number");
+	CHECK_STR(fault_in(SITE "    source: ~\n"),
+	    AT("4:13") "sites[0].source: no value; wanted: a string");
+	CHECK_STR(fault_in(SITE "    group: null\n"),
+	    AT("4:12") "sites[0].group: no value; wanted: a string");
+	CHECK_STR(fault_in(SITE "    exclude:\n#     - a\n"),
+	    AT("4:13") "sites[0].exclude: no value; wanted: " ANY_LIST);
+	CHECK_STR(fault_in(SITE "    exclude:\n      - a\n      -\n"),
+	    AT("6:8") "sites[0].exclude[1]: no value; wanted: a string");
+	CHECK_STR(fault_in(SITE "    group: ''\n"),
+	    AT("4:12") "sites[0].group: an empty string; give a value or "
+		       "remove it");
+	CHECK_STR(fault_in(SITE "    exclude: [a, \"\"]\n"),
+	    AT("4:18") "sites[0].exclude[1]: an empty string; give a value or "
+		       "remove it");
+}
+
+#define NO_TAGS \
+	"tags (!) have no meaning here; remove it, or quote a value that " \
+	"begins with '!'"
+
+static void
+test_tags(void)
+{
+	CHECK_STR(fault_in("sites:\n  - name: !env SITE\n    root: /a\n"),
+	    AT("2:11") NO_TAGS);
+	CHECK_STR(fault_in(SITE "    exclude: [!keep.map ]\n"),
+	    AT("4:15") NO_TAGS);
+	CHECK_STR(fault_in(SITE "    keep: !!int 3\n"), AT("4:11") NO_TAGS);
+	CHECK_STR(fault_in("sites: !!seq\n- {name: a, root: /a}\n"),
+	    AT("1:8") NO_TAGS);
+	CHECK_STR(fault_in("--- !!map\n" SITE), AT("1:5") NO_TAGS);
+	CHECK_STR(fault_in("x-a: !b c\n" SITE), AT("1:6") NO_TAGS);
+	CHECK_STR(fault_in("%TAG !a! tag:a,2026:\n---\n" SITE),
+	    AT("1:1") "a %TAG directive; tags have no meaning here, remove "
+		      "the line");
+	CHECK_STR(fault_in("# a\n%TAG !a! tag:a,2026:\n---\n" SITE),
+	    AT("2:1") "a %TAG directive; tags have no meaning here, remove "
+		      "the line");
+	CHECK_STR(fault_in("# no %TAG here\n" SITE), "");
+}
+
+/* ---- values ------------------------------------------------------------ */
+
+static void
+test_whole_numbers(void)
+{
+	static const char *const bad[] = { "010", "0x10", "-1", "+5", "5.0",
+		"1e3", "1_000", "5 releases", "five", "4294967296",
+		"99999999999999999999999", "\"5 \"" };
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct buf text = BUF_INIT;
+		const char *fault;
+
+		buf_addf(&text, SITE "    keep: %s\n", bad[i]);
+		fault = fault_in_buf(&text);
+		CHECK(strncmp(fault, AT("4:11") "sites[0].keep: '", 33) == 0);
+		CHECK(strstr(fault, "is not a whole number") != NULL);
+	}
+	CHECK_STR(fault_in(SITE "    keep: 0\n"),
+	    AT("4:11") "sites[0].keep: 0 leaves nothing to roll back to; at "
+		       "least 1");
+	CHECK_STR(fault_in(SITE "    keep: 1\n"), "");
+	CHECK_STR(fault_in(SITE "    keep: \"5\"\n"), "");
+	CHECK_STR(fault_in(SITE "    keep: 4294967295\n"), "");
+}
+
+static void
+test_booleans(void)
+{
+	static const struct {
+		const char *word;
+		bool want;
+	} cases[] = { { "true", true }, { "True", true }, { "YES", true },
+		{ "on", true }, { "\"true\"", true }, { "false", false },
+		{ "No", false }, { "OFF", false } };
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct buf text = BUF_INIT;
+		struct config c;
+
+		buf_addf(&text, SITE "    freeze_on_rollback: %s\n",
+		    cases[i].word);
+		if (CHECK(parse(&c, buf_str(&text)) == 0))
+			CHECK(c.sites[0].freeze_on_rollback == cases[i].want);
+		config_release(&c);
+		buf_release(&text);
+	}
+	CHECK_STR(fault_in(SITE "    freeze_on_rollback: maybe\n"),
+	    AT("4:25") "sites[0].freeze_on_rollback: 'maybe' is neither true "
+		       "nor false");
+	CHECK_STR(fault_in(SITE "    freeze_on_rollback: 1\n"),
+	    AT("4:25") "sites[0].freeze_on_rollback: '1' is neither true nor "
+		       "false");
+}
+
+static void
+test_percentages(void)
+{
+	static const char *const bad[] = { "101", "101%", "-1", "5.5%", "50 %",
+		"50%%", "half", "\"%\"", "0000" };
+	struct config c;
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct buf text = BUF_INIT;
+
+		buf_addf(&text, SITE "    max_delete: %s\n", bad[i]);
+		CHECK(strstr(fault_in_buf(&text),
+			  "is not a percentage from 0 to 100") != NULL);
+	}
+	CHECK_STR(fault_in(SITE "    max_delete: half\n"),
+	    AT("4:17") "sites[0].max_delete: 'half' is not a percentage from "
+		       "0 to 100, such as 50%");
+	REQUIRE(parse(&c, SITE "    max_delete: 0\n") == 0);
+	CHECK(c.sites[0].max_delete == 0);
+	config_release(&c);
+	REQUIRE(parse(&c, SITE "    max_delete: 100%\n") == 0);
+	CHECK(c.sites[0].max_delete == 100);
+	config_release(&c);
+}
+
+static void
+test_durations(void)
+{
+	CHECK_STR(fault_in(SITE "    lock_wait: 1h30m\n"),
+	    AT("4:16") "sites[0].lock_wait: '1h30m' is not a duration: a "
+		       "whole number with s, m, h, d or w behind it, such as "
+		       "90s or 7d");
+	CHECK_STR(fault_in(SITE "    carry:\n      paths: [a]\n"
+				"      for: 200y\n"),
+	    AT("6:12") "sites[0].carry.for: '200y' is not a duration: a whole "
+		       "number with s, m, h, d or w behind it, such as 90s or "
+		       "7d");
+}
+
+#define CONTROL \
+	"a line break or another control character in the value; write it " \
+	"on one line"
+
+static void
+test_names(void)
+{
+	struct buf text = BUF_INIT;
+
+	CHECK_STR(fault_in("sites:\n  - name: a/b\n    root: /a\n"),
+	    AT("2:11") "sites[0].name: 'a/b' cannot be a name: '/' is for "
+		       "paths");
+	CHECK_STR(fault_in("sites:\n  - name: ..\n    root: /a\n"),
+	    AT("2:11") "sites[0].name: the name '..' has a '.' or '..' "
+		       "component");
+	CHECK_STR(fault_in("sites:\n  - name: |\n      a\n    root: /a\n"),
+	    AT("2:11") "sites[0].name: " CONTROL);
+	CHECK_STR(fault_in("sites:\n  - name: \"a\\u009b1m\"\n    root: /\n"),
+	    AT("2:11") "sites[0].name: " CONTROL);
+	CHECK_STR(fault_in("sites:\n  - name: \"a\\0b\"\n    root: /a\n"),
+	    AT("2:11") "sites[0].name: " CONTROL);
+	buf_addf(&text, "sites:\n  - name: %0255d\n    root: /a\n", 1);
+	CHECK_STR(fault_in_buf(&text), "");
+	buf_addf(&text, "sites:\n  - name: %0256d\n    root: /a\n", 1);
+	CHECK(
+	    strstr(fault_in_buf(&text), "' is longer than 255 bytes") != NULL);
+}
+
+static void
+test_roots(void)
+{
+	struct buf text = BUF_INIT;
+
+	CHECK_STR(fault_in("sites:\n  - name: a\n    root: /\n"),
+	    AT("3:11") "sites[0].root: '/' cannot be a root; give the site a "
+		       "directory, such as /srv/www/example.org");
+	CHECK_STR(fault_in("sites:\n  - name: a\n    root: ../../../.\n"),
+	    AT("3:11") "sites[0].root: '/' cannot be a root; give the site a "
+		       "directory, such as /srv/www/example.org");
+	CHECK_STR(fault_in("sites:\n  - name: a\n    root: \"/a\\tb\"\n"),
+	    AT("3:11") "sites[0].root: " CONTROL);
+	buf_addf(&text, "sites:\n  - name: a\n    root: /%04095d\n", 1);
+	CHECK(strstr(fault_in_buf(&text), "...' is longer than 4095 bytes") !=
+	    NULL);
+	/* Too long only behind the directory of the file. */
+	buf_addf(&text, "sites:\n  - name: a\n    root: %04090d\n", 1);
+	CHECK(strstr(fault_in_buf(&text), "...' is longer than 4095 bytes") !=
+	    NULL);
+}
+
+static void
+test_sites_are_distinct(void)
+{
+	CHECK_STR(fault_in(SITE "  - name: b\n    root: /b\n"), "");
+	CHECK_STR(fault_in(SITE "  - name: a\n    root: /b\n"),
+	    AT("4:11") "sites[1].name: 'a' is the name of sites[0] already");
+	CHECK_STR(fault_in(SITE "  - name: b\n    root: /a/.\n"),
+	    AT("5:11") "sites[1].root: '/a' is the root of sites[0] already");
+}
+
+static void
+test_patterns(void)
+{
+	static const char *const useless[] = { "./drafts", "a/./b", "a//b",
+		"../a", "a/..", "/", "//a", "." };
+
+	for (size_t i = 0; i < sizeof(useless) / sizeof(useless[0]); i++) {
+		struct buf text = BUF_INIT;
+
+		buf_addf(&text, SITE "    exclude: [%s]\n", useless[i]);
+		CHECK(strstr(fault_in_buf(&text),
+			  " component; write a path inside the release") !=
+		    NULL);
+	}
+	CHECK_STR(fault_in(SITE "    exclude: [a, ./b]\n"),
+	    AT("4:18") "sites[0].exclude[1]: the name './b' has a '.' or '..' "
+		       "component; write a path inside the release");
+	CHECK_STR(fault_in(SITE "    carry: {paths: [\"!a\"]}\n"),
+	    AT("4:21") "sites[0].carry.paths[0]: '!a': patterns cannot be "
+		       "negated; write '\\!' for a name that begins with '!'");
+	CHECK_STR(fault_in(SITE "    exclude: [/a, a/, /a/, \"**\", ...]\n"),
+	    "");
+	CHECK_STR(fault_in(SITE "    carry: {paths: []}\n"),
+	    AT("4:20") "sites[0].carry.paths: an empty list; at least 1 "
+		       "wanted");
+	CHECK_STR(fault_in(SITE "    exclude: []\n    shared: []\n"), "");
+}
+
+static void
+test_shared_paths(void)
+{
+	CHECK_STR(fault_in(SITE "    shared: [a, /b]\n"),
+	    AT("4:17") "sites[0].shared[1]: the name '/b' is absolute or has "
+		       "an empty component; write a path inside the release");
+	CHECK_STR(fault_in(SITE "    shared: [../b]\n"),
+	    AT("4:14") "sites[0].shared[0]: the name '../b' has a '.' or '..' "
+		       "component; write a path inside the release");
+	CHECK_STR(fault_in(SITE "    shared: [/]\n"),
+	    AT("4:14") "sites[0].shared[0]: the name '/' is absolute or has an "
+		       "empty component; write a path inside the release");
+	CHECK_STR(fault_in(SITE "    shared: [a, b, a/]\n"),
+	    AT("4:20") "sites[0].shared[2]: 'a' and 'a' are the same or lie "
+		       "inside each other; name only the outer one");
+	CHECK_STR(fault_in(SITE "    shared: [a, a/b]\n"),
+	    AT("4:17") "sites[0].shared[1]: 'a' and 'a/b' are the same or lie "
+		       "inside each other; name only the outer one");
+	CHECK_STR(fault_in(SITE "    shared: [a/b, a]\n"),
+	    AT("4:19") "sites[0].shared[1]: 'a/b' and 'a' are the same or lie "
+		       "inside each other; name only the outer one");
+	CHECK_STR(fault_in(SITE "    shared: [a/b, a/bc, ab]\n"), "");
+}
+
+/* ---- hosts ------------------------------------------------------------- */
+
+/* A site with one host more, which begins in line 5, column 7. */
+#define HOST(keys) SITE "    hosts:\n      - " keys "\n"
+
+static void
+test_host_defaults(void)
+{
+	const struct host_config *h;
+	struct config c;
+
+	REQUIRE(parse(&c, HOST("address: www1")) == 0);
+	REQUIRE(c.sites[0].n_hosts == 1);
+	h = &c.sites[0].hosts[0];
+	CHECK_STR(h->label, "www1");
+	CHECK_STR(h->address, "www1");
+	CHECK_STR(h->user, NULL);
+	CHECK(h->port == 0);
+	CHECK_STR(h->root, "/a");
+	CHECK_STR(h->identity, NULL);
+	CHECK_STR(h->host_key, NULL);
+	CHECK_STR(h->jump, NULL);
+	CHECK(h->transport == HOST_SSH);
+	CHECK_STR(h->deploy, NULL);
+	config_release(&c);
+	REQUIRE(parse(&c, SITE "    hosts: []\n") == 0);
+	CHECK(c.sites[0].n_hosts == 0);
+	config_release(&c);
+}
+
+static void
+test_every_key_of_a_host(void)
+{
+	const struct host_config *h;
+	struct config c;
+
+	REQUIRE(parse(&c,
+		    HOST("{address: me@www1, root: b/, port: 2222, identity: "
+			 "key, host_key: \"SHA256:x\", jump: gate, transport: "
+			 "rsync, deploy: none, x-rack: 3}")) == 0);
+	h = &c.sites[0].hosts[0];
+	CHECK_STR(h->label, "me@www1");
+	CHECK_STR(h->address, "www1");
+	CHECK_STR(h->user, "me");
+	CHECK(h->port == 2222);
+	CHECK_STR(h->root, "/home/me/project/b");
+	CHECK_STR(h->identity, "/home/me/project/key");
+	CHECK_STR(h->host_key, "SHA256:x");
+	CHECK_STR(h->jump, "gate");
+	CHECK(h->transport == HOST_RSYNC);
+	CHECK_STR(h->deploy, "none");
+	CHECK_STR(c.sites[0].root, "/a");
+	config_release(&c);
+}
+
+static void
+test_host_addresses(void)
+{
+	static const char *const bad[] = { "-oProxyCommand=x", "me@-x",
+		"-me@x", "\"@x\"", "me@", "\"@\"" };
+	struct config c;
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct buf text = BUF_INIT;
+
+		buf_addf(&text, HOST("address: %s"), bad[i]);
+		CHECK(
+		    strstr(fault_in_buf(&text),
+			"' is no address; 'host' or 'user@host' is") != NULL);
+	}
+	CHECK_STR(fault_in(HOST("address: me@")),
+	    AT("5:18") "sites[0].hosts[0].address: 'me@' is no address; "
+		       "'host' or 'user@host' is");
+	CHECK_STR(fault_in(HOST("{address: x, user: -me}")),
+	    AT("5:19") "sites[0].hosts[0].address: 'x' is no address; 'host' "
+		       "or 'user@host' is");
+	CHECK_STR(fault_in(HOST("root: /b")),
+	    AT("5:9") "sites[0].hosts[0].address: this key is missing; "
+		      "wanted: a string");
+	/* The last @ counts, and the key `user` before what stands there. */
+	REQUIRE(parse(&c, HOST("address: me@example.org@x")) == 0);
+	CHECK_STR(c.sites[0].hosts[0].user, "me@example.org");
+	CHECK_STR(c.sites[0].hosts[0].address, "x");
+	config_release(&c);
+	REQUIRE(parse(&c, HOST("{address: me@x, user: you}")) == 0);
+	CHECK_STR(c.sites[0].hosts[0].user, "you");
+	CHECK_STR(c.sites[0].hosts[0].address, "x");
+	config_release(&c);
+}
+
+static void
+test_host_transports(void)
+{
+	struct config c;
+
+	REQUIRE(parse(&c, HOST("{address: x, transport: ssh}")) == 0);
+	CHECK(c.sites[0].hosts[0].transport == HOST_SSH);
+	config_release(&c);
+	REQUIRE(parse(&c, HOST("{address: x, transport: local}")) == 0);
+	CHECK(c.sites[0].hosts[0].transport == HOST_LOCAL);
+	config_release(&c);
+	CHECK_STR(fault_in(HOST("{address: x, transport: SSH}")),
+	    AT("5:33") "sites[0].hosts[0].transport: 'SSH' is none of: ssh, "
+		       "rsync, local");
+	CHECK_STR(fault_in(HOST("{address: x, transport: 1}")),
+	    AT("5:33") "sites[0].hosts[0].transport: '1' is none of: ssh, "
+		       "rsync, local");
+	CHECK_STR(fault_in(HOST("{address: x, transport: }")),
+	    AT("5:33") "sites[0].hosts[0].transport: no value; wanted: a "
+		       "word");
+}
+
+static void
+test_host_ports(void)
+{
+	CHECK_STR(fault_in(HOST("{address: x, port: 1}")), "");
+	CHECK_STR(fault_in(HOST("{address: x, port: 65535}")), "");
+	CHECK_STR(fault_in(HOST("{address: x, port: 0}")),
+	    AT("5:28") "sites[0].hosts[0].port: 0 is no port; 1 to 65535 are");
+	CHECK_STR(fault_in(HOST("{address: x, port: 65536}")),
+	    AT("5:28") "sites[0].hosts[0].port: 65536 is no port; 1 to 65535 "
+		       "are");
+	CHECK(strstr(fault_in(HOST("{address: x, port: ssh}")),
+		  "'ssh' is not a whole number") != NULL);
+}
+
+static void
+test_hosts_are_distinct(void)
+{
+	CHECK_STR(fault_in(SITE "    hosts: [{address: x}, {address: y}]\n"),
+	    "");
+	CHECK_STR(fault_in(SITE "    hosts: [{address: x}, {address: x}]\n"),
+	    AT("4:37") "sites[0].hosts[1].address: 'x' is there twice");
+	CHECK_STR(fault_in(SITE "    hosts: [{address: x}, {address: x, "
+				"root: /a}]\n"),
+	    AT("4:37") "sites[0].hosts[1].address: 'x' is there twice");
+	/* Another port or another root is another place. */
+	CHECK_STR(fault_in(SITE "    hosts: [{address: x}, {address: x, "
+				"port: 23}, {address: x, root: /b}]\n"),
+	    "");
+	/* Sites that are elsewhere may have one root. */
+	CHECK_STR(fault_in(HOST("address: x") "  - name: b\n    root: /a\n"),
+	    "");
+	CHECK_STR(fault_in(HOST("{address: x, root: /}")),
+	    AT("5:28") "sites[0].hosts[0].root: '/' cannot be a root; give "
+		       "the site a directory, such as /srv/www/example.org");
+}
+
+/* ---- syntax ------------------------------------------------------------ */
+
+#define EMPTY \
+	"the file is empty; describe a site: 'sites: [{name: example.org, " \
+	"root: /srv/www/example.org}]'"
+
+static void
+test_empty_files(void)
+{
+	CHECK_STR(fault_in(""), AT("1:1") EMPTY);
+	CHECK_STR(fault_in("\n\n"), AT("1:1") EMPTY);
+	CHECK_STR(fault_in("\xef\xbb\xbf"), AT("1:1") EMPTY);
+	CHECK_STR(fault_in("# nothing yet\n"), AT("1:1") EMPTY);
+	CHECK_STR(fault_in("---\n"), AT("2:1") EMPTY);
+	CHECK_STR(fault_in("null\n"), AT("1:1") EMPTY);
+}
+
+static void
+test_several_documents(void)
+{
+	CHECK_STR(fault_in(SITE "---\n" SITE),
+	    AT("4:1") "a second document begins here; write everything in "
+		      "one, without '---' between");
+	CHECK_STR(fault_in("---\n---\n"),
+	    AT("2:1") "a second document begins here; write everything in "
+		      "one, without '---' between");
+}
+
+#define START \
+	"; indent with spaces, not with tabs, and quote a value that begins " \
+	"with '@', '`' or '%'"
+
+static void
+test_syntax_errors(void)
+{
+	CHECK_STR(fault_in("sites:\n\t- name: a\n"),
+	    AT("2:1") "found character that cannot start any token (while "
+		      "scanning for the next token from line 2 on)" START);
+	CHECK_STR(fault_in("sites:\n  - name: a\n\troot: /a\n"),
+	    AT("3:1") "found a tab character that violates indentation (while "
+		      "scanning a plain scalar from line 2 on); "
+		      "indent with spaces, not with tabs");
+	CHECK_STR(fault_in(SITE "    exclude: [*.map]\n"),
+	    AT("4:16") "did not find expected alphabetic or numeric character "
+		       "(while scanning an alias from line 4 on); "
+		       "quote a value that begins with '*' or '&'");
+	CHECK_STR(fault_in(SITE "    source: @x\n"),
+	    AT("4:13") "found character that cannot start any token (while "
+		       "scanning for the next token from line 4 on)" START);
+	CHECK_STR(fault_in("sites:\n  - name: a: b\n"),
+	    AT("2:12") "mapping values are not allowed in this context; quote "
+		       "a value that contains ': ', and line up keys that "
+		       "belong together");
+	CHECK_STR(fault_in("sites: [{name: a, root: /a}\n"),
+	    AT("2:1") "did not find expected ',' or ']' (while parsing a flow "
+		      "sequence from line 1 on)");
+	CHECK_STR(fault_in("sites: \"a\n"),
+	    AT("2:1") "found unexpected end of stream (while scanning a "
+		      "quoted scalar from line 1 on)");
+}
+
+static void
+test_not_text(void)
+{
+	static const char nul[] = "sites:\n  - name: a\0b\n";
+	struct config c;
+
+	CHECK(parse_bytes(&c, nul, sizeof(nul) - 1) == -1);
+	CHECK_STR(last.text,
+	    AT("2:12") "a NUL byte; the file must be text in UTF-8");
+	CHECK(parse_bytes(&c, "\xff\xfes\0:\0", 6) == -1);
+	CHECK_STR(last.text,
+	    AT("1:4") "a NUL byte; the file must be text in UTF-8");
+	CHECK_STR(fault_in("sites:\n  - name: \u00e9\xff\n"),
+	    AT("2:12") "invalid leading UTF-8 octet; the file must be text in "
+		       "UTF-8");
+	CHECK_STR(fault_in("sites:\n  - name: a\x1b[31m\n"),
+	    AT("2:12") "control characters are not allowed; the file must be "
+		       "text in UTF-8");
+	/* The length counts, not a NUL behind it. */
+	CHECK(parse_bytes(&c, SITE "    keep: 33", strlen(SITE) + 11) == 0);
+	CHECK(c.sites[0].keep == 3);
+	config_release(&c);
+}
+
+/* ---- what is too much -------------------------------------------------- */
+
+#define NO_ALIASES \
+	"anchors (&) and aliases (*) are not supported; write the value " \
+	"out, or quote one that begins with '*' or '&'"
+
+static void
+test_aliases(void)
+{
+	CHECK_STR(fault_in("x-k: &k 3\n" SITE "    keep: *k\n"),
+	    AT("1:6") NO_ALIASES);
+	CHECK_STR(fault_in("x-k: &k [3]\n" SITE), AT("1:6") NO_ALIASES);
+	CHECK_STR(fault_in(SITE "    carry: &c {paths: [a]}\n"),
+	    AT("4:12") NO_ALIASES);
+	CHECK_STR(fault_in("&top\nsites: *top\n"), AT("1:1") NO_ALIASES);
+	CHECK_STR(fault_in(SITE "    exclude: [*map]\n"),
+	    AT("4:15") NO_ALIASES);
+	CHECK_STR(fault_in(SITE "    *k : 1\n"), AT("4:5") NO_ALIASES);
+}
+
+static void
+test_nesting(void)
+{
+	struct buf text = BUF_INIT;
+
+	buf_adds(&text, SITE "x-a: ");
+	for (int i = 0; i < 63; i++)
+		buf_addc(&text, '[');
+	for (int i = 0; i < 63; i++)
+		buf_addc(&text, ']');
+	CHECK_STR(fault_in_buf(&text), "");
+	buf_adds(&text, SITE "x-a: ");
+	for (int i = 0; i < 100000; i++)
+		buf_addc(&text, '[');
+	CHECK_STR(fault_in_buf(&text),
+	    AT("4:69") "lists and mappings are nested deeper than 64");
+}
+
+static void
+test_limits(void)
+{
+	struct buf text = BUF_INIT;
+
+	buf_adds(&text, SITE "#");
+	while (text.len < 1024 * 1024)
+		buf_addc(&text, 'x');
+	CHECK_STR(fault_in(buf_str(&text)), "");
+	buf_addc(&text, 'x');
+	CHECK_STR(fault_in_buf(&text),
+	    AT("1:1") "the file is longer than the limit of 1048576 bytes");
+	buf_adds(&text, SITE "    exclude: [");
+	for (int i = 0; i < 1001; i++)
+		buf_addf(&text, "%da, ", i);
+	buf_adds(&text, "]\n");
+	CHECK_STR(fault_in_buf(&text),
+	    AT("4:14") "sites[0].exclude: 1001 entries; at most 1000 are "
+		       "allowed");
+	buf_adds(&text, "sites: [");
+	for (int i = 0; i < 100000; i++)
+		buf_adds(&text, "a,");
+	buf_adds(&text, "]\n");
+	CHECK_STR(fault_in_buf(&text),
+	    AT("1:8") "sites: 100000 entries; at most 1000 are allowed");
+}
+
+static void
+test_long_values_are_cut(void)
+{
+	struct buf text = BUF_INIT;
+	const char *fault;
+
+	buf_adds(&text, SITE "    keep: \"");
+	for (int i = 0; i < 5000; i++)
+		buf_adds(&text, "\u4e2d");
+	buf_adds(&text, "\"\n");
+	fault = fault_in_buf(&text);
+	CHECK(strncmp(fault, AT("4:11") "sites[0].keep: '", 33) == 0);
+	CHECK(strcmp(fault + strlen(fault) - 3, "...") == 0);
+}
+
+/* ---- sites, and words that are near ------------------------------------ */
+
+static void
+test_site_by_name(void)
+{
+	const struct site_config *s;
+	struct err e = ERR_INIT;
+	struct config c;
+
+	REQUIRE(parse(&c, SITE) == 0);
+	s = config_site(&c, NULL, &e);
+	CHECK(s == &c.sites[0]);
+	CHECK(config_site(&c, "a", &e) == s);
+	CHECK(config_site(&c, "other", &e) == NULL);
+	CHECK(e.code == ERR_USAGE);
+	CHECK_STR(e.text, "no site 'other' in deploy.yml; there is a");
+	config_release(&c);
+	REQUIRE(parse(&c,
+		    "sites: [{name: example.org, root: /a}, {name: "
+		    "blog.example.org, root: /b}]") == 0);
+	CHECK(config_site(&c, "blog.example.org", &e) == &c.sites[1]);
+	CHECK(config_site(&c, NULL, &e) == NULL);
+	CHECK_STR(e.text,
+	    "deploy.yml has several sites; choose one with -s: example.org, "
+	    "blog.example.org");
+	CHECK(config_site(&c, "exmaple.org", &e) == NULL);
+	CHECK_STR(e.text,
+	    "no site 'exmaple.org' in deploy.yml; did you mean "
+	    "'example.org'?");
+	CHECK(config_site(&c, "\x80\x80\x80\xff", &e) == NULL);
+	config_release(&c);
+	CHECK(config_site(&c, NULL, &e) == NULL);
+	CHECK(e.code == ERR_USAGE);
+	CHECK_STR(e.text,
+	    "no deploy.yml here or in a parent directory; name one with -c, "
+	    "or a root with --root");
+}
+
+static void
+test_site_config_init(void)
+{
+	struct site_config s;
+
+	site_config_init(&s);
+	CHECK(s.name == NULL && s.root == NULL && s.keep == 5);
+	CHECK(s.carry_for == 7 * 86400 && s.max_delete == 50);
+	site_config_release(&s);
+	site_config_release(&s);
+}
+
+/* ---- the file ---------------------------------------------------------- */
+
+static char *home;	   /* of this program */
+static char top[PATH_MAX]; /* of the test that runs */
+
+static void
+write_file(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "w");
+
+	if (!CHECK(f != NULL))
+		return;
+	CHECK(fputs(text, f) >= 0);
+	CHECK(fclose(f) == 0);
+}
+
+/* Go to a new directory with a subdirectory a/b. */
+static bool
+enter_scratch(void)
+{
+	char made[] = "/tmp/deploy-config.XXXXXX";
+
+	unsetenv("DEPLOY_CONFIG");
+	last = (struct err)ERR_INIT;
+	home = getcwd(NULL, 0);
+	return home != NULL && mkdtemp(made) != NULL &&
+	    realpath(made, top) != NULL && chdir(top) == 0 &&
+	    mkdir("a", 0755) == 0 && mkdir("a/b", 0755) == 0;
+}
+
+/* Go back and remove what the tests below make. */
+static void
+leave_scratch(void)
+{
+	static const char *const made[] = { "a/b/deploy.yml", "a/deploy.yml",
+		"deploy.yml", "other.yml", "a/b", "a", "link" };
+
+	CHECK(chdir(top) == 0);
+	for (size_t i = 0; i < sizeof(made) / sizeof(made[0]); i++)
+		remove(made[i]);
+	CHECK(chdir(home) == 0);
+	CHECK(rmdir(top) == 0);
+	free(home);
+	unsetenv("DEPLOY_CONFIG");
+}
+
+/* Load; the path and the source of the first site, or the message. */
+static const char *
+load(const char *file)
+{
+	static char out[2 * PATH_MAX];
+	struct config c;
+
+	if (config_load(&c, file, &last) != 0) {
+		CHECK(c.n == 0 && c.path == NULL);
+		return last.text;
+	}
+	if (c.path == NULL)
+		return "none";
+	snprintf(out, sizeof(out), "%s %s", c.path, c.sites[0].source);
+	config_release(&c);
+	return out;
+}
+
+/* The text with "@" replaced by the scratch directory. */
+static const char *
+in_top(const char *text)
+{
+	static char out[2 * PATH_MAX];
+	size_t len = strcspn(text, "@"), n;
+
+	n = (size_t)snprintf(out, sizeof(out), "%.*s", (int)len, text);
+	for (text += len; *text == '@'; text += len) {
+		len = strcspn(++text, "@");
+		n += (size_t)snprintf(out + n, sizeof(out) - n, "%s%.*s", top,
+		    (int)len, text);
+	}
+	return out;
+}
+
+#define FROM(source) "sites: [{name: a, root: /a, source: " source "}]\n"
+
+static void
+test_search(void)
+{
+	REQUIRE(enter_scratch());
+	CHECK_STR(load(NULL), "none");
+	write_file("deploy.yml", FROM("p"));
+	CHECK_STR(load(NULL), in_top("deploy.yml @/p"));
+	CHECK(chdir("a/b") == 0);
+	CHECK_STR(load(NULL), in_top("@/deploy.yml @/p"));
+	write_file("../deploy.yml", FROM("q"));
+	CHECK_STR(load(NULL), in_top("@/a/deploy.yml @/a/q"));
+	/* A directory of that name is none; a link to nowhere is one. */
+	CHECK(mkdir("deploy.yml", 0755) == 0);
+	CHECK_STR(load(NULL), in_top("@/a/deploy.yml @/a/q"));
+	CHECK(rmdir("deploy.yml") == 0);
+	CHECK(symlink("nowhere", "deploy.yml") == 0);
+	CHECK_STR(load(NULL),
+	    "cannot read the configuration 'deploy.yml': No such file or "
+	    "directory; mend or remove it");
+	CHECK(last.code == ERR_USAGE);
+	leave_scratch();
+}
+
+static void
+test_named_file(void)
+{
+	REQUIRE(enter_scratch());
+	write_file("deploy.yml", FROM("p"));
+	write_file("a/deploy.yml", FROM("../q"));
+	write_file("other.yml", "sites: 3\n");
+	CHECK_STR(load("a/deploy.yml"), in_top("a/deploy.yml @/q"));
+	CHECK_STR(load("other.yml"),
+	    "other.yml:1:8: sites: a single value; wanted: a list of mappings "
+	    "(each begins with '- ')");
+	CHECK_STR(load("none.yml"),
+	    "cannot read the configuration 'none.yml': No such file or "
+	    "directory; check the name after -c");
+	CHECK(last.code == ERR_USAGE);
+	CHECK_STR(load("a"),
+	    "cannot read the configuration 'a': Is a directory; check the "
+	    "name after -c");
+	CHECK_STR(load(""),
+	    "cannot read the configuration '': No such file or directory; "
+	    "check the name after -c");
+	/* The directory counts as it is, not as it was reached. */
+	CHECK(symlink("a", "link") == 0);
+	CHECK_STR(load("link/deploy.yml"), in_top("link/deploy.yml @/q"));
+	leave_scratch();
+}
+
+static void
+test_environment(void)
+{
+	REQUIRE(enter_scratch());
+	write_file("deploy.yml", FROM("p"));
+	write_file("a/deploy.yml", FROM("q"));
+	setenv("DEPLOY_CONFIG", "a/deploy.yml", 1);
+	CHECK_STR(load(NULL), in_top("a/deploy.yml @/a/q"));
+	CHECK_STR(load("deploy.yml"), in_top("deploy.yml @/p"));
+	setenv("DEPLOY_CONFIG", "", 1);
+	CHECK_STR(load(NULL), in_top("deploy.yml @/p"));
+	setenv("DEPLOY_CONFIG", "none.yml", 1);
+	CHECK_STR(load(NULL),
+	    "cannot read the configuration 'none.yml': No such file or "
+	    "directory; check $DEPLOY_CONFIG");
+	leave_scratch();
+}
+
+static void
+test_unreadable_file(void)
+{
+	REQUIRE(enter_scratch());
+	write_file("deploy.yml", FROM("p"));
+	CHECK(chmod("deploy.yml", 0) == 0);
+	/* root reads everything */
+	if (access("deploy.yml", R_OK) != 0) {
+		CHECK_STR(load(NULL),
+		    "cannot read the configuration 'deploy.yml': Permission "
+		    "denied; mend or remove it");
+		CHECK(last.code == ERR_USAGE);
+	}
+	leave_scratch();
+}
+
+static void
+test_long_file(void)
+{
+	struct buf text = BUF_INIT;
+
+	REQUIRE(enter_scratch());
+	for (int i = 0; i < 200000; i++)
+		buf_adds(&text, "# long\n");
+	write_file("deploy.yml", buf_str(&text));
+	buf_release(&text);
+	CHECK_STR(load(NULL),
+	    "deploy.yml:1:1: the file is longer than the limit of 1048576 "
+	    "bytes");
+	leave_scratch();
+}
+
+UNIT_MAIN(UNIT(test_defaults), UNIT(test_every_key),
+    UNIT(test_strings_stay_strings), UNIT(test_unicode_names),
+    UNIT(test_styles_of_yaml), UNIT(test_crlf_and_bom), UNIT(test_x_keys),
+    UNIT(test_paths), UNIT(test_home_is_needed), UNIT(test_unknown_keys),
+    UNIT(test_later_keys_are_unknown), UNIT(test_missing_keys),
+    UNIT(test_duplicate_keys), UNIT(test_keys_are_words),
+    UNIT(test_wrong_types), UNIT(test_no_value), UNIT(test_tags),
+    UNIT(test_whole_numbers), UNIT(test_booleans), UNIT(test_percentages),
+    UNIT(test_durations), UNIT(test_names), UNIT(test_roots),
+    UNIT(test_sites_are_distinct), UNIT(test_patterns),
+    UNIT(test_shared_paths), UNIT(test_host_defaults),
+    UNIT(test_every_key_of_a_host), UNIT(test_host_addresses),
+    UNIT(test_host_transports), UNIT(test_host_ports),
+    UNIT(test_hosts_are_distinct), UNIT(test_empty_files),
+    UNIT(test_several_documents), UNIT(test_syntax_errors),
+    UNIT(test_not_text), UNIT(test_aliases), UNIT(test_nesting),
+    UNIT(test_limits), UNIT(test_long_values_are_cut), UNIT(test_site_by_name),
+    UNIT(test_site_config_init), UNIT(test_search), UNIT(test_named_file),
+    UNIT(test_environment), UNIT(test_unreadable_file), UNIT(test_long_file))

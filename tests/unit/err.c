@@ -1,0 +1,203 @@
+#include "err.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "unit.h"
+
+/* An err with a fence behind it, to see what is written too far. */
+struct fenced {
+	struct err e;
+	char fence[64];
+};
+
+#define FENCED_INIT \
+	{ \
+		ERR_INIT, "0123456789abcdef0123456789abcdef" \
+	}
+
+static void
+check_fence(const struct fenced *f)
+{
+	CHECK(memcmp(f->fence, "0123456789abcdef", 16) == 0);
+	CHECK(strlen(f->e.text) < sizeof(f->e.text));
+}
+
+/* `n` times `c`; freed by the caller. */
+static char *
+repeat(char c, size_t n)
+{
+	char *s = malloc(n + 1);
+
+	memset(s, c, n);
+	s[n] = '\0';
+	return s;
+}
+
+static void
+test_set(void)
+{
+	struct err e = ERR_INIT;
+
+	errno = EIO;
+	CHECK(err_set(&e, ERR_USAGE, "a %s and %d", "word", 5) == -1);
+	CHECK(e.code == ERR_USAGE);
+	CHECK(e.sys == 0);
+	CHECK_STR(e.text, "a word and 5");
+	err_set(&e, ERR_LOCKED, "%s", "");
+	CHECK_STR(e.text, "");
+}
+
+static void
+test_set_escapes(void)
+{
+	struct err e = ERR_INIT;
+
+	err_set(&e, ERR_FAILED, "%s", "a\nb\tc\x1b[31m\x7f\r\x01");
+	CHECK_STR(e.text, "a\\x0ab\\x09c\\x1b[31m\\x7f\\x0d\\x01");
+	/* UTF-8, and bytes that are none, are the reader's to show. */
+	err_set(&e, ERR_FAILED, "%s", "\xc3\xa4\xff");
+	CHECK_STR(e.text, "\xc3\xa4\xff");
+	for (int c = 1; c < 256; c++) {
+		const char text[] = { (char)c, '\0' };
+
+		err_set(&e, ERR_FAILED, "%s", text);
+		CHECK(strlen(e.text) == (c < 32 || c == 127 ? 4 : 1));
+	}
+}
+
+static void
+test_sys(void)
+{
+	struct err e = ERR_INIT;
+
+	errno = ENOENT;
+	CHECK(err_sys(&e, "cannot open '%s'", "x") == -1);
+	CHECK(e.code == ERR_FAILED);
+	CHECK(e.sys == ENOENT);
+	CHECK_STR(e.text, "cannot open 'x': No such file or directory");
+	errno = ENOSPC;
+	err_sys(&e, "x");
+	CHECK(e.code == ERR_GUARD && e.sys == ENOSPC);
+	errno = EDQUOT;
+	err_sys(&e, "x");
+	CHECK(e.code == ERR_GUARD && e.sys == EDQUOT);
+	errno = EROFS;
+	err_sys(&e, "x");
+	CHECK(e.code == ERR_FAILED);
+}
+
+static void
+test_prefix_and_append(void)
+{
+	struct err e = ERR_INIT;
+
+	errno = EPERM;
+	err_sys(&e, "why");
+	CHECK(err_prefix(&e, "host %s: ", "www1") == -1);
+	CHECK(err_append(&e, "; run: %s", "chmod") == -1);
+	CHECK_STR(e.text,
+	    "host www1: why: Operation not permitted; "
+	    "run: chmod");
+	CHECK(e.code == ERR_FAILED && e.sys == EPERM);
+	err_set(&e, ERR_USAGE, "%s", "a\nb");
+	err_prefix(&e, "%s", "\x1b");
+	err_append(&e, "%s", "\x07");
+	/* What is escaped once stays as it is. */
+	CHECK_STR(e.text, "\\x1ba\\x0ab\\x07");
+}
+
+static void
+test_set_truncates(void)
+{
+	struct fenced f = FENCED_INIT;
+
+	for (size_t n = 2030; n < 2060; n++) {
+		char *s = repeat('x', n);
+
+		err_set(&f.e, ERR_FAILED, "%s", s);
+		check_fence(&f);
+		if (strcmp(f.e.text, s) != 0) {
+			size_t len = strlen(f.e.text);
+
+			CHECK(n > 2040);
+			CHECK(len > 2040);
+			CHECK_STR(f.e.text + len - 4, "x...");
+		}
+		free(s);
+	}
+}
+
+/* An escape is whole or not there. */
+static void
+test_truncates_between_escapes(void)
+{
+	struct fenced f = FENCED_INIT;
+
+	for (size_t pad = 0; pad < 8; pad++) {
+		char *bells = repeat('\a', 2000), *x = repeat('x', pad);
+		size_t len;
+
+		err_set(&f.e, ERR_FAILED, "%s%s", x, bells);
+		check_fence(&f);
+		len = strlen(f.e.text);
+		CHECK(len > 2030);
+		CHECK_STR(f.e.text + len - 7, "\\x07...");
+		free(bells);
+		free(x);
+	}
+}
+
+static void
+test_sys_keeps_the_reason(void)
+{
+	struct fenced f = FENCED_INIT;
+	char *s = repeat('x', 5000);
+
+	errno = ENOENT;
+	err_sys(&f.e, "%s", s);
+	check_fence(&f);
+	CHECK(strstr(f.e.text, ": No such file") != NULL);
+	free(s);
+}
+
+static void
+test_prefix_truncates(void)
+{
+	struct fenced f = FENCED_INIT;
+	char *s = repeat('x', 5000), *t = repeat('y', 1500);
+
+	err_set(&f.e, ERR_FAILED, "%s", t);
+	err_prefix(&f.e, "%s", t);
+	check_fence(&f);
+	CHECK(strncmp(f.e.text, t, 1500) == 0);
+	err_prefix(&f.e, "%s", s);
+	check_fence(&f);
+	CHECK(f.e.text[0] == 'x');
+	free(s);
+	free(t);
+}
+
+/* What is appended to a sentence that fills the buffer, or nearly. */
+static void
+test_append_to_a_long_sentence(void)
+{
+	for (size_t n = 2000; n < 2060 && !unit_failed; n++) {
+		struct fenced f = FENCED_INIT;
+		char *s = repeat('x', n);
+
+		err_set(&f.e, ERR_USAGE, "%s", s);
+		err_append(&f.e, " (see 'deploy -h')");
+		check_fence(&f);
+		CHECK(strncmp(f.e.text, s, 2000) == 0);
+		err_append(&f.e, "%s", "");
+		err_append(&f.e, "%s", s);
+		check_fence(&f);
+		free(s);
+	}
+}
+
+UNIT_MAIN(UNIT(test_set), UNIT(test_set_escapes), UNIT(test_sys),
+    UNIT(test_prefix_and_append), UNIT(test_set_truncates),
+    UNIT(test_truncates_between_escapes), UNIT(test_sys_keeps_the_reason),
+    UNIT(test_prefix_truncates), UNIT(test_append_to_a_long_sentence))

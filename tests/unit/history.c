@@ -1,0 +1,477 @@
+#include "history.h"
+
+#include "unit.h"
+
+/* A journal in the making; ids are single letters here, "" is nothing. */
+struct past {
+	struct journal_line lines[32];
+	struct journal j;
+	struct history h;
+};
+
+/* Line number n is at n seconds. */
+static void
+line(struct past *p, enum journal_action action, const char *from,
+    const char *to, int64_t seq)
+{
+	struct journal_line *l = &p->lines[p->j.n++];
+
+	*l = (struct journal_line){ .action = action, .seq = seq };
+	l->time = (int64_t)p->j.n * 1000;
+	strcpy(l->from.s, from);
+	strcpy(l->to.s, to);
+	p->j.v = p->lines;
+}
+
+static void
+go(struct past *p, const char *from, const char *to)
+{
+	line(p, JOURNAL_ACTIVATE, from, to, -1);
+}
+
+static void
+back(struct past *p, const char *from, const char *to)
+{
+	line(p, JOURNAL_ROLLBACK, from, to, -1);
+}
+
+/* Read it all anew. */
+static void
+look(struct past *p, const char *current)
+{
+	history_release(&p->h);
+	history_init(&p->h, &p->j, current);
+}
+
+/* What a rollback goes to when the releases named by letters are there. */
+static const char *
+previous(const struct past *p, const char *letters)
+{
+	static struct release_id found;
+	struct strvec ids = STRVEC_INIT;
+	const char *id;
+
+	for (; *letters != '\0'; letters++)
+		strvec_addf(&ids, "%c", *letters);
+	id = history_previous(&p->h, &ids);
+	if (id != NULL)
+		strcpy(found.s, id);
+	strvec_release(&ids);
+	return id == NULL ? NULL : found.s;
+}
+
+/* The stack as letters. */
+static const char *
+stack(const struct past *p)
+{
+	static char out[64];
+
+	out[0] = '\0';
+	for (size_t i = 0; i < p->h.stack.n; i++)
+		strcat(out, p->h.stack.v[i]);
+	return out;
+}
+
+static void
+test_nothing(void)
+{
+	struct past p = { .j = JOURNAL_INIT };
+
+	look(&p, "");
+	CHECK_STR(previous(&p, "AB"), NULL);
+	CHECK(!history_was_live(&p.h, "A"));
+	CHECK(!history_was_live(&p.h, ""));
+	CHECK(history_until(&p.h, "A") == -1);
+	CHECK(p.h.seq == -1);
+	CHECK_STR(p.h.replaced.s, "");
+	history_release(&p.h);
+	history_release(&p.h);
+}
+
+static void
+test_lost_journal(void)
+{
+	struct past p = { .j = JOURNAL_INIT };
+
+	look(&p, "A");
+	CHECK(history_was_live(&p.h, "A"));
+	CHECK(history_until(&p.h, "A") == INT64_MAX);
+	CHECK(p.h.since == 0);
+	CHECK_STR(previous(&p, "AB"), NULL);
+	CHECK_STR(p.h.replaced.s, "");
+	history_release(&p.h);
+}
+
+static void
+test_activations(void)
+{
+	struct past p = { .j = JOURNAL_INIT };
+
+	go(&p, "", "A");
+	go(&p, "A", "B");
+	go(&p, "B", "C");
+	look(&p, "C");
+	CHECK_STR(stack(&p), "ABC");
+	CHECK_STR(previous(&p, "ABC"), "B");
+	CHECK_STR(previous(&p, "AC"), "A");
+	CHECK_STR(previous(&p, "C"), NULL);
+	CHECK_STR(previous(&p, "AB"), "B");
+	CHECK_STR(p.h.replaced.s, "B");
+	CHECK(history_until(&p.h, "A") == 2000);
+	CHECK(history_until(&p.h, "B") == 3000);
+	CHECK(history_until(&p.h, "C") == INT64_MAX);
+	CHECK(history_until(&p.h, "D") == -1);
+	CHECK(p.h.since == 3000);
+	for (size_t i = 0; i < p.j.n; i++)
+		CHECK(p.h.happened[i]);
+	history_release(&p.h);
+}
+
+static void
+test_rollback(void)
+{
+	struct past p = { .j = JOURNAL_INIT };
+
+	go(&p, "", "A");
+	go(&p, "A", "B");
+	back(&p, "B", "A");
+	look(&p, "A");
+	CHECK_STR(stack(&p), "A");
+	CHECK_STR(previous(&p, "AB"), NULL);
+	CHECK_STR(p.h.replaced.s, "B");
+	CHECK(history_was_live(&p.h, "B"));
+	CHECK(history_until(&p.h, "B") == 3000);
+	CHECK(history_until(&p.h, "A") == INT64_MAX);
+	history_release(&p.h);
+}
+
+static void
+test_rollback_twice(void)
+{
+	struct past p = { .j = JOURNAL_INIT };
+
+	go(&p, "", "A");
+	go(&p, "A", "B");
+	go(&p, "B", "C");
+	back(&p, "C", "B");
+	look(&p, "B");
+	CHECK_STR(previous(&p, "ABC"), "A");
+	back(&p, "B", "A");
+	look(&p, "A");
+	CHECK_STR(previous(&p, "ABC"), NULL);
+	CHECK_STR(p.h.replaced.s, "B");
+	history_release(&p.h);
+}
+
+/* A, B bad, C bad: C goes back to A. */
+static void
+test_skips_what_was_rolled_back_from(void)
+{
+	struct past p = { .j = JOURNAL_INIT };
+
+	go(&p, "", "A");
+	go(&p, "A", "B");
+	back(&p, "B", "A");
+	go(&p, "A", "C");
+	look(&p, "C");
+	CHECK_STR(previous(&p, "ABC"), "A");
+	CHECK_STR(p.h.replaced.s, "A");
+	CHECK_STR(previous(&p, "BC"), NULL);
+	back(&p, "C", "A");
+	go(&p, "A", "D");
+	look(&p, "D");
+	CHECK_STR(previous(&p, "ABCD"), "A");
+	history_release(&p.h);
+}
+
+/* What was rolled back from and then made live again counts again. */
+static void
+test_second_chance(void)
+{
+	struct past p = { .j = JOURNAL_INIT };
+
+	go(&p, "", "A");
+	go(&p, "A", "B");
+	back(&p, "B", "A");
+	go(&p, "A", "B");
+	go(&p, "B", "C");
+	look(&p, "C");
+	CHECK_STR(previous(&p, "ABC"), "B");
+	history_release(&p.h);
+}
+
+static void
+test_rollback_far(void)
+{
+	struct past p = { .j = JOURNAL_INIT };
+
+	go(&p, "", "A");
+	go(&p, "A", "B");
+	go(&p, "B", "C");
+	go(&p, "C", "D");
+	back(&p, "D", "B");
+	look(&p, "B");
+	CHECK_STR(stack(&p), "AB");
+	CHECK_STR(previous(&p, "ABCD"), "A");
+	CHECK_STR(p.h.replaced.s, "D");
+	history_release(&p.h);
+}
+
+/* `rollback ID` to what never was live, or was rolled back from. */
+static void
+test_rollback_anywhere(void)
+{
+	struct past p = { .j = JOURNAL_INIT };
+
+	go(&p, "", "A");
+	go(&p, "A", "B");
+	back(&p, "B", "X");
+	look(&p, "X");
+	CHECK_STR(stack(&p), "AX");
+	CHECK_STR(previous(&p, "ABX"), "A");
+	CHECK(history_was_live(&p.h, "X"));
+	CHECK_STR(p.h.replaced.s, "B");
+	back(&p, "X", "B");
+	look(&p, "B");
+	CHECK_STR(previous(&p, "ABX"), "A");
+	history_release(&p.h);
+}
+
+static void
+test_rollback_first_of_all(void)
+{
+	struct past p = { .j = JOURNAL_INIT };
+
+	back(&p, "", "A");
+	look(&p, "A");
+	CHECK_STR(stack(&p), "A");
+	CHECK_STR(previous(&p, "AB"), NULL);
+	history_release(&p.h);
+}
+
+static void
+test_same_release_twice(void)
+{
+	struct past p = { .j = JOURNAL_INIT };
+
+	go(&p, "", "A");
+	go(&p, "A", "B");
+	go(&p, "B", "A");
+	look(&p, "A");
+	CHECK_STR(stack(&p), "ABA");
+	CHECK_STR(previous(&p, "AB"), "B");
+	CHECK_STR(previous(&p, "A"), NULL);
+	CHECK(history_until(&p.h, "A") == INT64_MAX);
+	CHECK(p.h.seen.n == 2);
+	back(&p, "A", "B");
+	look(&p, "B");
+	CHECK_STR(stack(&p), "AB");
+	CHECK_STR(previous(&p, "AB"), "A");
+	CHECK(history_until(&p.h, "A") == 4000);
+	history_release(&p.h);
+}
+
+/* The middle one of A B A B was pruned: there is nothing else below B. */
+static void
+test_same_release_is_no_way_back(void)
+{
+	struct past p = { .j = JOURNAL_INIT };
+
+	go(&p, "", "A");
+	go(&p, "A", "B");
+	go(&p, "B", "C");
+	go(&p, "C", "B");
+	look(&p, "B");
+	CHECK_STR(previous(&p, "ABC"), "C");
+	CHECK_STR(previous(&p, "AB"), "A");
+	history_release(&p.h);
+}
+
+static void
+test_line_without_its_flip(void)
+{
+	struct past p = { .j = JOURNAL_INIT };
+
+	go(&p, "", "A");
+	line(&p, JOURNAL_ACTIVATE, "A", "B", 7);
+	look(&p, "A");
+	CHECK(p.h.happened[0]);
+	CHECK(!p.h.happened[1]);
+	CHECK(!history_was_live(&p.h, "B"));
+	CHECK(p.h.seq == -1);
+	CHECK(p.h.since == 1000);
+	CHECK_STR(previous(&p, "AB"), NULL);
+
+	/* The next run does it. */
+	line(&p, JOURNAL_ACTIVATE, "A", "B", 7);
+	look(&p, "B");
+	CHECK(!p.h.happened[1]);
+	CHECK(p.h.happened[2]);
+	CHECK_STR(stack(&p), "AB");
+	CHECK(p.h.seq == 7);
+	CHECK(p.h.since == 3000);
+	history_release(&p.h);
+}
+
+/* Else a crash in a rollback would take releases off the stack. */
+static void
+test_rollback_without_its_flip(void)
+{
+	struct past p = { .j = JOURNAL_INIT };
+
+	go(&p, "", "A");
+	go(&p, "A", "B");
+	go(&p, "B", "C");
+	back(&p, "C", "A");
+	look(&p, "C");
+	CHECK_STR(stack(&p), "ABC");
+	CHECK_STR(previous(&p, "ABC"), "B");
+	CHECK(p.h.since == 3000);
+	go(&p, "C", "D");
+	look(&p, "D");
+	CHECK_STR(previous(&p, "ABCD"), "C");
+	CHECK(!p.h.happened[3]);
+	history_release(&p.h);
+}
+
+static void
+test_first_flip_never_was(void)
+{
+	struct past p = { .j = JOURNAL_INIT };
+
+	go(&p, "", "A");
+	look(&p, "");
+	CHECK(!history_was_live(&p.h, "A"));
+	go(&p, "", "B");
+	look(&p, "B");
+	CHECK(!history_was_live(&p.h, "A"));
+	CHECK_STR(previous(&p, "AB"), NULL);
+	history_release(&p.h);
+}
+
+static void
+test_by_hand_at_the_end(void)
+{
+	struct past p = { .j = JOURNAL_INIT };
+
+	go(&p, "", "A");
+	go(&p, "A", "B");
+	go(&p, "B", "C");
+	look(&p, "X");
+	/* C was announced; nobody knows that it ever was live. */
+	CHECK(!p.h.happened[2]);
+	CHECK(history_was_live(&p.h, "X"));
+	CHECK(p.h.since == 0);
+	CHECK_STR(previous(&p, "ABCX"), "B");
+	history_release(&p.h);
+}
+
+static void
+test_by_hand_in_the_middle(void)
+{
+	struct past p = { .j = JOURNAL_INIT };
+
+	go(&p, "", "A");
+	go(&p, "A", "B");
+	go(&p, "B", "C");
+	go(&p, "C", "D"); /* happened: the next line found it */
+	go(&p, "X", "E"); /* ... not: it found X */
+	look(&p, "E");
+	CHECK(p.h.happened[2]);
+	CHECK(!p.h.happened[3]);
+	CHECK_STR(stack(&p), "ABCXE");
+	CHECK_STR(previous(&p, "ABCDEX"), "X");
+	CHECK_STR(p.h.replaced.s, "X");
+	CHECK(history_until(&p.h, "X") == 5000);
+	history_release(&p.h);
+}
+
+/*
+ * By hand back to an older one.  The last flip is not proved by anything
+ * then, so that it does not count.
+ */
+static void
+test_by_hand_back(void)
+{
+	struct past p = { .j = JOURNAL_INIT };
+
+	go(&p, "", "A");
+	go(&p, "A", "B");
+	go(&p, "B", "C");
+	look(&p, "A");
+	CHECK_STR(stack(&p), "ABA");
+	CHECK_STR(previous(&p, "ABC"), "B");
+	CHECK(history_until(&p.h, "A") == INT64_MAX);
+	history_release(&p.h);
+}
+
+/* No run of ours writes such a line. */
+static void
+test_line_from_a_release_to_itself(void)
+{
+	struct past p = { .j = JOURNAL_INIT };
+
+	go(&p, "", "A");
+	go(&p, "A", "B");
+	go(&p, "B", "B");
+	look(&p, "B");
+	CHECK_STR(p.h.replaced.s, "A");
+	CHECK_STR(previous(&p, "AB"), "A");
+	CHECK(history_until(&p.h, "B") == INT64_MAX);
+	history_release(&p.h);
+}
+
+static void
+test_sequence(void)
+{
+	struct past p = { .j = JOURNAL_INIT };
+
+	line(&p, JOURNAL_ACTIVATE, "", "A", 9);
+	look(&p, "A");
+	CHECK(p.h.seq == 9);
+	line(&p, JOURNAL_ACTIVATE, "A", "B", 10);
+	look(&p, "B");
+	CHECK(p.h.seq == 10);
+	/* Going back does not make room for late builds. */
+	line(&p, JOURNAL_ROLLBACK, "B", "A", 9);
+	look(&p, "A");
+	CHECK(p.h.seq == 10);
+	/* --force begins anew. */
+	line(&p, JOURNAL_ACTIVATE, "A", "C", 1);
+	look(&p, "C");
+	CHECK(p.h.seq == 1);
+	line(&p, JOURNAL_ACTIVATE, "C", "D", 0);
+	look(&p, "D");
+	CHECK(p.h.seq == 0);
+	/* A line without its flip says nothing. */
+	line(&p, JOURNAL_ACTIVATE, "D", "E", 50);
+	look(&p, "D");
+	CHECK(p.h.seq == 0);
+	history_release(&p.h);
+}
+
+/* A release without a number, put live by hand, hides no number. */
+static void
+test_sequence_outlives_a_release_without(void)
+{
+	struct past p = { .j = JOURNAL_INIT };
+
+	line(&p, JOURNAL_ACTIVATE, "", "A", 10);
+	line(&p, JOURNAL_ACTIVATE, "A", "B", -1);
+	look(&p, "B");
+	CHECK(p.h.seq == 10);
+	look(&p, "X");
+	CHECK(p.h.seq == 10);
+	history_release(&p.h);
+}
+
+UNIT_MAIN(UNIT(test_nothing), UNIT(test_lost_journal), UNIT(test_activations),
+    UNIT(test_rollback), UNIT(test_rollback_twice),
+    UNIT(test_skips_what_was_rolled_back_from), UNIT(test_second_chance),
+    UNIT(test_rollback_far), UNIT(test_rollback_anywhere),
+    UNIT(test_rollback_first_of_all), UNIT(test_same_release_twice),
+    UNIT(test_same_release_is_no_way_back), UNIT(test_line_without_its_flip),
+    UNIT(test_rollback_without_its_flip), UNIT(test_first_flip_never_was),
+    UNIT(test_by_hand_at_the_end), UNIT(test_by_hand_in_the_middle),
+    UNIT(test_by_hand_back), UNIT(test_line_from_a_release_to_itself),
+    UNIT(test_sequence), UNIT(test_sequence_outlives_a_release_without))
