@@ -1,0 +1,1117 @@
+#!/bin/bash
+# The verbs of deploy-host(7), one suite against all who speak them: the
+# program, and host.sh under dash, bash and busybox, where nothing but
+# busybox's own tools are in PATH (and flock, which Debian's busybox lacks).
+# shellcheck disable=SC2046,SC2097,SC2098,SC2120
+. "$(dirname "$0")/../lib.sh"
+
+kinds="c dash bash busybox"
+
+# A function v_NAME is a test for every kind, c_NAME for the program only.
+# $kind tells which it is, $R is its root, not made yet.
+
+script() {
+	cat "$TREE/src/host.sh"
+}
+
+busybox_path() {
+	[ -d "$_base/bb" ] && return
+	local a
+	mkdir "$_base/bb"
+	for a in $(busybox --list); do
+		ln -s "$(command -v busybox)" "$_base/bb/$a"
+	done
+	ln -sf "$(command -v flock)" "$_base/bb/flock"
+}
+
+# host VERB [ARG...]: as the client would have it run.
+host() {
+	case $kind in
+	c) deploy host "$@" ;;
+	dash) dash -c "$(script)" deploy-host "$@" ;;
+	bash) bash --posix -c "$(script)" deploy-host "$@" ;;
+	busybox) PATH=$_base/bb "$_base/bb/sh" -c "$(script)" deploy-host "$@" ;;
+	esac
+}
+
+begin() {
+	kind=$1
+	need_cmd "${kind/#c/sh}"
+	[ "$kind" != busybox ] || busybox_path
+	R=$PWD/root
+}
+
+# ok VERB [ARG...]: it answers, and ends in "ok".
+ok() {
+	run host "$@"
+	assert_eq "$(head -n 1 "$out")" "deploy-host 1" "magic line"
+	assert_eq "$(tail -n 1 "$out")" "ok" "last line"
+}
+
+# refused CODE host VERB [ARG...]: it says so, in its last line and its status.
+refused() {
+	expect_status "$@"
+	assert_eq "$(head -n 1 "$out")" "deploy-host 1" "magic line"
+	[[ $(tail -n 1 "$out") = error$'\t'$1$'\t'?* ]] ||
+	    fail "no error $1: $(tail -n 1 "$out")"
+}
+
+# refused_any "CODE CODE" VERB [ARG...]: with one of them.
+refused_any() {
+	local got=0
+	host "${@:2}" >"$out" 2>"$err" || got=$?
+	[[ " $1 " = *" $got "* ]] || fail "status $got, not $1: host ${*:2}"
+	[[ $(tail -n 1 "$out") = error$'\t'$got$'\t'?* ]] ||
+	    fail "no error $got: $(tail -n 1 "$out")"
+}
+
+# The value of a key of the answer.
+value() {
+	sed -n "s/^$1	//p" "$out"
+}
+
+ids=(
+	20260101T000000.001Z-00000000-0000-4000-8000-000000000001
+	20260101T000000.002Z-00000000-0000-4000-8000-000000000002
+	20260101T000000.003Z-00000000-0000-4000-8000-000000000003
+	20260101T000000.004Z-00000000-0000-4000-8000-000000000004
+	20260101T000000.005Z-00000000-0000-4000-8000-000000000005
+)
+A=${ids[0]} B=${ids[1]} C=${ids[2]}
+when=1767225600
+
+# The paths below a directory as a manifest has them in order, NUL-separated.
+ordered() {
+	(cd "$1" && find . -mindepth 1 -printf '%P\0' | tr '/' '\001' |
+	    LC_ALL=C sort -z | tr '\001' '/')
+}
+
+escape() {
+	local s=$1 i c
+	for ((i = 0; i < ${#s}; i++)); do
+		c=${s:i:1}
+		case $c in
+		[A-Za-z0-9._/-]) printf %s "$c" ;;
+		*) printf %s "$c" | od -An -v -to1 | tr -d '\n' |
+		    tr ' ' '\\' ;;
+		esac
+	done
+}
+
+# manifest DIR: of what is there, all files of the same time.
+manifest() {
+	local f
+	echo '#mtree v2.0'
+	echo '. type=dir mode=0755'
+	ordered "$1" | while IFS= read -r -d '' f; do
+		printf './%s ' "$(escape "$f")"
+		if [ -L "$1/$f" ]; then
+			echo "type=link mode=0777 time=$when.0" \
+			    "link=$(escape "$(readlink "$1/$f")")"
+		elif [ -d "$1/$f" ]; then
+			echo "type=dir mode=0755"
+		else
+			echo "type=file mode=$(stat -c 0%a "$1/$f")" \
+			    "size=$(stat -c %s "$1/$f") time=$when.0" \
+			    "sha256digest=$(sha256sum <"$1/$f" | cut -c -64)"
+		fi
+	done
+}
+
+# meta ID [SEQ]: of the manifest m.
+meta() {
+	local digest
+	digest=$(sed -e '1,2d' -e 's/ time=[^ ]*//; s/ tags=.*//' m |
+	    sha256sum | cut -c -64)
+	printf '{"id":"%s","staged_at":"2026-01-01T00:00:00Z","who":"t",' "$1"
+	printf '"job":null,"commit":null,"message":"say \\"pinned\\":true",'
+	printf '"seq":%s,"files":1,"bytes":1,"mtime":%s,' "${2:-null}" "$when"
+	printf '"digest":"%s","pinned":false}\n' "$digest"
+}
+
+# pack ID DIR [TAR-OPTION...]: a pack of what is in DIR, to pack.tar; the
+# manifest is m and the meta is j when they are there.  What stands in extra/
+# comes after it, as it is.
+pack() {
+	local id=$1 dir=$2 in=p/.deploy/incoming
+	shift 2
+	rm -rf p
+	mkdir -p $in
+	cp -a "$dir" "$in/$id"
+	find "$in/$id" -exec touch -h -d "@$when" {} +
+	[ -e m ] || manifest "$dir" >m
+	[ -e j ] || meta "$id" >j
+	cp m "$in/$id.manifest"
+	cp j "$in/$id.meta"
+	(
+		printf '%s\0' ".deploy/incoming/$id.manifest" \
+		    ".deploy/incoming/$id.meta"
+		ordered "$in/$id" | sed -z "s|^|.deploy/incoming/$id/|"
+	) >names
+	tar -C p --format=gnu --no-recursion --null -T names \
+	    -b 1 -cf pack.tar "$@"
+	rm -f m j
+}
+
+# A small site in ./site.
+small_site() {
+	mkdir -p site/a
+	echo index >site/index.html
+	echo page >site/a/page.html
+	ln -s index.html site/link
+}
+
+# receive ID [ARG...]: the pack of ./site.
+receive() {
+	pack "$1" site
+	ok receive "$R" --id="$1" "${@:2}" <pack.tar
+}
+
+# Make N releases, ${ids[@]} in order, and activate all but the last.
+releases() {
+	local i last=''
+	small_site
+	for ((i = 0; i < $1; i++)); do
+		echo "edition $i" >site/index.html
+		receive "${ids[i]}"
+		((i < $1 - 1)) || break
+		flip "${ids[i]}" "$last"
+		last=${ids[i]}
+	done
+}
+
+# The journal line that goes with a flip to $1 from $2.
+line() {
+	local from=null
+	[ -z "${2:-}" ] || from="\"$2\""
+	printf '{"time":"2026-01-02T00:00:00Z","action":"%s",' \
+	    "${3:-activate}"
+	printf '"from":%s,"to":"%s","seq":null,"who":"t",' "$from" "$1"
+	printf '"job":null,"message":null}'
+}
+
+# flip ID FROM [ARG...]: make it live.
+flip() {
+	ok activate "$R" --id="$1" --expect="$2" --line="$(line "$1" "$2")" \
+	    "${@:3}"
+}
+
+live() {
+	readlink "$R/current" || true
+}
+
+# Nothing is there but complete releases with their records.
+assert_clean() {
+	local d
+	for d in incoming trash; do
+		assert_eq "$(ls -A "$R/.deploy/$d")" "" "$d"
+	done
+	assert_eq "$(ls -A "$R/.deploy/manifests")" \
+	    "$(ls -A "$R/releases")" "manifests"
+	assert_eq "$(ls -A "$R/.deploy/meta" | sed 's/\.json$//')" \
+	    "$(ls -A "$R/releases")" "metas"
+	assert_eq "$(find "$R/.deploy" -name '.tmp-*')" "" "temporary files"
+}
+
+# No release at all.
+assert_nothing() {
+	assert_eq "$(ls -A "$R/releases")" "" "releases"
+	assert_clean
+}
+
+# ------------------------------------------------------------ info and init
+
+v_info_of_nothing() {
+	ok info "$R" --full
+	assert_eq "$(value prepared)" 0
+	[ ! -e "$R" ] || fail "info made the root"
+}
+
+v_init() {
+	ok init "$R"
+	ok init "$R"
+	ok info "$R"
+	assert_eq "$(value prepared)" 1
+	assert_eq "$(value current)" ""
+	assert_eq "$(value latest)" ""
+	assert_eq "$(value frozen)" 0
+	assert_eq "$(value journal-size)" 0
+	[[ $(value free) =~ ^[1-9][0-9]*$'\t'[1-9][0-9]*$ ]] ||
+	    fail "free: $(value free)"
+	assert_eq "$(value locked)" ""
+	assert_nothing
+	refused 1 host init "$PWD/no/root"
+	refused 2 host init root
+}
+
+v_init_spares_a_document_root() {
+	mkdir -p "$R/current"
+	refused 1 host init "$R"
+	assert_contains "$out" current
+	assert_eq "$(ls -A "$R")" current
+}
+
+v_roots_that_others_could_plant_are_refused() {
+	ok init "$R"
+	chmod o+w "$R/releases"
+	refused 1 host info "$R"
+	assert_contains "$out" "written by everybody"
+	chmod o-w "$R/releases"
+	need_root
+	chown 65534 "$R/.deploy/incoming"
+	refused 1 host info "$R"
+	small_site
+	pack "$A" site
+	refused 1 host receive "$R" --id="$A" <pack.tar
+}
+
+v_other_formats_are_refused() {
+	ok init "$R"
+	echo 2 >"$R/.deploy/format"
+	refused 1 host info "$R"
+	assert_contains "$out" "format"
+}
+
+v_wrong_requests() {
+	ok init "$R"
+	refused 2 host frobnicate "$R"
+	refused 2 host manifest "$R"
+	refused 2 host manifest "$R" --id=../../etc/passwd
+	refused 2 host activate "$R" --id=current
+	refused 2 host receive "$R" --id="$A" --bytes=many
+	refused 2 host activate "$R" --id="$A" --armed=-1
+	refused 2 host activate "$R" --id="$A" --line=x
+	assert_nothing
+}
+
+v_unprepared_root() {
+	local verb
+	mkdir "$R"
+	for verb in activate manifest verify pin prune freeze; do
+		refused 1 host $verb "$R" --id="$A" --line=x --record=x
+	done
+	assert_eq "$(ls -A "$R")" ""
+}
+
+# -------------------------------------------------------------- receive
+
+odd_site() {
+	small_site
+	mkdir -p "site/with space" site/.well-known site/empty
+	echo 1 >"site/with space/ä ü.html"
+	echo 2 >'site/back\slash'
+	echo 3 >site/-dash
+	echo 4 >site/.well-known/x
+	echo 5 >'site/\134'
+	echo 6 >"site/it's \"quoted\" \$HOME *"
+	printf '#!/bin/sh\n' >site/run
+	chmod 755 site/run
+	: >site/nothing
+	ln -s ../index.html "site/with space/up link"
+}
+
+v_receive() {
+	odd_site
+	receive "$A" --bytes=100 --inodes=10
+	assert_eq "$(value ready)" "$R/.deploy/incoming/$A"
+	[[ $(value received) = 10* ]] || fail "received: $(value received)"
+	assert_tree_eq "$R/releases/$A" site
+	assert_eq "$(stat -c %a "$R/releases/$A")" 755
+	assert_eq "$(stat -c %Y "$R/releases/$A/with space/ä ü.html")" $when
+	assert_clean
+	manifest site >m
+	assert_file_eq "$R/.deploy/manifests/$A" m
+	assert_eq "$(live)" ""
+	ok verify "$R" --id="$A"
+	assert_eq "$(value difference)" ""
+	assert_eq "$(value verified | cut -f 1)" 10
+	ok info "$R" --full
+	assert_eq "$(value latest)" "$A"
+	assert_eq "$(value release)" "$A	$(meta "$A")"
+}
+
+v_receive_with_a_strict_umask() {
+	odd_site
+	pack "$A" site
+	(umask 077 && ok receive "$R" --id="$A" <pack.tar)
+	assert_tree_eq "$R/releases/$A" site
+	assert_eq "$(stat -c %a "$R/releases/$A")" 755
+}
+
+v_receive_compressed() {
+	small_site
+	pack "$A" site
+	gzip -n <pack.tar >pack.gz
+	ok receive "$R" --id="$A" --compress=gzip <pack.gz
+	ok info "$R"
+	[[ $(value has) = *zstd* ]] || return 0
+	pack "$B" site
+	zstd -q <pack.tar >pack.zst
+	ok receive "$R" --id="$B" --compress=zstd <pack.zst
+	assert_tree_eq "$R/releases/$B" site
+}
+
+v_receive_links_to_what_is_there() {
+	small_site
+	receive "$A"
+	# Hard links to releases/: made of the tree that is there.
+	mkdir -p p/releases
+	pack "$B" site
+	mkdir -p p/releases/"$A"
+	cp -a site/. p/releases/"$A"/
+	ln -f p/releases/"$A"/a/page.html p/.deploy/incoming/"$B"/a/page.html
+	tar -C p --format=gnu --no-recursion -b 1 -cf full.tar \
+	    "releases/$A/a/page.html" --null -T names
+	# Without its first entry, which is two blocks.
+	tail -c +1025 full.tar >pack.tar
+	tar -tvf pack.tar | grep "link to releases/$A/a/page.html" >&2
+	ok receive "$R" --id="$B" <pack.tar
+	assert_tree_eq "$R/releases/$B" site
+	[ "$R/releases/$B/a/page.html" -ef "$R/releases/$A/a/page.html" ] ||
+	    fail "not linked"
+	[ ! "$R/releases/$B/index.html" -ef "$R/releases/$A/index.html" ] ||
+	    fail "linked"
+	# The base has gone.
+	rm -rf "$R/releases/$A" "$R/.deploy/manifests/$A" \
+	    "$R/.deploy/meta/$A.json"
+	sed -i "s/$B/$C/" names
+	sed "s/$B/$C/g" pack.tar >gone.tar
+	refused_any "1 5" receive "$R" --id="$C" <gone.tar
+	[ ! -e "$R/releases/$C" ] || fail "published"
+	assert_clean
+}
+
+v_receive_again() {
+	small_site
+	receive "$A"
+	pack "$A" site
+	refused 1 host receive "$R" --id="$A" <pack.tar
+	assert_tree_eq "$R/releases/$A" site
+	assert_clean
+}
+
+v_shared_directories_are_made() {
+	small_site
+	mkdir -p "site/up"
+	ln -s "../../../shared/up/loads here" "site/up/loads here"
+	manifest site | sed '/loads/s/$/ tags=shared/' >m
+	receive "$A"
+	[ -d "$R/shared/up/loads here" ] || fail "no directory in shared/"
+	echo x >"$R/releases/$A/up/loads here/file"
+	ok verify "$R" --id="$A"
+	assert_eq "$(value difference)" ""
+}
+
+v_group() {
+	need_root
+	small_site
+	manifest site | sed '/^\.\//s/type=dir mode=0755/type=dir mode=02755/' >m
+	pack "$A" site
+	ok receive "$R" --id="$A" --group=nogroup <pack.tar
+	assert_eq "$(stat -c '%G %a' "$R/releases/$A")" "nogroup 2755"
+	assert_eq "$(stat -c '%G %a' "$R/releases/$A/a")" "nogroup 2755"
+	assert_eq "$(stat -c '%G %a' "$R/releases/$A/a/page.html")" \
+	    "nogroup 644"
+	pack "$B" site
+	expect_status 2 host receive "$R" --id="$B" --group=no-such <pack.tar
+	[ ! -e "$R/releases/$B" ] || fail "published"
+}
+
+v_no_room() {
+	ok init "$R"
+	small_site
+	pack "$A" site
+	refused 10 host receive "$R" --id="$A" --bytes=1000000000000000 \
+	    <pack.tar
+	refused 10 host receive "$R" --id="$A" --inodes=100000000000 <pack.tar
+	assert_nothing
+}
+
+v_disk_full() {
+	need_root
+	mkdir "$R" site
+	mount -t tmpfs -o size=300k,mode=755 none "$R" 2>/dev/null || skip "no tmpfs"
+	defer umount "$R"
+	head -c 1000000 /dev/urandom >site/big
+	pack "$A" site
+	refused 10 host receive "$R" --id="$A" <pack.tar
+	assert_nothing
+	rm site/big
+	small_site
+	receive "$A"
+	flip "$A" ""
+}
+
+v_no_permission() {
+	need_root
+	small_site
+	receive "$A"
+	pack "$B" site
+	chmod 755 "$_base" "$_base/work"
+	chmod 644 pack.tar
+	expect_status 1 as_user_host receive "$R" --id="$B" <pack.tar
+	assert_contains "$out" "error	1	"
+	assert_eq "$(ls "$R/releases")" "$A"
+}
+
+# host(), as nobody.
+as_user_host() {
+	local cmd
+	case $kind in
+	c) cmd=("$DEPLOY" host) ;;
+	dash) cmd=(dash -c "$(script)" deploy-host) ;;
+	bash) cmd=(bash --posix -c "$(script)" deploy-host) ;;
+	busybox) cmd=(env PATH="$_base/bb" sh -c "$(script)" deploy-host) ;;
+	esac
+	as_user "${cmd[@]}" "$@"
+}
+
+# damaged WHAT CODE: the pack is refused with it, and leaves nothing.
+damaged() {
+	refused "$2" host receive "$R" --id="$A" <pack.tar
+	assert_eq "$(ls -A "$R/releases")" "" "$1: releases"
+	assert_clean
+}
+
+v_damaged_packs() {
+	local size n
+	small_site
+	: >pack.tar
+	damaged "empty" 5
+	echo "not a tar" >pack.tar
+	damaged "garbage" 5
+	pack "$A" site
+	cp pack.tar whole.tar
+	size=$(stat -c %s whole.tar)
+	for n in 1 511 512 1024 2048 $((size - 2048)) $((size / 1024 * 512)); do
+		head -c "$n" whole.tar >pack.tar
+		damaged "cut after $n" 5
+	done
+	head -c 3000 /dev/urandom >noise
+	(head -c 2048 whole.tar; cat noise) >pack.tar
+	damaged "noise" 5
+	manifest site | sed 's/=\([0-9a-f]\{62\}\)../=\100/' >m
+	pack "$A" site
+	damaged "other digest" 5
+	manifest site >m
+	echo more >>site/index.html
+	pack "$A" site
+	damaged "more bytes than announced" 5
+	(manifest site; sed -n 's/index/zzz/p' <(manifest site)) >m
+	pack "$A" site
+	damaged "lacks an entry" 5
+	manifest site | sed '/page/d' >m
+	pack "$A" site
+	damaged "entry not in the manifest" 5
+	manifest site | sed 's/link=index.html/link=a/' >m
+	pack "$A" site
+	damaged "other link" 5
+	manifest site >m
+	meta "$B" >j
+	pack "$A" site
+	damaged "another release's meta" 5
+	cp whole.tar pack.tar
+	ok receive "$R" --id="$A" <pack.tar
+}
+
+# hostile WHAT: the pack is refused; nothing of it is anywhere.
+hostile() {
+	damaged "$1" 5
+	assert_eq "$(cat outside)" "outside" "$1"
+	[ ! -e "$PWD/evil" ] || fail "$1: wrote outside"
+	[ ! -e "$R/evil" ] || fail "$1: wrote into the root"
+	[ ! -e "$R/.deploy/evil" ] || fail "$1: wrote into .deploy"
+}
+
+c_hostile_packs() {
+	local in=.deploy/incoming/$A
+	echo outside >outside
+	small_site
+	ok init "$R"
+	# Another name for the page, in the tar and sometimes in the manifest.
+	for name in "../evil" "$in/../../evil" "/$PWD/evil" "$PWD/evil" \
+	    "$in/../$A/../../../evil" "$in" "$in/" ".deploy/format" \
+	    ".deploy/journal" "$in/a/../../../../evil" "./$in/a/page.html" \
+	    "$in//a/page.html" "current" "releases/$A/evil"; do
+		pack "$A" site -P --transform "s|^$in/a/page.html\$|$name|"
+		hostile "$name"
+	done
+	for name in ./../evil ./a/../../evil ././evil /evil ./a//evil './a/\056\056/x' \
+	    './\012' './a\000b' ./. ./.. './a/\056' ./index.html/x ./nodir/x; do
+		manifest site | sed "s|^\./a/page.html|$name|" >m
+		pack "$A" site
+		hostile "manifest $name"
+	done
+	# Links out of the tree.
+	for name in /etc/passwd ../outside ../../../outside \
+	    a/../../x ../../../shared/../outside; do
+		manifest site | sed "s|link=index.html|link=$name|" >m
+		ln -sfn "$name" site/link
+		pack "$A" site
+		hostile "link $name"
+	done
+	ln -sfn index.html site/link
+	# A directory that is a link when something is to be put into it.
+	cp -a site swap
+	rm -r swap/a
+	ln -s "$PWD" swap/a
+	manifest site >m
+	pack "$A" swap
+	hostile "link for a directory"
+	# Devices, fifos.
+	: >site/fifo
+	manifest site >m
+	rm site/fifo
+	mkfifo site/fifo
+	pack "$A" site
+	hostile "fifo"
+	rm site/fifo
+	manifest site >m
+	mkfifo site/fifo
+	pack "$A" site
+	hostile "fifo that is not announced"
+	rm site/fifo
+	pack "$A" site
+	cat pack.tar pack.tar >twice.tar
+	tar -C p --format=gnu --no-recursion -b 1 -cf pack.tar \
+	    --null -T names ".deploy/incoming/$A/index.html" \
+	    --hard-dereference
+	hostile "twice"
+	manifest site | sed '/^\.\/a /d' >m
+	pack "$A" site
+	hostile "a directory is missing"
+	# The file comes before its directory.
+	pack "$A" site
+	sed -z "/\/a\$/d" names >names2
+	tar -C p --format=gnu --no-recursion -b 1 -cf pack.tar --null -T names2
+	hostile "the directory does not come"
+	# Sparse and multi-volume members, and other exotic types, are no files.
+	truncate -s 1M site/holes
+	manifest site >m
+	pack "$A" site -S
+	host receive "$R" --id="$A" <pack.tar >"$out" 2>"$err" ||
+	    refused_any 5 receive "$R" --id="$A" <pack.tar
+	assert_eq "$(cat outside)" outside
+}
+
+c_hostile_hard_links() {
+	local t
+	echo outside >outside
+	small_site
+	receive "$B"
+	for t in "$PWD/outside" ../outside .deploy/format .deploy/journal \
+	    "releases/$B" "releases/$B/" "releases/$B/../../../outside" \
+	    "releases/$B/link" "releases/$B/a" "releases/$C/index.html" \
+	    "releases/../outside" "current/index.html" \
+	    ".deploy/incoming/$A/index.html" "releases/$B/index.html" \
+	    "releases/$B/none"; do
+		# The page as a link to it, with the page's digest announced.
+		pack "$A" site
+		mkdir -p p/x
+		cp -a p/.deploy/incoming/"$A"/a/page.html p/x/origin
+		ln -f p/x/origin p/.deploy/incoming/"$A"/a/page.html
+		tar -C p --format=gnu --no-recursion -b 1 -P -cf full.tar \
+		    --transform "flags=h;s|^x/origin\$|$t|" x/origin \
+		    --null -T names
+		tail -c +1025 full.tar >pack.tar
+		refused_any "1 5" receive "$R" --id="$A" <pack.tar
+		[ ! -e "$R/releases/$A" ] || fail "$t: published"
+		assert_clean
+		assert_eq "$(cat outside)" outside
+	done
+}
+
+# ----------------------------------------------------- the client goes away
+
+v_receive_ends_with_its_client() {
+	small_site
+	head -c 3000000 /dev/urandom >site/big
+	pack "$A" site
+	mkfifo in
+	host receive "$R" --id="$A" <in >answer 2>&1 &
+	exec 7>in
+	head -c 1000000 pack.tar >&7
+	wait_for 5 grep -q ready answer
+	exec 7>&-
+	wait $! && fail "succeeded"
+	assert_nothing
+	flock -n -x "$R/.deploy/lock" true || fail "still locked"
+}
+
+v_killed_while_receiving() {
+	small_site
+	head -c 3000000 /dev/urandom >site/big
+	pack "$A" site
+	mkfifo in
+	setsid_host receive "$R" --id="$A"
+	exec 7>in
+	head -c 1000000 pack.tar >&7
+	wait_for 5 grep -q ready answer
+	kill -KILL -- "-$pid"
+	exec 7>&-
+	wait "$pid" || true
+	assert_eq "$(ls -A "$R/releases")" "" releases
+	wait_for 5 flock -n -x "$R/.deploy/lock" true
+	receive "$B"
+	assert_eq "$(ls -A "$R/releases")" "$B" releases
+	assert_clean
+}
+
+# Start host() in a process group of its own, between the files in and
+# answer: sets $pid.
+setsid_host() {
+	set -m
+	host "$@" <in >answer 2>&1 &
+	pid=$!
+	set +m
+}
+
+v_sweep() {
+	ok init "$R"
+	mkdir -p "$R/.deploy/incoming/$B/x" "$R/.deploy/trash/$C/y"
+	touch "$R/.deploy/manifests/$B" "$R/.deploy/meta/$B.json" \
+	    "$R/.deploy/.tmp-1" "$R/.deploy/meta/.tmp-2"
+	small_site
+	receive "$A"
+	assert_clean
+}
+
+# Another one is receiving: its incoming release stays.
+v_sweep_spares_the_living() {
+	ok init "$R"
+	mkdir -p "$R/.deploy/incoming/$B"
+	exec 8>>"$R/.deploy/lock"
+	flock -s 8
+	small_site
+	receive "$A"
+	[ -d "$R/.deploy/incoming/$B" ] || fail "swept away"
+	exec 8>&-
+}
+
+v_locks() {
+	ok init "$R"
+	small_site
+	pack "$A" site
+	exec 8>>"$R/.deploy/lock"
+	flock -x 8
+	refused 3 host receive "$R" --id="$A" --lock-wait=0 <pack.tar
+	refused 3 host activate "$R" --id="$A" --lock-wait=0 --line=x
+	refused 3 host prune "$R" --lock-wait=0
+	refused 3 host pin "$R" --id="$A" --lock-wait=0
+	refused 3 host freeze "$R" --lock-wait=0 --record=x
+	ok info "$R"
+	[ -n "$(value locked)" ] || fail "info does not see the lock"
+	host receive "$R" --id="$A" --lock-wait=30 <pack.tar >answer 8>&- &
+	sleep 0.3
+	[ -d "/proc/$!" ] || fail "did not wait"
+	exec 8>&-
+	wait $!
+	assert_eq "$(tail -n 1 answer)" ok
+	assert_tree_eq "$R/releases/$A" site
+	ok info "$R"
+	assert_eq "$(value locked)" ""
+}
+
+v_lock_note() {
+	releases 2
+	ok prune "$R" --who='ann "x" \ é@ci' --job=https://ci/1 --remove=
+	jq -e '.command == "prune" and (.who | startswith("ann"))
+	    and .job == "https://ci/1" and .pid > 1' \
+	    "$R/.deploy/lock.note" >/dev/null ||
+	    fail "$(cat "$R/.deploy/lock.note")"
+}
+
+# ------------------------------------------------------------- activate
+
+v_activate() {
+	releases 3
+	assert_eq "$(live)" "releases/$B"
+	flip "$C" "$B" --journal-size="$(stat -c %s "$R/.deploy/journal")"
+	assert_eq "$(value live)" "$C"
+	assert_eq "$(value from)" "$B"
+	assert_eq "$(value changed)" 1
+	assert_eq "$(live)" "releases/$C"
+	assert_eq "$(jq -r .to "$R/.deploy/journal" | tail -n 1)" "$C"
+	assert_eq "$(jq -r .from "$R/.deploy/journal" | tail -n 1)" "$B"
+	assert_clean
+	ok info "$R" --full
+	assert_eq "$(value current)" "$C"
+	assert_eq "$(value digest)" \
+	    "$(jq -r .digest "$R/.deploy/meta/$C.json")"
+	assert_eq "$(value journal | wc -l)" 3
+	assert_eq "$(value journal-size)" "$(stat -c %s "$R/.deploy/journal")"
+	cp "$R/.deploy/journal" before
+	flip "$C" "$B"
+	assert_eq "$(value changed)" 0
+	assert_file_eq "$R/.deploy/journal" before
+	ok journal "$R"
+	assert_eq "$(value journal)" "$(cat before)"
+}
+
+# fails_to_flip CODE ARG...: and nothing has changed.
+fails_to_flip() {
+	cp -a "$R/.deploy/journal" before
+	refused "$1" host activate "$R" --line="$(line "$B")" "${@:2}"
+	assert_file_eq "$R/.deploy/journal" before
+	assert_eq "$(live)" "releases/$A"
+	assert_eq "$(find "$R/.deploy" -name '.tmp-*')" "" "temporary files"
+}
+
+v_activate_guards() {
+	local record
+	releases 2
+	fails_to_flip 2 --id="$C"
+	fails_to_flip 4 --id="$B" --expect=
+	fails_to_flip 4 --id="$B" --expect="$C"
+	fails_to_flip 4 --id="$B" --expect="$A" --journal-size=1
+	record='{"who":"ann","why":"fair","since":"2026-01-01T00:00:00Z","until":null}'
+	ok freeze "$R" --record="$record" --message=fair --who=ann
+	fails_to_flip 3 --id="$B" --expect="$A"
+	assert_contains "$out" "fair"
+	ok activate "$R" --id="$B" --expect="$A" --check --force \
+	    --line="$(line "$B" "$A")"
+	assert_eq "$(live)" "releases/$A"
+	ok freeze "$R" --off
+	ok activate "$R" --id="$B" --expect="$A" --check \
+	    --line="$(line "$B" "$A")"
+	assert_eq "$(live)" "releases/$A"
+	mv "$R/.deploy/manifests/$B" manifest
+	fails_to_flip 5 --id="$B" --expect="$A"
+	mv manifest "$R/.deploy/manifests/$B"
+	rm "$R/current"
+	mkdir "$R/current"
+	refused 1 host activate "$R" --id="$B" --line=x
+	rmdir "$R/current"
+	ln -s /etc "$R/current"
+	refused 1 host activate "$R" --id="$B" --line=x
+	refused 1 host info "$R"
+}
+
+v_freeze() {
+	local record
+	releases 2
+	record='{"who":"ann","why":null,"since":"2026-01-01T00:00:00Z","until":"2026-01-02T00:00:00Z"}'
+	ok freeze "$R" --record="$record" --until=1767312000000
+	ok info "$R"
+	assert_eq "$(value frozen)" 0
+	record=${record/2026-01-02/2999-01-02}
+	ok freeze "$R" --record="$record" --until=32472230400000 --who=ann
+	ok info "$R"
+	assert_eq "$(value frozen)" 1
+	assert_eq "$(jq -r .who "$R/.deploy/frozen")" ann
+	assert_eq "$(jq -r .until "$R/.deploy/frozen")" 2999-01-02T00:00:00Z
+	# A rollback is not stopped.
+	flip "$B" "$A" --rollback
+	ok freeze "$R" --off
+	ok freeze "$R" --off
+	ok info "$R"
+	assert_eq "$(value frozen)" 0
+	assert_clean
+}
+
+v_current_with_a_slash_or_the_root_before_it() {
+	releases 2
+	ln -sfn "$R/releases/$A/" "$R/current"
+	ok info "$R"
+	assert_eq "$(value current)" "$A"
+	flip "$B" "$A"
+	assert_eq "$(live)" "releases/$B"
+}
+
+v_torn_journal() {
+	releases 2
+	printf '{"time":"2026' >>"$R/.deploy/journal"
+	flip "$B" "$A"
+	assert_eq "$(tail -n 1 "$R/.deploy/journal" | jq -r .to)" "$B"
+	assert_eq "$(wc -l <"$R/.deploy/journal")" 3
+}
+
+# ---------------------------------------------------------------- armed
+
+# arm ID FROM MS: start an armed activation, whose input is descriptor 7.
+arm() {
+	rm -f in answer
+	mkfifo in
+	host activate "$R" --id="$1" --expect="$2" --armed="$3" \
+	    --line="$(line "$1" "$2")" <in >answer 2>errors &
+	pid=$!
+	exec 7>in
+	wait_for 5 grep -q '^armed' answer
+}
+
+# It ends so, within some seconds.
+ends() {
+	local status=0 began=$SECONDS
+	wait "$pid" || status=$?
+	((SECONDS - began <= ${2:-2})) || fail "took $((SECONDS - began)) s"
+	assert_eq "$status" "$1" "status"
+	exec 7>&-
+	wait_for 2 flock -n -x "$R/.deploy/lock" true
+}
+
+v_armed() {
+	releases 2
+	arm "$B" "$A" 15000
+	assert_eq "$(sed -n 's/^armed	//p' answer)" "$A"
+	assert_eq "$(live)" "releases/$A"
+	ok info "$R"
+	[ -n "$(value locked)" ] || fail "not locked while armed"
+	echo go >&7
+	ends 0
+	assert_eq "$(live)" "releases/$B"
+	assert_eq "$(tail -n 1 answer)" ok
+	arm "$B" "$A" 15000
+	echo go >&7
+	ends 0
+	assert_contains answer "changed	0"
+}
+
+# disarmed: nothing flipped, and the journal's line is not believed.
+disarmed() {
+	ends 1 "${1:-2}"
+	assert_contains answer "error	1	disarmed"
+	assert_eq "$(live)" "releases/$A"
+	assert_eq "$(find "$R/.deploy" -name '.tmp-*')" "" "temporary files"
+}
+
+v_armed_is_held() {
+	releases 2
+	arm "$B" "$A" 2000
+	for _ in 1 2 3; do
+		sleep 1.2
+		printf 'wait\nwait\n' >&7
+	done
+	printf 'wait\ngo\n' >&7
+	ends 0
+	assert_eq "$(live)" "releases/$B"
+}
+
+v_disarmed_by_a_word() {
+	local word
+	releases 2
+	for word in stop "" gone "go " " go" GO; do
+		arm "$B" "$A" 15000
+		echo "$word" >&7
+		disarmed
+	done
+}
+
+v_disarmed_by_the_end() {
+	releases 2
+	arm "$B" "$A" 15000
+	exec 7>&-
+	disarmed
+	arm "$B" "$A" 15000
+	printf go >&7
+	exec 7>&-
+	# A line that is cut off is no word.
+	disarmed
+}
+
+v_disarmed_by_the_deadline() {
+	local pids
+	releases 2
+	arm "$B" "$A" 1000
+	disarmed 4
+	# The word came while it was frozen, and too late.
+	arm "$B" "$A" 1000
+	mapfile -t pids < <(descendants "$pid")
+	kill -STOP "${pids[@]}" "$pid"
+	sleep 0.2
+	echo go >&7
+	sleep 2.5
+	kill -CONT "${pids[@]}" "$pid"
+	disarmed 4
+}
+
+descendants() {
+	local c
+	for c in $(cat "/proc/$1/task/$1/children" 2>/dev/null); do
+		echo "$c"
+		descendants "$c"
+	done
+}
+
+v_armed_dies_with_its_client() {
+	releases 2
+	rm -f in
+	mkfifo in
+	setsid_host activate "$R" --id="$B" --expect="$A" --armed=15000 \
+	    --line="$(line "$B" "$A")"
+	exec 7>in
+	wait_for 5 grep -q '^armed' answer
+	kill -KILL "$pid"
+	exec 7>&-
+	wait "$pid" || true
+	wait_for 2 flock -n -x "$R/.deploy/lock" true
+	assert_eq "$(live)" "releases/$A"
+	flip "$B" "$A"
+	assert_eq "$(live)" "releases/$B"
+	assert_clean
+}
+
+# --------------------------------------------------- prune, verify, and pin
+
+v_prune() {
+	releases 5
+	# Live is the fourth; the fifth was never live, and is old.
+	ok prune "$R" --keep=2 --check \
+	    --remove="${ids[0]},${ids[1]},${ids[4]}"
+	assert_eq "$(value pruned | sort)" \
+	    "$(printf '%s\n' "${ids[0]}" "${ids[1]}" "${ids[4]}")"
+	assert_eq "$(ls "$R/releases" | wc -l)" 5
+	ok prune "$R" --keep=2 --expect="${ids[3]}" \
+	    --remove="${ids[0]},${ids[1]},${ids[3]},${ids[4]},../../x,$R" \
+	    --journal-size="$(stat -c %s "$R/.deploy/journal")"
+	assert_eq "$(value pruned | sort)" \
+	    "$(printf '%s\n' "${ids[0]}" "${ids[1]}" "${ids[4]}")"
+	assert_eq "$(ls "$R/releases")" "${ids[2]}"$'\n'"${ids[3]}"
+	assert_eq "$(live)" "releases/${ids[3]}"
+	assert_clean
+}
+
+v_verify() {
+	odd_site
+	receive "$A"
+	local r=$R/releases/$A
+	ok verify "$R" --id="$A"
+	assert_eq "$(value difference)" ""
+	echo changed >"$r/with space/ä ü.html"
+	rm "$r/-dash"
+	echo more >"$r/more \\x"
+	chmod 600 "$r/index.html"
+	ln -sfn elsewhere "$r/link"
+	rm "$r/run"
+	mkdir "$r/run"
+	ok verify "$R" --id="$A"
+	value difference | sed 's/: .*//' | sort -u >got
+	printf '%s\n' "with space/ä ü.html" -dash 'more \x' index.html link \
+	    run | sort >want
+	assert_file_eq got want
+	refused 2 host verify "$R" --id="$B"
+	rm "$R/.deploy/manifests/$A"
+	refused 5 host verify "$R" --id="$A"
+}
+
+v_manifest() {
+	odd_site
+	receive "$A"
+	ok manifest "$R" --id="$A"
+	manifest site >m
+	assert_eq "$(value size)" "$(stat -c %s m)"
+	sed '1,2d;$d' "$out" >got
+	assert_file_eq got m
+	refused 1 host manifest "$R" --id="$B"
+}
+
+v_files() {
+	odd_site
+	receive "$A"
+	printf '%s\n' index.html 'with space/ä ü.html' 'back\slash' nothing \
+	    >paths
+	ok files "$R" --id="$A" <paths
+	{
+		echo "deploy-host 1"
+		while IFS= read -r name; do
+			printf 'size\t%s\n' "$(stat -c %s "site/$name")"
+			cat "site/$name"
+		done <paths
+		echo ok
+	} >want
+	assert_file_eq "$out" want
+	ok files "$R" --id="$A" </dev/null
+	for name in ../../journal /etc/passwd a/../../x nosuch a link; do
+		echo "$name" >path
+		refused_any "1 2" files "$R" --id="$A" <path
+		assert_not_contains "$out" size
+	done
+	echo index.html >path
+	refused_any "1 5" files "$R" --id="$B" <path
+}
+
+v_pin() {
+	small_site
+	receive "$A"
+	cp "$R/.deploy/meta/$A.json" before
+	ok pin "$R" --id="$A"
+	assert_eq "$(jq .pinned "$R/.deploy/meta/$A.json")" true
+	sed 's/"pinned":false/"pinned":true/' before >want
+	assert_file_eq "$R/.deploy/meta/$A.json" want
+	ok pin "$R" --id="$A"
+	ok pin "$R" --id="$A" --off
+	assert_file_eq "$R/.deploy/meta/$A.json" before
+	refused 1 host pin "$R" --id="$B"
+	assert_clean
+}
+
+# ------------------------------------------------------- all on one root
+
+t_all_kinds_on_one_root() {
+	local i=0 last='' k
+	busybox_path
+	R=$PWD/root
+	small_site
+	for k in $kinds $kinds; do
+		kind=$k
+		id=20260101T000000.$((101 + i))Z-00000000-0000-4000-8000-000000000000
+		echo "$i" >site/index.html
+		receive "$id"
+		flip "$id" "$last"
+		last=$id
+		i=$((i + 1))
+		for kind in $kinds; do
+			ok info "$R" --full
+			assert_eq "$(value current)" "$id"
+			assert_eq "$(value release | wc -l)" "$i"
+			ok verify "$R" --id="$id"
+			assert_eq "$(value difference)" ""
+		done
+	done
+	deploy rollback --root "$R"
+	deploy verify --root "$R"
+	assert_clean
+}
+
+t_busybox_needs_nothing_else() {
+	begin busybox
+	local missing
+	missing=$(PATH=$_base/bb "$_base/bb/sh" -c 'command -v gcc perl python3 zstd' ||
+	    true)
+	assert_eq "$missing" ""
+}
+
+t_noise_of_the_shell_is_skipped() {
+	mkdir site
+	echo x >site/index.html
+	cat >noisy <<-EOF
+	#!/bin/sh
+	echo "Welcome!"
+	echo "error	1	not really"
+	exec "$DEPLOY" "\$@"
+	EOF
+	chmod +x noisy
+	cat >deploy.yml <<-EOF
+	sites:
+	  - name: t
+	    root: $PWD/r
+	    source: site
+	    hosts: [{address: h, transport: local, deploy: $PWD/noisy}]
+	EOF
+	run deploy publish
+	[ -e r/current/index.html ] || fail "not live"
+}
+
+make_tests() {
+	local f k
+	while read -r f; do
+		for k in $kinds; do
+			eval "t_${f#v_}_by_$k() { begin $k; $f; }"
+		done
+	done < <(grep -oE '^v_[a-z_0-9]+' "$0")
+	while read -r f; do
+		eval "t_${f#c_}() { begin c; $f; }"
+	done < <(grep -oE '^c_[a-z_0-9]+' "$0")
+}
+
+make_tests
+run_tests

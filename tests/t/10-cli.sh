@@ -1,0 +1,517 @@
+#!/bin/bash
+# The command line: help, options, mistakes, exit statuses, what goes to
+# standard output and what to standard error, and what a terminal sees.
+. "$(dirname "$0")/../lib.sh"
+
+ESC=$'\e'
+ID='^[0-9]{8}T[0-9]{6}\.[0-9]{3}Z-[0-9a-f-]{36}$'
+
+commands() {
+	echo init stage activate publish rollback list status diff verify \
+	    log prune pin unpin freeze thaw help version
+}
+
+# usage TEXT ARG...: `deploy ARG...` ends with status 2, says TEXT, once, and
+# answers nothing.
+usage() {
+	local text=$1
+	shift
+	expect_status 2 deploy "$@"
+	assert_contains "$err" "$text"
+	assert_eq "$(wc -l <"$err")" 1 "lines on standard error: deploy $*"
+	[ ! -s "$out" ] || fail "an answer: deploy $*"
+}
+
+site() {
+	mkdir site
+	echo hello >site/index.html
+}
+
+# Run the command line $1 on a terminal; what it showed is in ./seen.
+on_terminal() {
+	need_cmd script
+	TERM=${TERM_OF_TEST-xterm} script -qec "$1" typescript </dev/null \
+	    >/dev/null
+	# Without the first and the last line, which script(1) adds.
+	sed '1d; /^Script done/d' typescript >seen
+}
+
+# ------------------------------------------------------------------- help
+
+t_help_lists_every_command() {
+	local c
+	run deploy help
+	for c in $(commands); do
+		grep -qE "^  $c +[a-z]" "$out" || fail "no line about $c"
+	done
+	assert_contains "$out" "usage: deploy"
+	[ ! -s "$err" ] || fail "help on standard error"
+	mv "$out" help
+	run deploy -h
+	assert_file_eq "$out" help
+	run deploy --help
+	assert_file_eq "$out" help
+	# Nothing asked: the same help, but it was a mistake.
+	expect_status 2 deploy
+	assert_file_eq "$out" help
+	expect_status 2 deploy -q
+}
+
+t_every_command_has_help() {
+	local c
+	for c in $(commands); do
+		run deploy "$c" -h
+		grep -qE "^usage: deploy $c( |\$)" "$out" ||
+		    fail "no usage of $c"
+		for o in -h,\ --help -c,\ --config --root --json \
+		    -n,\ --dry-run -q,\ --quiet -v,\ --verbose; do
+			grep -qF -e "  $o" -e "      $o" "$out" ||
+			    fail "$c -h does not tell of $o"
+		done
+		[ "$(wc -L <"$out")" -le 100 ] || fail "$c -h: a long line"
+		mv "$out" asked
+		run deploy "$c" --help
+		assert_file_eq "$out" asked
+		run deploy help "$c"
+		assert_file_eq "$out" asked
+		run deploy -h "$c"
+		assert_file_eq "$out" asked
+	done
+}
+
+# Help is given whatever else is on the line, and nothing is done.
+t_help_does_nothing_else() {
+	site
+	run deploy publish site --root root -h
+	assert_contains "$out" "usage: deploy publish"
+	[ ! -e root ] || fail "it published"
+}
+
+t_aliases() {
+	run deploy releases -h
+	assert_contains "$out" "usage: deploy list"
+	run deploy help releases
+	assert_contains "$out" "deploy releases"
+}
+
+t_version() {
+	local v
+	run deploy version
+	v=$(<"$out")
+	[[ $v =~ ^deploy\ [0-9]+\.[0-9]+(\.[0-9]+)?$ ]] || fail "version: $v"
+	for o in --version -V; do
+		run deploy "$o"
+		assert_eq "$(<"$out")" "$v"
+	done
+	run deploy version --json
+	assert_eq "deploy $(json "$out" .version)" "$v"
+	run deploy --json --version
+	assert_eq "deploy $(json "$out" .version)" "$v"
+}
+
+# --------------------------------------------------------------- mistakes
+
+t_unknown_command() {
+	usage "did you mean 'stage'?" stgae
+	usage "did you mean 'publish'?" publsh site
+	usage "there is no command 'frobnicate'" frobnicate
+	assert_not_contains "$err" "did you mean"
+	usage "see 'deploy help'" frobnicate
+	usage "there is no command ''" ''
+	usage "did you mean 'rollback'?" help rolback
+}
+
+t_unknown_option() {
+	usage "did you mean '--force'?" stage --forse
+	usage "did you mean '--exclude'?" publish --exlude=x site
+	usage "did you mean '--root'?" --rot x list
+	usage "unknown option '--xyzzy'" list --xyzzy
+	assert_not_contains "$err" "did you mean"
+	assert_contains "$err" "see 'deploy list -h'"
+	usage "unknown option '-k'" list -k
+	usage "unknown option '-x'" -x
+	usage "unknown option '-k'" list -nk
+	# An option of another command is none of this one.
+	usage "unknown option '--keep'" list --keep 3
+	usage "unknown option '--force'" verify --force
+	usage "unknown option '--strip'" activate --strip
+}
+
+t_too_many_operands() {
+	local c
+	for c in init list status log prune freeze thaw version; do
+		usage "'one' is one operand too many" "$c" one
+		assert_contains "$err" "see 'deploy $c -h'"
+	done
+	for c in stage activate publish rollback verify pin unpin help; do
+		usage "'two' is one operand too many" "$c" one two three
+	done
+	usage "'three' is one operand too many" diff one two three
+	# Also as the second half of a name that was not quoted.
+	usage "'site'" stage my site --root root
+	[ ! -e root ] || fail "it did something"
+}
+
+t_missing_operands() {
+	usage "which release?" pin --root root
+	usage "which release?" unpin --root root
+	mkdir -p empty
+	cd empty
+	usage "what is to be staged?" stage --root root
+	usage "what is to be staged?" publish --root root
+	[ ! -e root ] || fail "it did something"
+	usage "no deploy.yml" stage site
+	assert_contains "$err" "--root"
+	usage "no deploy.yml" list
+}
+
+t_missing_values() {
+	usage "--root wants a value: --root=DIR" list --root
+	usage "--limit wants a value" list --limit
+	usage "-c wants a value" list -c
+	usage "-c wants a value" -c
+	usage "-m wants a value" publish site -m
+	usage "-m wants a value" publish site -nm
+	usage "--root wants a directory" list --root ''
+	usage "--root wants a directory" list --root=
+	usage "--json takes no value" list --json=1
+	usage "--force takes no value" stage --force=yes site
+}
+
+t_wrong_values() {
+	local v
+	for v in x -1 '' 1.5 1x 99999999999999999999; do
+		usage "--seq wants a whole number" stage --seq="$v" site
+	done
+	for v in 0 -1 x; do
+		usage "--keep wants a whole number" prune --keep="$v"
+		usage "--limit wants a whole number" list --limit="$v"
+	done
+	for v in 5x '' x -1 99999999999999999999w; do
+		usage "--lock-wait" list --lock-wait="$v"
+		usage "--for" freeze --for="$v"
+		usage "--older-than" prune --older-than="$v"
+	done
+	usage "--root and --site exclude each other" list --root x -s y
+	usage "'nosuch.yml'" list -c nosuch.yml
+}
+
+# A value may look like an option; an empty one is a value.
+t_values_that_look_like_options() {
+	site
+	run deploy stage site --root root -m -n
+	run deploy list --root root --json
+	assert_eq "$(json "$out" '.releases[0].message')" -n
+	run deploy stage site --root root --force -m ''
+	run deploy list --root root --json
+	assert_eq "$(json "$out" '.releases[0].message')" ""
+}
+
+# ------------------------------------------------------------ where it goes
+
+t_options_stand_before_and_after() {
+	site
+	mkdir other
+	run deploy --root root -q stage site
+	[ ! -s "$err" ] || fail "-q before the command does not hold"
+	run deploy stage --root root -q site
+	run deploy stage site -q --root root
+	run deploy stage site -q --root=root
+	run deploy --json stage site --root root
+	assert_eq "$(json "$out" .outcome)" staged
+	# The later one counts.
+	run deploy --root other stage site --root root
+	[ ! -e other/releases ] || fail "the earlier --root was used"
+	run deploy stage site --root root -nqm text
+	run deploy stage --force -mtext site --root root -q
+	run deploy list --root root --json
+	assert_eq "$(json "$out" '.releases[0].message')" text
+	assert_eq "$(json "$out" '.releases | length')" 2
+}
+
+t_double_dash_ends_the_options() {
+	site
+	cp -r site -- -site
+	cp -r site ./--force
+	run deploy stage --root root -- -site
+	run deploy --root root -- stage -- --force
+	assert_contains "$err" "unchanged"
+	usage "--root and --site exclude each other" stage --root root -site
+	usage "'-q' is one operand too many" list --root root -- -q
+	usage "there is no command '-h'" -- -h
+	usage "there is no command '--'" -- --
+}
+
+# A lone "-" is an operand, not an option.
+t_dash_is_standard_input() {
+	expect_status 5 deploy stage - --root root </dev/null
+	assert_contains "$err" "standard input"
+	# There, too, "-" is no release.
+	usage "no release '-'" verify - --root root
+}
+
+# Standard output has the answer and nothing else.
+t_answers_and_talk_are_apart() {
+	local id
+	site
+	run deploy stage site --root root
+	id=$(<"$out")
+	[[ $id =~ $ID ]] || fail "not an id alone: $id"
+	assert_contains "$err" "staged 1 files"
+	assert_not_contains "$err" "$id"
+	run deploy activate --root root
+	assert_eq "$(<"$out")" "$id"
+	echo more >site/more.html
+	run deploy publish site --root root
+	[[ $(<"$out") =~ $ID ]] || fail "publish: $(<"$out")"
+	run deploy rollback --root root
+	assert_eq "$(<"$out")" "$id"
+	run deploy pin "$id" --root root
+	assert_eq "$(<"$out")" "$id"
+	for c in verify freeze thaw prune; do
+		run deploy "$c" --root root
+		[ ! -s "$out" ] || fail "$c answers: $(<"$out")"
+	done
+	for c in list status log; do
+		run deploy "$c" --root root
+		[ ! -s "$err" ] || fail "$c talks: $(<"$err")"
+		[ -s "$out" ] || fail "$c says nothing"
+	done
+}
+
+t_quiet_is_quiet_but_tells_errors() {
+	site
+	run deploy stage site --root root -q
+	[[ $(<"$out") =~ $ID ]] || fail "no answer"
+	[ ! -s "$err" ] || fail "talk: $(<"$err")"
+	run deploy publish site --root root -q
+	[ ! -s "$err" ] || fail "talk: $(<"$err")"
+	rm site/index.html
+	touch site/a.html
+	expect_status 10 deploy stage site --root root -q
+	assert_contains "$err" "deploy: error: the build has no index.html"
+	usage "there is no release 'x'" verify -q x --root root
+}
+
+# More words are allowed with -v; the answer stays the same.
+t_verbose_says_no_less() {
+	site
+	run deploy stage site --root root
+	sed 's/[0-9.]* [kM]*B//g' "$err" >plain
+	mv "$out" answer
+	run deploy stage -v site --root root
+	assert_file_eq "$out" answer
+	run deploy stage -v --force site --root root
+	assert_contains "$err" "staged 1 files"
+	run deploy status -v --root root
+}
+
+# ------------------------------------------------------------------- JSON
+
+# Standard output of `deploy ARG... --json` is one document, with the error
+# $2 and a sentence that standard error has too.
+json_error() {
+	local status=$1 text=$2
+	shift 2
+	expect_status "$status" deploy "$@" --json
+	jq -es 'length == 1' "$out" >/dev/null || fail "not one document: $*"
+	assert_eq "$(json "$out" 'keys | join(" ")')" error "$*"
+	assert_eq "$(json "$out" '.error | keys | join(" ")')" "code text"
+	assert_eq "$(json "$out" .error.code)" "$status" "$*"
+	json "$out" .error.text >text
+	assert_contains text "$text"
+	assert_contains "$err" "deploy: error: $(<text)"
+}
+
+t_json_errors() {
+	local c
+	for c in activate rollback list status verify log prune freeze thaw \
+	    'pin x' 'unpin x'; do
+		# Word splitting is meant.
+		# shellcheck disable=SC2086
+		json_error 1 "not a root of deploy" $c --root "no such root"
+	done
+	mkdir site empty
+	echo hello >site/index.html
+	json_error 2 "there is no command" --json frobnicate
+	json_error 2 "no release 'x'" publish site --root root --expect x
+	json_error 2 "'b' is one operand too many" list b
+	json_error 10 "the build is empty" stage empty --root root
+	json_error 2 "nosuch" stage nosuch --root root
+	json_error 2 "which release?" pin --root root
+	deploy publish -q site --root root
+	json_error 1 "no release that was live before" rollback --root root
+	json_error 2 "there is no release 'zzz'" activate zzz --root root
+	deploy stage -q --force site --root root
+	json_error 4 "as expected" activate --expect none --root root
+	deploy freeze -q --root root -m "why not"
+	json_error 3 "why not" activate --root root
+	echo x >>root/current/index.html
+	expect_status 5 deploy verify --json --root root
+	jq -es 'length == 1' "$out" >/dev/null || fail "not one document"
+	assert_eq "$(json "$out" .intact)" false
+}
+
+# Names that are no UTF-8, or have quotes, still make a valid document.
+t_json_is_valid_whatever_the_names() {
+	local odd=$'od"d\\\xff\xc3\x28 name'
+	mkdir "$odd"
+	echo hello >"$odd/index.html"
+	run deploy stage "$odd" --root root --json -m "$odd"
+	jq -e .id "$out" >/dev/null
+	run deploy list --root root --json
+	assert_eq "$(json "$out" '.releases[0].message[0:5]')" "od\"d\\"
+	echo x >"$odd/$odd"
+	run deploy diff "$odd" --root root --json
+	assert_eq "$(json "$out" '[.changes[].path[0:5]] | sort | .[1]')" \
+	    "od\"d\\"
+	expect_status 1 deploy list --json --root "$odd"
+	assert_eq "$(json "$out" .error.code)" 1
+}
+
+# What a message carries cannot drive a terminal, on either output.
+t_control_characters_are_shown_not_sent() {
+	local evil=$'x\e]0;owned\a\nfake line\x7f'
+	site
+	run deploy publish site --root root -m "$evil" --commit "$evil"
+	for c in list log status; do
+		run deploy "$c" --root root
+		assert_not_contains "$out" "$ESC"
+		assert_contains "$out" '\x1b'
+		! grep -q '^fake line' "$out" || fail "$c: a line of its own"
+	done
+	usage '\x1b' "$evil"
+	assert_not_contains "$err" "$ESC"
+	usage '\x1b' list --"$evil"
+	expect_status 1 deploy list --root "$evil"
+	assert_not_contains "$err" "$ESC"
+	deploy freeze -q -m "$evil" --root root
+	deploy stage -q --force site --root root
+	expect_status 3 deploy activate --root root
+	assert_not_contains "$err" "$ESC"
+	assert_contains "$err" "fake line"
+}
+
+# ---------------------------------------------------------- closed outputs
+
+to_full() {
+	"$@" >/dev/full
+}
+
+t_a_full_standard_output_is_a_failure() {
+	local c
+	site
+	deploy publish -q site --root root
+	for c in help version list status log 'stage site' 'list --json' \
+	    'stage -h'; do
+		# shellcheck disable=SC2086 # words are meant
+		expect_status 1 to_full deploy $c --root root
+		assert_contains "$err" "standard output"
+		assert_contains "$err" "No space left on device"
+	done
+	# The error that came before is the one that counts.
+	expect_status 2 to_full deploy activate nosuch --root root --json
+	assert_contains "$err" "nosuch"
+}
+
+to_closed_pipe() {
+	local fd
+	exec {fd}> >(exit 0)
+	wait $!
+	"$@" >&"$fd"
+}
+
+t_a_reader_that_left_is_a_failure_not_a_crash() {
+	site
+	deploy publish -q site --root root
+	expect_status 1 to_closed_pipe deploy list --root root
+	assert_contains "$err" "Broken pipe"
+}
+
+# Descriptors that are not open must not become our files: what would be
+# printed must not end up in the lock or the journal.
+t_closed_descriptors_harm_nothing() {
+	site
+	deploy publish -q site --root root
+	echo more >site/more.html
+	deploy publish site --root root -m one >&- 2>&- <&-
+	cmp site/more.html root/current/more.html
+	echo again >site/more.html
+	deploy publish site --root root --json >&- 2>&-
+	echo "more still" >site/more.html
+	deploy publish site --root root 2>&-
+	deploy rollback --root root <&- 2>/dev/null
+	assert_eq "$(grep -cv '^{.*}$' root/.deploy/journal)" 0 \
+	    "foreign lines in the journal"
+	assert_eq "$(<root/.deploy/format)" 1
+	run deploy verify --root root
+	run deploy log --root root --json
+	assert_eq "$(json "$out" '[.journal[].action] | join(" ")')" \
+	    "rollback activate activate activate activate"
+	assert_eq "$(json "$out" .broken)" 0
+	# No archive there: said, not waited for.
+	expect_status 5 closed_stdin deploy stage - --root root
+}
+
+closed_stdin() {
+	"$@" <&-
+}
+
+# ---------------------------------------------------------------- terminals
+
+t_colour_on_a_terminal_only() {
+	expect_status 1 deploy list --root nosuch
+	assert_not_contains "$err" "$ESC"
+	on_terminal "deploy list --root nosuch" || true
+	assert_contains seen "${ESC}[31m"
+	NO_COLOR=1 on_terminal "deploy list --root nosuch" || true
+	assert_contains seen "deploy: error: "
+	assert_not_contains seen "$ESC"
+	# https://no-color.org: an empty one does not count.
+	NO_COLOR='' on_terminal "deploy list --root nosuch" || true
+	assert_contains seen "${ESC}[31m"
+	TERM_OF_TEST=dumb on_terminal "deploy list --root nosuch" || true
+	assert_contains seen "deploy: error: "
+	assert_not_contains seen "$ESC"
+	# The terminal is asked for where the text goes.
+	on_terminal "deploy list --root nosuch 2>plain" || true
+	assert_contains plain "deploy: error: "
+	assert_not_contains plain "$ESC"
+}
+
+t_progress_on_a_terminal_only() {
+	mkdir site
+	echo hello >site/index.html
+	# Takes more than the tenth of a second before a bar shows, no disk.
+	truncate -s 400M site/large
+	on_terminal "deploy stage -n site --root root"
+	assert_contains seen "hashing ["
+	grep -qE '\] [12] files, [0-9.]+ MB, [0-9.]+ [kMG]?B/s' seen ||
+	    fail "files, bytes, rate: $(cat -v seen)"
+	# The bar is taken away before the next line.
+	grep -q "${ESC}\[Kdeploy: would stage 2 files" seen ||
+	    fail "the bar stays: $(cat -v seen)"
+
+	run deploy stage -n site --root root
+	assert_not_contains "$err" "$ESC"
+	assert_not_contains "$err" $'\r'
+	assert_not_contains "$err" "hashing ["
+	assert_eq "$(wc -l <"$err")" 1
+	on_terminal "deploy stage -nq site --root root"
+	assert_eq "$(<seen)" "" "with -q"
+	TERM_OF_TEST=dumb on_terminal "deploy stage -n site --root root"
+	assert_not_contains seen "$ESC"
+	# An answer on the terminal is not mixed with a bar on it.
+	on_terminal "deploy stage -n site --root root --json 2>talk"
+	tr -d '\r' <seen >doc
+	assert_eq "$(json doc .files)" 2
+	assert_not_contains talk "$ESC"
+}
+
+t_an_archive_is_not_read_from_a_terminal() {
+	on_terminal "deploy stage - --root root; echo status \$?"
+	assert_contains seen "standard input is a terminal"
+	assert_contains seen "status 2"
+}
+
+run_tests

@@ -1,0 +1,615 @@
+#!/bin/bash
+# What is refused although it could be done: a build that is probably broken,
+# one that does not fit, a root that is not ours or not as we left it.
+#
+# As root it runs in a mount namespace of its own: what a test mounts is gone
+# with it, however it ends.
+if [ "$(id -u)" -eq 0 ] && [ -z "${TEST_MOUNTS:-}" ] &&
+    unshare -m true 2>/dev/null; then
+	TEST_MOUNTS=1 exec unshare -m bash "$0" "$@"
+fi
+. "$(dirname "$0")/../lib.sh"
+
+small() {
+	mkdir -p site/css
+	echo hello >site/index.html
+	echo about >site/about.html
+	echo 'a {}' >site/css/a.css
+}
+
+# paths N: ./site is index.html and N - 1 more.
+paths() {
+	local i
+	rm -rf site
+	mkdir -p site/dir/empty
+	echo hello >site/index.html
+	for ((i = 1; i < $1; i++)); do
+		echo "$i" >"site/dir/$i.html"
+	done
+}
+
+# Without a word.
+stage_it() {
+	deploy stage -q site --root root >/dev/null
+}
+
+publish_it() {
+	deploy publish -q site --root root >/dev/null
+}
+
+# tmpfs DIR [OPTION]: mount one, for this test.
+tmpfs() {
+	need_root
+	[ -n "${TEST_MOUNTS:-}" ] || skip "no mount namespaces"
+	mkdir -p -- "$1"
+	mount -t tmpfs -o "mode=755${2:+,$2}" none "$1"
+	defer umount -l "$PWD/$1"
+}
+
+# Nothing half done may be there.
+nothing_left() {
+	local left
+	[ -d root/.deploy ] || return 0
+	left=$(find root/.deploy -mindepth 2 \
+	    \( -path '*/incoming/*' -o -path '*/trash/*' -o -name '.tmp-*' \))
+	assert_eq "$left" "" "left behind"
+	assert_eq "$(ls root/.deploy/manifests)" "$(ls root/releases)" \
+	    "manifests"
+	assert_eq "$(ls root/.deploy/meta)" \
+	    "$(find root/releases -mindepth 1 -maxdepth 1 -printf '%f.json\n' |
+	    sort)" "metas"
+}
+
+# What visitors see and what is listed, to compare.
+state() {
+	readlink root/current
+	ls root/releases
+	cat root/.deploy/journal
+	find root/current/ -type f -exec sha256sum {} +
+}
+
+# refused STATUS TEXT [OPTION...]: neither stage nor publish take ./site; the
+# live site is whole, nothing is left.
+refused() {
+	local status=$1 text=$2 before='' c
+	shift 2
+	[ ! -e root/current ] || before=$(state)
+	for c in stage publish; do
+		expect_status "$status" deploy "$c" site --root root "$@"
+		assert_contains "$err" "$text"
+		[ ! -s "$out" ] || fail "an answer: $(<"$out")"
+		nothing_left
+	done
+	[ -e root/current ] || return 0
+	assert_eq "$(state)" "$before"
+	deploy verify -q --root root
+}
+
+# ------------------------------------------------------- builds that are broken
+
+t_empty_build() {
+	mkdir site
+	refused 10 "the build is empty"
+	mkdir -p site/css/deep site/img
+	refused 10 "the build is empty"
+	ln -s css site/link
+	refused 10 "the build is empty"
+	assert_contains "$err" "--force"
+	small
+	publish_it
+	rm -rf site
+	mkdir site
+	refused 10 "the build is empty"
+	refused 10 "the build is empty" --exclude x
+	run deploy stage --force site --root root --json
+	assert_eq "$(json "$out" .files)" 0
+	run deploy verify latest --root root
+}
+
+t_no_index() {
+	mkdir -p site/sub
+	echo x >site/other.html
+	echo x >site/sub/index.html
+	echo x >site/Index.html
+	refused 10 "no index.html at its top"
+	assert_contains "$err" "--force"
+	mkdir site/index.html
+	echo x >site/index.html/file
+	refused 10 "no index.html at its top"
+	run deploy stage --force site --root root
+	rm -rf site/index.html
+	# A link to one counts.
+	ln -s sub/index.html site/index.html
+	run deploy stage site --root root
+	refused 10 "no index.html at its top" --exclude /index.html
+}
+
+t_no_index_because_it_is_a_level_deeper() {
+	mkdir -p site/public/css
+	echo x >site/public/index.html
+	echo x >site/public/css/a.css
+	refused 10 "everything is in 'public/'"
+	assert_contains "$err" "--strip"
+	echo x >site/README
+	refused 10 "no index.html at its top"
+	assert_not_contains "$err" "everything is in"
+	mv site/README site/public-2
+	refused 10 "no index.html at its top"
+	assert_not_contains "$err" "everything is in"
+}
+
+t_max_delete_is_half_and_half_is_allowed() {
+	paths 10
+	publish_it
+	# Empty directories and what is new do not count.
+	paths 4
+	for i in a b c d e f g; do echo "$i" >"site/$i.html"; done
+	rmdir site/dir/empty
+	refused 10 "lacks 6 of the 10 paths"
+	assert_contains "$err" "max_delete (50%)"
+	paths 5
+	run deploy publish site --root root
+	# An odd number: 2 of 5 may go, 3 may not.
+	paths 2
+	refused 10 "lacks 3 of the 5 paths"
+	paths 3
+	stage_it
+	paths 2
+	run deploy publish site --root root --force
+	assert_eq "$(find root/current/ -type f | wc -l)" 2
+}
+
+t_max_delete_compares_with_what_is_live() {
+	paths 10
+	publish_it
+	paths 30
+	stage_it
+	# Of the 30 staged 20 are lacking; of the 10 live none.
+	paths 10
+	echo changed >site/index.html
+	publish_it
+	# Moving everything is losing everything.
+	mv site/dir site/moved
+	refused 10 "lacks 9 of the 10 paths"
+	# So is leaving it out.
+	mv site/moved site/dir
+	refused 10 "lacks 9 of the 10 paths" --exclude dir
+	# A path is there whatever it has become.
+	paths 10
+	rm site/dir/*.html
+	for i in 1 2 3 4 5 6 7 8 9; do
+		ln -s ../index.html "site/dir/$i.html"
+	done
+	publish_it
+	# Links are paths too.
+	find site -type l -delete
+	refused 10 "lacks 9 of the 10 paths"
+}
+
+t_max_delete_of_the_configuration() {
+	local percent allowed
+	while read -r percent allowed; do
+		rm -rf root
+		printf '%s\n' sites: '  - name: x' '    source: site' \
+		    '    root: root' "    max_delete: $percent" >deploy.yml
+		paths 20
+		deploy publish -q >/dev/null
+		if ((allowed < 19)); then
+			paths $((20 - allowed - 1))
+			expect_status 10 deploy stage
+			assert_contains "$err" \
+			    "lacks $((allowed + 1)) of the 20 paths"
+			assert_contains "$err" "max_delete ($percent)"
+			nothing_left
+		fi
+		paths $((20 - allowed))
+		run deploy stage
+	done <<-END
+	0% 0
+	5% 1
+	9% 1
+	10% 2
+	99% 19
+	100% 19
+	END
+}
+
+t_guards_are_for_builds_not_for_going_back() {
+	local a
+	paths 3
+	a=$(deploy publish -q site --root root)
+	paths 12
+	publish_it
+	run deploy rollback --root root
+	paths 12
+	publish_it
+	run deploy activate "$a" --root root
+	assert_eq "$(readlink root/current)" "releases/$a"
+}
+
+# ------------------------------------------------------------ what does not fit
+
+t_full_disk_that_was_foreseen() {
+	small
+	tmpfs root size=2m
+	publish_it
+	head -c 3000000 /dev/urandom >site/large
+	refused 10 "the release needs 3."
+	assert_contains "$err" "MB free"
+	assert_contains "$err" "deploy prune"
+	refused 10 "the release needs" --force
+	assert_eq "$(<root/current/index.html)" hello
+}
+
+# Many small files take more than their bytes: the write itself fails.
+t_full_disk_that_was_not_foreseen() {
+	local i
+	small
+	tmpfs root size=2m
+	publish_it
+	for ((i = 0; i < 600; i++)); do
+		echo x >"site/$i"
+	done
+	refused 10 "No space left on device"
+	assert_eq "$(<root/current/index.html)" hello
+	# Nothing of it has stayed.
+	rm site/[0-9]*
+	echo more >site/more.html
+	run deploy publish site --root root
+}
+
+# Each size from far too small to enough: done, or refused and nothing left.
+t_full_disk_at_every_point() {
+	local size status ok=0
+	mksite site 30
+	tmpfs root size=4m
+	for ((size = 1; size < 90 && ok < 3; size++)); do
+		mount -o "remount,size=$((size * 4))k" root
+		status=0
+		deploy stage site --root root >id 2>why || status=$?
+		case $status in
+		0)
+			ok=$((ok + 1))
+			run deploy verify --root root "$(<id)"
+			rm -rf root/* root/.deploy
+			;;
+		10)
+			grep -qE 'No space left|needs' why ||
+			    fail "size $size: $(<why)"
+			nothing_left
+			[ ! -d root/releases ] ||
+			    assert_eq "$(ls root/releases)" ""
+			;;
+		*)
+			fail "size $size: status $status: $(<why)"
+			;;
+		esac
+	done
+	((ok == 3)) || fail "no size was enough"
+}
+
+t_no_inodes() {
+	local i
+	small
+	tmpfs root size=8m,nr_inodes=120
+	publish_it
+	for ((i = 0; i < 150; i++)); do
+		echo "$i" >"site/$i"
+	done
+	refused 10 "inodes"
+	assert_contains "$err" "deploy prune"
+	assert_eq "$(<root/current/index.html)" hello
+}
+
+t_no_inodes_at_every_point() {
+	local n status ok=0
+	mksite site 20
+	tmpfs root size=8m,nr_inodes=200
+	for ((n = 1; n < 90 && ok < 3; n++)); do
+		mount -o "remount,nr_inodes=$n" root
+		status=0
+		deploy publish site --root root >id 2>why || status=$?
+		case $status in
+		0)
+			ok=$((ok + 1))
+			assert_tree_eq site root/current/.
+			run deploy verify --root root "$(<id)"
+			rm -rf root/* root/.deploy
+			;;
+		10)
+			grep -qE 'No space left|needs' why ||
+			    fail "inodes $n: $(<why)"
+			nothing_left
+			[ ! -e root/current ] || fail "inodes $n: live"
+			rm -rf root/* root/.deploy
+			;;
+		*)
+			fail "inodes $n: status $status: $(<why)"
+			;;
+		esac
+	done
+	((ok == 3)) || fail "no number was enough"
+}
+
+# Where links do, no space is needed for what is there already.
+t_a_nearly_full_disk_takes_small_changes() {
+	small
+	head -c 1200000 /dev/urandom >site/large
+	tmpfs root size=2m
+	publish_it
+	echo changed >site/index.html
+	run deploy publish site --root root --json
+	assert_eq "$(json "$out" '[.linked, .copied] | @text')" "[3,1]"
+	assert_tree_eq site root/current/.
+	# And a dry run needs none at all.
+	cat /dev/zero >root/fill 2>/dev/null || true
+	echo again >site/index.html
+	run deploy stage -n site --root root
+}
+
+# The disk is full: this must still be possible, it is the way out.
+t_full_disk_lets_go_back_and_prune() {
+	local a b
+	small
+	tmpfs root size=2m
+	a=$(deploy publish -q site --root root)
+	for i in 1 2 3 4; do
+		head -c 200000 /dev/urandom >site/large
+		b=$(deploy publish -q site --root root)
+	done
+	cat /dev/zero >root/fill 2>/dev/null || true
+	expect_status 10 deploy stage --force site --root root
+	run deploy rollback "$a" --root root
+	assert_eq "$(<root/current/index.html)" hello
+	run deploy activate "$b" --root root
+	run deploy prune --keep 1 --root root
+	nothing_left
+	rm root/fill
+	run deploy verify --root root
+	assert_tree_eq site root/current/.
+}
+
+# --------------------------------------------------------- roots to stay out of
+
+# A root with two releases, made writable for nobody.
+t_read_only_root() {
+	local before c
+	small
+	tmpfs root
+	publish_it
+	echo b >site/b.html
+	publish_it
+	deploy freeze -q -m "ro" --root root
+	echo c >site/c.html
+	mount -o remount,ro root
+	before=$(state)
+	for c in 'stage site' 'publish site' activate rollback prune thaw \
+	    freeze 'pin current' 'unpin current'; do
+		# shellcheck disable=SC2086 # words are meant
+		expect_status 1 deploy $c --root root
+		assert_contains "$err" "Read-only file system"
+		assert_contains "$err" "root/"
+		assert_eq "$(state)" "$before" "$c"
+	done
+	for c in list status log verify 'diff previous' 'diff site' \
+	    'stage -n site' 'rollback -n' 'prune -n'; do
+		# shellcheck disable=SC2086 # words are meant
+		run deploy $c --root root
+	done
+	run deploy status --root root --json
+	assert_eq "$(json "$out" .frozen)" true
+	expect_status 1 deploy init --root root/new
+	expect_status 1 deploy stage site --root root/new
+	assert_contains "$err" "Read-only file system"
+}
+
+t_root_of_somebody_else() {
+	local before c
+	need_root
+	small
+	chmod -R a+rX site
+	publish_it
+	before=$(state)
+	echo more >site/more.html
+	for c in 'stage site' 'publish site' rollback prune freeze \
+	    'pin current'; do
+		# shellcheck disable=SC2086 # words are meant
+		expect_status 1 as_user deploy $c --root root
+		assert_contains "$err" "Permission denied"
+		assert_contains "$err" "root"
+		assert_contains "$err" "run deploy as"
+		assert_eq "$(state)" "$before" "$c"
+	done
+	for c in list status log verify 'diff site' 'stage -n site'; do
+		# shellcheck disable=SC2086 # words are meant
+		run as_user deploy $c --root root
+	done
+	# No right to make one.
+	expect_status 1 as_user deploy stage site --root new
+	assert_contains "$err" "Permission denied"
+	[ ! -e new ] || fail "made"
+}
+
+# The superuser does not work where another user could lead him anywhere.
+t_root_of_a_user_is_not_for_the_superuser() {
+	local part owner
+	need_root
+	small
+	chmod -R a+rX site
+	user_dir root
+	as_user deploy publish -q site --root root
+	echo more >site/more.html
+	for c in 'stage site' 'publish site' activate rollback prune list; do
+		# shellcheck disable=SC2086 # words are meant
+		expect_status 1 deploy $c --root root
+		assert_contains "$err" "belongs to nobody"
+		assert_contains "$err" "run deploy as that user"
+	done
+	# An empty directory of his neither.
+	user_dir empty
+	expect_status 1 deploy stage site --root empty
+	assert_eq "$(ls -A empty)" ""
+	# Nor one part of a root of ours.
+	chown -R 0:0 root
+	publish_it
+	for part in root/releases root/.deploy root/.deploy/incoming \
+	    root/.deploy/manifests root/.deploy/meta root/.deploy/trash; do
+		owner=$(stat -c %u "$part")
+		chown 65534 "$part"
+		expect_status 1 deploy publish --force site --root root
+		assert_contains "$err" "$part' belongs to nobody"
+		chown "$owner" "$part"
+	done
+	run deploy publish --force site --root root
+	# A user in a third one's directory.
+	chown -R 65534:65534 root
+	expect_status 1 setpriv --reuid 4711 --regid 4711 --clear-groups \
+	    deploy publish --force site --root root
+	chown 4711 root
+	expect_status 1 setpriv --reuid 4711 --regid 4711 --clear-groups \
+	    deploy publish --force site --root root
+	assert_contains "$err" "belongs to nobody"
+}
+
+t_world_writable_parts_are_refused() {
+	local part mode
+	small
+	publish_it
+	echo more >site/more.html
+	for part in root root/releases root/.deploy root/.deploy/incoming \
+	    root/.deploy/manifests root/.deploy/meta root/.deploy/trash; do
+		for mode in 777 1777 757; do
+			chmod "$mode" "$part"
+			refused_root "can be written by everybody"
+			assert_contains "$err" "chmod o-w '$PWD/$part'"
+		done
+		chmod 755 "$part"
+	done
+	# Group is a matter of trust.
+	chmod 775 root
+	run deploy publish site --root root
+	mkdir -m 777 open
+	expect_status 1 deploy stage site --root open
+	assert_eq "$(ls -A open)" ""
+}
+
+# refused_root TEXT: no command that writes works on ./root, status 1.
+refused_root() {
+	local c
+	for c in 'stage site' 'publish site' activate rollback prune \
+	    'init' freeze; do
+		# shellcheck disable=SC2086 # words are meant
+		expect_status 1 deploy $c --root root
+		assert_contains "$err" "$1"
+	done
+}
+
+t_planted_links_are_refused() {
+	local part before
+	small
+	publish_it
+	echo more >site/more.html
+	mkdir trap
+	cp -a root/. trap
+	before=$(find trap | sort)
+	for part in .deploy releases .deploy/incoming .deploy/manifests \
+	    .deploy/meta .deploy/trash; do
+		mv "root/$part" saved
+		ln -s "$PWD/trap/$part" "root/$part"
+		refused_root "root/$part"
+		# The same in a root that is not complete yet.
+		[ -L root/.deploy ] || mv root/.deploy/format .
+		expect_status 1 deploy stage site --root root
+		assert_contains "$err" "root/$part"
+		[ -L root/.deploy ] || mv format root/.deploy
+		assert_eq "$(find trap | sort)" "$before" "$part"
+		rm "root/$part"
+		mv saved "root/$part"
+	done
+	# Before there is a root at all.
+	mkdir fresh
+	ln -s "$PWD/trap" fresh/.deploy
+	expect_status 1 deploy stage site --root fresh
+	assert_contains "$err" "fresh/.deploy"
+	ln -sfn nowhere fresh/.deploy
+	expect_status 1 deploy stage site --root fresh
+	[ ! -e fresh/nowhere ] || fail "made through a link"
+	assert_eq "$(find trap | sort)" "$before"
+}
+
+t_planted_files_are_not_followed() {
+	local file
+	small
+	publish_it
+	for file in lock lock.note journal format frozen; do
+		echo precious >precious
+		cp root/.deploy/$file saved 2>/dev/null || true
+		ln -sfn "$PWD/precious" "root/.deploy/$file"
+		echo "$file" >site/about.html
+		timeout 20 deploy publish site --root root \
+		    >/dev/null 2>&1 </dev/null || true
+		timeout 20 deploy freeze --root root >/dev/null 2>&1 || true
+		assert_eq "$(<precious)" precious "$file"
+		rm -f "root/.deploy/$file" root/.deploy/frozen
+		# Nor waited for.
+		mkfifo "root/.deploy/$file"
+		expect_status_below_124 timeout 20 deploy stage site \
+		    --root root --lock-wait 0s
+		expect_status_below_124 timeout 20 deploy activate \
+		    --root root --lock-wait 0s
+		expect_status_below_124 timeout 20 deploy status --root root
+		rm -f "root/.deploy/$file" root/.deploy/frozen
+		[ ! -e saved ] || mv saved "root/.deploy/$file"
+	done
+	echo changed >site/about.html
+	run deploy publish site --root root
+	assert_tree_eq site root/current/.
+}
+
+expect_status_below_124() {
+	local status=0
+	"$@" >"$out" 2>"$err" </dev/null || status=$?
+	((status < 124)) || fail "status $status: $*"
+}
+
+t_format_of_the_future_is_refused() {
+	local format
+	small
+	publish_it
+	echo more >site/more.html
+	for format in 2 10 '' 1.1 '1 ' x none; do
+		echo "$format" >root/.deploy/format
+		# A power cut may have left it without content.
+		[ "$format" != none ] || : >root/.deploy/format
+		before=$(state)
+		refused_root "use a newer deploy"
+		for c in list status log verify; do
+			expect_status 1 deploy "$c" --root root
+			assert_contains "$err" "has format '${format#none}'"
+		done
+		expect_status 1 deploy stage -n site --root root
+		assert_eq "$(state)" "$before"
+		assert_eq "$(<root/.deploy/format)" "${format#none}"
+	done
+	echo 1 >root/.deploy/format
+	run deploy publish site --root root
+}
+
+# A root whose making was interrupted is gone on with.
+t_half_made_root_is_completed() {
+	local part
+	small
+	publish_it
+	rm root/.deploy/format
+	expect_status 1 deploy list --root root
+	assert_contains "$err" "not a root of deploy"
+	for part in incoming trash; do
+		rmdir "root/.deploy/$part"
+	done
+	run deploy publish site --root root
+	assert_contains "$err" "unchanged"
+	assert_eq "$(<root/.deploy/format)" 1
+	run deploy verify --root root
+}
+
+run_tests

@@ -1,0 +1,435 @@
+#!/bin/bash
+# deploy stage, from an archive: the same release as from the directory,
+# whatever the format; what is damaged or unsafe is refused whole.
+# (tests/unit/unpack.c has the formats from inside.)
+. "$(dirname "$0")/../lib.sh"
+
+# A site with what archives are bad at.
+site() {
+	mkdir -p site/css "site/with space" site/empty site/deep/er
+	echo hello >site/index.html
+	echo 'a {}' >site/css/a.css
+	echo x >"site/with space/ä ö.html"
+	echo nfd >"site/cafe"$'\u0301'.html
+	: >site/nothing
+	head -c 2500000 /dev/urandom >site/large.bin
+	printf '#!/bin/sh\n' >site/run.sh
+	chmod 755 site/run.sh
+	ln -s ../index.html site/deep/link
+	echo d >site/deep/er/.hidden
+	echo long >"site/deep/$(printf '%0180d' 7).html"
+}
+
+small() {
+	mkdir -p site/css
+	echo hello >site/index.html
+	echo 'a {}' >site/css/a.css
+}
+
+stage() {
+	deploy stage -q "$@" --root root
+}
+
+# The content's name.
+digest() {
+	json "root/.deploy/meta/$1.json" .digest
+}
+
+# refused STATUS TEXT ARCHIVE [OPTION...]: the archive is refused, as a file
+# and on standard input, and nothing is left.
+refused() {
+	local status=$1 text=$2 archive=$3 before
+	shift 3
+	before=$([ ! -d root/releases ] || ls root/releases)
+	expect_status "$status" deploy stage "$archive" --root root "$@"
+	assert_contains "$err" "$archive: "
+	assert_contains "$err" "$text"
+	[ ! -s "$out" ] || fail "an answer"
+	nothing_left "$before"
+	expect_status "$status" deploy stage - --root root "$@" <"$archive"
+	assert_contains "$err" "standard input: "
+	nothing_left "$before"
+	expect_status "$status" piped "$archive" --root root "$@"
+	nothing_left "$before"
+}
+
+piped() {
+	# A pipe is meant: it cannot be seeked in.
+	# shellcheck disable=SC2002
+	cat "$1" | deploy stage - "${@:2}"
+}
+
+nothing_left() {
+	assert_eq "$([ ! -d root/releases ] || ls root/releases)" "$1" releases
+	assert_eq "$(find root/.deploy/incoming root/.deploy/trash \
+	    -mindepth 1)" "" "left behind"
+	assert_eq "$(ls root/.deploy/manifests)" "$1" manifests
+	assert_eq "$(find "$TMPDIR" -mindepth 1)" "" "in TMPDIR"
+}
+
+# archive FORMAT: make site.FORMAT of ./site.
+archive() {
+	case $1 in
+	tar) tar -C site -cf site.tar . ;;
+	tar.gz) tar -C site -czf site.tar.gz . ;;
+	tar.bz2) bsdtar -C site -cjf site.tar.bz2 . ;;
+	tar.xz) tar -C site -cJf site.tar.xz . ;;
+	tar.zst) tar -C site --zstd -cf site.tar.zst . ;;
+	tar.lz4) bsdtar -C site --lz4 -cf site.tar.lz4 . ;;
+	v7.tar) tar -C site --format v7 -cf site.v7.tar . ;;
+	pax.tar) bsdtar -C site --format pax -cf site.pax.tar . ;;
+	posix.tar) tar -C site --format posix -cf site.posix.tar . ;;
+	cpio) (cd site && find . | bsdcpio -o -H newc --quiet) \
+	    >site.cpio ;;
+	zip) (cd site && zip -qry ../site.zip .) ;;
+	bsd.zip) bsdtar -C site --format zip -cf site.bsd.zip . ;;
+	7z) bsdtar -C site --format 7zip -cf site.7z . ;;
+	esac
+}
+
+t_every_format_is_the_same_release() {
+	local format id dir
+	need_cmd tar bsdtar bsdcpio zip zstd xz bzip2
+	site
+	dir=$(stage site)
+	for format in tar tar.gz tar.bz2 tar.xz tar.zst tar.lz4 pax.tar \
+	    posix.tar cpio zip bsd.zip 7z v7.tar; do
+		# Zip and 7z know names in composed form only.
+		case $format in
+		zip | *.zip | 7z)
+			rm -f site/cafe*
+			dir=$(stage site)
+			;;
+		v7.tar)
+			rm -f site/deep/0*
+			dir=$(stage site)
+			;;
+		esac
+		archive "$format"
+		# The same content: found, not staged again.
+		assert_eq "$(stage "site.$format")" "$dir" "$format"
+		id=$(stage --force "site.$format")
+		assert_tree_eq site "root/releases/$id"
+		assert_eq "$(digest "$id")" "$(digest "$dir")" "$format"
+		run deploy verify "$id" --root root
+		assert_eq "$(stage - <"site.$format")" "$dir" "$format <"
+		assert_eq "$(piped "site.$format" -q --root root)" "$dir" \
+		    "| $format"
+	done
+	nothing_left "$(ls root/releases)"
+}
+
+t_archive_of_what_is_live_is_unchanged() {
+	local id before
+	small
+	id=$(deploy publish -q site --root root)
+	tar -C site -cf site.tar .
+	run deploy publish site.tar --root root
+	assert_contains "$err" unchanged
+	assert_eq "$(<"$out")" "$id"
+	touch site/*
+	tar -C site -cf - . | deploy publish - --root root >again 2>/dev/null
+	assert_eq "$(<again)" "$id"
+	nothing_left "$id"
+}
+
+t_files_of_an_archive_are_linked_to_the_base() {
+	local a b
+	mksite site 50
+	a=root/releases/$(deploy publish -q site --root root)
+	echo changed >site/index.html
+	mv site/css site/style
+	echo new >site/new.html
+	tar -C site -cf site.tar .
+	run deploy publish site.tar --root root --json
+	assert_eq "$(json "$out" '[.linked, .copied] | @text')" "[52,2]"
+	b=root/releases/$(json "$out" .id)
+	assert_tree_eq site "$b"
+	assert_eq "$(stat -c %i "$b/style/site.css")" \
+	    "$(stat -c %i "$a/css/site.css")"
+	assert_eq "$(find "$b" -type f -links 1 -printf '%P\n' | sort |
+	    xargs)" "index.html new.html"
+	[ "$(stat -c %Y "$b/index.html")" -gt "$(stat -c %Y "$a/index.html")" ]
+	run deploy verify --root root
+	assert_eq "$(find "$b" -type f -newermt "+1 day" | wc -l)" 0
+}
+
+t_modes_and_owners_of_an_archive_do_not_count() {
+	local id
+	small
+	chmod 600 site/index.html
+	chmod 777 site/css/a.css
+	chmod 4755 site/css/a.css
+	chmod 2777 site/css
+	tar -C site --owner=4711 --group=4711 --mtime='1970-01-01' \
+	    -cf site.tar .
+	id=$(umask 077; stage site.tar)
+	assert_eq "$(find "root/releases/$id" -printf '%m %P\n' | sort |
+	    paste -sd ' ')" "644 index.html 755  755 css 755 css/a.css"
+	assert_eq "$(find "root/releases/$id" -user 4711)" ""
+	assert_eq "$(find "root/releases/$id" -type f ! -newermt 2020-01-01)" ""
+	run deploy verify "$id" --root root
+}
+
+t_strip_drops_the_leading_directory() {
+	local id
+	small
+	mkdir -p up/site-1.0
+	cp -r site/. up/site-1.0
+	tar -C up -cf a.tar site-1.0
+	tar -C up -cf b.tar ./site-1.0
+	tar -C up -cf c.tar .
+	(cd up && zip -qr ../d.zip site-1.0)
+	id=$(stage site)
+	refused_here 10 "everything is in 'site-1.0/'" a.tar
+	assert_contains "$err" "--strip"
+	for a in a.tar b.tar c.tar d.zip; do
+		assert_eq "$(stage --strip "$a")" "$id" "$a"
+		assert_eq "$(stage --strip - <"$a")" "$id" "$a"
+	done
+	# Patterns are about what is left.
+	run deploy stage --strip --exclude /css a.tar --root root
+	assert_eq "$(ls "root/releases/$(<"$out")")" index.html
+	# Two of them, or a file beside it: which one would it be?
+	cp -r up/site-1.0 up/site-2.0
+	tar -C up -cf two.tar .
+	refused 5 "'site-2.0" two.tar --strip
+	tar -C site -cf flat.tar index.html css
+	refused 5 "'index.html' is no directory" flat.tar --strip
+}
+
+refused_here() {
+	expect_status "$1" deploy stage "$3" --root root
+	assert_contains "$err" "$2"
+}
+
+t_what_is_no_archive() {
+	: >empty
+	echo "<html>404 not found</html>" >page.html
+	head -c 100000 /dev/urandom >random
+	head -c 100000 /dev/zero >zeros
+	head -c 100 /dev/zero >few-zeros
+	printf '\x1f\x8b' >only-magic.gz
+	printf 'PK\x03\x04' >only-magic.zip
+	echo "no archive" | gzip >text.gz
+	tar -cf no-files.tar -T /dev/null
+	for f in empty page.html random zeros few-zeros only-magic.gz \
+	    only-magic.zip text.gz no-files.tar; do
+		refused 5 "" "$f"
+	done
+}
+
+t_damaged_archives() {
+	local format size n f
+	need_cmd tar zip zstd xz
+	site
+	for format in tar tar.gz tar.xz tar.zst zip cpio; do
+		archive "$format"
+		f=site.$format
+		size=$(stat -c %s "$f")
+		# Cut short, at many places.
+		for n in 1 300 512 1024 1536 $((size / 3)) $((size / 2)) \
+		    $((size * 2 / 3)) $((size - 3)); do
+			# What fills the last block may be less.
+			case "$format $n" in
+			"tar $((size - 3))" | "cpio $((size - 3))") continue ;;
+			esac
+			head -c "$n" "$f" >"cut.$format"
+			expect_status 5 deploy stage "cut.$format" --root root
+			nothing_left ""
+		done
+	done
+	# A flipped byte in the middle of the large file, where check sums are.
+	for format in tar.gz tar.xz tar.zst zip; do
+		f=site.$format
+		size=$(stat -c %s "$f")
+		cp "$f" "flip.$format"
+		printf '\xAA\x55\xAA' | dd of="flip.$format" bs=1 \
+		    seek=$((size / 2)) conv=notrunc status=none
+		refused 5 "" "flip.$format"
+	done
+	# Cut between two files, where a tar looks whole.
+	tar -C site -cf one.tar index.html
+	head -c 1024 one.tar >cut.tar
+	refused 5 "cut short" cut.tar
+}
+
+t_names_that_leave_the_directory() {
+	small
+	echo evil >evil
+	mkdir in
+	for name in ../evil ../../evil a/../../evil /evil "$PWD/out" \
+	    css/../../evil .. css/.. ; do
+		rm -f evil.tar
+		tar -C site -cf evil.tar index.html css
+		tar -P --transform "s,.*,$name," -rf evil.tar evil
+		refused 5 "" evil.tar
+	done
+	[ ! -e out ] || fail "it was written"
+	[ ! -e /evil ] || fail "it was written"
+	# Through a link of the archive itself.
+	ln -s /tmp site/esc
+	tar -C site -cf evil.tar index.html esc
+	refused 5 "'esc'" evil.tar
+	ln -sfn css site/esc
+	tar -C site -cf evil.tar index.html css esc
+	tar --transform "s,.*,esc/evil," -rf evil.tar evil
+	refused 5 "esc" evil.tar
+	ln -sfn .. site/css/up
+	tar -C site -cf evil.tar index.html css
+	tar --transform "s,.*,css/up/evil," -rf evil.tar evil
+	refused 5 "css/up" evil.tar
+	ln -sfn ../.. site/css/up
+	tar -C site -cf evil.tar index.html css
+	refused 5 "'css/up'" evil.tar
+	# Names that could disturb a terminal.
+	rm site/css/up site/esc
+	touch site/$'new\nline'
+	tar -C site -cf evil.tar .
+	refused 5 "control character" evil.tar
+	run deploy stage evil.tar --exclude 'new*' --root root
+}
+
+t_special_files_in_archives() {
+	small
+	mkfifo site/pipe
+	tar -C site -cf evil.tar .
+	refused 5 "'pipe'" evil.tar
+	stage --exclude pipe evil.tar >/dev/null
+	[ "$(id -u)" -eq 0 ] || return 0
+	rm site/pipe
+	mknod site/null c 1 3
+	tar -C site -cf evil.tar .
+	refused 5 "'null'" evil.tar
+}
+
+t_hard_links_in_archives() {
+	local id b
+	small
+	ln site/index.html site/same.html
+	ln site/index.html site/css/also.html
+	tar -C site -cf site.tar .
+	id=$(stage site.tar)
+	assert_tree_eq site "root/releases/$id"
+	run deploy verify "$id" --root root
+	assert_eq "$(stage site)" "$id"
+	deploy activate -q --root root >/dev/null
+	# One of the names has this content already, the other has not.
+	ln site/css/a.css site/css/b.css
+	tar -C site -cf site.tar .
+	b=$(stage site.tar)
+	assert_tree_eq site "root/releases/$b"
+	run deploy verify "$b" --root root
+	# And with a new mode, so that no link to the base can be made.
+	chmod 755 site/index.html
+	ln site/index.html site/new-name.html
+	tar -C site -cf site.tar .
+	b=$(stage site.tar)
+	assert_tree_eq site "root/releases/$b"
+	run deploy verify "$b" --root root
+	assert_eq "$(stage site)" "$b"
+	# To a file outside.
+	need_cmd perl
+	for target in /etc/passwd ../../x nowhere; do
+		perl -e 'my ($n, $l) = @ARGV;
+		    my $h = pack("a100 a8 a8 a8 a12 a12 A8 a1 a100 a8 a32 a32 a8 a8 a155 x12",
+			$n, "0000644", "0000000", "0000000", "00000000000",
+			"00000000000", "", "1", $l, "ustar\0" . "00", "", "", "", "", "");
+		    substr($h, 148, 8) = sprintf("%06o\0 ", unpack("%16C*", $h));
+		    print $h, "\0" x 1024' link "$target" >evil.tar
+		refused 5 "$target" evil.tar
+	done
+}
+
+t_exclude_and_git_apply_to_archives() {
+	local id
+	small
+	mkdir -p site/.git/objects site/sub/.git
+	echo x >site/.git/config
+	echo x >site/sub/.git/config
+	echo x >site/sub/.gitignore
+	echo x >site/css/a.css.map
+	tar -C site -cf site.tar .
+	run deploy stage site.tar --root root --exclude '*.map' --json
+	id=$(json "$out" .id)
+	assert_eq "$(json "$out" .excluded)" 3
+	assert_eq "$(cd "root/releases/$id" && find . -type f | sort |
+	    xargs)" "./css/a.css ./index.html ./sub/.gitignore"
+	run deploy stage site --root root --exclude '*.map' --json
+	assert_eq "$(json "$out" .id)" "$id"
+	assert_eq "$(json "$out" .excluded)" 3
+}
+
+t_guards_apply_to_archives() {
+	local i
+	small
+	for ((i = 0; i < 20; i++)); do echo "$i" >"site/$i"; done
+	deploy publish -q site --root root >/dev/null
+	rm site/?
+	rm site/1?
+	tar -C site -cf site.tar .
+	refused_here 10 "lacks 20 of the 22 paths" site.tar
+	rm site/index.html
+	tar -C site -cf site.tar .
+	refused_here 10 "no index.html" site.tar
+	mkdir empty
+	tar -C empty -cf empty.tar .
+	refused_here 10 "empty" empty.tar
+	assert_eq "$(ls -A root/.deploy/incoming)" ""
+}
+
+t_dry_run_of_an_archive_leaves_nothing() {
+	local before
+	site
+	archive tar
+	before=$(find . -printf '%p %T@ %C@ %s\n' | sort)
+	run deploy stage -n site.tar --root root --json
+	assert_eq "$(json "$out" .files)" "$(find site -type f | wc -l)"
+	run deploy publish -n - --root root <site.tar
+	assert_eq "$(find . -printf '%p %T@ %C@ %s\n' | sort)" "$before"
+	head -c 100000 site.tar >cut.tar
+	expect_status 5 deploy stage -n cut.tar --root root
+	[ ! -e root ] || fail "a root"
+	assert_eq "$(find "$TMPDIR" -mindepth 1)" "" "in TMPDIR"
+	deploy publish -q site --root root >/dev/null
+	run deploy stage -n site.tar --root root
+	assert_contains "$err" unchanged
+	run deploy diff site.tar --root root
+	[ ! -s "$out" ] || fail "a difference: $(<"$out")"
+	assert_eq "$(find "$TMPDIR" -mindepth 1)" "" "in TMPDIR"
+}
+
+# An archive that swells: refused before the disk is full.
+t_an_archive_that_does_not_fit() {
+	need_root
+	unshare -m true 2>/dev/null || skip "no mount namespaces"
+	small
+	truncate -s 300M site/bomb
+	tar -C site -czf site.tar.gz .
+	# shellcheck disable=SC2016 # a script
+	expect_status 10 unshare -m bash -euc '
+	mkdir root
+	mount -t tmpfs -o size=8m,mode=755 none root
+	r=0
+	deploy stage site.tar.gz --root root || r=$?
+	test -z "$(ls root/releases root/.deploy/incoming | grep Z-)"
+	exit $r'
+	assert_contains "$err" "site.tar.gz"
+}
+
+t_an_archive_that_comes_slowly() {
+	small
+	tar -C site -cf site.tar .
+	(
+		head -c 700 site.tar
+		sleep 0.3
+		tail -c +701 site.tar
+	) | deploy stage -q - --root root >id
+	assert_tree_eq site "root/releases/$(<id)"
+	# Its maker dies: no archive, no release.
+	head -c 1500 site.tar >half
+	expect_status 5 piped half --force --root root
+	nothing_left "$(<id)"
+}
+
+run_tests

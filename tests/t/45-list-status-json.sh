@@ -1,0 +1,766 @@
+#!/bin/bash
+# What the looking commands show, every JSON document, every exit status.
+# shellcheck disable=SC2154 # the names: set by new and go
+. "$(dirname "$0")/../lib.sh"
+
+d() {
+	deploy "$1" --root www "${@:2}"
+}
+
+# new NAME [OPTION...]: stage a build of that content; its id is in the
+# variable of this name.
+new() {
+	mkdir -p "b-$1"
+	printf '<p>%s\n' "$1" >"b-$1/index.html"
+	run d stage "b-$1" "${@:2}"
+	declare -g "$1=$(cat "$out")"
+}
+
+# go NAME...: stage and activate each.
+go() {
+	local name
+	for name; do
+		new "$name"
+		run d activate "${!name}"
+	done
+}
+
+# doc CONDITION: $out is one JSON document, ended by a newline, for which it
+# holds; jq has these words for types.
+doc() {
+	[ "$(tail -c 1 "$out")" = "" ] || fail "no newline at the end"
+	jq -es 'def string: type == "string"; def bool: type == "boolean";
+	    def int: type == "number" and . == floor;
+	    def id: string and test("^[0-9]{8}T[0-9]{6}\\.[0-9]{3}Z-[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$");
+	    def time: string and test("^[0-9]{4}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}Z$");
+	    def null_or(f): . == null or f;
+	    def has_keys($names): keys_unsorted == ($names | split(" "));
+	    length == 1 and (.[0] | ['"$1"'] | all)' "$out" >/dev/null ||
+	    fail "not so: $1"$'\n'"$(cat "$out")"
+}
+
+# ------------------------------------------------------------------- list
+
+t_list_json_of_nothing() {
+	run d init
+	run d list --json
+	doc 'has_keys("site root current previous releases")'
+	doc '.site == null and .current == null and .previous == null'
+	doc '.releases == []'
+	assert_eq "$(json "$out" .root)" "$PWD/www"
+	run d list
+	[ ! -s "$out" ] || fail "a line"
+}
+
+t_list_json() {
+	new a -m 'first' --commit abc123 --seq 7
+	run d activate
+	go b
+	new c
+	run d pin "$a"
+	run d list --json
+	doc 'has_keys("site root current previous releases")'
+	doc '.releases[] | keys_unsorted[:10] == ["id", "staged_at", "live",
+	    "was_live", "pinned", "files", "bytes", "commit", "message", "seq"]'
+	# Besides those, only what the manual has.
+	doc '[.releases[] | keys_unsorted[10:] - ["who", "job"]] |
+	    all(. == [])'
+	doc '.releases | all((.id | id) and (.staged_at | time) and
+	    (.live | bool) and (.was_live | bool) and (.pinned | bool) and
+	    (.files | int) and (.bytes | int) and
+	    (.commit | null_or(string)) and (.message | null_or(string)) and
+	    (.seq | null_or(int)))'
+	assert_eq "$(json "$out" '[.current, .previous] | tostring')" \
+	    "[\"$b\",\"$a\"]"
+	# Newest first.
+	assert_eq "$(json "$out" '[.releases[].id] | tostring')" \
+	    "[\"$c\",\"$b\",\"$a\"]"
+	assert_eq "$(json "$out" '[.releases[] | .live, .was_live, .pinned] |
+	    tostring')" \
+	    "[false,false,false,true,true,false,false,true,true]"
+	assert_eq "$(json "$out" '.releases[2] | [.files, .bytes, .commit,
+	    .message, .seq] | tostring')" '[1,5,"abc123","first",7]'
+	assert_eq "$(json "$out" '.releases[0] | [.commit, .message, .seq] |
+	    tostring')" '[null,null,null]'
+	assert_eq "$(json "$out" '.releases[0].staged_at')" \
+	    "${c:0:4}-${c:4:2}-${c:6:5}:${c:11:2}:${c:13:2}Z"
+}
+
+t_list_json_names_the_site() {
+	go a
+	echo 'sites: [{name: example.org, root: www}]' >deploy.yml
+	run deploy list --json
+	assert_eq "$(json "$out" .site)" example.org
+	assert_eq "$(json "$out" .root)" "$PWD/www"
+}
+
+t_list_limit() {
+	go a b c
+	run d list --json --limit 2
+	assert_eq "$(json "$out" '[.releases[].id] | tostring')" \
+	    "[\"$c\",\"$b\"]"
+	# What is live and previous does not depend on it.
+	assert_eq "$(json "$out" '[.current, .previous] | tostring')" \
+	    "[\"$c\",\"$b\"]"
+	run d list --limit 1
+	assert_eq "$(wc -l <"$out")" 1
+	run d list --limit 99
+	assert_eq "$(wc -l <"$out")" 3
+	for n in 0 -1 x '' 1.5; do
+		expect_status 2 d list --limit="$n"
+	done
+}
+
+t_releases_is_list() {
+	go a b
+	run d list --json
+	cp "$out" one
+	run d releases --json
+	assert_file_eq one "$out"
+	run d list
+	cp "$out" one
+	run d releases
+	assert_file_eq one "$out"
+}
+
+t_list_table() {
+	local file='[ ]+1 files  [ ]+5 B'
+	new a -m 'first one' --commit 0123456789abcdef --seq 42
+	run d activate
+	go b c
+	new e
+	run d pin "$b"
+	run d list
+	assert_eq "$(wc -l <"$out")" 4
+	line() {
+		sed -n "$1p" "$out" | grep -qE "^[0-9T.Z]+  [-0-9T:]+Z  $2\$" ||
+		    fail "line $1: $(sed -n "$1p" "$out")"
+	}
+	line 1 "staged         $file      -  -"
+	line 2 "live           $file      -  -"
+	line 3 "previous pinned  $file      -  -"
+	line 4 "was live        $file     42  0123456789ab  first one"
+	[ ! -s "$err" ] || fail "talk: $(cat "$err")"
+}
+
+t_list_of_a_release_without_meta() {
+	go a
+	rm "www/.deploy/meta/$a.json"
+	run d list
+	assert_contains "$out" "live"
+	run d list --json
+	doc '.releases[0] | .live and (.files | int) and .commit == null'
+}
+
+# ----------------------------------------------- messages that do not behave
+
+t_control_characters_are_escaped() {
+	local bad=$'one\ntwo\e[31m\a\ttab\x7f'
+	local good='one\x0atwo\x1b[31m\x07\x09tab\x7f'
+	new a -m "$bad" --commit "$bad"
+	run d activate
+	for command in list log status; do
+		run d "$command"
+		assert_contains "$out" "$good"
+		assert_eq "$(LC_ALL=C tr -d '\n -~' <"$out" | wc -c)" 0 \
+		    "control characters from $command"
+	done
+	run d list
+	assert_eq "$(wc -l <"$out")" 1
+	run d list --json
+	assert_eq "$(json "$out" '.releases[0].message')" "$bad"
+	doc true
+	run d log --json
+	assert_eq "$(json "$out" '.journal[0].message')" "$bad"
+	run d status --json
+	assert_eq "$(json "$out" .message)" "$bad"
+}
+
+t_message_that_is_no_utf8() {
+	new a -m $'caf\xe9 \xc3\xa9 \xff\xfe \xf0\x9f\x9a\x80 \xed\xa0\x80'
+	run d activate
+	for command in list log status; do
+		run d "$command" --json
+		doc true
+	done
+	run d list --json
+	assert_eq "$(json "$out" '.releases[0].message')" \
+	    $'caf\ufffd \u00e9 \ufffd\ufffd \U1f680 \ufffd\ufffd\ufffd'
+	run d list
+	assert_contains "$out" $'\U1f680'
+}
+
+t_long_message() {
+	local long
+	long=$(printf 'x%.0s' {1..5000})
+	new a -m "$long"
+	run d activate
+	run d list
+	assert_eq "$(wc -l <"$out")" 1
+	grep -q 'xxx\.\.\.$' "$out" || fail "not cut with dots"
+	run d log
+	assert_eq "$(wc -l <"$out")" 1
+	run d list --json
+	assert_eq "$(json "$out" '.releases[0].message')" "$long"
+	run d log --json
+	assert_eq "$(json "$out" '.journal[0].message')" "$long"
+}
+
+t_empty_message() {
+	new a -m ''
+	run d activate
+	run d list --json
+	doc '.releases[0].message == "" or .releases[0].message == null'
+}
+
+# ----------------------------------------------------------------- status
+
+t_status_json() {
+	local keys="site root current since commit message previous latest"
+	keys+=" releases locked_by frozen frozen_by frozen_why frozen_until"
+	keys+=" free_bytes drift"
+	run d init
+	run d status --json
+	doc "has_keys(\"$keys\")"
+	doc '.current == null and .since == null and .previous == null and
+	    .latest == null and .releases == 0 and .drift == []'
+	new a -m note --commit abc
+	run d activate
+	go b
+	run d activate "$a"
+	run d status --json
+	doc "has_keys(\"$keys\")"
+	doc '(.current | id) and (.since | time) and (.previous | id) and
+	    (.latest | id) and .commit == "abc" and .message == "note" and
+	    .releases == 2 and .locked_by == null and .frozen == false and
+	    .frozen_by == null and .frozen_why == null and
+	    .frozen_until == null and (.free_bytes | int) and
+	    .free_bytes > 0 and .drift == []'
+	assert_eq "$(json "$out" '[.current, .previous, .latest] | tostring')" \
+	    "[\"$a\",\"$b\",\"$b\"]"
+	run d freeze -m why --for 1h
+	run d status --json
+	doc '.frozen and (.frozen_by | string) and .frozen_why == "why" and
+	    (.frozen_until | time)'
+}
+
+t_status_lines() {
+	run d init
+	run d status
+	assert_contains "$out" "live       nothing yet"
+	assert_contains "$out" "previous   none"
+	new a -m note --commit abc
+	run d activate
+	go b
+	run d freeze -m why
+	run d status
+	grep -qE "^root       $PWD/www\$" "$out" || fail "root"
+	grep -qE "^live       $b since 20[-0-9]+T[0-9:]+Z\$" "$out" ||
+	    fail "live: $(cat "$out")"
+	grep -qE "^previous   $a\$" "$out" || fail "previous"
+	grep -qE '^releases   2$' "$out" || fail "releases"
+	grep -qE '^lock       free$' "$out" || fail "lock"
+	grep -qE '^frozen     by .*: why$' "$out" || fail "frozen"
+	grep -qE '^free       [0-9.]+ [kMGT]?B$' "$out" || fail "free"
+	assert_not_contains "$out" "drift"
+	run d thaw
+	run d rollback
+	run d status
+	grep -qE "^live       $a since .*, commit abc: note\$" "$out" ||
+	    fail "live: $(cat "$out")"
+	assert_not_contains "$out" "frozen"
+}
+
+t_status_shows_drift() {
+	go a
+	echo defaced >>www/current/index.html
+	touch www/current/new
+	run d status
+	assert_contains "$out" "drift      index.html: has 13 bytes instead of 5"
+	assert_contains "$out" "and more"
+	run d status --json
+	doc '.drift | length >= 2 and all(string)'
+	rm www/current/index.html
+	run d status --json
+	doc '.drift | any(test("index.html: is missing"))'
+	rm "www/.deploy/manifests/$a"
+	run d status --json
+	doc '.drift | length == 1'
+}
+
+# -------------------------------------------------------------------- log
+
+t_log_json() {
+	new a -m one --seq 3
+	run d activate
+	go b
+	run d rollback -m back
+	run d log --json
+	doc 'has_keys("site root journal broken")'
+	doc '.broken == 0'
+	doc '.journal | all(has_keys("time action from to happened seq who job message"))'
+	doc '.journal | all((.time | time) and (.from | null_or(id)) and
+	    (.to | id) and .happened and (.seq | null_or(int)) and
+	    (.who | string) and (.job | null_or(string)) and
+	    (.message | null_or(string)))'
+	assert_eq "$(json "$out" '[.journal[] | [.action, .from, .to, .seq,
+	    .message]] | tostring')" \
+	    "[[\"rollback\",\"$b\",\"$a\",3,\"back\"],[\"activate\",\"$a\",\"$b\",null,null],[\"activate\",null,\"$a\",3,\"one\"]]"
+	run d log --json --limit 1
+	doc '.journal | length == 1'
+}
+
+t_log_lines() {
+	new a -m one
+	run env GITLAB_CI=1 GITLAB_USER_LOGIN=ann CI_JOB_URL=https://j/1 \
+	    deploy activate --root www
+	go b
+	run d rollback
+	run d log
+	assert_eq "$(wc -l <"$out")" 3
+	grep -qE "^20[-0-9]+T[0-9:]+Z  rollback  $a  \(from $b\)  .*@" \
+	    <(sed -n 1p "$out") || fail "$(cat "$out")"
+	assert_contains <(sed -n 3p "$out") \
+	    "activate  $a  (from nothing)  ann  https://j/1  one"
+	run d log --limit 2
+	assert_eq "$(wc -l <"$out")" 2
+	expect_status 2 d log --limit 0
+}
+
+t_log_of_nothing() {
+	run d init
+	run d log
+	[ ! -s "$out" ] || fail "a line"
+	run d log --json
+	doc '.journal == [] and .broken == 0'
+}
+
+# ------------------------------------------------------------------- diff
+
+# Two releases that differ in all the ways there are; the second is live, the
+# build b is a third.
+site_for_diff() {
+	mkdir -p b/css b/gone
+	echo home >b/index.html
+	echo one >b/a.html
+	echo two >b/b.html
+	echo css >b/css/s.css
+	echo x >b/gone/x
+	ln -s a.html b/link
+	run d publish b
+	first=$(cat "$out")
+	echo changed >>b/a.html
+	rm -r b/gone
+	mkdir b/empty
+	echo new >b/new.html
+	chmod +x b/b.html
+	ln -sfn b.html b/link
+	run d publish b --force
+	second=$(cat "$out")
+}
+
+t_diff_of_releases() {
+	site_for_diff
+	cat >want <<-'EOT'
+	A empty  (0 B)
+	A new.html  (4 B)
+	D gone/x  (2 B)
+	M a.html  (4 B -> 12 B)
+	M b.html  (4 B -> 4 B)
+	M link  (0 B -> 0 B)
+	EOT
+	run d diff "$first" "$second"
+	assert_file_eq <(sort "$out") want
+	assert_contains "$err" "2 added, 3 changed, 1 removed"
+	# By path, as in every listing.
+	assert_eq "$(awk '{ print $2 }' "$out" | tr '\n' ' ')" \
+	    "a.html b.html empty gone/x link new.html "
+	# The second is the live one by default.
+	run d diff "$first"
+	assert_file_eq <(sort "$out") want
+	run d diff previous current
+	assert_file_eq <(sort "$out") want
+	run d diff "$second" "$first"
+	assert_contains "$out" "D new.html  (4 B)"
+	assert_contains "$out" "A gone/x  (2 B)"
+	run d diff current current
+	[ ! -s "$out" ] || fail "$(cat "$out")"
+	run d diff current
+	[ ! -s "$out" ] || fail "$(cat "$out")"
+}
+
+t_diff_json() {
+	site_for_diff
+	run d diff "$first" --json
+	doc 'has_keys("site root from to added changed removed changes")'
+	doc '.added == 2 and .changed == 3 and .removed == 1'
+	doc '.changes | length == 6 and
+	    all(has_keys("kind path old_size new_size"))'
+	doc '.changes | all((.path | string) and (.old_size | int) and
+	    (.new_size | int))'
+	assert_eq "$(json "$out" '[.from, .to] | tostring')" \
+	    "[\"$first\",\"$second\"]"
+	doc '.changes[] | select(.path == "a.html") ==
+	    {kind: "changed", path: "a.html", old_size: 4, new_size: 12}'
+	run d diff b --json
+	doc '.to == null and .changes == [] and .added == 0'
+	assert_eq "$(json "$out" .from)" "$second"
+}
+
+t_diff_of_a_build() {
+	site_for_diff
+	# Nothing to stage: nothing to show, whatever the times are.
+	find b -exec touch {} +
+	run d diff b
+	[ ! -s "$out" ] || fail "$(cat "$out")"
+	echo more >>b/new.html
+	rm b/b.html
+	run d diff b
+	assert_eq "$(cat "$out")" $'D b.html  (4 B)\nM new.html  (4 B -> 9 B)'
+	# The guards are for staging: to look is how to find out.
+	rm -r b/index.html b/a.html b/new.html b/css
+	run d diff b
+	assert_contains "$out" "D index.html  (5 B)"
+	assert_eq "$(find www/releases -mindepth 1 -maxdepth 1 | wc -l)" 2
+}
+
+t_diff_defaults_to_the_source() {
+	site_for_diff
+	cat >deploy.yml <<-'EOT'
+	sites: [{name: s, root: www, source: b, exclude: ["*.tmp"]}]
+	EOT
+	run deploy diff
+	[ ! -s "$out" ] || fail "$(cat "$out")"
+	echo x >b/x.html
+	echo x >b/x.tmp
+	run deploy diff
+	assert_eq "$(cat "$out")" "A x.html  (2 B)"
+	# Without a source there is nothing to compare.
+	expect_status 2 d diff
+	assert_contains "$err" "source"
+}
+
+t_diff_of_an_archive() {
+	site_for_diff
+	tar -C b -czf b.tar.gz .
+	run d diff b.tar.gz
+	[ ! -s "$out" ] || fail "$(cat "$out")"
+	echo x >b/x.html
+	tar -C b -cf b.tar .
+	run d diff b.tar
+	assert_eq "$(cat "$out")" "A x.html  (2 B)"
+	run sh -c 'deploy diff - --root www <b.tar'
+	assert_eq "$(cat "$out")" "A x.html  (2 B)"
+	assert_eq "$(find www/.deploy/incoming "$TMPDIR" -mindepth 1)" "" \
+	    "temporary directories"
+}
+
+t_diff_when_nothing_is_live() {
+	new a
+	run d diff b-a
+	assert_eq "$(cat "$out")" "A index.html  (5 B)"
+	assert_contains "$err" "from nothing"
+	expect_status 2 d diff "$a"
+	assert_contains "$err" "nothing is live"
+	run d diff b-a --json
+	doc '.from == null and .to == null and .added == 1'
+}
+
+t_diff_of_the_unknown() {
+	go a
+	expect_status 2 d diff nonsense
+	expect_status 2 d diff "$a" nonsense
+	expect_status 2 d diff nonsense "$a"
+	rm "www/.deploy/manifests/$a"
+	if d diff "$a" "$a" >"$out" 2>"$err"; then
+		fail "compared with nothing"
+	fi
+	assert_contains "$err" "manifests/$a"
+}
+
+t_diff_escapes_names() {
+	mkdir b
+	echo x >b/index.html
+	run d publish b
+	echo x >$'b/caf\u00e9 \xff.html'
+	run d diff b
+	assert_contains "$out" $'A caf\u00e9 '
+	run d diff b --json
+	doc '.changes[0].path == "café \ufffd.html"'
+}
+
+t_diff_leaves_out() {
+	site_for_diff
+	echo x >b/x.map
+	mkdir b/.git
+	echo x >b/.git/config
+	run d diff b --exclude '*.map'
+	[ ! -s "$out" ] || fail "$(cat "$out")"
+	run d diff b
+	assert_eq "$(cat "$out")" "A x.map  (2 B)"
+}
+
+# --------------------------------------------------- the other JSON documents
+
+stage_keys="site root id outcome dry_run files bytes linked copied"
+stage_keys+=" copied_bytes carried excluded"
+
+t_stage_json() {
+	mkdir b
+	echo x >b/index.html
+	echo y >b/y.tmp
+	run d stage b --json --exclude '*.tmp'
+	doc "has_keys(\"$stage_keys\")"
+	doc '(.id | id) and .outcome == "new" and .dry_run == false and
+	    .files == 1 and .bytes == 2 and .linked == 0 and .copied == 1 and
+	    .copied_bytes == 2 and .carried == 0 and .excluded == 1'
+	id=$(json "$out" .id)
+	run d stage b --json --exclude '*.tmp'
+	doc '.outcome == "staged"'
+	assert_eq "$(json "$out" .id)" "$id"
+	run d activate
+	run d stage b --json --exclude '*.tmp'
+	doc '.outcome == "unchanged"'
+	assert_eq "$(json "$out" .id)" "$id"
+	run d stage b --json -n
+	doc "has_keys(\"$stage_keys\")"
+	doc '.id == null and .outcome == "new" and .dry_run and .linked == 1'
+}
+
+t_publish_json() {
+	local keys="$stage_keys changed current from pruned"
+	mkdir b
+	echo 1 >b/index.html
+	run d publish b --json
+	doc "has_keys(\"$keys\")"
+	doc '.changed and .id == .current and .from == null and .pruned == []'
+	a=$(json "$out" .id)
+	run d publish b --json
+	doc "has_keys(\"$keys\")"
+	doc '.changed == false and .outcome == "unchanged" and
+	    .id == .current'
+	echo 2 >b/index.html
+	run d publish b --json -n
+	doc '.dry_run and .id == null and .outcome == "new"'
+	run d publish b --json
+	assert_eq "$(json "$out" .from)" "$a"
+	echo 3 >b/index.html
+	run d publish b --json --keep 1
+	doc "has_keys(\"$keys\")"
+	assert_eq "$(json "$out" '.pruned | tostring')" "[\"$a\"]"
+}
+
+t_activate_and_rollback_json() {
+	local keys="site root dry_run changed current from"
+	new a
+	new b
+	run d activate "$a" --json
+	doc "has_keys(\"$keys\")"
+	doc '.changed and (.current | id) and .from == null'
+	run d activate "$b" --json
+	assert_eq "$(json "$out" '[.changed, .current, .from] | tostring')" \
+	    "[true,\"$b\",\"$a\"]"
+	run d activate "$b" --json
+	assert_eq "$(json "$out" '[.changed, .current] | tostring')" \
+	    "[false,\"$b\"]"
+	run d rollback --json
+	doc "has_keys(\"$keys\")"
+	assert_eq "$(json "$out" '[.changed, .current, .from] | tostring')" \
+	    "[true,\"$a\",\"$b\"]"
+	run d rollback "$b" -n --json
+	doc "has_keys(\"$keys\")"
+	doc '.dry_run'
+}
+
+t_pin_and_freeze_json() {
+	go a
+	run d pin "$a" --json
+	doc 'has_keys("site root dry_run id pinned") and .pinned and (.id | id)'
+	run d unpin "$a" --json
+	doc 'has_keys("site root dry_run id pinned") and .pinned == false'
+	run d freeze --json
+	doc 'has_keys("site root dry_run frozen") and .frozen'
+	run d thaw --json
+	doc 'has_keys("site root dry_run frozen") and .frozen == false'
+	run d pin "$a" -n --json
+	doc '.dry_run'
+}
+
+t_verify_json() {
+	mkdir b
+	echo x >b/index.html
+	echo 12345 >b/y
+	run d publish b
+	run d verify --json
+	doc 'has_keys("site root id intact files bytes differences")'
+	doc '(.id | id) and .intact and .files == 2 and .bytes == 8 and
+	    .differences == []'
+	printf X >>www/current/y
+	rm www/current/index.html
+	expect_status 5 d verify --json
+	doc 'has_keys("site root id intact files bytes differences")'
+	doc '.intact == false and (.differences | length >= 2) and
+	    (.differences | all(string)) and
+	    (.differences | any(test("^index.html: is missing")))'
+	expect_status 5 d verify
+	assert_contains "$out" "index.html: is missing"
+	assert_contains "$out" "y: has other content"
+}
+
+t_prune_json() {
+	go a b c
+	run d prune --keep 1 --json
+	doc 'has_keys("site root dry_run pruned kept")'
+	doc '.dry_run == false and (.pruned | length == 1 and all(id)) and
+	    .kept == 2'
+}
+
+t_version_json() {
+	run deploy version --json
+	doc 'has_keys("version") and (.version | string)'
+}
+
+# Also what fails answers, once, and says the same on standard error.
+t_every_failure_has_a_document() {
+	local command n
+	for command in activate rollback list status log verify prune \
+	    'pin x' 'unpin x' freeze thaw 'stage nowhere' 'publish nowhere' \
+	    'diff nowhere' stage publish diff 'init --bogus' 'activate a b'
+	do
+		n=0
+		# The words are meant to be split.
+		# shellcheck disable=SC2086
+		deploy --json $command --root nothing >o 2>e || n=$?
+		cp o "$out"
+		doc 'has_keys("error") and (.error | has_keys("code text"))'
+		((n >= 1 && n <= 10)) || fail "$command: status $n"
+		assert_eq "$(json o .error.code)" "$n" "$command"
+		assert_contains e "$(json o .error.text)"
+		rm -rf nothing
+	done
+}
+
+t_json_talks_on_stderr_only() {
+	mkdir b
+	echo x >b/index.html
+	run d publish b --json -v
+	doc true
+	run d list --json -q
+	doc true
+	[ ! -s "$err" ] || fail "$(cat "$err")"
+	run d prune --json -q
+	doc true
+	[ ! -s "$err" ] || fail "$(cat "$err")"
+}
+
+# ---------------------------------------------------------- exit statuses
+
+site() {
+	mkdir -p b
+	echo "${1:-x}" >b/index.html
+}
+
+t_exit_0_done_or_nothing_to_do() {
+	site
+	expect_status 0 d publish b
+	expect_status 0 d publish b
+	expect_status 0 d prune
+}
+
+t_exit_1_failed_and_live_is_untouched() {
+	site
+	run d publish b
+	expect_status 1 d rollback
+	assert_eq "$(cat www/current/index.html)" x
+	expect_status 1 deploy list --root nowhere
+}
+
+t_exit_2_usage_or_configuration() {
+	site
+	expect_status 2 deploy
+	expect_status 2 deploy frobnicate
+	expect_status 2 d stage b --bogus
+	expect_status 2 d stage nowhere
+	run d stage b
+	expect_status 2 d activate nonsense
+	expect_status 2 deploy list
+	expect_status 2 deploy list -c nowhere.yml
+	echo 'sites: 5' >deploy.yml
+	expect_status 2 deploy list
+	echo 'sites: [{name: s, root: www, keeep: 3}]' >deploy.yml
+	expect_status 2 deploy list
+	assert_contains "$err" "keep"
+}
+
+t_exit_3_locked_or_frozen() {
+	site
+	run d publish b
+	run d freeze
+	site y
+	expect_status 3 d publish b
+	run d thaw
+	exec 9<www/.deploy/lock
+	flock -n 9
+	expect_status 3 d publish b --lock-wait 0
+	exec 9<&-
+	run d publish b
+}
+
+t_exit_4_superseded() {
+	site
+	run d publish b --seq 2
+	site y
+	expect_status 4 d publish b --seq 1
+	site z
+	expect_status 4 d publish b --expect none
+	assert_eq "$(cat www/current/index.html)" x
+}
+
+t_exit_5_integrity() {
+	site
+	run d publish b
+	printf y >www/current/index.html
+	expect_status 5 d verify
+	site z
+	mkfifo b/fifo
+	expect_status 5 d publish b
+	rm b/fifo
+	ln -s /etc b/link
+	expect_status 5 d publish b
+}
+
+# Live and well, but a clean-up failed.
+t_exit_9_clean_up_failed() {
+	local n
+	mkdir b
+	user_dir www
+	for n in 1 2 3; do
+		echo $n >b/index.html
+		run as_user deploy publish b --root www
+	done
+	chown -R 0:0 "$(find www/releases -mindepth 1 | sort | head -n 1)"
+	echo 4 >b/index.html
+	expect_status 9 as_user deploy publish b --keep 1 --root www
+	assert_eq "$(cat www/current/index.html)" 4
+}
+
+t_exit_10_a_guard_refused() {
+	site
+	run d publish b
+	mkdir empty
+	expect_status 10 d publish empty
+	mkdir noindex
+	echo x >noindex/page.html
+	expect_status 10 d publish noindex
+	for n in 1 2 3; do
+		echo $n >b/$n.html
+	done
+	run d publish b
+	rm b/?.html
+	expect_status 10 d publish b
+	assert_contains "$err" "max_delete"
+	assert_eq "$(find www/current/ -type f | wc -l)" 4
+	run d publish b --force
+}
+
+run_tests

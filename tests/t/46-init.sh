@@ -1,0 +1,307 @@
+#!/bin/bash
+# deploy init: a first deploy.yml, and a prepared root.
+. "$(dirname "$0")/../lib.sh"
+
+# prepared ROOT: it has all parts of a root, and nothing else.
+prepared() {
+	local part
+	for part in . releases .deploy .deploy/{incoming,manifests,meta,trash}
+	do
+		[ -d "$1/$part" ] || fail "no $1/$part"
+		assert_eq "$(stat -c %a "$1/$part")" 755 "mode of $1/$part"
+	done
+	assert_eq "$(cat "$1/.deploy/format")" 1
+	assert_eq "$(find "$1" -mindepth 1 -maxdepth 1 | sort | tr '\n' ' ')" \
+	    "$1/.deploy $1/releases "
+}
+
+t_writes_a_configuration() {
+	run deploy init
+	[ -f deploy.yml ] || fail "no deploy.yml"
+	assert_contains "$err" "deploy.yml"
+	assert_eq "$(find . -mindepth 1)" ./deploy.yml "what was made"
+	assert_eq "$(stat -c %a deploy.yml)" 644
+	# Commented, so that it explains itself.
+	[ "$(grep -c '#' deploy.yml)" -ge 5 ] || fail "$(cat deploy.yml)"
+}
+
+# As it is written it can be read; only the root is not there yet.
+t_written_configuration_is_valid() {
+	local root
+	run deploy init
+	expect_status 1 deploy list
+	assert_contains "$err" "not a root of deploy"
+	assert_not_contains "$err" "deploy.yml"
+	root=$(sed -n 's/^ *root: *\([^ ]*\).*/\1/p' deploy.yml)
+	assert_contains "$err" "$root"
+	expect_status 1 deploy status -s example.org
+	expect_status 2 deploy status -s example.com
+	# With every example in it put to use, too.
+	sed -i -e 's/^\( *\)# \([a-z_]*: \)/\1\2/' \
+	    -e "s|root: .*|root: $PWD/www|" deploy.yml
+	assert_contains deploy.yml "    exclude:"
+	assert_contains deploy.yml "    carry:"
+	mkdir public
+	echo x >public/index.html
+	run deploy publish
+	assert_eq "$(cat www/current/index.html)" x
+}
+
+t_never_overwrites_a_configuration() {
+	local before
+	echo 'sites: [{name: s, root: www}]' >deploy.yml
+	before=$(stat -c '%i %Y %s' deploy.yml)
+	run deploy init
+	prepared www
+	assert_eq "$(stat -c '%i %Y %s' deploy.yml)" "$before"
+	# Not even one that makes no sense.
+	echo 'garbage: [' >deploy.yml
+	expect_status 2 deploy init
+	assert_eq "$(cat deploy.yml)" 'garbage: ['
+	: >deploy.yml
+	expect_status 2 deploy init
+	[ ! -s deploy.yml ] || fail "overwritten"
+}
+
+# A link that points nowhere is no place to write to.
+t_configuration_that_is_a_dangling_link() {
+	ln -s elsewhere.yml deploy.yml
+	deploy init >"$out" 2>"$err" || true
+	[ ! -e elsewhere.yml ] || fail "written through the link"
+	[ -L deploy.yml ] || fail "the link was replaced"
+}
+
+t_configuration_of_a_parent_counts() {
+	echo 'sites: [{name: s, root: www}]' >deploy.yml
+	mkdir -p a/b
+	cd a/b
+	run deploy init
+	[ ! -e deploy.yml ] || fail "a second one"
+	prepared ../../www
+}
+
+t_second_init_prepares_the_root() {
+	run deploy init
+	sed -i "s|root: [^ ]*|root: $PWD/www|" deploy.yml
+	run deploy init
+	prepared www
+	assert_contains "$err" "is prepared"
+	assert_contains "$err" "$PWD/www/current"
+	run deploy init
+	assert_contains "$err" "already"
+	prepared www
+}
+
+t_root_option() {
+	run deploy init --root www
+	prepared www
+	[ ! -e deploy.yml ] || fail "a deploy.yml"
+	run deploy init --root www/
+	run deploy init --root "$PWD/www"
+	run deploy list --root www
+	# The web server is told where to look.
+	run deploy init --root www
+	assert_contains "$err" "'$PWD/www/current'"
+}
+
+t_root_option_goes_before_a_configuration() {
+	echo 'sites: [{name: s, root: other}]' >deploy.yml
+	run deploy init --root www
+	prepared www
+	[ ! -e other ] || fail "the other root"
+}
+
+t_named_configuration() {
+	mkdir conf
+	echo 'sites: [{name: s, root: www}]' >conf/x.yml
+	run deploy init -c conf/x.yml
+	prepared conf/www
+	run env DEPLOY_CONFIG=conf/x.yml deploy init
+	assert_contains "$err" "already"
+	# A name that is wrong is no reason to write another file.
+	expect_status 2 deploy init -c nowhere.yml
+	expect_status 2 env DEPLOY_CONFIG=nowhere.yml deploy init
+	[ ! -e deploy.yml ] || fail "a deploy.yml"
+	[ ! -e nowhere.yml ] || fail "a nowhere.yml"
+}
+
+t_which_of_several_sites() {
+	echo 'sites: [{name: a, root: wa}, {name: b, root: wb}]' >deploy.yml
+	expect_status 2 deploy init
+	run deploy init -s b
+	prepared wb
+	[ ! -e wa ] || fail "both"
+}
+
+t_is_idempotent() {
+	local before
+	run deploy init --root www
+	before=$(find www -printf '%p %i %m %T@\n' | sort)
+	run deploy init --root www
+	assert_eq "$(find www -printf '%p %i %m %T@\n' | sort)" "$before"
+	assert_contains "$err" "already"
+	mkdir b
+	echo x >b/index.html
+	run deploy publish b --root www
+	run deploy init --root www
+	run deploy verify --root www
+}
+
+# What a run left half done, the next one finishes.
+t_finishes_what_is_there_in_part() {
+	mkdir -p www/.deploy/meta www/releases
+	run deploy init --root www
+	prepared www
+	rm -r www/.deploy/trash
+	expect_status 1 deploy list --root www
+	run deploy init --root www
+	prepared www
+	rm www/.deploy/format
+	run deploy init --root www
+	prepared www
+}
+
+t_leaves_what_else_is_there() {
+	mkdir www
+	echo precious >www/notes
+	run deploy init --root www
+	assert_eq "$(cat www/notes)" precious
+}
+
+t_dry_run() {
+	run deploy init -n
+	assert_contains "$err" "would write deploy.yml"
+	assert_eq "$(find . -mindepth 1)" ""
+	run deploy init -n --root www
+	assert_contains "$err" "would be prepared"
+	assert_eq "$(find . -mindepth 1)" ""
+	run deploy init --root www
+	run deploy init -n --root www
+	assert_contains "$err" "already"
+}
+
+t_json() {
+	run deploy init -n --root www --json
+	assert_eq "$(json "$out" 'keys_unsorted | tostring')" \
+	    '["site","root","dry_run","prepared","changed"]'
+	assert_eq "$(json "$out" '[.dry_run, .prepared] | tostring')" \
+	    '[true,false]'
+	run deploy init --root www --json
+	assert_eq "$(json "$out" '[.dry_run, .prepared, .changed] |
+	    tostring')" '[false,true,true]'
+	run deploy init --root www --json
+	assert_eq "$(json "$out" '[.prepared, .changed] | tostring')" \
+	    '[true,false]'
+	# One document, also when it is the configuration that is written.
+	run deploy init --json -n
+	assert_eq "$(json "$out" '[.dry_run, .changed] | tostring')" \
+	    '[true,true]'
+	run deploy init --json
+	assert_eq "$(json "$out" .changed)" true
+	[ -e deploy.yml ] || fail "no deploy.yml"
+}
+
+t_parent_is_missing() {
+	expect_status 1 deploy init --root a/b/www
+	assert_contains "$err" "mkdir -p"
+	[ ! -e a ] || fail "the parent was made"
+}
+
+t_root_is_something_else() {
+	echo precious >www
+	expect_status 1 deploy init --root www
+	assert_eq "$(cat www)" precious
+	rm www
+	ln -s nowhere www
+	expect_status 1 deploy init --root www
+	[ ! -e nowhere ] || fail "made through a dangling link"
+	expect_status 2 deploy init --root ''
+	# A link that the user names is his way of saying where.
+	mkdir real
+	ln -sfn real www
+	run deploy init --root www
+	prepared real
+}
+
+t_parts_that_are_something_else() {
+	mkdir www elsewhere
+	echo x >www/releases
+	expect_status 1 deploy init --root www
+	assert_contains "$err" "www/releases"
+	rm www/releases
+	ln -s ../elsewhere www/releases
+	expect_status 1 deploy init --root www
+	rm www/releases
+	ln -s ../elsewhere www/.deploy
+	expect_status 1 deploy init --root www
+	[ -z "$(ls -A elsewhere)" ] || fail "made through a link"
+}
+
+t_current_that_is_a_directory_is_told_at_once() {
+	mkdir -p www/current
+	echo precious >www/current/index.html
+	expect_status 1 deploy init --root www
+	assert_contains "$err" "www/current"
+	assert_contains "$err" "real directory"
+	assert_eq "$(cat www/current/index.html)" precious
+}
+
+t_unsafe_roots() {
+	mkdir -m 777 www
+	expect_status 1 deploy init --root www
+	assert_contains "$err" "chmod o-w"
+	[ "$(id -u)" -eq 0 ] || return 0
+	user_dir theirs
+	expect_status 1 deploy init --root theirs
+	assert_contains "$err" "belongs to"
+	[ ! -e theirs/.deploy ] || fail "made for another user"
+	run as_user deploy init --root theirs
+	prepared theirs
+}
+
+t_format_of_the_future() {
+	run deploy init --root www
+	echo 2 >www/.deploy/format
+	expect_status 1 deploy init --root www
+	assert_contains "$err" "format '2'"
+	assert_eq "$(cat www/.deploy/format)" 2
+	expect_status 1 deploy list --root www
+}
+
+t_umask_does_not_matter() {
+	umask 077
+	run deploy init --root www
+	prepared www
+	run deploy init
+	assert_eq "$(stat -c %a deploy.yml)" 644
+}
+
+t_several_at_once() {
+	local n pids=()
+	for n in {1..8}; do
+		deploy init --root www >"o$n" 2>&1 &
+		pids+=($!)
+	done
+	for n in {1..8}; do
+		wait "${pids[n - 1]}" || fail "$(cat "o$n")"
+	done
+	prepared www
+	assert_eq "$(find www -name '.tmp-*')" "" "temporary files"
+}
+
+t_takes_no_operand() {
+	expect_status 2 deploy init www
+	assert_eq "$(find . -mindepth 1)" ""
+}
+
+t_directory_is_not_writable() {
+	need_root
+	mkdir closed
+	cd closed
+	expect_status 1 as_user deploy init
+	assert_contains "$err" "cannot create"
+	expect_status 1 as_user deploy init --root www
+	[ -z "$(ls -A)" ] || fail "something was made"
+}
+
+run_tests

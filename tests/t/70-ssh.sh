@@ -1,0 +1,709 @@
+#!/bin/bash
+# ssh.h against a real sshd: logging in, running programs, and every way in
+# which that can go wrong.
+. "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/sshd.sh
+. "$TREE/tests/sshd.sh"
+
+driver=${TEST_OBJ:-.build}/ssh/driver
+[ "${driver#/}" != "$driver" ] || driver=$TREE/$driver
+
+# An sshd with the lines given, and a client configuration that fits.
+setup() {
+	[ -x "$driver" ] || skip "no $driver: run make test-programs"
+	need_cmd ssh ssh-keygen ssh-agent ssh-add pgrep
+	sshd_start "$PWD/sshd" "$@" || fail "sshd does not start"
+	defer sshd_stop
+	client "$PWD/sshd/id" "$PWD/sshd/known_hosts"
+}
+
+# client IDENTITY KNOWN_HOSTS [LINE...]: what ssh_config says.
+client() {
+	local identity=$1 known_hosts=$2
+	shift 2
+	{
+		[ $# -eq 0 ] || printf '%s\n' "$@"
+		cat <<-EOF
+		IdentityFile $identity
+		UserKnownHostsFile $known_hosts
+		GlobalKnownHostsFile /dev/null
+		EOF
+	} >config
+}
+
+# d [OPTION=VALUE...] MODE ARGUMENT...: the driver, to our sshd.
+d() {
+	local options=()
+	while [[ $1 = *=* ]]; do
+		options+=("$1")
+		shift
+	done
+	"$driver" config="$PWD/config" port="$sshd_port" \
+	    ${options[@]+"${options[@]}"} 127.0.0.1 "$@"
+}
+
+# refused TEXT...: the log in fails with 8 (unreachable) and says all that.
+refused() {
+	local text
+	expect_status 8 d "${options[@]}" exec true
+	for text; do
+		assert_contains "$err" "$text"
+	done
+}
+options=(connect=10000)
+
+# milliseconds CMD...: sets `took`; the status of CMD.
+milliseconds() {
+	local t=${EPOCHREALTIME/./} status=0
+	"$@" || status=$?
+	took=$(((${EPOCHREALTIME/./} - t) / 1000))
+	return "$status"
+}
+
+# ------------------------------------------------------------- programs
+
+t_exec_gives_output_and_status() {
+	setup
+	run d exec 'echo out; echo err >&2; exit 3'
+	assert_eq "$(cat "$out")" $'out\nstatus 3'
+	assert_eq "$(cat "$err")" "err"
+	run d exec true
+	assert_eq "$(cat "$out")" "status 0"
+	run d exec 'exit 255'
+	assert_eq "$(cat "$out")" "status 255"
+}
+
+t_a_status_is_never_lost() {
+	local i
+	setup
+	run d exec 'exit 1' 'exit 2' 'exit 3' 'exit 4' 'exit 5' 'exit 6' \
+	    'echo x; exit 7' 'exec >&-; exit 8' 'exec >&- 2>&-; exit 9'
+	for i in 1 2 3 4 5 6 7 8 9; do
+		assert_contains "$out" "status $i"
+	done
+}
+
+t_a_program_that_is_killed_has_failed() {
+	setup
+	expect_status 1 d exec 'kill -KILL $$'
+	assert_contains "$err" "was ended by SIGKILL"
+	expect_status 1 d exec 'kill -TERM $$'
+	assert_contains "$err" "was ended by SIGTERM"
+}
+
+t_hundred_megabytes_there() {
+	setup
+	run d send 100000000 'cksum'
+	(for ((i = 0; i < 1000; i++)); do
+		printf '%s\n\0' "$i"
+		head -c $((100000 - ${#i} - 2)) /dev/zero
+	done | cksum) >want || true
+	# The bytes after the number are those of the block before.
+	assert_contains "$out" " 100000000"
+	assert_eq "$(cat want)" "$(head -n 1 "$out")"
+}
+
+t_hundred_megabytes_back() {
+	setup
+	d exec 'head -c 100000000 /dev/zero | tr "\0" x' 2>"$err" | cksum >got
+	(head -c 100000000 /dev/zero | tr '\0' x; echo 'status 0') |
+	    cksum >want
+	assert_file_eq got want
+}
+
+t_a_program_that_talks_before_it_listens() {
+	setup
+	run d send 20000000 'head -c 20000000 /dev/zero | tr "\0" x;
+	    head -c 3000000 /dev/zero | tr "\0" e >&2; wc -c'
+	assert_eq "$(tail -n 2 "$out" | tr -d 'x' | tr '\n' ' ')" \
+	    "20000000 status 0 "
+	# The last 4 KiB of it.
+	assert_eq "$(wc -c <"$err")" 4096
+}
+
+t_a_program_that_floods_standard_error_while_it_listens() {
+	setup
+	run d send 20000000 'exec 3<&0
+	    (head -c 50000000 /dev/zero | tr "\0" e >&2) & wc -c <&3; wait'
+	assert_contains "$out" "20000000"
+	assert_contains "$out" "status 0"
+}
+
+t_a_program_that_ends_before_it_has_read_everything() {
+	setup
+	expect_status 1 d send 50000000 'echo why not >&2; exit 4'
+	assert_contains "$err" "ended before it had read everything"
+	assert_contains "$err" "why not"
+}
+
+t_lines() {
+	setup
+	run d lines 5000 'printf "a\n\nbc\nd"; sleep 0.1; printf "e\nlost"'
+	assert_eq "$(cat "$out")" $'<a>\n<>\n<bc>\n<de>\nstatus 0'
+	run d lines 5000 'seq 1 100000'
+	assert_eq "$(tail -n 2 "$out" | tr '\n' ' ')" "<100000> status 0 "
+	expect_status 1 milliseconds d lines 500 'echo a; sleep 5'
+	assert_contains "$err" "timeout"
+	((took < 2500)) || fail "$took ms"
+}
+
+t_several_programs_at_once_on_one_connection() {
+	setup
+	run d both 'sleep 0.2; echo one; exit 1' \
+	    'head -c 3000000 /dev/zero | wc -c; exit 2'
+	assert_eq "$(cat "$out")" $'3000000\none\nstatus 2\nstatus 1'
+	assert_eq "$(grep -c 'Accepted publickey' sshd/log)" 1
+}
+
+t_a_program_that_is_closed_while_it_talks() {
+	setup
+	run d abandon 'cat /dev/zero' 'echo here'
+	assert_eq "$(cat "$out")" $'here\nstatus 0'
+}
+
+t_keys_are_exchanged_again() {
+	setup "RekeyLimit 1M"
+	run d send 20000000 'wc -c'
+	assert_contains "$out" 20000000
+	run d exec 'head -c 20000000 /dev/zero | tr "\0" "\n"'
+	assert_contains "$out" "status 0"
+	assert_eq "$(wc -c <"$out")" 20000009
+}
+
+t_traffic_is_counted() {
+	local sent received
+	setup
+	run d traffic 'head -c 1000000 /dev/zero | tr "\0" "\n"'
+	read -r _ sent _ received < <(tail -n 1 "$out")
+	((received > 1000000 && received < 1100000)) || fail "$received"
+	((sent > 1000 && sent < 100000)) || fail "$sent"
+}
+
+# ------------------------------------------------------------- host keys
+
+# What an unknown host is refused with: fingerprint and line.
+assert_shows_key() {
+	local print
+	print=$(ssh-keygen -lf "sshd/$1.pub" | cut -d ' ' -f 2)
+	assert_contains "$err" "$print"
+	assert_contains "$err" "[127.0.0.1]:$sshd_port $(cut -d ' ' -f 1,2 \
+	    "sshd/$1.pub")"
+}
+
+t_an_unknown_host_is_refused_and_the_line_helps() {
+	setup
+	client "$PWD/sshd/id" "$PWD/known"
+	printf '@cert-authority * %s\n' "$(cat sshd/id.pub)" >known
+	refused "@cert-authority are not supported"
+	rm known
+	refused "host key" "is not known"
+	assert_shows_key host_key
+	# The line in the message is the cure.
+	grep -o '\[127.0.0.1\].*' "$err" | tail -n 1 | sed 's/^.*: \[/[/' \
+	    >known
+	run d exec true
+	: >known
+	DEPLOY_KNOWN_HOSTS=$(cat sshd/known_hosts) run d exec true
+	# As CI variables often arrive.
+	DEPLOY_KNOWN_HOSTS=$(printf '# hosts\r\n%s\r\n' \
+	    "$(cat sshd/known_hosts)") run d exec true
+}
+
+t_a_changed_host_is_refused() {
+	setup
+	ssh-keygen -q -t ed25519 -N '' -f other
+	printf '[127.0.0.1]:%s %s\n' "$sshd_port" "$(cat other.pub)" >known
+	client "$PWD/sshd/id" "$PWD/known"
+	refused "HAS CHANGED"
+	assert_shows_key host_key
+}
+
+t_the_kind_of_key_that_is_known_is_asked_for() {
+	setup
+	printf '[127.0.0.1]:%s %s\n' "$sshd_port" "$(cat sshd/host_rsa.pub)" \
+	    >known
+	client "$PWD/sshd/id" "$PWD/known"
+	run d exec true
+}
+
+t_hashed_hosts_many_files_and_lines_that_nobody_can_read() {
+	setup
+	{
+		echo 'a line that is none'
+		printf '* ssh-foo AAAA\n'
+		printf '@cert-authority *.example.org %s\n' \
+		    "$(cut -d ' ' -f 1,2 sshd/host_rsa.pub)"
+		head -c 10000 /dev/zero | tr '\0' x
+		echo
+		tr ' ' '\t' <sshd/known_hosts
+	} >known
+	ssh-keygen -q -H -f sshd/known_hosts
+	client "$PWD/sshd/id" "$PWD/nothing $PWD/sshd/known_hosts"
+	run d exec true
+	client "$PWD/sshd/id" "$PWD/known"
+	run d exec true
+}
+
+t_a_revoked_key_is_refused_even_if_it_is_listed_or_pinned() {
+	local print
+	setup
+	{
+		cat sshd/known_hosts
+		printf '@revoked * %s\n' \
+		    "$(cut -d ' ' -f 1,2 sshd/host_key.pub)"
+	} >known
+	client "$PWD/sshd/id" "$PWD/known"
+	refused "@revoked"
+	print=$(ssh-keygen -lf sshd/host_key.pub | cut -d ' ' -f 2)
+	options=(host_key="$print")
+	refused "@revoked"
+	# Where it was revoked does not matter.
+	client "$PWD/sshd/id" "$PWD/sshd/known_hosts"
+	options=(connect=10000)
+	DEPLOY_KNOWN_HOSTS=$(tail -n 1 known) refused "@revoked"
+}
+
+t_a_pin_decides_alone() {
+	local print
+	setup
+	client "$PWD/sshd/id" "$PWD/nothing"
+	print=$(ssh-keygen -lf sshd/host_key.pub | cut -d ' ' -f 2)
+	run d host_key="$print" exec true
+	run d host_key="$print=" exec true
+	options=(host_key="${print%?}")
+	refused "not ${print%?}" "$print"
+	options=(host_key=SHA256:)
+	refused "$print"
+	ssh-keygen -q -t ed25519 -N '' -f other
+	client "$PWD/sshd/id" "$PWD/sshd/known_hosts"
+	options=(host_key="$(ssh-keygen -lf other.pub | cut -d ' ' -f 2)")
+	refused "'host_key' says"
+}
+
+t_a_host_key_alias() {
+	setup
+	printf 'front %s\n' "$(cut -d ' ' -f 1,2 sshd/host_key.pub)" >known
+	client "$PWD/sshd/id" "$PWD/known" "HostKeyAlias front"
+	run d exec true
+	client "$PWD/sshd/id" "$PWD/nothing" "HostKeyAlias front"
+	refused "front ssh-ed25519 AAAA"
+}
+
+# ------------------------------------------------------------------ keys
+
+t_a_wrong_key_is_refused() {
+	setup
+	ssh-keygen -q -t ed25519 -N '' -f other
+	client "$PWD/other" "$PWD/sshd/known_hosts"
+	refused "authentication at 127.0.0.1" "refused" "authorized_keys" \
+	    "$(ssh-keygen -lf other.pub | cut -d ' ' -f 2)"
+}
+
+t_no_key_at_all() {
+	setup
+	client "$PWD/nothing" "$PWD/sshd/known_hosts"
+	refused "no key to log in with" "DEPLOY_SSH_KEY"
+	options=(identity="$PWD/nothing")
+	refused "$PWD/nothing: No such file"
+}
+
+t_an_identity_of_its_own() {
+	setup
+	client "$PWD/nothing" "$PWD/sshd/known_hosts"
+	run d identity="$PWD/sshd/id" exec true
+}
+
+# keys: every kind of key file, with and without passphrase.
+t_kinds_of_keys() {
+	local kind n=0
+	setup
+	for kind in "-t ed25519 -a 1" "-t rsa -b 2048 -a 1" \
+	    "-t ecdsa -b 521 -m PKCS8" "-t ecdsa -b 256 -m PEM"; do
+		n=$((n + 1))
+		# Word splitting is meant.
+		# shellcheck disable=SC2086
+		ssh-keygen -q $kind -N '' -f key$n
+		cat key$n.pub >>sshd/authorized_keys
+		client "$PWD/key$n" "$PWD/sshd/known_hosts"
+		run d exec true
+		ssh-keygen -q -p -a 1 -N 'a secret' -f key$n
+		refused "is encrypted" "DEPLOY_SSH_KEY_PASSPHRASE"
+		DEPLOY_SSH_KEY_PASSPHRASE='another' refused "is wrong"
+		assert_not_contains "$err" "another"
+		DEPLOY_SSH_KEY_PASSPHRASE='a secret' run d exec true
+		DEPLOY_SSH_KEY_PASSPHRASE='a secret' \
+		    DEPLOY_SSH_KEY=$(tr '\n' ' ' <key$n) run d exec true
+	done
+}
+
+t_a_key_in_a_variable() {
+	local key
+	setup
+	client "$PWD/nothing" "$PWD/sshd/known_hosts"
+	key=$(cat sshd/id)
+	DEPLOY_SSH_KEY=$key run d exec true
+	DEPLOY_SSH_KEY="$key"$'\n\n' run d exec true
+	DEPLOY_SSH_KEY="  "${key//$'\n'/$'\r\n'} run d exec true
+	DEPLOY_SSH_KEY=${key//$'\n'/ } run d exec true
+	DEPLOY_SSH_KEY=${key//$'\n'/\\n} run d exec true
+	DEPLOY_SSH_KEY=${key//$'\n'/$'\r'} run d exec true
+	DEPLOY_SSH_KEY=$(sed 's/^/    /' sshd/id) run d exec true
+}
+
+t_a_variable_that_is_no_key_says_what_it_is() {
+	local key
+	setup
+	client "$PWD/nothing" "$PWD/sshd/known_hosts"
+	key=$(cat sshd/id)
+	DEPLOY_SSH_KEY=$(cat sshd/id.pub) refused "is a public key"
+	DEPLOY_SSH_KEY=${key%-----END*} refused "cut short"
+	assert_not_contains "$err" "$(sed -n 3p sshd/id)"
+	DEPLOY_SSH_KEY=${key/b3Bl/b3Bm} refused "DEPLOY_SSH_KEY is"
+	DEPLOY_SSH_KEY="secret" refused "is no private key"
+	assert_not_contains "$err" "secret"
+	DEPLOY_SSH_KEY="PuTTY-User-Key-File-2: ssh-rsa" refused "puttygen"
+	# Empty is the same as none.
+	DEPLOY_SSH_KEY=" " refused "no key to log in with"
+}
+
+t_the_variable_goes_before_the_files() {
+	setup
+	ssh-keygen -q -t ed25519 -N '' -f other
+	cat other.pub >>sshd/authorized_keys
+	DEPLOY_SSH_KEY=$(cat other) run d exec true
+	grep -q "Accepted publickey.*$(ssh-keygen -lf other.pub |
+	    cut -d ' ' -f 2)" sshd/log
+	# One that the host does not want is no obstacle.
+	cp sshd/id.pub sshd/authorized_keys
+	DEPLOY_SSH_KEY=$(cat other) run d exec true
+}
+
+t_a_certificate() {
+	setup "TrustedUserCAKeys $PWD/sshd/ca.pub"
+	ssh-keygen -q -t ed25519 -N '' -f sshd/ca
+	: >sshd/authorized_keys
+	refused "refused"
+	ssh-keygen -q -s sshd/ca -I me -n "$(id -un)" sshd/id.pub 2>/dev/null
+	run d exec true
+	mv sshd/id-cert.pub certificate
+	refused "refused"
+	client "$PWD/sshd/id" "$PWD/sshd/known_hosts" \
+	    "CertificateFile $PWD/certificate"
+	run d exec true
+	DEPLOY_SSH_KEY=$(cat sshd/id) run d exec true
+	# For another key.
+	ssh-keygen -q -t ecdsa -N '' -f other
+	client "$PWD/other" "$PWD/sshd/known_hosts" \
+	    "CertificateFile $PWD/certificate"
+	refused "refused"
+}
+
+# An agent with the keys given.
+start_agent() {
+	rm -f agent
+	ssh-agent -D -a "$PWD/agent" >/dev/null 2>&1 &
+	agent_pid=$!
+	defer kill -KILL "$agent_pid"
+	export SSH_AUTH_SOCK=$PWD/agent
+	wait_for 5 test -S agent
+	[ $# -eq 0 ] || ssh-add -q "$@" 2>/dev/null
+}
+
+t_the_agent() {
+	setup
+	client "$PWD/nothing" "$PWD/sshd/known_hosts"
+	start_agent
+	refused "the agent showed 0 keys"
+	ssh-add -q sshd/id 2>/dev/null
+	run d exec true
+	client "$PWD/nothing" "$PWD/sshd/known_hosts" "IdentityAgent none"
+	refused "no key to log in with"
+	client "$PWD/nothing" "$PWD/sshd/known_hosts" \
+	    "IdentityAgent $PWD/agent"
+	SSH_AUTH_SOCK='' run d exec true
+	SSH_AUTH_SOCK=$PWD/nothing run d exec true
+	client "$PWD/nothing" "$PWD/sshd/known_hosts"
+	SSH_AUTH_SOCK=$PWD/nothing refused "the agent $PWD/nothing"
+}
+
+t_an_agent_with_many_keys() {
+	local i keys=()
+	setup
+	for i in 1 2 3 4 5 6 7 8 9 10; do
+		ssh-keygen -q -t ed25519 -N '' -f "many$i"
+		keys+=("many$i")
+	done
+	start_agent "${keys[@]}" sshd/id
+	client "$PWD/nothing" "$PWD/sshd/known_hosts"
+	refused "Too many authentication failures" "the agent showed 6 keys"
+	# What an identity file names goes first, even when only its public
+	# half is there, or when it is encrypted.
+	cp sshd/id.pub .
+	client "$PWD/id" "$PWD/sshd/known_hosts"
+	run d exec true
+	client "$PWD/id.pub" "$PWD/sshd/known_hosts"
+	run d exec true
+	cp sshd/id id
+	ssh-keygen -q -p -a 1 -N secret -f id
+	rm id.pub
+	client "$PWD/id" "$PWD/sshd/known_hosts" "IdentitiesOnly yes"
+	run d exec true
+	# Only those.
+	client "$PWD/many1" "$PWD/sshd/known_hosts" "IdentitiesOnly yes"
+	cp sshd/id.pub sshd/authorized_keys
+	refused "of these"
+}
+
+t_an_agent_that_does_not_answer() {
+	setup
+	client "$PWD/nothing" "$PWD/sshd/known_hosts"
+	start_agent sshd/id
+	kill -STOP "$agent_pid"
+	options=(auth=1000)
+	milliseconds refused "does not answer"
+	((took < 4000)) || fail "$took ms"
+}
+
+t_too_many_keys_for_the_host() {
+	setup "MaxAuthTries 2"
+	local i lines=()
+	for i in 1 2 3 4; do
+		ssh-keygen -q -t ed25519 -N '' -f "many$i"
+		lines+=("IdentityFile $PWD/many$i")
+	done
+	client "$PWD/sshd/id" "$PWD/sshd/known_hosts" "${lines[@]}"
+	milliseconds refused "Too many authentication failures" "many1"
+	((took < 5000)) || fail "$took ms"
+}
+
+t_a_second_factor_is_said() {
+	setup "AuthenticationMethods publickey,password" \
+	    "PasswordAuthentication yes"
+	refused "more than a key"
+}
+
+# --------------------------------------------------------------- failures
+
+t_a_refused_port() {
+	setup
+	sshd_stop
+	refused "connect: 127.0.0.1 port $sshd_port: Connection refused" \
+	    "is sshd running"
+}
+
+# localhost may be ::1 first.
+t_the_next_address_is_tried() {
+	setup
+	printf '[localhost]:%s %s\n' "$sshd_port" \
+	    "$(cut -d ' ' -f 1,2 sshd/host_key.pub)" >known
+	client "$PWD/sshd/id" "$PWD/known"
+	run "$driver" config="$PWD/config" port="$sshd_port" localhost \
+	    exec true
+}
+
+t_a_name_that_nobody_knows() {
+	setup
+	expect_status 8 "$driver" config="$PWD/config" \
+	    nothing.invalid exec true
+	assert_contains "$err" "nothing.invalid"
+}
+
+t_names_that_a_shell_would_read() {
+	setup
+	local name
+	for name in '-x' 'a;b' 'a b' "a'b" "\$(x)" ''; do
+		expect_status 2 "$driver" config="$PWD/config" "$name" \
+		    exec true
+	done
+	expect_status 2 "$driver" config="$PWD/config" "user=a;b" \
+	    localhost exec true
+}
+
+t_a_wrong_ssh_config() {
+	setup
+	echo 'Nonsense yes' >config
+	expect_status 2 d exec true
+	assert_contains "$err" "line 1"
+	client "$PWD/sshd/id" "$PWD/sshd/known_hosts" \
+	    "RevokedHostKeys $PWD/revoked"
+	expect_status 2 d exec true
+	assert_contains "$err" "@revoked"
+}
+
+# A port that is silent, or that drops; sets sshd_port.
+fake_server() {
+	"$driver" listen "$1" >port &
+	defer kill -KILL $!
+	wait_for 5 test -s port
+	sshd_port=$(cat port)
+}
+
+t_a_silent_port() {
+	setup
+	fake_server silent
+	options=(kex=1000)
+	milliseconds refused "key exchange with 127.0.0.1" "no answer in time"
+	((took >= 900 && took < 3000)) || fail "$took ms"
+}
+
+t_a_port_that_drops_us() {
+	setup
+	fake_server drop
+	options=(kex=1500)
+	milliseconds refused "key exchange with 127.0.0.1" "MaxStartups"
+	((took >= 500 && took < 4000)) || fail "$took ms"
+}
+
+t_an_sshd_that_stops() {
+	local pid
+	setup
+	"$driver" config="$PWD/config" port="$sshd_port" idle=1500 \
+	    127.0.0.1 send 1000000000000 'cat >/dev/null' >"$out" 2>"$err" &
+	pid=$!
+	sleep 0.7
+	# Word splitting is meant.
+	# shellcheck disable=SC2046
+	kill -STOP $(sshd_sessions)
+	local status=0
+	milliseconds wait "$pid" || status=$?
+	assert_eq "$status" 1
+	assert_contains "$err" "timeout"
+	((took < 4000)) || fail "$took ms"
+}
+
+t_an_sshd_that_stops_while_we_listen() {
+	local pid status=0
+	setup
+	"$driver" config="$PWD/config" port="$sshd_port" idle=1500 \
+	    127.0.0.1 lines 60000 'sleep 60' >"$out" 2>"$err" &
+	pid=$!
+	sleep 0.7
+	# shellcheck disable=SC2046
+	kill -STOP $(sshd_sessions)
+	milliseconds wait "$pid" || status=$?
+	assert_eq "$status" 1
+	assert_contains "$err" "nothing was heard"
+	((took < 4000)) || fail "$took ms"
+}
+
+t_a_quiet_program_is_not_a_dead_connection() {
+	setup
+	run d idle=800 lines 60000 'sleep 3; echo here'
+	assert_eq "$(cat "$out")" $'<here>\nstatus 0'
+}
+
+t_an_sshd_that_is_killed() {
+	local pid status=0
+	setup
+	d send 1000000000000 'cat >/dev/null' >"$out" 2>"$err" &
+	pid=$!
+	sleep 0.7
+	# shellcheck disable=SC2046
+	kill -KILL $(sshd_sessions)
+	milliseconds wait "$pid" || status=$?
+	assert_eq "$status" 1
+	assert_contains "$err" "the connection to 127.0.0.1 was lost"
+	((took < 2000)) || fail "$took ms"
+}
+
+t_cancelling_from_another_thread() {
+	setup
+	expect_status 1 milliseconds d cancel 500 1000000000000 'cat >/dev/null'
+	assert_contains "$err" "cancelled"
+	((took >= 500 && took < 2500)) || fail "$took ms"
+	expect_status 1 milliseconds d cancel 500 0 'sleep 60'
+	assert_contains "$err" "cancelled"
+	((took >= 500 && took < 2500)) || fail "$took ms"
+}
+
+t_a_signal_ends_it() {
+	local pid status=0
+	setup
+	"$driver" config="$PWD/config" port="$sshd_port" 127.0.0.1 \
+	    exec 'sleep 60' >"$out" 2>"$err" &
+	pid=$!
+	sleep 0.7
+	kill -TERM "$pid"
+	milliseconds wait "$pid" || status=$?
+	assert_eq "$status" 1
+	assert_contains "$err" "interrupted by SIGTERM"
+	((took < 2000)) || fail "$took ms"
+}
+
+t_a_host_that_starts_nothing() {
+	setup "MaxSessions 0"
+	refused "command at 127.0.0.1"
+}
+
+# ------------------------------------------------------------------- many
+
+t_thirty_two_at_once() {
+	setup
+	run d many 32 exec 'echo here'
+	assert_eq "$(grep -c '^here$' "$out")" 32
+}
+
+t_an_sshd_that_drops_most_of_them() {
+	setup "MaxStartups 2:100:2"
+	run d many 16 exec 'echo here'
+	assert_eq "$(grep -c '^here$' "$out")" 16
+	assert_contains sshd/log "drop connection"
+}
+
+t_many_that_move_much() {
+	setup
+	run d many 8 send 5000000 'wc -c'
+	assert_eq "$(grep -c '^5000000$' "$out")" 8
+}
+
+# ------------------------------------------------------------------ jumps
+
+# A second sshd to jump through, with the same keys; sets jump_port.
+start_jump() {
+	local pid=$sshd_pid port=$sshd_port
+	mkdir jump
+	cp -p sshd/host_key* sshd/host_rsa* sshd/id* sshd/authorized_keys jump/
+	sshd_start "$PWD/jump" || fail "the jump host does not start"
+	defer kill -KILL "$sshd_pid"
+	jump_port=$sshd_port sshd_pid=$pid sshd_port=$port
+	cat jump/known_hosts >>sshd/known_hosts
+}
+
+t_a_jump() {
+	setup
+	start_jump
+	run d jump="$(id -un)@127.0.0.1:$jump_port" exec 'echo here; exit 3'
+	assert_eq "$(cat "$out")" $'here\nstatus 3'
+	printf '[localhost]:%s %s\n' "$jump_port" \
+	    "$(cut -d ' ' -f 1,2 sshd/host_key.pub)" >>sshd/known_hosts
+	run d jump="127.0.0.1:$jump_port,ssh://localhost:$jump_port" \
+	    send 5000000 'wc -c'
+	assert_contains "$out" 5000000
+	client "$PWD/sshd/id" "$PWD/sshd/known_hosts" \
+	    "ProxyCommand ssh -F $PWD/through -W [%h]:%p -p $jump_port %h"
+	grep -v ProxyCommand config >through
+	run d exec true
+}
+
+t_a_jump_that_fails_says_why() {
+	setup
+	start_jump
+	: >jump/authorized_keys
+	options=(jump="127.0.0.1:$jump_port")
+	refused "key exchange with" "Permission denied"
+	DEPLOY_SSH_KEY=$(cat sshd/id) refused "does not know DEPLOY_SSH_KEY"
+	options=(jump="127.0.0.1:1")
+	refused "Connection refused"
+	client "$PWD/sshd/id" "$PWD/sshd/known_hosts" "ProxyCommand exit 3"
+	options=(connect=10000)
+	refused "key exchange with"
+}
+
+t_a_jump_leaves_no_process() {
+	setup
+	start_jump
+	run d jump="127.0.0.1:$jump_port" exec true
+	assert_eq "$(pgrep -f "W\\[127.0.0.1\\]:$sshd_port" || true)" ""
+}
+
+run_tests

@@ -1,0 +1,135 @@
+#!/bin/bash
+# A key that is limited by a forced command: what sshd would start with the
+# client's request in SSH_ORIGINAL_COMMAND.
+. "$(dirname "$0")/../lib.sh"
+
+# forced REQUEST [ARG...]: as the key's line in authorized_keys has it.
+forced() {
+	local request=$1
+	shift
+	[ $# -gt 0 ] || set -- --root "$R" --allow receive,activate
+	SSH_ORIGINAL_COMMAND=$request deploy host "$@"
+}
+
+begin() {
+	R=$PWD/root
+	deploy init --root "$R" 2>/dev/null
+}
+
+t_what_is_allowed() {
+	begin
+	run forced "deploy host info $R --full"
+	assert_eq "$(tail -n 1 "$out")" ok
+	run forced "/opt/x/deploy host info '$R'"
+	run forced "deploy  host  info $R " --root "$R///"
+	expect_status 1 forced "deploy host manifest $R --id=20260101T000000.001Z-00000000-0000-4000-8000-000000000001"
+	expect_status 2 forced "deploy host activate $R --id=20260101T000000.001Z-00000000-0000-4000-8000-000000000001"
+	run forced "deploy host prune $R --check" --root "$R"
+}
+
+# refused CODE REQUEST: and the root is as it was.
+refused() {
+	find "$R" -printf '%p %T@\n' >before
+	expect_status "$1" forced "$2"
+	find "$R" -printf '%p %T@\n' >after
+	assert_file_eq before after
+	[ ! -e evil ] || fail "ran: $2"
+}
+
+t_other_verbs() {
+	local v
+	begin
+	for v in prune pin freeze verify journal init; do
+		refused 8 "deploy host $v $R"
+		assert_contains "$out" "error	8	this key may not '$v'"
+	done
+	refused 8 "deploy host receiv $R"
+	refused 8 "deploy host receive,activate $R"
+	refused 8 "deploy host '' $R"
+	refused 8 "deploy host authorize --root $R"
+}
+
+t_other_roots() {
+	local r
+	begin
+	mkdir other
+	ln -s "$R" link
+	for r in "$PWD/other" "$PWD" / "" root "$R/" "$R/." "$R/../root" \
+	    "$R/../other" "$PWD//root" "$PWD/./root" "$PWD/link" "$R " " $R"; do
+		refused 8 "deploy host info '$r'"
+	done
+	assert_eq "$(ls -A other)" ""
+}
+
+t_no_shell() {
+	local c
+	begin
+	expect_status 2 env -u SSH_ORIGINAL_COMMAND deploy host --root "$R"
+	for c in "" sh "sh -c 'touch evil'" "touch evil" "scp -t $R" \
+	    "deploy" "deploy publish" "deploy publish --root $R" \
+	    "/usr/lib/openssh/sftp-server" "internal-sftp" "rsync --server"; do
+		refused 2 "$c"
+	done
+}
+
+t_shell_characters() {
+	local c
+	begin
+	for c in ';touch evil' '&touch evil' '|touch evil' '$(touch evil)' \
+	    '`touch evil`' '>evil' $'\ntouch evil' '*' '?' '~' '$HOME' \
+	    '"x"' '\x' '#x' '{a,b}' '!x' '(x)' '[x]' $'\tx' "'open"; do
+		refused 2 "deploy host info $R $c"
+		refused 2 "deploy host info $R$c"
+	done
+	# Quoted they are but text.
+	run forced "deploy host info $R '--who=;touch evil' '--x=\$(touch evil)'"
+	run forced "deploy host info $R '--who=it'\\''s \`touch evil\`'"
+	[ ! -e evil ] || fail "ran"
+}
+
+t_paths_in_ids() {
+	local id
+	begin
+	echo outside >outside
+	for id in ../../../outside .. . / "" current \
+	    20260101T000000.001Z-00000000-0000-4000-8000-00000000000/; do
+		refused 2 "deploy host manifest $R '--id=$id'"
+		refused 2 "deploy host activate $R '--id=$id'"
+		refused 2 "deploy host receive $R '--id=$id'"
+	done
+}
+
+t_oversized_request() {
+	begin
+	refused 2 "deploy host info $R --who=$(printf '%070000d' 0)"
+	assert_contains "$err" "too long"
+	expect_status 2 forced "deploy host receive $R --bytes=$(printf '9%.0s' {1..400}) --id=20260101T000000.001Z-00000000-0000-4000-8000-000000000001"
+}
+
+t_authorize() {
+	need_cmd ssh-keygen
+	local line
+	ssh-keygen -q -t ed25519 -N '' -C 'ci@x' -f key
+	run deploy host authorize --root /srv/www/x --allow receive,activate key.pub
+	assert_eq "$(cat "$out")" "restrict,command=\"$DEPLOY host --root /srv/www/x --allow receive,activate\" $(cat key.pub)"
+	cp "$out" line
+	run deploy host authorize "$(cat key.pub)" --root=/srv/www/x --allow=receive,activate
+	assert_file_eq "$out" line
+	run deploy host --root /srv/www/x authorize key.pub
+	assert_eq "$(cat "$out")" "restrict,command=\"$DEPLOY host --root /srv/www/x\" $(cat key.pub)"
+	# sshd's own reader finds the key behind the options.
+	ssh-keygen -lf line >fingerprint
+	assert_eq "$(cut -d ' ' -f 2 fingerprint)" \
+	    "$(ssh-keygen -lf key.pub | cut -d ' ' -f 2)"
+	run deploy host authorize --root "/srv/it's \"here\"" key.pub
+	line=$(cat "$out")
+	[[ $line = *"--root '/srv/it'\\''s \\\"here\\\"'\" ssh-"* ]] ||
+	    fail "$line"
+	expect_status 2 deploy host authorize --root /srv/x --allow receive,fly key.pub
+	expect_status 2 deploy host authorize --root x key.pub
+	expect_status 2 deploy host authorize key.pub
+	expect_status 2 deploy host authorize --root /srv/x key
+	expect_status 1 deploy host authorize --root /srv/x nokey
+}
+
+run_tests
