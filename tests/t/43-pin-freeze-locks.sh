@@ -313,7 +313,7 @@ t_exit_3_locked() {
 	do
 		# The words are meant to be split.
 		# shellcheck disable=SC2086
-		between 0 10000 expect_status 3 d $command --lock-wait=0
+		between 0 4000 expect_status 3 d $command --lock-wait=0
 		assert_contains "$err" "locked by ann@ci1"
 		assert_contains "$err" "publish, process 4711"
 		assert_contains "$err" "https://ci/9"
@@ -327,13 +327,13 @@ t_waits_as_long_as_told() {
 	go a
 	new b
 	hold -x "$note"
-	between 1000 10000 expect_status 3 d activate --lock-wait=1s
+	between 1000 5000 expect_status 3 d activate --lock-wait=1s
 	assert_contains "$err" "waiting for the lock, held by ann@ci1"
 	assert_contains "$err" "gave up after 1 s"
 	cat >deploy.yml <<-'EOT'
 	sites: [{name: s, root: www, lock_wait: 2s}]
 	EOT
-	between 2000 10000 expect_status 3 deploy activate
+	between 2000 6000 expect_status 3 deploy activate
 	expect_status 3 deploy activate --lock-wait=0
 	assert_contains "$err" "gave up after 0 s"
 	release
@@ -367,7 +367,7 @@ t_shared_lock_stops_activation_not_staging() {
 	go a
 	new b
 	hold -s "$note"
-	between 0 10000 expect_status 3 d activate --lock-wait=0
+	between 0 4000 expect_status 3 d activate --lock-wait=0
 	assert_contains "$err" "ann@ci1"
 	new c
 	# Looking is free.
@@ -384,7 +384,7 @@ t_shared_lock_stops_activation_not_staging() {
 t_looking_is_free_under_an_exclusive_lock() {
 	go a
 	hold -x "$note"
-	between 0 10000 run d list
+	between 0 4000 run d list
 	run d log
 	run d diff b-a
 	run d verify
@@ -435,9 +435,9 @@ t_odd_notes() {
 	rm www/.deploy/lock.note
 	expect_status 3 d activate --lock-wait=0
 	mkfifo www/.deploy/lock.note
-	between 0 10000 expect_status 3 d activate --lock-wait=0
+	between 0 4000 expect_status 3 d activate --lock-wait=0
 	release
-	between 0 10000 run d activate
+	between 0 4000 run d activate
 	rm www/.deploy/lock.note
 	echo precious >victim
 	ln -s "$PWD/victim" www/.deploy/lock.note
@@ -471,7 +471,7 @@ t_killed_holder_leaves_no_lock() {
 	kill -KILL "$stage"
 	wait "$stage" || true
 	grep -q '"stage"' www/.deploy/lock.note || fail "no note was left"
-	between 0 10000 run d activate "$b" --lock-wait=0
+	between 0 4000 run d activate "$b" --lock-wait=0
 	[ -n "$(ls -A www/.deploy/incoming)" ] || fail "it left nothing at all"
 	# And the next stage sweeps.
 	new c
