@@ -50,33 +50,46 @@ check_freeze(const struct store *s, struct err *e)
 }
 
 int
-activate_check_sequence(const struct history *h, int64_t seq, struct err *e)
+activate_check_sequence(int64_t last, int64_t seq, struct err *e)
 {
-	if (seq < 0 || h->seq <= seq)
+	if (seq < 0 || last <= seq)
 		return 0;
 	return err_set(e, ERR_SUPERSEDED, "sequence %lld is older than %lld, "
 	    "which was activated last; to go back on purpose use 'deploy "
-	    "rollback RELEASE', or --force", (long long)seq,
-	    (long long)h->seq);
+	    "rollback RELEASE', or --force", (long long)seq, (long long)last);
 }
 
-/*
- * The sequence that counts: the last activation's, or the one that the live
- * release got since, when a newer build turned out to have its content.
- */
+/* The sequence that a release has now; -1: none, or nobody knows. */
 static int64_t
-live_sequence(const struct store *s, const struct history *h,
-    const char *current)
+sequence_of(const struct store *s, const char *id)
 {
-	struct meta live = META_INIT;
+	struct meta meta = META_INIT;
 	struct err ignored = ERR_INIT;
-	int64_t seq = h->seq;
+	int64_t seq = -1;
 
-	if (*current != '\0' && meta_read(s, current, &live, &ignored) == 0 &&
-	    live.seq > seq)
-		seq = live.seq;
-	meta_release(&live);
+	if (meta_read(s, id, &meta, &ignored) == 0)
+		seq = meta.seq;
+	meta_release(&meta);
 	return seq;
+}
+
+static int
+check_sequence(const struct store *s, const struct history *h, int64_t seq,
+    struct err *e)
+{
+	int64_t last = h->seq;
+
+	if (seq < 0)
+		return 0;
+	for (size_t i = 0; i < h->seen.n; i++) {
+		int64_t now = -1;
+
+		if (history_is_recent(h, i))
+			now = sequence_of(s, h->seen.v[i]);
+		if (now > last)
+			last = now;
+	}
+	return activate_check_sequence(last, seq, e);
 }
 
 /*
@@ -98,9 +111,8 @@ check_guards(const struct store *s, const struct activate_options *o,
 	if (r == 0 && (o->action != JOURNAL_ROLLBACK ||
 	    !history_was_live(&h, o->id))) {
 		r = check_freeze(s, e);
-		h.seq = live_sequence(s, &h, current);
 		if (r == 0)
-			r = activate_check_sequence(&h, meta->seq, e);
+			r = check_sequence(s, &h, meta->seq, e);
 	}
 	history_release(&h);
 	journal_release(&j);

@@ -29,11 +29,12 @@ struct activate_options {
 
 /*
  * An older build never overtakes a newer one: the sequence of a release
- * against that of the last activation, also when that was rolled back from.
- * Releases without a sequence (-1) pass.  0, or -1 with ERR_SUPERSEDED.
+ * against the last that counts.  That is the last activation's, also when it
+ * was rolled back from, or a higher one that a release got which was live
+ * since (history_is_recent()).  Releases without a sequence (-1) pass.
+ * 0, or -1 with ERR_SUPERSEDED.
  */
-int activate_check_sequence(const struct history *h, int64_t seq,
-    struct err *e);
+int activate_check_sequence(int64_t last, int64_t seq, struct err *e);
 
 /*
  * Is `current` the release that the caller expects to be live?  NULL: any;

@@ -47,8 +47,10 @@ go_live(struct history *h, const char *id, int64_t time)
 		strvec_add(&h->seen, id);
 		h->until = xreallocarray(h->until, h->seen.n,
 		    sizeof(*h->until));
+		h->flip = xreallocarray(h->flip, h->seen.n, sizeof(*h->flip));
 	}
 	h->until[i] = INT64_MAX;
+	h->flip[i] = ++h->flips;
 	h->since = time;
 }
 
@@ -104,11 +106,14 @@ history_init(struct history *h, const struct journal *j, const char *current)
 		} else {
 			activated(h, l->to.s, l->time);
 			/* What has no number says nothing about numbers. */
-			if (l->seq >= 0)
+			if (l->seq >= 0) {
 				h->seq = l->seq;
+				h->seq_flip = h->flips;
+			}
 		}
 	}
 	made_live_by_hand(h, current, release_now());
+	h->lost = j->n == 0 && *current != '\0';
 }
 
 void
@@ -117,6 +122,7 @@ history_release(struct history *h)
 	strvec_release(&h->stack);
 	strvec_release(&h->seen);
 	free(h->until);
+	free(h->flip);
 	free(h->happened);
 	*h = (struct history)HISTORY_INIT;
 }
@@ -133,6 +139,12 @@ history_until(const struct history *h, const char *id)
 	size_t i = find_seen(h, id);
 
 	return i < h->seen.n ? h->until[i] : -1;
+}
+
+bool
+history_is_recent(const struct history *h, size_t i)
+{
+	return h->flip[i] >= h->seq_flip;
 }
 
 const char *

@@ -27,10 +27,16 @@ struct history {
 	int64_t *until;			/* for each of seen: when its last
 					 * time live ended, ms; INT64_MAX for
 					 * the live one */
+	size_t *flip;			/* for each of seen: the number of
+					 * the flip that last made it live */
+	size_t flips;			/* how many there were */
 	bool *happened;			/* for each journal line */
 	struct release_id replaced;	/* was live just before; "" none */
 	int64_t seq;			/* of the last activation that had
 					 * one; -1 none */
+	size_t seq_flip;		/* the number of that flip; 0 none */
+	bool lost;			/* something is live, and not a line
+					 * says anything */
 	int64_t since;			/* the live one went live, ms; 0 when
 					 * not known */
 };
@@ -46,6 +52,12 @@ bool history_was_live(const struct history *h, const char *id);
 
 /* When its last time live ended: ms, INT64_MAX if live, -1 if it never was. */
 int64_t history_until(const struct history *h, const char *id);
+
+/*
+ * Was seen.v[i] live at or after the last activation that had a sequence?
+ * Then a newer build with its content may have given it a higher one since.
+ */
+bool history_is_recent(const struct history *h, size_t i);
 
 /*
  * What a rollback goes to: the nearest release under the live one that is

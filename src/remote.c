@@ -642,11 +642,20 @@ check_sequence(const struct remote *r, const struct remote_activate *o,
     struct err *e)
 {
 	const struct meta *meta = remote_meta(r, o->id);
+	const struct history *h = &r->view.history;
+	int64_t last = h->seq;
 
 	if (meta == NULL || o->rollback || o->force ||
 	    strcmp(r->view.current.s, o->id) == 0)
 		return 0;
-	return activate_check_sequence(&r->view.history, meta->seq, e);
+	for (size_t i = 0; i < h->seen.n; i++) {
+		const struct meta *then = remote_meta(r, h->seen.v[i]);
+
+		if (then != NULL && history_is_recent(h, i) &&
+		    then->seq > last)
+			last = then->seq;
+	}
+	return activate_check_sequence(last, meta->seq, e);
 }
 
 int

@@ -24,7 +24,7 @@ retention_select(const struct strvec *ids, const bool *pinned,
 	/* Newest first, so that `keep` counts the newest. */
 	for (size_t i = ids->n; i-- > 0;) {
 		int64_t age = rule->now - release_id_time(ids->v[i]);
-		bool live = history_was_live(h, ids->v[i]);
+		bool live = h->lost || history_was_live(h, ids->v[i]);
 
 		removed[i] = live ? kept >= rule->keep :
 		    age > RETENTION_NEVER_LIVE;

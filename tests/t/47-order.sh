@@ -24,6 +24,27 @@ t_a_newer_build_with_the_live_content_counts() {
 	assert_eq "$(cat www/current/index.html)" '<p>b' 'live'
 }
 
+# The number that a live release got later counts when it is live no more.
+t_a_raised_sequence_outlives_a_rollback() {
+	build p
+	build a
+	build b
+	expect_status 0 d publish b-p --seq 9
+	expect_status 0 d publish b-a --seq 10
+	expect_status 0 d publish b-a --seq 12
+	expect_status 0 d rollback
+	expect_status 4 d publish b-b --seq 11
+	assert_contains "$err" "sequence 11 is older than 12"
+	expect_status 0 d publish b-p --seq 14
+	expect_status 4 d publish b-b --seq 13
+	assert_eq "$(cat www/current/index.html)" '<p>p' 'live'
+	# Numbers that begin anew: --force once, then as ever.
+	expect_status 0 d publish b-b --seq 1 --force
+	expect_status 0 d publish b-a --seq 2 --force
+	build c
+	expect_status 0 d publish b-c --seq 3
+}
+
 t_a_staged_release_takes_the_sequence_of_a_newer_build() {
 	build a
 	build c

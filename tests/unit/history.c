@@ -97,8 +97,11 @@ test_lost_journal(void)
 	CHECK(history_was_live(&p.h, "A"));
 	CHECK(history_until(&p.h, "A") == INT64_MAX);
 	CHECK(p.h.since == 0);
+	CHECK(p.h.lost);
 	CHECK_STR(previous(&p, "AB"), NULL);
 	CHECK_STR(p.h.replaced.s, "");
+	look(&p, "");
+	CHECK(!p.h.lost);
 	history_release(&p.h);
 }
 
@@ -465,7 +468,32 @@ test_sequence_outlives_a_release_without(void)
 	history_release(&p.h);
 }
 
-UNIT_MAIN(UNIT(test_nothing), UNIT(test_lost_journal), UNIT(test_activations),
+/* What was live since the last number may have got a higher one. */
+static void
+test_recent_for_the_sequence(void)
+{
+	struct past p = { .j = JOURNAL_INIT };
+
+	line(&p, JOURNAL_ACTIVATE, "", "A", 9);
+	line(&p, JOURNAL_ACTIVATE, "A", "B", 10);
+	line(&p, JOURNAL_ACTIVATE, "B", "C", -1);
+	look(&p, "C");
+	CHECK(!history_is_recent(&p.h, 0));
+	CHECK(history_is_recent(&p.h, 1));
+	CHECK(history_is_recent(&p.h, 2));
+	line(&p, JOURNAL_ROLLBACK, "C", "A", 9);
+	look(&p, "A");
+	CHECK(history_is_recent(&p.h, 0));
+	line(&p, JOURNAL_ACTIVATE, "A", "D", 1);
+	look(&p, "D");
+	CHECK(!history_is_recent(&p.h, 0));
+	CHECK(!history_is_recent(&p.h, 1));
+	CHECK(!history_is_recent(&p.h, 2));
+	CHECK(history_is_recent(&p.h, 3));
+	history_release(&p.h);
+}
+
+UNIT_MAIN(UNIT(test_nothing), UNIT(test_recent_for_the_sequence), UNIT(test_lost_journal), UNIT(test_activations),
     UNIT(test_rollback), UNIT(test_rollback_twice),
     UNIT(test_skips_what_was_rolled_back_from), UNIT(test_second_chance),
     UNIT(test_rollback_far), UNIT(test_rollback_anywhere),

@@ -130,6 +130,22 @@ test_keep(void)
 	strvec_release(&w.ids);
 }
 
+/* Nobody knows what was live: all may have been. */
+static void
+test_lost_journal(void)
+{
+	struct world w = { .ids = STRVEC_INIT };
+
+	add_days(&w, 6);
+	go(&w, "ABCDEF");
+	w.j.n = 0;
+	CHECK_STR(gone(&w, 5, 0), "A");
+	/* Never live, and the journal is right to be empty. */
+	w.live = 0;
+	CHECK_STR(gone(&w, 5, 0), "ABCDE");
+	strvec_release(&w.ids);
+}
+
 static void
 test_keep_counts_only_what_was_live(void)
 {
@@ -241,7 +257,7 @@ test_nothing_is_live(void)
 	strvec_release(&w.ids);
 }
 
-UNIT_MAIN(UNIT(test_nothing), UNIT(test_keep),
+UNIT_MAIN(UNIT(test_nothing), UNIT(test_keep), UNIT(test_lost_journal),
     UNIT(test_keep_counts_only_what_was_live),
     UNIT(test_never_live_stay_for_a_day), UNIT(test_older_than),
     UNIT(test_pinned), UNIT(test_after_rollback),
