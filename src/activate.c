@@ -165,6 +165,18 @@ check_all(const struct store *s, const struct activate_options *o,
 }
 
 int
+activate_check(const struct store *s, const struct activate_options *o,
+    int64_t seq, struct err *e)
+{
+	const struct meta meta = { .seq = seq };
+	struct release_id current;
+
+	if (store_current(s, &current, e) != 0)
+		return -1;
+	return check_all(s, o, &meta, current.s, e);
+}
+
+int
 activate_prepare(struct activation *a, const struct store *s,
     const struct activate_options *o, struct err *e)
 {

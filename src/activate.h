@@ -43,6 +43,13 @@ int activate_check_sequence(int64_t last, int64_t seq, struct err *e);
 int activate_check_expect(const char *expect, const char *current,
     struct err *e);
 
+/*
+ * Would a release with the sequence `seq`, which is not there yet, pass the
+ * guards?  o->id is not looked at.  0, or -1 as activate_prepare().
+ */
+int activate_check(const struct store *s, const struct activate_options *o,
+    int64_t seq, struct err *e);
+
 /* An activation between its guards and its flip. */
 struct activation {
 	const struct store *store;

@@ -97,6 +97,19 @@ answer_error(struct run *run, const struct err *e)
 	cmd_answer(run, doc);
 }
 
+/*
+ * Does the command line ask for JSON?  What is wrong may stand before that,
+ * and the answer is to be a document nevertheless.
+ */
+static bool
+wants_json(int argc, char *const *argv)
+{
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+		if (strcmp(argv[i], "--json") == 0)
+			return true;
+	return false;
+}
+
 /* Parse what follows the command's name. */
 static int
 parse(struct run *run, int argc, char *const *argv, struct err *e)
@@ -146,6 +159,8 @@ cmd_main(int argc, char *const *argv, struct opts *global)
 	run.cmd = cmd_find(argv[0], &e);
 	if (run.cmd != NULL)
 		r = parse(&run, argc - 1, argv + 1, &e);
+	if (r != 0)
+		run.opts.json |= wants_json(argc, argv);
 	if (r == 0 && run.opts.help)
 		cmd_print_help(run.cmd);
 	else if (r == 0)

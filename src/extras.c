@@ -216,10 +216,20 @@ carry(struct extras *x, struct manifest *m, const struct strvec *ids,
 	release_id_copy(&x->files[x->n++].release, ids->v[c->release]);
 }
 
+/* Links are in the manifest; files must be there still. */
+static bool
+is_usable(const struct extras_carry_rule *rule, const struct strvec *ids,
+    const struct candidate *c)
+{
+	return rule->usable == NULL || c->en.type != ENTRY_FILE ||
+	    rule->usable(rule->ctx, ids->v[c->release], &c->en);
+}
+
 /* Of the sorted candidates, carry those whose place is free. */
 static int
 carry_all(struct extras *x, struct manifest *m, const struct strvec *ids,
-    struct candidates *c, struct err *e)
+    struct candidates *c, const struct extras_carry_rule *rule,
+    struct err *e)
 {
 	size_t kept = 0;
 
@@ -232,7 +242,9 @@ carry_all(struct extras *x, struct manifest *m, const struct strvec *ids,
 	 */
 	for (size_t i = 0; i < c->n; i++)
 		if ((kept == 0 || !path_is_within(c->v[i].en.path,
-		    c->v[kept - 1].en.path)) && is_free(m, c->v[i].en.path))
+		    c->v[kept - 1].en.path)) &&
+		    is_free(m, c->v[i].en.path) &&
+		    is_usable(rule, ids, &c->v[i]))
 			c->v[kept++] = c->v[i];
 	for (size_t i = 0; i < kept; i++)
 		each_parent(c->v[i].en.path, add_directory, m,
@@ -261,7 +273,7 @@ extras_add_carried(struct extras *x, struct manifest *m,
 			collect(&c, &from[i], i, until, rule);
 	}
 	if (r == 0)
-		r = carry_all(x, m, ids, &c, e);
+		r = carry_all(x, m, ids, &c, rule, e);
 	for (size_t i = 0; i < ids->n; i++)
 		manifest_release(&from[i]);
 	free(from);

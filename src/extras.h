@@ -6,6 +6,7 @@
 #ifndef EXTRAS_H
 #define EXTRAS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -45,13 +46,16 @@ struct extras_carry_rule {
 	/* Reads the manifest of a release; 0 or -1. */
 	int (*read)(void *ctx, const char *id, struct manifest *m,
 	    struct err *e);
+	/* Is the file still there, and as its manifest says?  NULL: yes. */
+	bool (*usable)(void *ctx, const char *id, const struct entry *en);
 	void *ctx;
 };
 
 /*
  * Add the files and links that live releases of this root had under the
  * patterns within the time, never over or below a path that is in `m`; where
- * several releases have a path, the one that was live last counts.  0 or -1.
+ * several releases have a path, the one that was live last counts.  What is
+ * not usable any more is left out.  0 or -1.
  */
 int extras_add_carried(struct extras *x, struct manifest *m,
     const struct strvec *ids, const struct history *h,

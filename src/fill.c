@@ -641,6 +641,22 @@ copy_from(const struct origin *o, const struct entry *en,
 	return r;
 }
 
+bool
+fill_can_bring(const struct dir *release, const char *path,
+    const struct entry *en)
+{
+	const struct origin o = { release, path, (gid_t)-1 };
+	struct worker *w;
+	bool same;
+
+	if (is_intact(&o, en))
+		return true;
+	w = worker_begin(NULL);
+	same = has_content(w, &o, en);
+	worker_end(NULL, w);
+	return same;
+}
+
 int
 fill_from(const struct dir *release, const char *path,
     const struct entry *en, const struct dir *target, gid_t gid,

@@ -82,6 +82,13 @@ int fill_place(struct fill *f, struct err *e);
 void fill_release(struct fill *f);
 
 /*
+ * Can fill_from() bring the file: is it there, and what `en` says?  It is
+ * read only when a stat tells that it was touched.
+ */
+bool fill_can_bring(const struct dir *release, const char *path,
+    const struct entry *en);
+
+/*
  * Bring one file into `target` from `path` in another complete release: a
  * link, or a copy where link(2) cannot (another owner, too many links,
  * another file system), checked against the entry.  0 or -1.

@@ -42,8 +42,8 @@ is_path(const struct entry *en)
 	return en->mark == ENTRY_BUILD && en->type != ENTRY_DIR;
 }
 
-static int
-check_deletions(const struct manifest *m, const struct manifest *live,
+int
+guard_check_deletions(const struct manifest *m, const struct manifest *live,
     unsigned int max_delete, struct err *e)
 {
 	size_t paths = 0, gone = 0;
@@ -56,19 +56,16 @@ check_deletions(const struct manifest *m, const struct manifest *live,
 	}
 	if (gone * 100 <= (size_t)max_delete * paths)
 		return 0;
-	return err_set(e, ERR_GUARD, "the build lacks %zu of the %zu paths "
-	    "that are live, more than max_delete (%u%%); see 'deploy diff'; "
-	    "--force stages it anyway", gone, paths, max_delete);
+	return err_set(e, ERR_GUARD, "the release lacks %zu of the %zu "
+	    "paths that are live, more than max_delete (%u%%); see 'deploy "
+	    "diff'; --force stages it anyway", gone, paths, max_delete);
 }
 
 int
-guard_check(const struct manifest *m, const struct manifest *live,
-    unsigned int max_delete, struct err *e)
+guard_check_build(const struct manifest *m, struct err *e)
 {
 	if (manifest_totals(m).files == 0)
 		return err_set(e, ERR_GUARD, "the build is empty; is it the "
 		    "right directory? --force stages it anyway");
-	if (check_index(m, e) != 0)
-		return -1;
-	return live == NULL ? 0 : check_deletions(m, live, max_delete, e);
+	return check_index(m, e);
 }

@@ -53,7 +53,7 @@ incoming_commit(struct incoming *in, const struct manifest *m,
 {
 	if (gid != (gid_t)-1 && fchown(in->dir.fd, (uid_t)-1, gid) != 0)
 		return err_sys(e, "cannot change '%s'", in->dir.path);
-	if (fchmod(in->dir.fd, gid != (gid_t)-1 ? 02755 : 0755) != 0)
+	if (fchmod(in->dir.fd, manifest_top_mode(m)) != 0)
 		return err_sys(e, "cannot change '%s'", in->dir.path);
 	progress_begin("writing to disk", 0, 0);
 	if (check(in, m, e) != 0 || dir_sync_tree(&in->dir, e) != 0 ||

@@ -190,6 +190,23 @@ manifest_digest(const struct manifest *m, uint8_t out[HASH_LEN])
 	hash_free(h);
 }
 
+unsigned int
+manifest_top_mode(const struct manifest *m)
+{
+	for (size_t i = 0; i < m->n; i++)
+		if (m->v[i].type == ENTRY_DIR)
+			return m->v[i].mode;
+	return 0755;
+}
+
+/* The two lines at the top. */
+static void
+add_head(const struct manifest *m, struct buf *b)
+{
+	buf_addf(b, SIGNATURE "\n. type=dir mode=0%o\n",
+	    manifest_top_mode(m));
+}
+
 /* Write all lines, a piece at a time.  Returns 0 or -1 with errno. */
 static int
 write_lines(const struct manifest *m, int fd)
@@ -197,7 +214,7 @@ write_lines(const struct manifest *m, int fd)
 	struct buf b = BUF_INIT;
 	int r = 0;
 
-	buf_adds(&b, SIGNATURE "\n. type=dir mode=0755\n");
+	add_head(m, &b);
 	for (size_t i = 0; r == 0 && i < m->n; i++) {
 		add_line(&b, &m->v[i], true);
 		if (b.len >= PIECE) {
@@ -214,7 +231,7 @@ write_lines(const struct manifest *m, int fd)
 void
 manifest_print(const struct manifest *m, struct buf *out)
 {
-	buf_adds(out, SIGNATURE "\n. type=dir mode=0755\n");
+	add_head(m, out);
 	for (size_t i = 0; i < m->n; i++)
 		add_line(out, &m->v[i], true);
 }

@@ -14,9 +14,8 @@
  * tags=carried,last-SECONDS (kept from an earlier release, whose build last
  * had it live at that time).
  *
- * The reader accepts what the writer writes and what mtree(8) and bsdtar
- * make of such a tree in the same full-path form; unknown keywords are
- * ignored, everything unsafe (path.h) is refused.
+ * The reader accepts what the writer writes, in any order and with keywords
+ * that it does not know; everything unsafe (path.h) is refused.
  */
 #ifndef MANIFEST_H
 #define MANIFEST_H
@@ -98,9 +97,16 @@ void manifest_print(const struct manifest *m, struct buf *out);
 /*
  * The tree digest, which names the content: SHA-256 over the lines of the
  * sorted manifest, without the two lines at its top, every " time=..." and
- * every ",last-...".  What was carried differs from the same file in a build.
+ * every ",last-..." at
+ * the end of the tags.  What was carried differs from the same file in a build.
  */
 void manifest_digest(const struct manifest *m, uint8_t out[HASH_LEN]);
+
+/*
+ * The mode of the top, which is no entry: that of the directories, which all
+ * have the same (0755, or 02755 in a site with a group); 0755 without any.
+ */
+unsigned int manifest_top_mode(const struct manifest *m);
 
 /* Files, and the sum of their bytes. */
 struct manifest_totals {

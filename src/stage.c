@@ -242,12 +242,41 @@ live_manifest(const struct stage *st)
 	    &st->base_manifest : NULL;
 }
 
+/* Does the release, with what it carries, leave out too much? */
+static int
+check_deletions(const struct stage *st, struct err *e)
+{
+	const struct manifest *live = live_manifest(st);
+
+	if (st->opt->force || live == NULL)
+		return 0;
+	return guard_check_deletions(&st->m, live, st->opt->site->max_delete,
+	    e);
+}
+
 static int
 read_stored(void *ctx, const char *id, struct manifest *m, struct err *e)
 {
 	const struct stage *st = ctx;
 
 	return manifest_read(m, &st->store->manifests, id, e);
+}
+
+/* Can the file be carried out of the release that has it? */
+static bool
+is_usable(void *ctx, const char *id, const struct entry *en)
+{
+	const struct stage *st = ctx;
+	struct dir from = DIR_INIT;
+	struct err ignored = ERR_INIT;
+	bool usable = dir_open(&from, &st->store->releases, id,
+	    &ignored) == 0 && fill_can_bring(&from, en->path, en);
+
+	dir_close(&from);
+	if (!usable)
+		log_warn("'%s/%s/%s' is missing or damaged, and is not "
+		    "carried on", st->store->releases.path, id, en->path);
+	return usable;
 }
 
 /* Everything that is in the release besides the build's files. */
@@ -259,6 +288,7 @@ add_extras(struct stage *st, struct err *e)
 	const struct extras_carry_rule rule = { &site->carry,
 	    site->carry_for, release_now(),
 	    remote != NULL ? remote->read : read_stored,
+	    remote != NULL ? NULL : is_usable,
 	    remote != NULL ? remote->ctx : st };
 
 	/* setgid: what the group adds to a directory stays the group's. */
@@ -425,10 +455,9 @@ examine(struct stage *st, struct err *e)
 	choose_mtime(st);
 	if (read_build(st, e) != 0)
 		return -1;
-	if (!st->opt->force && guard_check(&st->m, live_manifest(st),
-	    st->opt->site->max_delete, e) != 0)
+	if (!st->opt->force && guard_check_build(&st->m, e) != 0)
 		return -1;
-	if (add_extras(st, e) != 0)
+	if (add_extras(st, e) != 0 || check_deletions(st, e) != 0)
 		return -1;
 	st->totals = manifest_totals(&st->m);
 	st->fill.source = stage_build_dir(st);

@@ -60,6 +60,29 @@ answer(struct run *run, const struct stage *st, const struct published *p)
 	cmd_answer(run, doc);
 }
 
+/* A dry run: would the release that was not made be refused? */
+static int
+check_activation(struct run *run, const struct store *s, struct err *e)
+{
+	struct stage_options build = { 0 };
+	struct activate_options o = { .action = JOURNAL_ACTIVATE,
+	    .journal_size = -1, .force = run->opts.force };
+	struct view v = VIEW_INIT;
+	int r;
+
+	/* There is nothing yet that could be in the way. */
+	if (s->root.fd < 0)
+		return 0;
+	step_stage_options(run, &build);
+	r = view_read(&v, s, e);
+	if (r == 0)
+		r = step_expected(run, &v, &o.expect, e);
+	if (r == 0)
+		r = activate_check(s, &o, build.seq, e);
+	view_release(&v);
+	return r;
+}
+
 /* What comes after staging; nothing when the live release is meant. */
 static int
 publish_staged(struct run *run, const struct store *s,
@@ -69,9 +92,12 @@ publish_staged(struct run *run, const struct store *s,
 	struct lock lock = LOCK_INIT;
 	int r = 0;
 
+	if (run->opts.dry_run && st->outcome != STAGE_UNCHANGED)
+		r = check_activation(run, s, e);
 	if (st->outcome == STAGE_UNCHANGED || run->opts.dry_run) {
-		answer(run, st, &p);
-		return 0;
+		if (r == 0)
+			answer(run, st, &p);
+		return r;
 	}
 	r = cmd_lock(run, s, &lock, e);
 	if (r == 0)

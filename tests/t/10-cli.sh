@@ -336,6 +336,8 @@ t_json_errors() {
 	json_error 2 "there is no command" --json frobnicate
 	json_error 2 "no release 'x'" publish site --root root --expect x
 	json_error 2 "'b' is one operand too many" list b
+	json_error 2 "--nosuch" list --nosuch
+	json_error 2 "--keep" prune --keep many
 	json_error 10 "the build is empty" stage empty --root root
 	json_error 2 "nosuch" stage nosuch --root root
 	json_error 2 "which release?" pin --root root

@@ -486,15 +486,16 @@ t_carried_paths_are_not_counted_by_max_delete() {
 	config "$week" 'max_delete: 50%'
 	assets old.{1,2,3,4,5,6,7,8,9}
 	publish >/dev/null
-	# 10 paths are live; a build that keeps 5 of them.
-	assets old.1 old.2 old.3 old.4
-	publish >/dev/null
-	assert_eq "$(carried)" "old.5 old.6 old.7 old.8 old.9"
-	# Now 5 are the build's and 5 are carried: 3 may not go, 2 may.
+	# 10 paths are live; a build that has 2 of them, but none is lost.
 	assets old.1
-	refused 10 "lacks 3 of the 5 paths"
-	assets old.1 old.2
-	run deploy publish
+	publish >/dev/null
+	assert_eq "$(carried | wc -w)" 8 'carried files'
+	# What is carried no more is: 2 paths are the live build's.
+	mkdir -p site/other
+	mv site/index.html site/assets/old.1 site/other/
+	echo new >site/index.html
+	config 'exclude: ["assets"]' 'max_delete: 0%'
+	refused 10 "lacks 1 of the 2 paths"
 }
 
 t_carried_files_are_copied_where_links_cannot_be() {
@@ -518,7 +519,8 @@ t_carried_files_are_copied_where_links_cannot_be() {
 }
 
 # A carried file must be what its manifest says, as everything in a release.
-t_damaged_files_are_not_carried_unseen() {
+# One that is not stops nothing: it is left out, and told.
+t_damaged_files_are_not_carried() {
 	local a
 	small
 	config "$week" 'max_delete: 100%'
@@ -526,12 +528,18 @@ t_damaged_files_are_not_carried_unseen() {
 	a=root/releases/$(publish)
 	printf X | dd of="$a/assets/app.1.js" conv=notrunc status=none
 	assets app.2.js
-	if deploy publish >"$out" 2>"$err"; then
-		run deploy verify
-	else
-		assert_contains "$err" "assets/app.1.js"
-		assert_eq "root/$(readlink root/current)" "$a"
-	fi
+	run deploy publish
+	assert_contains "$err" "$a/assets/app.1.js' is missing or damaged"
+	assert_eq "$(live_assets)" app.2.js
+	run deploy verify
+	# One that is only touched is what its manifest says, and is copied.
+	a=$(readlink -f root/current)
+	touch "$a/assets/app.2.js"
+	assets app.3.js
+	run deploy publish
+	assert_not_contains "$err" "app.2.js' is missing or damaged"
+	assert_eq "$(live_assets)" "app.2.js app.3.js"
+	run deploy verify
 	assert_eq "$(ls root/.deploy/incoming)" ""
 }
 

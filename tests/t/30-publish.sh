@@ -530,6 +530,25 @@ t_publish_that_may_not_activate_leaves_it_staged() {
 	run deploy publish site --root root --expect "$id"
 }
 
+# A dry run says what a run would have said.
+t_dry_run_tells_what_is_in_the_way() {
+	local a
+	small
+	run deploy publish -n site --root root
+	a=$(publish --seq 10)
+	echo more >site/more.html
+	expect_status 4 deploy publish -n site --root root --seq 9
+	[ ! -s "$out" ] || fail "an answer: $(<"$out")"
+	run deploy publish -n site --root root --seq 11
+	run deploy publish -n site --root root --seq 9 --force
+	expect_status 4 deploy publish -n site --root root --expect none
+	run deploy publish -n site --root root --expect "$a"
+	deploy freeze -q -m "christmas" --root root
+	expect_status 3 deploy publish -n site --root root
+	assert_contains "$err" christmas
+	assert_eq "$(releases)" "$a"
+}
+
 # ------------------------------------------------------------ configuration
 
 t_configuration_of_one_site() {
