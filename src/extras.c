@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "alloc.h"
-#include "buf.h"
 #include "fill.h"
 #include "path.h"
 
@@ -77,20 +76,6 @@ is_empty_directory(const struct manifest *m, const struct entry *en)
 	    !path_is_within(next->path, en->path));
 }
 
-/* "../../shared/<path>", as many "../" as it takes from inside a release. */
-static char *
-shared_target(const char *path)
-{
-	struct buf b = BUF_INIT;
-
-	buf_adds(&b, "../../");
-	for (const char *p = path; *p != '\0'; p++)
-		if (*p == '/')
-			buf_adds(&b, "../");
-	buf_addf(&b, "shared/%s", path);
-	return buf_detach(&b);
-}
-
 static int
 add_shared(struct manifest *m, const char *path, int64_t mtime,
     struct err *e)
@@ -107,7 +92,7 @@ add_shared(struct manifest *m, const char *path, int64_t mtime,
 		each_parent(path, add_directory, m, ENTRY_SHARED);
 		en = manifest_add(m, path, ENTRY_LINK);
 	}
-	target = shared_target(path);
+	target = manifest_shared_target(path);
 	en->type = ENTRY_LINK;
 	en->mark = ENTRY_SHARED;
 	en->mode = 0777;

@@ -190,6 +190,19 @@ manifest_digest(const struct manifest *m, uint8_t out[HASH_LEN])
 	hash_free(h);
 }
 
+char *
+manifest_shared_target(const char *path)
+{
+	struct buf b = BUF_INIT;
+
+	buf_adds(&b, "../../");
+	for (const char *p = path; *p != '\0'; p++)
+		if (*p == '/')
+			buf_adds(&b, "../");
+	buf_addf(&b, "shared/%s", path);
+	return buf_detach(&b);
+}
+
 unsigned int
 manifest_top_mode(const struct manifest *m)
 {
@@ -417,6 +430,16 @@ parse_keyword(struct parser *p, struct entry *en, const char *s, size_t len)
 	return 0;
 }
 
+static bool
+is_shared_link(const struct entry *en)
+{
+	char *target = manifest_shared_target(en->path);
+	bool is = strcmp(en->link, target) == 0;
+
+	free(target);
+	return is;
+}
+
 /* Has the entry all that its type needs, and nothing unsafe? */
 static int
 check_entry(struct parser *p, const struct entry *en, int has, struct err *e)
@@ -431,9 +454,13 @@ check_entry(struct parser *p, const struct entry *en, int has, struct err *e)
 		return bad(p, e, "a keyword is missing");
 	if (en->type != ENTRY_LINK && (has & HAS_LINK) != 0)
 		return bad(p, e, "a link target on what is no link");
+	if (en->type != ENTRY_LINK)
+		return 0;
 	/* A link to shared/ leaves the release on purpose. */
-	if (en->type == ENTRY_LINK && en->mark != ENTRY_SHARED &&
-	    path_check_link(en->path, en->link, e) != 0)
+	if (en->mark == ENTRY_SHARED)
+		return is_shared_link(en) ? 0 :
+		    bad(p, e, "a shared link to another place");
+	if (path_check_link(en->path, en->link, e) != 0)
 		return err_prefix(e, "%s:%lu: ", p->name, p->line);
 	return 0;
 }
@@ -531,6 +558,13 @@ parse_end(struct parser *p, struct err *e)
 		    p->name);
 	if (manifest_sort(p->m, e) != 0)
 		return err_prefix(e, "%s: ", p->name);
+	/* What is in a directory follows it directly. */
+	for (size_t i = 1; i < p->m->n; i++)
+		if (p->m->v[i - 1].type != ENTRY_DIR &&
+		    path_is_within(p->m->v[i].path, p->m->v[i - 1].path))
+			return err_set(e, ERR_INTEGRITY, "%s: '%s' is in '%s', "
+			    "which is no directory", p->name,
+			    p->m->v[i].path, p->m->v[i - 1].path);
 	return 0;
 }
 
@@ -584,9 +618,14 @@ manifest_read(struct manifest *m, const struct dir *at, const char *name,
 	int fd, r;
 
 	fd = openat(at->fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return err_sys(e, "cannot open the manifest '%s/%s'",
-		    at->path, name);
+	if (fd < 0) {
+		bool lost = errno == ENOENT;
+
+		err_sys(e, "cannot open the manifest '%s/%s'", at->path, name);
+		if (lost)
+			e->code = ERR_INTEGRITY;
+		return -1;
+	}
 	path = xasprintf("%s/%s", at->path, name);
 	p.name = path;
 	p.word = xmalloc(LINE_MAX_LEN + 1);

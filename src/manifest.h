@@ -66,6 +66,12 @@ struct entry *manifest_add(struct manifest *m, const char *path,
 void manifest_set_link(struct manifest *m, struct entry *en,
     const char *target);
 
+/*
+ * The target of the link that stands for a shared path: "shared/<path>", as
+ * seen from the path in a release.  The caller frees it.
+ */
+char *manifest_shared_target(const char *path);
+
 /* Sort by path.  Returns 0, or -1 with ERR_INTEGRITY for a path twice. */
 int manifest_sort(struct manifest *m, struct err *e);
 
@@ -80,7 +86,10 @@ struct entry *manifest_find(const struct manifest *m, const char *path);
 int manifest_parse(struct manifest *m, const char *text, size_t len,
     const char *name, struct err *e);
 
-/* The same from the file `name` in `at`, read in pieces.  0 or -1. */
+/*
+ * The same from the file `name` in `at`, read in pieces.  0, or -1, with
+ * ERR_INTEGRITY also when there is no such file.
+ */
 int manifest_read(struct manifest *m, const struct dir *at, const char *name,
     struct err *e);
 

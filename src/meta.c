@@ -43,6 +43,9 @@ meta_parse(const char *text, size_t len, const char *name, struct meta *out,
 	out->files = json_get_int(j, "files", 0);
 	out->bytes = json_get_int(j, "bytes", 0);
 	out->mtime = json_get_int(j, "mtime", 0);
+	/* The end of the year 9999: what is later is nonsense. */
+	if (out->mtime < 0 || out->mtime > 253402300799)
+		out->mtime = 0;
 	digest = json_get_string(j, "digest");
 	if (digest != NULL && strlen(digest) == HASH_HEX)
 		memcpy(out->digest, digest, HASH_HEX + 1);

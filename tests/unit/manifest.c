@@ -245,8 +245,8 @@ test_round_trip(void)
 		snprintf(path, sizeof(path), "l%zu", i);
 		en = manifest_add(&m, path, ENTRY_LINK);
 		en->mode = 0777;
-		manifest_set_link(&m, en, nasty[i]);
-		en->mark = ENTRY_SHARED; /* "/set" leaves the tree */
+		/* "/set" would leave the tree. */
+		manifest_set_link(&m, en, nasty[i] + (*nasty[i] == '/'));
 	}
 	/* Every byte becomes four, twice: the longest line there is. */
 	memset(longest, '\xe4', sizeof(longest));
@@ -382,7 +382,8 @@ test_parse_values(void)
 		 "sha256digest=" HEX " tags=carried,last-12\n"
 		 "# a comment\n\n"
 		 "./a type=dir mode=0 uid=0 nosuch=key flag time=12\n"
-		 "./a/s\\040t type=link link=x\\134y tags=shared\n"
+		 "./a/s\\040t type=link link=../../../shared/a/s\\040t "
+		 "tags=shared\n"
 		 "./c   size=0  type=file sha256=" HEX " mode=0000000644 "
 		 "time=9223372036854775807.5 tags=foreign \n";
 	struct manifest m = MANIFEST_INIT;
@@ -396,7 +397,7 @@ test_parse_values(void)
 	CHECK_STR(m.v[0].path, "a");
 	CHECK(m.v[0].type == ENTRY_DIR && m.v[0].mode == 0);
 	CHECK_STR(m.v[1].path, "a/s t");
-	CHECK_STR(m.v[1].link, "x\\y");
+	CHECK_STR(m.v[1].link, "../../../shared/a/s t");
 	CHECK(m.v[1].type == ENTRY_LINK && m.v[1].mark == ENTRY_SHARED);
 	CHECK_STR(m.v[2].path, "b");
 	CHECK(m.v[2].size == INT64_MAX && m.v[2].mode == 07777);
@@ -554,6 +555,21 @@ test_parse_links(void)
 	    "NAME:2: ");
 	CHECK_PARSES(HEAD "./a/b type=link link=../c\n");
 	CHECK_PARSES(HEAD "./a type=link tags=shared link=../../shared/a\n");
+	CHECK_FAILS(HEAD "./a type=link tags=shared link=/etc\n",
+	    "NAME:2: a shared link to another place");
+	CHECK_FAILS(HEAD "./a/b type=link tags=shared link=../../shared/b\n",
+	    "NAME:2: a shared link to another place");
+}
+
+/* Nothing can be in what is no directory, in whichever order it comes. */
+static void
+test_parse_parents(void)
+{
+	CHECK_FAILS(HEAD "./a/b type=link link=c\n./a type=link link=c\n",
+	    "'a/b' is in 'a', which is no directory");
+	CHECK_PARSES(HEAD "./a-b type=link link=c\n./a type=link link=c\n");
+	CHECK_PARSES(HEAD "./a/b type=link link=c\n"
+	    "./a type=dir mode=0755\n");
 }
 
 /* Broken tags are somebody else's, and no error. */
@@ -709,6 +725,6 @@ UNIT_MAIN(UNIT(test_sort_and_find), UNIT(test_sorted_duplicate),
     UNIT(test_digest), UNIT(test_digest_is_unambiguous),
     UNIT(test_parse_values), UNIT(test_parse_frame), UNIT(test_parse_nul),
     UNIT(test_parse_names), UNIT(test_parse_wrong_values),
-    UNIT(test_parse_missing_keywords), UNIT(test_parse_links),
+    UNIT(test_parse_missing_keywords), UNIT(test_parse_links), UNIT(test_parse_parents),
     UNIT(test_parse_tags), UNIT(test_parse_long_lines),
     UNIT(test_read_in_pieces), UNIT(test_read_names_the_line))
