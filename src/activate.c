@@ -6,6 +6,7 @@
 
 #include "freeze.h"
 #include "intr.h"
+#include "log.h"
 #include "meta.h"
 
 /* A release must be listed, with its manifest. */
@@ -132,6 +133,7 @@ write_line(const struct store *s, const struct activate_options *o,
 	/* Borrowed: the line is not released. */
 	line.who = o->caller->who;
 	line.job = o->caller->job;
+	log_debug("journal: %s -> %s", *from != '\0' ? from : "nothing", o->id);
 	line.message = o->message != NULL ? (char *)(uintptr_t)o->message :
 	    meta->message;
 	return journal_append(s, &line, e);

@@ -31,7 +31,8 @@ struct err {
 	enum err_code code;
 	int sys;		/* errno, 0 when there was none */
 	bool answered;		/* a host said so, it is not a lost one */
-	char text[2048];	/* one sentence, no control characters */
+	char text[5120];	/* one sentence, no control characters; the
+				 * longest path (4 KB) fits */
 };
 
 #define ERR_INIT { ERR_OK, 0, false, "" }

@@ -45,7 +45,7 @@ static void
 print(const char *colour, const char *label, const char *text)
 {
 	bool coloured = *colour != '\0' && log_has_colour();
-	char out[3072];
+	char out[sizeof(((struct err *)0)->text) + sizeof(status) + 64];
 
 	pthread_mutex_lock(&lock);
 	snprintf(out, sizeof(out), "%sdeploy: %s%s%s%s\n%s",

@@ -65,6 +65,12 @@ draw(int64_t ms)
 	char bar[BAR + 1], size[32], rate[32], line[200];
 	int full = (int)(fraction(files, bytes) * BAR);
 
+	/* Nothing to count: the phase alone. */
+	if (now.files == 0 && now.bytes == 0 && files == 0 && bytes == 0) {
+		snprintf(line, sizeof(line), "%s ...", now.phase);
+		log_set_status(line);
+		return;
+	}
 	for (int i = 0; i < BAR; i++)
 		bar[i] = i < full ? '#' : '.';
 	bar[BAR] = '\0';
@@ -86,6 +92,8 @@ progress_begin(const char *phase, size_t files, int64_t bytes)
 	atomic_store(&now.files_done, 0);
 	atomic_store(&now.bytes_done, 0);
 	atomic_store(&now.drawn, now.began);
+	if (now.active)
+		draw(now.began);
 }
 
 void

@@ -78,6 +78,7 @@ lock_and_sweep(struct stage *st, struct err *e)
 		return r;
 	if (store_sweep(st->store, &swept) != 0)
 		log_warn("%s", swept.text);
+	log_debug("nobody else is here; what dead runs left is swept");
 	return lock_share(&st->lock, &st->store->state, o->lock_wait, e);
 }
 
@@ -101,7 +102,9 @@ open_base(struct stage *st)
 		    why.text);
 		dir_close(&st->base);
 		manifest_release(&st->base_manifest);
+		return;
 	}
+	log_debug("the base is %s, %zu entries", id, st->base_manifest.n);
 }
 
 /*
@@ -479,6 +482,7 @@ examine(struct stage *st, struct err *e)
 	st->totals = manifest_totals(&st->m);
 	manifest_digest(&st->m, digest);
 	hash_hex(digest, st->digest);
+	log_debug("tree digest %s", st->digest);
 	find_same(st);
 	return 0;
 }

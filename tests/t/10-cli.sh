@@ -323,6 +323,18 @@ json_error() {
 	assert_contains "$err" "deploy: error: $(<text)"
 }
 
+# The longest path that there is hides neither the reason nor the cure.
+t_long_paths_keep_the_reason() {
+	local name path=/ i
+	name=$(printf 'd%.0s' {1..250})
+	for ((i = 0; i < 16; i++)); do
+		path+=$name/
+	done
+	expect_status 2 deploy stage "$path" --root root
+	assert_contains "$err" ": No such file or directory"
+	assert_eq "$(wc -l <"$err")" 1 "lines"
+}
+
 t_json_errors() {
 	local c
 	for c in activate rollback list status verify log prune freeze thaw \
