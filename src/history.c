@@ -113,7 +113,11 @@ history_init(struct history *h, const struct journal *j, const char *current)
 		}
 	}
 	made_live_by_hand(h, current, release_now());
-	h->lost = j->n == 0 && *current != '\0';
+	/* A journal that is whole begins with nothing being live. */
+	if (j->n == 0 && *current != '\0')
+		h->lost = INT64_MAX;
+	else if (j->n > 0 && j->v[0].from.s[0] != '\0')
+		h->lost = j->v[0].time;
 }
 
 void

@@ -35,8 +35,8 @@ struct history {
 	int64_t seq;			/* of the last activation that had
 					 * one; -1 none */
 	size_t seq_flip;		/* the number of that flip; 0 none */
-	bool lost;			/* something is live, and not a line
-					 * says anything */
+	int64_t lost;			/* ms: what was live before then is
+					 * not known, the journal begins later */
 	int64_t since;			/* the live one went live, ms; 0 when
 					 * not known */
 };

@@ -24,11 +24,12 @@ retention_select(const struct strvec *ids, const bool *pinned,
 	/* Newest first, so that `keep` counts the newest. */
 	for (size_t i = ids->n; i-- > 0;) {
 		int64_t age = rule->now - release_id_time(ids->v[i]);
-		bool live = h->lost || history_was_live(h, ids->v[i]);
+		bool live = history_was_live(h, ids->v[i]);
+		bool maybe = release_id_time(ids->v[i]) < h->lost;
 
-		removed[i] = live ? kept >= rule->keep :
-		    age > RETENTION_NEVER_LIVE;
-		if (live)
+		removed[i] = (live || maybe ? kept >= rule->keep : true) &&
+		    (live || age > RETENTION_NEVER_LIVE);
+		if (live || maybe)
 			kept++;
 		if (pinned[i] || is_needed(ids->v[i], previous, h) ||
 		    (rule->older_than > 0 && age <= rule->older_than))

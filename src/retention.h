@@ -24,7 +24,8 @@ struct retention_rule {
  * live one, the one live before it, the one a rollback would go to, the
  * pinned, the `keep` newest that were live, and what is younger than
  * older_than.  Of those that never were live: the ones older than a day go.
- * When the journal is lost, all count as having been live.
+ * What the journal begins too late for may have been live: it counts among
+ * the `keep`, and stays for a day in any case.
  */
 void retention_select(const struct strvec *ids, const bool *pinned,
     const struct history *h, const struct retention_rule *rule,

@@ -140,7 +140,16 @@ test_lost_journal(void)
 	go(&w, "ABCDEF");
 	w.j.n = 0;
 	CHECK_STR(gone(&w, 5, 0), "A");
+	/* F is an hour old, E more than a day. */
+	CHECK_STR(gone(&w, 1, 0), "ABCDE");
+	/* It was lost before E went live: D may have been live, or earlier. */
+	flip(&w, JOURNAL_ACTIVATE, 'E');
+	w.lines[0].time = NOW - 2 * DAY;
+	strcpy(w.lines[0].from.s, w.ids.v[3]);
+	CHECK_STR(gone(&w, 5, 0), "");
+	CHECK_STR(gone(&w, 3, 0), "AB");
 	/* Never live, and the journal is right to be empty. */
+	w.j.n = 0;
 	w.live = 0;
 	CHECK_STR(gone(&w, 5, 0), "ABCDE");
 	strvec_release(&w.ids);
