@@ -23,7 +23,8 @@ SAN_CC = gcc
 
 # Debian packages, by what needs them.
 DEBS_BUILD = gcc make pkgconf libc6-dev libarchive-dev libcyaml-dev \
-	libyaml-dev libjansson-dev uuid-dev libssl-dev libssh-dev zlib1g-dev
+	libyaml-dev libjansson-dev uuid-dev libssl-dev libssh-dev zlib1g-dev \
+	libcurl4-openssl-dev
 DEBS_TEST = acl bsdextrautils bzip2 curl e2fsprogs jq libarchive-tools \
 	mandoc mount mtree-netbsd nginx-light openssh-client openssh-server \
 	procps python3.11-doc shellcheck util-linux xz-utils zip zstd
@@ -44,13 +45,16 @@ DEB_uuid = uuid-dev
 DEB_libcrypto = libssl-dev
 DEB_libssh = libssh-dev
 DEB_zlib = zlib1g-dev
+DEB_libcurl = libcurl4-openssl-dev
+# Only its header: src/curl.c loads the library when it is needed.
+HEADER_LIBS = libcurl
 
 PKG_CONFIG = pkg-config
-LIB_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(LIBS) 2>/dev/null)
+LIB_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(LIBS) $(HEADER_LIBS) 2>/dev/null)
 LIB_LIBS := $(shell $(PKG_CONFIG) --libs $(LIBS) 2>/dev/null)
-ifeq ($(LIB_LIBS),)
+ifeq ($(and $(LIB_LIBS),$(LIB_CFLAGS)),)
 MISSING := $(if $(shell command -v $(PKG_CONFIG)),,pkgconf) \
-	$(foreach lib,$(LIBS),$(if $(shell \
+	$(foreach lib,$(LIBS) $(HEADER_LIBS),$(if $(shell \
 	$(PKG_CONFIG) --exists $(lib) 2>/dev/null && echo y),,$(DEB_$(lib))))
 endif
 

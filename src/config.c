@@ -41,6 +41,25 @@ struct raw_carry {
 	char *duration;
 };
 
+struct raw_check {
+	char *url;
+	char **also;
+	unsigned int also_count;
+	unsigned int *expect;
+	char *contains;
+	unsigned int *sample;
+	char *connect;
+	char *ca;
+	unsigned int *tries;
+	char *wait;
+	char *timeout;
+};
+
+struct raw_hooks {
+	char *commands[HOOK_COUNT];
+	char *timeout;
+};
+
 struct raw_host {
 	char *address;
 	char *root;
@@ -49,6 +68,7 @@ struct raw_host {
 	char *identity;
 	char *host_key;
 	char *jump;
+	char *connect;
 	enum host_transport transport;
 	char *deploy;
 };
@@ -67,6 +87,11 @@ struct raw_site {
 	char *group;
 	char *lock_wait;
 	bool freeze_on_rollback;
+	struct raw_check *check;
+	struct raw_hooks *hooks;
+	enum site_strategy strategy;
+	unsigned int *batch;
+	char *pause;
 	struct raw_host *hosts;
 	unsigned int hosts_count;
 };
@@ -104,6 +129,39 @@ static const cyaml_schema_field_t carry_fields[] = {
 	CYAML_FIELD_END,
 };
 
+static const cyaml_schema_field_t check_fields[] = {
+	STRING("url", REQUIRED, struct raw_check, url),
+	LIST("also", OPTIONAL, struct raw_check, also, 0),
+	UINT("expect", OPTIONAL, struct raw_check, expect),
+	STRING("contains", OPTIONAL, struct raw_check, contains),
+	UINT("sample", OPTIONAL, struct raw_check, sample),
+	STRING("connect", OPTIONAL, struct raw_check, connect),
+	STRING("ca", OPTIONAL, struct raw_check, ca),
+	UINT("tries", OPTIONAL, struct raw_check, tries),
+	STRING("wait", OPTIONAL, struct raw_check, wait),
+	STRING("timeout", OPTIONAL, struct raw_check, timeout),
+	CYAML_FIELD_END,
+};
+
+#define HOOK(key, when) \
+	STRING(key, OPTIONAL, struct raw_hooks, commands[when])
+
+static const cyaml_schema_field_t hook_fields[] = {
+	HOOK("pre_stage", HOOK_PRE_STAGE),
+	HOOK("post_stage", HOOK_POST_STAGE),
+	HOOK("pre_activate", HOOK_PRE_ACTIVATE),
+	HOOK("post_activate", HOOK_POST_ACTIVATE),
+	HOOK("post_rollback", HOOK_POST_ROLLBACK),
+	HOOK("failed", HOOK_FAILED),
+	STRING("timeout", OPTIONAL, struct raw_hooks, timeout),
+	CYAML_FIELD_END,
+};
+
+static const cyaml_strval_t strategies[] = {
+	{ "atomic", STRATEGY_ATOMIC },
+	{ "rolling", STRATEGY_ROLLING },
+};
+
 static const cyaml_strval_t transports[] = {
 	{ "ssh", HOST_SSH },
 	{ "rsync", HOST_RSYNC },
@@ -118,6 +176,7 @@ static const cyaml_schema_field_t host_fields[] = {
 	STRING("identity", OPTIONAL, struct raw_host, identity),
 	STRING("host_key", OPTIONAL, struct raw_host, host_key),
 	STRING("jump", OPTIONAL, struct raw_host, jump),
+	STRING("connect", OPTIONAL, struct raw_host, connect),
 	ENUM("transport", struct raw_host, transport, transports),
 	STRING("deploy", OPTIONAL, struct raw_host, deploy),
 	CYAML_FIELD_END,
@@ -139,6 +198,11 @@ static const cyaml_schema_field_t site_fields[] = {
 	STRING("group", OPTIONAL, struct raw_site, group),
 	STRING("lock_wait", OPTIONAL, struct raw_site, lock_wait),
 	BOOL("freeze_on_rollback", struct raw_site, freeze_on_rollback),
+	MAPPING("check", struct raw_site, check, check_fields),
+	MAPPING("hooks", struct raw_site, hooks, hook_fields),
+	ENUM("strategy", struct raw_site, strategy, strategies),
+	UINT("batch", OPTIONAL, struct raw_site, batch),
+	STRING("pause", OPTIONAL, struct raw_site, pause),
 	CYAML_FIELD_SEQUENCE("hosts", OPTIONAL, struct raw_site, hosts,
 	    &host_entry, 0, LIST_MAX),
 	CYAML_FIELD_END,
@@ -358,6 +422,111 @@ read_carry(struct reader *r, const struct raw_carry *raw,
 	return read_duration(r, "carry.for", raw->duration, &s->carry_for);
 }
 
+/* Read a URL that curl can fetch. */
+static int
+read_url(struct reader *r, const char *text, struct strvec *out)
+{
+	size_t scheme = strncmp(text, "https://", 8) == 0 ? 8 :
+	    strncmp(text, "http://", 7) == 0 ? 7 : 0;
+
+	if (scheme == 0 || strcspn(text + scheme, "/?#") == 0 ||
+	    strpbrk(text, " \t\r\n") != NULL)
+		return fault(r, "'%s' is no URL such as https://example.org/",
+		    text);
+	/* "https://example.org" is its top. */
+	if (strchr(text + scheme, '/') == NULL)
+		strvec_addf(out, "%s/", text);
+	else
+		strvec_add(out, text);
+	return 0;
+}
+
+/* Read "address", "address:port" or "[address]:port". */
+static int
+read_connect(struct reader *r, const char *key, const char *text, char **out)
+{
+	const char *port;
+	char *end;
+	unsigned long n;
+
+	if (text == NULL)
+		return 0;
+	at(r, "%s", key);
+	port = *text == '[' ? strstr(text, "]:") : strrchr(text, ':');
+	if (port != NULL) {
+		port += *port == ']' ? 2 : 1;
+		n = strtoul(port, &end, 10);
+		if (*port < '0' || *port > '9' || *end != '\0' || n == 0 ||
+		    n > 65535)
+			return fault(r, "'%s' is no address such as "
+			    "192.0.2.1, www1:8080 or [2001:db8::1]:443",
+			    text);
+	}
+	*out = xstrdup(text);
+	return 0;
+}
+
+/* Read what is asked of the web servers. */
+static int
+read_check(struct reader *r, const struct raw_check *raw,
+    struct check_config *c)
+{
+	if (raw == NULL)
+		return 0;
+	at(r, "check.url");
+	if (read_url(r, raw->url, &c->urls) != 0)
+		return -1;
+	for (unsigned int i = 0; i < raw->also_count; i++) {
+		at(r, "check.also[%u]", i);
+		if (read_url(r, raw->also[i], &c->urls) != 0)
+			return -1;
+	}
+	c->contains = xstrdup_opt(raw->contains);
+	if (raw->sample != NULL)
+		c->sample = *raw->sample;
+	if (raw->expect != NULL)
+		c->expect = *raw->expect;
+	at(r, "check.expect");
+	if (c->expect < 100 || c->expect > 599)
+		return fault(r, "%u is no status of HTTP; 100 to 599 are",
+		    c->expect);
+	if (raw->tries != NULL)
+		c->tries = *raw->tries;
+	at(r, "check.tries");
+	if (c->tries == 0)
+		return fault(r, "0 tries find out nothing; at least 1");
+	if (read_connect(r, "check.connect", raw->connect, &c->connect) != 0 ||
+	    read_path(r, "check.ca", raw->ca, &c->ca) != 0 ||
+	    read_duration(r, "check.wait", raw->wait, &c->wait) != 0)
+		return -1;
+	return read_duration(r, "check.timeout", raw->timeout, &c->timeout);
+}
+
+static int
+read_hooks(struct reader *r, const struct raw_hooks *raw,
+    struct hook_config *h)
+{
+	if (raw == NULL)
+		return 0;
+	for (int i = 0; i < HOOK_COUNT; i++)
+		h->commands[i] = xstrdup_opt(raw->commands[i]);
+	return read_duration(r, "hooks.timeout", raw->timeout, &h->timeout);
+}
+
+/* How the hosts are flipped. */
+static int
+read_strategy(struct reader *r, const struct raw_site *raw,
+    struct site_config *s)
+{
+	s->strategy = raw->strategy;
+	if (raw->batch != NULL)
+		s->batch = *raw->batch;
+	at(r, "batch");
+	if (s->batch == 0)
+		return fault(r, "no host at once is none ever; at least 1");
+	return read_duration(r, "pause", raw->pause, &s->pause);
+}
+
 /* Read the address: "host" or "user@host". */
 static int
 read_address(struct reader *r, const struct raw_host *raw,
@@ -398,6 +567,7 @@ read_host(struct reader *r, const struct raw_host *raw,
 			    h->port);
 	}
 	if (read_address(r, raw, h) != 0 ||
+	    read_connect(r, "connect", raw->connect, &h->connect) != 0 ||
 	    read_path(r, "identity", raw->identity, &h->identity) != 0)
 		return -1;
 	if (raw->root != NULL)
@@ -454,8 +624,13 @@ read_site(struct reader *r, size_t i, const struct raw_site *raw,
 	    read_carry(r, raw->carry, s) != 0 ||
 	    read_percent(r, "max_delete", raw->max_delete, &s->max_delete) !=
 		0 ||
-	    read_duration(r, "lock_wait", raw->lock_wait, &s->lock_wait) != 0)
+	    read_duration(r, "lock_wait", raw->lock_wait, &s->lock_wait) !=
+		0 ||
+	    read_check(r, raw->check, &s->check) != 0 ||
+	    read_hooks(r, raw->hooks, &s->hooks) != 0 ||
+	    read_strategy(r, raw, s) != 0)
 		return -1;
+	s->dir = xstrdup(r->dir);
 	return read_hosts(r, i, raw, s);
 }
 
@@ -684,6 +859,15 @@ site_config_init(struct site_config *s)
 		.carry_for = CONFIG_CARRY_FOR,
 		.max_delete = CONFIG_MAX_DELETE,
 		.lock_wait = CONFIG_LOCK_WAIT,
+		.check = {
+			.expect = CONFIG_CHECK_STATUS,
+			.sample = CONFIG_CHECK_SAMPLE,
+			.tries = CONFIG_CHECK_TRIES,
+			.wait = CONFIG_CHECK_WAIT,
+			.timeout = CONFIG_CHECK_TIMEOUT,
+		},
+		.hooks.timeout = CONFIG_HOOK_TIMEOUT,
+		.batch = 1,
 	};
 }
 
@@ -698,6 +882,7 @@ host_config_release(struct host_config *h)
 	free(h->identity);
 	free(h->host_key);
 	free(h->jump);
+	free(h->connect);
 	free(h->deploy);
 }
 
@@ -711,6 +896,13 @@ site_config_release(struct site_config *s)
 	strvec_release(&s->exclude);
 	strvec_release(&s->shared);
 	strvec_release(&s->carry);
+	strvec_release(&s->check.urls);
+	free(s->check.contains);
+	free(s->check.connect);
+	free(s->check.ca);
+	for (int i = 0; i < HOOK_COUNT; i++)
+		free(s->hooks.commands[i]);
+	free(s->dir);
 	for (size_t i = 0; i < s->n_hosts; i++)
 		host_config_release(&s->hosts[i]);
 	free(s->hosts);

@@ -24,10 +24,38 @@ struct host_config {
 	char *identity;		/* key file; NULL: ssh_config's */
 	char *host_key;		/* "SHA256:..."; NULL: known_hosts */
 	char *jump;		/* NULL: ssh_config's */
+	char *connect;		/* "address[:port]" where its web server is,
+				 * for checks; NULL: its address */
 	enum host_transport transport;
 	char *deploy;		/* path of the program there; "none": the sh
 				 * verbs; NULL: found by PATH, else none */
 };
+
+/* What is asked of the web servers after a flip. */
+struct check_config {
+	struct strvec urls;	/* the first is the site's top; none: no check */
+	unsigned int expect;	/* status */
+	char *contains;		/* text in every answer; NULL: any */
+	unsigned int sample;	/* files that are fetched and compared */
+	char *connect;		/* "address[:port]" instead of the host's */
+	char *ca;		/* file of certificates; NULL: the system's */
+	unsigned int tries;
+	int64_t wait;		/* seconds between two tries */
+	int64_t timeout;	/* seconds, of one request */
+};
+
+/* Commands for sh(1) here; NULL: none. */
+enum hook_when {
+	HOOK_PRE_STAGE, HOOK_POST_STAGE, HOOK_PRE_ACTIVATE,
+	HOOK_POST_ACTIVATE, HOOK_POST_ROLLBACK, HOOK_FAILED, HOOK_COUNT
+};
+
+struct hook_config {
+	char *commands[HOOK_COUNT];
+	int64_t timeout;	/* seconds, of each */
+};
+
+enum site_strategy { STRATEGY_ATOMIC, STRATEGY_ROLLING };
 
 struct site_config {
 	char *name;
@@ -42,6 +70,12 @@ struct site_config {
 	char *group;		/* group of what is staged; NULL: ours */
 	int64_t lock_wait;	/* seconds */
 	bool freeze_on_rollback;
+	struct check_config check;
+	struct hook_config hooks;
+	enum site_strategy strategy;
+	unsigned int batch;	/* hosts at once, when rolling */
+	int64_t pause;		/* seconds between batches */
+	char *dir;		/* of the file: where commands run; NULL */
 	struct host_config *hosts;	/* none: this machine, directly */
 	size_t n_hosts;
 };
@@ -60,6 +94,12 @@ enum {
 	CONFIG_MAX_DELETE = 50,
 	CONFIG_LOCK_WAIT = 60,		/* seconds */
 	CONFIG_CARRY_FOR = 7 * 86400,	/* seconds */
+	CONFIG_CHECK_STATUS = 200,
+	CONFIG_CHECK_SAMPLE = 5,	/* files */
+	CONFIG_CHECK_TRIES = 3,
+	CONFIG_CHECK_WAIT = 1,		/* seconds */
+	CONFIG_CHECK_TIMEOUT = 10,	/* seconds */
+	CONFIG_HOOK_TIMEOUT = 300,	/* seconds */
 };
 
 /*

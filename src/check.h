@@ -1,0 +1,46 @@
+/*
+ * Is the release what visitors get?  URLs are fetched from a web server by
+ * its own address, with the right Host and server name (SNI), and files of
+ * the release are compared with the manifest, so that a server that has
+ * another document root, keeps old files open, or has lost a mount is found.
+ */
+#ifndef CHECK_H
+#define CHECK_H
+
+#include <stddef.h>
+
+#include "config.h"
+#include "err.h"
+#include "manifest.h"
+
+/* What was asked and was right. */
+struct check_result {
+	size_t urls;
+	size_t files;
+};
+
+/*
+ * Ask the web server at `connect` ("address[:port]"; NULL: where the URLs'
+ * names lead) all that `c` wants; `m` is the manifest of the live release.
+ * Tried again as `c` says.  Safe from several threads.  Returns 0; or -1:
+ *	ERR_FAILED	an answer was wrong or did not come: which, and why
+ *	the same	a signal came, as intr_check()
+ */
+int check_served(const struct check_config *c, const char *connect,
+    const struct manifest *m, struct check_result *out, struct err *e);
+
+/*
+ * The files of `m` to compare: at most `n`, index.html first, then those that
+ * are new in the release, the others as a hash of their names has them.  What
+ * servers do not give (names that begin with a dot) or run (.php, .cgi) is
+ * left out.  Fills `out` with indices and returns how many.
+ */
+size_t check_sample(const struct manifest *m, size_t n, size_t *out);
+
+/*
+ * The URL of a path of the release below the top `url`; "d/index.html" is
+ * "d/".  The caller frees it.
+ */
+char *check_url(const char *url, const char *path);
+
+#endif
