@@ -270,7 +270,8 @@ recover(struct remote *r, void *ctx, struct err *e)
 		.expect = fl->o->id,
 		.message = "reverted: another host failed",
 		.journal_size = -1,
-		.rollback = true };
+		.rollback = true,
+		.force = true };
 
 	if (fl->fates[i] == FATE_UNKNOWN)
 		ask_again(fl, r);

@@ -433,6 +433,11 @@ verify_tree() {
 	esac
 }
 
+# The tree digest that the manifest $1 gives.
+tree_digest() {
+	sed -e 1,2d -e 's/ time=[^ ]*//' -e 's/\( tags=carried\),last-[0-9]*$/\1/' "$1" | sha256sum | cut -c -64
+}
+
 # The paths in shared/ that the manifest $1 wants, one a line.
 list_shared() {
 	awk "$plain"' $2 == "type=link" && $NF == "tags=shared" { print plain(substr($1, 3)) }' "$1"
@@ -499,6 +504,8 @@ do_receive() {
 		fail 5 "the pack for release $id is damaged or was cut short"
 	fi
 	[ "$(json_string id "$in.meta")" = "$id" ] || fail 5 "the pack for release $id has another release's meta"
+	[ "$(json_string digest "$in.meta")" = "$(tree_digest "$in.manifest")" ] ||
+		fail 5 "the pack for release $id has a meta with the digest of another manifest"
 	give_to_group "$in"
 	verify_tree "$in" "$in.manifest"
 	[ -z "$wrong" ] || fail 5 "the release $id is not what its manifest says: $(printf '%s\n' "$wrong" | head -n 1)"
@@ -555,6 +562,11 @@ wait_for_go() {
 	[ "$word" = go ] || fail 1 "disarmed: no 'go' came in time"
 }
 
+# Was the release live before?  Then the next line says that it was replaced.
+was_live() {
+	grep -qF "\"from\":\"$id\"" "$state/journal" 2>/dev/null
+}
+
 do_activate() {
 	need_id
 	need_root
@@ -573,7 +585,7 @@ do_activate() {
 		return
 	fi
 	check_expected
-	[ -n "$rollback" ] || [ -n "$force" ] || ! is_frozen ||
+	{ [ -n "$rollback" ] && was_live; } || [ -n "$force" ] || ! is_frozen ||
 		fail 3 "'$root' is frozen by $(json_string who "$state/frozen"): $(json_string why "$state/frozen"); run 'deploy thaw'"
 	[ -z "$check" ] || return 0
 	[ -n "$line" ] || fail 2 "'activate' wants --line=JSON from who cannot write it himself"
@@ -622,6 +634,10 @@ do_verify() {
 	[ -f "$manifest" ] || fail 5 "the manifest of release $id is missing"
 	verify_tree "$root/releases/$id" "$manifest"
 	awk '/ type=file / { n++; sub(/.* size=/, ""); bytes += $1 } END { printf "verified\t%.0f\t%.0f\n", n, bytes }' "$manifest"
+	has=$(tree_digest "$manifest")
+	said=$(json_string digest "$state/meta/$id.json")
+	[ -f "$state/meta/$id.json" ] || put difference "meta of $id: cannot be read"
+	[ -z "$said" ] || [ "$has" = "$said" ] || put difference "manifest of $id: has digest $has instead of $said"
 	[ -z "$wrong" ] || printf '%s\n' "$wrong" | sort | awk '{ print "difference\t" $0 }'
 }
 

@@ -144,6 +144,23 @@ check_parents(struct receiver *r, struct err *e)
 	return 0;
 }
 
+/* The two records must be of one release, and of ours. */
+static int
+check_meta(struct receiver *r, struct err *e)
+{
+	uint8_t digest[HASH_LEN];
+	char hex[HASH_HEX + 1];
+
+	if (strcmp(r->meta.id.s, r->o->id) != 0)
+		return hostile(r, r->meta.id.s, "another release's meta", e);
+	manifest_digest(&r->m, digest);
+	hash_hex(digest, hex);
+	if (strcmp(r->meta.digest, hex) != 0)
+		return hostile(r, r->meta.digest, "which is not the digest "
+		    "of its manifest", e);
+	return 0;
+}
+
 static int
 read_records(struct receiver *r, struct err *e)
 {
@@ -159,8 +176,8 @@ read_records(struct receiver *r, struct err *e)
 		c = 0;
 	buf_release(&manifest);
 	buf_release(&meta);
-	if (c == 0 && strcmp(r->meta.id.s, r->o->id) != 0)
-		c = hostile(r, r->meta.id.s, "another release's meta", e);
+	if (c == 0)
+		c = check_meta(r, e);
 	r->seen = xcalloc(r->m.n, sizeof(*r->seen));
 	return c;
 }

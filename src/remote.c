@@ -645,7 +645,8 @@ check_sequence(const struct remote *r, const struct remote_activate *o,
 	const struct history *h = &r->view.history;
 	int64_t last = h->seq;
 
-	if (meta == NULL || o->rollback || o->force ||
+	if (meta == NULL || o->force ||
+	    (o->rollback && history_was_live(&r->view.history, o->id)) ||
 	    strcmp(r->view.current.s, o->id) == 0)
 		return 0;
 	for (size_t i = 0; i < h->seen.n; i++) {
