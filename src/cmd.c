@@ -14,7 +14,7 @@
 
 const enum opt_id cmd_common_opts[] = {
 	OPT_CONFIG, OPT_SITE, OPT_ROOT, OPT_JSON, OPT_DRY_RUN, OPT_QUIET,
-	OPT_VERBOSE, OPT_LOCK_WAIT, OPT_HELP, OPT_END
+	OPT_VERBOSE, OPT_LOCK_WAIT, OPT_TIMEOUT, OPT_HELP, OPT_END
 };
 
 const struct cmd *
@@ -247,7 +247,11 @@ cmd_has_hosts(const struct run *run)
 int
 cmd_open_fleet(struct run *run, struct fleet *f, struct err *e)
 {
-	fleet_init(f, run->site, &run->caller, cmd_lock_wait(run));
+	const struct remote_waits waits = { .lock = cmd_lock_wait(run),
+		.silence = run->opts.timeout > 0 ? run->opts.timeout :
+						   run->site->timeout };
+
+	fleet_init(f, run->site, &run->caller, &waits);
 	return fleet_open(f, true, e);
 }
 

@@ -86,6 +86,7 @@ struct raw_site {
 	char *max_delete;
 	char *group;
 	char *lock_wait;
+	char *timeout;
 	bool freeze_on_rollback;
 	struct raw_check *check;
 	struct raw_hooks *hooks;
@@ -197,6 +198,7 @@ static const cyaml_schema_field_t site_fields[] = {
 	STRING("max_delete", OPTIONAL, struct raw_site, max_delete),
 	STRING("group", OPTIONAL, struct raw_site, group),
 	STRING("lock_wait", OPTIONAL, struct raw_site, lock_wait),
+	STRING("timeout", OPTIONAL, struct raw_site, timeout),
 	BOOL("freeze_on_rollback", struct raw_site, freeze_on_rollback),
 	MAPPING("check", struct raw_site, check, check_fields),
 	MAPPING("hooks", struct raw_site, hooks, hook_fields),
@@ -333,6 +335,17 @@ read_duration(struct reader *r, const char *key, const char *text,
 	if (duration_parse(text, seconds, &e) != 0)
 		return fault(r, "%s", e.text);
 	return 0;
+}
+
+/* Read how long a host may be silent. */
+static int
+read_timeout(struct reader *r, const char *text, int64_t *seconds)
+{
+	if (read_duration(r, "timeout", text, seconds) != 0)
+		return -1;
+	if (*seconds > 0)
+		return 0;
+	return fault(r, "no time is not enough; at least 1s");
 }
 
 /* Read a percentage, with or without its sign. */
@@ -626,6 +639,7 @@ read_site(struct reader *r, size_t i, const struct raw_site *raw,
 		0 ||
 	    read_duration(r, "lock_wait", raw->lock_wait, &s->lock_wait) !=
 		0 ||
+	    read_timeout(r, raw->timeout, &s->timeout) != 0 ||
 	    read_check(r, raw->check, &s->check) != 0 ||
 	    read_hooks(r, raw->hooks, &s->hooks) != 0 ||
 	    read_strategy(r, raw, s) != 0)
@@ -859,6 +873,7 @@ site_config_init(struct site_config *s)
 		.carry_for = CONFIG_CARRY_FOR,
 		.max_delete = CONFIG_MAX_DELETE,
 		.lock_wait = CONFIG_LOCK_WAIT,
+		.timeout = CONFIG_TIMEOUT,
 		.check = {
 			.expect = CONFIG_CHECK_STATUS,
 			.sample = CONFIG_CHECK_SAMPLE,

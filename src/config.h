@@ -69,6 +69,7 @@ struct site_config {
 	unsigned int max_delete;	/* percent of the live paths, 0..100 */
 	char *group;		/* group of what is staged; NULL: ours */
 	int64_t lock_wait;	/* seconds */
+	int64_t timeout;	/* seconds that a host may be silent */
 	bool freeze_on_rollback;
 	struct check_config check;
 	struct hook_config hooks;
@@ -93,6 +94,7 @@ enum {
 	CONFIG_KEEP = 5,
 	CONFIG_MAX_DELETE = 50,
 	CONFIG_LOCK_WAIT = 60,		/* seconds */
+	CONFIG_TIMEOUT = 60,		/* seconds */
 	CONFIG_CARRY_FOR = 7 * 86400,	/* seconds */
 	CONFIG_CHECK_STATUS = 200,
 	CONFIG_CHECK_SAMPLE = 5,	/* files */

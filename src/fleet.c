@@ -10,14 +10,14 @@
 
 void
 fleet_init(struct fleet *f, const struct site_config *site,
-    const struct caller *c, int64_t lock_wait)
+    const struct caller *c, const struct remote_waits *waits)
 {
 	f->site = site;
 	f->caller = c;
 	f->n = site->n_hosts;
 	f->v = xcalloc(f->n, sizeof(*f->v));
 	for (size_t i = 0; i < f->n; i++)
-		remote_init(&f->v[i], &site->hosts[i], c, lock_wait);
+		remote_init(&f->v[i], &site->hosts[i], c, waits);
 }
 
 void

@@ -24,7 +24,7 @@ struct fleet {
 #define FLEET_INIT { NULL, NULL, NULL, 0 }
 
 void fleet_init(struct fleet *f, const struct site_config *site,
-    const struct caller *c, int64_t lock_wait);
+    const struct caller *c, const struct remote_waits *waits);
 void fleet_release(struct fleet *f);		/* neutral values accepted */
 
 /*

@@ -12,14 +12,14 @@
 
 enum {
 	/*
-	 * How long an armed host waits for the word, and how often it is
-	 * asked to go on waiting while others have to wait for their locks.
+	 * How long an armed host waits for the word, if it may be silent so
+	 * long; in a quarter of that it is asked to go on waiting, while
+	 * others have to wait for their locks.
 	 */
 	ARMED_MS = 15000,
-	HOLD_S = 4,
 	/* A lost host is asked again until its deadline is over, and a bit. */
 	GRACE_MS = 2000,
-	WENT_MS = 20000,
+	ASK_MS = 5000,
 	ASK_PAUSE_MS = 500,
 };
 
@@ -38,6 +38,7 @@ struct flight {
 	struct fleet *f;
 	struct release_id id; /* our own: hosts forget theirs */
 	const struct remote_activate *o;
+	int64_t armed_ms;	   /* how long armed hosts wait */
 	enum fate *fates;	   /* of each host */
 	struct release_id *before; /* live on each */
 	pthread_mutex_t lock;	   /* guards what follows */
@@ -73,7 +74,9 @@ wait_a_turn(struct flight *fl)
 	struct timespec until;
 
 	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += HOLD_S;
+	until.tv_nsec += fl->armed_ms / 4 * 1000000;
+	until.tv_sec += until.tv_nsec / 1000000000;
+	until.tv_nsec %= 1000000000;
 	pthread_cond_timedwait(&fl->turn, &fl->lock, &until);
 }
 
@@ -137,7 +140,7 @@ go(struct flight *fl, struct remote *r, struct err *e)
 	note_go(fl);
 	if (remote_go(r, e) != 0)
 		return -1;
-	c = remote_went(r, WENT_MS, e);
+	c = remote_went(r, fl->armed_ms + GRACE_MS, e);
 	/* Live, and its own disk made trouble: live is what counts here. */
 	if (c == 0 || e->code == ERR_CLEANUP)
 		*fate = FATE_LIVE;
@@ -215,7 +218,7 @@ fly(struct remote *r, void *ctx, struct err *e)
 		return 0;
 	o.expect = before->s;
 	o.journal_size = r->journal_size;
-	c = remote_arm(r, &o, ARMED_MS, e);
+	c = remote_arm(r, &o, fl->armed_ms, e);
 	if (c == 0)
 		note_armed(fl, r);
 	c = wait_for_all(fl, r, c, &going, e);
@@ -223,6 +226,16 @@ fly(struct remote *r, void *ctx, struct err *e)
 		return go(fl, r, e);
 	remote_disarm(r);
 	return c;
+}
+
+/* Until when a lost host is asked: it may be armed, or about to come back. */
+static int64_t
+ask_until(const struct flight *fl)
+{
+	int64_t armed = fl->last_go + (fl->armed_ms + GRACE_MS) * 1000;
+	int64_t some = clock_us() + ASK_MS * 1000;
+
+	return armed > some ? armed : some;
 }
 
 /*
@@ -234,12 +247,13 @@ ask_again(struct flight *fl, struct remote *r)
 {
 	const struct timespec pause = { 0, ASK_PAUSE_MS * 1000000L };
 	enum fate *fate = &fl->fates[index_of(fl, r)];
-	int64_t end = fl->last_go + (ARMED_MS + GRACE_MS) * 1000;
+	const struct remote_waits waits = r->waits;
+	int64_t end = ask_until(fl);
 	struct err e = ERR_INIT;
 
 	do {
 		remote_release(r);
-		remote_init(r, r->host, r->caller, r->lock_wait);
+		remote_init(r, r->host, r->caller, &waits);
 		if (remote_open(r, &e) == 0 &&
 		    remote_info(r, false, &e) == 0) {
 			if (strcmp(r->view.current.s, fl->o->id) == 0) {
@@ -395,6 +409,9 @@ fleet_activate(struct fleet *f, const struct remote_activate *o,
 	release_id_copy(&fl.id, o->id);
 	own.id = fl.id.s;
 	fl.first = pick_first(f);
+	fl.armed_ms = f->v[0].waits.silence * 1000;
+	if (fl.armed_ms > ARMED_MS)
+		fl.armed_ms = ARMED_MS;
 	fl.fates = xcalloc(f->n, sizeof(*fl.fates));
 	fl.before = xcalloc(f->n, sizeof(*fl.before));
 	pthread_mutex_init(&fl.lock, NULL);

@@ -303,9 +303,7 @@ do_files(struct request *r, struct err *e)
 	ssize_t n;
 	int c = -1;
 
-	/* The client hears that we are here, and then gives the paths. */
-	if (id == NULL || store_open(&r->store, r->root, e) != 0 ||
-	    wire_flush(&r->out, e) != 0)
+	if (id == NULL || store_open(&r->store, r->root, e) != 0)
 		return -1;
 	paths = xmalloc(PATHS_MAX + 1);
 	n = io_read(STDIN_FILENO, paths, PATHS_MAX);
@@ -730,8 +728,11 @@ host_run(const struct strvec *words, const struct host_limits *limits,
 	struct err done = ERR_INIT;
 	int c;
 
+	/* The client hears at once that we are here: a lock takes its time. */
 	buf_adds(&r.out, WIRE_MAGIC "\n");
-	c = dispatch(&r, limits, e);
+	c = wire_flush(&r.out, e);
+	if (c == 0)
+		c = dispatch(&r, limits, e);
 	wire_put_end(&r.out, c == 0 ? &done : e);
 	/* The lock ends before the client hears the end. */
 	lock_drop(&r.lock);

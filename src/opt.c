@@ -24,6 +24,8 @@ static const struct opt catalogue[] = {
 	{ OPT_VERSION, 'V', "version", NULL, "show the version" },
 	{ OPT_LOCK_WAIT, '\0', "lock-wait", "TIME",
 	    "wait so long for the lock (default 60s)" },
+	{ OPT_TIMEOUT, '\0', "timeout", "TIME",
+	    "give up on a host that is silent for so long (default 60s)" },
 	{ OPT_MESSAGE, 'm', "message", "TEXT", "a note to remember" },
 	{ OPT_COMMIT, '\0', "commit", "ID",
 	    "commit of the build (default: the CI's)" },
@@ -83,6 +85,19 @@ set_duration(int64_t *out, const struct opt *op, const char *value,
 	if (duration_parse(value, out, e) != 0)
 		return err_prefix(e, "--%s: ", op->name);
 	return 0;
+}
+
+/* A time that is not none; 0 stands for "not given". */
+static int
+set_some_time(int64_t *out, const struct opt *op, const char *value,
+    struct err *e)
+{
+	if (set_duration(out, op, value, e) != 0)
+		return -1;
+	if (*out > 0)
+		return 0;
+	return err_set(e, ERR_USAGE, "--%s wants more than no time",
+	    op->name);
 }
 
 static void
@@ -151,14 +166,10 @@ set_value(struct opts *o, const struct opt *op, const char *value,
 		return set_duration(&o->lock_wait, op, value, e);
 	case OPT_OLDER_THAN:
 		return set_duration(&o->older_than, op, value, e);
+	case OPT_TIMEOUT:
+		return set_some_time(&o->timeout, op, value, e);
 	case OPT_FOR:
-		if (set_duration(&o->duration, op, value, e) != 0)
-			return -1;
-		/* 0 stands for "not given", which would be for ever. */
-		if (o->duration == 0)
-			return err_set(e, ERR_USAGE, "--for wants more than "
-			    "no time");
-		break;
+		return set_some_time(&o->duration, op, value, e);
 	case OPT_SEQ:
 		return set_number(&o->seq, op, value, 0, e);
 	case OPT_KEEP:

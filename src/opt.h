@@ -17,7 +17,7 @@ enum opt_id {
 	OPT_END,		/* ends a list */
 	OPT_CONFIG, OPT_SITE, OPT_ROOT, OPT_JSON, OPT_DRY_RUN, OPT_QUIET,
 	OPT_VERBOSE, OPT_HELP, OPT_VERSION,
-	OPT_LOCK_WAIT, OPT_MESSAGE, OPT_COMMIT, OPT_SEQ, OPT_EXCLUDE,
+	OPT_LOCK_WAIT, OPT_TIMEOUT, OPT_MESSAGE, OPT_COMMIT, OPT_SEQ, OPT_EXCLUDE,
 	OPT_FORCE, OPT_STRIP, OPT_EXPECT, OPT_KEEP, OPT_OLDER_THAN, OPT_FOR,
 	OPT_LIMIT, OPT_ALLOW,
 	OPT_COUNT
@@ -34,6 +34,7 @@ struct opts {
 	bool help;
 	bool version;
 	int64_t lock_wait;	/* seconds; -1: not given */
+	int64_t timeout;	/* seconds; 0: not given */
 	const char *message;
 	const char *commit;
 	int64_t seq;		/* -1: not given */

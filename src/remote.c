@@ -18,7 +18,7 @@
 
 enum {
 	PIECE = 64 * 1024, /* best size of a write over SSH */
-	ANSWER_MS = 60000,
+	WORK_FACTOR = 10,
 	DISARM_MS = 2000,
 	NOISE_MAX = 1000, /* lines of a login shell before the magic */
 	MANIFEST_MAX = 1 << 30,
@@ -30,11 +30,11 @@ enum {
 
 void
 remote_init(struct remote *r, const struct host_config *h,
-    const struct caller *c, int64_t lock_wait)
+    const struct caller *c, const struct remote_waits *waits)
 {
 	*r = (struct remote){ .host = h,
 		.caller = c,
-		.lock_wait = lock_wait,
+		.waits = *waits,
 		.journal_size = -1,
 		.script =
 		    h->deploy != NULL && strcmp(h->deploy, "none") == 0 };
@@ -67,10 +67,39 @@ remote_release(struct remote *r)
 	r->connected = false;
 }
 
+/* How long an answer may take, in ms; and one that waits for the lock. */
+static int64_t
+answer_ms(const struct remote *r)
+{
+	return r->waits.silence * 1000;
+}
+
+static int64_t
+lock_ms(const struct remote *r)
+{
+	return r->waits.lock * 1000 + answer_ms(r);
+}
+
+/* Who works on a whole release is silent for longer. */
+static int64_t
+work_ms(const struct remote *r)
+{
+	return r->waits.lock * 1000 + WORK_FACTOR * answer_ms(r);
+}
+
+/* How long the answer to a verb may take. */
+static int64_t
+verb_ms(const struct remote *r, const char *verb)
+{
+	if (strcmp(verb, "verify") == 0 || strcmp(verb, "prune") == 0)
+		return work_ms(r);
+	return strcmp(verb, "info") == 0 ? answer_ms(r) : lock_ms(r);
+}
+
 int
 remote_open(struct remote *r, struct err *e)
 {
-	if (transport_open(&r->transport, r->host, e) != 0)
+	if (transport_open(&r->transport, r->host, answer_ms(r), e) != 0)
 		return -1;
 	r->connected = true;
 	return 0;
@@ -123,7 +152,7 @@ command(const struct remote *r, const char *verb, const char *args)
 	add_program(r, &b);
 	buf_addf(&b, " %s ", verb);
 	wire_quote(&b, r->host->root);
-	buf_addf(&b, " --lock-wait=%lld --who=", (long long)r->lock_wait);
+	buf_addf(&b, " --lock-wait=%lld --who=", (long long)r->waits.lock);
 	wire_quote(&b, r->caller->who);
 	if (r->caller->job != NULL) {
 		buf_adds(&b, " --job=");
@@ -179,7 +208,7 @@ start_once(struct remote *r, const char *verb, const char *args,
 	if (c != 0)
 		return -1;
 	for (int noise = 0; noise < NOISE_MAX; noise++) {
-		c = p->ops->read_line(p->proc, &answer, ANSWER_MS, e);
+		c = p->ops->read_line(p->proc, &answer, answer_ms(r), e);
 		if (c <= 0 || strcmp(buf_str(&answer), WIRE_MAGIC) == 0)
 			break;
 	}
@@ -249,15 +278,6 @@ read_lines(struct remote *r, struct transport_proc *p, int64_t timeout,
 	return c;
 }
 
-/* The same for a verb that may have to wait for the lock. */
-static int
-read_answer(struct remote *r, struct transport_proc *p,
-    void (*line)(void *ctx, const char *key, const char *value), void *ctx,
-    struct err *e)
-{
-	return read_lines(r, p, (r->lock_wait + 60) * 1000, line, ctx, e);
-}
-
 int
 remote_call(struct remote *r, const char *verb, const char *args,
     void (*line)(void *ctx, const char *key, const char *value), void *ctx,
@@ -269,7 +289,7 @@ remote_call(struct remote *r, const char *verb, const char *args,
 	if (c == 0)
 		c = p.ops->end_input(p.proc, e);
 	if (c == 0)
-		c = read_answer(r, &p, line, ctx, e);
+		c = read_lines(r, &p, verb_ms(r, verb), line, ctx, e);
 	transport_proc_close(&p);
 	return c;
 }
@@ -398,7 +418,7 @@ remote_manifest(struct remote *r, const char *id, struct manifest *m,
 	buf_addf(&args, "--id=%s", id);
 	c = start(r, "manifest", args.data, &p, e);
 	if (c == 0)
-		c = next_line(r, &p, &b, &l, ANSWER_MS, e) > 0 ? 0 : -1;
+		c = next_line(r, &p, &b, &l, answer_ms(r), e) > 0 ? 0 : -1;
 	if (c == 0) {
 		size = caller_parse_seq(l.value);
 		if (strcmp(l.key, "size") != 0 || size < 0 ||
@@ -460,7 +480,7 @@ save_file(struct remote *r, struct transport_proc *p, const struct entry *en,
 	struct buf b = BUF_INIT;
 	struct wire_line l = { "", "" };
 	char name[HASH_HEX + 1];
-	int fd, c = next_line(r, p, &b, &l, ANSWER_MS, e);
+	int fd, c = next_line(r, p, &b, &l, answer_ms(r), e);
 
 	if (c > 0)
 		c = strcmp(l.key, "size") == 0 &&
@@ -502,26 +522,11 @@ remote_files(struct remote *r, const char *id, const struct manifest *m,
 	for (size_t i = 0; c == 0 && i < n; i++)
 		c = save_file(r, &p, &m->v[indices[i]], to, e);
 	if (c == 0)
-		c = read_answer(r, &p, NULL, NULL, e);
+		c = read_lines(r, &p, answer_ms(r), NULL, NULL, e);
 	transport_proc_close(&p);
 	buf_release(&args);
 	buf_release(&paths);
 	return c;
-}
-
-/* Give the host the pack. */
-static int
-send_pack(struct transport_proc *p, const struct remote_receive *o,
-    struct err *e)
-{
-	char *piece = xmalloc(PIECE);
-	ssize_t n;
-	int c = 0;
-
-	while (c == 0 && (n = o->read(o->ctx, piece, PIECE, e)) != 0)
-		c = n < 0 ? -1 : p->ops->write(p->proc, piece, (size_t)n, e);
-	free(piece);
-	return c == 0 ? p->ops->end_input(p->proc, e) : -1;
 }
 
 /*
@@ -533,10 +538,30 @@ prefer_answer(struct remote *r, struct transport_proc *p, struct err *e)
 {
 	struct err said = ERR_INIT;
 
-	if (read_answer(r, p, NULL, NULL, &said) != 0 &&
+	if (e->sys != ETIMEDOUT &&
+	    read_lines(r, p, answer_ms(r), NULL, NULL, &said) != 0 &&
 	    said.text[0] != '\0' && said.sys != ETIMEDOUT)
 		*e = said;
 	return -1;
+}
+
+/* Give the host the pack. */
+static int
+send_pack(struct remote *r, struct transport_proc *p,
+    const struct remote_receive *o, struct err *e)
+{
+	char *piece = xmalloc(PIECE);
+	ssize_t n;
+	int c = 0;
+
+	while (c == 0 && (n = o->read(o->ctx, piece, PIECE, e)) != 0) {
+		if (n < 0)
+			c = -1;
+		else if (p->ops->write(p->proc, piece, (size_t)n, e) != 0)
+			c = prefer_answer(r, p, e);
+	}
+	free(piece);
+	return c == 0 ? p->ops->end_input(p->proc, e) : -1;
 }
 
 int
@@ -557,16 +582,13 @@ remote_receive(struct remote *r, const struct remote_receive *o, struct err *e)
 	}
 	c = start(r, "receive", args.data, &p, e);
 	while (c == 0 && strcmp(l.key, "ready") != 0)
-		c = next_line(r, &p, &b, &l, (r->lock_wait + 60) * 1000, e) >
-			0 ?
-		    0 :
-		    -1;
+		c = next_line(r, &p, &b, &l, lock_ms(r), e) > 0 ? 0 : -1;
 	if (c == 0 && o->ready != NULL)
 		c = o->ready(o->ctx, r, l.value, e);
-	if (c == 0 && send_pack(&p, o, e) != 0)
-		c = prefer_answer(r, &p, e);
 	if (c == 0)
-		c = read_answer(r, &p, NULL, NULL, e);
+		c = send_pack(r, &p, o, e);
+	if (c == 0)
+		c = read_lines(r, &p, work_ms(r), NULL, NULL, e);
 	transport_proc_close(&p);
 	buf_release(&args);
 	buf_release(&b);
@@ -672,10 +694,8 @@ remote_arm(struct remote *r, const struct remote_activate *o, int64_t deadline,
 		c = start(r, "activate", args, &r->armed, e);
 	free(args);
 	if (c == 0)
-		c = next_line(r, &r->armed, &b, &l, (r->lock_wait + 60) * 1000,
-			e) > 0 ?
-		    0 :
-		    -1;
+		c = next_line(r, &r->armed, &b, &l, lock_ms(r), e) > 0 ? 0 :
+									 -1;
 	if (c == 0 && strcmp(l.key, "armed") != 0)
 		c = err_set(e, ERR_FAILED, "a wrong answer: '%s'", l.key);
 	buf_release(&b);

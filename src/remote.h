@@ -20,10 +20,16 @@
 #include "transport.h"
 #include "view.h"
 
+/* How long a host may take, in seconds. */
+struct remote_waits {
+	int64_t lock;			/* to get its lock */
+	int64_t silence;		/* to say something */
+};
+
 struct remote {
 	const struct host_config *host;
 	const struct caller *caller;
-	int64_t lock_wait;		/* seconds */
+	struct remote_waits waits;
 	struct transport transport;
 	bool connected;
 	bool script;			/* no deploy there: host.sh is sent */
@@ -49,7 +55,7 @@ struct remote {
 };
 
 void remote_init(struct remote *r, const struct host_config *h,
-    const struct caller *c, int64_t lock_wait);
+    const struct caller *c, const struct remote_waits *waits);
 void remote_release(struct remote *r);
 
 /* Connect.  0, or -1 with ERR_UNREACHABLE. */

@@ -5,13 +5,13 @@
 
 int
 transport_open(struct transport *t, const struct host_config *h,
-    struct err *e)
+    int64_t silence, struct err *e)
 {
 	switch (h->transport) {
 	case HOST_LOCAL:
-		return transport_local_open(t, e);
+		return transport_local_open(t, silence, e);
 	case HOST_SSH:
-		return transport_ssh_open(t, h, e);
+		return transport_ssh_open(t, h, silence, e);
 	default:
 		return err_set(e, ERR_UNREACHABLE, "no such transport yet");
 	}

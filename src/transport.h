@@ -49,9 +49,12 @@ struct transport_proc {
 #define TRANSPORT_INIT { NULL, NULL }
 #define TRANSPORT_PROC_INIT { NULL, NULL }
 
-/* Connect and authenticate.  0, or -1 with ERR_UNREACHABLE. */
+/*
+ * Connect and authenticate.  A call that needs the host fails when nothing
+ * was heard of it for `silence` ms.  0, or -1 with ERR_UNREACHABLE.
+ */
 int transport_open(struct transport *t, const struct host_config *h,
-    struct err *e);
+    int64_t silence, struct err *e);
 void transport_close(struct transport *t);	/* neutral values accepted */
 
 /* From any thread: what goes on fails, and everything after it. */

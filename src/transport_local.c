@@ -14,12 +14,12 @@
 
 enum {
 	TICK_MS = 200,		/* how soon a cancel is noticed */
-	IDLE_MS = 60000,
 	ERRORS_MAX = 4096,
 	LINE_MAX_LEN = 64 * 1024 * 1024,	/* a line of `info` */
 };
 
 struct local {
+	int64_t silence;
 	volatile int cancelled;
 	uint64_t sent, received;
 };
@@ -144,7 +144,7 @@ local_write(void *proc, const void *data, size_t len, struct err *e)
 {
 	struct local_proc *p = proc;
 	const char *from = data;
-	int64_t end = clock_ms() + IDLE_MS;
+	int64_t end = clock_ms() + p->local->silence;
 
 	while (len > 0) {
 		int ready = step(p, true, end, e);
@@ -161,7 +161,7 @@ local_write(void *proc, const void *data, size_t len, struct err *e)
 			from += n;
 			len -= (size_t)n;
 			p->local->sent += (uint64_t)n;
-			end = clock_ms() + IDLE_MS;
+			end = clock_ms() + p->local->silence;
 		}
 	}
 	return 0;
@@ -218,7 +218,7 @@ static ssize_t
 local_read(void *proc, void *data, size_t len, struct err *e)
 {
 	struct local_proc *p = proc;
-	int64_t end = clock_ms() + IDLE_MS;
+	int64_t end = clock_ms() + p->local->silence;
 	size_t n;
 
 	while (p->out.len == 0 && !p->out_ended)
@@ -236,7 +236,7 @@ static int
 local_finish(void *proc, int *status, struct buf *errors, struct err *e)
 {
 	struct local_proc *p = proc;
-	int64_t end = clock_ms() + IDLE_MS;
+	int64_t end = clock_ms() + p->local->silence;
 	char name[] = "deploy", *argv[] = { name, NULL };
 
 	(void)local_end_input(p, e);
@@ -267,10 +267,13 @@ static const struct transport_ops ops = {
 };
 
 int
-transport_local_open(struct transport *t, struct err *e)
+transport_local_open(struct transport *t, int64_t silence, struct err *e)
 {
+	struct local *l = xcalloc(1, sizeof(*l));
+
 	(void)e;
+	l->silence = silence;
 	t->ops = &ops;
-	t->self = xcalloc(1, sizeof(struct local));
+	t->self = l;
 	return 0;
 }

@@ -7,6 +7,6 @@
 #include "err.h"
 #include "transport.h"
 
-int transport_local_open(struct transport *t, struct err *e);
+int transport_local_open(struct transport *t, int64_t silence, struct err *e);
 
 #endif

@@ -75,9 +75,23 @@ static const struct transport_ops ops = {
 	.close_proc = close_proc,
 };
 
+/* Each phase as long as it may take, but no longer than a silent host may. */
+static struct ssh_timeouts
+timeouts(int64_t silence)
+{
+	const int64_t max[] = { 10000, 15000, 20000, 15000 };
+
+	return (struct ssh_timeouts){ .connect =
+					  silence < max[0] ? silence : max[0],
+		.kex = silence < max[1] ? silence : max[1],
+		.auth = silence < max[2] ? silence : max[2],
+		.exec = silence < max[3] ? silence : max[3],
+		.idle = silence };
+}
+
 int
 transport_ssh_open(struct transport *t, const struct host_config *h,
-    struct err *e)
+    int64_t silence, struct err *e)
 {
 	struct ssh_options o = {
 		.host = h->address,
@@ -86,6 +100,7 @@ transport_ssh_open(struct transport *t, const struct host_config *h,
 		.identity = h->identity,
 		.host_key = h->host_key,
 		.jump = h->jump,
+		.timeouts = timeouts(silence),
 	};
 	struct ssh *s = ssh_open(&o, e);
 

@@ -73,6 +73,7 @@ test_defaults(void)
 	CHECK(c.sites[0].keep == 5);
 	CHECK(c.sites[0].max_delete == 50);
 	CHECK(c.sites[0].lock_wait == 60);
+	CHECK(c.sites[0].timeout == 60);
 	CHECK(c.sites[0].carry_for == 7 * 86400);
 	CHECK(c.sites[0].exclude.n == 0);
 	CHECK(c.sites[0].shared.n == 0);
@@ -101,6 +102,7 @@ test_every_key(void)
 		    "    max_delete: 70%\n"
 		    "    group: www-data\n"
 		    "    lock_wait: 5m\n"
+		    "    timeout: 90s\n"
 		    "    freeze_on_rollback: true\n") == 0);
 	s = &c.sites[0];
 	CHECK_STR(s->name, "example.org");
@@ -119,6 +121,7 @@ test_every_key(void)
 	CHECK(s->max_delete == 70);
 	CHECK_STR(s->group, "www-data");
 	CHECK(s->lock_wait == 300);
+	CHECK(s->timeout == 90);
 	CHECK(s->freeze_on_rollback);
 	config_release(&c);
 }
