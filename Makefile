@@ -172,7 +172,7 @@ run-tests:
 	@DEPLOY=$(BIN) TEST_OBJ=$(OBJ) tests/run $(TESTS)
 
 .PHONY: test-programs
-test-programs: $(UNITS) $(PRELOADS) $(OBJ)/ssh/driver
+test-programs: $(UNITS) $(PRELOADS) $(OBJ)/ssh/driver $(OBJ)/proxy
 
 $(OBJ)/unit/%: tests/unit/%.c $(LIB_O) $(OBJ)/sources
 	@mkdir -p $(@D)
@@ -183,6 +183,10 @@ $(OBJ)/ssh/%: tests/ssh/%.c $(LIB_O) $(OBJ)/sources
 	@mkdir -p $(@D)
 	$(call show,CC)$(COMPILE) -MMD -MP -MF $@.d -MT $@ -c -o $@.o $<
 	$(call show,LD)$(LINK) -o $@ $@.o $(LIB_O) $(LIB_LIBS)
+
+$(OBJ)/proxy: tests/proxy.c $(OBJ)/flags
+	@mkdir -p $(@D)
+	$(call show,CC)$(CC) $(STD) $(WARN) -O2 -g -o $@ $<
 
 # Never built with a sanitizer: it is the program that is under test.
 $(OBJ)/preload/%.so: tests/faults/%.c $(OBJ)/flags
@@ -256,7 +260,8 @@ lint-headers: | libraries
 	done
 
 # Headers are laid out by hand.
-FORMATTED = $(SRC) $(wildcard tests/unit/*.c tests/fuzz/*.c tests/faults/*.c)
+FORMATTED = $(SRC) $(wildcard tests/unit/*.c tests/fuzz/*.c tests/faults/*.c) \
+	tests/proxy.c
 lint-format:
 	clang-format --dry-run -Werror $(FORMATTED)
 
