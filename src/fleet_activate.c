@@ -40,7 +40,6 @@ struct flight {
 	const struct remote_activate *o;
 	int64_t armed_ms;	   /* how long armed hosts wait */
 	enum fate *fates;	   /* of each host */
-	struct release_id *before; /* live on each */
 	pthread_mutex_t lock;	   /* guards what follows */
 	pthread_cond_t turn;
 	size_t first; /* host that is armed before all */
@@ -209,14 +208,13 @@ fly(struct remote *r, void *ctx, struct err *e)
 {
 	struct flight *fl = ctx;
 	struct remote_activate o = *fl->o;
-	struct release_id *before = &fl->before[index_of(fl, r)];
 	bool going;
 	int c;
 
-	*before = r->view.current;
+	r->before = r->view.current;
 	if (!wait_for_first(fl, r))
 		return 0;
-	o.expect = before->s;
+	o.expect = r->before.s;
 	o.journal_size = r->journal_size;
 	c = remote_arm(r, &o, fl->armed_ms, e);
 	if (c == 0)
@@ -248,12 +246,14 @@ ask_again(struct flight *fl, struct remote *r)
 	const struct timespec pause = { 0, ASK_PAUSE_MS * 1000000L };
 	enum fate *fate = &fl->fates[index_of(fl, r)];
 	const struct remote_waits waits = r->waits;
+	const struct release_id before = r->before;
 	int64_t end = ask_until(fl);
 	struct err e = ERR_INIT;
 
 	do {
 		remote_release(r);
 		remote_init(r, r->host, r->caller, &waits);
+		r->before = before;
 		if (remote_open(r, &e) == 0 &&
 		    remote_info(r, false, &e) == 0) {
 			if (strcmp(r->view.current.s, fl->o->id) == 0) {
@@ -274,30 +274,38 @@ ask_again(struct flight *fl, struct remote *r)
 	} while (clock_us() < end);
 }
 
+int
+fleet_put_back(struct remote *r, const char *id, const char *why,
+    struct err *e)
+{
+	const struct remote_activate back = { .id = r->before.s,
+		.expect = id,
+		.message = why,
+		.journal_size = -1,
+		.rollback = true,
+		.force = true };
+
+	if (r->before.s[0] == '\0')
+		return err_set(e, ERR_FAILED, "nothing was live there before");
+	if (remote_activate(r, &back, e) != 0)
+		return -1;
+	r->flipped = false;
+	return 0;
+}
+
 /* After a failure: find out about the lost, put the flipped back. */
 static int
 recover(struct remote *r, void *ctx, struct err *e)
 {
 	struct flight *fl = ctx;
-	size_t i = index_of(fl, r);
-	const struct remote_activate back = { .id = fl->before[i].s,
-		.expect = fl->o->id,
-		.message = "reverted: another host failed",
-		.journal_size = -1,
-		.rollback = true,
-		.force = true };
+	enum fate *fate = &fl->fates[index_of(fl, r)];
 
-	if (fl->fates[i] == FATE_UNKNOWN)
+	if (*fate == FATE_UNKNOWN)
 		ask_again(fl, r);
-	if (fl->fates[i] != FATE_LIVE)
-		return 0;
-	if (back.id[0] == '\0') {
-		/* There was nothing to serve before. */
-		fl->fates[i] = FATE_STUCK;
-		return 0;
-	}
-	fl->fates[i] =
-	    remote_activate(r, &back, e) == 0 ? FATE_BACK : FATE_STUCK;
+	if (*fate == FATE_LIVE)
+		*fate = fleet_put_back(r, fl->id.s,
+		    "reverted: another host failed", e) == 0 ? FATE_BACK :
+		    FATE_STUCK;
 	return 0;
 }
 
@@ -413,12 +421,13 @@ fleet_activate(struct fleet *f, const struct remote_activate *o,
 	if (fl.armed_ms > ARMED_MS)
 		fl.armed_ms = ARMED_MS;
 	fl.fates = xcalloc(f->n, sizeof(*fl.fates));
-	fl.before = xcalloc(f->n, sizeof(*fl.before));
 	pthread_mutex_init(&fl.lock, NULL);
 	pthread_cond_init(&fl.turn, NULL);
 	failed = fleet_each(f, fly, &fl);
-	for (size_t i = 0; i < f->n; i++)
-		out->changed |= fl.fates[i] == FATE_LIVE;
+	for (size_t i = 0; i < f->n; i++) {
+		f->v[i].flipped = fl.fates[i] == FATE_LIVE;
+		out->changed |= f->v[i].flipped;
+	}
 	out->skew_us = fl.last_go - fl.first_go;
 	if (failed > 0 && went_out(&fl))
 		r = revert(&fl, e);
@@ -429,6 +438,5 @@ fleet_activate(struct fleet *f, const struct remote_activate *o,
 	pthread_cond_destroy(&fl.turn);
 	pthread_mutex_destroy(&fl.lock);
 	free(fl.fates);
-	free(fl.before);
 	return r;
 }

@@ -32,4 +32,12 @@ struct fleet_activation {
 int fleet_activate(struct fleet *f, const struct remote_activate *o,
     struct fleet_activation *out, struct err *e);
 
+/*
+ * Put a host that serves `id` back to what it served before (r->before), for
+ * the reason `why`, which its journal gets.  To be called for a flipped host
+ * by its own thread (fleet_each).  0 or -1.
+ */
+int fleet_put_back(struct remote *r, const char *id, const char *why,
+    struct err *e);
+
 #endif

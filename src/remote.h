@@ -49,6 +49,9 @@ struct remote {
 	/* While it is armed. */
 	struct transport_proc armed;
 	int64_t took;			/* ms from go to the answer */
+	/* From fleet_activate(). */
+	bool flipped;			/* it serves what it did not before */
+	struct release_id before;	/* live on it before */
 	/* How the last step ended. */
 	bool failed;
 	struct err err;

@@ -33,6 +33,7 @@ enum {
 
 struct ssh {
 	struct ssh_link link;
+	char *address;
 	struct ssh_timeouts timeouts;
 };
 
@@ -246,6 +247,7 @@ ssh_open(const struct ssh_options *o, struct err *e)
 		r = log_in(s, o, &st, e);
 		turn_give();
 	}
+	s->address = xstrdup_opt(st.hostname);
 	ssh_settings_release(&st);
 	if (r == 0) {
 		/* Of an attempt before the one that succeeded. */
@@ -265,6 +267,7 @@ ssh_close(struct ssh *s)
 	ssh_link_close(&s->link);
 	if (s->link.cancel >= 0)
 		close(s->link.cancel);
+	free(s->address);
 	free(s);
 }
 
@@ -274,6 +277,12 @@ ssh_cancel(struct ssh *s)
 	uint64_t one = 1;
 
 	(void)io_write(s->link.cancel, &one, sizeof(one));
+}
+
+const char *
+ssh_address(const struct ssh *s)
+{
+	return s->address;
 }
 
 void

@@ -67,6 +67,9 @@ void ssh_close(struct ssh *s);
  */
 void ssh_cancel(struct ssh *s);
 
+/* The name or address that was connected to (HostName of ssh_config(5)). */
+const char *ssh_address(const struct ssh *s);
+
 /* Bytes sent and received on the wire, from the first one on. */
 void ssh_traffic(const struct ssh *s, uint64_t *sent, uint64_t *received);
 

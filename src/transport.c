@@ -25,6 +25,12 @@ transport_close(struct transport *t)
 	*t = (struct transport)TRANSPORT_INIT;
 }
 
+const char *
+transport_address(const struct transport *t)
+{
+	return t->ops != NULL ? t->ops->address(t->self) : NULL;
+}
+
 void
 transport_cancel(struct transport *t)
 {

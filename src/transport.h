@@ -25,6 +25,7 @@ struct transport_ops {
 	void (*close)(void *self);
 	void (*cancel)(void *self);
 	void (*traffic)(const void *self, uint64_t *sent, uint64_t *received);
+	const char *(*address)(const void *self);
 	void *(*start)(void *self, const char *command, struct err *e);
 	int (*write)(void *proc, const void *data, size_t len, struct err *e);
 	int (*end_input)(void *proc, struct err *e);
@@ -56,6 +57,9 @@ struct transport_proc {
 int transport_open(struct transport *t, const struct host_config *h,
     int64_t silence, struct err *e);
 void transport_close(struct transport *t);	/* neutral values accepted */
+
+/* The host's name or address as it was connected to; NULL: this machine. */
+const char *transport_address(const struct transport *t);
 
 /* From any thread: what goes on fails, and everything after it. */
 void transport_cancel(struct transport *t);

@@ -53,6 +53,13 @@ local_traffic(const void *self, uint64_t *sent, uint64_t *received)
 	*received = l->received;
 }
 
+static const char *
+local_address(const void *self)
+{
+	(void)self;
+	return NULL;
+}
+
 static void *
 local_start(void *self, const char *command, struct err *e)
 {
@@ -261,7 +268,8 @@ local_close_proc(void *proc)
 }
 
 static const struct transport_ops ops = {
-	local_close, local_cancel, local_traffic, local_start, local_write,
+	local_close, local_cancel, local_traffic, local_address,
+	local_start, local_write,
 	local_end_input, local_read_line, local_read, local_finish,
 	local_close_proc,
 };

@@ -20,6 +20,12 @@ traffic(const void *self, uint64_t *sent, uint64_t *received)
 	ssh_traffic(self, sent, received);
 }
 
+static const char *
+address(const void *self)
+{
+	return ssh_address(self);
+}
+
 static void *
 start(void *self, const char *command, struct err *e)
 {
@@ -66,6 +72,7 @@ static const struct transport_ops ops = {
 	.close = close_session,
 	.cancel = cancel,
 	.traffic = traffic,
+	.address = address,
 	.start = start,
 	.write = write_all,
 	.end_input = end_input,

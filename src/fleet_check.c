@@ -1,0 +1,97 @@
+#include "fleet_check.h"
+
+#include <stdlib.h>
+
+#include "alloc.h"
+#include "buf.h"
+#include "fleet_activate.h"
+#include "log.h"
+
+struct ask {
+	struct fleet *f;
+	const struct manifest *m;
+	struct check_result *out;
+};
+
+/* Where the host's web server is; NULL: where the names in URLs lead. */
+static const char *
+address_of(const struct remote *r, const struct check_config *c)
+{
+	if (r->host->connect != NULL)
+		return r->host->connect;
+	if (c->connect != NULL)
+		return c->connect;
+	return transport_address(&r->transport);
+}
+
+static int
+ask(struct remote *r, void *ctx, struct err *e)
+{
+	const struct ask *a = ctx;
+	const struct check_config *c = &a->f->site->check;
+	struct check_result *out = &a->out[r - a->f->v];
+
+	if (check_served(c, address_of(r, c), a->m, out, e) != 0)
+		return -1;
+	log_info("%s serves it: %zu URLs, %zu files compared",
+	    r->host->label, out->urls, out->files);
+	return 0;
+}
+
+int
+fleet_check(struct fleet *f, const char *id, struct check_result *out,
+    struct err *e)
+{
+	struct manifest m = MANIFEST_INIT;
+	struct ask a = { f, &m, out };
+	int r = fleet_manifest(f, id, &m, e);
+
+	if (out == NULL)
+		a.out = xcalloc(f->n, sizeof(*a.out));
+	if (r == 0 && fleet_each(f, ask, &a) > 0)
+		r = fleet_fail(f, "the release is not what is served", e);
+	if (out == NULL)
+		free(a.out);
+	manifest_release(&m);
+	return r;
+}
+
+/* What all hosts that go back share. */
+struct back {
+	const char *id, *why;
+};
+
+static int
+go_back(struct remote *r, void *ctx, struct err *e)
+{
+	const struct back *b = ctx;
+
+	return r->flipped ? fleet_put_back(r, b->id, b->why, e) : 0;
+}
+
+int
+fleet_revert(struct fleet *f, const char *id, const char *why,
+    struct err *e)
+{
+	struct back b = { id, why };
+	struct buf differ = BUF_INIT;
+
+	/* All take part in this, also those that failed. */
+	for (size_t i = 0; i < f->n; i++)
+		f->v[i].failed = false;
+	fleet_each(f, go_back, &b);
+	for (size_t i = 0; i < f->n; i++)
+		if (f->v[i].flipped)
+			buf_addf(&differ, "%s%s (%s)", differ.len > 0 ? ", " :
+			    "", f->v[i].host->label, f->v[i].err.text);
+	if (differ.len == 0) {
+		err_append(e, "; all hosts serve what they served before");
+		e->code = ERR_REVERTED;
+	} else {
+		err_append(e, "; these still serve the new release: %s; see "
+		    "'deploy status'", differ.data);
+		e->code = ERR_DIFFER;
+	}
+	buf_release(&differ);
+	return -1;
+}

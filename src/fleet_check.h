@@ -1,0 +1,30 @@
+/*
+ * Do all hosts serve the release?  Each is asked by its own address; and
+ * what has to be done when one does not.
+ */
+#ifndef FLEET_CHECK_H
+#define FLEET_CHECK_H
+
+#include "check.h"
+#include "err.h"
+#include "fleet.h"
+
+/*
+ * Ask the web server of every host for the release `id`, all at once
+ * (check_served); what each gave is told.  `out` (one for each host) may be
+ * NULL.  Returns 0; or -1 with the failures in one sentence, and f->v[i].err
+ * for those that failed.
+ */
+int fleet_check(struct fleet *f, const char *id, struct check_result *out,
+    struct err *e);
+
+/*
+ * Put every flipped host back, because of `e`, which gets what came of it:
+ *	ERR_REVERTED	all serve what they served before
+ *	ERR_DIFFER	some do not, or there was nothing before: which
+ * Returns -1.
+ */
+int fleet_revert(struct fleet *f, const char *id, const char *why,
+    struct err *e);
+
+#endif

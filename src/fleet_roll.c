@@ -1,0 +1,97 @@
+#include "fleet_roll.h"
+
+#include <time.h>
+
+#include "fleet_check.h"
+#include "intr.h"
+#include "log.h"
+
+/* Wait before the next batch; a signal ends it. */
+static int
+rest(int64_t seconds, struct err *e)
+{
+	const struct timespec tenth = { 0, 100000000 };
+
+	for (int64_t i = 0; i < seconds * 10; i++) {
+		if (intr_check(e) != 0)
+			return -1;
+		nanosleep(&tenth, NULL);
+	}
+	return intr_check(e);
+}
+
+/* Some of the hosts, as a fleet of their own. */
+static struct fleet
+batch_of(const struct fleet *f, size_t first)
+{
+	struct fleet b = *f;
+
+	b.v = f->v + first;
+	b.n = f->n - first < f->site->batch ? f->n - first : f->site->batch;
+	return b;
+}
+
+static bool
+any_flipped(const struct fleet *f)
+{
+	for (size_t i = 0; i < f->n; i++)
+		if (f->v[i].flipped)
+			return true;
+	return false;
+}
+
+/* One batch: flip, check. */
+static int
+roll_batch(struct fleet *b, const struct remote_activate *o, bool check,
+    struct fleet_activation *out, struct err *e)
+{
+	struct fleet_activation one;
+
+	if (fleet_activate(b, o, &one, e) != 0)
+		return -1;
+	out->changed |= one.changed;
+	if (one.skew_us > out->skew_us)
+		out->skew_us = one.skew_us;
+	if (one.changed)
+		log_info("flipped %s%s", b->v[0].host->label,
+		    b->n > 1 ? " and the rest of its batch" : "");
+	return one.changed && check ? fleet_check(b, o->id, NULL, e) : 0;
+}
+
+int
+fleet_roll(struct fleet *f, const struct remote_activate *o, bool check,
+    struct fleet_activation *out, struct err *e)
+{
+	struct remote_activate own = *o;
+	struct release_id id;
+	int r;
+
+	*out = (struct fleet_activation){ false, 0 };
+	release_id_copy(&id, o->id);
+	own.id = id.s;
+	for (size_t i = 0; i < f->n; i++)
+		f->v[i].flipped = false;
+	own.preview = true;
+	r = fleet_activate(f, &own, out, e);
+	if (r != 0 || o->preview || !out->changed)
+		return r;
+	*out = (struct fleet_activation){ false, 0 };
+	own.preview = false;
+	for (size_t i = 0; r == 0 && i < f->n; i += f->site->batch) {
+		struct fleet b = batch_of(f, i);
+
+		if (i > 0)
+			r = rest(f->site->pause, e);
+		if (r == 0)
+			r = roll_batch(&b, &own, check, out, e);
+	}
+	/* What failed in a batch went back there; now the ones before it. */
+	if (r != 0 && any_flipped(f)) {
+		enum err_code code = e->code;
+
+		fleet_revert(f, id.s, "reverted: another host failed", e);
+		if (code == ERR_DIFFER)
+			e->code = code;
+	}
+	return r;
+}
