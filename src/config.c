@@ -60,6 +60,12 @@ struct raw_hooks {
 	char *timeout;
 };
 
+struct raw_build {
+	char *command;
+	char *directory;
+	char *timeout;
+};
+
 struct raw_host {
 	char *address;
 	char *root;
@@ -77,6 +83,7 @@ struct raw_site {
 	char *name;
 	char *root;
 	char *source;
+	struct raw_build *build;
 	unsigned int *keep;
 	char **exclude;
 	unsigned int exclude_count;
@@ -163,6 +170,13 @@ static const cyaml_strval_t strategies[] = {
 	{ "rolling", STRATEGY_ROLLING },
 };
 
+static const cyaml_schema_field_t build_fields[] = {
+	STRING("command", REQUIRED, struct raw_build, command),
+	STRING("directory", OPTIONAL, struct raw_build, directory),
+	STRING("timeout", OPTIONAL, struct raw_build, timeout),
+	CYAML_FIELD_END,
+};
+
 static const cyaml_strval_t transports[] = {
 	{ "ssh", HOST_SSH },
 	{ "rsync", HOST_RSYNC },
@@ -191,6 +205,7 @@ static const cyaml_schema_field_t site_fields[] = {
 	STRING("name", REQUIRED, struct raw_site, name),
 	STRING("root", REQUIRED, struct raw_site, root),
 	STRING("source", OPTIONAL, struct raw_site, source),
+	MAPPING("build", struct raw_site, build, build_fields),
 	UINT("keep", OPTIONAL, struct raw_site, keep),
 	LIST("exclude", OPTIONAL, struct raw_site, exclude, 0),
 	LIST("shared", OPTIONAL, struct raw_site, shared, 0),
@@ -540,6 +555,25 @@ read_strategy(struct reader *r, const struct raw_site *raw,
 	return read_duration(r, "pause", raw->pause, &s->pause);
 }
 
+/* Read how a build is made. */
+static int
+read_build(struct reader *r, const struct raw_build *raw,
+    struct build_config *b)
+{
+	if (raw == NULL)
+		return 0;
+	b->command = xstrdup(raw->command);
+	if (read_path(r, "build.directory", raw->directory, &b->directory) !=
+		0 ||
+	    read_duration(r, "build.timeout", raw->timeout, &b->timeout) != 0)
+		return -1;
+	if (b->directory == NULL)
+		b->directory = xstrdup(r->dir);
+	if (b->timeout > 0)
+		return 0;
+	return fault(r, "0 leaves no time to build; at least 1s");
+}
+
 /* Read the address: "host" or "user@host". */
 static int
 read_address(struct reader *r, const struct raw_host *raw,
@@ -630,6 +664,7 @@ read_site(struct reader *r, size_t i, const struct raw_site *raw,
 	if (read_name(r, raw->name, &s->name) != 0 ||
 	    read_root(r, raw->root, &s->root) != 0 ||
 	    read_path(r, "source", raw->source, &s->source) != 0 ||
+	    read_build(r, raw->build, &s->build) != 0 ||
 	    read_keep(r, raw->keep, &s->keep) != 0 ||
 	    read_patterns(r, "exclude", raw->exclude, raw->exclude_count,
 		&s->exclude) != 0 ||
@@ -869,6 +904,7 @@ void
 site_config_init(struct site_config *s)
 {
 	*s = (struct site_config){
+		.build = { .timeout = CONFIG_BUILD_TIMEOUT },
 		.keep = CONFIG_KEEP,
 		.carry_for = CONFIG_CARRY_FOR,
 		.max_delete = CONFIG_MAX_DELETE,
@@ -906,6 +942,8 @@ site_config_release(struct site_config *s)
 {
 	free(s->name);
 	free(s->source);
+	free(s->build.command);
+	free(s->build.directory);
 	free(s->root);
 	free(s->group);
 	strvec_release(&s->exclude);

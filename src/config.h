@@ -57,9 +57,17 @@ struct hook_config {
 
 enum site_strategy { STRATEGY_ATOMIC, STRATEGY_ROLLING };
 
+/* How a build is made; see build.h. */
+struct build_config {
+	char *command;		/* for sh; NULL: none */
+	char *directory;	/* absolute, where it runs */
+	int64_t timeout;	/* seconds, at least 1 */
+};
+
 struct site_config {
 	char *name;
 	char *source;		/* absolute; NULL when not given */
+	struct build_config build;
 	char *root;		/* absolute */
 	unsigned int keep;	/* releases that were live, for prune */
 	struct strvec exclude;	/* patterns, path_match_any() */
@@ -95,6 +103,7 @@ enum {
 	CONFIG_MAX_DELETE = 50,
 	CONFIG_LOCK_WAIT = 60,		/* seconds */
 	CONFIG_TIMEOUT = 60,		/* seconds */
+	CONFIG_BUILD_TIMEOUT = 600,	/* seconds */
 	CONFIG_CARRY_FOR = 7 * 86400,	/* seconds */
 	CONFIG_CHECK_STATUS = 200,
 	CONFIG_CHECK_SAMPLE = 5,	/* files */

@@ -46,6 +46,8 @@ static const struct opt catalogue[] = {
 	{ OPT_LIMIT, '\0', "limit", "N", "the N newest only" },
 	{ OPT_ALLOW, '\0', "allow", "VERBS",
 	    "only these verbs, separated by commas" },
+	{ OPT_BUILD, '\0', "build", NULL,
+	    "run the build command of the site first" },
 };
 
 enum { N_OPTS = sizeof(catalogue) / sizeof(catalogue[0]) };
@@ -127,6 +129,9 @@ set_flag(struct opts *o, enum opt_id id)
 		break;
 	case OPT_STRIP:
 		o->strip = true;
+		break;
+	case OPT_BUILD:
+		o->build = true;
 		break;
 	default:
 		BUG("a flag that nobody sets");

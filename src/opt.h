@@ -19,7 +19,7 @@ enum opt_id {
 	OPT_VERBOSE, OPT_HELP, OPT_VERSION,
 	OPT_LOCK_WAIT, OPT_TIMEOUT, OPT_MESSAGE, OPT_COMMIT, OPT_SEQ, OPT_EXCLUDE,
 	OPT_FORCE, OPT_STRIP, OPT_EXPECT, OPT_KEEP, OPT_OLDER_THAN, OPT_FOR,
-	OPT_LIMIT, OPT_ALLOW,
+	OPT_LIMIT, OPT_ALLOW, OPT_BUILD,
 	OPT_COUNT
 };
 
@@ -47,6 +47,7 @@ struct opts {
 	int64_t duration;	/* --for: seconds; 0: not given */
 	int64_t limit;		/* 0: no limit */
 	const char *allow;
+	bool build;
 	struct strvec args;	/* the operands */
 };
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -58,20 +59,51 @@ reset_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+/* In the child: put the standard descriptors in place.  0 or -1. */
+static int
+set_standard(const struct run_child *c, const struct pipes *p)
+{
+	int null = -1;
+
+	if ((c->stdio >= 0 && (dup2(c->stdio, STDIN_FILENO) < 0 ||
+	    dup2(c->stdio, STDOUT_FILENO) < 0)) ||
+	    (p->in[0] >= 0 && dup2(p->in[0], STDIN_FILENO) < 0) ||
+	    (p->out[1] >= 0 && dup2(p->out[1], STDOUT_FILENO) < 0) ||
+	    (p->err[1] >= 0 && dup2(p->err[1], STDERR_FILENO) < 0))
+		return -1;
+	if (c->talk_only &&
+	    ((null = open("/dev/null", O_RDONLY | O_CLOEXEC)) < 0 ||
+	    dup2(null, STDIN_FILENO) < 0 ||
+	    dup2(STDERR_FILENO, STDOUT_FILENO) < 0))
+		return -1;
+	return 0;
+}
+
+/* In the child: die with the parent, which may be dead already.  0 or -1. */
+static int
+tie_to_parent(const struct run_child *c, pid_t parent)
+{
+	if (c->death_signal == 0)
+		return 0;
+	if (prctl(PR_SET_PDEATHSIG, c->death_signal) != 0)
+		return -1;
+	if (getppid() != parent)
+		_exit(127);
+	return 0;
+}
+
 /* In the child: become the program, or report errno. */
 static void
-become(const struct run_child *c, const struct pipes *p)
+become(const struct run_child *c, const struct pipes *p, pid_t parent)
 {
 	int saved;
 
 	reset_signals();
 	setpgid(0, 0);
-	if ((c->stdio < 0 || (dup2(c->stdio, STDIN_FILENO) >= 0 &&
-	    dup2(c->stdio, STDOUT_FILENO) >= 0)) &&
-	    (p->in[0] < 0 || dup2(p->in[0], STDIN_FILENO) >= 0) &&
-	    (p->out[1] < 0 || dup2(p->out[1], STDOUT_FILENO) >= 0) &&
-	    (p->err[1] < 0 || dup2(p->err[1], STDERR_FILENO) >= 0))
-		execvp(c->argv[0], c->argv);
+	if (tie_to_parent(c, parent) == 0 && set_standard(c, p) == 0 &&
+	    (c->dir < 0 || fchdir(c->dir) == 0))
+		execvpe(c->argv[0], c->argv,
+		    c->envp != NULL ? c->envp : environ);
 	saved = errno;
 	(void)io_write(p->report[1], &saved, sizeof(saved));
 	_exit(127);
@@ -110,6 +142,7 @@ int
 run_start(struct run_child *c, struct err *e)
 {
 	struct pipes p = { { -1, -1 }, { -1, -1 }, { -1, -1 }, { -1, -1 } };
+	pid_t parent = getpid();
 	int r = 0;
 
 	if (open_pipes(c, &p) != 0 || (c->pid = fork()) < 0) {
@@ -119,7 +152,7 @@ run_start(struct run_child *c, struct err *e)
 		return -1;
 	}
 	if (c->pid == 0)
-		become(c, &p);
+		become(c, &p, parent);
 	setpgid(c->pid, c->pid);
 	r = wait_for_exec(c, &p, e);
 	if (r == 0) {

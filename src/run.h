@@ -17,6 +17,11 @@ struct run_child {
 	bool pipe_out;		/* give us its standard output */
 	bool pipe_err;		/* give us its standard error */
 	int stdio;		/* its standard input and output; -1: none */
+	int dir;		/* where it runs; -1: where we do */
+	char *const *envp;	/* its environment; NULL: ours */
+	bool talk_only;		/* standard input is empty, standard output
+				 * goes where standard error goes */
+	int death_signal;	/* sent to it when we die; 0: none */
 	/* Out: our ends, -1 where none; non-blocking. */
 	int in;
 	int out;
@@ -24,11 +29,13 @@ struct run_child {
 	pid_t pid;		/* 0: not running */
 };
 
-#define RUN_CHILD_INIT { .stdio = -1, .in = -1, .out = -1, .err = -1 }
+#define RUN_CHILD_INIT \
+	{ .stdio = -1, .dir = -1, .in = -1, .out = -1, .err = -1 }
 
 /*
  * Start it, in a process group of its own and with default signals.  What is
- * neither piped nor `stdio` is ours.  0 or -1.
+ * neither piped nor `stdio` is ours.  With `death_signal` the thread that
+ * starts it counts as us.  0 or -1.
  */
 int run_start(struct run_child *c, struct err *e);
 

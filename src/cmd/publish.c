@@ -1,5 +1,10 @@
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
+#include "alloc.h"
+#include "build.h"
 #include "cmd/steps.h"
 #include "cmd/table.h"
 #include "log.h"
@@ -9,6 +14,87 @@ struct published {
 	struct strvec removed;
 	bool activated;
 };
+
+/*
+ * Is the build to be made?  Not when it is named and so is there, and not by
+ * what a build command runs, which would begin again.
+ */
+static bool
+wants_build(const struct run *run)
+{
+	if (run->opts.build)
+		return true;
+	return run->site->build.command != NULL && run->opts.args.n == 0 &&
+	    getenv("DEPLOY_BUILD") == NULL;
+}
+
+/* Refuse a build that cannot be. */
+static int
+check_build(const struct run *run, const char *source, struct err *e)
+{
+	if (run->site->build.command == NULL)
+		return err_set(e, ERR_USAGE, "--build needs 'build' in "
+		    "deploy.yml: build: {command: ...}");
+	if (getenv("DEPLOY_BUILD") != NULL)
+		return err_set(e, ERR_USAGE, "--build in a build command "
+		    "would run it again, for ever");
+	if (source != NULL && strcmp(source, "-") == 0)
+		return err_set(e, ERR_USAGE, "--build makes its SOURCE, it "
+		    "does not read one from standard input");
+	return 0;
+}
+
+/* `path` as an absolute one, wherever the command runs; the caller frees. */
+static char *
+absolute(const char *path, struct err *e)
+{
+	char *cwd, *all;
+
+	if (path[0] == '/')
+		return xstrdup(path);
+	cwd = getcwd(NULL, 0);
+	if (cwd == NULL) {
+		err_sys(e, "cannot tell the current directory");
+		return NULL;
+	}
+	all = xasprintf("%s/%s", cwd, path);
+	free(cwd);
+	return all;
+}
+
+/* Make the build; a dry run only says so.  Before anything is opened. */
+static int
+make_build(struct run *run, struct err *e)
+{
+	const struct build_config *b = &run->site->build;
+	struct stage_options o = { 0 };
+	struct build_options build = { .what = "build", .command = b->command,
+		.directory = b->directory, .timeout = b->timeout,
+		.quiet = run->opts.quiet, .site = run->site->name };
+	char *source;
+	int r;
+
+	if (!wants_build(run))
+		return 0;
+	step_stage_options(run, &o);
+	if (check_build(run, o.source, e) != 0)
+		return -1;
+	/* Without a source the stage has its say. */
+	if (o.source == NULL)
+		return 0;
+	if (run->opts.dry_run) {
+		log_info("would run: %s", b->command);
+		return 0;
+	}
+	source = absolute(o.source, e);
+	if (source == NULL)
+		return -1;
+	build.source = source;
+	build.ref = o.commit;
+	r = build_run(&build, e);
+	free(source);
+	return r != 0 ? err_append(e, "; nothing was changed") : 0;
+}
 
 /* Under the lock: activate what was staged, then prune. */
 static int
@@ -152,6 +238,8 @@ run_publish(struct run *run, struct err *e)
 	struct stage st = STAGE_INIT;
 	int r = cmd_site(run, e);
 
+	if (r == 0)
+		r = make_build(run, e);
 	if (r == 0 && cmd_has_hosts(run)) {
 		r = publish_hosts(run, &f, &st, e);
 		stage_release(&st);
@@ -169,7 +257,7 @@ run_publish(struct run *run, struct err *e)
 
 static const enum opt_id opts[] = {
 	OPT_MESSAGE, OPT_COMMIT, OPT_SEQ, OPT_EXPECT, OPT_EXCLUDE, OPT_STRIP,
-	OPT_KEEP, OPT_FORCE, OPT_END
+	OPT_KEEP, OPT_FORCE, OPT_BUILD, OPT_END
 };
 
 const struct cmd cmd_publish = {
@@ -178,8 +266,9 @@ const struct cmd cmd_publish = {
 	.args = "[SOURCE]",
 	.summary = "stage, activate and prune: all in one",
 	.about =
-	    "For CI jobs and post-build hooks.  SOURCE as for 'stage'.  When\n"
-	    "the live release has this content already, nothing happens.\n"
+	    "For CI jobs and post-build hooks.  SOURCE as for 'stage'; when\n"
+	    "it is not named, 'build' in deploy.yml is run first.  When the\n"
+	    "live release has this content already, nothing happens.\n"
 	    "Prints the id of the release that is live.\n",
 	.max_args = 1,
 	.opts = opts,

@@ -70,6 +70,8 @@ test_defaults(void)
 	CHECK_STR(c.sites[0].root, "/a");
 	CHECK_STR(c.sites[0].source, NULL);
 	CHECK_STR(c.sites[0].group, NULL);
+	CHECK_STR(c.sites[0].build.command, NULL);
+	CHECK(c.sites[0].build.timeout == 600);
 	CHECK(c.sites[0].keep == 5);
 	CHECK(c.sites[0].max_delete == 50);
 	CHECK(c.sites[0].lock_wait == 60);
@@ -95,6 +97,8 @@ test_every_key(void)
 		    "  - name: example.org\n"
 		    "    source: public\n"
 		    "    root: /srv/www/example.org\n"
+		    "    build: {command: \"make all\", directory: src, "
+		    "timeout: 2m}\n"
 		    "    keep: 3\n"
 		    "    exclude: [\"*.map\", .DS_Store]\n"
 		    "    shared: [.well-known/acme-challenge, uploads/]\n"
@@ -108,6 +112,9 @@ test_every_key(void)
 	CHECK_STR(s->name, "example.org");
 	CHECK_STR(s->source, "/home/me/project/public");
 	CHECK_STR(s->root, "/srv/www/example.org");
+	CHECK_STR(s->build.command, "make all");
+	CHECK_STR(s->build.directory, "/home/me/project/src");
+	CHECK(s->build.timeout == 120);
 	CHECK(s->keep == 3);
 	REQUIRE(s->exclude.n == 2);
 	CHECK_STR(s->exclude.v[0], "*.map");
@@ -315,7 +322,7 @@ test_unknown_keys(void)
 	/* All that there are, in the order of the table. */
 	CHECK(strstr(fault_in(SITE "    Keeper_of: 1\n"),
 	    AT("4:5") "sites[0].Keeper_of: unknown key; known here: name, "
-		      "root, source, keep, ") != NULL);
+		      "root, source, build, keep, ") != NULL);
 	CHECK(strstr(fault_in(SITE "    <<: {keep: 3}\n"),
 	    AT("4:5") "sites[0].<<: unknown key; known here: name, ") !=
 	    NULL);
@@ -373,6 +380,23 @@ test_hooks_and_strategy(void)
 		       "least 1");
 	CHECK(strstr(fault_in(SITE "    hooks: {on_fire: x}\n"),
 	    "unknown key") != NULL);
+}
+
+static void
+test_builds(void)
+{
+	struct config c;
+
+	REQUIRE(parse(&c, SITE "    build: {command: x}\n") == 0);
+	CHECK_STR(c.sites[0].build.directory, "/home/me/project");
+	CHECK(c.sites[0].build.timeout == 600);
+	config_release(&c);
+	CHECK_STR(fault_in(SITE "    build: {timeout: 1m}\n"),
+	    AT("4:12") "sites[0].build.command: this key is missing; "
+		       "wanted: a string");
+	CHECK_STR(fault_in(SITE "    build: {command: x, timeout: 0}\n"),
+	    AT("4:34") "sites[0].build.timeout: 0 leaves no time to build; "
+		       "at least 1s");
 }
 
 static void
@@ -1256,7 +1280,7 @@ UNIT_MAIN(UNIT(test_defaults), UNIT(test_every_key),
     UNIT(test_strings_stay_strings), UNIT(test_unicode_names),
     UNIT(test_styles_of_yaml), UNIT(test_crlf_and_bom), UNIT(test_x_keys),
     UNIT(test_paths), UNIT(test_home_is_needed), UNIT(test_unknown_keys),
-    UNIT(test_check), UNIT(test_hooks_and_strategy), UNIT(test_missing_keys),
+    UNIT(test_check), UNIT(test_hooks_and_strategy), UNIT(test_builds), UNIT(test_missing_keys),
     UNIT(test_duplicate_keys), UNIT(test_keys_are_words),
     UNIT(test_wrong_types), UNIT(test_no_value), UNIT(test_tags),
     UNIT(test_whole_numbers), UNIT(test_booleans), UNIT(test_percentages),

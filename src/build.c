@@ -1,0 +1,259 @@
+#include "build.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "alloc.h"
+#include "buf.h"
+#include "clock.h"
+#include "dir.h"
+#include "intr.h"
+#include "io.h"
+#include "log.h"
+#include "run.h"
+#include "strays.h"
+#include "strvec.h"
+
+enum {
+	TICK_MS = 1000,	    /* how late a signal may be noticed */
+	BLIND_TICK_MS = 50, /* where the kernel has no pidfd_open(2) */
+	GRACE_MS = 5000,    /* between SIGTERM and SIGKILL */
+	SHOWN = 64 * 1024,  /* of the output of one that failed */
+};
+
+/* A command that runs. */
+struct build {
+	const struct build_options *o;
+	char *argv[4];
+	struct run_child child;
+	int pidfd;	   /* readable when it has ended; -1: none */
+	struct buf output; /* the end of it, when quiet */
+};
+
+/* Is `var`, "NAME=value", one that the command is not to have from us? */
+static bool
+is_ours(const char *var)
+{
+	static const char *const names[] = { "DEPLOY_SITE", "DEPLOY_SOURCE",
+		"DEPLOY_REF", "DEPLOY_BUILD", "DEPLOY_SSH_KEY",
+		"DEPLOY_SSH_KEY_PASSPHRASE" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		size_t len = strlen(names[i]);
+
+		if (strncmp(var, names[i], len) == 0 && var[len] == '=')
+			return true;
+	}
+	return false;
+}
+
+static void
+make_environment(const struct build_options *o, struct strvec *env)
+{
+	for (char **var = environ; *var != NULL; var++)
+		if (!is_ours(*var))
+			strvec_add(env, *var);
+	strvec_add(env, "DEPLOY_BUILD=1");
+	if (o->site != NULL)
+		strvec_addf(env, "DEPLOY_SITE=%s", o->site);
+	if (o->source != NULL)
+		strvec_addf(env, "DEPLOY_SOURCE=%s", o->source);
+	if (o->ref != NULL)
+		strvec_addf(env, "DEPLOY_REF=%s", o->ref);
+}
+
+static int
+start(struct build *b, const struct dir *dir, struct err *e)
+{
+	struct strvec env = STRVEC_INIT;
+	int r;
+
+	make_environment(b->o, &env);
+	b->child.argv = b->argv;
+	b->child.envp = env.v;
+	b->child.dir = dir->fd;
+	b->child.talk_only = true;
+	b->child.pipe_err = b->o->quiet;
+	b->child.death_signal = SIGKILL;
+	r = run_start(&b->child, e);
+	if (r == 0)
+		b->pidfd = pidfd_open(b->child.pid, 0);
+	b->child.envp = NULL;
+	strvec_release(&env);
+	return r;
+}
+
+/* Read what is there; remember the end of it. */
+static void
+read_output(struct build *b)
+{
+	char data[16384];
+	ssize_t n;
+
+	while (b->child.err >= 0 &&
+	    (n = io_read_some(b->child.err, data, sizeof(data))) != 0) {
+		if (n < 0)
+			return;
+		buf_add(&b->output, data, (size_t)n);
+		if (b->output.len <= 2 * SHOWN)
+			continue;
+		memmove(b->output.data, b->output.data + b->output.len - SHOWN,
+		    SHOWN);
+		b->output.len = SHOWN;
+	}
+	/* The end: nobody has the pipe any more. */
+	if (b->child.err >= 0)
+		close(b->child.err);
+	b->child.err = -1;
+}
+
+/* Wait for its end, until `until`.  1 when it ended, 0 when not, -1 error. */
+static int
+wait_until(struct build *b, int64_t until, bool heed, struct err *e)
+{
+	siginfo_t info = { 0 };
+	int64_t left;
+
+	for (;;) {
+		struct pollfd fds[] = { { .fd = b->pidfd, .events = POLLIN },
+			{ .fd = b->child.err, .events = POLLIN } };
+		int tick = b->pidfd >= 0 ? TICK_MS : BLIND_TICK_MS;
+
+		if (waitid(P_PID, (id_t)b->child.pid, &info,
+			WEXITED | WNOHANG | WNOWAIT) == 0 &&
+		    info.si_pid != 0)
+			return 1;
+		left = until - clock_ms();
+		if (left <= 0)
+			return 0;
+		if (heed && intr_check(e) != 0)
+			return -1;
+		(void)poll(fds, 2, left < tick ? (int)left : tick);
+		read_output(b);
+	}
+}
+
+/* Ask the process group to end, then make it. */
+static void
+stop(struct build *b)
+{
+	struct err ignored = ERR_INIT;
+
+	(void)kill(-b->child.pid, SIGTERM);
+	(void)wait_until(b, clock_ms() + GRACE_MS, false, &ignored);
+	(void)kill(-b->child.pid, SIGKILL);
+}
+
+/* What its end means; `status` as of waitpid(2).  0 or -1. */
+static int
+judge(const struct build *b, int status, struct err *e)
+{
+	const char *what = b->o->what;
+
+	if (status == 0)
+		return 0;
+	if (status > 128 && sigabbrev_np(status - 128) != NULL)
+		return err_set(e, ERR_FAILED,
+		    "the %s command was ended by "
+		    "SIG%s",
+		    what, sigabbrev_np(status - 128));
+	err_set(e, ERR_FAILED, "the %s command failed with status %d", what,
+	    status);
+	if (status == 126 || status == 127)
+		err_append(e, "; is everything that it runs in PATH?");
+	return -1;
+}
+
+/* From start to end, whatever comes.  0 or -1. */
+static int
+attend(struct build *b, struct err *e)
+{
+	int64_t end = clock_ms() + b->o->timeout * 1000;
+	int r = wait_until(b, end, true, e), status;
+	struct err why = ERR_INIT;
+
+	if (r == 0)
+		err_set(e, ERR_FAILED,
+		    "the %s command was ended after %lld "
+		    "s (timeout)",
+		    b->o->what, (long long)b->o->timeout);
+	if (r != 1)
+		stop(b);
+	read_output(b);
+	if (run_finish(&b->child, &status, &why) != 0) {
+		*e = why;
+		return -1;
+	}
+	return r == 1 ? judge(b, status, e) : -1;
+}
+
+/* End what the command left running; say so. */
+static int
+end_strays(const struct build *b, struct err *e)
+{
+	bool any;
+
+	if (strays_end(NULL, 0, &any, e) != 0)
+		return -1;
+	if (any)
+		log_info("ended what the %s command left running", b->o->what);
+	return 0;
+}
+
+static void
+show_output(const struct build *b)
+{
+	if (b->output.len == 0)
+		return;
+	fflush(stderr);
+	(void)io_write(STDERR_FILENO, b->output.data, b->output.len);
+	if (b->output.data[b->output.len - 1] != '\n')
+		(void)io_write(STDERR_FILENO, "\n", 1);
+}
+
+int
+build_run(const struct build_options *o, struct err *e)
+{
+	struct build b = { .o = o,
+		.child = RUN_CHILD_INIT,
+		.pidfd = -1,
+		.argv = { (char[]){ "sh" }, (char[]){ "-c" },
+		    xstrdup(o->command), NULL } };
+	struct dir dir = DIR_INIT;
+	struct err left = ERR_INIT;
+	int64_t began = clock_ms();
+	int r = dir_open_path(&dir, o->directory, e);
+
+	if (r != 0)
+		err_prefix(e, "the %s command cannot run: ", o->what);
+	else
+		log_info("%s: %s", o->what, o->command);
+	strays_adopt(true);
+	if (r == 0)
+		r = start(&b, &dir, e);
+	if (r == 0)
+		r = attend(&b, e);
+	if (end_strays(&b, &left) != 0 && r == 0) {
+		*e = left;
+		r = -1;
+	}
+	strays_adopt(false);
+	if (r != 0)
+		show_output(&b);
+	else
+		log_info("%s: done in %.1f s", o->what,
+		    (double)(clock_ms() - began) / 1000);
+	if (b.pidfd >= 0)
+		close(b.pidfd);
+	buf_release(&b.output);
+	dir_close(&dir);
+	free(b.argv[2]);
+	return r;
+}

@@ -1,0 +1,39 @@
+/*
+ * The commands of a site that make its build: `build` and `update` in
+ * deploy.yml.  A command is text for sh(1), run with an empty standard input;
+ * what it prints goes to our standard error, or, when `quiet`, is shown only
+ * if it fails, the last 64 KB of it.
+ *
+ * Its environment is ours without the keys for the hosts, and in it
+ * DEPLOY_SITE, DEPLOY_SOURCE, DEPLOY_REF (where known) and DEPLOY_BUILD=1.
+ *
+ * When it returns nothing of the command is left running: neither its process
+ * group nor what left that (strays.h).  If we are killed the kernel kills its
+ * shell.  To be called while we have no other child.
+ */
+#ifndef BUILD_H
+#define BUILD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "err.h"
+
+struct build_options {
+	const char *what;	/* for messages: "build", "update" */
+	const char *command;
+	const char *directory;	/* where it runs */
+	int64_t timeout;	/* seconds */
+	bool quiet;
+	const char *site;	/* NULL: has no name */
+	const char *source;	/* absolute; where the build is to be */
+	const char *ref;	/* NULL: not known */
+};
+
+/*
+ * Run the command to its end.  0 when its status is 0; else -1: it failed,
+ * was ended by a signal, took too long, or we were asked to stop (intr.h).
+ */
+int build_run(const struct build_options *o, struct err *e);
+
+#endif
