@@ -27,7 +27,7 @@ DEBS_BUILD = gcc make pkgconf libc6-dev libarchive-dev libcyaml-dev \
 	libcurl4-openssl-dev
 DEBS_TEST = acl bsdextrautils bzip2 curl e2fsprogs jq libarchive-tools \
 	mandoc mount mtree-netbsd nginx-light openssh-client openssh-server \
-	procps python3.11-doc shellcheck util-linux xz-utils zip zstd
+	procps python3.11-doc rsync shellcheck util-linux xz-utils zip zstd
 # One test or two are skipped without each of these.
 DEBS_MORE = btrfs-progs busybox faketime fish xfsprogs zsh
 DEBS_DEMO = curl hugo nginx-light

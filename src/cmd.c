@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "alloc.h"
+#include "cmd/table.h"
 #include "log.h"
 #include "nearest.h"
 
@@ -29,6 +30,8 @@ cmd_find(const char *name, struct err *e)
 			return *c;
 		names[n++] = (*c)->name;
 	}
+	if (strcmp(name, cmd_rsh.name) == 0)
+		return &cmd_rsh;
 	names[n] = NULL;
 	near = nearest_word(name, names);
 	err_set(e, ERR_USAGE, "there is no command '%s'", name);

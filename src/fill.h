@@ -97,6 +97,24 @@ int fill_from(const struct dir *release, const char *path,
     const struct entry *en, const struct dir *target, gid_t gid,
     struct err *e);
 
+/* What another program (rsync) has put into a directory that is filled. */
+struct fill_adopt {
+	const struct dir *dir;
+	const struct dir *scratch;	/* for temporary names beside it */
+	const struct manifest *m;
+	const bool *skip;		/* for each entry: not to be looked at */
+	gid_t gid;			/* as above */
+};
+
+/*
+ * Every entry that is not skipped must be there, of its type, and have the
+ * content that it says.  Files and links get their attributes; one that other
+ * names share (a link to a release) and that has not the right ones is
+ * replaced by a copy.  Nothing is followed or changed outside of `dir`.
+ * Returns 0, or -1: ERR_INTEGRITY for what is not as it should be.
+ */
+int fill_adopt(const struct fill_adopt *a, struct err *e);
+
 /*
  * After fill_read(): the path in the base that has the content of entry i,
  * NULL when it is new.

@@ -15,6 +15,7 @@ fleet_init(struct fleet *f, const struct site_config *site,
 	f->site = site;
 	f->caller = c;
 	f->n = site->n_hosts;
+	f->skew_us = -1;
 	f->v = xcalloc(f->n, sizeof(*f->v));
 	for (size_t i = 0; i < f->n; i++)
 		remote_init(&f->v[i], &site->hosts[i], c, waits);

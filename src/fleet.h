@@ -19,9 +19,10 @@ struct fleet {
 	const struct caller *caller;
 	struct remote *v;
 	size_t n;
+	int64_t skew_us;	/* of its last activation; -1: none */
 };
 
-#define FLEET_INIT { NULL, NULL, NULL, 0 }
+#define FLEET_INIT { .skew_us = -1 }
 
 void fleet_init(struct fleet *f, const struct site_config *site,
     const struct caller *c, const struct remote_waits *waits);

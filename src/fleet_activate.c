@@ -48,7 +48,8 @@ struct flight {
 	size_t expected;
 	bool refused;		   /* one could not be armed */
 	bool holding;		   /* signals have to wait */
-	int64_t first_go, last_go; /* us, monotonic */
+	int64_t last_go;	   /* us, monotonic */
+	int64_t first_flip, last_flip;
 };
 
 static int64_t
@@ -114,17 +115,35 @@ wait_for_all(struct flight *fl, struct remote *r, int c, bool *go,
 	return c;
 }
 
-/* Note when the word went out. */
-static void
+/* Note when the word goes out.  Returns that. */
+static int64_t
 note_go(struct flight *fl)
 {
 	int64_t now = clock_us();
 
 	pthread_mutex_lock(&fl->lock);
-	if (fl->first_go == 0 || now < fl->first_go)
-		fl->first_go = now;
 	if (now > fl->last_go)
 		fl->last_go = now;
+	pthread_mutex_unlock(&fl->lock);
+	return now;
+}
+
+/*
+ * Note when a host flipped that was told at `told` and answers now.  Its own
+ * work begins with the flip; what is left of the time is the way there and
+ * back, which count as equally long.
+ */
+static void
+note_flip(struct flight *fl, const struct remote *r, int64_t told)
+{
+	int64_t way = clock_us() - told - r->took * 1000;
+	int64_t at = told + (way > 0 ? way / 2 : 0);
+
+	pthread_mutex_lock(&fl->lock);
+	if (fl->first_flip == 0 || at < fl->first_flip)
+		fl->first_flip = at;
+	if (at > fl->last_flip)
+		fl->last_flip = at;
 	pthread_mutex_unlock(&fl->lock);
 }
 
@@ -133,10 +152,11 @@ static int
 go(struct flight *fl, struct remote *r, struct err *e)
 {
 	enum fate *fate = &fl->fates[index_of(fl, r)];
+	int64_t told;
 	int c;
 
 	*fate = FATE_UNKNOWN;
-	note_go(fl);
+	told = note_go(fl);
 	if (remote_go(r, e) != 0)
 		return -1;
 	c = remote_went(r, fl->armed_ms + GRACE_MS, e);
@@ -148,6 +168,8 @@ go(struct flight *fl, struct remote *r, struct err *e)
 	/* It was live there before: nothing flipped, nothing goes back. */
 	if (*fate == FATE_LIVE && strcmp(r->view.current.s, fl->o->id) == 0)
 		*fate = FATE_SAME;
+	if (*fate == FATE_LIVE)
+		note_flip(fl, r, told);
 	return c;
 }
 
@@ -428,7 +450,7 @@ fleet_activate(struct fleet *f, const struct remote_activate *o,
 		f->v[i].flipped = fl.fates[i] == FATE_LIVE;
 		out->changed |= f->v[i].flipped;
 	}
-	out->skew_us = fl.last_go - fl.first_go;
+	out->skew_us = fl.last_flip - fl.first_flip;
 	if (failed > 0 && went_out(&fl))
 		r = revert(&fl, e);
 	else if (failed > 0)

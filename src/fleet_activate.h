@@ -20,7 +20,8 @@
 
 struct fleet_activation {
 	bool changed;		/* false: all had it live already */
-	int64_t skew_us;	/* between the first and the last go */
+	int64_t skew_us;	/* between the first and the last flip, as
+				 * far as can be told from here */
 };
 
 /*

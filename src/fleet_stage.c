@@ -11,6 +11,7 @@
 #include "log.h"
 #include "pack.h"
 #include "progress.h"
+#include "rsync.h"
 #include "spool.h"
 
 /* The release that a host would link from. */
@@ -112,12 +113,14 @@ find_staged(const struct fleet *f, const char *digest)
 }
 
 /*
- * One pack, and the hosts that it is for: those with this base, and the same
- * compression.
+ * One pack, and the hosts that it is for: those with this base, the same
+ * compression, and the same way for files.
  */
 struct batch {
 	const char *base; /* release, or "" */
 	enum pack_compression compression;
+	bool rsync;    /* it brings the files; the pack has the rest */
+	bool *there;   /* for each entry: rsync brings it */
 	struct manifest base_manifest;
 	struct digest_index *index;
 	struct strvec common; /* releases that all its hosts have */
@@ -188,6 +191,7 @@ write_batch(void *arg)
 		.fetched = &b->fetch->dir,
 		.origin = find_origin,
 		.ctx = b,
+		.there = b->there,
 		.compression = b->compression };
 	struct err e = ERR_INIT;
 
@@ -211,7 +215,7 @@ struct sending {
 
 /* One host's place in its pack. */
 struct reading {
-	struct spool *spool;
+	const struct batch *batch;
 	int64_t at;
 };
 
@@ -219,11 +223,25 @@ static ssize_t
 from_spool(void *ctx, void *data, size_t len, struct err *e)
 {
 	struct reading *r = ctx;
-	ssize_t n = spool_read(r->spool, r->at, data, len, e);
+	ssize_t n = spool_read(r->batch->spool, r->at, data, len, e);
 
 	if (n > 0)
 		r->at += n;
 	return n;
+}
+
+/* remote.h: the host is ready for rsync. */
+static int
+run_rsync(void *ctx, struct remote *r, const char *incoming, struct err *e)
+{
+	const struct batch *b = ((struct reading *)ctx)->batch;
+	const struct rsync_job job = { .from = stage_build_dir(b->st),
+		.m = &b->st->m,
+		.send = b->there,
+		.base = base_of(r),
+		.to = incoming };
+
+	return rsync_fill(&r->transport, &job, e);
 }
 
 /* The release that the pack for a host links to. */
@@ -233,11 +251,18 @@ pack_base(const struct remote *r)
 	return r->cannot_link ? "" : base_of(r);
 }
 
+static bool
+uses_rsync(const struct remote *r)
+{
+	return r->host->transport == HOST_RSYNC;
+}
+
 static struct batch *
 batch_of(struct sending *s, const struct remote *r)
 {
 	for (size_t i = 0; i < s->n; i++)
 		if (s->batches[i].compression == remote_compression(r) &&
+		    s->batches[i].rsync == uses_rsync(r) &&
 		    strcmp(s->batches[i].base, pack_base(r)) == 0)
 			return &s->batches[i];
 	return NULL;
@@ -255,7 +280,9 @@ send_to(struct remote *r, void *ctx, struct err *e)
 
 	if (strvec_has(&r->view.ids, s->id))
 		return 0;
-	reading = (struct reading){ batch_of(s, r)->spool, 0 };
+	reading = (struct reading){ batch_of(s, r), 0 };
+	o.filled = reading.batch->rsync;
+	o.ready = o.filled ? run_rsync : NULL;
 	o.compression = remote_compression(r);
 	o.group = s->f->site->group;
 	o.inodes = (int64_t)(s->st->m.n - s->st->totals.files);
@@ -296,6 +323,7 @@ add_batch(struct sending *s, const struct remote *r, const struct meta *meta,
 	b->fetch = &s->fetch;
 	b->base = pack_base(r);
 	b->compression = remote_compression(r);
+	b->rsync = uses_rsync(r);
 	b->st = s->st;
 	b->meta = meta;
 	if (*b->base != '\0' &&
@@ -304,6 +332,26 @@ add_batch(struct sending *s, const struct remote *r, const struct meta *meta,
 	b->index = digest_index_new(&b->base_manifest);
 	b->spool = spool_new(e);
 	return b->spool == NULL ? -1 : 0;
+}
+
+/* What a batch lacks and the build does not have; what rsync brings. */
+static void
+divide(struct batch *b, bool *wanted)
+{
+	const struct manifest *m = &b->st->m;
+
+	b->there = b->rsync ? xcalloc(m->n, sizeof(*b->there)) : NULL;
+	for (size_t i = 0; i < m->n; i++) {
+		const struct entry *en = &m->v[i];
+		struct pack_origin o = { NULL, NULL, false };
+
+		if (en->type == ENTRY_FILE)
+			find_origin(b, i, &o);
+		wanted[i] |= o.fetched;
+		if (b->rsync)
+			b->there[i] = en->mark == ENTRY_BUILD &&
+			    en->type != ENTRY_LINK && !o.fetched;
+	}
 }
 
 /* Fetch what some batch lacks and the build does not have. */
@@ -315,13 +363,7 @@ fetch_missing(struct sending *s, struct err *e)
 	int r;
 
 	for (size_t b = 0; b < s->n; b++)
-		for (size_t i = 0; i < m->n; i++) {
-			struct pack_origin o = { NULL, NULL, false };
-
-			if (m->v[i].type == ENTRY_FILE)
-				find_origin(&s->batches[b], i, &o);
-			wanted[i] |= o.fetched;
-		}
+		divide(&s->batches[b], wanted);
 	r = fetch_files(&s->fetch, s->f, m, wanted, e);
 	free(wanted);
 	return r;
@@ -361,6 +403,7 @@ end_batches(struct sending *s, struct fleet_staged *out)
 		digest_index_free(b->index);
 		manifest_release(&b->base_manifest);
 		strvec_release(&b->common);
+		free(b->there);
 	}
 	fetch_release(&s->fetch);
 	free(s->batches);

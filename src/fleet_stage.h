@@ -14,7 +14,6 @@
 struct fleet_staged {
 	size_t packs;		/* one for each base and compression */
 	int64_t pack_bytes;	/* of all packs together */
-	uint64_t sent, received;	/* on the wire, all hosts together */
 	size_t fresh;		/* hosts that got it now */
 };
 

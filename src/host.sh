@@ -17,6 +17,7 @@ verb=${1-} root=${2-}
 [ $# -lt 2 ] || shift 2
 id='' expect=any line='' armed=0 journal_size='' lock_wait=60 rollback='' force=''
 check='' full='' off='' remove='' who='' job='' record='' group='' bytes=0 inodes=0 compress=none
+filled=''
 bad=''
 for arg; do
 	value=${arg#*=}
@@ -47,6 +48,7 @@ for arg; do
 	--check) check=1 ;;
 	--full) full=1 ;;
 	--off) off=1 ;;
+	--filled) filled=1 ;;
 	esac
 done
 state=$root/.deploy
@@ -74,7 +76,7 @@ fail() {
 clean_up() {
 	[ -z "$receiving" ] || [ -e "$root/releases/$receiving" ] ||
 		rm -rf "$state/incoming/$receiving" "$state/manifests/$receiving" "$state/meta/$receiving.json"
-	[ -z "$receiving" ] || rm -f "$state/incoming/$receiving.manifest" "$state/incoming/$receiving.meta"
+	[ -z "$receiving" ] || rm -f "$state/incoming/$receiving.manifest" "$state/incoming/$receiving.meta" "$state/incoming/$receiving.copy"
 	rm -rf "$tmp" 2>/dev/null
 }
 
@@ -438,6 +440,54 @@ tree_digest() {
 	sed -e 1,2d -e 's/ time=[^ ]*//' -e 's/\( tags=carried\),last-[0-9]*$/\1/' "$1" | sha256sum | cut -c -64
 }
 
+# awk: from the manifest and lines "MTIME LINKS MODE PATH", what there is to
+# do: "c PATH", copy what a release has too; "m MODE PATH"; "t MTIME PATH".
+# shellcheck disable=SC2016
+dress=$plain'
+NR == FNR {
+	if ($2 != "type=file")
+		next
+	path = plain($1)
+	for (i = 3; i <= NF; i++)
+		if ($i ~ /^time=/) {
+			when[path] = substr($i, 6)
+			sub(/\..*/, "", when[path])
+		} else if ($i ~ /^mode=/) {
+			mode[path] = substr($i, 6)
+			sub(/^0*/, "", mode[path])
+		}
+	next
+}
+{
+	path = substr($0, length($1) + length($2) + length($3) + 4)
+	if (!(path in when) || ($2 > 1 && $1 == when[path] && $3 == mode[path]))
+		next
+	if ($2 > 1)
+		print "c " path
+	if ($3 != mode[path])
+		print "m " mode[path] " " path
+	print "t " when[path] " " path
+}'
+
+# For the lines of the kind $1 in $tmp, and each value that they have: run the
+# rest of the arguments with $2 and the value, and the paths.
+dress_each() {
+	kind=$1 prefix=$2
+	shift 2
+	sed -n "s/^$kind \([0-9]*\) .*/\1/p" "$tmp" | sort -u | while read -r value; do
+		# A backslash before each byte: xargs takes it as it is.
+		sed -n "s/^$kind $value //p" "$tmp" | sed 's/./\\&/g' | (cd "$in" && xargs "$@" "$prefix$value") || exit 1
+	done
+}
+
+# Give the files that rsync left in $in the times and modes of the manifest.
+adopt() {
+	(cd "$in" && find . -type f -exec stat -c '%Y %h %a %n' {} +) | awk "$dress" "$in.manifest" - >"$tmp" &&
+		sed -n 's/^c //p' "$tmp" | while IFS= read -r name; do
+			cp -p "$in/$name" "$in.copy" && mv -f "$in.copy" "$in/$name" || exit 1
+		done && dress_each m '' chmod && dress_each t @ touch -c -d
+}
+
 # The paths in shared/ that the manifest $1 wants, one a line.
 list_shared() {
 	awk "$plain"' $2 == "type=link" && $NF == "tags=shared" { print plain(substr($1, 3)) }' "$1"
@@ -506,6 +556,7 @@ do_receive() {
 	[ "$(json_string id "$in.meta")" = "$id" ] || fail 5 "the pack for release $id has another release's meta"
 	[ "$(json_string digest "$in.meta")" = "$(tree_digest "$in.manifest")" ] ||
 		fail 5 "the pack for release $id has a meta with the digest of another manifest"
+	[ -z "$filled" ] || adopt || fail 1 "cannot give the files in '$in' their times and modes"
 	give_to_group "$in"
 	verify_tree "$in" "$in.manifest"
 	[ -z "$wrong" ] || fail 5 "the release $id is not what its manifest says: $(printf '%s\n' "$wrong" | head -n 1)"

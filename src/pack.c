@@ -206,10 +206,9 @@ put_all(struct pack *p, struct err *e)
 		r = put_record(p, "meta", &meta, e);
 	buf_release(&manifest);
 	buf_release(&meta);
-	for (size_t i = 0; r == 0 && !p->src->records_only &&
-	    i < p->src->m->n; i++) {
+	for (size_t i = 0; r == 0 && i < p->src->m->n; i++) {
 		r = intr_check(e);
-		if (r == 0)
+		if (r == 0 && (p->src->there == NULL || !p->src->there[i]))
 			r = put_entry(p, i, e);
 	}
 	return r;

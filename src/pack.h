@@ -46,7 +46,8 @@ struct pack_source {
 	/* The origin of entry i (a file). */
 	void (*origin)(void *ctx, size_t i, struct pack_origin *out);
 	void *ctx;
-	bool records_only;	/* manifest and meta: the rest is there */
+	const bool *there;	/* for each entry: it is in incoming/<id>
+				 * already and stays out; NULL: none is */
 	enum pack_compression compression;
 };
 

@@ -402,6 +402,19 @@ check_all_seen(struct receiver *r, struct err *e)
 	return 0;
 }
 
+/* What did not come is to be there: is it what the manifest says? */
+static int
+adopt_rest(struct receiver *r, struct err *e)
+{
+	const struct fill_adopt a = { .dir = &r->in->dir,
+	    .scratch = &r->in->store->incoming, .m = &r->m, .skip = r->seen,
+	    .gid = r->o->gid };
+
+	for (size_t i = 0; i < r->m.n; i++)
+		r->out->files += r->m.v[i].type == ENTRY_FILE && !r->seen[i];
+	return fill_adopt(&a, e);
+}
+
 /* Groups and setgid bits of the directories. */
 static int
 finish_directories(struct receiver *r, struct err *e)
@@ -436,7 +449,7 @@ receive_all(struct receiver *r, struct err *e)
 			c = receive_entry(r, ae, e);
 	}
 	if (c == 0)
-		c = check_all_seen(r, e);
+		c = r->o->filled ? adopt_rest(r, e) : check_all_seen(r, e);
 	if (c == 0)
 		c = finish_directories(r, e);
 	return c;

@@ -24,8 +24,8 @@ struct receive_options {
 	const char *id;
 	gid_t gid;		/* as fill.h */
 	/*
-	 * The files are there already (rsync put them there): only manifest
-	 * and meta come, and everything is hashed where it lies.
+	 * Files and directories are there already (rsync put them there):
+	 * what the pack lacks is hashed where it lies.
 	 */
 	bool filled;
 };

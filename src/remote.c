@@ -105,6 +105,17 @@ remote_open(struct remote *r, struct err *e)
 	return 0;
 }
 
+void
+remote_traffic(const struct remote *r, uint64_t *sent, uint64_t *received)
+{
+	uint64_t out = 0, in = 0;
+
+	if (r->connected)
+		r->transport.ops->traffic(r->transport.self, &out, &in);
+	*sent += out;
+	*received += in;
+}
+
 /* The sh verbs as an operand of sh. */
 static void
 add_script(struct buf *out)
@@ -728,8 +739,10 @@ on_went(void *ctx, const char *key, const char *value)
 int
 remote_went(struct remote *r, int64_t timeout, struct err *e)
 {
-	int c = read_lines(r, &r->armed, timeout, on_went, r, e);
+	int c;
 
+	r->took = 0;
+	c = read_lines(r, &r->armed, timeout, on_went, r, e);
 	remote_disarm(r);
 	return c;
 }

@@ -48,7 +48,8 @@ struct remote {
 	struct meta *metas;		/* of view.ids, when full */
 	/* While it is armed. */
 	struct transport_proc armed;
-	int64_t took;			/* ms from go to the answer */
+	int64_t took;			/* ms from the word to the answer, as the
+					 * host says; 0: it does not */
 	/* From fleet_activate(). */
 	bool flipped;			/* it serves what it did not before */
 	struct release_id before;	/* live on it before */
@@ -60,6 +61,10 @@ struct remote {
 void remote_init(struct remote *r, const struct host_config *h,
     const struct caller *c, const struct remote_waits *waits);
 void remote_release(struct remote *r);
+
+/* Add what went over its connection, in bytes. */
+void remote_traffic(const struct remote *r, uint64_t *sent,
+    uint64_t *received);
 
 /* Connect.  0, or -1 with ERR_UNREACHABLE. */
 int remote_open(struct remote *r, struct err *e);

@@ -63,19 +63,29 @@ reset_signals(void)
 static int
 set_standard(const struct run_child *c, const struct pipes *p)
 {
-	int null = -1;
+	int fds[3] = { p->in[0], p->out[1], p->err[1] }, null = -1;
 
-	if ((c->stdio >= 0 && (dup2(c->stdio, STDIN_FILENO) < 0 ||
-	    dup2(c->stdio, STDOUT_FILENO) < 0)) ||
-	    (p->in[0] >= 0 && dup2(p->in[0], STDIN_FILENO) < 0) ||
-	    (p->out[1] >= 0 && dup2(p->out[1], STDOUT_FILENO) < 0) ||
-	    (p->err[1] >= 0 && dup2(p->err[1], STDERR_FILENO) < 0))
-		return -1;
+	for (int i = 0; i < 3; i++) {
+		if (c->use[i] >= 0)
+			fds[i] = c->use[i];
+		if (fds[i] >= 0 && dup2(fds[i], i) < 0)
+			return -1;
+	}
 	if (c->talk_only &&
 	    ((null = open("/dev/null", O_RDONLY | O_CLOEXEC)) < 0 ||
 	    dup2(null, STDIN_FILENO) < 0 ||
 	    dup2(STDERR_FILENO, STDOUT_FILENO) < 0))
 		return -1;
+	return 0;
+}
+
+/* In the child: what it inherits besides the first three.  0 or -1. */
+static int
+keep_open(const struct run_child *c)
+{
+	for (size_t i = 0; i < c->n_keep; i++)
+		if (fcntl(c->keep[i], F_SETFD, 0) != 0)
+			return -1;
 	return 0;
 }
 
@@ -100,8 +110,8 @@ become(const struct run_child *c, const struct pipes *p, pid_t parent)
 
 	reset_signals();
 	setpgid(0, 0);
-	if (tie_to_parent(c, parent) == 0 && set_standard(c, p) == 0 &&
-	    (c->dir < 0 || fchdir(c->dir) == 0))
+	if (keep_open(c) == 0 && tie_to_parent(c, parent) == 0 &&
+	    set_standard(c, p) == 0 && (c->dir < 0 || fchdir(c->dir) == 0))
 		execvpe(c->argv[0], c->argv,
 		    c->envp != NULL ? c->envp : environ);
 	saved = errno;

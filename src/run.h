@@ -6,6 +6,7 @@
 #define RUN_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
 
 #include "err.h"
@@ -16,7 +17,10 @@ struct run_child {
 	bool pipe_in;		/* give us its standard input */
 	bool pipe_out;		/* give us its standard output */
 	bool pipe_err;		/* give us its standard error */
-	int stdio;		/* its standard input and output; -1: none */
+	int use[3];		/* its standard input, output and error; -1:
+				 * piped, or ours */
+	const int *keep;	/* descriptors that it inherits as they are */
+	size_t n_keep;
 	int dir;		/* where it runs; -1: where we do */
 	char *const *envp;	/* its environment; NULL: ours */
 	bool talk_only;		/* standard input is empty, standard output
@@ -29,12 +33,12 @@ struct run_child {
 	pid_t pid;		/* 0: not running */
 };
 
-#define RUN_CHILD_INIT \
-	{ .stdio = -1, .dir = -1, .in = -1, .out = -1, .err = -1 }
+#define RUN_CHILD_INIT { .use = { -1, -1, -1 }, .dir = -1, .in = -1,	\
+    .out = -1, .err = -1 }
 
 /*
  * Start it, in a process group of its own and with default signals.  What is
- * neither piped nor `stdio` is ours.  With `death_signal` the thread that
+ * neither piped nor in `use` is ours.  With `death_signal` the thread that
  * starts it counts as us.  0 or -1.
  */
 int run_start(struct run_child *c, struct err *e);

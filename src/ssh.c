@@ -1,8 +1,10 @@
 #include "ssh.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <libssh/callbacks.h>
 #include <libssh/libssh.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -604,6 +606,106 @@ ssh_read(struct ssh_proc *p, void *data, size_t len, struct err *e)
 	memcpy(data, p->out.data + p->given, len);
 	consume(p, len);
 	return (ssize_t)len;
+}
+
+/* The wire between a program there and one here. */
+struct wire_ends {
+	int from;     /* -1: at its end */
+	int to;	      /* -1: nobody listens any more */
+	char *window; /* PIECE bytes */
+};
+
+/* Whether it can take input now, and how much at once. */
+static size_t
+room(const struct ssh_proc *p)
+{
+	uint32_t n = ssh_channel_window_size(p->channel);
+
+	if ((ssh_get_poll_flags(p->ssh->link.session) & SSH_WRITE_PENDING) !=
+	    0)
+		return 0;
+	return n < PIECE ? n : PIECE;
+}
+
+/* What `from` has to its input, as far as there is room.  0 or -1. */
+static int
+carry_there(struct ssh_proc *p, struct wire_ends *w, struct err *e)
+{
+	while (w->from >= 0 && !p->closed && room(p) > 0) {
+		ssize_t n = io_read_some(w->from, w->window, room(p));
+
+		if (n < 0 && errno == EAGAIN)
+			return 0;
+		if (n <= 0) {
+			w->from = -1;
+			return ssh_end_input(p, e);
+		}
+		/* It may have ended meanwhile: its status tells more. */
+		if (ssh_write(p, w->window, (size_t)n, e) != 0 && !p->closed)
+			return -1;
+	}
+	return 0;
+}
+
+/* What it said to `to`, as far as that takes it. */
+static void
+carry_back(struct ssh_proc *p, struct wire_ends *w)
+{
+	while (p->out.len > p->given) {
+		size_t len = p->out.len - p->given;
+		ssize_t n = (ssize_t)len;
+
+		if (w->to >= 0)
+			n = write(w->to, p->out.data + p->given, len);
+		if (n < 0 && errno != EAGAIN && errno != EINTR)
+			w->to = -1;
+		if (n <= 0)
+			return;
+		consume(p, (size_t)n);
+	}
+	/* All it will ever say is there. */
+	if (p->eof)
+		w->to = -1;
+}
+
+/* Wait until one of the ends or the connection can go on. */
+static int
+wait_for_ends(struct ssh_proc *p, const struct wire_ends *w, int64_t end,
+    struct err *e)
+{
+	bool full = p->closed || room(p) == 0, empty = p->out.len == p->given;
+	const struct pollfd fds[2] = {
+		{ .fd = full ? -1 : w->from, .events = POLLIN },
+		{ .fd = empty ? -1 : w->to, .events = POLLOUT },
+	};
+
+	return ssh_link_wait_also(&p->ssh->link, fds, 2, end, e);
+}
+
+int
+ssh_join(struct ssh_proc *p, int from, int to, struct err *e)
+{
+	struct wire_ends w = { from, to, xmalloc(PIECE) };
+	int64_t end = INT64_MAX;
+	int r = ssh_link_begin(&p->ssh->link, e);
+
+	fcntl(from, F_SETFL, O_NONBLOCK);
+	fcntl(to, F_SETFL, O_NONBLOCK);
+	while (r == 0 && (!p->closed || w.to >= 0)) {
+		carry_back(p, &w);
+		r = carry_there(p, &w, e);
+		if (r == 0 && p->too_much)
+			r = said_too_much(p, e);
+		if (p->closed && w.to < 0)
+			break;
+		/* Alone, it has to end soon. */
+		if (w.from < 0 && end == INT64_MAX)
+			end = clock_ms() + p->ssh->timeouts.exec;
+		if (r == 0)
+			r = wait_for_ends(p, &w, end, e);
+	}
+	free(w.window);
+	return r;
 }
 
 /* Wait until it has ended; what it still says is kept. */

@@ -108,6 +108,16 @@ int ssh_read_line(struct ssh_proc *p, struct buf *line, int64_t timeout,
 ssize_t ssh_read(struct ssh_proc *p, void *data, size_t len, struct err *e);
 
 /*
+ * Be the wire between it and another program: what `from` gives is its
+ * standard input, what it says goes to `to`, until it has ended or neither
+ * descriptor is good for anything any more.  They stay the caller's, and are
+ * non-blocking afterwards.  There is no deadline but that of a silent
+ * connection as long as the other program is there: it is to have its own.
+ * 0 or -1.
+ */
+int ssh_join(struct ssh_proc *p, int from, int to, struct err *e);
+
+/*
  * Wait for its end, up to `idle` after the last that it said; output that
  * was not read is lost.  `status` gets the exit status; a missing one (killed
  * by a signal, connection lost) is a failure, never 0.  The last 4 KiB of its

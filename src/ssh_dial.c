@@ -317,11 +317,11 @@ dial_proxy(struct ssh_dial *d, const struct ssh_settings *st, struct err *e)
 		strvec_addf(&argv, "exec %s", st->proxy);
 	}
 	d->proxy.argv = argv.v;
-	d->proxy.stdio = pair[1];
+	d->proxy.use[0] = d->proxy.use[1] = pair[1];
 	d->proxy.pipe_err = true;
 	r = run_start(&d->proxy, e);
 	d->proxy.argv = NULL;
-	d->proxy.stdio = -1;
+	d->proxy.use[0] = d->proxy.use[1] = -1;
 	close(pair[1]);
 	strvec_release(&argv);
 	d->fd = pair[0];

@@ -29,9 +29,9 @@ static const char exchanges[] =
     "diffie-hellman-group16-sha512,diffie-hellman-group-exchange-sha256,"
     "diffie-hellman-group14-sha256";
 
-/* The eventfd is looked at by poll(2) itself; here is nothing to do. */
+/* A descriptor that only ends the waiting; here is nothing to do. */
 static int
-on_cancel(socket_t fd, int revents, void *user)
+on_wake(socket_t fd, int revents, void *user)
 {
 	(void)fd;
 	(void)revents;
@@ -83,7 +83,7 @@ ssh_link_open(struct ssh_link *l, const struct ssh_settings *st,
 	snprintf(l->name, sizeof(l->name), "%s", st->host);
 	memset(&l->wire, 0, sizeof(l->wire));
 	if (l->session == NULL || l->event == NULL ||
-	    ssh_event_add_fd(l->event, l->cancel, POLLIN, on_cancel, NULL) !=
+	    ssh_event_add_fd(l->event, l->cancel, POLLIN, on_wake, NULL) !=
 		SSH_OK)
 		return err_set(e, ERR_FAILED, "no memory for a connection");
 	ssh_set_blocking(l->session, 0);
@@ -233,6 +233,23 @@ ssh_link_wait(struct ssh_link *l, int64_t end, struct err *e)
 	quick_ack(l);
 	(void)ssh_event_dopoll(l->event, left < TICK_MS ? (int)left : TICK_MS);
 	return 0;
+}
+
+int
+ssh_link_wait_also(struct ssh_link *l, const struct pollfd *also, size_t n,
+    int64_t end, struct err *e)
+{
+	int r;
+
+	for (size_t i = 0; i < n; i++)
+		if (also[i].fd >= 0)
+			(void)ssh_event_add_fd(l->event, also[i].fd,
+			    also[i].events, on_wake, NULL);
+	r = ssh_link_wait(l, end, e);
+	for (size_t i = 0; i < n; i++)
+		if (also[i].fd >= 0)
+			(void)ssh_event_remove_fd(l->event, also[i].fd);
+	return r;
 }
 
 int

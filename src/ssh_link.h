@@ -11,6 +11,7 @@
 
 #include <libssh/libssh.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "err.h"
@@ -50,6 +51,11 @@ bool ssh_link_was_dropped(const struct ssh_link *l);
  * is lost (ECONNRESET) or silent (ETIMEDOUT), and at `end` (ETIMEDOUT).
  */
 int ssh_link_wait(struct ssh_link *l, int64_t end, struct err *e);
+
+/* The same, woken also by descriptors of this machine; -1 is none. */
+struct pollfd;
+int ssh_link_wait_also(struct ssh_link *l, const struct pollfd *also,
+    size_t n, int64_t end, struct err *e);
 
 /*
  * Begin an operation: nobody listened until now, so the silence before it

@@ -19,7 +19,7 @@ struct transport_proc;
 
 /*
  * What a transport has to offer; the comments of ssh.h say what each does.
- * `proc` is what start returned.
+ * `proc` is what start returned.  `join` is NULL where no connection is.
  */
 struct transport_ops {
 	void (*close)(void *self);
@@ -34,6 +34,7 @@ struct transport_ops {
 	ssize_t (*read)(void *proc, void *data, size_t len, struct err *e);
 	int (*finish)(void *proc, int *status, struct buf *errors,
 	    struct err *e);
+	int (*join)(void *proc, int from, int to, struct err *e);
 	void (*close_proc)(void *proc);
 };
 

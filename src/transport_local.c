@@ -270,7 +270,7 @@ local_close_proc(void *proc)
 static const struct transport_ops ops = {
 	local_close, local_cancel, local_traffic, local_address,
 	local_start, local_write,
-	local_end_input, local_read_line, local_read, local_finish,
+	local_end_input, local_read_line, local_read, local_finish, NULL,
 	local_close_proc,
 };
 

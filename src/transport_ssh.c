@@ -62,6 +62,12 @@ finish(void *proc, int *status, struct buf *errors, struct err *e)
 	return ssh_finish(proc, status, errors, e);
 }
 
+static int
+join(void *proc, int from, int to, struct err *e)
+{
+	return ssh_join(proc, from, to, e);
+}
+
 static void
 close_proc(void *proc)
 {
@@ -79,6 +85,7 @@ static const struct transport_ops ops = {
 	.read_line = read_line,
 	.read = read_some,
 	.finish = finish,
+	.join = join,
 	.close_proc = close_proc,
 };
 

@@ -99,11 +99,12 @@ step_activate_hosts(struct run *run, struct fleet *f, const char *id,
 	if (fleet_activate(f, &o, &done, e) != 0)
 		return -1;
 	out->changed = done.changed;
+	f->skew_us = done.changed && !o.preview ? done.skew_us : -1;
 	run->went_live |= done.changed && !o.preview;
 	tell(out, id, action, o.preview);
-	if (done.changed)
-		log_info("%zu hosts flipped, told within %.1f ms", f->n,
-		    (double)done.skew_us / 1000);
+	if (f->skew_us >= 0)
+		log_info("all hosts flipped within %.1f ms",
+		    (double)f->skew_us / 1000);
 	return 0;
 }
 
@@ -124,7 +125,8 @@ word(const struct run *run)
 }
 
 static void
-answer(struct run *run, const char *id, const struct activation *done)
+answer(struct run *run, const char *id, const struct activation *done,
+    const struct fleet *f)
 {
 	json_t *doc;
 
@@ -135,6 +137,7 @@ answer(struct run *run, const char *id, const struct activation *done)
 	doc = cmd_new_doc(run);
 	json_put_bool(doc, "dry_run", run->opts.dry_run);
 	step_activate_doc(doc, id, done);
+	step_fleet_doc(doc, f);
 	cmd_answer(run, doc);
 }
 
@@ -152,7 +155,7 @@ activate_locked(struct run *run, const struct store *s, struct view *v,
 	if (id == NULL ||
 	    step_activate(run, s, v, id, JOURNAL_ACTIVATE, &done, e) != 0)
 		return -1;
-	answer(run, id, &done);
+	answer(run, id, &done, NULL);
 	return 0;
 }
 
@@ -172,7 +175,7 @@ activate_hosts(struct run *run, struct err *e)
 		r = step_activate_hosts(run, &f, id, JOURNAL_ACTIVATE, &done,
 		    e);
 	if (r == 0)
-		answer(run, id, &done);
+		answer(run, id, &done, &f);
 	fleet_release(&f);
 	return r;
 }

@@ -125,7 +125,8 @@ go_live(struct run *run, const struct store *s, const char *id,
 }
 
 static void
-answer(struct run *run, const struct stage *st, const struct published *p)
+answer(struct run *run, const struct stage *st, const struct published *p,
+    const struct fleet *f)
 {
 	json_t *doc, *removed;
 
@@ -143,6 +144,7 @@ answer(struct run *run, const struct stage *st, const struct published *p)
 	for (size_t i = 0; i < p->removed.n; i++)
 		json_push_string(removed, p->removed.v[i]);
 	json_put(doc, "pruned", removed);
+	step_fleet_doc(doc, f);
 	cmd_answer(run, doc);
 }
 
@@ -182,14 +184,14 @@ publish_staged(struct run *run, const struct store *s,
 		r = check_activation(run, s, e);
 	if (st->outcome == STAGE_UNCHANGED || run->opts.dry_run) {
 		if (r == 0)
-			answer(run, st, &p);
+			answer(run, st, &p, NULL);
 		return r;
 	}
 	r = cmd_lock(run, s, &lock, e);
 	if (r == 0)
 		r = go_live(run, s, st->id.s, &p, e);
 	if (p.activated)
-		answer(run, st, &p);
+		answer(run, st, &p, NULL);
 	else
 		log_info("%s stays staged", st->id.s);
 	lock_drop(&lock);
@@ -225,7 +227,7 @@ publish_hosts(struct run *run, struct fleet *f, struct stage *st,
 		r = -1;
 	}
 	if (r == 0 || p.activated)
-		answer(run, st, &p);
+		answer(run, st, &p, f);
 	strvec_release(&p.removed);
 	return r;
 }

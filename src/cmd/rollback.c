@@ -82,7 +82,8 @@ freeze_hosts_after(struct run *run, struct fleet *f, struct err *e)
 }
 
 static void
-answer(struct run *run, const char *id, const struct activation *done)
+answer(struct run *run, const char *id, const struct activation *done,
+    const struct fleet *f)
 {
 	json_t *doc;
 
@@ -93,6 +94,7 @@ answer(struct run *run, const char *id, const struct activation *done)
 	doc = cmd_new_doc(run);
 	json_put_bool(doc, "dry_run", run->opts.dry_run);
 	step_activate_doc(doc, id, done);
+	step_fleet_doc(doc, f);
 	cmd_answer(run, doc);
 }
 
@@ -109,7 +111,7 @@ rollback_locked(struct run *run, const struct store *s, struct view *v,
 	if (id == NULL ||
 	    step_activate(run, s, v, id, JOURNAL_ROLLBACK, &done, e) != 0)
 		return -1;
-	answer(run, id, &done);
+	answer(run, id, &done, NULL);
 	if (done.changed && run->site->freeze_on_rollback &&
 	    !run->opts.dry_run)
 		return freeze_after(run, s, e);
@@ -134,7 +136,7 @@ rollback_hosts(struct run *run, struct err *e)
 		r = step_activate_hosts(run, &f, id, JOURNAL_ROLLBACK, &done,
 		    e);
 	if (r == 0)
-		answer(run, id, &done);
+		answer(run, id, &done, &f);
 	if (r == 0 && done.changed && run->site->freeze_on_rollback &&
 	    !run->opts.dry_run)
 		r = freeze_hosts_after(run, &f, e);

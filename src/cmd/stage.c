@@ -163,6 +163,38 @@ step_stage_doc(const struct run *run, const struct stage *st)
 	return doc;
 }
 
+void
+step_fleet_doc(json_t *doc, const struct fleet *f)
+{
+	uint64_t sent = 0, received = 0;
+
+	if (f == NULL || f->n == 0)
+		return;
+	for (size_t i = 0; i < f->n; i++)
+		remote_traffic(&f->v[i], &sent, &received);
+	json_put_int(doc, "sent_bytes", (int64_t)sent);
+	json_put_int(doc, "received_bytes", (int64_t)received);
+	if (f->skew_us >= 0)
+		json_put_int(doc, "skew_us", f->skew_us);
+	else
+		json_put_null(doc, "skew_us");
+}
+
+static void
+answer(struct run *run, const struct stage *st, const struct fleet *f)
+{
+	json_t *doc;
+
+	if (!run->opts.json) {
+		if (st->id.s[0] != '\0')
+			printf("%s\n", st->id.s);
+		return;
+	}
+	doc = step_stage_doc(run, st);
+	step_fleet_doc(doc, f);
+	cmd_answer(run, doc);
+}
+
 static int
 run_stage(struct run *run, struct err *e)
 {
@@ -178,10 +210,8 @@ run_stage(struct run *run, struct err *e)
 	} else if (r == 0) {
 		r = step_stage(run, &s, &st, e);
 	}
-	if (r == 0 && run->opts.json)
-		cmd_answer(run, step_stage_doc(run, &st));
-	else if (r == 0 && st.id.s[0] != '\0')
-		printf("%s\n", st.id.s);
+	if (r == 0)
+		answer(run, &st, &f);
 	stage_release(&st);
 	fleet_release(&f);
 	store_close(&s);

@@ -38,6 +38,9 @@ int step_stage_hosts(struct run *run, struct fleet *f, struct stage *st,
 /* What step_stage() did, for --json. */
 json_t *step_stage_doc(const struct run *run, const struct stage *st);
 
+/* What all commands that change hosts add to theirs; NULL: no hosts. */
+void step_fleet_doc(json_t *doc, const struct fleet *f);
+
 /*
  * What --expect means: an id, a prefix, "" for "none"; NULL when not given.
  * 0 or -1.

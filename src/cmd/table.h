@@ -11,4 +11,7 @@ extern const struct cmd cmd_init, cmd_stage, cmd_activate, cmd_publish,
     cmd_prune, cmd_pin, cmd_unpin, cmd_freeze, cmd_thaw, cmd_host, cmd_help,
     cmd_completion, cmd_version;
 
+/* In no list and no help: for other programs. */
+extern const struct cmd cmd_rsh;
+
 #endif
