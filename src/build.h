@@ -1,15 +1,8 @@
 /*
  * The commands of a site that make its build: `build` and `update` in
- * deploy.yml.  A command is text for sh(1), run with an empty standard input;
- * what it prints goes to our standard error, or, when `quiet`, is shown only
- * if it fails, the last 64 KB of it.
- *
- * Its environment is ours without the keys for the hosts, and in it
- * DEPLOY_SITE, DEPLOY_SOURCE, DEPLOY_REF (where known) and DEPLOY_BUILD=1.
- *
- * When it returns nothing of the command is left running: neither its process
- * group nor what left that (strays.h).  If we are killed the kernel kills its
- * shell.  To be called while we have no other child.
+ * deploy.yml.  As shell.h has it, with DEPLOY_SITE, DEPLOY_SOURCE, DEPLOY_REF
+ * (where known) and DEPLOY_BUILD=1.  To be called while we have no other
+ * child: nothing that the command started is left.
  */
 #ifndef BUILD_H
 #define BUILD_H

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "alloc.h"
+#include "cmd/steps.h"
 #include "cmd/table.h"
 #include "log.h"
 #include "nearest.h"
@@ -168,6 +169,9 @@ cmd_main(int argc, char *const *argv, struct opts *global)
 		cmd_print_help(run.cmd);
 	else if (r == 0)
 		r = run.cmd->run(&run, &e);
+	if (r == 0)
+		e = (struct err)ERR_INIT;
+	r = step_hooks_after(&run, &e);
 	if (r != 0)
 		answer_error(&run, &e);
 	if (flush_answer(&run, r == 0 ? &e : &(struct err)ERR_INIT) != 0)

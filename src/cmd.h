@@ -27,6 +27,13 @@ struct run {
 	const struct site_config *site;	/* one of these; cmd_site() */
 	bool answered;			/* the JSON document is out */
 	bool went_live;			/* what visitors see has changed */
+	struct {
+		struct release_id release;	/* "": nothing was flipped */
+		struct release_id previous;
+		char *changed;		/* a file for the hook, or NULL */
+		enum hook_when hook;	/* that follows */
+	} flip;
+	struct err late;		/* of a hook, to be told at the end */
 };
 
 struct cmd {
@@ -37,6 +44,7 @@ struct cmd {
 	const char *summary;		/* one line */
 	const char *about;		/* more, for help; lines */
 	unsigned int max_args;
+	bool changes;			/* stages or flips: hooks */
 	bool raw_args;			/* all from the first operand on */
 	const enum opt_id *opts;	/* besides the common ones; OPT_END */
 	/* 0, or -1 with the error that becomes the exit status. */

@@ -4,6 +4,7 @@
 #include "cmd/steps.h"
 #include "cmd/table.h"
 #include "fleet_activate.h"
+#include "fleet_roll.h"
 #include "log.h"
 
 int
@@ -58,6 +59,14 @@ tell(const struct activation *done, const char *id,
 		    done->from.s);
 }
 
+static int
+read_stored(void *ctx, const char *id, struct manifest *m, struct err *e)
+{
+	const struct store *s = ctx;
+
+	return manifest_read(m, &s->manifests, id, e);
+}
+
 int
 step_activate(struct run *run, const struct store *s, const struct view *v,
     const char *id, enum journal_action action, struct activation *out,
@@ -77,8 +86,18 @@ step_activate(struct run *run, const struct store *s, const struct view *v,
 	activate_end(out);
 	if (r == 0)
 		tell(out, id, action, o.preview);
-	run->went_live |= r == 0 && out->changed && !o.preview;
+	if (r == 0)
+		r = step_check(run, s, out, action, e);
+	if (r == 0 && out->changed && !o.preview)
+		step_went_live(run, id, out->from.s, action, read_stored,
+		    (void *)(uintptr_t)s);
 	return r;
+}
+
+static int
+read_remote(void *ctx, const char *id, struct manifest *m, struct err *e)
+{
+	return fleet_manifest(ctx, id, m, e);
 }
 
 int
@@ -89,22 +108,33 @@ step_activate_hosts(struct run *run, struct fleet *f, const char *id,
 	    .message = run->opts.message, .journal_size = -1,
 	    .rollback = action == JOURNAL_ROLLBACK,
 	    .force = run->opts.force, .preview = run->opts.dry_run };
+	bool rolling = run->site->strategy == STRATEGY_ROLLING &&
+	    action == JOURNAL_ACTIVATE;
 	struct fleet_activation done;
+	int r;
 
 	*out = (struct activation)ACTIVATION_INIT;
 	release_id_copy(&out->id, id);
 	if (run->opts.expect != NULL && check_expected(run, f, e) != 0)
 		return -1;
 	out->from = f->v[0].view.current;
-	if (fleet_activate(f, &o, &done, e) != 0)
+	r = rolling ? fleet_roll(f, &o, step_wants_check(run), &done, e) :
+	    fleet_activate(f, &o, &done, e);
+	if (r != 0)
 		return -1;
 	out->changed = done.changed;
-	f->skew_us = done.changed && !o.preview ? done.skew_us : -1;
-	run->went_live |= done.changed && !o.preview;
-	tell(out, id, action, o.preview);
+	f->skew_us = done.changed && !o.preview && !rolling ? done.skew_us :
+	    -1;
+	tell(out, out->id.s, action, o.preview);
 	if (f->skew_us >= 0)
 		log_info("all hosts flipped within %.1f ms",
 		    (double)f->skew_us / 1000);
+	if (!done.changed || o.preview)
+		return 0;
+	if (!rolling &&
+	    step_check_hosts(run, f, out->id.s, action, e) != 0)
+		return -1;
+	step_went_live(run, out->id.s, out->from.s, action, read_remote, f);
 	return 0;
 }
 
@@ -141,18 +171,35 @@ answer(struct run *run, const char *id, const struct activation *done,
 	cmd_answer(run, doc);
 }
 
-/* Under the lock: which release, and go. */
+/* Which release?  The hook may refuse it, before the lock is taken. */
 static int
-activate_locked(struct run *run, const struct store *s, struct view *v,
+choose(struct run *run, const struct store *s, struct release_id *out,
     struct err *e)
 {
-	struct activation done;
-	const char *id;
+	struct view v = VIEW_INIT;
+	const char *id = NULL;
+	int r = view_read(&v, s, e);
 
-	if (view_read(v, s, e) != 0)
-		return -1;
-	id = view_find(v, word(run), e);
-	if (id == NULL ||
+	if (r == 0)
+		id = view_find(&v, word(run), e);
+	if (id == NULL)
+		r = -1;
+	if (r == 0)
+		release_id_copy(out, id);
+	if (r == 0 && strcmp(id, v.current.s) != 0)
+		r = step_hook(run, HOOK_PRE_ACTIVATE, id, v.current.s, e);
+	view_release(&v);
+	return r;
+}
+
+/* Under the lock: go. */
+static int
+activate_locked(struct run *run, const struct store *s, struct view *v,
+    const char *id, struct err *e)
+{
+	struct activation done;
+
+	if (view_read(v, s, e) != 0 ||
 	    step_activate(run, s, v, id, JOURNAL_ACTIVATE, &done, e) != 0)
 		return -1;
 	answer(run, id, &done, NULL);
@@ -172,6 +219,9 @@ activate_hosts(struct run *run, struct err *e)
 	if (id == NULL)
 		r = -1;
 	if (r == 0)
+		r = step_hook(run, HOOK_PRE_ACTIVATE, id,
+		    f.v[0].view.current.s, e);
+	if (r == 0)
 		r = step_activate_hosts(run, &f, id, JOURNAL_ACTIVATE, &done,
 		    e);
 	if (r == 0)
@@ -186,6 +236,7 @@ run_activate(struct run *run, struct err *e)
 	struct store s = STORE_INIT;
 	struct view v = VIEW_INIT;
 	struct lock lock = LOCK_INIT;
+	struct release_id id = { "" };
 	int r = cmd_site(run, e);
 
 	if (r == 0 && cmd_has_hosts(run))
@@ -193,9 +244,11 @@ run_activate(struct run *run, struct err *e)
 	if (r == 0)
 		r = store_open(&s, run->site->root, e);
 	if (r == 0)
+		r = choose(run, &s, &id, e);
+	if (r == 0)
 		r = cmd_lock(run, &s, &lock, e);
 	if (r == 0)
-		r = activate_locked(run, &s, &v, e);
+		r = activate_locked(run, &s, &v, id.s, e);
 	view_release(&v);
 	lock_drop(&lock);
 	store_close(&s);
@@ -203,7 +256,7 @@ run_activate(struct run *run, struct err *e)
 }
 
 static const enum opt_id opts[] = {
-	OPT_EXPECT, OPT_MESSAGE, OPT_FORCE, OPT_END
+	OPT_EXPECT, OPT_MESSAGE, OPT_FORCE, OPT_NO_CHECK, OPT_END
 };
 
 const struct cmd cmd_activate = {
@@ -217,6 +270,7 @@ const struct cmd cmd_activate = {
 	    "has an older sequence (--seq) than the one activated last.\n"
 	    "Prints the id of the release that is live.\n",
 	.max_args = 1,
+	.changes = true,
 	.opts = opts,
 	.run = run_activate,
 };

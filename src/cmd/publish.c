@@ -187,12 +187,15 @@ publish_staged(struct run *run, const struct store *s,
 			answer(run, st, &p, NULL);
 		return r;
 	}
-	r = cmd_lock(run, s, &lock, e);
+	r = step_hook(run, HOOK_PRE_ACTIVATE, st->id.s, st->view.current.s,
+	    e);
+	if (r == 0)
+		r = cmd_lock(run, s, &lock, e);
 	if (r == 0)
 		r = go_live(run, s, st->id.s, &p, e);
 	if (p.activated)
 		answer(run, st, &p, NULL);
-	else
+	else if (e->code != ERR_DIFFER)
 		log_info("%s stays staged", st->id.s);
 	lock_drop(&lock);
 	strvec_release(&p.removed);
@@ -211,12 +214,15 @@ publish_hosts(struct run *run, struct fleet *f, struct stage *st,
 		r = step_stage_hosts(run, f, st, e);
 	if (r == 0 && st->outcome != STAGE_UNCHANGED && !run->opts.dry_run) {
 		/* What staging changed on the hosts is asked for again. */
-		r = fleet_open(f, true, e);
+		r = step_hook(run, HOOK_PRE_ACTIVATE, st->id.s,
+		    f->v[0].view.current.s, e);
+		if (r == 0)
+			r = fleet_open(f, true, e);
 		if (r == 0)
 			r = step_activate_hosts(run, f, st->id.s,
 			    JOURNAL_ACTIVATE, &p.done, e);
 		p.activated = r == 0;
-		if (r != 0)
+		if (r != 0 && e->code != ERR_DIFFER)
 			log_info("%s stays staged", st->id.s);
 	}
 	/* What was live has changed: look again. */
@@ -259,7 +265,7 @@ run_publish(struct run *run, struct err *e)
 
 static const enum opt_id opts[] = {
 	OPT_MESSAGE, OPT_COMMIT, OPT_SEQ, OPT_EXPECT, OPT_EXCLUDE, OPT_STRIP,
-	OPT_KEEP, OPT_FORCE, OPT_BUILD, OPT_END
+	OPT_KEEP, OPT_FORCE, OPT_BUILD, OPT_NO_CHECK, OPT_END
 };
 
 const struct cmd cmd_publish = {
@@ -273,6 +279,7 @@ const struct cmd cmd_publish = {
 	    "live release has this content already, nothing happens.\n"
 	    "Prints the id of the release that is live.\n",
 	.max_args = 1,
+	.changes = true,
 	.opts = opts,
 	.run = run_publish,
 };

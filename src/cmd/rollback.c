@@ -166,7 +166,9 @@ run_rollback(struct run *run, struct err *e)
 	return r;
 }
 
-static const enum opt_id opts[] = { OPT_EXPECT, OPT_MESSAGE, OPT_END };
+static const enum opt_id opts[] = {
+	OPT_EXPECT, OPT_MESSAGE, OPT_NO_CHECK, OPT_END
+};
 
 const struct cmd cmd_rollback = {
 	.name = "rollback",
@@ -180,6 +182,7 @@ const struct cmd cmd_rollback = {
 	    "is repeated cannot go two steps.  A freeze does not stop it.\n"
 	    "Prints the id of the release that is live.\n",
 	.max_args = 1,
+	.changes = true,
 	.opts = opts,
 	.run = run_rollback,
 };

@@ -104,7 +104,8 @@ step_stage(struct run *run, struct store *s, struct stage *st, struct err *e)
 	step_stage_options(run, &o);
 	if (o.source == NULL)
 		return no_source(e);
-	if (check_source(o.source, run->site->root, e) != 0 ||
+	if (step_hook(run, HOOK_PRE_STAGE, NULL, NULL, e) != 0 ||
+	    check_source(o.source, run->site->root, e) != 0 ||
 	    open_root(run, s, &there, e) != 0)
 		return -1;
 	step_site(run, &site);
@@ -112,6 +113,9 @@ step_stage(struct run *run, struct store *s, struct stage *st, struct err *e)
 	r = stage_run(st, there ? s : NULL, &o, e);
 	if (r == 0)
 		tell(st, o.preview);
+	if (r == 0 && st->outcome != STAGE_UNCHANGED)
+		r = step_hook(run, HOOK_POST_STAGE, st->id.s,
+		    st->view.current.s, e);
 	strvec_release(&site.exclude);
 	return r;
 }
@@ -129,11 +133,16 @@ step_stage_hosts(struct run *run, struct fleet *f, struct stage *st,
 	step_stage_options(run, &o);
 	if (o.source == NULL)
 		return no_source(e);
+	if (step_hook(run, HOOK_PRE_STAGE, NULL, NULL, e) != 0)
+		return -1;
 	step_site(run, &site);
 	o.site = &site;
 	r = fleet_stage(f, st, &o, &sent, e);
 	if (r == 0)
 		tell(st, o.preview);
+	if (r == 0 && st->outcome != STAGE_UNCHANGED)
+		r = step_hook(run, HOOK_POST_STAGE, st->id.s,
+		    f->v[0].view.current.s, e);
 	progress_format_bytes(sent.pack_bytes, size);
 	if (r == 0 && sent.fresh > 0)
 		log_info("sent to %zu of %zu hosts: %s in %zu pack%s",
@@ -233,6 +242,7 @@ const struct cmd cmd_stage = {
 	    "archive on standard input; default: 'source' in deploy.yml.\n"
 	    "Prints the id of the release that has this content.\n",
 	.max_args = 1,
+	.changes = true,
 	.opts = opts,
 	.run = run_stage,
 };

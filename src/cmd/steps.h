@@ -9,6 +9,7 @@
 
 #include "activate.h"
 #include "cmd.h"
+#include "hook.h"
 #include "stage.h"
 #include "strvec.h"
 
@@ -62,6 +63,45 @@ int step_activate(struct run *run, const struct store *s,
  */
 int step_activate_hosts(struct run *run, struct fleet *f, const char *id,
     enum journal_action action, struct activation *out, struct err *e);
+
+/* Is what was made live to be checked? */
+bool step_wants_check(const struct run *run);
+
+/*
+ * Ask the web server for what was made live, if so configured, and go back
+ * when it does not give it.  Returns 0; or -1:
+ *	ERR_REVERTED	wrong; what was live before is live again
+ *	ERR_DIFFER	wrong, and live: nothing to go back to, or a rollback
+ *	ERR_CLEANUP	a signal came, it was not checked
+ */
+int step_check(struct run *run, const struct store *s,
+    const struct activation *done, enum journal_action action,
+    struct err *e);
+
+/* The same for all hosts. */
+int step_check_hosts(struct run *run, struct fleet *f, const char *id,
+    enum journal_action action, struct err *e);
+
+/*
+ * Run a hook, if there is one and it is no dry run.  0; or -1 when one that
+ * comes before refused.  That a later one failed is told at the end.
+ */
+int step_hook(struct run *run, enum hook_when when, const char *release,
+    const char *previous, struct err *e);
+
+/* Reads the manifest of a release; 0 or -1. */
+typedef int step_manifest_fn(void *ctx, const char *id, struct manifest *m,
+    struct err *e);
+
+/* Remember what was made live instead of `from`, for the hook that follows. */
+void step_went_live(struct run *run, const char *id, const char *from,
+    enum journal_action action, step_manifest_fn *read, void *ctx);
+
+/*
+ * After the command, when its locks are gone: the hooks that follow.  `e` is
+ * how the command ended, and then how all ended.  0 or -1.
+ */
+int step_hooks_after(struct run *run, struct err *e);
 
 /* What step_activate() did, for --json, into `doc`. */
 void step_activate_doc(json_t *doc, const char *id,

@@ -126,7 +126,7 @@ doors() {
 	openssl/.*		hash.c
 	libssh/.*		ssh.c ssh_link.c ssh_link.h ssh_hostkey.c ssh_hostkey.h ssh_auth.c ssh_identity.c ssh_identity.h
 	sqlite3\.h		queue.c
-	curl/.*			check.c
+	curl/.*			curl.h
 	EOF
 }
 

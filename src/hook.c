@@ -1,0 +1,127 @@
+#include "hook.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "alloc.h"
+#include "buf.h"
+#include "check.h"
+#include "diff.h"
+#include "io.h"
+#include "log.h"
+#include "shell.h"
+
+static const char *const names[HOOK_COUNT] = {
+	[HOOK_PRE_STAGE] = "pre_stage",
+	[HOOK_POST_STAGE] = "post_stage",
+	[HOOK_PRE_ACTIVATE] = "pre_activate",
+	[HOOK_POST_ACTIVATE] = "post_activate",
+	[HOOK_POST_ROLLBACK] = "post_rollback",
+	[HOOK_FAILED] = "failed",
+};
+
+bool
+hook_exists(const struct site_config *site, enum hook_when when)
+{
+	return site->hooks.commands[when] != NULL;
+}
+
+static void
+add(struct strvec *env, const char *name, const char *value)
+{
+	strvec_addf(env, "DEPLOY_%s=%s", name, value != NULL ? value : "");
+}
+
+static void
+make_environment(enum hook_when when, const struct hook_facts *f,
+    struct strvec *env)
+{
+	struct buf hosts = BUF_INIT;
+
+	for (size_t i = 0; i < f->site->n_hosts; i++)
+		buf_addf(&hosts, "%s%s", i > 0 ? " " : "",
+		    f->site->hosts[i].label);
+	add(env, "HOOK", names[when]);
+	add(env, "SITE", f->site->name);
+	add(env, "ROOT", f->site->root);
+	add(env, "COMMAND", f->command);
+	add(env, "HOSTS", buf_str(&hosts));
+	add(env, "RELEASE", f->release);
+	add(env, "PREVIOUS", f->previous);
+	add(env, "COMMIT", f->commit);
+	add(env, "CHANGED_FILE", f->changed);
+	add(env, "ERROR", f->error != NULL ? f->error->text : NULL);
+	strvec_addf(env, "DEPLOY_STATUS=%d", f->error != NULL ?
+	    (int)f->error->code : 0);
+	buf_release(&hosts);
+}
+
+int
+hook_run(enum hook_when when, const struct hook_facts *f, struct err *e)
+{
+	const struct site_config *site = f->site;
+	struct strvec env = STRVEC_INIT;
+	struct shell_options o = { .what = names[when],
+	    .command = site->hooks.commands[when],
+	    .directory = site->dir != NULL ? site->dir : ".",
+	    .timeout = site->hooks.timeout,
+	    .quiet = log_level() == LOG_QUIET, .env = &env };
+	int r;
+
+	if (o.command == NULL)
+		return 0;
+	make_environment(when, f, &env);
+	r = shell_run(&o, e);
+	strvec_release(&env);
+	if (r != 0 && when != HOOK_PRE_STAGE && when != HOOK_PRE_ACTIVATE)
+		e->code = ERR_CLEANUP;
+	return r;
+}
+
+static bool
+is_directory(const struct manifest *m, const char *path)
+{
+	const struct entry *en = manifest_find(m, path);
+
+	return en != NULL && en->type == ENTRY_DIR;
+}
+
+int
+hook_write_changes(const struct manifest *from, const struct manifest *to,
+    char **path, struct err *e)
+{
+	const char *tmp = getenv("TMPDIR");
+	struct diff d = DIFF_INIT;
+	struct buf b = BUF_INIT;
+	int fd, r = 0;
+
+	*path = xasprintf("%s/deploy-changes-XXXXXX",
+	    tmp != NULL && *tmp == '/' ? tmp : "/tmp");
+	fd = mkstemp(*path);
+	if (fd < 0) {
+		err_sys(e, "cannot make a temporary file '%s'", *path);
+		free(*path);
+		*path = NULL;
+		return -1;
+	}
+	diff_manifests(&d, from, to);
+	for (size_t i = 0; i < d.n; i++) {
+		const char *p = d.v[i].path;
+		char *url;
+
+		/* A directory that came or went empty has no page. */
+		if (is_directory(from, p) || is_directory(to, p))
+			continue;
+		url = check_url("/", p);
+		buf_addf(&b, "%s\n", url);
+		free(url);
+	}
+	if (io_write(fd, buf_str(&b), b.len) != 0)
+		r = err_sys(e, "cannot write '%s'", *path);
+	if (io_close(fd) != 0 && r == 0)
+		r = err_sys(e, "cannot write '%s'", *path);
+	diff_release(&d);
+	buf_release(&b);
+	return r;
+}

@@ -1,0 +1,44 @@
+/*
+ * Hooks of a site: commands that run here before and after what deploy does
+ * (shell.h).  They get DEPLOY_HOOK, DEPLOY_SITE, DEPLOY_ROOT, DEPLOY_COMMAND,
+ * DEPLOY_HOSTS and, as far as they are known then, DEPLOY_RELEASE,
+ * DEPLOY_PREVIOUS, DEPLOY_COMMIT, DEPLOY_CHANGED_FILE, DEPLOY_ERROR and
+ * DEPLOY_STATUS; what is not known is empty.
+ */
+#ifndef HOOK_H
+#define HOOK_H
+
+#include <stdbool.h>
+
+#include "config.h"
+#include "err.h"
+#include "manifest.h"
+
+/* What a hook is told; NULL: not known. */
+struct hook_facts {
+	const struct site_config *site;
+	const char *command;	/* of deploy */
+	const char *release, *previous, *commit;
+	const char *changed;	/* a file of URLs, hook_write_changes() */
+	const struct err *error;
+};
+
+/* Is there a hook of that kind? */
+bool hook_exists(const struct site_config *site, enum hook_when when);
+
+/*
+ * Run the hook, if there is one.  0; or -1 with ERR_FAILED, and ERR_CLEANUP
+ * for those that come after what they are about.
+ */
+int hook_run(enum hook_when when, const struct hook_facts *f, struct err *e);
+
+/*
+ * Write the URLs that differ between two releases into a new temporary file:
+ * paths below the site's top, one a line, percent-encoded; "/dir/" for
+ * dir/index.html.  `path` is the caller's to free, the file to unlink.  0 or
+ * -1.
+ */
+int hook_write_changes(const struct manifest *from, const struct manifest *to,
+    char **path, struct err *e);
+
+#endif

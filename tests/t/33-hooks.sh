@@ -1,0 +1,225 @@
+#!/bin/bash
+# Hooks: what runs before and after, what it is told, and what its failure
+# means.
+. "$(dirname "$0")/../lib.sh"
+
+# config LINE...: a site whose hooks are these.
+config() {
+	cat >deploy.yml <<-EOF
+	sites:
+	  - name: example.org
+	    source: site
+	    root: $PWD/www
+	    max_delete: 100%
+	    hooks:
+	      x-none: of these
+	$(for line in "$@"; do echo "      $line"; done)
+	EOF
+}
+
+site() {
+	mkdir -p site
+	echo "$1" >site/index.html
+}
+
+live() {
+	basename "$(readlink www/current)"
+}
+
+# Every hook writes a line: which, and what it was told.
+all_hooks() {
+	local name lines=()
+	for name in pre_stage post_stage pre_activate post_activate \
+	    post_rollback failed; do
+		lines+=("$name: 'echo \$DEPLOY_HOOK \$DEPLOY_COMMAND \$DEPLOY_RELEASE,\$DEPLOY_PREVIOUS,\$DEPLOY_COMMIT \$DEPLOY_STATUS >>hooks'")
+	done
+	config "${lines[@]}"
+}
+
+# ran TEXT: the hooks that ran since, in order.
+ran() {
+	touch hooks
+	assert_eq "$(cat hooks)" "$1"
+	rm hooks
+}
+
+t_each_at_its_time() {
+	local a b
+	all_hooks
+	site 1
+	run deploy stage --commit c0ffee
+	a=$(cat "$out")
+	ran "pre_stage stage ,,c0ffee 0
+post_stage stage $a,,c0ffee 0"
+	run deploy activate
+	ran "pre_activate activate $a,, 0
+post_activate activate $a,, 0"
+	run deploy activate
+	run deploy publish -n
+	ran ''
+	# Nothing is staged, nothing is flipped.
+	run deploy publish
+	ran 'pre_stage publish ,, 0'
+	site 2
+	run deploy publish
+	b=$(cat "$out")
+	ran "pre_stage publish ,, 0
+post_stage publish $b,$a, 0
+pre_activate publish $b,$a, 0
+post_activate publish $b,$a, 0"
+	run deploy rollback
+	ran "post_rollback rollback $a,$b, 0"
+	expect_status 1 deploy rollback
+	ran "failed rollback ,, 1"
+	run deploy list
+	run deploy prune
+	ran ''
+	# The answer is the program's alone.
+	config "post_activate: echo talk"
+	run deploy activate "$b"
+	assert_eq "$(cat "$out")" "$b"
+	assert_contains "$err" talk
+}
+
+t_those_before_can_refuse() {
+	local a
+	config "pre_stage: 'echo not today; exit 3'"
+	site 1
+	expect_status 1 deploy publish
+	assert_contains "$err" "not today"
+	assert_contains "$err" "the pre_stage command failed with status 3"
+	[ ! -e www/releases ] || fail "something was made"
+	config "pre_activate: exit 3" "failed: 'echo \$DEPLOY_ERROR >failed'"
+	expect_status 1 deploy publish
+	assert_contains "$err" "stays staged"
+	assert_contains failed "the pre_activate command failed"
+	[ ! -e www/current ] || fail "live"
+	expect_status 1 deploy activate
+	[ ! -e www/current ] || fail "live"
+	# A rollback is not for hooks to refuse.
+	config
+	run deploy activate
+	a=$(live)
+	site 2
+	run deploy publish
+	config "pre_activate: exit 3"
+	run deploy rollback
+	assert_eq "$(live)" "$a"
+}
+
+t_those_after_change_nothing() {
+	config "post_stage: exit 3"
+	site 1
+	expect_status 9 deploy stage
+	assert_contains "$err" "the post_stage command failed"
+	[ -s "$out" ] || fail "no id"
+	expect_status 9 deploy publish
+	assert_contains "$err" "the post_stage command failed"
+	[ -e www/current/index.html ] || fail "not live"
+	config "post_activate: exit 3" "failed: 'echo \$DEPLOY_STATUS >failed'"
+	site 2
+	expect_status 9 deploy publish --json
+	assert_eq "$(json "$out" .changed)" true
+	assert_contains failed 9
+	# One that runs into trouble itself.
+	config "post_activate: exit 3" "failed: exit 4"
+	site 3
+	expect_status 9 deploy publish
+	assert_contains "$err" "warning: the failed command failed with status 4"
+}
+
+t_what_changed() {
+	config "post_activate: 'cp \"\$DEPLOY_CHANGED_FILE\" changed'" \
+	    "post_rollback: 'cp \"\$DEPLOY_CHANGED_FILE\" changed'"
+	site 1
+	mkdir -p site/docs/sub site/same
+	echo 1 >site/docs/index.html
+	echo 1 >"site/docs/a b%.html"
+	echo 1 >site/gone.html
+	echo 1 >site/same/index.html
+	run deploy publish
+	assert_eq "$(sort changed)" "/
+/docs/
+/docs/a%20b%25.html
+/gone.html
+/same/"
+	site 2
+	rm site/gone.html
+	echo 2 >site/docs/index.html
+	echo 2 >$'site/docs/sub/caf\u00e9.html'
+	run deploy publish
+	assert_eq "$(LC_ALL=C sort changed)" "/
+/docs/
+/docs/sub/caf%C3%A9.html
+/gone.html"
+	cp changed first
+	run deploy rollback
+	assert_file_eq changed first
+	! compgen -G "${TMPDIR:-/tmp}/deploy-changes-*" ||
+	    fail "temporary files"
+}
+
+# The lock is free when the later hooks run, and others may work.
+t_hooks_may_call_deploy() {
+	config "post_activate: 'deploy list >listed; deploy prune --lock-wait 1s'"
+	site 1
+	run deploy publish
+	assert_contains listed "$(live | cut -c 1-15)"
+}
+
+t_time_and_signals() {
+	config "pre_activate: sleep 60" "timeout: 1s"
+	site 1
+	expect_status 1 deploy publish
+	assert_contains "$err" "the pre_activate command was ended after 1 s"
+	config "post_activate: sleep 61"
+	deploy publish >"$out" 2>"$err" &
+	pid=$!
+	wait_for 10 pgrep -f 'sleep 61'
+	kill -TERM "$pid"
+	status=0
+	wait "$pid" || status=$?
+	assert_eq "$status" 9
+	! pgrep -f 'sleep 61' || fail "it runs still"
+}
+
+t_secrets_stay_here() {
+	config "pre_stage: env >environment"
+	site 1
+	DEPLOY_SSH_KEY=secret DEPLOY_SSH_KEY_PASSPHRASE=secret FOO=bar \
+	    run deploy stage
+	assert_contains environment FOO=bar
+	assert_not_contains environment secret
+	assert_contains environment "DEPLOY_ROOT=$PWD/www"
+}
+
+t_hosts() {
+	site 1
+	all_hooks
+	cat >>deploy.yml <<-EOF
+	    hosts:
+	      - {address: www1, transport: local, root: $PWD/h1}
+	      - {address: www2, transport: local, root: $PWD/h2}
+	EOF
+	run deploy publish
+	a=$(cat "$out")
+	ran "pre_stage publish ,, 0
+post_stage publish $a,, 0
+pre_activate publish $a,, 0
+post_activate publish $a,, 0"
+	site 2
+	run deploy publish
+	b=$(cat "$out")
+	rm hooks
+	run deploy rollback
+	ran "post_rollback rollback $a,$b, 0"
+	run deploy activate "$b"
+	ran "pre_activate activate $b,$a, 0
+post_activate activate $b,$a, 0"
+	sed -i "s/post_activate: .*/post_activate: 'echo \$DEPLOY_HOSTS; cat \$DEPLOY_CHANGED_FILE'/" deploy.yml
+	run deploy activate "$a"
+	assert_contains "$err" "www1 www2"
+	assert_eq "$(grep -cx / "$err")" 1
+}
+
+run_tests
