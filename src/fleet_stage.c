@@ -409,6 +409,36 @@ end_batches(struct sending *s, struct fleet_staged *out)
 	free(s->batches);
 }
 
+/* What some host knows of a release that it has. */
+static const struct meta *
+known_meta(const struct fleet *f, const char *id)
+{
+	const struct meta *meta = NULL;
+
+	for (size_t i = 0; meta == NULL && i < f->n; i++)
+		meta = remote_meta(&f->v[i], id);
+	return meta;
+}
+
+/*
+ * What is remembered of the release: the same everywhere, whenever a host
+ * got it.  The strings are borrowed.
+ */
+static void
+fill_meta(const struct fleet *f, const struct stage *st, struct meta *out)
+{
+	const struct meta *known = known_meta(f, st->id.s);
+	struct meta build = META_INIT;
+
+	stage_fill_meta(st, &build);
+	*out = known != NULL ? *known : build;
+	if (build.seq > out->seq) {
+		out->seq = build.seq;
+		out->commit = build.commit != NULL ? build.commit :
+						     out->commit;
+	}
+}
+
 /* Pack, and send to all that lack it. */
 static int
 send_all(struct fleet *f, const struct stage *st, const char *id,
@@ -418,7 +448,7 @@ send_all(struct fleet *f, const struct stage *st, const char *id,
 	struct meta meta = META_INIT;
 	int r = 0;
 
-	stage_fill_meta(st, &meta);
+	fill_meta(f, st, &meta);
 	s.batches = xcalloc(f->n, sizeof(*s.batches));
 	for (size_t i = 0; r == 0 && i < f->n; i++)
 		r = add_batch(&s, &f->v[i], &meta, e);
@@ -434,6 +464,33 @@ send_all(struct fleet *f, const struct stage *st, const char *id,
 	out->fresh = s.fresh;
 	out->packs = s.n;
 	return r;
+}
+
+/* For fleet_each(). */
+static int
+note_on(struct remote *r, void *ctx, struct err *e)
+{
+	const struct stage *st = ctx;
+
+	/* Who got it just now, got it with this build's number. */
+	if (!strvec_has(&r->view.ids, st->id.s))
+		return 0;
+	return remote_note(r, st->id.s, st->opt->seq, st->opt->commit, e);
+}
+
+/*
+ * The content is there already: this build's sequence counts, on every host,
+ * so that an older one cannot overtake it.
+ */
+static int
+note_build(struct fleet *f, struct stage *st, struct err *e)
+{
+	if (st->outcome == STAGE_NEW || st->opt->seq < 0)
+		return 0;
+	if (fleet_each(f, note_on, st) > 0)
+		return fleet_fail(f, "the sequence was not noted everywhere",
+		    e);
+	return 0;
 }
 
 /* An id that is staged somewhere: its own manifest counts, mtimes and all. */
@@ -501,6 +558,8 @@ fleet_stage(struct fleet *f, struct stage *st, struct stage_options *opt,
 		if (r == 0)
 			cache_put(st->id.s, &st->m);
 	}
+	if (r == 0 && !preview)
+		r = note_build(f, st, e);
 	manifest_release(&base);
 	opt->preview = preview;
 	opt->remote = NULL;

@@ -17,7 +17,7 @@ verb=${1-} root=${2-}
 [ $# -lt 2 ] || shift 2
 id='' expect=any line='' armed=0 journal_size='' lock_wait=60 rollback='' force=''
 check='' full='' off='' remove='' who='' job='' record='' group='' bytes=0 inodes=0 compress=none
-filled=''
+filled='' seq='' commit=''
 bad=''
 for arg; do
 	value=${arg#*=}
@@ -31,7 +31,8 @@ for arg; do
 	--who=*) who=$value ;;
 	--job=*) job=$value ;;
 	--group=*) group=$value ;;
-	--armed=* | --journal-size=* | --lock-wait=* | --bytes=* | --inodes=*)
+	--commit=*) commit=$value ;;
+	--armed=* | --journal-size=* | --lock-wait=* | --bytes=* | --inodes=* | --seq=*)
 		case $value in
 		'' | *[!0-9]* | ???????????????????*) bad=$arg ;;
 		esac
@@ -40,6 +41,7 @@ for arg; do
 		--journal-size=*) journal_size=$value ;;
 		--lock-wait=*) lock_wait=$value ;;
 		--bytes=*) bytes=$value ;;
+		--seq=*) seq=$value ;;
 		--inodes=*) inodes=$value ;;
 		esac
 		;;
@@ -95,6 +97,11 @@ need_id() {
 # The value of a string in a file that is one JSON object of ours.
 json_string() {
 	sed -n 's/.*"'"$1"'":"\(\([^"\\]\|\\.\)*\)".*/\1/p' "$2" 2>/dev/null
+}
+
+# The sequence in a meta; empty when there is none.
+sequence_of() {
+	sed -n 's/.*"seq":\([0-9]*\).*/\1/p' "$1" 2>/dev/null
 }
 
 # Where `current` points; empty for nowhere.
@@ -270,6 +277,8 @@ do_info() {
 	read_current
 	put current "$current"
 	[ -z "$current" ] || put digest "$(json_string digest "$state/meta/$current.json")"
+	value=$(sequence_of "$state/meta/$current.json")
+	[ -z "$value" ] || put seq "$value"
 	latest=''
 	for dir in "$root"/releases/*; do
 		! is_id "${dir##*/}" || [ ! -d "$dir" ] || latest=${dir##*/}
@@ -586,6 +595,14 @@ check_expected() {
 		fail 4 "another run changed '$root' meanwhile; look again with 'deploy log'"
 }
 
+# The client compared sequences; since then a newer build may have turned out
+# to have the live content.
+check_sequence() {
+	value=$(sequence_of "$state/meta/$id.json") last=$(sequence_of "$state/meta/$current.json")
+	[ -n "$rollback" ] || [ -n "$force" ] || [ -z "$value" ] || [ "${last:-0}" -le "$value" ] ||
+		fail 4 "sequence $value is older than $last, which is live; to go back on purpose use 'deploy rollback RELEASE', or --force"
+}
+
 append_line() {
 	# A run that died while writing left no newline.
 	torn=$(tail -c 1 "$state/journal" 2>/dev/null)
@@ -638,6 +655,7 @@ do_activate() {
 	check_expected
 	{ [ -n "$rollback" ] && was_live; } || [ -n "$force" ] || ! is_frozen ||
 		fail 3 "'$root' is frozen by $(json_string who "$state/frozen"): $(json_string why "$state/frozen"); run 'deploy thaw'"
+	check_sequence
 	[ -z "$check" ] || return 0
 	[ -n "$line" ] || fail 2 "'activate' wants --line=JSON from who cannot write it himself"
 	check_device
@@ -706,6 +724,27 @@ do_pin() {
 	fi
 }
 
+# A newer build has the content of a release: see meta_raise().
+do_note() {
+	need_id
+	[ -n "$seq" ] || fail 2 "'note' wants --seq=N"
+	need_root
+	open_lock
+	lock -s
+	meta=$state/meta/$id.json
+	[ -f "$meta" ] || fail 1 "there is no meta of release $id in '$root'"
+	exec 8<"$state/meta" && flock -x 8 2>/dev/null
+	value=$(sequence_of "$meta")
+	[ "$seq" -gt "${value:--1}" ] || return 0
+	commit=$(printf %s "$commit" | tr -d '"\\,&\001-\037')
+	set -- -e 's/"seq":[a-z0-9]*/"seq":'"$seq/"
+	[ -z "$commit" ] || set -- "$@" -e 's/"commit":null/"commit":""/' \
+		-e 's,"commit":"\([^"\]\|\\.\)*","commit":"'"$commit"'",'
+	if ! { sed "$@" "$meta" >"$tmp" && publish_tmp "$meta"; }; then
+		fail 1 "cannot replace '$meta'"
+	fi
+}
+
 do_freeze() {
 	need_root
 	open_lock
@@ -732,7 +771,7 @@ me=$(id -u)
 trap clean_up EXIT
 trap 'exit 1' HUP INT PIPE TERM
 case $verb in
-info | manifest | files | receive | activate | prune | verify | journal | pin | freeze) "do_$verb" ;;
+info | manifest | files | receive | note | activate | prune | verify | journal | pin | freeze) "do_$verb" ;;
 init) prepare ;;
 *) fail 2 "the sh verbs do not know '$verb'; use the same version on both ends" ;;
 esac

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 
 #include "alloc.h"
 #include "file.h"
@@ -108,5 +109,38 @@ meta_write(const struct store *s, const struct meta *m, struct err *e)
 	store_meta_name(m->id.s, name);
 	r = file_publish(&s->meta, name, b.data, b.len, e);
 	buf_release(&b);
+	return r;
+}
+
+/* Read, compare, write: alone. */
+static int
+raise_alone(const struct store *s, const char *id, int64_t seq,
+    const char *commit, struct err *e)
+{
+	struct meta meta = META_INIT;
+	int r = meta_read(s, id, &meta, e);
+
+	if (r == 0 && seq > meta.seq) {
+		meta.seq = seq;
+		if (commit != NULL) {
+			free(meta.commit);
+			meta.commit = xstrdup(commit);
+		}
+		r = meta_write(s, &meta, e);
+	}
+	meta_release(&meta);
+	return r;
+}
+
+int
+meta_raise(const struct store *s, const char *id, int64_t seq,
+    const char *commit, struct err *e)
+{
+	int r;
+
+	/* Where a directory cannot be locked (NFS), two at once may differ. */
+	(void)flock(s->meta.fd, LOCK_EX);
+	r = raise_alone(s, id, seq, commit, e);
+	(void)flock(s->meta.fd, LOCK_UN);
 	return r;
 }

@@ -48,4 +48,13 @@ void meta_print(const struct meta *m, struct buf *out);
 /* Write it, durably (file_publish).  0 or -1. */
 int meta_write(const struct store *s, const struct meta *m, struct err *e);
 
+/*
+ * A newer build turned out to have the content of the release: give it that
+ * build's sequence, if it is higher, and then also its commit unless that is
+ * NULL, so that an older build cannot overtake.  The lock is held at least
+ * shared; of several who do this at once the highest sequence stays.  0 or -1.
+ */
+int meta_raise(const struct store *s, const char *id, int64_t seq,
+    const char *commit, struct err *e);
+
 #endif

@@ -36,6 +36,7 @@ remote_init(struct remote *r, const struct host_config *h,
 		.caller = c,
 		.waits = *waits,
 		.journal_size = -1,
+		.seq = -1,
 		.script =
 		    h->deploy != NULL && strcmp(h->deploy, "none") == 0 };
 }
@@ -52,6 +53,7 @@ forget(struct remote *r)
 	r->metas = NULL;
 	r->locked = r->version = NULL;
 	r->digest[0] = '\0';
+	r->seq = -1;
 	r->latest.s[0] = '\0';
 	r->prepared = r->frozen = r->cannot_link = false;
 	r->has_zstd = r->has_gzip = false;
@@ -345,6 +347,8 @@ on_info(void *ctx, const char *key, const char *value)
 			release_id_copy(&r->latest, value);
 	} else if (strcmp(key, "digest") == 0) {
 		snprintf(r->digest, sizeof(r->digest), "%s", value);
+	} else if (strcmp(key, "seq") == 0) {
+		r->seq = caller_parse_seq(value);
 	} else if (strcmp(key, "frozen") == 0) {
 		r->frozen = strcmp(value, "1") == 0;
 	} else if (strcmp(key, "journal-size") == 0) {
@@ -603,6 +607,29 @@ remote_receive(struct remote *r, const struct remote_receive *o, struct err *e)
 	transport_proc_close(&p);
 	buf_release(&args);
 	buf_release(&b);
+	return c;
+}
+
+int
+remote_note(struct remote *r, const char *id, int64_t seq, const char *commit,
+    struct err *e)
+{
+	const struct meta *meta = remote_meta(r, id);
+	int64_t known = meta != NULL ? meta->seq :
+	    strcmp(r->view.current.s, id) == 0 ? r->seq :
+						 -1;
+	struct buf args = BUF_INIT;
+	int c;
+
+	if (seq <= known)
+		return 0;
+	buf_addf(&args, "--id=%s --seq=%lld", id, (long long)seq);
+	if (commit != NULL) {
+		buf_adds(&args, " --commit=");
+		wire_quote(&args, commit);
+	}
+	c = remote_call(r, "note", args.data, NULL, NULL, e);
+	buf_release(&args);
 	return c;
 }
 

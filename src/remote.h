@@ -37,6 +37,7 @@ struct remote {
 	bool prepared;			/* the root is one */
 	struct release_id latest;
 	char digest[HASH_HEX + 1];	/* of the live release, or "" */
+	int64_t seq;			/* of its meta; -1: none */
 	bool frozen;
 	bool cannot_link;		/* files there are another user's */
 	bool has_zstd, has_gzip;
@@ -110,6 +111,13 @@ struct remote_receive {
 /* Send a pack; the release is complete on the host afterwards.  0 or -1. */
 int remote_receive(struct remote *r, const struct remote_receive *o,
     struct err *e);
+
+/*
+ * A newer build has the content of a release that the host has: meta_raise()
+ * there.  Nothing is asked when it is known to be done.  0 or -1.
+ */
+int remote_note(struct remote *r, const char *id, int64_t seq,
+    const char *commit, struct err *e);
 
 struct remote_activate {
 	const char *id;

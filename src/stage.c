@@ -528,22 +528,10 @@ static int
 note_build(const struct stage *st, struct err *e)
 {
 	const struct stage_options *o = st->opt;
-	struct meta meta = META_INIT;
-	int r;
 
 	if (o->preview || o->seq < 0)
 		return 0;
-	r = meta_read(st->store, st->id.s, &meta, e);
-	if (r == 0 && o->seq > meta.seq) {
-		meta.seq = o->seq;
-		if (o->commit != NULL) {
-			free(meta.commit);
-			meta.commit = xstrdup(o->commit);
-		}
-		r = meta_write(st->store, &meta, e);
-	}
-	meta_release(&meta);
-	return r;
+	return meta_raise(st->store, st->id.s, o->seq, o->commit, e);
 }
 
 static int

@@ -1,0 +1,252 @@
+#!/bin/bash
+# Several hosts: sequences, --host, catching up, carried files, what status,
+# list and --json say.  The hosts are roots on this machine: h1 has deploy,
+# h2 the sh verbs in dash, h3 in busybox.
+# shellcheck disable=SC2046,SC2120
+. "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/sshd.sh
+. "$TREE/tests/sshd.sh"
+
+hosts="h1 h2 h3"
+
+# program NAME KIND: the host's program.  It appends the verb to NAME.verbs;
+# the file NAME.fault, if there is one, is run first.
+program() {
+	{
+		echo '#!/bin/bash'
+		printf 'self=%q\n' "$PWD/$1"
+		case $2 in
+		c) printf 'real=(%q "$@")\n' "$DEPLOY" ;;
+		dash) printf 'shift\nreal=(dash -c "$(cat %q)" deploy-host "$@")\n' \
+		    "$TREE/src/host.sh" ;;
+		busybox) printf 'shift\nreal=(env PATH=%q sh -c "$(cat %q)" deploy-host "$@")\n' \
+		    "$PWD/bb" "$TREE/src/host.sh" ;;
+		esac
+		cat <<-'END'
+		verb=$1
+		[ "$verb" != host ] || verb=$2
+		echo "$verb" >>"$self.verbs"
+		[ ! -e "$self.fault" ] || . "$self.fault"
+		exec "${real[@]}"
+		END
+	} >"$1"
+	chmod +x "$1"
+}
+
+busybox_path() {
+	local a
+	need_cmd busybox flock
+	mkdir bb
+	for a in $(busybox --list); do
+		ln -s "$(command -v busybox)" "bb/$a"
+	done
+	ln -sf "$(command -v flock)" bb/flock
+}
+
+# three [LINES]: the hosts in deploy.yml, with the lines in the site, and a
+# build in site.
+three() {
+	local h
+	need_cmd jq
+	busybox_path
+	program h1 c
+	program h2 dash
+	program h3 busybox
+	mkdir -p site/a
+	echo one >site/index.html
+	seq 2000 >site/a/numbers
+	head -c 50000 /dev/urandom >site/a/noise
+	{
+		printf 'sites:\n  - name: t\n    root: %s\n' "$PWD/r"
+		printf '    source: site\n    lock_wait: 2s\n%b    hosts:\n' "${1:-}"
+		for h in $hosts; do
+			printf '      - {address: user@%s.example, transport: local, root: %s, deploy: %s}\n' \
+			    "$h" "$PWD/r-$h" "$PWD/$h"
+		done
+	} >deploy.yml
+}
+
+live() {
+	local l
+	l=$(readlink "r-$1/current" 2>/dev/null) || true
+	echo "${l#releases/}"
+}
+
+# assert_live ID HOST...: they serve it.
+assert_live() {
+	local id=$1 h
+	shift
+	for h in "${@:-$hosts}"; do
+		for h in $h; do
+			assert_eq "$(live "$h")" "$id" "$h"
+		done
+	done
+}
+
+# What the meta of a release has under a key, on one host.
+meta() {
+	jq -r ".$3" "r-$1/.deploy/meta/$2.json"
+}
+
+# The metas of all hosts are the same.
+assert_metas_alike() {
+	local h
+	for h in $hosts; do
+		diff -r "r-$h/.deploy/meta" r-h1/.deploy/meta >&2 ||
+		    fail "$h has other metas than h1"
+	done
+}
+
+# How often a host was asked for the verb since forget_verbs.
+asked() {
+	grep -cx "$2" "$1.verbs" || true
+}
+
+forget_verbs() {
+	rm -f -- *.verbs
+}
+
+# ------------------------------------------------------------- sequences
+
+# The live content built again by a newer job: its number counts everywhere.
+t_an_unchanged_build_raises_the_sequence() {
+	local h id
+	three
+	run deploy publish --seq 5 --commit five -m "say \"seq\":9, \\ & co"
+	id=$(cat "$out")
+	run deploy publish --seq 8 --commit 'e"i,g\h&t'
+	assert_eq "$(cat "$out")" "$id"
+	for h in $hosts; do
+		assert_eq "$(meta "$h" "$id" seq)" 8 "$h"
+		assert_eq "$(meta "$h" "$id" message)" 'say "seq":9, \ & co'
+	done
+	assert_eq "$(meta h1 "$id" commit)" 'e"i,g\h&t'
+	assert_eq "$(meta h2 "$id" commit)" eight
+	assert_eq "$(meta h3 "$id" commit)" eight
+	run deploy publish --seq 9 --commit nine
+	assert_metas_alike
+	# An older build, and one as old, do not take it down again.
+	run deploy publish --seq 3 --commit three
+	run deploy publish --seq 9 --commit nine-again
+	for h in $hosts; do
+		assert_eq "$(meta "$h" "$id" seq)" 9 "$h"
+		assert_eq "$(meta "$h" "$id" commit)" nine
+	done
+	# Nor can an older one go live.
+	echo two >site/index.html
+	expect_status 4 deploy publish --seq 7
+	assert_contains "$err" "sequence 7 is older than 9"
+	assert_live "$id"
+	run deploy publish --seq 10
+}
+
+# Each kind of host refuses by itself, too: the client may have looked before
+# the number was noted.
+t_each_host_refuses_an_older_build() {
+	local h first second
+	three
+	run deploy publish --seq 5
+	first=$(cat "$out")
+	echo two >site/index.html
+	run deploy stage --seq 7
+	second=$(cat "$out")
+	for h in $hosts; do
+		"./$h" host note "$PWD/r-$h" --id="$first" --seq=8 >"$out"
+		assert_eq "$(tail -n 1 "$out")" ok
+		expect_status 4 "./$h" host activate "$PWD/r-$h" \
+		    --id="$second" --expect="$first" --line='{}'
+		assert_contains "$out" "sequence 7 is older than 8"
+		run "./$h" host activate "$PWD/r-$h" --id="$second" --check --force
+	done
+	assert_live "$first"
+}
+
+t_a_staged_build_raises_its_sequence() {
+	local h id
+	three
+	run deploy stage --seq 5
+	id=$(cat "$out")
+	run deploy stage --seq 6
+	assert_eq "$(cat "$out")" "$id"
+	assert_eq "$(meta h2 "$id" seq)" 6
+	# A host that is new gets the same as the others have.
+	rm -rf r-h3
+	run deploy stage --seq 4 -m other
+	assert_metas_alike
+	rm -rf r-h1
+	run deploy stage --seq 7 --commit seven
+	assert_metas_alike
+	assert_eq "$(meta h1 "$id" seq)" 7
+	run deploy activate
+	assert_eq "$(jq -r .seq r-h3/.deploy/journal)" 7
+}
+
+t_a_sequence_is_noted_only_when_it_is_news() {
+	three
+	run deploy publish --seq 5
+	forget_verbs
+	run deploy publish --seq 5
+	run deploy publish --seq 4
+	run deploy publish
+	run deploy publish -n --seq 6
+	assert_eq "$(asked h1 note) $(asked h2 note)" "0 0"
+	run deploy publish --seq 6
+	assert_eq "$(asked h1 note) $(asked h2 note)" "1 1"
+}
+
+t_a_sequence_that_cannot_be_noted_is_told() {
+	three
+	run deploy publish --seq 5
+	echo '[ "$verb" != note ] || exit 1' >h2.fault
+	expect_status 1 deploy publish --seq 6
+	assert_contains "$err" "h2.example"
+	rm h2.fault
+	run deploy publish --seq 6
+	assert_metas_alike
+}
+
+t_two_notes_at_once_keep_the_higher() {
+	local i h id pids
+	three
+	run deploy publish --seq 1
+	id=$(cat "$out")
+	for h in $hosts; do
+		pids=()
+		for i in 9 4 7 3 8 5; do
+			"./$h" host note "$PWD/r-$h" --id="$id" --seq="$i" \
+			    >/dev/null &
+			pids+=($!)
+		done
+		wait "${pids[@]}"
+		assert_eq "$(meta "$h" "$id" seq)" 9 "$h"
+	done
+}
+
+t_wrong_notes() {
+	local h id
+	three
+	run deploy publish --seq 1
+	id=$(cat "$out")
+	for h in $hosts; do
+		expect_status 2 "./$h" host note "$PWD/r-$h" --id="$id"
+		expect_status 2 "./$h" host note "$PWD/r-$h" --id="$id" --seq=x
+		expect_status 2 "./$h" host note "$PWD/r-$h" --id=x --seq=2
+		expect_status 1 "./$h" host note "$PWD/r-$h" --seq=2 \
+		    --id=20260101T000000.001Z-00000000-0000-4000-8000-000000000001
+		assert_eq "$(meta "$h" "$id" seq)" 1 "$h"
+	done
+}
+
+t_a_key_that_may_receive_may_note() {
+	local id
+	three
+	run deploy publish --seq 1
+	id=$(cat "$out")
+	SSH_ORIGINAL_COMMAND="deploy host note $PWD/r-h1 --id=$id --seq=2" \
+	    run deploy host --root "$PWD/r-h1" --allow receive
+	SSH_ORIGINAL_COMMAND="deploy host note $PWD/r-h1 --id=$id --seq=3" \
+	    expect_status 8 deploy host --root "$PWD/r-h1" --allow activate
+	assert_eq "$(meta h1 "$id" seq)" 2
+}
+
+run_tests
