@@ -239,7 +239,8 @@ run_rsync(void *ctx, struct remote *r, const char *incoming, struct err *e)
 		.m = &b->st->m,
 		.send = b->there,
 		.base = base_of(r),
-		.to = incoming };
+		.to = incoming,
+		.silence = r->waits.silence };
 
 	return rsync_fill(&r->transport, &job, e);
 }

@@ -14,7 +14,6 @@
 
 enum {
 	BEGIN_MS = 15000, /* until rsync asks for its remote shell */
-	SILENCE_S = 60,	  /* without any data, rsync gives up */
 	SAID_MAX = 2048,  /* of its messages, in ours */
 	NO_PROGRAM = 127, /* a shell's status for it */
 };
@@ -94,7 +93,7 @@ make_command(struct rsync *x)
 	strvec_add(v, "--dirs");
 	strvec_add(v, "--checksum");
 	strvec_add(v, "--chmod=u=rwX,go=rX");
-	strvec_addf(v, "--timeout=%d", SILENCE_S);
+	strvec_addf(v, "--timeout=%lld", (long long)j->silence);
 	if (*j->base != '\0')
 		strvec_addf(v, "--link-dest=../../../releases/%s", j->base);
 	strvec_add(v, "--from0");

@@ -9,6 +9,7 @@
 #define RSYNC_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "dir.h"
 #include "err.h"
@@ -22,6 +23,7 @@ struct rsync_job {
 					 * that is sent */
 	const char *base;		/* release that is linked to, or "" */
 	const char *to;			/* the directory on the host, absolute */
+	int64_t silence;		/* seconds without data that end it */
 };
 
 /*
