@@ -15,7 +15,7 @@
 #include "nearest.h"
 
 const enum opt_id cmd_common_opts[] = {
-	OPT_CONFIG, OPT_SITE, OPT_ROOT, OPT_JSON, OPT_DRY_RUN, OPT_QUIET,
+	OPT_CONFIG, OPT_SITE, OPT_ROOT, OPT_HOST, OPT_JSON, OPT_DRY_RUN, OPT_QUIET,
 	OPT_VERBOSE, OPT_LOCK_WAIT, OPT_TIMEOUT, OPT_HELP, OPT_END
 };
 
@@ -178,6 +178,7 @@ cmd_main(int argc, char *const *argv, struct opts *global)
 		r = -1;
 	if (r != 0)
 		log_err(&e);
+	free(run.narrow.hosts);
 	site_config_release(&run.adhoc);
 	config_release(&run.config);
 	caller_release(&run.caller);
@@ -211,21 +212,51 @@ make_site(struct run *run, struct err *e)
 	return 0;
 }
 
+/* Hosts made up from --host: the root is there, not here. */
+static int
+make_hosts(struct run *run, struct err *e)
+{
+	if (run->opts.hosts.n > 0 && run->opts.root[0] != '/')
+		return err_set(e, ERR_USAGE, "with --host, --root wants an "
+		    "absolute path, not '%s'", run->opts.root);
+	for (size_t i = 0; i < run->opts.hosts.n; i++)
+		if (site_config_add_host(&run->adhoc, run->opts.hosts.v[i],
+		    e) != 0)
+			return -1;
+	return 0;
+}
+
+/* The site of the configuration, with all its hosts or those of --host. */
+static int
+choose_site(struct run *run, struct err *e)
+{
+	const struct site_config *s = config_site(&run->config,
+	    run->opts.site, e);
+
+	if (s != NULL && run->opts.hosts.n > 0) {
+		if (site_config_narrow(s, &run->opts.hosts, &run->narrow,
+		    e) != 0)
+			return -1;
+		s = &run->narrow;
+	}
+	run->site = s;
+	return s == NULL ? -1 : 0;
+}
+
 int
 cmd_site(struct run *run, struct err *e)
 {
 	if (run->site != NULL)
 		return 0;
 	if (run->opts.root != NULL)
-		return make_site(run, e);
+		return make_site(run, e) == 0 ? make_hosts(run, e) : -1;
 	if (config_load(&run->config, run->opts.config, e) != 0)
 		return -1;
 	if (run->config.path == NULL)
 		return err_set(e, ERR_USAGE, "there is no deploy.yml here or "
 		    "above; name a root with --root, a file with -c, or run "
 		    "'deploy init'");
-	run->site = config_site(&run->config, run->opts.site, e);
-	return run->site == NULL ? -1 : 0;
+	return choose_site(run, e);
 }
 
 int

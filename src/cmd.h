@@ -24,6 +24,7 @@ struct run {
 	struct caller caller;
 	struct config config;		/* of deploy.yml */
 	struct site_config adhoc;	/* of --root */
+	struct site_config narrow;	/* of --host; borrows all but `hosts` */
 	const struct site_config *site;	/* one of these; cmd_site() */
 	bool answered;			/* the JSON document is out */
 	bool went_live;			/* what visitors see has changed */
@@ -70,8 +71,9 @@ void cmd_print_help(const struct cmd *cmd);
 int cmd_main(int argc, char *const *argv, struct opts *global);
 
 /*
- * Find the site that the options name: sets run->site.  --root makes one up.
- * 0, or -1 with ERR_USAGE.
+ * Find the site that the options name: sets run->site.  --root makes one up,
+ * --host leaves the hosts that it names, or with --root is one of them.  0, or
+ * -1 with ERR_USAGE.
  */
 int cmd_site(struct run *run, struct err *e);
 

@@ -15,6 +15,8 @@ static const struct opt catalogue[] = {
 	{ OPT_SITE, 's', "site", "SITE", "the site of the configuration" },
 	{ OPT_ROOT, '\0', "root", "DIR",
 	    "work on this root, without a configuration" },
+	{ OPT_HOST, '\0', "host", "HOST",
+	    "only this host of the site; may be repeated" },
 	{ OPT_JSON, '\0', "json", NULL, "print one JSON document" },
 	{ OPT_DRY_RUN, 'n', "dry-run", NULL,
 	    "say what would happen, change nothing" },
@@ -66,6 +68,7 @@ opt_find(enum opt_id id)
 void
 opts_release(struct opts *o)
 {
+	strvec_release(&o->hosts);
 	strvec_release(&o->exclude);
 	strvec_release(&o->args);
 }
@@ -168,6 +171,9 @@ set_value(struct opts *o, const struct opt *op, const char *value,
 		break;
 	case OPT_ALLOW:
 		o->allow = value;
+		break;
+	case OPT_HOST:
+		strvec_add(&o->hosts, value);
 		break;
 	case OPT_EXCLUDE:
 		strvec_add(&o->exclude, value);

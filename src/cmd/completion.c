@@ -18,6 +18,7 @@ enum kind {
 	FILES,
 	DIRECTORIES,
 	SITES,
+	HOSTS,
 	RELEASES,
 	RELEASES_OR_FILES,
 	COMMANDS,
@@ -48,6 +49,7 @@ kind_of(const char *placeholder)
 		{ "SOURCE", FILES },
 		{ "DIR", DIRECTORIES },
 		{ "SITE", SITES },
+		{ "HOST", HOSTS },
 		{ "RELEASE", RELEASES },
 		{ "A", RELEASES_OR_FILES },
 		{ "COMMAND", COMMANDS },
@@ -118,7 +120,7 @@ static const char bash_begin[] =
     "	printf '%s' \"${word/#\\~\\//$HOME/}\"\n"
     "}\n"
     "\n"
-    "# Add the words of kind $1 (releases, sites) of what the line names.\n"
+    "# Add the words of kind $1 (releases, sites, hosts) of what the line names.\n"
     "_deploy_ask()\n"
     "{\n"
     "	local i word args=()\n"
@@ -154,7 +156,7 @@ static const char bash_begin[] =
     "		compopt -o filenames 2>/dev/null\n"
     "		mapfile -t COMPREPLY < <(compgen -d -- \"$cur\")\n"
     "		;;\n"
-    "	releases | sites)\n"
+    "	releases | sites | hosts)\n"
     "		_deploy_ask \"$1\"\n"
     "		;;\n"
     "	releases-or-files)\n"
@@ -221,6 +223,8 @@ bash_kind(enum kind kind)
 		return "directories";
 	case SITES:
 		return "sites";
+	case HOSTS:
+		return "hosts";
 	case RELEASES:
 		return "releases";
 	case RELEASES_OR_FILES:
@@ -309,7 +313,7 @@ static const char zsh_begin[] =
     "#compdef deploy\n"
     "# zsh completion for deploy(1), made by 'deploy completion zsh'.\n"
     "\n"
-    "# Complete $1 (releases, sites) of what the line names.\n"
+    "# Complete $1 (releases, sites, hosts) of what the line names.\n"
     "_deploy_ask()\n"
     "{\n"
     "	local -a args found\n"
@@ -377,6 +381,8 @@ zsh_action(enum kind kind)
 		return "_files -/";
 	case SITES:
 		return " _deploy_ask sites";
+	case HOSTS:
+		return " _deploy_ask hosts";
 	case RELEASES:
 		return " _deploy_ask releases";
 	case RELEASES_OR_FILES:
@@ -497,7 +503,7 @@ static const char fish_begin[] =
     "    and test (count $operands) -le $argv[1]\n"
     "end\n"
     "\n"
-    "# The releases or sites ($argv) of what the line names.\n"
+    "# The releases, sites or hosts ($argv) of what the line names.\n"
     "function __deploy_ask\n"
     "    set -l words (string replace -r '^(--[a-z]+=)?~/' \"\\$1$HOME/\" -- "
     "(commandline -opc))\n"
@@ -528,6 +534,8 @@ fish_words(enum kind kind)
 		return " -f -a '(__fish_complete_directories)'";
 	case SITES:
 		return " -f -a '(__deploy_ask sites)'";
+	case HOSTS:
+		return " -f -a '(__deploy_ask hosts)'";
 	case RELEASES:
 		return " -f -k -a '(__deploy_ask releases)'";
 	case RELEASES_OR_FILES:
@@ -686,6 +694,17 @@ print_sites(struct run *run, struct err *e)
 }
 
 static int
+print_hosts(struct run *run, struct err *e)
+{
+	if (cmd_site(run, e) != 0)
+		return -1;
+	for (size_t i = 0; i < run->site->n_hosts; i++)
+		print_word(run->site->hosts[i].label, "%s",
+		    run->site->hosts[i].root);
+	return 0;
+}
+
+static int
 run_completion(struct run *run, struct err *e)
 {
 	const char *word = run->opts.args.n > 0 ? run->opts.args.v[0] : "";
@@ -700,6 +719,8 @@ run_completion(struct run *run, struct err *e)
 		return print_releases(run, e);
 	else if (strcmp(word, "sites") == 0)
 		return print_sites(run, e);
+	else if (strcmp(word, "hosts") == 0)
+		return print_hosts(run, e);
 	else if (*word == '\0')
 		return err_set(e, ERR_USAGE,
 		    "which shell? usage: deploy "
@@ -720,7 +741,7 @@ const struct cmd cmd_completion = {
 	.args = "SHELL",
 	.summary = "a script that completes command lines in a shell",
 	.about =
-	    "SHELL is bash, zsh or fish.  With releases or sites in its place\n"
+	    "SHELL is bash, zsh or fish.  With releases, sites or hosts there\n"
 	    "prints what the scripts ask for: a word, a tab, what it is.\n",
 	.max_args = 1,
 	.opts = opts,

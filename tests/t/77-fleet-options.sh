@@ -249,4 +249,97 @@ t_a_key_that_may_receive_may_note() {
 	assert_eq "$(meta h1 "$id" seq)" 2
 }
 
+# ----------------------------------------------------------------- --host
+
+t_host_narrows() {
+	local first second
+	three
+	run deploy publish
+	first=$(cat "$out")
+	echo two >site/index.html
+	forget_verbs
+	run deploy publish --host h2.example
+	second=$(cat "$out")
+	assert_live "$second" h2
+	assert_live "$first" h1 h3
+	[ ! -e h1.verbs ] || fail "h1 was asked"
+	expect_status 7 deploy status
+	run deploy status --host=h1.example --host user@h3.example --json
+	assert_eq "$(jq -r '.hosts[].host' "$out" | tr '\n' ' ')" \
+	    "user@h1.example user@h3.example "
+	# As if they had been forgotten.
+	run deploy publish
+	assert_eq "$(cat "$out")" "$second"
+	assert_live "$second"
+	run deploy rollback --host user@h1.example "$first"
+	assert_live "$first" h1
+	assert_live "$second" h2 h3
+	run deploy pin --host h3.example "$first"
+	assert_eq "$(meta h3 "$first" pinned) $(meta h2 "$first" pinned)" \
+	    "true false"
+}
+
+t_an_unknown_host_is_an_error() {
+	three
+	expect_status 2 deploy publish --host h2.exmaple
+	assert_contains "$err" "no host 'h2.exmaple'; did you mean 'h2.example'?"
+	expect_status 2 deploy publish --host h1.example --host elsewhere
+	assert_contains "$err" "there is user@h1.example, user@h2.example"
+	expect_status 2 deploy status --host ""
+	for h in $hosts; do
+		[ ! -e "$h.verbs" ] || fail "$h was asked"
+	done
+	expect_status 2 deploy status --host x -s t -c <(
+		echo 'sites: [{name: t, root: /srv/x}]')
+	assert_contains "$err" "has no hosts"
+}
+
+t_hosts_of_the_same_name_have_ports() {
+	cat >deploy.yml <<-EOF
+	sites:
+	  - name: t
+	    root: $PWD/r
+	    hosts:
+	      - {address: a, port: 1001, transport: local, root: $PWD/r1}
+	      - {address: a, port: 1002, transport: local, root: $PWD/r2}
+	EOF
+	run deploy init --host a:1002
+	[ -d r2/releases ] || fail "not prepared"
+	[ ! -e r1 ] || fail "prepared"
+	run deploy init --host a
+	[ -d r1/releases ] || fail "not prepared"
+	expect_status 2 deploy init --host a:1003
+}
+
+t_hosts_without_a_configuration() {
+	local h
+	need_cmd ssh ssh-keygen pgrep
+	sshd_start "$PWD/sshd" || fail "sshd does not start"
+	defer sshd_stop
+	export DEPLOY_KNOWN_HOSTS DEPLOY_SSH_KEY
+	DEPLOY_KNOWN_HOSTS=$(cat sshd/known_hosts)
+	DEPLOY_SSH_KEY=$(cat sshd/id)
+	mksite public 5
+	h=$(id -un)@127.0.0.1:$sshd_port
+	run deploy publish public --root "$PWD/root" --host "$h"
+	assert_tree_eq root/current/ public
+	run deploy status --json --root "$PWD/root" --host "127.0.0.1:$sshd_port"
+	assert_eq "$(jq -r '.hosts[0].current' "$out")" \
+	    "$(basename "$(readlink root/current)")"
+	expect_status 2 deploy status --root root --host "$h"
+	assert_contains "$err" "absolute"
+	expect_status 2 deploy status --root "$PWD/root" --host "$h" --host "$h"
+	assert_contains "$err" "twice"
+	for h in "" @x x@ -oProxyCommand=x x:0 x:70000 x:1x; do
+		expect_status 2 deploy status --root "$PWD/root" "--host=$h"
+	done
+}
+
+t_hosts_complete() {
+	three
+	run deploy completion hosts
+	assert_eq "$(cut -f 1 "$out" | tr '\n' ' ')" \
+	    "user@h1.example user@h2.example user@h3.example "
+}
+
 run_tests
