@@ -282,14 +282,20 @@ cmd_has_hosts(const struct run *run)
 	return run->site->n_hosts > 0;
 }
 
-int
-cmd_open_fleet(struct run *run, struct fleet *f, struct err *e)
+void
+cmd_init_fleet(struct run *run, struct fleet *f)
 {
 	const struct remote_waits waits = { .lock = cmd_lock_wait(run),
 		.silence = run->opts.timeout > 0 ? run->opts.timeout :
 						   run->site->timeout };
 
 	fleet_init(f, run->site, &run->caller, &waits);
+}
+
+int
+cmd_open_fleet(struct run *run, struct fleet *f, struct err *e)
+{
+	cmd_init_fleet(run, f);
 	return fleet_open(f, true, e);
 }
 

@@ -201,13 +201,13 @@ carry(struct extras *x, struct manifest *m, const struct strvec *ids,
 	release_id_copy(&x->files[x->n++].release, ids->v[c->release]);
 }
 
-/* Links are in the manifest; files must be there still. */
-static bool
+/* Links are in the manifest; files must be there still.  1, 0 or -1. */
+static int
 is_usable(const struct extras_carry_rule *rule, const struct strvec *ids,
-    const struct candidate *c)
+    const struct candidate *c, struct err *e)
 {
-	return rule->usable == NULL || c->en.type != ENTRY_FILE ||
-	    rule->usable(rule->ctx, ids->v[c->release], &c->en);
+	return rule->usable == NULL || c->en.type != ENTRY_FILE ? 1 :
+	    rule->usable(rule->ctx, ids->v[c->release], &c->en, e);
 }
 
 /* Of the sorted candidates, carry those whose place is free. */
@@ -225,12 +225,18 @@ carry_all(struct extras *x, struct manifest *m, const struct strvec *ids,
 	 * What is the same path as the one before, or below it where another
 	 * release had a directory, loses.
 	 */
-	for (size_t i = 0; i < c->n; i++)
-		if ((kept == 0 || !path_is_within(c->v[i].en.path,
-		    c->v[kept - 1].en.path)) &&
-		    is_free(m, c->v[i].en.path) &&
-		    is_usable(rule, ids, &c->v[i]))
+	for (size_t i = 0; i < c->n; i++) {
+		int usable;
+
+		if ((kept > 0 && path_is_within(c->v[i].en.path,
+		    c->v[kept - 1].en.path)) || !is_free(m, c->v[i].en.path))
+			continue;
+		usable = is_usable(rule, ids, &c->v[i], e);
+		if (usable < 0)
+			return -1;
+		if (usable == 1)
 			c->v[kept++] = c->v[i];
+	}
 	for (size_t i = 0; i < kept; i++)
 		each_parent(c->v[i].en.path, add_directory, m,
 		    ENTRY_CARRIED);

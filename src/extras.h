@@ -6,7 +6,6 @@
 #ifndef EXTRAS_H
 #define EXTRAS_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -46,8 +45,12 @@ struct extras_carry_rule {
 	/* Reads the manifest of a release; 0 or -1. */
 	int (*read)(void *ctx, const char *id, struct manifest *m,
 	    struct err *e);
-	/* Is the file still there, and as its manifest says?  NULL: yes. */
-	bool (*usable)(void *ctx, const char *id, const struct entry *en);
+	/*
+	 * Is the file still there, and as its manifest says?  1, 0, or -1
+	 * with the error.  NULL: yes.
+	 */
+	int (*usable)(void *ctx, const char *id, const struct entry *en,
+	    struct err *e);
 	void *ctx;
 };
 

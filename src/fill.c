@@ -472,19 +472,27 @@ is_intact(const struct origin *o, const struct entry *en)
 	    (o->gid == (gid_t)-1 || st.st_gid == o->gid);
 }
 
-/* Has the origin the content that the entry says?  Read again. */
-static bool
-has_content(struct worker *w, const struct origin *o, const struct entry *en)
+/*
+ * Has the origin the content that the entry says?  Read again.  1 or 0; -1
+ * when that cannot be found out.
+ */
+static int
+has_content(struct worker *w, const struct origin *o, const struct entry *en,
+    struct err *e)
 {
 	uint8_t digest[HASH_LEN];
-	struct err ignored = ERR_INIT;
-	int fd = open_file(o->dir, o->path, &ignored);
+	int fd = open_file(o->dir, o->path, e);
 	int64_t size;
 
 	if (fd < 0)
-		return false;
+		return e->sys == ENOENT || e->sys == ENOTDIR ||
+		    e->sys == ELOOP ? 0 : -1;
 	size = hash_fd(w, fd, en->size, digest);
+	if (size < 0)
+		err_sys(e, "cannot read '%s/%s'", o->dir->path, o->path);
 	close(fd);
+	if (size < 0)
+		return -1;
 	return size == en->size && memcmp(digest, en->digest, HASH_LEN) == 0;
 }
 
@@ -572,6 +580,7 @@ place_item(void *ctx, void *local, size_t i, struct err *e)
 	struct entry *en = &f->m->v[i];
 	struct fill_step *step = &f->steps[i];
 	const struct origin o = { f->base.dir, step->from, f->gid };
+	struct err ignored = ERR_INIT;
 	int r = 1;
 
 	if (en->mark != ENTRY_BUILD)
@@ -580,8 +589,8 @@ place_item(void *ctx, void *local, size_t i, struct err *e)
 		return place_link(f, en, e);
 	if (en->type == ENTRY_DIR || step->action == FILL_DONE)
 		return 0;
-	if (step->action == FILL_LINK &&
-	    (!f->distrust || has_content(local, &o, en)))
+	if (step->action == FILL_LINK && (!f->distrust ||
+	    has_content(local, &o, en, &ignored) == 1))
 		r = is_in_place(f) ? replace_by_link(f, &o, en, e) :
 		    try_link(&o, f->target, en->path, en, e);
 	if (r == 1) {
@@ -642,20 +651,20 @@ copy_from(const struct origin *o, const struct entry *en,
 	return r;
 }
 
-bool
+int
 fill_can_bring(const struct dir *release, const char *path,
-    const struct entry *en)
+    const struct entry *en, struct err *e)
 {
 	const struct origin o = { release, path, (gid_t)-1 };
 	struct worker *w;
-	bool same;
+	int r;
 
 	if (is_intact(&o, en))
-		return true;
+		return 1;
 	w = worker_begin(NULL);
-	same = has_content(w, &o, en);
+	r = has_content(w, &o, en, e);
 	worker_end(NULL, w);
-	return same;
+	return r;
 }
 
 int

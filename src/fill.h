@@ -83,10 +83,11 @@ void fill_release(struct fill *f);
 
 /*
  * Can fill_from() bring the file: is it there, and what `en` says?  It is
- * read only when a stat tells that it was touched.
+ * read only when a stat tells that it was touched.  1 or 0; -1 when that
+ * cannot be found out.
  */
-bool fill_can_bring(const struct dir *release, const char *path,
-    const struct entry *en);
+int fill_can_bring(const struct dir *release, const char *path,
+    const struct entry *en, struct err *e);
 
 /*
  * Bring one file into `target` from `path` in another complete release: a

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "activate.h"
+#include "adopt.h"
 #include "alloc.h"
 #include "buf.h"
 #include "caller.h"
@@ -219,6 +220,55 @@ static int
 do_init(struct request *r, struct err *e)
 {
 	return store_create(&r->store, r->root, e);
+}
+
+/* The lines of an option. */
+static void
+split_option(const struct request *r, const char *key, struct strvec *out)
+{
+	for (const char *p = option(r, key, ""); *p != '\0';) {
+		size_t len = strcspn(p, "\n");
+
+		if (len > 0)
+			strvec_addf(out, "%.*s", (int)len, p);
+		p += len;
+		p += *p == '\n';
+	}
+}
+
+/* adopt: what is served already becomes a release. */
+static int
+do_adopt(struct request *r, struct err *e)
+{
+	struct site_config site;
+	struct adopt_options o = { .root = r->root,
+		.path = option(r, "path", NULL),
+		.site = &site,
+		.caller = &r->caller,
+		.id = wanted_id(r, e) };
+	struct adopted a = ADOPTED_INIT;
+	int c = o.id == NULL ? -1 : 0;
+
+	site_config_init(&site);
+	site.group = xstrdup_opt(option(r, "group", NULL));
+	split_option(r, "exclude", &site.exclude);
+	split_option(r, "shared", &site.shared);
+	if (c == 0 && o.path != NULL && o.path[0] != '/')
+		c = err_set(e, ERR_USAGE, "--path=%s is not absolute", o.path);
+	if (c == 0 && (number(r, "lock-wait", 60, &o.lock_wait, e) != 0 ||
+	    number(r, "mtime", 0, &o.mtime, e) != 0))
+		c = -1;
+	if (c == 0)
+		c = adopt(&o, &a, e);
+	if (c == 0) {
+		wire_put(&r->out, "adopted", "%s", a.id.s);
+		wire_put(&r->out, "kept", "%s", a.kept != NULL ? a.kept : "");
+		wire_put(&r->out, "files", "%zu", a.files);
+		wire_put(&r->out, "excluded", "%zu", a.excluded);
+	}
+	free(a.kept);
+	site_config_release(&site);
+	return c;
 }
 
 /* manifest: the file as it is, its size first. */
@@ -625,6 +675,7 @@ static const struct verb {
 } verbs[] = {
 	{ "info", do_info },
 	{ "init", do_init },
+	{ "adopt", do_adopt },
 	{ "manifest", do_manifest },
 	{ "files", do_files },
 	{ "receive", do_receive },

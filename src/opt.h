@@ -19,7 +19,7 @@ enum opt_id {
 	OPT_VERBOSE, OPT_HELP, OPT_VERSION,
 	OPT_LOCK_WAIT, OPT_TIMEOUT, OPT_MESSAGE, OPT_COMMIT, OPT_SEQ, OPT_EXCLUDE,
 	OPT_FORCE, OPT_STRIP, OPT_EXPECT, OPT_KEEP, OPT_OLDER_THAN, OPT_FOR,
-	OPT_LIMIT, OPT_ALLOW, OPT_BUILD, OPT_NO_CHECK,
+	OPT_LIMIT, OPT_ALLOW, OPT_BUILD, OPT_NO_CHECK, OPT_ADOPT,
 	OPT_COUNT
 };
 
@@ -42,6 +42,7 @@ struct opts {
 	struct strvec exclude;
 	bool force;
 	bool no_check;
+	bool adopt;
 	bool strip;
 	const char *expect;
 	int64_t keep;		/* -1: not given */

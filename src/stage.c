@@ -118,7 +118,8 @@ choose_mtime(struct stage *st)
 	struct meta meta = META_INIT;
 	struct err ignored = ERR_INIT;
 
-	st->mtime = release_now() / 1000;
+	st->mtime = st->opt->mtime > 0 ? st->opt->mtime :
+	    release_now() / 1000;
 	if (st->opt->remote != NULL && st->mtime <= st->opt->remote->mtime)
 		st->mtime = st->opt->remote->mtime + 1;
 	if (st->view.ids.n > 0 && meta_read(st->store,
@@ -151,7 +152,10 @@ choose_group(struct stage *st, struct err *e)
 static int
 begin(struct stage *st, struct err *e)
 {
-	if (store_new_id(st->store, view_latest(&st->view), &st->id, e) != 0)
+	if (st->opt->id != NULL)
+		release_id_copy(&st->id, st->opt->id);
+	else if (store_new_id(st->store, view_latest(&st->view), &st->id,
+	    e) != 0)
 		return -1;
 	return incoming_begin(&st->incoming, st->store, st->id.s, e);
 }
@@ -265,21 +269,21 @@ read_stored(void *ctx, const char *id, struct manifest *m, struct err *e)
 	return manifest_read(m, &st->store->manifests, id, e);
 }
 
-/* Can the file be carried out of the release that has it? */
-static bool
-is_usable(void *ctx, const char *id, const struct entry *en)
+/* Can the file be carried out of the release that has it?  1, 0 or -1. */
+static int
+is_usable(void *ctx, const char *id, const struct entry *en, struct err *e)
 {
 	const struct stage *st = ctx;
 	struct dir from = DIR_INIT;
-	struct err ignored = ERR_INIT;
-	bool usable = dir_open(&from, &st->store->releases, id,
-	    &ignored) == 0 && fill_can_bring(&from, en->path, en);
+	int r = dir_open(&from, &st->store->releases, id, e);
 
+	if (r == 0)
+		r = fill_can_bring(&from, en->path, en, e);
 	dir_close(&from);
-	if (!usable)
+	if (r == 0)
 		log_warn("'%s/%s/%s' is missing or damaged, and is not "
 		    "carried on", st->store->releases.path, id, en->path);
-	return usable;
+	return r;
 }
 
 /* Everything that is in the release besides the build's files. */
@@ -374,7 +378,8 @@ check_stamp(const struct stage *st, struct err *e)
 
 	if (source_is_archive(&st->source))
 		return 0;
-	if (tree_stamp(stage_build_dir(st), &st->m, &stamp, e) != 0)
+	if (tree_stamp(stage_build_dir(st), &st->m,
+	    &st->opt->site->exclude, &stamp, e) != 0)
 		return -1;
 	if (stamp != st->stamp)
 		return err_set(e, ERR_FAILED, "'%s' changed while it was "

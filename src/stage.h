@@ -55,6 +55,8 @@ struct stage_options {
 	int64_t lock_wait;		/* seconds */
 	bool force;			/* no guards, and a new release always */
 	bool strip;			/* an archive's leading directory */
+	const char *id;			/* of the new release; NULL: its own */
+	int64_t mtime;			/* of new content; 0: now */
 	bool preview;			/* change nothing: stop when all is
 					 * known */
 	const struct stage_remote *remote;	/* in a preview; else NULL */

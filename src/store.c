@@ -255,6 +255,13 @@ create_all(struct store *s, const char *path, struct err *e)
 }
 
 int
+store_adopt(struct store *s, const char *path, struct err *e)
+{
+	s->adopting = true;
+	return store_create(s, path, e);
+}
+
+int
 store_create(struct store *s, const char *path, struct err *e)
 {
 	int r;
@@ -300,11 +307,14 @@ store_current(const struct store *s, struct release_id *out, struct err *e)
 		if (errno != EINVAL)
 			return err_sys(e, "cannot read the link '%s/%s'",
 			    s->root.path, CURRENT);
+		if (s->adopting && dir_has(&s->root, CURRENT))
+			return 0;
 		return err_set(e, ERR_FAILED, "'%s/%s' is not a symbolic "
-		    "link but a real %s; move it away, point the web server "
-		    "at the link that deploy makes, and publish again",
-		    s->root.path, CURRENT, dir_has(&s->root, CURRENT) ?
-		    "directory" : "file");
+		    "link but a real %s; %s", s->root.path, CURRENT,
+		    dir_has(&s->root, CURRENT) ? "directory" : "file",
+		    dir_has(&s->root, CURRENT) ? "run 'deploy init --adopt', "
+		    "which makes a release of it and lets no request down" :
+		    "move it away");
 	}
 	/* What is made by hand often has a slash at the end. */
 	while (n > 0 && target[n - 1] == '/')
@@ -416,11 +426,37 @@ store_drop_flip(const struct store *s, struct store_link *l)
 	l->name[0] = '\0';
 }
 
+/*
+ * The link in the place of a real directory, which is kept.  0; 1 when there
+ * is no such directory; -1.
+ */
+static int
+exchange_current(const struct store *s, const char *id, struct store_link *l,
+    struct err *e)
+{
+	char kept[RELEASE_ID_LEN + 16];
+
+	if (!s->adopting || !dir_has(&s->root, CURRENT))
+		return 1;
+	if (renameat2(s->state.fd, l->name, s->root.fd, CURRENT,
+	    RENAME_EXCHANGE) != 0)
+		return err_sys(e, "cannot exchange '%s/%s' and the link",
+		    s->root.path, CURRENT);
+	snprintf(kept, sizeof(kept), "adopted-%s", id);
+	/* Live whatever comes; a crash leaves it under the link's name. */
+	(void)renameat(s->state.fd, l->name, s->state.fd, kept);
+	return 0;
+}
+
 int
 store_flip(const struct store *s, const char *id, struct store_link *l,
     struct err *e)
 {
-	if (renameat(s->state.fd, l->name, s->root.fd, CURRENT) != 0)
+	int r = exchange_current(s, id, l, e);
+
+	if (r < 0)
+		return -1;
+	if (r == 1 && renameat(s->state.fd, l->name, s->root.fd, CURRENT) != 0)
 		return err_sys(e, "cannot replace '%s/%s'", s->root.path,
 		    CURRENT);
 	/* Live from here on. */

@@ -21,10 +21,11 @@ struct store {
 	struct dir manifests;
 	struct dir meta;
 	struct dir trash;
+	bool adopting;			/* store_adopt() */
 };
 
 #define STORE_INIT { DIR_INIT, DIR_INIT, DIR_INIT, DIR_INIT, DIR_INIT,	\
-    DIR_INIT, DIR_INIT }
+    DIR_INIT, DIR_INIT, false }
 
 /*
  * Open the root at `path`.  It must have been prepared, and neither it nor
@@ -39,6 +40,13 @@ int store_open(struct store *s, const char *path, struct err *e);
  * the root itself (its parent must be there), releases and .deploy.
  */
 int store_create(struct store *s, const char *path, struct err *e);
+
+/*
+ * As store_create(), where `current` may be a real directory, which counts
+ * as nothing being live until store_flip() exchanges it for the link and
+ * keeps it in .deploy as adopted-<id>.
+ */
+int store_adopt(struct store *s, const char *path, struct err *e);
 
 /*
  * Would store_create() make a root at `path`, as far as can be told without

@@ -157,8 +157,8 @@ tree_read(const struct dir *top, struct tree_walk *w, struct manifest *m,
 }
 
 int
-tree_stamp(const struct dir *top, const struct manifest *m, uint64_t *stamp,
-    struct err *e)
+tree_stamp(const struct dir *top, const struct manifest *m,
+    const struct strvec *exclude, uint64_t *stamp, struct err *e)
 {
 	struct stat st;
 
@@ -169,7 +169,8 @@ tree_stamp(const struct dir *top, const struct manifest *m, uint64_t *stamp,
 		const struct entry *en = &m->v[i];
 		/* The build may have an empty directory that gave way. */
 		bool gave_way = en->type == ENTRY_LINK &&
-		    en->mark == ENTRY_SHARED && dir_has(top, en->path);
+		    en->mark == ENTRY_SHARED && dir_has(top, en->path) &&
+		    !path_match_any(exclude, en->path);
 
 		if (!gave_way &&
 		    (en->type != ENTRY_DIR || en->mark != ENTRY_BUILD))

@@ -38,10 +38,11 @@ int tree_read(const struct dir *top, struct tree_walk *w, struct manifest *m,
 
 /*
  * A number that changes when a directory of `m` below `top` got, lost or
- * renamed an entry since tree_read() filled `m`.  0 or -1.
+ * renamed an entry since tree_read() filled `m`, leaving out `exclude`.  0 or
+ * -1.
  */
 int tree_stamp(const struct dir *top, const struct manifest *m,
-    uint64_t *stamp, struct err *e);
+    const struct strvec *exclude, uint64_t *stamp, struct err *e);
 
 /*
  * Is the tree below `top` what `m` says: the same paths, types, link

@@ -543,6 +543,22 @@ t_damaged_files_are_not_carried() {
 	assert_eq "$(ls root/.deploy/incoming)" ""
 }
 
+# What the build has under a shared path may be left out, and is no change.
+t_shared_and_excluded() {
+	small
+	mkdir -p site/up/deep
+	echo x >site/up/deep/x
+	config 'shared: [up]'
+	expect_status 2 deploy publish
+	assert_contains "$err" "which is a shared path"
+	config 'shared: [up]' 'exclude: [/up]'
+	run deploy publish
+	assert_eq "$(readlink root/current/up)" ../../shared/up
+	run deploy verify
+	run deploy publish
+	assert_contains "$err" unchanged
+}
+
 t_carry_with_an_archive_and_in_a_dry_run() {
 	small
 	config "$week" 'max_delete: 100%'

@@ -192,7 +192,7 @@ t_message_that_is_no_utf8() {
 
 t_long_message() {
 	local long
-	long=$(printf 'x%.0s' {1..5000})
+	long=$(printf 'x%.0s' {1..9000})
 	new a -m "$long"
 	run d activate
 	run d list

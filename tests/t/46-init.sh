@@ -34,10 +34,10 @@ t_written_configuration_is_valid() {
 	assert_not_contains "$err" "deploy.yml"
 	root=$(sed -n 's/^ *root: *\([^ ]*\).*/\1/p' deploy.yml)
 	assert_contains "$err" "$root"
-	expect_status 1 deploy status -s example.org
+	expect_status 1 deploy status -s "$(basename "$PWD")"
 	expect_status 2 deploy status -s example.com
-	# With every example in it put to use, too.
-	sed -i -e 's/^\( *\)# \([a-z_]*: \)/\1\2/' \
+	# With the examples in it that can be put to use here, too.
+	sed -i -E -e 's/^( *)# ((exclude|shared|carry|max_delete): )/\1\2/' \
 	    -e "s|root: .*|root: $PWD/www|" deploy.yml
 	assert_contains deploy.yml "    exclude:"
 	assert_contains deploy.yml "    carry:"
@@ -302,6 +302,208 @@ t_directory_is_not_writable() {
 	assert_contains "$err" "cannot create"
 	expect_status 1 as_user deploy init --root www
 	[ -z "$(ls -A)" ] || fail "something was made"
+}
+
+# detects GENERATOR SOURCE FILE...: in a directory with these files.
+detects() {
+	local name=$1 source=$2 f
+	shift 2
+	rm -rf try
+	mkdir try
+	for f; do
+		mkdir -p "try/$(dirname "$f")"
+		case $f in */) mkdir -p "try/$f" ;; *) : >"try/$f" ;; esac
+	done
+	(cd try && deploy init --json) >"$out" 2>"$err" || fail "$*"
+	assert_eq "$(json "$out" .generator)" "$name" "$*"
+	assert_contains try/deploy.yml "source: $source"
+	# It can be read.
+	(cd try && deploy list) >"$out" 2>"$err" || :
+	assert_contains "$err" "not a root of deploy"
+}
+
+t_detects_the_generator() {
+	detects Hugo public hugo.toml
+	detects Hugo public config.toml content/
+	detects Pelican output pelicanconf.py
+	detects Eleventy _site .eleventy.js
+	detects Eleventy _site eleventy.config.mjs
+	detects Astro dist astro.config.mjs dist/
+	detects MkDocs site mkdocs.yml
+	detects Jekyll _site _config.yml
+	detects null _site _site/
+	detects null dist dist/
+	detects null output output/
+	detects null public
+	# The command is written so that it can be put to use.
+	detects Hugo public hugo.toml
+	sed -i 's/# build:/build:/' try/deploy.yml
+	(cd try && deploy publish -n) >"$out" 2>"$err" || :
+	assert_contains "$err" 'hugo --destination "$DEPLOY_SOURCE"'
+}
+
+# ---------------------------------------------------------------- adopting
+
+# An old document root: a directory that nginx serves.
+old_root() {
+	mkdir -p "$1/docs" "$1/.git"
+	echo "<p>old" >"$1/index.html"
+	echo "<p>docs" >"$1/docs/index.html"
+	echo x >"$1/.git/x"
+}
+
+t_adopt_current() {
+	local id old
+	mkdir www
+	old_root www/current
+	expect_status 1 deploy list --root "$PWD/www"
+	mkdir site
+	echo new >site/index.html
+	expect_status 1 deploy publish site --root www
+	assert_contains "$err" "deploy init --adopt"
+	run deploy init --adopt -n --root www
+	[ ! -L www/current ] || fail "a dry run changed something"
+	run deploy init --adopt --root www --json
+	id=$(json "$out" .adopted)
+	assert_eq "$(readlink www/current)" "releases/$id"
+	assert_eq "$(cat www/current/docs/index.html)" "<p>docs"
+	[ ! -e www/current/.git ] || fail ".git is served"
+	old=$(json "$out" .kept)
+	assert_eq "$(cat "$old/.git/x")" x
+	run deploy verify --root www
+	run deploy log --root www
+	assert_contains "$out" adopted
+	# Again: nothing to do.  From here on as ever.
+	run deploy init --adopt --root www --json
+	assert_eq "$(json "$out" .changed)" false
+	run deploy publish site --root www
+	run deploy rollback --root www
+	assert_eq "$(cat www/current/index.html)" "<p>old"
+	run deploy prune --root www
+	assert_eq "$(cat "$old/.git/x")" x
+}
+
+t_adopt_another_directory() {
+	local id
+	mkdir served
+	old_root served/html
+	run deploy init --adopt served/html --root "$PWD/www" --json
+	id=$(json "$out" .adopted)
+	assert_eq "$(readlink served/html)" "$PWD/www/current"
+	assert_eq "$(cat served/html/index.html)" "<p>old"
+	assert_eq "$(readlink www/current)" "releases/$id"
+	assert_eq "$(cat served/html.before-deploy/.git/x)" x
+	run deploy init --adopt served/html --root "$PWD/www"
+	assert_contains "$err" "a link already"
+	expect_status 1 deploy init --adopt nosuch --root "$PWD/www"
+	expect_status 2 deploy init served/html --root "$PWD/www"
+	# The root itself cannot be served and have releases.
+	old_root whole
+	expect_status 2 deploy init --adopt whole --root "$PWD/whole"
+	[ ! -e whole/.deploy ] || fail "something was made"
+}
+
+t_adopt_with_shared_paths() {
+	mkdir www
+	old_root www/current
+	mkdir www/current/uploads
+	echo photo >www/current/uploads/p
+	cat >deploy.yml <<-EOF
+	sites: [{name: s, root: $PWD/www, shared: [uploads, new]}]
+	EOF
+	expect_status 2 deploy init --adopt
+	assert_contains "$err" "is a shared path"
+	[ ! -L www/current ] || fail "adopted"
+	eval "$(sed -n "s/.*copy it before: //p" "$err")"
+	run deploy init --adopt
+	assert_eq "$(cat www/current/uploads/p)" photo
+	assert_eq "$(readlink www/current/uploads)" ../../shared/uploads
+	run deploy verify
+}
+
+# No request is lost while the directory becomes a link.
+t_adopt_under_load() {
+	local i n
+	mkdir www
+	start_nginx www/current
+	for ((i = 0; i < 20; i++)); do
+		rm -rf www
+		mkdir www
+		old_root www/current
+		: >go
+		(
+			n=0
+			while [ -e go ]; do
+				curl --noproxy '*' -sS -f -o got "$url/[1-20]" \
+				    "$url/docs/index.html" >/dev/null 2>&1 || :
+				curl --noproxy '*' -sS -f "$url/index.html" \
+				    "$url/docs/index.html" >got 2>&1 ||
+				    echo "request $n: $(cat got)" >>lost
+				n=$((n + 1))
+			done
+			echo "$n" >>requests
+		) &
+		sleep 0.1
+		run deploy init --adopt --root www
+		sleep 0.1
+		rm go
+		wait $!
+		[ ! -e lost ] || fail "$(cat lost)"
+	done
+	n=$(awk '{ n += $1 } END { print n }' requests)
+	[ "$n" -ge 40 ] || fail "only $n requests"
+}
+
+t_adopt_on_hosts() {
+	local id
+	for h in 1 2; do
+		mkdir "h$h"
+		old_root "h$h/current"
+	done
+	cat >deploy.yml <<-EOF
+	sites:
+	  - name: s
+	    root: $PWD/none
+	    hosts:
+	      - {address: www1, transport: local, root: $PWD/h1}
+	      - {address: www2, transport: local, root: $PWD/h2}
+	EOF
+	run deploy init --adopt -n
+	run deploy init --adopt --json
+	id=$(json "$out" '.hosts[0].adopted')
+	assert_eq "$(json "$out" '.hosts[1].adopted')" "$id"
+	for h in 1 2; do
+		assert_eq "$(readlink "h$h/current")" "releases/$id"
+	done
+	assert_eq "$(stat -c %Y h1/current/index.html)" \
+	    "$(stat -c %Y h2/current/index.html)" "mtimes"
+	run deploy status
+	mkdir site
+	echo new >site/index.html
+	run deploy publish site
+	run deploy rollback
+	assert_eq "$(cat "$out")" "$id"
+	# A host that comes later gets the same release.
+	mkdir h3
+	old_root h3/current
+	run deploy activate latest
+	cat >>deploy.yml <<-EOF
+	      - {address: www3, transport: local, root: $PWD/h3}
+	EOF
+	run deploy rollback --host www1 --host www2
+	run deploy init --adopt
+	assert_eq "$(readlink h3/current)" "releases/$id"
+	run deploy status
+	# What cannot exchange says so.
+	mkdir h4
+	old_root h4/current
+	sed -i 's/      - {address: www[12].*//' deploy.yml
+	cat >>deploy.yml <<-EOF
+	      - {address: www4, transport: local, root: $PWD/h4, deploy: none}
+	EOF
+	expect_status 1 deploy init --adopt
+	assert_contains "$err" "only deploy itself can exchange"
+	[ ! -L h4/current ] || fail "adopted"
 }
 
 run_tests

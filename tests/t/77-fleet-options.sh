@@ -76,10 +76,10 @@ live() {
 assert_live() {
 	local id=$1 h
 	shift
-	for h in "${@:-$hosts}"; do
-		for h in $h; do
-			assert_eq "$(live "$h")" "$id" "$h"
-		done
+	# Word splitting is meant.
+	# shellcheck disable=SC2068
+	for h in ${@:-$hosts}; do
+		assert_eq "$(live "$h")" "$id" "$h"
 	done
 }
 

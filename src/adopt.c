@@ -1,0 +1,223 @@
+#include "adopt.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "activate.h"
+#include "alloc.h"
+#include "lock.h"
+#include "path.h"
+#include "stage.h"
+#include "store.h"
+
+/* Is there a real directory?  1, 0 for a link, -1 for anything else. */
+static int
+is_directory(const char *path, struct err *e)
+{
+	struct stat st;
+
+	if (lstat(path, &st) != 0)
+		return err_sys(e, "there is nothing to adopt: '%s'", path);
+	if (S_ISLNK(st.st_mode))
+		return 0;
+	if (S_ISDIR(st.st_mode))
+		return 1;
+	return err_set(e, ERR_USAGE, "'%s' is no directory", path);
+}
+
+/*
+ * What is shared outlives releases: it belongs into shared/ before the
+ * directory goes.  Such paths are left out of the release.
+ */
+static int
+leave_out_shared(const struct adopt_options *o, const char *path,
+    struct strvec *exclude, struct err *e)
+{
+	const struct strvec *shared = &o->site->shared;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < shared->n; i++) {
+		char *here = xasprintf("%s/%s", path, shared->v[i]);
+		char *there = xasprintf("%s/shared/%s", o->root,
+		    shared->v[i]);
+		struct stat st;
+
+		if (lstat(here, &st) == 0 && !S_ISLNK(st.st_mode) &&
+		    access(there, F_OK) != 0)
+			r = err_set(e, ERR_USAGE, "'%s' is a shared path; "
+			    "copy it before: mkdir -p '%s' && cp -a '%s/.' "
+			    "'%s'", here, there, here, there);
+		strvec_addf(exclude, "/%s", shared->v[i]);
+		free(here);
+		free(there);
+	}
+	return r;
+}
+
+/* Make a release of what is there. */
+static int
+make_release(const struct adopt_options *o, const struct store *s,
+    const char *path, struct adopted *out, struct err *e)
+{
+	struct site_config site = *o->site;
+	struct stage_options so = { .source = path, .site = &site,
+	    .caller = o->caller, .message = "adopted", .seq = -1,
+	    .lock_wait = o->lock_wait, .force = true, .id = o->id,
+	    .mtime = o->mtime };
+	struct stage st = STAGE_INIT;
+	int r;
+
+	site.exclude = (struct strvec)STRVEC_INIT;
+	site.carry = (struct strvec)STRVEC_INIT;
+	for (size_t i = 0; i < o->site->exclude.n; i++)
+		strvec_add(&site.exclude, o->site->exclude.v[i]);
+	r = leave_out_shared(o, path, &site.exclude, e);
+	if (r == 0)
+		r = stage_run(&st, s, &so, e);
+	if (r == 0) {
+		out->id = st.id;
+		out->files = st.totals.files;
+		out->excluded = st.excluded;
+	}
+	stage_release(&st);
+	strvec_release(&site.exclude);
+	return r;
+}
+
+static int
+make_live(const struct adopt_options *o, const struct store *s,
+    const char *id, struct err *e)
+{
+	const struct activate_options ao = { .id = id,
+	    .action = JOURNAL_ACTIVATE, .caller = o->caller,
+	    .message = "adopted", .journal_size = -1, .force = true };
+	struct activation done = ACTIVATION_INIT;
+	struct lock lock = LOCK_INIT;
+	char *note = caller_lock_note(o->caller, "init");
+	int r = lock_take(&lock, &s->state, LOCK_EXCLUSIVE, o->lock_wait,
+	    note, e);
+
+	if (r == 0)
+		r = activate_prepare(&done, s, &ao, e);
+	if (r == 0)
+		r = activate_go(&done, e);
+	activate_end(&done);
+	lock_drop(&lock);
+	free(note);
+	return r;
+}
+
+/* Put a link to the root's `current` in the place of the directory. */
+static int
+exchange(const char *path, const char *root, const char *kept, struct err *e)
+{
+	char *target = xasprintf("%s/current", root);
+	char *above = xstrndup(path, (size_t)(path_base(path) - path));
+	struct dir parent = DIR_INIT;
+	int r = 0;
+
+	if (symlink(target, kept) != 0) {
+		r = err_sys(e, "cannot make a link '%s'", kept);
+	} else if (renameat2(AT_FDCWD, kept, AT_FDCWD, path,
+	    RENAME_EXCHANGE) != 0) {
+		r = err_sys(e, "cannot exchange '%s' and a link", path);
+		unlink(kept);
+	} else if ((r = dir_open_path(&parent, above, e)) == 0) {
+		r = dir_sync(&parent, e);
+	}
+	dir_close(&parent);
+	free(above);
+	free(target);
+	return r;
+}
+
+/* Nothing is begun that could not be ended. */
+static int
+check_place(const char *path, const char *root, const char *kept,
+    struct err *e)
+{
+	char *above = xstrndup(path, (size_t)(path_base(path) - path));
+	int r = 0;
+
+	if (strcmp(path, root) == 0)
+		r = err_set(e, ERR_USAGE, "'%s' cannot be the root and what "
+		    "is served; give the site another root: its 'current' "
+		    "takes the place of '%s'", root, path);
+	else if (access(above, W_OK) != 0)
+		r = err_sys(e, "cannot replace '%s': no right to write into "
+		    "'%s'", path, above);
+	else if (faccessat(AT_FDCWD, kept, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		r = err_set(e, ERR_USAGE, "'%s' is there already; that is "
+		    "where the directory would be kept", kept);
+	free(above);
+	return r;
+}
+
+/* The directory is somewhere else: it becomes a link to `current`. */
+static int
+adopt_elsewhere(const struct adopt_options *o, const char *path,
+    struct adopted *out, struct err *e)
+{
+	struct store s = STORE_INIT;
+	char *kept = xasprintf("%s.before-deploy", path);
+	struct release_id current;
+	int r = check_place(path, o->root, kept, e);
+
+	if (r == 0)
+		r = store_create(&s, o->root, e);
+	if (r == 0)
+		r = store_current(&s, &current, e);
+	if (r == 0 && current.s[0] != '\0')
+		r = err_set(e, ERR_USAGE, "'%s' has a live release, %s; what "
+		    "is in '%s' would take its place: deploy stage '%s' "
+		    "first, and compare", o->root, current.s, path, path);
+	if (r == 0)
+		r = make_release(o, &s, path, out, e);
+	if (r == 0)
+		r = make_live(o, &s, out->id.s, e);
+	if (r == 0)
+		r = exchange(path, o->root, kept, e);
+	store_close(&s);
+	out->kept = kept;
+	return r;
+}
+
+/* It is the root's `current`: the flip itself exchanges. */
+static int
+adopt_current(const struct adopt_options *o, const char *path,
+    struct adopted *out, struct err *e)
+{
+	struct store s = STORE_INIT;
+	int r = store_adopt(&s, o->root, e);
+
+	if (r == 0)
+		r = make_release(o, &s, path, out, e);
+	if (r == 0)
+		r = make_live(o, &s, out->id.s, e);
+	if (r == 0)
+		out->kept = xasprintf("%s/adopted-%s", s.state.path,
+		    out->id.s);
+	store_close(&s);
+	return r;
+}
+
+int
+adopt(const struct adopt_options *o, struct adopted *out, struct err *e)
+{
+	char *current = xasprintf("%s/current", o->root);
+	const char *path = o->path != NULL ? o->path : current;
+	int r = is_directory(path, e);
+
+	*out = (struct adopted)ADOPTED_INIT;
+	if (r == 1)
+		r = strcmp(path, current) == 0 ?
+		    adopt_current(o, path, out, e) :
+		    adopt_elsewhere(o, path, out, e);
+	free(current);
+	return r;
+}

@@ -1,0 +1,46 @@
+/*
+ * Take over a document root that is served already: what is in it becomes a
+ * release, and a link takes the place of the directory in one system call
+ * (renameat2(2), RENAME_EXCHANGE), so that no request is lost.
+ *
+ * The directory is kept, under another name; whoever is sure removes it.
+ */
+#ifndef ADOPT_H
+#define ADOPT_H
+
+#include <stdint.h>
+
+#include "caller.h"
+#include "config.h"
+#include "err.h"
+#include "release.h"
+
+struct adopt_options {
+	const char *root;		/* absolute */
+	const char *path;		/* the directory that is served, absolute;
+					 * NULL: `current` in the root */
+	const struct site_config *site;	/* exclude, shared, group */
+	const struct caller *caller;
+	int64_t lock_wait;		/* seconds */
+	const char *id;			/* of the release; NULL: a new one */
+	int64_t mtime;			/* of its content; 0: now */
+};
+
+struct adopted {
+	struct release_id id;		/* "": there was nothing to do, a link
+					 * is there already */
+	char *kept;			/* where the directory is now */
+	size_t files;
+	size_t excluded;
+};
+
+#define ADOPTED_INIT { { "" }, NULL, 0, 0 }
+
+/*
+ * Prepare the root, stage what is in the directory, activate it, exchange.
+ * Guards do not count.  Returns 0; or -1: visitors get what they got.  The
+ * caller frees out->kept.
+ */
+int adopt(const struct adopt_options *o, struct adopted *out, struct err *e);
+
+#endif

@@ -1,0 +1,62 @@
+#include "generator.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <unistd.h>
+
+/* A file that tells, and what has to be there besides (or NULL). */
+struct sign {
+	const char *file, *also;
+	struct generator generator;
+};
+
+#define HUGO { "Hugo", "public", \
+    "hugo --destination \\\"$DEPLOY_SOURCE\\\" --cleanDestinationDir" }
+#define ELEVENTY { "Eleventy", "_site", \
+    "npx @11ty/eleventy --output=\\\"$DEPLOY_SOURCE\\\"" }
+#define ASTRO { "Astro", "dist", \
+    "npx astro build --outDir \\\"$DEPLOY_SOURCE\\\"" }
+
+/* By the manuals of each; what is most particular comes first. */
+static const struct sign signs[] = {
+	{ "hugo.toml", NULL, HUGO },
+	{ "hugo.yaml", NULL, HUGO },
+	{ "hugo.json", NULL, HUGO },
+	{ "config.toml", "content", HUGO },
+	{ "config.toml", "archetypes", HUGO },
+	{ "pelicanconf.py", NULL, { "Pelican", "output",
+	    "pelican content --output \\\"$DEPLOY_SOURCE\\\" --settings "
+	    "pelicanconf.py" } },
+	{ ".eleventy.js", NULL, ELEVENTY },
+	{ "eleventy.config.js", NULL, ELEVENTY },
+	{ "eleventy.config.mjs", NULL, ELEVENTY },
+	{ "eleventy.config.cjs", NULL, ELEVENTY },
+	{ "astro.config.mjs", NULL, ASTRO },
+	{ "astro.config.js", NULL, ASTRO },
+	{ "astro.config.ts", NULL, ASTRO },
+	{ "mkdocs.yml", NULL, { "MkDocs", "site",
+	    "mkdocs build --site-dir \\\"$DEPLOY_SOURCE\\\"" } },
+	{ "_config.yml", NULL, { "Jekyll", "_site",
+	    "jekyll build --destination \\\"$DEPLOY_SOURCE\\\"" } },
+	{ "public", NULL, { NULL, "public", NULL } },
+	{ "_site", NULL, { NULL, "_site", NULL } },
+	{ "dist", NULL, { NULL, "dist", NULL } },
+	{ "output", NULL, { NULL, "output", NULL } },
+};
+
+static bool
+is_there(const struct dir *d, const char *name)
+{
+	return name == NULL || faccessat(d->fd, name, F_OK, 0) == 0;
+}
+
+const struct generator *
+generator_detect(const struct dir *d)
+{
+	static const struct generator guess = { NULL, "public", NULL };
+
+	for (size_t i = 0; i < sizeof(signs) / sizeof(signs[0]); i++)
+		if (is_there(d, signs[i].file) && is_there(d, signs[i].also))
+			return &signs[i].generator;
+	return &guess;
+}
