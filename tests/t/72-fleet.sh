@@ -102,7 +102,7 @@ assert_clean() {
 			assert_eq "$(ls -A "r-$h/.deploy/$d")" "" "$h: $d"
 		done
 		assert_eq "$(find "r-$h/.deploy" -name '.tmp-*')" "" "$h: temporary files"
-		flock -n -x "r-$h/.deploy/lock" true || fail "$h is locked"
+		flock -w 10 -x "r-$h/.deploy/lock" true || fail "$h is locked"
 	done
 }
 
