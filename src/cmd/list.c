@@ -125,6 +125,19 @@ label_array(const struct strvec *labels)
 	return j;
 }
 
+/* A line for the hosts, when they are some and not all. */
+static void
+print_some(const struct fleet *f, const char *what,
+    const struct strvec *labels)
+{
+	if (labels->n == 0 || labels->n == f->n)
+		return;
+	printf("  %s %s", what, labels->v[0]);
+	for (size_t i = 1; i < labels->n; i++)
+		printf(", %s", labels->v[i]);
+	printf("\n");
+}
+
 /* One release, and where it is when that is not everywhere. */
 static void
 list_on_hosts(const struct fleet *f, const char *id, json_t *out)
@@ -143,13 +156,8 @@ list_on_hosts(const struct fleet *f, const char *id, json_t *out)
 		json_put(j, "live_on", label_array(&serving));
 	} else {
 		print_release(&r->view, id, meta);
-		if (having.n < f->n)
-			printf("  only on %zu of %zu hosts: %s%s\n", having.n,
-			    f->n, having.v[0], having.n > 1 ? ", ..." : "");
-		if (serving.n > 0 && serving.n < f->n)
-			printf("  live on %zu of %zu hosts: %s%s\n",
-			    serving.n, f->n, serving.v[0],
-			    serving.n > 1 ? ", ..." : "");
+		print_some(f, "only on", &having);
+		print_some(f, "live only on", &serving);
 	}
 	strvec_release(&having);
 	strvec_release(&serving);

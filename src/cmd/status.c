@@ -3,6 +3,7 @@
 
 #include "cmd.h"
 #include "cmd/table.h"
+#include "drift.h"
 #include "freeze.h"
 #include "lock.h"
 #include "meta.h"
@@ -175,31 +176,52 @@ put_host(const struct remote *r)
 	return j;
 }
 
+/* All hosts, and in what they differ. */
+static json_t *
+fleet_doc(const struct run *run, const struct fleet *f,
+    const struct strvec *differences)
+{
+	json_t *doc = cmd_new_doc(run), *hosts = json_new_array();
+	json_t *drift = json_new_array();
+
+	for (size_t i = 0; i < f->n; i++)
+		json_push(hosts, put_host(&f->v[i]));
+	for (size_t i = 0; i < differences->n; i++)
+		json_push_string(drift, differences->v[i]);
+	json_put(doc, "hosts", hosts);
+	json_put(doc, "drift", drift);
+	return doc;
+}
+
+static void
+print_fleet(const struct fleet *f, const struct strvec *differences)
+{
+	for (size_t i = 0; i < f->n; i++)
+		print_host(&f->v[i]);
+	for (size_t i = 0; i < differences->n; i++)
+		line("drift", "%s", differences->v[i]);
+}
+
 /* Every host that can be asked; the others make it fail in the end. */
 static int
 status_hosts(struct run *run, struct err *e)
 {
 	struct fleet f = FLEET_INIT;
 	struct err differ = ERR_INIT;
-	json_t *doc, *hosts;
+	struct strvec drift = STRVEC_INIT;
 	int r = cmd_open_fleet(run, &f, e);
 
-	if (run->opts.json) {
-		doc = cmd_new_doc(run);
-		hosts = json_new_array();
-		for (size_t i = 0; i < f.n; i++)
-			json_push(hosts, put_host(&f.v[i]));
-		json_put(doc, "hosts", hosts);
-		cmd_answer(run, doc);
-	} else {
-		for (size_t i = 0; i < f.n; i++)
-			print_host(&f.v[i]);
-	}
+	drift_find(&f, &drift);
+	if (run->opts.json)
+		cmd_answer(run, fleet_doc(run, &f, &drift));
+	else
+		print_fleet(&f, &drift);
 	if (r == 0 && fleet_find(&f, "current", &differ) == NULL &&
 	    differ.code == ERR_DIFFER) {
 		*e = differ;
 		r = -1;
 	}
+	strvec_release(&drift);
 	fleet_release(&f);
 	return r;
 }

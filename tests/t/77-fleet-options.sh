@@ -342,4 +342,68 @@ t_hosts_complete() {
 	    "user@h1.example user@h2.example user@h3.example "
 }
 
+# ------------------------------------------------- what differs, in numbers
+
+t_drift_between_hosts() {
+	local first second
+	three
+	run deploy publish
+	first=$(cat "$out")
+	echo two >site/index.html
+	run deploy publish
+	second=$(cat "$out")
+	run deploy status
+	assert_not_contains "$out" drift
+	run deploy status --json
+	assert_eq "$(jq -c .drift "$out")" "[]"
+	run deploy list
+	assert_not_contains "$out" "only on"
+	deploy rollback --root "$PWD/r-h2"
+	echo three >site/index.html
+	run deploy stage --host h3.example
+	third=$(cat "$out")
+	run deploy freeze --host h1.example
+	expect_status 7 deploy status
+	assert_contains "$out" "drift      live: $second on user@h1.example, user@h3.example; $first on user@h2.example"
+	assert_contains "$out" "drift      previous: $first on user@h1.example, user@h3.example; nothing on user@h2.example"
+	assert_contains "$out" "drift      user@h1.example lacks $third"
+	assert_contains "$out" "drift      user@h2.example lacks $third"
+	assert_not_contains "$out" "user@h3.example lacks"
+	assert_contains "$out" "drift      frozen: yes on user@h1.example; no on user@h2.example, user@h3.example"
+	expect_status 7 deploy status --json
+	assert_eq "$(jq '.drift | length' "$out")" 5
+	run deploy list
+	assert_contains "$out" "  only on user@h3.example"
+	assert_contains "$out" "  live only on user@h1.example, user@h3.example"
+	run deploy list --json
+	assert_eq "$(jq -c ".releases[] | select(.id == \"$third\") | .hosts" \
+	    "$out")" '["user@h3.example"]'
+	# A host that does not answer is no drift, but it fails.
+	echo 'exit 1' >h2.fault
+	expect_status 1 deploy status
+	assert_contains "$out" "user@h2.example"
+	assert_not_contains "$out" "drift      live"
+}
+
+# What the manual shows, in documents with hosts.
+t_json_with_hosts() {
+	three
+	run deploy publish --json
+	assert_eq "$(jq '.sent_bytes > 0 and .received_bytes > 0' "$out")" true
+	assert_eq "$(jq '.skew_us >= 0' "$out")" true
+	run deploy publish --json
+	assert_eq "$(jq -c '[.outcome, .skew_us]' "$out")" '["unchanged",null]'
+	echo two >site/index.html
+	run deploy stage --json
+	assert_eq "$(jq -c '[.outcome, .skew_us]' "$out")" '["new",null]'
+	run deploy activate --json
+	assert_eq "$(jq '.skew_us >= 0' "$out")" true
+	run deploy rollback --json
+	assert_eq "$(jq '.skew_us >= 0' "$out")" true
+	run deploy activate
+	assert_contains "$err" "all hosts flipped within"
+	run deploy rollback -n --json
+	assert_eq "$(jq '.skew_us' "$out")" null
+}
+
 run_tests

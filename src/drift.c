@@ -1,0 +1,105 @@
+#include "drift.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "alloc.h"
+#include "buf.h"
+
+enum { NAMED_MAX = 3 }; /* releases of a host that are named */
+
+static const char *
+live(const struct remote *r)
+{
+	return r->view.current.s[0] != '\0' ? r->view.current.s : "nothing";
+}
+
+static const char *
+previous(const struct remote *r)
+{
+	const char *id = view_previous(&r->view);
+
+	return id != NULL ? id : "nothing";
+}
+
+static const char *
+freeze(const struct remote *r)
+{
+	return r->frozen ? "yes" : "no";
+}
+
+/* Add " on HOST, HOST" for the hosts with the value; they are done then. */
+static void
+add_hosts(const struct fleet *f, const char *(*get)(const struct remote *r),
+    const char *value, bool *done, struct buf *out)
+{
+	const char *sep = " on ";
+
+	for (size_t i = 0; i < f->n; i++) {
+		if (done[i] || strcmp(get(&f->v[i]), value) != 0)
+			continue;
+		buf_addf(out, "%s%s", sep, f->v[i].host->label);
+		sep = ", ";
+		done[i] = true;
+	}
+}
+
+/* "WHAT: VALUE on HOST, HOST; VALUE on HOST", when there are several. */
+static void
+compare(const struct fleet *f, const char *what,
+    const char *(*get)(const struct remote *r), struct strvec *out)
+{
+	bool *done = xcalloc(f->n + 1, sizeof(*done));
+	struct buf b = BUF_INIT;
+	size_t values = 0;
+
+	for (size_t i = 0; i < f->n; i++)
+		done[i] = f->v[i].failed;
+	for (size_t i = 0; i < f->n; i++) {
+		if (done[i])
+			continue;
+		buf_addf(&b, "%s %s", values++ > 0 ? ";" : "",
+		    get(&f->v[i]));
+		add_hosts(f, get, get(&f->v[i]), done, &b);
+	}
+	if (values > 1)
+		strvec_addf(out, "%s:%s", what, b.data);
+	buf_release(&b);
+	free(done);
+}
+
+/* Which of all the releases the host lacks. */
+static void
+find_missing(const struct remote *r, const struct strvec *all,
+    struct strvec *out)
+{
+	struct buf b = BUF_INIT;
+	size_t n = 0;
+
+	for (size_t i = all->n; i-- > 0;) {
+		if (strvec_has(&r->view.ids, all->v[i]))
+			continue;
+		if (++n <= NAMED_MAX)
+			buf_addf(&b, "%s%s", n > 1 ? ", " : "", all->v[i]);
+	}
+	if (n > NAMED_MAX)
+		buf_addf(&b, " and %zu more", n - NAMED_MAX);
+	if (n > 0)
+		strvec_addf(out, "%s lacks %s", r->host->label, b.data);
+	buf_release(&b);
+}
+
+void
+drift_find(const struct fleet *f, struct strvec *out)
+{
+	struct strvec all = STRVEC_INIT;
+
+	compare(f, "live", live, out);
+	compare(f, "previous", previous, out);
+	fleet_releases(f, &all);
+	for (size_t i = 0; i < f->n; i++)
+		if (!f->v[i].failed)
+			find_missing(&f->v[i], &all, out);
+	compare(f, "frozen", freeze, out);
+	strvec_release(&all);
+}

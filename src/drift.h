@@ -1,0 +1,14 @@
+/*
+ * In what the hosts of a fleet differ, in words: what is live and what was
+ * before, the releases, the freeze.  Pure; of what fleet_open() found out.
+ */
+#ifndef DRIFT_H
+#define DRIFT_H
+
+#include "fleet.h"
+#include "strvec.h"
+
+/* Add a line for each difference between the hosts that have not failed. */
+void drift_find(const struct fleet *f, struct strvec *out);
+
+#endif
