@@ -87,7 +87,7 @@ int cmd_open_view(struct run *run, struct store *s, struct view *v,
 /* Are there hosts, or is it this machine's root?  After cmd_site(). */
 bool cmd_has_hosts(const struct run *run);
 
-/* The hosts of the site, not connected.  fleet_release() it. */
+/* The hosts of the site, not connected yet. */
 void cmd_init_fleet(struct run *run, struct fleet *f);
 
 /*

@@ -389,6 +389,10 @@ read_item(void *ctx, void *local, size_t i, struct err *e)
 		en->mtime = f->mtime;
 		return 0;
 	}
+	if (f->hashed && !f->write) {
+		decide(f, en, &f->steps[i]);
+		return 0;
+	}
 	fd = open_file(f->source, en->path, e);
 	if (fd < 0)
 		return -1;
@@ -449,6 +453,40 @@ fill_read(struct fill *f, bool write, struct err *e)
 		r = pool_run(&job, e);
 	count_steps(f);
 	return r;
+}
+
+/* What fill_hash() works on. */
+struct hashing {
+	const struct dir *source;
+	struct manifest *m;
+};
+
+static int
+hash_item(void *ctx, void *local, size_t i, struct err *e)
+{
+	const struct hashing *h = ctx;
+	struct entry *en = &h->m->v[i];
+	int fd, r;
+
+	if (en->type != ENTRY_FILE)
+		return 0;
+	fd = open_file(h->source, en->path, e);
+	if (fd < 0)
+		return -1;
+	r = hash_source(local, fd, h->source, en, e);
+	close(fd);
+	progress_add(1, en->size);
+	return r;
+}
+
+int
+fill_hash(const struct dir *source, struct manifest *m, struct err *e)
+{
+	struct hashing h = { source, m };
+	const struct pool_job job = { m->n, GRAIN, &h, worker_begin,
+	    hash_item, worker_end };
+
+	return pool_run(&job, e);
 }
 
 /* A file of a complete release that is to be linked. */

@@ -52,6 +52,7 @@ struct fill {
 	int64_t mtime;			/* of new content, seconds */
 	gid_t gid;			/* of what is made; -1: as it comes */
 	bool distrust;			/* hash what is linked, too */
+	bool hashed;			/* fill_hash() was there already */
 	/* Out. */
 	size_t linked;
 	size_t copied;
@@ -61,6 +62,12 @@ struct fill {
 	struct fill_index *index;
 	bool write;
 };
+
+/*
+ * Only hash every file of the build: sets size and digest in its manifest.
+ * For who does not know the base yet.  0 or -1.
+ */
+int fill_hash(const struct dir *source, struct manifest *m, struct err *e);
 
 /* Prepare; `f` has the fields under "In". */
 void fill_init(struct fill *f);

@@ -150,23 +150,75 @@ fleet_fail(const struct fleet *f, const char *what, struct err *e)
 	return err_prefix(e, "%s: %s: ", what, first->host->label);
 }
 
+static int
+connect_to(struct remote *r, void *ctx, struct err *e)
+{
+	(void)ctx;
+	return r->connected ? 0 : remote_open(r, e);
+}
+
+/* What is asked. */
+struct question {
+	enum remote_question kind;
+	const char *digest;
+};
+
 /* Connect, unless that is done, and ask. */
 static int
 open_and_ask(struct remote *r, void *ctx, struct err *e)
 {
-	const bool *full = ctx;
+	const struct question *q = ctx;
 
-	if (!r->connected && remote_open(r, e) != 0)
+	if (connect_to(r, NULL, e) != 0)
 		return -1;
-	return remote_info(r, *full, e);
+	return remote_info(r, q->kind, q->digest, e);
+}
+
+/* The same when not all is known yet. */
+static int
+complete(struct remote *r, void *ctx, struct err *e)
+{
+	return r->full ? 0 : open_and_ask(r, ctx, e);
+}
+
+static int
+each_or_nothing(struct fleet *f,
+    int (*step)(struct remote *r, void *ctx, struct err *e), void *ctx,
+    struct err *e)
+{
+	if (fleet_each(f, step, ctx) > 0)
+		return fleet_fail(f, "nothing was changed", e);
+	return 0;
+}
+
+int
+fleet_connect(struct fleet *f, struct err *e)
+{
+	return each_or_nothing(f, connect_to, NULL, e);
 }
 
 int
 fleet_open(struct fleet *f, bool full, struct err *e)
 {
-	if (fleet_each(f, open_and_ask, &full) > 0)
-		return fleet_fail(f, "nothing was changed", e);
-	return 0;
+	struct question q = { full ? REMOTE_ALL : REMOTE_STATE, NULL };
+
+	return each_or_nothing(f, open_and_ask, &q, e);
+}
+
+int
+fleet_open_unless(struct fleet *f, const char *digest, struct err *e)
+{
+	struct question q = { REMOTE_ALL_UNLESS, digest };
+
+	return each_or_nothing(f, open_and_ask, &q, e);
+}
+
+int
+fleet_complete(struct fleet *f, struct err *e)
+{
+	struct question q = { REMOTE_ALL, NULL };
+
+	return each_or_nothing(f, complete, &q, e);
 }
 
 void

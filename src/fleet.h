@@ -43,8 +43,18 @@ size_t fleet_each(struct fleet *f,
  */
 int fleet_fail(const struct fleet *f, const char *what, struct err *e);
 
-/* Connect to all and ask for their state (remote_info).  0 or -1. */
+/* Connect to all that are not connected yet.  0 or -1. */
+int fleet_connect(struct fleet *f, struct err *e);
+
+/* The same, and ask for their state (remote_info).  0 or -1. */
 int fleet_open(struct fleet *f, bool full, struct err *e);
+
+/*
+ * The same, but where this tree digest is live nothing more; and then ask
+ * those for the rest.  0 or -1.
+ */
+int fleet_open_unless(struct fleet *f, const char *digest, struct err *e);
+int fleet_complete(struct fleet *f, struct err *e);
 
 /*
  * The release that the user's word means on all hosts together: as

@@ -277,7 +277,7 @@ ask_again(struct flight *fl, struct remote *r)
 		remote_init(r, r->host, r->caller, &waits);
 		r->before = before;
 		if (remote_open(r, &e) == 0 &&
-		    remote_info(r, false, &e) == 0) {
+		    remote_info(r, REMOTE_STATE, NULL, &e) == 0) {
 			if (strcmp(r->view.current.s, fl->o->id) == 0) {
 				*fate = FATE_LIVE;
 				return;

@@ -474,7 +474,8 @@ note_on(struct remote *r, void *ctx, struct err *e)
 	const struct stage *st = ctx;
 
 	/* Who got it just now, got it with this build's number. */
-	if (!strvec_has(&r->view.ids, st->id.s))
+	if (strcmp(r->view.current.s, st->id.s) != 0 &&
+	    !strvec_has(&r->view.ids, st->id.s))
 		return 0;
 	return remote_note(r, st->id.s, st->opt->seq, st->opt->commit, e);
 }
@@ -511,12 +512,10 @@ take_over(struct fleet *f, struct stage *st, const char *id, struct err *e)
 
 /* Which release is meant: the live one, a staged one, a new one. */
 static int
-choose_id(struct fleet *f, struct stage *st, const struct stage_options *opt,
-    bool force, struct err *e)
+choose_id(struct fleet *f, struct stage *st, bool force, struct err *e)
 {
 	const char *id = force ? "" : find_staged(f, st->digest);
 
-	(void)opt;
 	if (!force && is_live_everywhere(f, st->digest)) {
 		st->outcome = STAGE_UNCHANGED;
 		st->id = f->v[0].view.current;
@@ -528,41 +527,126 @@ choose_id(struct fleet *f, struct stage *st, const struct stage_options *opt,
 	return 0;
 }
 
+/* Reading the build, while the hosts are connected to. */
+struct reader {
+	struct stage *st;
+	const struct stage_options *opt;
+	int result;
+	struct err err;
+};
+
+static void *
+read_build(void *arg)
+{
+	struct reader *rd = arg;
+
+	rd->result = stage_read(rd->st, rd->opt, &rd->err);
+	return NULL;
+}
+
 int
-fleet_stage(struct fleet *f, struct stage *st, struct stage_options *opt,
-    struct fleet_staged *out, struct err *e)
+fleet_stage_open(struct fleet *f, struct stage *st, struct stage_options *opt,
+    struct err *e)
+{
+	struct reader rd = { .st = st, .opt = opt, .err = ERR_INIT };
+	bool preview = opt->preview;
+	pthread_t thread;
+	int r;
+
+	opt->preview = true;
+	if (pthread_create(&thread, NULL, read_build, &rd) != 0)
+		return err_set(e, ERR_FAILED, "cannot start a thread");
+	r = fleet_connect(f, e);
+	pthread_join(thread, NULL);
+	opt->preview = preview;
+	if (rd.result != 0)
+		*e = rd.err;
+	if (r != 0 || rd.result != 0)
+		return -1;
+	return st->digest[0] != '\0' && !opt->force ?
+	    fleet_open_unless(f, st->digest, e) :
+	    fleet_open(f, true, e);
+}
+
+/* Nothing to do: the build is live everywhere. */
+static int
+find_unchanged(struct fleet *f, struct stage *st)
+{
+	st->outcome = STAGE_UNCHANGED;
+	st->id = f->v[0].view.current;
+	/* All of it is in the live release. */
+	st->linked = st->totals.files;
+	st->copied = 0;
+	st->copied_bytes = 0;
+	return 0;
+}
+
+/* What the build is against what the hosts have, and which id it gets. */
+static int
+compare(struct fleet *f, struct stage *st, struct stage_options *opt,
+    struct err *e)
 {
 	const struct remote *reference = pick_reference(f);
 	struct manifest base = MANIFEST_INIT;
 	struct stage_remote remote = { .view = &reference->view,
 		.base = base_of(reference),
 		.mtime = newest_mtime(f),
-	    .base_mtime = content_mtime(reference),
+		.base_mtime = content_mtime(reference),
 		.read = read_manifest,
 		.ctx = f };
-	bool preview = opt->preview;
 	int r = 0;
 
-	*out = (struct fleet_staged){ 0 };
 	if (*remote.base != '\0') {
 		r = fleet_manifest(f, remote.base, &base, e);
 		remote.manifest = &base;
 	}
-	opt->preview = true;
 	opt->remote = &remote;
 	if (r == 0)
 		r = stage_run(st, NULL, opt, e);
 	if (r == 0)
-		r = choose_id(f, st, opt, opt->force, e);
-	if (r == 0 && !preview && st->outcome != STAGE_UNCHANGED) {
-		r = send_all(f, st, st->id.s, out, e);
-		if (r == 0)
-			cache_put(st->id.s, &st->m);
-	}
-	if (r == 0 && !preview)
-		r = note_build(f, st, e);
-	manifest_release(&base);
-	opt->preview = preview;
+		r = choose_id(f, st, opt->force, e);
 	opt->remote = NULL;
+	manifest_release(&base);
+	return r;
+}
+
+/* The same, unless nothing is to be done, which is known sooner. */
+static int
+examine(struct fleet *f, struct stage *st, struct stage_options *opt,
+    struct err *e)
+{
+	if (!opt->force && st->digest[0] != '\0' &&
+	    is_live_everywhere(f, st->digest))
+		return find_unchanged(f, st);
+	return fleet_complete(f, e) == 0 ? compare(f, st, opt, e) : -1;
+}
+
+/* Examined: to all hosts with it. */
+static int
+stage_there(struct fleet *f, struct stage *st, struct fleet_staged *out,
+    struct err *e)
+{
+	if (st->outcome != STAGE_UNCHANGED) {
+		if (send_all(f, st, st->id.s, out, e) != 0)
+			return -1;
+		cache_put(st->id.s, &st->m);
+	}
+	return note_build(f, st, e);
+}
+
+int
+fleet_stage(struct fleet *f, struct stage *st, struct stage_options *opt,
+    struct fleet_staged *out, struct err *e)
+{
+	bool preview = opt->preview;
+	int r;
+
+	*out = (struct fleet_staged){ 0 };
+	/* For the build, which stays as it is. */
+	opt->preview = true;
+	r = examine(f, st, opt, e);
+	if (r == 0 && !preview)
+		r = stage_there(f, st, out, e);
+	opt->preview = preview;
 	return r;
 }

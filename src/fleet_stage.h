@@ -18,7 +18,16 @@ struct fleet_staged {
 };
 
 /*
- * Stage on every host of the fleet, which is open (fleet_open, full).  `opt`
+ * Connect to the hosts and read the build meanwhile; then ask them for their
+ * state, or those where this content is live for hardly anything.  `opt` is
+ * for a preview.  0 or -1.
+ */
+int fleet_stage_open(struct fleet *f, struct stage *st,
+    struct stage_options *opt, struct err *e);
+
+/*
+ * Stage on every host of the fleet, which is open (fleet_open, full; or
+ * fleet_stage_open).  `opt`
  * is for a preview; its `remote` is set here.  st->id, outcome and m tell
  * what came of it.  A release that some host has staged already with this
  * content is meant, and sent only where it is missing.  Returns 0, or -1 when

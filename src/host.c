@@ -187,6 +187,23 @@ put_state(struct request *r, const struct view *v, struct err *e)
 	return 0;
 }
 
+/* --full, and not what --unless says is live? */
+static bool
+wants_all(const struct request *r, const struct view *v)
+{
+	const char *digest = option(r, "unless", NULL);
+	struct meta meta = META_INIT;
+	struct err ignored = ERR_INIT;
+	bool live;
+
+	if (digest == NULL || v->current.s[0] == '\0')
+		return flag(r, "full");
+	live = meta_read(&r->store, v->current.s, &meta, &ignored) == 0 &&
+	    strcmp(meta.digest, digest) == 0;
+	meta_release(&meta);
+	return flag(r, "full") && !live;
+}
+
 /* The space and write permission of a root that is not prepared yet. */
 static int
 do_info(struct request *r, struct err *e)
@@ -208,7 +225,7 @@ do_info(struct request *r, struct err *e)
 	c = view_read(&v, &r->store, e);
 	if (c == 0)
 		c = put_state(r, &v, e);
-	if (c == 0 && flag(r, "full")) {
+	if (c == 0 && wants_all(r, &v)) {
 		put_releases(r, &v);
 		c = put_journal(r, e);
 	}

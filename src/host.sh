@@ -17,7 +17,7 @@ verb=${1-} root=${2-}
 [ $# -lt 2 ] || shift 2
 id='' expect=any line='' armed=0 journal_size='' lock_wait=60 rollback='' force=''
 check='' full='' off='' remove='' who='' job='' record='' group='' bytes=0 inodes=0 compress=none
-filled='' seq='' commit=''
+filled='' seq='' commit='' unless=''
 bad=''
 for arg; do
 	value=${arg#*=}
@@ -32,6 +32,7 @@ for arg; do
 	--job=*) job=$value ;;
 	--group=*) group=$value ;;
 	--commit=*) commit=$value ;;
+	--unless=*) unless=$value ;;
 	--armed=* | --journal-size=* | --lock-wait=* | --bytes=* | --inodes=* | --seq=*)
 		case $value in
 		'' | *[!0-9]* | ???????????????????*) bad=$arg ;;
@@ -276,7 +277,9 @@ do_info() {
 	put prepared 1
 	read_current
 	put current "$current"
-	[ -z "$current" ] || put digest "$(json_string digest "$state/meta/$current.json")"
+	digest=''
+	[ -z "$current" ] || digest=$(json_string digest "$state/meta/$current.json")
+	[ -z "$digest" ] || put digest "$digest"
 	value=$(sequence_of "$state/meta/$current.json")
 	[ -z "$value" ] || put seq "$value"
 	latest=''
@@ -289,7 +292,7 @@ do_info() {
 	put free "$(free_space)"
 	[ ! -e "$state/lock" ] || flock -s -n "$state/lock" true || put locked "$(holder)"
 	can_link || put links 0
-	[ -n "$full" ] || return 0
+	{ [ -n "$full" ] && [ "$digest" != "${unless:-none}" ]; } || return 0
 	for dir in "$root"/releases/*; do
 		name=${dir##*/}
 		{ is_id "$name" && [ -d "$dir" ]; } || continue

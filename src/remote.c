@@ -55,7 +55,7 @@ forget(struct remote *r)
 	r->digest[0] = '\0';
 	r->seq = -1;
 	r->latest.s[0] = '\0';
-	r->prepared = r->frozen = r->cannot_link = false;
+	r->prepared = r->frozen = r->cannot_link = r->full = false;
 	r->has_zstd = r->has_gzip = false;
 	view_release(&r->view);
 }
@@ -374,11 +374,23 @@ on_info(void *ctx, const char *key, const char *value)
 }
 
 int
-remote_info(struct remote *r, bool full, struct err *e)
+remote_info(struct remote *r, enum remote_question q, const char *digest,
+    struct err *e)
 {
+	struct buf args = BUF_INIT;
+	int c;
+
 	forget(r);
-	if (remote_call(r, "info", full ? "--full" : NULL, on_info, r, e) != 0)
+	if (q != REMOTE_STATE)
+		buf_adds(&args, "--full");
+	if (q == REMOTE_ALL_UNLESS)
+		buf_addf(&args, " --unless=%s", digest);
+	c = remote_call(r, "info", args.data, on_info, r, e);
+	buf_release(&args);
+	if (c != 0)
 		return -1;
+	r->full = q == REMOTE_ALL ||
+	    (q == REMOTE_ALL_UNLESS && strcmp(r->digest, digest) != 0);
 	history_release(&r->view.history);
 	history_init(&r->view.history, &r->view.journal, r->view.current.s);
 	return 0;

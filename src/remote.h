@@ -45,6 +45,7 @@ struct remote {
 	uint64_t free_bytes, free_inodes;
 	char *locked;			/* who holds the lock, or NULL */
 	char *version;
+	bool full;			/* all was asked for and given */
 	struct view view;		/* current; the rest when full */
 	struct meta *metas;		/* of view.ids, when full */
 	/* While it is armed. */
@@ -70,11 +71,20 @@ void remote_traffic(const struct remote *r, uint64_t *sent,
 /* Connect.  0, or -1 with ERR_UNREACHABLE. */
 int remote_open(struct remote *r, struct err *e);
 
+/* How much to ask for. */
+enum remote_question {
+	REMOTE_STATE,			/* what is live, and so on */
+	REMOTE_ALL,			/* also releases, metas, journal */
+	REMOTE_ALL_UNLESS,		/* the same, unless a tree digest is
+					 * live already */
+};
+
 /*
- * Ask for the state of the root; with `full` also for releases, metas and
- * journal.  A root that is not prepared is no error.  0 or -1.
+ * Ask for the state of the root; `digest` is for REMOTE_ALL_UNLESS.  A root
+ * that is not prepared is no error.  0 or -1.
  */
-int remote_info(struct remote *r, bool full, struct err *e);
+int remote_info(struct remote *r, enum remote_question q, const char *digest,
+    struct err *e);
 
 /* The meta of a release that the host has (after a full info), or NULL. */
 const struct meta *remote_meta(const struct remote *r, const char *id);

@@ -286,6 +286,32 @@ is_usable(void *ctx, const char *id, const struct entry *en, struct err *e)
 	return r;
 }
 
+/* setgid: what the group adds to a directory stays the group's. */
+static void
+set_group_modes(struct stage *st)
+{
+	for (size_t i = 0; st->opt->site->group != NULL && i < st->m.n; i++)
+		if (st->m.v[i].type == ENTRY_DIR)
+			st->m.v[i].mode = 02755;
+}
+
+/*
+ * The links to shared paths.  Those that stage_read() has made are as old as
+ * everything new, which is known only now.
+ */
+static int
+add_shared(struct stage *st, struct err *e)
+{
+	if (!st->read)
+		return extras_add_shared(&st->m, &st->opt->site->shared,
+		    st->mtime, e);
+	for (size_t i = 0; i < st->m.n; i++)
+		if (st->m.v[i].mark == ENTRY_SHARED &&
+		    st->m.v[i].type == ENTRY_LINK)
+			st->m.v[i].mtime = st->mtime;
+	return 0;
+}
+
 /* Everything that is in the release besides the build's files. */
 static int
 add_extras(struct stage *st, struct err *e)
@@ -298,16 +324,13 @@ add_extras(struct stage *st, struct err *e)
 	    remote != NULL ? NULL : is_usable,
 	    remote != NULL ? remote->ctx : st };
 
-	/* setgid: what the group adds to a directory stays the group's. */
-	if (extras_add_shared(&st->m, &site->shared, st->mtime, e) != 0)
+	if (add_shared(st, e) != 0)
 		return -1;
 	if (site->carry.n > 0 && extras_add_carried(&st->extras, &st->m,
 	    &root_view(st)->ids, &root_view(st)->history, &rule, e) != 0)
 		return -1;
 	st->carried = st->extras.n;
-	for (size_t i = 0; site->group != NULL && i < st->m.n; i++)
-		if (st->m.v[i].type == ENTRY_DIR)
-			st->m.v[i].mode = 02755;
+	set_group_modes(st);
 	return 0;
 }
 
@@ -445,12 +468,10 @@ base_mtime(const struct stage *st)
 	return mtime;
 }
 
-/* Everything about the release is known after this. */
+/* The build, and what it is held against. */
 static int
-examine(struct stage *st, struct err *e)
+look_at_build(struct stage *st, struct err *e)
 {
-	uint8_t digest[HASH_LEN];
-
 	if (choose_group(st, e) != 0 ||
 	    source_open(&st->source, st->opt->source, e) != 0 ||
 	    check_source(st, e) != 0)
@@ -460,14 +481,27 @@ examine(struct stage *st, struct err *e)
 			return -1;
 		open_base(st);
 	}
-	choose_mtime(st);
 	if (read_build(st, e) != 0)
 		return -1;
-	if (!st->opt->force && guard_check_build(&st->m, e) != 0)
-		return -1;
-	if (add_extras(st, e) != 0 || check_deletions(st, e) != 0)
-		return -1;
+	return st->opt->force ? 0 : guard_check_build(&st->m, e);
+}
+
+/* The sums and the digest of the manifest, which is complete. */
+static void
+sum_up(struct stage *st)
+{
+	uint8_t digest[HASH_LEN];
+
 	st->totals = manifest_totals(&st->m);
+	manifest_digest(&st->m, digest);
+	hash_hex(digest, st->digest);
+	log_debug("tree digest %s", st->digest);
+}
+
+/* What fill_read() is to do. */
+static void
+prepare_fill(struct stage *st)
+{
 	st->fill.source = stage_build_dir(st);
 	st->fill.target = target_dir(st);
 	st->fill.scratch = st->opt->preview ? &st->scratch :
@@ -481,14 +515,49 @@ examine(struct stage *st, struct err *e)
 	st->fill.mtime = st->mtime;
 	st->fill.gid = st->gid;
 	st->fill.distrust = st->opt->force;
+	st->fill.hashed = st->read;
 	fill_init(&st->fill);
-	if (hash_build(st, e) != 0 || check_stamp(st, e) != 0)
+}
+
+/* Everything about the release is known after this. */
+static int
+examine(struct stage *st, struct err *e)
+{
+	if (!st->read && look_at_build(st, e) != 0)
+		return -1;
+	choose_mtime(st);
+	if (add_extras(st, e) != 0 || check_deletions(st, e) != 0)
 		return -1;
 	st->totals = manifest_totals(&st->m);
-	manifest_digest(&st->m, digest);
-	hash_hex(digest, st->digest);
-	log_debug("tree digest %s", st->digest);
+	prepare_fill(st);
+	if (hash_build(st, e) != 0 || (!st->read && check_stamp(st, e) != 0))
+		return -1;
+	sum_up(st);
 	find_same(st);
+	return 0;
+}
+
+int
+stage_read(struct stage *st, const struct stage_options *opt, struct err *e)
+{
+	int r;
+
+	st->opt = opt;
+	if (look_at_build(st, e) != 0)
+		return -1;
+	st->totals = manifest_totals(&st->m);
+	progress_begin("hashing", st->totals.files, st->totals.bytes);
+	r = fill_hash(stage_build_dir(st), &st->m, e);
+	progress_end();
+	if (r != 0 || check_stamp(st, e) != 0)
+		return -1;
+	choose_mtime(st);
+	if (add_shared(st, e) != 0)
+		return -1;
+	set_group_modes(st);
+	st->read = true;
+	if (opt->site->carry.n == 0)
+		sum_up(st);
 	return 0;
 }
 

@@ -97,6 +97,7 @@ struct stage {
 	struct fill fill;
 	uint64_t stamp;			/* of the source, tree_stamp() */
 	gid_t gid;
+	bool read;			/* stage_read() was there already */
 };
 
 #define STAGE_INIT {							\
@@ -105,6 +106,15 @@ struct stage {
 	.scratch_target = DIR_INIT, .view = VIEW_INIT,			\
 	.base = DIR_INIT, .extras = EXTRAS_INIT				\
 }
+
+/*
+ * For a preview with hosts, and before they are known: read and hash the
+ * build, and find what is wrong with it alone.  st->totals are set, and
+ * st->digest unless there is something to carry.  stage_run() does the rest
+ * later.  0 or -1.
+ */
+int stage_read(struct stage *st, const struct stage_options *opt,
+    struct err *e);
 
 /*
  * Stage the build into `store`, or in a preview say what would be staged

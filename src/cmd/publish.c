@@ -208,10 +208,10 @@ publish_hosts(struct run *run, struct fleet *f, struct stage *st,
     struct err *e)
 {
 	struct published p = { .removed = STRVEC_INIT };
-	int r = cmd_open_fleet(run, f, e);
+	int r;
 
-	if (r == 0)
-		r = step_stage_hosts(run, f, st, e);
+	cmd_init_fleet(run, f);
+	r = step_stage_hosts(run, f, st, e);
 	if (r == 0 && st->outcome != STAGE_UNCHANGED && !run->opts.dry_run) {
 		/* What staging changed on the hosts is asked for again. */
 		r = step_hook(run, HOOK_PRE_ACTIVATE, st->id.s,

@@ -126,7 +126,7 @@ step_stage_hosts(struct run *run, struct fleet *f, struct stage *st,
 {
 	struct stage_options o = { 0 };
 	struct site_config site;
-	struct fleet_staged sent;
+	struct fleet_staged sent = { 0 };
 	char size[32];
 	int r;
 
@@ -137,7 +137,9 @@ step_stage_hosts(struct run *run, struct fleet *f, struct stage *st,
 		return -1;
 	step_site(run, &site);
 	o.site = &site;
-	r = fleet_stage(f, st, &o, &sent, e);
+	r = fleet_stage_open(f, st, &o, e);
+	if (r == 0)
+		r = fleet_stage(f, st, &o, &sent, e);
 	if (r == 0)
 		tell(st, o.preview);
 	if (r == 0 && st->outcome != STAGE_UNCHANGED)
@@ -213,9 +215,8 @@ run_stage(struct run *run, struct err *e)
 	int r = cmd_site(run, e);
 
 	if (r == 0 && cmd_has_hosts(run)) {
-		r = cmd_open_fleet(run, &f, e);
-		if (r == 0)
-			r = step_stage_hosts(run, &f, &st, e);
+		cmd_init_fleet(run, &f);
+		r = step_stage_hosts(run, &f, &st, e);
 	} else if (r == 0) {
 		r = step_stage(run, &s, &st, e);
 	}

@@ -32,7 +32,7 @@ void step_site(struct run *run, struct site_config *site);
 int step_stage(struct run *run, struct store *s, struct stage *st,
     struct err *e);
 
-/* The same on all hosts of the open fleet. */
+/* The same on all hosts of the fleet, which is initialized only. */
 int step_stage_hosts(struct run *run, struct fleet *f, struct stage *st,
     struct err *e);
 
