@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "alloc.h"
+#include "ci.h"
 #include "cmd/steps.h"
 #include "cmd/table.h"
 #include "log.h"
@@ -150,6 +151,71 @@ flush_answer(const struct run *run, struct err *e)
 	return -1;
 }
 
+/* A row of the summary, if there is a value. */
+static void
+add_row(struct buf *b, const char *key, const char *value)
+{
+	if (value != NULL && *value != '\0')
+		buf_addf(b, "| %s | `%s` |\n", key, value);
+}
+
+/* What a CI system shows of the run, and gives to later steps. */
+static void
+tell_ci(const struct run *run, int r, const struct err *e)
+{
+	const char *id = run->flip.release.s[0] != '\0' ?
+	    run->flip.release.s : run->staged.s;
+	struct buf b = BUF_INIT;
+
+	if (run->opts.dry_run)
+		return;
+	if (*id != '\0')
+		ci_output("id", id);
+	ci_output("changed", run->flip.release.s[0] != '\0' ? "true" :
+	    "false");
+	if (run->flip.previous.s[0] != '\0')
+		ci_output("previous", run->flip.previous.s);
+	buf_addf(&b, "### deploy %s%s%s\n\n", run->cmd->name,
+	    run->site != NULL && run->site->name != NULL ? ": " : "",
+	    run->site != NULL && run->site->name != NULL ?
+	    run->site->name : "");
+	if (r != 0)
+		buf_addf(&b, "> **failed (status %d):** %s\n\n",
+		    (int)e->code, e->text);
+	buf_adds(&b, "| | |\n|---|---|\n");
+	add_row(&b, run->flip.release.s[0] != '\0' ? "live" : "release", id);
+	add_row(&b, "before", run->flip.previous.s);
+	if (run->site != NULL && run->site->n_hosts > 0)
+		buf_addf(&b, "| hosts | %zu |\n", run->site->n_hosts);
+	add_row(&b, "commit", run->opts.commit != NULL ? run->opts.commit :
+	    run->caller.commit);
+	buf_addc(&b, '\n');
+	ci_summary(b.data);
+	buf_release(&b);
+}
+
+/* The command and what belongs to it. */
+static int
+run_command(struct run *run, struct err *e)
+{
+	char *title = xasprintf("deploy %s", run->cmd->name);
+	bool grouped = run->cmd->changes && !run->opts.quiet;
+	int r;
+
+	if (grouped)
+		ci_group(title);
+	free(title);
+	r = run->cmd->run(run, e);
+	if (r == 0)
+		*e = (struct err)ERR_INIT;
+	r = step_hooks_after(run, e);
+	if (grouped)
+		ci_group_end();
+	if (run->cmd->changes)
+		tell_ci(run, r, e);
+	return r;
+}
+
 int
 cmd_main(int argc, char *const *argv, struct opts *global)
 {
@@ -168,10 +234,7 @@ cmd_main(int argc, char *const *argv, struct opts *global)
 	if (r == 0 && run.opts.help)
 		cmd_print_help(run.cmd);
 	else if (r == 0)
-		r = run.cmd->run(&run, &e);
-	if (r == 0)
-		e = (struct err)ERR_INIT;
-	r = step_hooks_after(&run, &e);
+		r = run_command(&run, &e);
 	if (r != 0)
 		answer_error(&run, &e);
 	if (flush_answer(&run, r == 0 ? &e : &(struct err)ERR_INIT) != 0)

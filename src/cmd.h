@@ -28,6 +28,7 @@ struct run {
 	const struct site_config *site;	/* one of these; cmd_site() */
 	bool answered;			/* the JSON document is out */
 	bool went_live;			/* what visitors see has changed */
+	struct release_id staged;	/* what was staged, or is there; "" */
 	struct {
 		struct release_id release;	/* "": nothing was flipped */
 		struct release_id previous;

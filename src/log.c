@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ci.h"
+
 static enum log_level level = LOG_NORMAL;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static char status[256];	/* what stands on the last line, "" nothing */
@@ -47,6 +49,8 @@ print(const char *colour, const char *label, const char *text)
 	bool coloured = *colour != '\0' && log_has_colour();
 	char out[sizeof(((struct err *)0)->text) + sizeof(status) + 64];
 
+	if (strcmp(label, "warning: ") == 0 && ci_annotate("warning", text))
+		return;
 	pthread_mutex_lock(&lock);
 	snprintf(out, sizeof(out), "%sdeploy: %s%s%s%s\n%s",
 	    status[0] != '\0' ? "\r\033[K" : "", coloured ? colour : "", label,
@@ -91,7 +95,8 @@ log_warn(const char *fmt, ...)
 void
 log_err(const struct err *e)
 {
-	print("\033[31m", "error: ", e->text);
+	if (!ci_annotate("error", e->text))
+		print("\033[31m", "error: ", e->text);
 }
 
 void

@@ -406,8 +406,8 @@ static int
 run_init(struct run *run, struct err *e)
 {
 	if (!run->opts.adopt && run->opts.args.n > 0)
-		return err_set(e, ERR_USAGE, "'%s' is an operand too many: "
-		    "only --adopt has one", run->opts.args.v[0]);
+		return err_set(e, ERR_USAGE, "'%s' is one operand too many: "
+		    "only --adopt has one (see 'deploy init -h')", run->opts.args.v[0]);
 	if (run->opts.root == NULL && run->opts.config == NULL) {
 		if (config_load(&run->config, NULL, e) != 0)
 			return -1;

@@ -111,8 +111,10 @@ step_stage(struct run *run, struct store *s, struct stage *st, struct err *e)
 	step_site(run, &site);
 	o.site = &site;
 	r = stage_run(st, there ? s : NULL, &o, e);
-	if (r == 0)
+	if (r == 0) {
 		tell(st, o.preview);
+		run->staged = st->id;
+	}
 	if (r == 0 && st->outcome != STAGE_UNCHANGED)
 		r = step_hook(run, HOOK_POST_STAGE, st->id.s,
 		    st->view.current.s, e);
@@ -140,8 +142,10 @@ step_stage_hosts(struct run *run, struct fleet *f, struct stage *st,
 	r = fleet_stage_open(f, st, &o, e);
 	if (r == 0)
 		r = fleet_stage(f, st, &o, &sent, e);
-	if (r == 0)
+	if (r == 0) {
 		tell(st, o.preview);
+		run->staged = st->id;
+	}
 	if (r == 0 && st->outcome != STAGE_UNCHANGED)
 		r = step_hook(run, HOOK_POST_STAGE, st->id.s,
 		    f->v[0].view.current.s, e);
