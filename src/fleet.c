@@ -1,5 +1,6 @@
 #include "fleet.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -161,6 +162,7 @@ connect_to(struct remote *r, void *ctx, struct err *e)
 struct question {
 	enum remote_question kind;
 	const char *digest;
+	const struct fleet *f;
 };
 
 /* Connect, unless that is done, and ask. */
@@ -171,7 +173,12 @@ open_and_ask(struct remote *r, void *ctx, struct err *e)
 
 	if (connect_to(r, NULL, e) != 0)
 		return -1;
-	return remote_info(r, q->kind, q->digest, e);
+	if (remote_info(r, q->kind, q->digest, e) == 0)
+		return 0;
+	/* One that is lost before anything was done is out of reach. */
+	if (!q->f->changed && (e->sys == ECONNRESET || e->sys == ETIMEDOUT))
+		e->code = ERR_UNREACHABLE;
+	return -1;
 }
 
 /* The same when not all is known yet. */
@@ -187,7 +194,8 @@ each_or_nothing(struct fleet *f,
     struct err *e)
 {
 	if (fleet_each(f, step, ctx) > 0)
-		return fleet_fail(f, "nothing was changed", e);
+		return fleet_fail(f, f->changed ? "cannot ask for the state" :
+		    "nothing was changed", e);
 	return 0;
 }
 
@@ -200,7 +208,7 @@ fleet_connect(struct fleet *f, struct err *e)
 int
 fleet_open(struct fleet *f, bool full, struct err *e)
 {
-	struct question q = { full ? REMOTE_ALL : REMOTE_STATE, NULL };
+	struct question q = { full ? REMOTE_ALL : REMOTE_STATE, NULL, f };
 
 	return each_or_nothing(f, open_and_ask, &q, e);
 }
@@ -208,7 +216,7 @@ fleet_open(struct fleet *f, bool full, struct err *e)
 int
 fleet_open_unless(struct fleet *f, const char *digest, struct err *e)
 {
-	struct question q = { REMOTE_ALL_UNLESS, digest };
+	struct question q = { REMOTE_ALL_UNLESS, digest, f };
 
 	return each_or_nothing(f, open_and_ask, &q, e);
 }
@@ -216,7 +224,7 @@ fleet_open_unless(struct fleet *f, const char *digest, struct err *e)
 int
 fleet_complete(struct fleet *f, struct err *e)
 {
-	struct question q = { REMOTE_ALL, NULL };
+	struct question q = { REMOTE_ALL, NULL, f };
 
 	return each_or_nothing(f, complete, &q, e);
 }

@@ -20,6 +20,7 @@ struct fleet {
 	struct remote *v;
 	size_t n;
 	int64_t skew_us;	/* of its last activation; -1: none */
+	bool changed;		/* something was begun on the hosts */
 };
 
 #define FLEET_INIT { .skew_us = -1 }

@@ -445,6 +445,7 @@ fleet_activate(struct fleet *f, const struct remote_activate *o,
 	fl.fates = xcalloc(f->n, sizeof(*fl.fates));
 	pthread_mutex_init(&fl.lock, NULL);
 	pthread_cond_init(&fl.turn, NULL);
+	f->changed = true;
 	failed = fleet_each(f, fly, &fl);
 	for (size_t i = 0; i < f->n; i++) {
 		f->v[i].flipped = fl.fates[i] == FATE_LIVE;

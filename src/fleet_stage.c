@@ -458,6 +458,7 @@ send_all(struct fleet *f, const struct stage *st, const char *id,
 	if (r == 0)
 		r = start_batches(&s, e);
 	progress_begin("sending", 0, 0);
+	f->changed |= r == 0;
 	if (r == 0 && fleet_each(f, send_to, &s) > 0)
 		r = fleet_fail(f, "not staged everywhere", e);
 	progress_end();

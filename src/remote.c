@@ -208,6 +208,33 @@ no_answer(struct remote *r, struct transport_proc *p, struct err *e)
 	return -1;
 }
 
+/* Read up to the magic line, past what a login shell has to say. */
+static int
+read_magic(struct remote *r, struct transport_proc *p, struct buf *line,
+    struct err *e)
+{
+	const size_t word = strcspn(WIRE_MAGIC, " ") + 1;
+
+	for (int noise = 0; noise < NOISE_MAX; noise++) {
+		int c = p->ops->read_line(p->proc, line, answer_ms(r), e);
+
+		if (c < 0)
+			return -1;
+		if (c == 0)
+			return no_answer(r, p, e);
+		if (strcmp(buf_str(line), WIRE_MAGIC) == 0)
+			return 0;
+		if (strncmp(buf_str(line), WIRE_MAGIC, word) == 0)
+			return err_set(e, ERR_FAILED,
+			    "the host speaks '%.40s', and not '" WIRE_MAGIC
+			    "'; use the same version of deploy on both ends",
+			    buf_str(line));
+	}
+	return err_set(e, ERR_FAILED,
+	    "the host speaks, but not as a deploy would: '%.80s'",
+	    buf_str(line));
+}
+
 /* Start a verb and read up to its magic line. */
 static int
 start_once(struct remote *r, const char *verb, const char *args,
@@ -218,22 +245,10 @@ start_once(struct remote *r, const char *verb, const char *args,
 	int c = transport_start(&r->transport, line, p, e);
 
 	free(line);
-	if (c != 0)
-		return -1;
-	for (int noise = 0; noise < NOISE_MAX; noise++) {
-		c = p->ops->read_line(p->proc, &answer, answer_ms(r), e);
-		if (c <= 0 || strcmp(buf_str(&answer), WIRE_MAGIC) == 0)
-			break;
-	}
 	if (c == 0)
-		c = no_answer(r, p, e);
-	else if (c > 0 && strcmp(buf_str(&answer), WIRE_MAGIC) != 0)
-		c = err_set(e, ERR_FAILED,
-		    "the host speaks, but not as a "
-		    "deploy would: '%.80s'",
-		    buf_str(&answer));
+		c = read_magic(r, p, &answer, e);
 	buf_release(&answer);
-	return c < 0 ? -1 : 0;
+	return c;
 }
 
 /* The same; a host without deploy gets the sh verbs from now on. */

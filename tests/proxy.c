@@ -1,10 +1,12 @@
 /*
  * A bad link to one or more TCP ports of this machine: slow, narrow, or cut.
  *
- * usage: proxy [--delay MS] [--rate KBIT] [--cut FILE] PORT...
+ * usage: proxy [--delay MS] [--rate KBIT] [--cut FILE] [--listen ADDRESS]
+ *     PORT...
  *
  * For each PORT it prints, one a line, the port that it listens on in its
- * place, then forwards until it is killed.  What comes in leaves:
+ * place, at ADDRESS (127.0.0.1), then forwards until it is killed.  What comes
+ * in leaves:
  *
  *	--delay MS	so many milliseconds later, each way;
  *	--rate KBIT	at most so many kilobits a second, each way, all
@@ -69,6 +71,7 @@ static int n_pairs;
 static int64_t delay, rate; /* ns; bytes a second, 0 is no limit */
 static int64_t busy_until[2];
 static const char *cut;
+static in_addr_t address;
 
 static void
 die(const char *what)
@@ -87,11 +90,11 @@ now_ns(void)
 }
 
 static struct sockaddr_in
-loopback(int port)
+place(in_addr_t where, int port)
 {
 	return (struct sockaddr_in){ .sin_family = AF_INET,
 		.sin_port = htons((uint16_t)port),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+		.sin_addr.s_addr = where };
 }
 
 /* A socket that does not wait, neither for us nor for more to send. */
@@ -108,7 +111,7 @@ tune(int fd)
 static void
 listen_for(int target)
 {
-	struct sockaddr_in a = loopback(0);
+	struct sockaddr_in a = place(address, 0);
 	socklen_t len = sizeof(a);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
@@ -133,7 +136,7 @@ way_init(struct way *w, int from, int to)
 static void
 take(int i)
 {
-	struct sockaddr_in a = loopback(targets[i]);
+	struct sockaddr_in a = place(htonl(INADDR_LOOPBACK), targets[i]);
 	int in = accept(listeners[i], NULL, NULL), out;
 	struct pair *p;
 
@@ -349,7 +352,7 @@ usage(void)
 {
 	fprintf(stderr,
 	    "usage: proxy [--delay MS] [--rate KBIT] "
-	    "[--cut FILE] PORT...\n");
+	    "[--cut FILE] [--listen ADDRESS] PORT...\n");
 	exit(2);
 }
 
@@ -366,6 +369,8 @@ options(int argc, char **argv)
 			rate = atoll(argv[i + 1]) * 1000 / 8;
 		else if (strcmp(argv[i], "--cut") == 0)
 			cut = argv[i + 1];
+		else if (strcmp(argv[i], "--listen") == 0)
+			address = inet_addr(argv[i + 1]);
 		else
 			usage();
 	}
@@ -375,8 +380,10 @@ options(int argc, char **argv)
 int
 main(int argc, char **argv)
 {
-	int i = options(argc, argv);
+	int i;
 
+	address = htonl(INADDR_LOOPBACK);
+	i = options(argc, argv);
 	if (i >= argc || argc - i > PORTS_MAX)
 		usage();
 	signal(SIGPIPE, SIG_IGN);

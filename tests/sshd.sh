@@ -11,6 +11,9 @@
 #	known_hosts		what a client has to know
 #	log			what it says
 #
+# DIR is also the home directory of its sessions, so that what the user's own
+# shell has in its start-up files is no part of the test.
+#
 # Stop it with sshd_stop.
 
 sshd_start() {
@@ -85,6 +88,7 @@ _sshd_config() {
 	KbdInteractiveAuthentication no
 	PermitRootLogin yes
 	LogLevel VERBOSE
+	SetEnv HOME=$dir
 	EOF
 }
 

@@ -1,0 +1,330 @@
+# shellcheck shell=bash
+# Four hosts behind real sshds, for tests in which one of them fails.
+#
+# fleet_start KIND...: hosts h1, h2, ... of these kinds, and deploy.yml:
+#
+#	c		deploy is in the PATH
+#	dash		it is not: the sh verbs, in dash
+#	busybox		the same, with nothing but busybox (and flock)
+#	KIND+proxy	behind tests/proxy.c: `do_cut` and `undo_cut` work
+#
+# A host hN is the address 127.0.0.1N with an sshd of its own; its root is
+# r-hN, and hN/ has its sshd's files.  In front of the verbs stands
+# tests/host-shell, which can stop at one step of one verb:
+#
+#	stop_at hN STEP		from now on, once
+#	wait_at hN		until it is there; it waits
+#	go_on hN		it goes on
+#
+# The steps are, in their order:
+#
+#	info		the first request
+#	receive		before a pack is read
+#	pack		some of it was read
+#	received	the release is complete, the client does not know it
+#	again		the request for what staging changed
+#	activate	before the lock is taken
+#	armed		armed, and the client knows; the last host is not yet
+#	went		"go" has come, and was not heard yet
+#	flipped		the release is live, the client does not know it
+#	prune		before old releases are removed
+# shellcheck source=tests/sshd.sh
+. "$TREE/tests/sshd.sh"
+
+fleet_start() {
+	local kind n=0
+	need_cmd ssh ssh-keygen pgrep pkill flock
+	proxy=${TEST_OBJ:-.build}/proxy
+	[ "${proxy#/}" != "$proxy" ] || proxy=$TREE/$proxy
+	hosts=()
+	mkdir -p site/a
+	echo one >site/index.html
+	seq 5000 >site/a/numbers
+	head -c 200000 /dev/urandom | base64 >site/a/big
+	printf 'sites:\n  - name: t\n    root: %s\n' "$PWD/r" >deploy.yml
+	printf '    source: site\n    lock_wait: 20s\n    hosts:\n' >>deploy.yml
+	for kind; do
+		n=$((n + 1))
+		hosts+=("h$n")
+		_host_start "h$n" "127.0.0.1$n" "$kind"
+	done
+	DEPLOY_KNOWN_HOSTS=$(cat h*/known)
+	export DEPLOY_KNOWN_HOSTS
+	unset SSH_AUTH_SOCK
+}
+
+# Two releases, live and previous everywhere: $first, $second; `old` is a copy
+# of what is live.
+two() {
+	run deploy publish
+	first=$(cat "$out")
+	edit
+	run deploy publish -m second
+	second=$(cat "$out")
+	remember
+	assert_live "$second"
+}
+
+# Change the site: every time something else.
+edit() {
+	edition=$((${edition:-0} + 1))
+	echo "edition $edition" >site/index.html
+	head -c 100000 /dev/urandom | base64 >site/a/big
+}
+
+remember() {
+	rm -rf old
+	cp -a site old
+}
+
+# ------------------------------------------------------------------ a host
+
+_host_start() {
+	local h=$1 address=$2 kind=${3%+proxy} pid port
+	mkdir "$h"
+	_host_path "$h" "$kind"
+	sshd_start "$PWD/$h" "ListenAddress $address" \
+	    "ForceCommand $TREE/tests/host-shell $PWD/$h" "MaxStartups 100" ||
+	    fail "sshd does not start"
+	echo "$sshd_pid" >"$h/pid"
+	port=$sshd_port
+	if [ "$3" != "$kind" ]; then
+		"$proxy" --cut "$PWD/$h/cut" --listen "$address" "$port" \
+		    >"$h/port" &
+		defer kill "$!"
+		wait_for 10 test -s "$h/port"
+		port=$(cat "$h/port")
+	fi
+	defer _host_end "$PWD/$h"
+	printf '[%s]:%s %s\n' "$address" "$port" \
+	    "$(cut -d ' ' -f 1,2 "$h/host_key.pub")" >"$h/known"
+	printf '      - {address: %s, port: %s, root: %s, identity: %s, user: %s}\n' \
+	    "$address" "$port" "$PWD/r-$h" "$PWD/$h/id" "$(id -un)" \
+	    >>deploy.yml
+}
+
+# With all that it started, also what stands still.
+_host_end() {
+	_signal_all KILL "$1"
+}
+
+# The sessions of a host that are left, with all their processes.  That a
+# number still means one of ours, its command line tells.
+_sessions() {
+	local sid
+	while read -r sid; do
+		! grep -qF "$PWD" "/proc/$sid/cmdline" 2>/dev/null ||
+		    echo "$sid"
+	done < <(sort -u "$1/sessions" 2>/dev/null)
+}
+
+# What the host can run.
+_host_path() {
+	local h=$1 path
+	mkdir "$h/bin"
+	case $2 in
+	c)
+		ln -s "$DEPLOY" "$h/bin/deploy"
+		path=$PWD/$h/bin:/usr/sbin:/usr/bin:/sbin:/bin
+		;;
+	dash)
+		need_cmd dash
+		ln -s "$(command -v dash)" "$h/bin/sh"
+		path=$PWD/$h/bin:/usr/sbin:/usr/bin:/sbin:/bin
+		;;
+	busybox)
+		need_cmd busybox
+		busybox --install -s "$PWD/$h/bin"
+		ln -sf "$(command -v flock)" "$h/bin/flock"
+		path=$PWD/$h/bin
+		;;
+	esac
+	echo "$path" >"$h/path"
+}
+
+stop_at() {
+	rm -f "$1"/{at,go-on,stopped,has-received} h*/behind
+	[ "$2" != armed ] || echo "$PWD/$1" >"${hosts[-1]}/behind"
+	echo "$2" >"$1/stop"
+}
+
+wait_at() {
+	wait_for "${2:-60}" test -e "$1/at"
+}
+
+go_on() {
+	touch "$1/go-on"
+}
+
+# ------------------------------------------------- what can happen to a host
+
+# Its verb is killed.
+do_kill_verb() { _signal_verbs KILL "$1"; }
+undo_kill_verb() { :; }
+
+# sshd's end of the connection is killed; the verb may not know.
+do_kill_session() {
+	local pids
+	pids=$(sshd_sessions "$(cat "$1/pid")")
+	# Word splitting is meant.
+	# shellcheck disable=SC2086
+	kill -KILL $pids
+}
+undo_kill_session() { :; }
+
+# The machine stands still, with all that is on it.
+do_freeze() { _signal_all STOP "$1"; }
+undo_freeze() { _signal_all CONT "$1"; }
+
+# Only the verb does.
+do_stick() { _signal_verbs STOP "$1"; }
+undo_stick() { _signal_verbs CONT "$1"; }
+
+# Nothing comes through, and nobody says so.
+do_cut() { touch "$1/cut"; }
+undo_cut() { rm -f "$1/cut"; }
+
+# No sshd, and nothing of its sessions.
+do_refuse() { _signal_all KILL "$1"; }
+undo_refuse() { sshd_again "$1"; }
+
+# The host has another key.
+do_host_key() {
+	_signal_all KILL "$1"
+	mv "$1/host_key" "$1/host_key.own"
+	ssh-keygen -q -t ed25519 -N '' -f "$1/host_key" </dev/null
+	rm "$1/host_key.pub"
+	sshd_again "$1"
+}
+undo_host_key() {
+	_signal_all KILL "$1"
+	mv "$1/host_key.own" "$1/host_key"
+	sshd_again "$1"
+}
+
+# The host does not want our key any more.
+do_wrong_key() {
+	do_kill_session "$1" 2>/dev/null || true
+	mv "$1/authorized_keys" "$1/authorized_keys.own"
+	ssh-keygen -q -t ed25519 -N '' -f "$1/other"
+	mv "$1/other.pub" "$1/authorized_keys"
+	rm "$1/other"
+}
+undo_wrong_key() { mv "$1/authorized_keys.own" "$1/authorized_keys"; }
+
+_signal_verbs() {
+	local sid
+	while read -r sid; do
+		pkill "-$1" -s "$sid" || true
+	done < <(_sessions "$2")
+}
+
+_signal_all() {
+	local pids
+	pids="$(cat "$2/pid") $(sshd_sessions "$(cat "$2/pid")")"
+	# Word splitting is meant.
+	# shellcheck disable=SC2086
+	kill "-$1" $pids 2>/dev/null || true
+	_signal_verbs "$1" "$2"
+}
+
+# The sshd of the host, as it was.
+sshd_again() {
+	local i
+	wait "$(cat "$1/pid")" 2>/dev/null || true
+	sshd_port=$(sed -n 's/^Port //p' "$1/sshd_config")
+	for ((i = 0; i < 50; i++)); do
+		"$(PATH=$PATH:/usr/sbin:/sbin command -v sshd)" -D \
+		    -f "$PWD/$1/sshd_config" -E "$PWD/$1/log" </dev/null &
+		sshd_pid=$!
+		echo "$sshd_pid" >"$1/pid"
+		! _sshd_listens || return 0
+		wait "$sshd_pid" || true
+	done
+	fail "sshd does not start again"
+}
+
+# ---------------------------------------------------------- what is served
+
+live() {
+	local l
+	l=$(readlink "r-$1/current" 2>/dev/null) || true
+	echo "${l#releases/}"
+}
+
+# Each serves a whole release: `old` or `site`.
+assert_whole() {
+	local h
+	for h in "${hosts[@]}"; do
+		diff -r old "r-$h/current/" >/dev/null ||
+		    diff -r site "r-$h/current/" >&2 ||
+		    fail "$h serves half a release: $(live "$h")"
+	done
+}
+
+# All serve $1, but for the hosts named.
+assert_live() {
+	local h
+	for h in "${hosts[@]}"; do
+		[[ " ${*:2} " = *" $h "* ]] ||
+		    assert_eq "$(live "$h")" "$1" "$h"
+	done
+}
+
+# All serve the same, which equals ./site.
+assert_serves_site() {
+	local h
+	assert_live "$(live h1)"
+	for h in "${hosts[@]}"; do
+		assert_tree_eq "r-$h/current/" site
+	done
+}
+
+# Nothing half-made is left, and nothing is locked.
+assert_clean() {
+	local h d
+	for h in "${hosts[@]}"; do
+		for d in incoming trash; do
+			assert_eq "$(ls -A "r-$h/.deploy/$d")" "" "$h: $d"
+		done
+		assert_eq "$(find "r-$h/.deploy" -name '.tmp-*')" "" \
+		    "$h: temporary files"
+		flock -n -x "r-$h/.deploy/lock" true || fail "$h is locked"
+	done
+}
+
+# The next run makes everything good.
+assert_heals() {
+	run deploy publish
+	remember
+	assert_serves_site
+	assert_clean
+	second=$(live h1)
+}
+
+# At the end: all that was done is well.
+assert_well() {
+	run deploy verify
+	run deploy status
+}
+
+# publish_while STEP VICTIM ACTION "STATUS...": publish another edition; when
+# the victim has come to the step, ACTION happens to it (do_ACTION, above).
+# The publish ends by itself, with one of the statuses, which is $status then.
+publish_while() {
+	local step=$1 victim=$2 action=$3 want=$4 pid
+	edit
+	stop_at "$victim" "$step"
+	# A bound, not a measure: what hangs would hang for ever.
+	timeout 120 deploy publish --timeout "${silence:-4s}" >"$out" 2>"$err" &
+	pid=$!
+	if [ "$step" != start ]; then
+		wait_at "$victim"
+	fi
+	"do_$action" "$victim"
+	go_on "$victim"
+	status=0
+	wait "$pid" || status=$?
+	[[ " $want " = *" $status "* ]] ||
+	    fail "$action at $step: status $status, not $want: $(cat "$err")"
+}
