@@ -309,22 +309,80 @@ assert_well() {
 }
 
 # publish_while STEP VICTIM ACTION "STATUS...": publish another edition; when
-# the victim has come to the step, ACTION happens to it (do_ACTION, above).
-# The publish ends by itself, with one of the statuses, which is $status then.
+# the victim has come to the step, ACTION happens to it (do_ACTION, above);
+# with the step `start` it has happened already.  The publish ends by itself,
+# with one of the statuses, which is $status then, and what it said in `said`.
 publish_while() {
 	local step=$1 victim=$2 action=$3 want=$4 pid
 	edit
-	stop_at "$victim" "$step"
+	if [ "$step" = start ]; then
+		"do_$action" "$victim"
+	else
+		stop_at "$victim" "$step"
+	fi
 	# A bound, not a measure: what hangs would hang for ever.
-	timeout 120 deploy publish --timeout "${silence:-4s}" >"$out" 2>"$err" &
+	timeout 120 deploy publish --timeout "${silence:-20s}" --lock-wait 2s \
+	    >"$out" 2>said &
 	pid=$!
 	if [ "$step" != start ]; then
 		wait_at "$victim"
+		"do_$action" "$victim"
+		go_on "$victim"
 	fi
-	"do_$action" "$victim"
-	go_on "$victim"
 	status=0
 	wait "$pid" || status=$?
-	[[ " $want " = *" $status "* ]] ||
-	    fail "$action at $step: status $status, not $want: $(cat "$err")"
+	echo "$action at $step: $status: $(tail -n 1 said)" >&2
+	[[ " $want " = *" $status "* ]] || fail "not $want: $(cat said)"
+	assert_contains said "127.0.0.1${victim#h}"
+}
+
+# every_step VICTIM ACTION FIRST LATE: to that host, at each step of a publish,
+# or those in $steps.  The status is FIRST when its state was asked for, 1
+# before anybody was told to go, 9 after all, and LATE in between; each time
+# the next run heals.
+every_step() {
+	local step want
+	# Word splitting is meant.
+	# shellcheck disable=SC2086
+	fleet_start ${kinds:-c dash busybox c}
+	two
+	for step in ${steps:-info receive pack received again activate armed \
+	    went flipped prune}; do
+		case $step in
+		info) want=$3 ;;
+		# Noticed while all wait for the last one, or at the word.
+		armed) want="1 $4" ;;
+		went | flipped) want=$4 ;;
+		prune) want=9 ;;
+		*) want=1 ;;
+		esac
+		fails_at "$step" "$1" "$2" "$want"
+	done
+	assert_well
+}
+
+# fails_at STEP VICTIM ACTION "STATUS...": nobody serves something new then, or
+# only the victim does, and the status says so; or all do, and it is 9.
+fails_at() {
+	publish_while "$@"
+	assert_whole
+	case $status in
+	7) assert_live "$second" "$2" ;;
+	9) assert_serves_site ;;
+	*) assert_live "$second" ;;
+	esac
+	"undo_$3" "$2"
+	is_over "$2"
+	# What had not heard "go" in time does not flip when it wakes up.
+	case $3:$1 in
+	freeze:armed | freeze:went | stick:armed | stick:went | cut:armed)
+		assert_live "$second"
+		;;
+	esac
+	assert_heals
+}
+
+# Nothing that was started on the host is left.
+is_over() {
+	wait_for 30 flock -n -x "r-$1/.deploy/lock" true
 }

@@ -395,7 +395,7 @@ main(int argc, char **argv)
 		bool quiet = is_cut();
 
 		wait_for_work(quiet);
-		if (!quiet)
+		if (!is_cut())
 			serve_all();
 	}
 }
