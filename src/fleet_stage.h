@@ -5,17 +5,10 @@
 #ifndef FLEET_STAGE_H
 #define FLEET_STAGE_H
 
-#include <stdint.h>
-
 #include "err.h"
 #include "fleet.h"
+#include "fleet_send.h"
 #include "stage.h"
-
-struct fleet_staged {
-	size_t packs;		/* one for each base and compression */
-	int64_t pack_bytes;	/* of all packs together */
-	size_t fresh;		/* hosts that got it now */
-};
 
 /*
  * Connect to the hosts and read the build meanwhile; then ask them for their
@@ -34,6 +27,6 @@ int fleet_stage_open(struct fleet *f, struct stage *st,
  * a host failed: hosts that have the whole release keep it, staged.
  */
 int fleet_stage(struct fleet *f, struct stage *st, struct stage_options *opt,
-    struct fleet_staged *out, struct err *e);
+    struct fleet_sent *out, struct err *e);
 
 #endif

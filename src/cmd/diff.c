@@ -187,7 +187,7 @@ diff_fleet_build(struct run *run, struct fleet *f, const char *source,
 	struct stage st = STAGE_INIT;
 	struct manifest live = MANIFEST_INIT;
 	struct err none = ERR_INIT;
-	struct fleet_staged sent;
+	struct fleet_sent sent;
 	struct stage_options o = { 0 };
 	struct site_config site;
 	const char *id = fleet_find(f, "current", &none);

@@ -128,7 +128,7 @@ step_stage_hosts(struct run *run, struct fleet *f, struct stage *st,
 {
 	struct stage_options o = { 0 };
 	struct site_config site;
-	struct fleet_staged sent = { 0 };
+	struct fleet_sent sent = { 0 };
 	char size[32];
 	int r;
 

@@ -1,0 +1,44 @@
+/*
+ * Send a release to the hosts that lack it: one pack for all that have the
+ * same base, the same compression and the same way for files, made once and
+ * read by all of them while it grows.
+ */
+#ifndef FLEET_SEND_H
+#define FLEET_SEND_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dir.h"
+#include "err.h"
+#include "extras.h"
+#include "fleet.h"
+#include "manifest.h"
+#include "meta.h"
+
+struct fleet_send {
+	const struct manifest *m;
+	const struct meta *meta;
+	const struct dir *build;	/* has the files that are not carried;
+					 * NULL: some host has to */
+	const struct extras *extras;	/* where carried files are from */
+};
+
+struct fleet_sent {
+	size_t packs;
+	int64_t pack_bytes;		/* of all packs together */
+	size_t fresh;			/* hosts that lacked it */
+};
+
+/* The release that a host would link from, or "". */
+const char *fleet_base_of(const struct remote *r);
+
+/*
+ * Send it to all hosts of the fleet (fleet_open, full) that lack it.  What
+ * neither they nor the build have is fetched from another host.  Returns 0;
+ * or -1 when a host failed, and those that have the whole release keep it.
+ */
+int fleet_send(struct fleet *f, const struct fleet_send *what,
+    struct fleet_sent *out, struct err *e);
+
+#endif
