@@ -6,6 +6,7 @@
 #	c		deploy is in the PATH
 #	dash		it is not: the sh verbs, in dash
 #	busybox		the same, with nothing but busybox (and flock)
+#	KIND+rsync	files come by rsync
 #	KIND+proxy	behind tests/proxy.c: `do_cut` and `undo_cut` work
 #
 # A host hN is the address 127.0.0.1N with an sshd of its own; its root is
@@ -20,6 +21,7 @@
 #
 #	info		the first request
 #	receive		before a pack is read
+#	files		before rsync(1) runs there
 #	pack		some of it was read
 #	received	the release is complete, the client does not know it
 #	again		the request for what staging changed
@@ -53,16 +55,23 @@ fleet_start() {
 	unset SSH_AUTH_SOCK
 }
 
-# Two releases, live and previous everywhere: $first, $second; `old` is a copy
-# of what is live.
+# Two releases are live and previous everywhere; $second is the live one, and
+# `old` a copy of it.
 two() {
 	run deploy publish
-	first=$(cat "$out")
 	edit
-	run deploy publish -m second
-	second=$(cat "$out")
+	run timed_publish -m second
 	remember
+	second=$(live h1)
 	assert_live "$second"
+}
+
+# Publish, and set $silence: how long a host may be silent, in seconds, before
+# this machine, as busy as it is now, can be sure that it does not answer.
+timed_publish() {
+	local t=${EPOCHREALTIME/./}
+	deploy publish "$@" || return
+	silence=$((2 + 3 * (${EPOCHREALTIME/./} - t) / 1000000))
 }
 
 # Change the site: every time something else.
@@ -80,7 +89,11 @@ remember() {
 # ------------------------------------------------------------------ a host
 
 _host_start() {
-	local h=$1 address=$2 kind=${3%+proxy} pid port
+	local h=$1 address=$2 kind=${3%%+*} port transport=ssh
+	if [[ $3 = *+rsync* ]]; then
+		need_cmd rsync
+		transport=rsync
+	fi
 	mkdir "$h"
 	_host_path "$h" "$kind"
 	sshd_start "$PWD/$h" "ListenAddress $address" \
@@ -88,7 +101,7 @@ _host_start() {
 	    fail "sshd does not start"
 	echo "$sshd_pid" >"$h/pid"
 	port=$sshd_port
-	if [ "$3" != "$kind" ]; then
+	if [[ $3 = *+proxy* ]]; then
 		"$proxy" --cut "$PWD/$h/cut" --listen "$address" "$port" \
 		    >"$h/port" &
 		defer kill "$!"
@@ -98,9 +111,11 @@ _host_start() {
 	defer _host_end "$PWD/$h"
 	printf '[%s]:%s %s\n' "$address" "$port" \
 	    "$(cut -d ' ' -f 1,2 "$h/host_key.pub")" >"$h/known"
-	printf '      - {address: %s, port: %s, root: %s, identity: %s, user: %s}\n' \
-	    "$address" "$port" "$PWD/r-$h" "$PWD/$h/id" "$(id -un)" \
-	    >>deploy.yml
+	{
+		printf '      - {address: %s, port: %s, ' "$address" "$port"
+		printf 'user: %s, identity: %s, root: %s, transport: %s}\n' \
+		    "$(id -un)" "$PWD/$h/id" "$PWD/r-$h" "$transport"
+	} >>deploy.yml
 }
 
 # With all that it started, also what stands still.
@@ -295,7 +310,7 @@ assert_clean() {
 
 # The next run makes everything good.
 assert_heals() {
-	run deploy publish
+	run timed_publish
 	remember
 	assert_serves_site
 	assert_clean
@@ -321,11 +336,13 @@ publish_while() {
 		stop_at "$victim" "$step"
 	fi
 	# A bound, not a measure: what hangs would hang for ever.
-	timeout 120 deploy publish --timeout "${silence:-20s}" --lock-wait 2s \
+	# shellcheck disable=SC2154 # lib.sh sets it
+	timeout 300 deploy publish --timeout "${silence}s" --lock-wait 2s \
 	    >"$out" 2>said &
 	pid=$!
 	if [ "$step" != start ]; then
-		wait_at "$victim"
+		wait_for 60 is_there_or_gone "$victim" "$pid"
+		[ -e "$victim/at" ] || fail "it ended before $step: $(cat said)"
 		"do_$action" "$victim"
 		go_on "$victim"
 	fi
@@ -336,6 +353,10 @@ publish_while() {
 	assert_contains said "127.0.0.1${victim#h}"
 }
 
+is_there_or_gone() {
+	[ -e "$1/at" ] || ! kill -0 "$2" 2>/dev/null
+}
+
 # every_step VICTIM ACTION FIRST LATE: to that host, at each step of a publish,
 # or those in $steps.  The status is FIRST when its state was asked for, 1
 # before anybody was told to go, 9 after all, and LATE in between; each time
@@ -344,7 +365,7 @@ every_step() {
 	local step want
 	# Word splitting is meant.
 	# shellcheck disable=SC2086
-	fleet_start ${kinds:-c dash busybox c}
+	fleet_start ${kinds:-c dash busybox c+rsync}
 	two
 	for step in ${steps:-info receive pack received again activate armed \
 	    went flipped prune}; do

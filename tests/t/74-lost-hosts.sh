@@ -6,20 +6,30 @@
 # shellcheck source=tests/fleet.sh
 . "$TREE/tests/fleet.sh"
 
-t_four_hosts_of_three_kinds() {
-	fleet_start c dash busybox c
+t_four_hosts_of_four_kinds() {
+	fleet_start c dash busybox c+rsync
 	two
 	assert_serves_site
 	assert_clean
 }
 
-for victim in h1 h2 h3; do
-	eval "t_program_of_${victim}_is_killed() {
-		every_step $victim kill_verb 1 6
-	}"
-	eval "t_connection_of_${victim}_is_killed() {
-		every_step $victim kill_session 8 6
-	}"
-done
+t_program_of_a_c_host_is_killed() { every_step h1 kill_verb 1 6; }
+t_program_of_a_dash_host_is_killed() { every_step h2 kill_verb 1 6; }
+t_program_of_a_busybox_host_is_killed() { every_step h3 kill_verb 1 6; }
+t_connection_of_a_c_host_is_killed() { every_step h1 kill_session 8 6; }
+t_connection_of_a_dash_host_is_killed() { every_step h2 kill_session 8 6; }
+t_connection_of_a_busybox_host_is_killed() { every_step h3 kill_session 8 6; }
+
+by_rsync="info receive files pack received again"
+
+t_program_of_a_host_with_rsync_is_killed() {
+	steps=$by_rsync
+	every_step h4 kill_verb 1 6
+}
+
+t_connection_of_a_host_with_rsync_is_killed() {
+	steps=$by_rsync
+	every_step h4 kill_session 8 6
+}
 
 run_tests

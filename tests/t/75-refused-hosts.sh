@@ -12,7 +12,7 @@ t_sshd_of_h3_is_gone() { every_step h3 refuse 8 7; }
 
 # From the start, then after "go" to all: nobody can ask the lost one.
 not_let_in() {
-	fleet_start c dash busybox c
+	fleet_start c dash busybox c+rsync
 	two
 	fails_at start "$1" "$2" 8
 	assert_contains said "$3"
@@ -45,7 +45,7 @@ other_deploy() {
 }
 
 t_older_deploy() {
-	fleet_start c dash busybox c
+	fleet_start c dash busybox c+rsync
 	two
 	other_deploy 1 "no command 'host'" <<-'END'
 	#!/bin/sh
@@ -76,7 +76,7 @@ t_older_deploy() {
 
 t_root_of_another_format() {
 	local h f
-	fleet_start c dash busybox c
+	fleet_start c dash busybox c+rsync
 	two
 	for h in h1 h2 h3; do
 		for f in 0 2; do

@@ -6,7 +6,6 @@
 # shellcheck source=tests/fleet.sh
 . "$TREE/tests/fleet.sh"
 
-silence=4s
 some="info pack activate armed went flipped"
 
 t_c_host_stands_still() { every_step h1 freeze 8 7; }
@@ -14,6 +13,11 @@ t_c_host_stands_still() { every_step h1 freeze 8 7; }
 t_sh_host_stands_still() {
 	steps=$some
 	every_step h2 freeze 8 7
+}
+
+t_host_with_rsync_stands_still() {
+	steps="files pack"
+	every_step h4 freeze 8 7
 }
 
 run_tests

@@ -7,17 +7,21 @@
 # shellcheck source=tests/fleet.sh
 . "$TREE/tests/fleet.sh"
 
-silence=4s
 some="info pack activate armed went flipped"
 
 t_c_host_is_cut_off() {
-	kinds="c+proxy dash busybox c"
+	kinds="c+proxy dash busybox c+rsync"
 	every_step h1 cut 8 7
 }
 
 t_sh_host_is_cut_off() {
-	kinds="c dash busybox+proxy c" steps=$some
+	kinds="c dash busybox+proxy c+rsync" steps=$some
 	every_step h3 cut 8 7
+}
+
+t_host_with_rsync_is_cut_off() {
+	kinds="c dash busybox c+rsync+proxy" steps="files pack"
+	every_step h4 cut 8 7
 }
 
 run_tests

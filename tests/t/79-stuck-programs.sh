@@ -7,7 +7,6 @@
 # shellcheck source=tests/fleet.sh
 . "$TREE/tests/fleet.sh"
 
-silence=4s
 some="info pack activate armed went flipped"
 
 # Its state can be asked for, once its program has done what it had to do.
@@ -19,6 +18,11 @@ t_program_of_a_c_host_is_stuck() {
 t_program_of_a_sh_host_is_stuck() {
 	steps=$some
 	every_step h3 stick 8 "6 7"
+}
+
+t_rsync_is_stuck() {
+	steps="files pack"
+	every_step h4 stick 8 "6 7"
 }
 
 run_tests
