@@ -250,26 +250,37 @@ meaning(const struct remote *r, const char *word)
 	return previous != NULL ? previous : "";
 }
 
-/* "current" or "previous": the same everywhere. */
+/*
+ * "current" or "previous": the same everywhere, or also "" on some hosts;
+ * `strict`: on none.
+ */
 static const char *
-find_common(const struct fleet *f, const char *word, struct err *e)
+find_common(const struct fleet *f, const char *word, bool strict,
+    struct err *e)
 {
-	const char *id = meaning(&f->v[0], word);
+	const char *found = "";
+	size_t without = 0;
 
-	for (size_t i = 1; i < f->n; i++)
-		if (strcmp(meaning(&f->v[i], word), id) != 0) {
-			err_set(e, ERR_DIFFER,
-			    "the hosts differ in what is "
-			    "'%s': see 'deploy status', then name a release",
-			    word);
-			return NULL;
-		}
-	if (*id == '\0') {
-		err_set(e, ERR_USAGE, "there is no '%s' release on the hosts",
-		    word);
-		return NULL;
+	for (size_t i = 0; i < f->n; i++) {
+		const char *id = meaning(&f->v[i], word);
+
+		if (*id == '\0')
+			without++;
+		else if (*found == '\0')
+			found = id;
+		else if (strcmp(id, found) != 0)
+			goto differ;
 	}
-	return id;
+	if (strict && *found != '\0' && without > 0)
+		goto differ;
+	if (*found != '\0')
+		return found;
+	err_set(e, ERR_USAGE, "there is no '%s' release on the hosts", word);
+	return NULL;
+differ:
+	err_set(e, ERR_DIFFER, "the hosts differ in what is '%s': see 'deploy "
+	    "status', then name a release", word);
+	return NULL;
 }
 
 /* The strings of one of the hosts, not of a temporary list. */
@@ -283,14 +294,13 @@ own(const struct fleet *f, const char *id)
 	return NULL;
 }
 
-const char *
-fleet_find(const struct fleet *f, const char *word, struct err *e)
+/* The release that a word means which is not `current` or `previous`. */
+static const char *
+find_release(const struct fleet *f, const char *word, struct err *e)
 {
 	struct strvec ids = STRVEC_INIT;
 	const char *id = NULL;
 
-	if (strcmp(word, "current") == 0 || strcmp(word, "previous") == 0)
-		return find_common(f, word, e);
 	fleet_releases(f, &ids);
 	if (strcmp(word, "latest") != 0)
 		id = release_match(&ids, word, e);
@@ -305,21 +315,63 @@ fleet_find(const struct fleet *f, const char *word, struct err *e)
 	return id;
 }
 
+static bool
+is_relative(const char *word)
+{
+	return strcmp(word, "current") == 0 || strcmp(word, "previous") == 0;
+}
+
+const char *
+fleet_find(const struct fleet *f, const char *word, struct err *e)
+{
+	return is_relative(word) ? find_common(f, word, true, e) :
+				   find_release(f, word, e);
+}
+
+const char *
+fleet_find_on_some(const struct fleet *f, const char *word, struct err *e)
+{
+	return is_relative(word) ? find_common(f, word, false, e) :
+				   find_release(f, word, e);
+}
+
+/* From one host, if it is what its meta says. */
+static int
+ask_manifest(struct remote *r, const char *id, const char *digest,
+    struct manifest *m, struct err *e)
+{
+	uint8_t is[HASH_LEN];
+	char hex[HASH_HEX + 1];
+
+	if (remote_manifest(r, id, m, e) != 0)
+		return -1;
+	manifest_digest(m, is);
+	hash_hex(is, hex);
+	if (strcmp(hex, digest) == 0)
+		return 0;
+	manifest_release(m);
+	return err_set(e, ERR_INTEGRITY, "%s: the manifest of release %s is "
+	    "damaged; run 'deploy verify %s'", r->host->label, id, id);
+}
+
 int
 fleet_manifest(struct fleet *f, const char *id, struct manifest *m,
     struct err *e)
 {
+	err_set(e, ERR_FAILED, "no host has release %s", id);
 	for (size_t i = 0; i < f->n; i++) {
 		const struct meta *meta = remote_meta(&f->v[i], id);
 
 		if (meta == NULL)
 			continue;
-		if (cache_get(id, meta->digest, m))
-			return 0;
-		if (remote_manifest(&f->v[i], id, m, e) != 0)
-			return -1;
-		cache_put(id, m);
+		if (!cache_get(id, meta->digest, m)) {
+			if (ask_manifest(&f->v[i], id, meta->digest, m,
+				e) != 0)
+				continue;
+			cache_put(id, m);
+		}
+		*e = (struct err)ERR_INIT;
 		return 0;
 	}
-	return err_set(e, ERR_FAILED, "no host has release %s", id);
+	return -1;
 }

@@ -65,6 +65,10 @@ int fleet_complete(struct fleet *f, struct err *e);
 const char *fleet_find(const struct fleet *f, const char *word,
     struct err *e);
 
+/* The same, but a host without a "current" or "previous" has no say. */
+const char *fleet_find_on_some(const struct fleet *f, const char *word,
+    struct err *e);
+
 /* The manifest of a release: from the cache, else from a host that has it. */
 int fleet_manifest(struct fleet *f, const char *id, struct manifest *m,
     struct err *e);

@@ -3,14 +3,20 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "alloc.h"
 #include "log.h"
 
 enum {
-	/* Files of one request: their paths fit into a pipe. */
-	BATCH = 64,
-	BATCH_BYTES = 32 * 1024,
+	/*
+	 * Files of one request: their paths fit into a pipe, so that nobody
+	 * waits for the other, and their contents need little memory where
+	 * the host begins to answer before it has read all paths.
+	 */
+	BATCH = 1024,
+	BATCH_PATHS = 32 * 1024,
+	BATCH_BYTES = 16 * 1024 * 1024,
 };
 
 static int
@@ -43,15 +49,6 @@ fetch_release(struct fetch *x)
 	*x = (struct fetch)FETCH_INIT;
 }
 
-static struct remote *
-host_with(const struct fleet *f, const char *id)
-{
-	for (size_t i = 0; i < f->n; i++)
-		if (strvec_has(&f->v[i].view.ids, id))
-			return &f->v[i];
-	return NULL;
-}
-
 static bool
 is_same_file(const struct entry *a, const struct entry *b)
 {
@@ -59,34 +56,76 @@ is_same_file(const struct entry *a, const struct entry *b)
 	    memcmp(a->digest, b->digest, HASH_LEN) == 0;
 }
 
-/* Fetch what the release `id`, whose manifest is `there`, has of it. */
+/* Files that are asked for together. */
+struct request {
+	size_t v[BATCH], n;
+	size_t paths;		/* bytes */
+	int64_t bytes;
+};
+
+/* Is there room for one more? */
+static bool
+has_room(const struct request *rq, const struct entry *en)
+{
+	return rq->n == 0 ||
+	    (rq->n < BATCH && rq->paths + strlen(en->path) < BATCH_PATHS &&
+		rq->bytes + en->size <= BATCH_BYTES);
+}
+
+/* Has it been fetched, perhaps for another path? */
+static bool
+is_here(const struct fetch *x, const struct entry *en)
+{
+	char name[HASH_HEX + 1];
+
+	hash_hex(en->digest, name);
+	return faccessat(x->dir.fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* Send the request; what came is not wanted any more. */
+static int
+fetch_request(struct fetch *x, struct remote *r, const char *id,
+    const struct manifest *m, bool *wanted, struct request *rq,
+    struct err *e)
+{
+	int c = 0;
+
+	if (rq->n > 0)
+		c = remote_files(r, id, m, rq->v, rq->n, &x->dir, e);
+	for (size_t i = 0; i < rq->n; i++)
+		wanted[rq->v[i]] = !is_here(x, &m->v[rq->v[i]]);
+	rq->n = rq->paths = 0;
+	rq->bytes = 0;
+	return c == 0 ? 0 : err_prefix(e, "%s: ", r->host->label);
+}
+
+/*
+ * Fetch what the release `id` of the host has of it, `there` being its
+ * manifest.
+ */
 static int
 fetch_from(struct fetch *x, struct remote *r, const char *id,
     const struct manifest *there, const struct manifest *m, bool *wanted,
     struct err *e)
 {
-	size_t batch[BATCH], n = 0, bytes = 0;
-	int c = 0;
+	struct request rq = { .n = 0 };
 
-	for (size_t i = 0; c == 0 && i < m->n; i++) {
-		if (wanted[i] &&
-		    is_same_file(manifest_find(there, m->v[i].path),
-			&m->v[i])) {
-			batch[n++] = i;
-			bytes += strlen(m->v[i].path) + 1;
+	for (size_t i = 0; i < m->n; i++) {
+		const struct entry *en = &m->v[i];
+
+		if (wanted[i] && is_here(x, en))
 			wanted[i] = false;
-		}
-		if (n > 0 &&
-		    (n == BATCH || bytes > BATCH_BYTES || i + 1 == m->n)) {
-			c = remote_files(r, id, m, batch, n, &x->dir, e);
-			n = bytes = 0;
-		}
+		if (!wanted[i] ||
+		    !is_same_file(manifest_find(there, en->path), en))
+			continue;
+		if (!has_room(&rq, en) &&
+		    fetch_request(x, r, id, m, wanted, &rq, e) != 0)
+			return -1;
+		rq.v[rq.n++] = i;
+		rq.paths += strlen(en->path) + 1;
+		rq.bytes += en->size;
 	}
-	if (c == 0 && n > 0)
-		c = remote_files(r, id, m, batch, n, &x->dir, e);
-	if (c != 0)
-		err_prefix(e, "%s: ", r->host->label);
-	return c;
+	return fetch_request(x, r, id, m, wanted, &rq, e);
 }
 
 /* The path of a wanted file that is left, or NULL. */
@@ -99,30 +138,54 @@ first_wanted(const struct manifest *m, const bool *wanted)
 	return NULL;
 }
 
+/*
+ * Fetch from the hosts that have the release, one after the other while
+ * something is wanted.  `failed` gets the last that went wrong.
+ */
+static int
+fetch_release_from_any(struct fetch *x, struct fleet *f, const char *id,
+    const struct manifest *m, bool *wanted, struct err *failed, struct err *e)
+{
+	struct manifest there = MANIFEST_INIT;
+
+	if (fleet_manifest(f, id, &there, e) != 0)
+		return -1;
+	for (size_t i = 0; i < f->n && first_wanted(m, wanted) != NULL; i++)
+		if (strvec_has(&f->v[i].view.ids, id) &&
+		    fetch_from(x, &f->v[i], id, &there, m, wanted, failed) != 0)
+			log_info("%s; trying another host", failed->text);
+	manifest_release(&there);
+	return 0;
+}
+
+/* The ids of all hosts in the order in which they are looked at: last first. */
+static void
+order_releases(const struct fleet *f, const char *first, struct strvec *out)
+{
+	fleet_releases(f, out);
+	if (strvec_has(out, first))
+		strvec_add(out, first);
+}
+
 int
-fetch_files(struct fetch *x, struct fleet *f, const struct manifest *m,
-    bool *wanted, struct err *e)
+fetch_files(struct fetch *x, struct fleet *f, const char *id,
+    const struct manifest *m, bool *wanted, struct err *e)
 {
 	struct strvec ids = STRVEC_INIT;
+	struct err failed = ERR_INIT;
 	const char *left = first_wanted(m, wanted);
 	int c = left != NULL ? make_dir(x, e) : 0;
 
-	fleet_releases(f, &ids);
+	order_releases(f, id, &ids);
 	for (size_t i = ids.n; c == 0 && left != NULL && i-- > 0;) {
-		struct manifest there = MANIFEST_INIT;
-
-		c = fleet_manifest(f, ids.v[i], &there, e);
-		if (c == 0)
-			c = fetch_from(x, host_with(f, ids.v[i]), ids.v[i],
-			    &there, m, wanted, e);
-		manifest_release(&there);
+		c = fetch_release_from_any(x, f, ids.v[i], m, wanted, &failed,
+		    e);
 		left = first_wanted(m, wanted);
 	}
-	if (c == 0 && left != NULL)
-		c = err_set(e, ERR_FAILED,
-		    "no host has '%s', which is to be "
-		    "carried",
-		    left);
+	if (c == 0 && left != NULL && failed.text[0] != '\0')
+		*e = failed;
+	else if (c == 0 && left != NULL)
+		err_set(e, ERR_FAILED, "no host has '%s'", left);
 	strvec_release(&ids);
-	return c;
+	return c == 0 && left == NULL ? 0 : -1;
 }

@@ -1,9 +1,9 @@
 /*
  * Contents that a host lacks and this machine does not have: carried files
- * of earlier builds.  They are fetched from another host.
+ * of earlier builds, or all of a release.  They are fetched from another host.
  *
  *	struct fetch x = FETCH_INIT;
- *	r = fetch_files(&x, f, m, wanted, &e);
+ *	r = fetch_files(&x, f, id, m, wanted, &e);
  *	... x.dir has a file for each, called by its digest ...
  *	fetch_release(&x);
  */
@@ -26,11 +26,12 @@ struct fetch {
 
 /*
  * Fetch the entries of `m`, files, for which `wanted` says so, from hosts
- * that have a release with the same file at the same path.  0, or -1 when
- * one is nowhere.
+ * that have a release with the same file at the same path: first from those
+ * that have `id`, which is that of `m`.  Where one is damaged, the next host
+ * is asked.  0, or -1 when one is nowhere.
  */
-int fetch_files(struct fetch *x, struct fleet *f, const struct manifest *m,
-    bool *wanted, struct err *e);
+int fetch_files(struct fetch *x, struct fleet *f, const char *id,
+    const struct manifest *m, bool *wanted, struct err *e);
 
 void fetch_release(struct fetch *x);		/* neutral values accepted */
 

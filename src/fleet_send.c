@@ -53,7 +53,8 @@ static void
 find_carried(const struct batch *b, const struct entry *en,
     struct pack_origin *out)
 {
-	const char *id = extras_release_of(b->what->extras, en->path);
+	const char *id = b->what->extras == NULL ? NULL :
+	    extras_release_of(b->what->extras, en->path);
 
 	out->fetched = id == NULL || !strvec_has(&b->common, id);
 	if (!out->fetched) {
@@ -77,6 +78,8 @@ find_origin(void *ctx, size_t i, struct pack_origin *out)
 		out->path = have->path;
 	} else if (en->mark == ENTRY_CARRIED) {
 		find_carried(b, en, out);
+	} else {
+		out->fetched = b->what->build == NULL;
 	}
 }
 
@@ -190,7 +193,7 @@ send_to(struct remote *r, void *ctx, struct err *e)
 		return 0;
 	reading = (struct reading){ batch_of(s, r), 0 };
 	o.filled = reading.batch->rsync;
-	o.ready = o.filled ? run_rsync : NULL;
+	o.ready = o.filled && s->what->build != NULL ? run_rsync : NULL;
 	o.compression = remote_compression(r);
 	o.group = s->f->site->group;
 	o.inodes = (int64_t)(s->what->m->n - s->files);
@@ -255,8 +258,8 @@ divide(struct batch *b, bool *wanted)
 			find_origin(b, i, &o);
 		wanted[i] |= o.fetched;
 		if (b->rsync)
-			b->there[i] = en->mark == ENTRY_BUILD &&
-			    en->type != ENTRY_LINK && !o.fetched;
+			b->there[i] = b->what->build != NULL &&
+			    en->mark == ENTRY_BUILD && en->type != ENTRY_LINK && !o.fetched;
 	}
 }
 
@@ -270,7 +273,7 @@ fetch_missing(struct sending *s, struct err *e)
 
 	for (size_t b = 0; b < s->n; b++)
 		divide(&s->batches[b], wanted);
-	r = fetch_files(&s->fetch, s->f, m, wanted, e);
+	r = fetch_files(&s->fetch, s->f, s->id, m, wanted, e);
 	free(wanted);
 	return r;
 }

@@ -321,3 +321,36 @@ fleet_stage(struct fleet *f, struct stage *st, struct stage_options *opt,
 	opt->preview = preview;
 	return r;
 }
+
+/* How many hosts lack it? */
+static size_t
+count_lacking(const struct fleet *f, const char *id)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < f->n; i++)
+		n += !strvec_has(&f->v[i].view.ids, id);
+	return n;
+}
+
+int
+fleet_stage_release(struct fleet *f, const char *id, bool preview,
+    struct stage *st, struct fleet_sent *out, struct err *e)
+{
+	const struct fleet_send what = { .m = &st->m,
+		.meta = known_meta(f, id) };
+
+	*out = (struct fleet_sent){ 0 };
+	if (fleet_manifest(f, id, &st->m, e) != 0)
+		return -1;
+	if (what.meta->id.s[0] == '\0')
+		return err_set(e, ERR_INTEGRITY,
+		    "the meta of release %s is damaged", id);
+	release_id_copy(&st->id, id);
+	st->outcome = STAGE_STAGED;
+	st->totals = manifest_totals(&st->m);
+	if (!preview)
+		return fleet_send(f, &what, out, e);
+	out->fresh = count_lacking(f, id);
+	return 0;
+}

@@ -5,6 +5,8 @@
 #ifndef FLEET_STAGE_H
 #define FLEET_STAGE_H
 
+#include <stdbool.h>
+
 #include "err.h"
 #include "fleet.h"
 #include "fleet_send.h"
@@ -28,5 +30,14 @@ int fleet_stage_open(struct fleet *f, struct stage *st,
  */
 int fleet_stage(struct fleet *f, struct stage *st, struct stage_options *opt,
     struct fleet_sent *out, struct err *e);
+
+/*
+ * Stage a release that some host has on all that lack it, without a build:
+ * contents come from the hosts that have it.  The fleet is open (fleet_open,
+ * full).  st->id, outcome, m and totals tell about the release; `preview`:
+ * nothing is sent.  0 or -1.
+ */
+int fleet_stage_release(struct fleet *f, const char *id, bool preview,
+    struct stage *st, struct fleet_sent *out, struct err *e);
 
 #endif

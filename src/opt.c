@@ -52,6 +52,8 @@ static const struct opt catalogue[] = {
 	    "make a release of what is served already" },
 	{ OPT_NO_CHECK, '\0', "no-check", NULL,
 	    "do not ask the web servers afterwards" },
+	{ OPT_RELEASE, '\0', "release", "RELEASE",
+	    "no build, but this one, on the hosts that lack it" },
 	{ OPT_BUILD, '\0', "build", NULL,
 	    "run the build command of the site first" },
 };
@@ -173,6 +175,9 @@ set_value(struct opts *o, const struct opt *op, const char *value,
 		break;
 	case OPT_EXPECT:
 		o->expect = value;
+		break;
+	case OPT_RELEASE:
+		o->release = value;
 		break;
 	case OPT_ALLOW:
 		o->allow = value;

@@ -19,7 +19,7 @@ enum opt_id {
 	OPT_VERBOSE, OPT_HELP, OPT_VERSION,
 	OPT_LOCK_WAIT, OPT_TIMEOUT, OPT_MESSAGE, OPT_COMMIT, OPT_SEQ, OPT_EXCLUDE,
 	OPT_FORCE, OPT_STRIP, OPT_EXPECT, OPT_KEEP, OPT_OLDER_THAN, OPT_FOR,
-	OPT_LIMIT, OPT_ALLOW, OPT_BUILD, OPT_NO_CHECK, OPT_ADOPT,
+	OPT_LIMIT, OPT_ALLOW, OPT_BUILD, OPT_RELEASE, OPT_NO_CHECK, OPT_ADOPT,
 	OPT_COUNT
 };
 
@@ -45,6 +45,7 @@ struct opts {
 	bool adopt;
 	bool strip;
 	const char *expect;
+	const char *release;
 	int64_t keep;		/* -1: not given */
 	int64_t older_than;	/* seconds; 0: not given */
 	int64_t duration;	/* --for: seconds; 0: not given */

@@ -103,7 +103,8 @@ put_record(struct pack *p, const char *suffix, const struct buf *b,
 
 /* The open file into the pack; it must be what the manifest says. */
 static int
-put_content(struct pack *p, int fd, const struct entry *en, struct err *e)
+put_content(struct pack *p, int fd, const struct dir *from,
+    const struct entry *en, struct err *e)
 {
 	uint8_t digest[HASH_LEN];
 	int64_t left = en->size;
@@ -114,7 +115,7 @@ put_content(struct pack *p, int fd, const struct entry *en, struct err *e)
 
 		if (n < 0)
 			return err_sys(e, "cannot read '%s/%s'",
-			    p->src->build->path, en->path);
+			    from->path, en->path);
 		if (n == 0)
 			break;
 		hash_add(p->hash, p->window, (size_t)n);
@@ -127,7 +128,7 @@ put_content(struct pack *p, int fd, const struct entry *en, struct err *e)
 	if (left == 0 && memcmp(digest, en->digest, HASH_LEN) == 0)
 		return 0;
 	return err_set(e, ERR_FAILED, "'%s/%s' changed while it was read; "
-	    "stage when the build has ended", p->src->build->path, en->path);
+	    "stage when the build has ended", from->path, en->path);
 }
 
 /* A file that travels. */
@@ -147,7 +148,7 @@ put_file(struct pack *p, const char *name, const struct entry *en,
 		    en->path);
 	r = put_header(p, name, AE_IFREG, en->mode, en->size, en->mtime, e);
 	if (r == 0)
-		r = put_content(p, fd, en, e);
+		r = put_content(p, fd, from, en, e);
 	close(fd);
 	return r;
 }

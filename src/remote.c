@@ -542,6 +542,8 @@ save_file(struct remote *r, struct transport_proc *p, const struct entry *en,
 	c = save_bytes(p, fd, en, e);
 	if (io_close(fd) != 0 && c == 0)
 		c = err_sys(e, "cannot write '%s/%s'", to->path, name);
+	if (c != 0)
+		unlinkat(to->fd, name, 0);
 	return c;
 }
 

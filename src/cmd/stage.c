@@ -210,6 +210,49 @@ answer(struct run *run, const struct stage *st, const struct fleet *f)
 	cmd_answer(run, doc);
 }
 
+/* What is about a build has no place here. */
+static int
+check_release_options(const struct run *run, struct err *e)
+{
+	const struct opts *o = &run->opts;
+
+	if (o->args.n > 0 || o->message != NULL || o->commit != NULL ||
+	    o->seq >= 0 || o->exclude.n > 0 || o->strip || o->force)
+		return err_set(e, ERR_USAGE, "--release takes a release as it "
+		    "is: no SOURCE, and no option that is about one");
+	if (!cmd_has_hosts(run))
+		return err_set(e, ERR_USAGE, "--release is for sites with "
+		    "several hosts, of which some lack the release");
+	return 0;
+}
+
+/* A release that some hosts have, on the others. */
+static int
+stage_release_there(struct run *run, struct fleet *f, struct stage *st,
+    struct err *e)
+{
+	struct fleet_sent sent = { 0 };
+	const char *id = NULL;
+	char size[32];
+
+	if (check_release_options(run, e) == 0 &&
+	    cmd_open_fleet(run, f, e) == 0)
+		id = fleet_find_on_some(f, run->opts.release, e);
+	if (id == NULL || fleet_stage_release(f, id, run->opts.dry_run, st,
+	    &sent, e) != 0)
+		return -1;
+	progress_format_bytes(sent.pack_bytes, size);
+	if (sent.fresh == 0)
+		log_info("unchanged: all hosts have %s", id);
+	else if (run->opts.dry_run)
+		log_info("would send %s to %zu of %zu hosts", id, sent.fresh,
+		    f->n);
+	else
+		log_info("sent %s to %zu of %zu hosts: %s", id, sent.fresh,
+		    f->n, size);
+	return 0;
+}
+
 static int
 run_stage(struct run *run, struct err *e)
 {
@@ -218,7 +261,9 @@ run_stage(struct run *run, struct err *e)
 	struct stage st = STAGE_INIT;
 	int r = cmd_site(run, e);
 
-	if (r == 0 && cmd_has_hosts(run)) {
+	if (r == 0 && run->opts.release != NULL) {
+		r = stage_release_there(run, &f, &st, e);
+	} else if (r == 0 && cmd_has_hosts(run)) {
 		cmd_init_fleet(run, &f);
 		r = step_stage_hosts(run, &f, &st, e);
 	} else if (r == 0) {
@@ -234,7 +279,7 @@ run_stage(struct run *run, struct err *e)
 
 static const enum opt_id opts[] = {
 	OPT_MESSAGE, OPT_COMMIT, OPT_SEQ, OPT_EXCLUDE, OPT_STRIP, OPT_FORCE,
-	OPT_END
+	OPT_RELEASE, OPT_END
 };
 
 const struct cmd cmd_stage = {
@@ -245,7 +290,8 @@ const struct cmd cmd_stage = {
 	.about =
 	    "SOURCE is a directory, an archive (tar, zip, ...), or - for an\n"
 	    "archive on standard input; default: 'source' in deploy.yml.\n"
-	    "Prints the id of the release that has this content.\n",
+	    "With --release, hosts that lack a release get it from one that\n"
+	    "has it.  Prints the id of the release that has this content.\n",
 	.max_args = 1,
 	.changes = true,
 	.opts = opts,

@@ -7,6 +7,7 @@
 # shellcheck source=tests/sshd.sh
 . "$TREE/tests/sshd.sh"
 
+# timeout: 600
 hosts="h1 h2 h3"
 
 # program NAME KIND: the host's program.  It appends the verb to NAME.verbs;
@@ -404,6 +405,232 @@ t_json_with_hosts() {
 	assert_contains "$err" "all hosts flipped within"
 	run deploy rollback -n --json
 	assert_eq "$(jq '.skew_us' "$out")" null
+}
+
+# ------------------------------------------- carried files, catching up
+
+# All serve the same as h1, verified.
+assert_serve_alike() {
+	local h
+	for h in $hosts; do
+		assert_eq "$(live "$h")" "$(live h1)" "$h"
+		assert_tree_eq "r-$h/current/" r-h1/current/
+		assert_file_eq "r-$h/.deploy/meta/$(live h1).json" \
+		    "r-h1/.deploy/meta/$(live h1).json"
+	done
+	run deploy verify
+}
+
+carry='    carry: {paths: ["a/**"], for: 1d}\n'
+
+t_carried_files_from_another_host() {
+	local h
+	three "$carry"
+	run deploy publish
+	cp site/a/noise noise
+	rm site/a/noise
+	echo two >site/index.html
+	run deploy publish
+	# Neither build nor base has it where nothing is: from the others.
+	for h in $hosts; do
+		rm -rf "r-$h"
+		echo "$h" >site/index.html
+		run deploy publish
+		cmp noise "r-$h/current/a/noise"
+		assert_serve_alike
+	done
+}
+
+t_carried_files_after_a_prune() {
+	local h
+	three "$carry"
+	run deploy publish --keep 1
+	cp site/a/noise noise
+	rm site/a/noise
+	for i in 1 2 3 4; do
+		echo "$i" >site/index.html
+		run deploy publish --keep 1
+	done
+	assert_eq "$(ls r-h2/releases | wc -l)" 2
+	for h in $hosts; do
+		cmp noise "r-$h/current/a/noise"
+	done
+	assert_serve_alike
+}
+
+t_a_damaged_carried_file_comes_from_the_next_host() {
+	local id
+	three "$carry"
+	run deploy publish
+	cp site/a/noise noise
+	rm site/a/noise
+	echo two >site/index.html
+	run deploy publish
+	id=$(cat "$out")
+	rm -rf r-h3
+	printf X | dd of=r-h1/current/a/noise conv=notrunc 2>/dev/null
+	run deploy stage --release current
+	assert_contains "$err" "user@h1.example: 'a/noise' on the host is not what"
+	assert_contains "$err" "trying another host"
+	cmp noise "r-h3/releases/$id/a/noise"
+}
+
+t_carried_files_that_are_nowhere_whole() {
+	three "$carry"
+	run deploy publish
+	live=$(cat "$out")
+	rm site/a/noise
+	for h in $hosts; do
+		printf X | dd of="r-$h/current/a/noise" conv=notrunc 2>/dev/null
+	done
+	rm -rf r-h3
+	echo two >site/index.html
+	expect_status 5 deploy publish
+	assert_contains "$err" "a/noise"
+	assert_live "$live" h1 h2
+}
+
+# A host that is new gets what the others serve, without the build.
+t_a_new_host_catches_up() {
+	local h first second
+	three
+	run deploy publish -m one --seq 3 --commit abc
+	first=$(cat "$out")
+	echo two >site/index.html
+	mkdir "site/ö x"
+	echo 1 >'site/ö x/back\slash'
+	ln -s index.html site/link
+	run deploy publish
+	second=$(cat "$out")
+	run deploy pin "$first"
+	rm -rf site
+	for h in $hosts; do
+		rm -rf "r-$h"
+		run deploy stage -n --release current
+		assert_contains "$err" "would send $second to 1 of 3 hosts"
+		[ ! -e "r-$h/releases/$second" ] || fail "sent"
+		run deploy stage --release current
+		assert_eq "$(cat "$out")" "$second"
+		run deploy activate "$(cat "$out")"
+		assert_live "$second"
+		run deploy stage --release "$first" --json
+		assert_eq "$(jq -r '[.id, .outcome] | @tsv' "$out")" \
+		    "$first	staged"
+		assert_serve_alike
+		run deploy verify "$first"
+		run deploy stage --release "$first"
+		assert_eq "$(cat "$out")" "$first"
+		assert_contains "$err" "all hosts have"
+	done
+}
+
+t_what_catching_up_refuses() {
+	local o
+	three
+	run deploy publish
+	for o in "site" "-m x" "--seq 3" "--commit x" "--exclude x" "-f"; do
+		# Word splitting is meant.
+		# shellcheck disable=SC2086
+		expect_status 2 deploy stage --release current $o
+	done
+	expect_status 2 deploy stage --release nosuch
+	expect_status 2 deploy stage --release current --root "$PWD/r-h1"
+	rm -rf r-h2
+	expect_status 2 deploy stage --release current --host h2.example
+	deploy rollback --root "$PWD/r-h1" 2>/dev/null || true
+	echo two >site/index.html
+	run deploy publish --host h1.example
+	expect_status 7 deploy stage --release current
+	# A CI's run number is that of its build, not of this one.
+	GITHUB_ACTIONS=1 GITHUB_RUN_NUMBER=77 run deploy stage \
+	    --release "$(live h1)"
+	assert_eq "$(meta h2 "$(live h1)" seq)" null
+}
+
+t_a_release_without_files_of_its_own_catches_up_by_rsync() {
+	need_cmd rsync ssh ssh-keygen pgrep
+	sshd_start "$PWD/sshd" || fail "sshd does not start"
+	defer sshd_stop
+	export DEPLOY_KNOWN_HOSTS DEPLOY_SSH_KEY
+	DEPLOY_KNOWN_HOSTS=$(cat sshd/known_hosts)
+	DEPLOY_SSH_KEY=$(cat sshd/id)
+	three
+	sed -i "/h3.example/s|address: [^,]*, transport: local|address: 127.0.0.1, port: $sshd_port, transport: rsync|" \
+	    deploy.yml
+	run deploy publish
+
+	echo two >site/index.html
+	run deploy publish
+	rm -rf r-h3 site
+	run deploy stage --release current
+	run deploy activate
+	assert_serve_alike
+}
+
+# Hosts that have the release already are not sent it again.
+t_a_stage_that_is_repeated_goes_on() {
+	local id
+	three
+	run deploy publish
+	echo two >site/index.html
+	echo '[ "$verb" != receive ] || exit 1' >h2.fault
+	expect_status 1 deploy publish
+	id=$(ls r-h1/releases | tail -n 1)
+	[ -d "r-h3/releases/$id" ] || fail "h3 has not kept it"
+	expect_status 1 deploy stage
+	forget_verbs
+	rm h2.fault
+	run deploy stage
+	assert_eq "$(cat "$out")" "$id"
+	assert_contains "$err" "sent to 1 of 3 hosts"
+	assert_eq "$(asked h1 receive) $(asked h2 receive) $(asked h3 receive)" \
+	    "0 1 0"
+	run deploy activate
+	assert_serve_alike
+}
+
+# --------------------------------------------------------------- unchanged
+
+# What an unchanged publish sends and receives does not grow with the past.
+t_an_unchanged_publish_costs_little() {
+	local i sent received
+	need_cmd ssh ssh-keygen pgrep
+	sshd_start "$PWD/sshd" || fail "sshd does not start"
+	defer sshd_stop
+	export DEPLOY_KNOWN_HOSTS DEPLOY_SSH_KEY
+	DEPLOY_KNOWN_HOSTS=$(cat sshd/known_hosts)
+	DEPLOY_SSH_KEY=$(cat sshd/id)
+	mksite public 300
+	cat >deploy.yml <<-EOF
+	sites:
+	  - name: t
+	    root: $PWD/r
+	    source: public
+	    keep: 20
+	    hosts:
+	      - {address: 127.0.0.1, port: $sshd_port, root: $PWD/r1, deploy: $DEPLOY}
+	      - {address: 127.0.0.1, port: $sshd_port, root: $PWD/r2, deploy: $DEPLOY}
+	EOF
+	for i in 1 2 3 4 5 6 7 8; do
+		echo "$i" >>public/index.html
+		run deploy publish -m "$(printf 'long message %050d' "$i")"
+	done
+	find public -exec touch {} +
+	run deploy publish --seq 3 --json
+	assert_eq "$(jq -r .outcome "$out")" unchanged
+	sent=$(jq .sent_bytes "$out") received=$(jq .received_bytes "$out")
+	((sent > 1000 && sent < 2 * 4096)) || fail "sent $sent"
+	((received > 1000 && received < 2 * 4096)) || fail "received $received"
+}
+
+t_the_build_is_read_while_hosts_are_asked() {
+	three
+	# What is wrong with the build is told, whatever the hosts say.
+	rm site/index.html
+	echo 'exit 1' >h2.fault
+	expect_status 10 deploy publish
+	assert_contains "$err" "index.html"
+	expect_status 2 deploy publish nosuch
 }
 
 run_tests
