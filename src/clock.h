@@ -9,4 +9,7 @@
 /* Milliseconds since some moment in the past (CLOCK_MONOTONIC). */
 int64_t clock_ms(void);
 
+/* The same in microseconds. */
+int64_t clock_us(void);
+
 #endif

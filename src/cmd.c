@@ -350,7 +350,8 @@ cmd_init_fleet(struct run *run, struct fleet *f)
 {
 	const struct remote_waits waits = { .lock = cmd_lock_wait(run),
 		.silence = run->opts.timeout > 0 ? run->opts.timeout :
-						   run->site->timeout };
+						   run->site->timeout,
+		.hook = run->site->hooks.timeout };
 
 	fleet_init(f, run->site, &run->caller, &waits);
 }

@@ -7,6 +7,7 @@
 
 #include "alloc.h"
 #include "buf.h"
+#include "clock.h"
 #include "intr.h"
 #include "log.h"
 
@@ -51,15 +52,6 @@ struct flight {
 	int64_t last_go;	   /* us, monotonic */
 	int64_t first_flip, last_flip;
 };
-
-static int64_t
-clock_us(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
-}
 
 static size_t
 index_of(const struct flight *fl, const struct remote *r)
@@ -136,7 +128,8 @@ note_go(struct flight *fl)
 static void
 note_flip(struct flight *fl, const struct remote *r, int64_t told)
 {
-	int64_t way = clock_us() - told - r->took * 1000;
+	int64_t heard = r->live_at > 0 ? r->live_at : clock_us();
+	int64_t way = heard - told - r->took * 1000;
 	int64_t at = told + (way > 0 ? way / 2 : 0);
 
 	pthread_mutex_lock(&fl->lock);
@@ -381,6 +374,26 @@ revert(struct flight *fl, struct err *e)
 	return -1;
 }
 
+static int
+await_hook(struct remote *r, void *ctx, struct err *e)
+{
+	(void)ctx;
+	(void)e;
+	remote_await_hook(r);
+	return 0;
+}
+
+void
+fleet_await_hooks(struct fleet *f)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < f->n; i++)
+		any |= f->v[i].hook_runs;
+	if (any)
+		fleet_each(f, await_hook, NULL);
+}
+
 /* Did the word go out to any host? */
 static bool
 went_out(const struct flight *fl)
@@ -458,6 +471,7 @@ fleet_activate(struct fleet *f, const struct remote_activate *o,
 		r = fleet_fail(f, "nothing was activated", e);
 	if (fl.holding)
 		intr_release();
+	fleet_await_hooks(f);
 	pthread_cond_destroy(&fl.turn);
 	pthread_mutex_destroy(&fl.lock);
 	free(fl.fates);

@@ -25,7 +25,8 @@ struct fleet_activation {
 };
 
 /*
- * Activate `o->id` on every host (fleet_open before).  Returns 0; or -1:
+ * Activate `o->id` on every host (fleet_open before), and wait for the hooks
+ * of the roots, whatever comes of them.  Returns 0; or -1:
  *	ERR_REVERTED	a host failed, all serve what they served
  *	ERR_DIFFER	hosts differ: the message says which
  *	others		nothing was flipped
@@ -36,9 +37,15 @@ int fleet_activate(struct fleet *f, const struct remote_activate *o,
 /*
  * Put a host that serves `id` back to what it served before (r->before), for
  * the reason `why`, which its journal gets.  To be called for a flipped host
- * by its own thread (fleet_each).  0 or -1.
+ * by its own thread (fleet_each), before fleet_await_hooks().  0 or -1.
  */
 int fleet_put_back(struct remote *r, const char *id, const char *why,
     struct err *e);
+
+/*
+ * Wait for the hooks that the flips have started on the hosts.  What failed is
+ * in r->hook_failure of each.  fleet_activate() has done so.
+ */
+void fleet_await_hooks(struct fleet *f);
 
 #endif

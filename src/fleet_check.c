@@ -80,6 +80,7 @@ fleet_revert(struct fleet *f, const char *id, const char *why,
 	for (size_t i = 0; i < f->n; i++)
 		f->v[i].failed = false;
 	fleet_each(f, go_back, &b);
+	fleet_await_hooks(f);
 	for (size_t i = 0; i < f->n; i++)
 		if (f->v[i].flipped)
 			buf_addf(&differ, "%s%s (%s)", differ.len > 0 ? ", " :

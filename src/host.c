@@ -23,6 +23,7 @@
 #include "meta.h"
 #include "prune.h"
 #include "receive.h"
+#include "root_hook.h"
 #include "store.h"
 #include "verify.h"
 #include "version.h"
@@ -32,6 +33,7 @@
 enum {
 	LINE_MAX_LEN = 256,
 	PATHS_MAX = 1024 * 1024,
+	HOOK_TIMEOUT = 300, /* seconds */
 };
 
 /* A request, taken apart. */
@@ -549,6 +551,31 @@ go(struct request *r, struct activation *a, int64_t armed_ms, struct err *e)
 	return 0;
 }
 
+/*
+ * Live: say so, then run the hook that follows, if there is one, without the
+ * lock.  That it fails is an answer, and no failure.
+ */
+static int
+run_hook(struct request *r, const struct activation *a,
+    enum journal_action action, int64_t timeout, struct err *e)
+{
+	const struct root_hook_facts facts = { .release = a->id.s,
+		.previous = a->from.s,
+		.timeout = timeout };
+	const char *name = root_hook_find(&r->store, action);
+	struct err why = ERR_INIT;
+
+	if (name == NULL)
+		return 0;
+	lock_drop(&r->lock);
+	wire_put(&r->out, "hook", "%s", name);
+	if (wire_flush(&r->out, e) != 0)
+		return -1;
+	if (root_hook_run(&r->store, name, &facts, &why) != 0)
+		wire_put(&r->out, "hook-failed", "%s", why.text);
+	return 0;
+}
+
 static int
 do_activate(struct request *r, struct err *e)
 {
@@ -561,10 +588,11 @@ do_activate(struct request *r, struct err *e)
 		.expect = option(r, "expect", NULL),
 		.force = flag(r, "force"),
 		.preview = flag(r, "check") };
-	int64_t armed;
+	int64_t armed, hook_timeout;
 	int c;
 
 	if (o.id == NULL || number(r, "armed", 0, &armed, e) != 0 ||
+	    number(r, "hook-timeout", HOOK_TIMEOUT, &hook_timeout, e) != 0 ||
 	    number(r, "journal-size", -1, &o.journal_size, e) != 0 ||
 	    store_open(&r->store, r->root, e) != 0 ||
 	    lock_root(r, LOCK_EXCLUSIVE, e) != 0)
@@ -573,6 +601,8 @@ do_activate(struct request *r, struct err *e)
 	if (c == 0 && !o.preview)
 		c = go(r, &a, armed, e);
 	activate_end(&a);
+	if (c == 0 && a.changed && !o.preview)
+		c = run_hook(r, &a, o.action, hook_timeout, e);
 	return c;
 }
 

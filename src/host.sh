@@ -17,7 +17,7 @@ verb=${1-} root=${2-}
 [ $# -lt 2 ] || shift 2
 id='' expect=any line='' armed=0 journal_size='' lock_wait=60 rollback='' force=''
 check='' full='' off='' remove='' who='' job='' record='' group='' bytes=0 inodes=0 compress=none
-filled='' seq='' commit='' unless=''
+filled='' seq='' commit='' unless='' hook_timeout=300
 bad=''
 for arg; do
 	value=${arg#*=}
@@ -33,7 +33,7 @@ for arg; do
 	--group=*) group=$value ;;
 	--commit=*) commit=$value ;;
 	--unless=*) unless=$value ;;
-	--armed=* | --journal-size=* | --lock-wait=* | --bytes=* | --inodes=* | --seq=*)
+	--armed=* | --journal-size=* | --lock-wait=* | --bytes=* | --inodes=* | --seq=* | --hook-timeout=*)
 		case $value in
 		'' | *[!0-9]* | ???????????????????*) bad=$arg ;;
 		esac
@@ -44,6 +44,7 @@ for arg; do
 		--bytes=*) bytes=$value ;;
 		--seq=*) seq=$value ;;
 		--inodes=*) inodes=$value ;;
+		--hook-timeout=*) hook_timeout=$value ;;
 		esac
 		;;
 	--rollback) rollback=1 ;;
@@ -638,6 +639,58 @@ was_live() {
 	grep -qF "\"from\":\"$id\"" "$state/journal" 2>/dev/null
 }
 
+# Set `hook` to the name of the hook that follows a flip; empty: there is none.
+find_hook() {
+	hook=''
+	for name in ${rollback:+post-rollback} post-activate; do
+		[ -z "$hook" ] || continue
+		if [ -e "$state/hooks/$name" ] || [ -L "$state/hooks/$name" ]; then hook=$name; fi
+	done
+}
+
+# Why the hook may not be run; nothing: it may.
+refuse_hook() {
+	file=$state/hooks/$hook
+	if [ -L "$state/hooks" ] || [ -L "$file" ] || [ ! -f "$file" ]; then
+		echo "'$file' is no regular file"
+		return
+	fi
+	owner=$(stat -c %u "$root")
+	stat -c '%u %A %n' "$state/hooks" "$file" | while read -r uid mode name; do
+		[ "$uid" = 0 ] || [ "$uid" = "$owner" ] ||
+			{ echo "'$name' belongs to neither the owner of the root nor root" && exit; }
+		case $mode in
+		?????w* | ????????w*) echo "'$name' can be written by others; run: chmod go-w '$name'" && exit ;;
+		esac
+	done
+	[ -x "$file" ] || echo "'$file' cannot be executed; run: chmod +x '$file'"
+}
+
+# Live: run the hook that follows, if there is one, without the lock.  That it
+# fails is an answer, and no failure.
+run_hook() {
+	find_hook
+	[ -n "$hook" ] || return 0
+	exec 9>&-
+	put hook "$hook"
+	wrong=$(refuse_hook | head -n 1)
+	if [ -n "$wrong" ]; then
+		put hook-failed "the $hook hook was not run: $wrong"
+		return
+	fi
+	(
+		cd "$root" || exit 1
+		export DEPLOY_HOOK="$hook" DEPLOY_ROOT="$root" DEPLOY_RELEASE="$id" DEPLOY_PREVIOUS="$from"
+		exec timeout -s KILL "$hook_timeout" ".deploy/hooks/$hook" </dev/null >&2
+	)
+	status=$?
+	case $status in
+	0) ;;
+	137) put hook-failed "the $hook command was ended after $hook_timeout s (timeout), or killed" ;;
+	*) put hook-failed "the $hook command failed with status $status" ;;
+	esac
+}
+
 do_activate() {
 	need_id
 	need_root
@@ -674,6 +727,7 @@ do_activate() {
 	put live "$id"
 	put from "$from"
 	put changed 1
+	run_hook
 }
 
 do_prune() {

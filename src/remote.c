@@ -10,6 +10,7 @@
 #include "activate.h"
 #include "alloc.h"
 #include "buf.h"
+#include "clock.h"
 #include "hash.h"
 #include "host_script.h"
 #include "io.h"
@@ -65,6 +66,8 @@ remote_release(struct remote *r)
 {
 	remote_disarm(r);
 	forget(r);
+	free(r->hook_failure);
+	r->hook_failure = NULL;
 	transport_close(&r->transport);
 	r->connected = false;
 }
@@ -715,6 +718,7 @@ activate_args(const struct remote *r, const struct remote_activate *o,
 		    (long long)o->journal_size);
 	if (deadline > 0)
 		buf_addf(&b, " --armed=%lld", (long long)deadline);
+	buf_addf(&b, " --hook-timeout=%lld", (long long)r->waits.hook);
 	buf_adds(&b, o->rollback ? " --rollback" : "");
 	buf_adds(&b, o->force ? " --force" : "");
 	buf_adds(&b, o->preview ? " --check" : "");
@@ -757,6 +761,7 @@ remote_arm(struct remote *r, const struct remote_activate *o, int64_t deadline,
 	struct wire_line l = { "", "" };
 	int c = check_sequence(r, o, e);
 
+	remote_disarm(r);
 	if (c == 0)
 		c = start(r, "activate", args, &r->armed, e);
 	free(args);
@@ -783,24 +788,42 @@ remote_go(struct remote *r, struct err *e)
 	return r->armed.ops->write(r->armed.proc, "go\n", 3, e);
 }
 
+/* A line of the answer to an activation. */
 static void
-on_went(void *ctx, const char *key, const char *value)
+on_flip(struct remote *r, const struct wire_line *l)
 {
-	struct remote *r = ctx;
+	if (strcmp(l->key, "live") == 0)
+		r->live_at = clock_us();
+	else if (strcmp(l->key, "took") == 0)
+		r->took = caller_parse_seq(l->value);
+	else if (strcmp(l->key, "hook") == 0)
+		r->hook_runs = true;
+}
 
-	if (strcmp(key, "took") == 0)
-		r->took = caller_parse_seq(value);
+/* Read the answer to its end, or until a hook begins. */
+static int
+read_flip(struct remote *r, int64_t timeout, struct err *e)
+{
+	struct buf b = BUF_INIT;
+	struct wire_line l;
+	int c = 1;
+
+	r->took = r->live_at = 0;
+	while (c > 0 && !r->hook_runs) {
+		c = next_line(r, &r->armed, &b, &l, timeout, e);
+		if (c > 0)
+			on_flip(r, &l);
+	}
+	buf_release(&b);
+	if (!r->hook_runs)
+		remote_disarm(r);
+	return c < 0 ? -1 : 0;
 }
 
 int
 remote_went(struct remote *r, int64_t timeout, struct err *e)
 {
-	int c;
-
-	r->took = 0;
-	c = read_lines(r, &r->armed, timeout, on_went, r, e);
-	remote_disarm(r);
-	return c;
+	return read_flip(r, timeout, e);
 }
 
 void
@@ -811,11 +834,75 @@ remote_disarm(struct remote *r)
 	struct err ignored = ERR_INIT;
 
 	/* The end of its input tells it; it may need a moment to clean up. */
-	if (p->ops != NULL && p->ops->end_input(p->proc, &ignored) == 0)
+	if (p->ops != NULL && !r->hook_runs &&
+	    p->ops->end_input(p->proc, &ignored) == 0)
 		while (p->ops->read_line(p->proc, &b, DISARM_MS, &ignored) > 0)
 			;
 	buf_release(&b);
+	r->hook_runs = false;
 	transport_proc_close(p);
+}
+
+/*
+ * The last thing that the program on the host said on standard error.  Its
+ * standard output ends with it, its standard error perhaps not: a hook may
+ * have left something running.
+ */
+static void
+add_last_words(struct transport_proc *p, struct buf *out)
+{
+	struct buf b = BUF_INIT;
+	struct err ignored = ERR_INIT;
+	const char *start, *end;
+
+	while (p->ops->read_line(p->proc, &b, DISARM_MS, &ignored) > 0)
+		;
+	buf_release(&b);
+	start = p->ops->errors(p->proc);
+	end = start + strlen(start);
+	while (end > start && end[-1] == '\n')
+		end--;
+	for (const char *at = start; at < end; at++)
+		if (*at == '\n')
+			start = at + 1;
+	if (end > start)
+		buf_addf(out, ": %.*s", (int)(end - start), start);
+}
+
+/* What came of the hook that runs; "": all is well. */
+static int
+hear_hook(struct remote *r, struct buf *failure, struct err *e)
+{
+	int64_t timeout = r->waits.hook * 1000 + answer_ms(r);
+	struct buf b = BUF_INIT;
+	struct wire_line l;
+	int c;
+
+	while ((c = next_line(r, &r->armed, &b, &l, timeout, e)) > 0)
+		if (strcmp(l.key, "hook-failed") == 0)
+			buf_adds(failure, l.value);
+	buf_release(&b);
+	return c;
+}
+
+void
+remote_await_hook(struct remote *r)
+{
+	struct buf failure = BUF_INIT;
+	struct err e = ERR_INIT;
+
+	if (!r->hook_runs)
+		return;
+	r->hook_runs = hear_hook(r, &failure, &e) != 0;
+	if (r->hook_runs)
+		buf_addf(&failure, "what came of its hook is not known: %s",
+		    e.text);
+	else if (failure.len > 0)
+		add_last_words(&r->armed, &failure);
+	remote_disarm(r);
+	free(r->hook_failure);
+	r->hook_failure = failure.len > 0 ? buf_detach(&failure) : NULL;
+	buf_release(&failure);
 }
 
 int
@@ -825,10 +912,16 @@ remote_activate(struct remote *r, const struct remote_activate *o,
 	char *args = activate_args(r, o, 0);
 	int c = check_sequence(r, o, e);
 
+	remote_disarm(r);
 	if (c == 0)
-		c = remote_call(r, "activate", args, on_went, r, e);
+		c = start(r, "activate", args, &r->armed, e);
 	free(args);
-	return c;
+	if (c == 0)
+		c = r->armed.ops->end_input(r->armed.proc, e);
+	if (c == 0)
+		return read_flip(r, lock_ms(r), e);
+	remote_disarm(r);
+	return -1;
 }
 
 void

@@ -24,6 +24,7 @@
 struct remote_waits {
 	int64_t lock;			/* to get its lock */
 	int64_t silence;		/* to say something */
+	int64_t hook;			/* for the root's hook to end */
 };
 
 struct remote {
@@ -52,6 +53,11 @@ struct remote {
 	struct transport_proc armed;
 	int64_t took;			/* ms from the word to the answer, as the
 					 * host says; 0: it does not */
+	int64_t live_at;		/* clock_us() when it said that it is
+					 * live; 0: it did not */
+	bool hook_runs;			/* the root's hook runs there still:
+					 * remote_await_hook() */
+	char *hook_failure;		/* what came of it, or NULL: well */
 	/* From fleet_activate(). */
 	bool flipped;			/* it serves what it did not before */
 	struct release_id before;	/* live on it before */
@@ -155,16 +161,23 @@ int remote_hold(struct remote *r, struct err *e);
 int remote_go(struct remote *r, struct err *e);
 
 /*
- * The answer to go, within `timeout` ms: 0 when the release is live; -1 when
- * the host says that it is not (e->answered), or that live it is but not
- * synced (ERR_CLEANUP), or when there is no answer: unknown.
+ * The answer to go, within `timeout` ms: 0 when the release is live, and then
+ * a hook may run there; -1 when the host says that it is not (e->answered), or
+ * that live it is but not synced (ERR_CLEANUP), or when there is no answer:
+ * unknown.
  */
 int remote_went(struct remote *r, int64_t timeout, struct err *e);
 
-/* An armed host that shall not flip. */
+/* An armed host that shall not flip; or a hook that is not waited for. */
 void remote_disarm(struct remote *r);
 
-/* Activate at once, without the others.  0 or -1. */
+/*
+ * Wait for the end of the hook that a flip has started, if there is one.  How
+ * it failed is then in r->hook_failure.
+ */
+void remote_await_hook(struct remote *r);
+
+/* Activate at once, without the others; a hook may run then.  0 or -1. */
 int remote_activate(struct remote *r, const struct remote_activate *o,
     struct err *e);
 

@@ -730,6 +730,12 @@ wait_for_end(struct ssh_proc *p, struct err *e)
 	return 0;
 }
 
+const char *
+ssh_errors(const struct ssh_proc *p)
+{
+	return buf_str(&p->errors);
+}
+
 int
 ssh_finish(struct ssh_proc *p, int *status, struct buf *errors, struct err *e)
 {

@@ -126,6 +126,9 @@ int ssh_join(struct ssh_proc *p, int from, int to, struct err *e);
 int ssh_finish(struct ssh_proc *p, int *status, struct buf *errors,
     struct err *e);
 
+/* What it said on standard error until now, the last 4 KiB; borrowed. */
+const char *ssh_errors(const struct ssh_proc *p);
+
 /* Close it, running or not; NULL accepted. */
 void ssh_proc_close(struct ssh_proc *p);
 

@@ -34,6 +34,7 @@ struct transport_ops {
 	ssize_t (*read)(void *proc, void *data, size_t len, struct err *e);
 	int (*finish)(void *proc, int *status, struct buf *errors,
 	    struct err *e);
+	const char *(*errors)(const void *proc);
 	int (*join)(void *proc, int from, int to, struct err *e);
 	void (*close_proc)(void *proc);
 };

@@ -256,6 +256,12 @@ local_finish(void *proc, int *status, struct buf *errors, struct err *e)
 	return run_finish(&p->child, status, e);
 }
 
+static const char *
+local_errors(const void *proc)
+{
+	return buf_str(&((const struct local_proc *)proc)->errors);
+}
+
 static void
 local_close_proc(void *proc)
 {
@@ -270,8 +276,8 @@ local_close_proc(void *proc)
 static const struct transport_ops ops = {
 	local_close, local_cancel, local_traffic, local_address,
 	local_start, local_write,
-	local_end_input, local_read_line, local_read, local_finish, NULL,
-	local_close_proc,
+	local_end_input, local_read_line, local_read, local_finish,
+	local_errors, NULL, local_close_proc,
 };
 
 int

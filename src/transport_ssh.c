@@ -62,6 +62,12 @@ finish(void *proc, int *status, struct buf *errors, struct err *e)
 	return ssh_finish(proc, status, errors, e);
 }
 
+static const char *
+errors_so_far(const void *proc)
+{
+	return ssh_errors(proc);
+}
+
 static int
 join(void *proc, int from, int to, struct err *e)
 {
@@ -85,6 +91,7 @@ static const struct transport_ops ops = {
 	.read_line = read_line,
 	.read = read_some,
 	.finish = finish,
+	.errors = errors_so_far,
 	.join = join,
 	.close_proc = close_proc,
 };

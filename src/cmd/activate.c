@@ -68,9 +68,9 @@ read_stored(void *ctx, const char *id, struct manifest *m, struct err *e)
 }
 
 int
-step_activate(struct run *run, const struct store *s, const struct view *v,
-    const char *id, enum journal_action action, struct activation *out,
-    struct err *e)
+step_activate(struct run *run, const struct store *s, struct lock *lock,
+    const struct view *v, const char *id, enum journal_action action,
+    struct activation *out, struct err *e)
 {
 	struct activate_options o = { .id = id, .action = action,
 	    .caller = &run->caller, .message = run->opts.message,
@@ -86,8 +86,10 @@ step_activate(struct run *run, const struct store *s, const struct view *v,
 	activate_end(out);
 	if (r == 0)
 		tell(out, id, action, o.preview);
+	if (r == 0 && out->changed && !o.preview)
+		r = step_root_hook(run, s, lock, out, action, e);
 	if (r == 0)
-		r = step_check(run, s, out, action, e);
+		r = step_check(run, s, lock, out, action, e);
 	if (r == 0 && out->changed && !o.preview)
 		step_went_live(run, id, out->from.s, action, read_stored,
 		    (void *)(uintptr_t)s);
@@ -100,8 +102,9 @@ read_remote(void *ctx, const char *id, struct manifest *m, struct err *e)
 	return fleet_manifest(ctx, id, m, e);
 }
 
-int
-step_activate_hosts(struct run *run, struct fleet *f, const char *id,
+/* All but the hooks of the roots that failed. */
+static int
+activate_all(struct run *run, struct fleet *f, const char *id,
     enum journal_action action, struct activation *out, struct err *e)
 {
 	const struct remote_activate o = { .id = id,
@@ -136,6 +139,16 @@ step_activate_hosts(struct run *run, struct fleet *f, const char *id,
 		return -1;
 	step_went_live(run, out->id.s, out->from.s, action, read_remote, f);
 	return 0;
+}
+
+int
+step_activate_hosts(struct run *run, struct fleet *f, const char *id,
+    enum journal_action action, struct activation *out, struct err *e)
+{
+	int r = activate_all(run, f, id, action, out, e);
+
+	step_root_hooks_failed(run, f);
+	return r;
 }
 
 void
@@ -194,13 +207,13 @@ choose(struct run *run, const struct store *s, struct release_id *out,
 
 /* Under the lock: go. */
 static int
-activate_locked(struct run *run, const struct store *s, struct view *v,
-    const char *id, struct err *e)
+activate_locked(struct run *run, const struct store *s, struct lock *lock,
+    struct view *v, const char *id, struct err *e)
 {
 	struct activation done;
 
 	if (view_read(v, s, e) != 0 ||
-	    step_activate(run, s, v, id, JOURNAL_ACTIVATE, &done, e) != 0)
+	    step_activate(run, s, lock, v, id, JOURNAL_ACTIVATE, &done, e) != 0)
 		return -1;
 	answer(run, id, &done, NULL);
 	return 0;
@@ -248,7 +261,7 @@ run_activate(struct run *run, struct err *e)
 	if (r == 0)
 		r = cmd_lock(run, &s, &lock, e);
 	if (r == 0)
-		r = activate_locked(run, &s, &v, id.s, e);
+		r = activate_locked(run, &s, &lock, &v, id.s, e);
 	view_release(&v);
 	lock_drop(&lock);
 	store_close(&s);

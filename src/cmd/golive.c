@@ -13,6 +13,91 @@
 #include "hook.h"
 #include "intr.h"
 #include "log.h"
+#include "root_hook.h"
+
+/* Something failed that undoes nothing: it is told at the end. */
+static void
+tell_late(struct run *run, const struct err *why)
+{
+	if (run->late.code != ERR_OK) {
+		log_warn("%s", why->text);
+		return;
+	}
+	run->late = *why;
+	run->late.code = ERR_CLEANUP;
+}
+
+/* ---- hooks of the root ------------------------------------------------- */
+
+/* The hook that follows a flip of this machine's root.  Without the lock. */
+static void
+run_root_hook(struct run *run, const struct store *s, const char *name,
+    const char *release, const char *previous)
+{
+	const struct root_hook_facts f = { .release = release,
+	    .previous = previous, .timeout = run->site->hooks.timeout,
+	    .quiet = log_level() == LOG_QUIET };
+	struct err why = ERR_INIT;
+
+	if (root_hook_run(s, name, &f, &why) == 0)
+		return;
+	err_prefix(&why, "%s is live, but ", release);
+	tell_late(run, &why);
+}
+
+/* Has another run come between, while the lock was free? */
+static int
+check_still_live(const struct store *s, const char *id, struct err *e)
+{
+	struct release_id now;
+
+	if (store_current(s, &now, e) != 0)
+		return -1;
+	if (strcmp(now.s, id) == 0)
+		return 0;
+	return err_set(e, ERR_CLEANUP, "%s was live, but another run made "
+	    "%s live while the hook ran", id, now.s);
+}
+
+int
+step_root_hook(struct run *run, const struct store *s, struct lock *lock,
+    const struct activation *done, enum journal_action action,
+    struct err *e)
+{
+	const char *name = root_hook_find(s, action);
+
+	if (name == NULL)
+		return 0;
+	lock_drop(lock);
+	run_root_hook(run, s, name, done->id.s, done->from.s);
+	if (cmd_lock(run, s, lock, e) == 0 &&
+	    check_still_live(s, done->id.s, e) == 0)
+		return 0;
+	if (e->code != ERR_CLEANUP)
+		err_prefix(e, "%s is live, but what follows was not done: ",
+		    done->id.s);
+	e->code = ERR_CLEANUP;
+	return -1;
+}
+
+void
+step_root_hooks_failed(struct run *run, struct fleet *f)
+{
+	for (size_t i = 0; i < f->n; i++) {
+		struct remote *r = &f->v[i];
+		struct err why = ERR_INIT;
+
+		if (r->hook_failure == NULL)
+			continue;
+		err_set(&why, ERR_CLEANUP, "%s: %s", r->host->label,
+		    r->hook_failure);
+		tell_late(run, &why);
+		free(r->hook_failure);
+		r->hook_failure = NULL;
+	}
+}
+
+/* ---- checks ------------------------------------------------------------ */
 
 bool
 step_wants_check(const struct run *run)
@@ -45,11 +130,15 @@ was_rollback(enum journal_action action, struct err *e)
 	return true;
 }
 
-/* Back to what was live, because of `e`, which gets what came of it. */
+/*
+ * Back to what was live, because of `e`, which gets what came of it.  Nothing
+ * is done under the lock after that, so it is dropped for the hook.
+ */
 static int
-go_back(struct run *run, const struct store *s,
+go_back(struct run *run, const struct store *s, struct lock *lock,
     const struct activation *done, struct err *e)
 {
+	const char *hook = root_hook_find(s, JOURNAL_ROLLBACK);
 	const struct activate_options o = { .id = done->from.s,
 	    .action = JOURNAL_ROLLBACK, .caller = &run->caller,
 	    .message = "reverted: the check failed", .expect = done->id.s,
@@ -72,11 +161,16 @@ go_back(struct run *run, const struct store *s,
 		return err_append(e, "; it stays live, because going back "
 		    "failed: %s", why.text);
 	e->code = ERR_REVERTED;
-	return err_append(e, "; %s is live again", done->from.s);
+	err_append(e, "; %s is live again", done->from.s);
+	if (hook != NULL) {
+		lock_drop(lock);
+		run_root_hook(run, s, hook, done->from.s, done->id.s);
+	}
+	return -1;
 }
 
 int
-step_check(struct run *run, const struct store *s,
+step_check(struct run *run, const struct store *s, struct lock *lock,
     const struct activation *done, enum journal_action action,
     struct err *e)
 {
@@ -98,7 +192,7 @@ step_check(struct run *run, const struct store *s,
 	}
 	if (was_interrupted(e) || was_rollback(action, e))
 		return -1;
-	return go_back(run, s, done, e);
+	return go_back(run, s, lock, done, e);
 }
 
 int
@@ -112,7 +206,7 @@ step_check_hosts(struct run *run, struct fleet *f, const char *id,
 	return fleet_revert(f, id, "reverted: the check failed", e);
 }
 
-/* ---- hooks ------------------------------------------------------------- */
+/* ---- hooks of the site ------------------------------------------------- */
 
 /*
  * Run a hook of the site.  What comes after something cannot undo it: that it
@@ -137,8 +231,8 @@ run_hook(struct run *run, enum hook_when when, const char *release,
 	}
 	if (because != NULL)
 		log_warn("%s", why.text);
-	else if (run->late.code == ERR_OK)
-		run->late = why;
+	else
+		tell_late(run, &why);
 	return 0;
 }
 

@@ -98,15 +98,15 @@ make_build(struct run *run, struct err *e)
 
 /* Under the lock: activate what was staged, then prune. */
 static int
-go_live(struct run *run, const struct store *s, const char *id,
-    struct published *p, struct err *e)
+go_live(struct run *run, const struct store *s, struct lock *lock,
+    const char *id, struct published *p, struct err *e)
 {
 	struct view v = VIEW_INIT;
 	int r = view_read(&v, s, e);
 
 	if (r == 0)
-		r = step_activate(run, s, &v, id, JOURNAL_ACTIVATE, &p->done,
-		    e);
+		r = step_activate(run, s, lock, &v, id, JOURNAL_ACTIVATE,
+		    &p->done, e);
 	view_release(&v);
 	/* ERR_CLEANUP: live, but not known to survive a power cut. */
 	p->activated = r == 0 || e->code == ERR_CLEANUP;
@@ -192,7 +192,7 @@ publish_staged(struct run *run, const struct store *s,
 	if (r == 0)
 		r = cmd_lock(run, s, &lock, e);
 	if (r == 0)
-		r = go_live(run, s, st->id.s, &p, e);
+		r = go_live(run, s, &lock, st->id.s, &p, e);
 	if (p.activated)
 		answer(run, st, &p, NULL);
 	else if (e->code != ERR_DIFFER)

@@ -99,8 +99,8 @@ answer(struct run *run, const char *id, const struct activation *done,
 }
 
 static int
-rollback_locked(struct run *run, const struct store *s, struct view *v,
-    struct err *e)
+rollback_locked(struct run *run, const struct store *s, struct lock *lock,
+    struct view *v, struct err *e)
 {
 	struct activation done;
 	const char *id;
@@ -109,7 +109,7 @@ rollback_locked(struct run *run, const struct store *s, struct view *v,
 		return -1;
 	id = find_target(run, v, e);
 	if (id == NULL ||
-	    step_activate(run, s, v, id, JOURNAL_ROLLBACK, &done, e) != 0)
+	    step_activate(run, s, lock, v, id, JOURNAL_ROLLBACK, &done, e) != 0)
 		return -1;
 	answer(run, id, &done, NULL);
 	if (done.changed && run->site->freeze_on_rollback &&
@@ -159,7 +159,7 @@ run_rollback(struct run *run, struct err *e)
 	if (r == 0)
 		r = cmd_lock(run, &s, &lock, e);
 	if (r == 0)
-		r = rollback_locked(run, &s, &v, e);
+		r = rollback_locked(run, &s, &lock, &v, e);
 	view_release(&v);
 	lock_drop(&lock);
 	store_close(&s);

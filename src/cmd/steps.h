@@ -51,9 +51,10 @@ int step_expected(const struct run *run, const struct view *v,
 
 /*
  * Make `id` live, under the exclusive lock, and say so.  `out` tells what it
- * came to; it needs no activate_end().
+ * came to; it needs no activate_end().  The lock is dropped and taken again
+ * for a hook of the root; after a failure it may be gone.
  */
-int step_activate(struct run *run, const struct store *s,
+int step_activate(struct run *run, const struct store *s, struct lock *lock,
     const struct view *v, const char *id, enum journal_action action,
     struct activation *out, struct err *e);
 
@@ -74,13 +75,26 @@ bool step_wants_check(const struct run *run);
  *	ERR_DIFFER	wrong, and live: nothing to go back to, or a rollback
  *	ERR_CLEANUP	a signal came, it was not checked
  */
-int step_check(struct run *run, const struct store *s,
+int step_check(struct run *run, const struct store *s, struct lock *lock,
     const struct activation *done, enum journal_action action,
     struct err *e);
 
 /* The same for all hosts. */
 int step_check_hosts(struct run *run, struct fleet *f, const char *id,
     enum journal_action action, struct err *e);
+
+/*
+ * Run the hook of the root that follows a flip (root_hook.h), if there is one,
+ * without the lock, which is taken again afterwards.  That the hook failed is
+ * told at the end.  0; or -1 with ERR_CLEANUP: it could not be taken again, or
+ * another release is live now.
+ */
+int step_root_hook(struct run *run, const struct store *s,
+    struct lock *lock, const struct activation *done,
+    enum journal_action action, struct err *e);
+
+/* Which hooks of hosts' roots failed is told at the end. */
+void step_root_hooks_failed(struct run *run, struct fleet *f);
 
 /*
  * Run a hook, if there is one and it is no dry run.  0; or -1 when one that

@@ -213,6 +213,7 @@ t_files_of_a_root() {
 	mksite a 3
 	run deploy publish a --root root --seq 3 -m note
 	run deploy freeze --root root
+	mkdir root/.deploy/hooks
 	subsection deploy-root.5 DESCRIPTION Meta | shown_keys >want
 	real_keys <"$(echo root/.deploy/meta/*)" >got
 	assert_file_eq got want

@@ -1,0 +1,36 @@
+/*
+ * Hooks of a root: executables in .deploy/hooks that run on the root's own
+ * machine when another release went live there: "post-rollback" after a
+ * rollback, "post-activate" after an activation, and after a rollback when
+ * there is no post-rollback.  See deploy-root(5).
+ */
+#ifndef ROOT_HOOK_H
+#define ROOT_HOOK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "err.h"
+#include "journal.h"
+#include "store.h"
+
+/* What a hook is told. */
+struct root_hook_facts {
+	const char *release;	/* live now */
+	const char *previous;	/* live before; "": nothing */
+	int64_t timeout;	/* seconds */
+	bool quiet;		/* show what it prints only if it fails */
+};
+
+/* The name of the hook that follows; NULL: there is none. */
+const char *root_hook_find(const struct store *s, enum journal_action action);
+
+/*
+ * Run the hook of that name, as shell.h does, in the root.  Not under the
+ * lock: it may call deploy.  0; or -1 with ERR_CLEANUP: refused, because it
+ * is no executable or could have been planted, or it failed.
+ */
+int root_hook_run(const struct store *s, const char *name,
+    const struct root_hook_facts *f, struct err *e);
+
+#endif
