@@ -29,7 +29,8 @@ DEBS_TEST = acl bsdextrautils bzip2 curl e2fsprogs jq libarchive-tools \
 	mandoc mount mtree-netbsd nginx-light openssh-client openssh-server \
 	procps python3.11-doc rsync shellcheck util-linux xz-utils zip zstd
 # One test or two are skipped without each of these.
-DEBS_MORE = btrfs-progs busybox faketime fish xfsprogs zsh
+DEBS_MORE = btrfs-progs busybox dpkg-dev faketime fish git lintian openssl \
+	xfsprogs zsh
 DEBS_DEMO = curl hugo nginx-light
 DEBS_LINT = clang-format cppcheck mandoc shellcheck
 DEBS_FUZZ = clang libclang-rt-dev llvm
@@ -135,7 +136,8 @@ ifneq ($(strip $(MISSING)),)
 endif
 
 ## deps              install the Debian packages for all, demo and test
-.PHONY: deps deps-build deps-test deps-demo deps-lint deps-fuzz deps-bench
+.PHONY: deps deps-build deps-test deps-demo deps-lint deps-fuzz deps-bench \
+	deps-deb
 deps:
 	@.ci/deps $(sort $(DEBS_BUILD) $(DEBS_TEST) $(DEBS_DEMO))
 	@.ci/deps --try $(DEBS_MORE)
@@ -150,6 +152,8 @@ deps-lint:
 	@.ci/deps $(sort $(DEBS_BUILD) $(DEBS_LINT))
 deps-fuzz:
 	@.ci/deps $(sort $(DEBS_BUILD) $(DEBS_FUZZ))
+deps-deb:
+	@.ci/deps $(sort $(DEBS_BUILD) dpkg-dev binutils)
 deps-bench:
 	@.ci/deps $(sort $(DEBS_BUILD) $(DEBS_BENCH))
 
@@ -302,6 +306,22 @@ uninstall:
 	    $(TO)$(DATADIR)/bash-completion/completions/deploy \
 	    $(TO)$(DATADIR)/zsh/site-functions/_deploy \
 	    $(TO)$(DATADIR)/fish/vendor_completions.d/deploy.fish
+
+## deb               a Debian package, bin/deploy_VERSION_ARCH.deb
+.PHONY: deb
+deb: deps-deb
+	+@$(SUBMAKE) all
+	@rm -rf $(OBJ)/deb
+	+@$(SUBMAKE) -s install PREFIX=/usr DESTDIR=$(OBJ)/deb
+	@.ci/deb $(OBJ)/deb $(or $(DEB_DIR),$(dir $(BIN)))
+
+## dist              a source archive, deploy-VERSION.tar.gz, of HEAD
+.PHONY: dist
+VERSION = $(shell sed -n 's/.*DEPLOY_VERSION "\(.*\)"/\1/p' src/version.h)
+dist:
+	@git archive --format=tar --prefix=deploy-$(VERSION)/ HEAD | \
+	    gzip -9n >$(or $(DIST_DIR),$(dir $(BIN)))deploy-$(VERSION).tar.gz
+	@echo "$(or $(DIST_DIR),$(dir $(BIN)))deploy-$(VERSION).tar.gz"
 
 ## clean             remove what was built
 .PHONY: clean
