@@ -19,6 +19,9 @@ fleet_base_of(const struct remote *r)
 					      view_latest(&r->view);
 }
 
+/* Half a block more a file, on average, and its line in the manifest. */
+enum { FILE_ROOM = 2048 + 256 };
+
 /*
  * One pack, and the hosts that it is for: those with this base, the same
  * compression, and the same way for files.
@@ -26,14 +29,15 @@ fleet_base_of(const struct remote *r)
 struct batch {
 	const char *base; /* release, or "" */
 	enum pack_compression compression;
-	bool rsync;    /* it brings the files; the pack has the rest */
-	bool *there;   /* for each entry: rsync brings it */
+	bool rsync;  /* it brings the files; the pack has the rest */
+	bool *there; /* for each entry: rsync brings it */
 	struct manifest base_manifest;
 	struct digest_index *index;
 	struct strvec common; /* releases that all its hosts have */
 	struct spool *spool;
 	const struct fleet_send *what;
 	const struct fetch *fetch;
+	int64_t bytes, inodes; /* that a host needs for it */
 	pthread_t writer;
 	bool running;
 };
@@ -118,7 +122,6 @@ struct sending {
 	const char *id;
 	struct batch *batches;
 	size_t n;
-	size_t files;
 	size_t fresh;
 	struct fetch fetch;
 };
@@ -196,7 +199,8 @@ send_to(struct remote *r, void *ctx, struct err *e)
 	o.ready = o.filled && s->what->build != NULL ? run_rsync : NULL;
 	o.compression = remote_compression(r);
 	o.group = s->f->site->group;
-	o.inodes = (int64_t)(s->what->m->n - s->files);
+	o.bytes = reading.batch->bytes;
+	o.inodes = reading.batch->inodes;
 	return remote_receive(r, &o, e);
 }
 
@@ -243,7 +247,47 @@ add_batch(struct sending *s, const struct remote *r, struct err *e)
 	return b->spool == NULL ? -1 : 0;
 }
 
-/* What a batch lacks and the build does not have; what rsync brings. */
+/* What it takes on a host that has this origin of the entry. */
+static void
+add_room(struct batch *b, const struct entry *en, const struct pack_origin *o)
+{
+	if (en->type == ENTRY_FILE && o->release != NULL)
+		return;
+	b->inodes++;
+	if (en->type == ENTRY_FILE)
+		b->bytes += en->size + FILE_ROOM;
+}
+
+/* For fleet_each(): refuse what cannot fit, before anything is sent. */
+static int
+check_room(struct remote *r, void *ctx, struct err *e)
+{
+	struct sending *s = ctx;
+	const struct batch *b = batch_of(s, r);
+	char need[32], have[32];
+
+	if (strvec_has(&r->view.ids, s->id) || !r->prepared)
+		return 0;
+	progress_format_bytes(b->bytes, need);
+	progress_format_bytes((int64_t)r->free_bytes, have);
+	if ((uint64_t)b->bytes > r->free_bytes)
+		return err_set(e, ERR_GUARD,
+		    "the release needs %s, '%s' has %s free; run "
+		    "'deploy prune', or make room",
+		    need, r->host->root, have);
+	if ((uint64_t)b->inodes > r->free_inodes)
+		return err_set(e, ERR_GUARD,
+		    "the release needs %lld inodes, '%s' has %llu free; run "
+		    "'deploy prune', or make room",
+		    (long long)b->inodes, r->host->root,
+		    (unsigned long long)r->free_inodes);
+	return 0;
+}
+
+/*
+ * What a batch lacks and the build does not have; what rsync brings; the room
+ * that it takes.
+ */
 static void
 divide(struct batch *b, bool *wanted)
 {
@@ -256,6 +300,7 @@ divide(struct batch *b, bool *wanted)
 
 		if (en->type == ENTRY_FILE)
 			find_origin(b, i, &o);
+		add_room(b, en, &o);
 		wanted[i] |= o.fetched;
 		if (b->rsync)
 			b->there[i] = b->what->build != NULL &&
@@ -322,8 +367,10 @@ int
 fleet_send(struct fleet *f, const struct fleet_send *what,
     struct fleet_sent *out, struct err *e)
 {
-	struct sending s = { .f = f, .what = what, .id = what->meta->id.s,
-		.files = manifest_totals(what->m).files, .fetch = FETCH_INIT };
+	struct sending s = { .f = f,
+		.what = what,
+		.id = what->meta->id.s,
+		.fetch = FETCH_INIT };
 	int r = 0;
 
 	s.batches = xcalloc(f->n, sizeof(*s.batches));
@@ -331,6 +378,8 @@ fleet_send(struct fleet *f, const struct fleet_send *what,
 		r = add_batch(&s, &f->v[i], e);
 	if (r == 0)
 		r = fetch_missing(&s, e);
+	if (r == 0 && fleet_each(f, check_room, &s) > 0)
+		r = fleet_fail(f, "nothing was changed", e);
 	if (r == 0)
 		r = start_batches(&s, e);
 	progress_begin("sending", 0, 0);

@@ -197,17 +197,17 @@ prepare() {
 	! is_prepared || return 0
 	[ -d "$root" ] || [ -d "${root%/*}/" ] ||
 		fail 1 "cannot make the root '$root': its parent directory is missing; run: mkdir -p '$root'"
-	[ -d "$root" ] || mkdir "$root" 2>/dev/null || fail 1 "cannot make the root '$root'"
+	[ -d "$root" ] || mkdir "$root" 2>/dev/null || fail_write "cannot make the root '$root'"
 	[ -w "$root" ] || fail 1 "cannot write to the root '$root' as $(id -un)"
 	check_owners
 	read_current
 	for dir in releases .deploy .deploy/incoming .deploy/manifests .deploy/meta .deploy/trash; do
 		[ -d "$root/$dir" ] || mkdir "$root/$dir" 2>/dev/null || [ -d "$root/$dir" ] ||
-			fail 1 "cannot make the directory '$root/$dir'"
+			fail_write "cannot make the directory '$root/$dir'"
 	done
 	check_owners
 	if ! { sync_one "$root" && echo 1 >"$tmp" && publish_tmp "$state/format"; }; then
-		fail 1 "cannot write '$state/format'"
+		fail_write "cannot write '$state/format'"
 	fi
 }
 
@@ -225,7 +225,7 @@ seconds() {
 
 open_lock() {
 	{ true >>"$state/lock"; } 2>/dev/null ||
-		fail 1 "cannot open the lock '$state/lock'; run deploy as the owner of the root"
+		fail_write "cannot open the lock '$state/lock'; run deploy as the owner of the root"
 	exec 9>>"$state/lock"
 }
 
@@ -518,7 +518,7 @@ unpack() {
 	said=$(exec 9>&- 2>&1; "$@" 2>/dev/null | { cd "$root" && tar -xof - && cat >/dev/null; })
 }
 
-# Did unpacking fail for want of space?
+# Is there no space left, as far as was said, or can be seen?
 is_full() {
 	case $said in
 	*'No space left'* | *'uota exceeded'*) return 0 ;;
@@ -526,6 +526,26 @@ is_full() {
 	# shellcheck disable=SC2046
 	set -- $(free_space)
 	[ "${1:-65536}" -lt 65536 ] || [ "${2:-1}" -lt 1 ]
+}
+
+# fail_write TEXT...: something could not be written; for want of space?
+fail_write() {
+	said=''
+	! is_full || fail 10 "$*: no space is left; run 'deploy prune', or make room"
+	fail 1 "$*"
+}
+
+# The code of what tar complained of: the disk is full, the system does not
+# let us write, or the pack is not what it should be.
+unpack_code() {
+	if is_full; then
+		echo 10
+		return
+	fi
+	case $said in
+	*'Read-only file system'* | *'ermission denied'* | *'not permitted'* | *'nput/output error'*) echo 1 ;;
+	*) echo 5 ;;
+	esac
 }
 
 check_room() {
@@ -552,16 +572,14 @@ do_receive() {
 	check_room
 	in=$state/incoming/$id
 	[ ! -e "$root/releases/$id" ] || fail 1 "there is a release '$root/releases/$id' already"
-	mkdir "$in" 2>/dev/null || fail 1 "cannot make '$in'"
+	mkdir "$in" 2>/dev/null || fail_write "cannot make '$in'"
 	receiving=$id
 	chmod 755 "$in"
 	[ -z "$group" ] || chgrp "$group" "$in" 2>/dev/null ||
 		fail 2 "there is no group '$group' on this host that you could give files to"
 	put ready "$in"
 	if ! unpack; then
-		code=5
-		is_full && code=10
-		fail "$code" "the pack for release $id could not be unpacked: $(printf '%s\n' "$said" | head -n 1)"
+		fail "$(unpack_code)" "the pack for release $id could not be unpacked: $(printf '%s\n' "$said" | head -n 1)"
 	fi
 	if [ ! -s "$in.manifest" ] || [ ! -s "$in.meta" ]; then
 		fail 5 "the pack for release $id is damaged or was cut short"
@@ -569,14 +587,14 @@ do_receive() {
 	[ "$(json_string id "$in.meta")" = "$id" ] || fail 5 "the pack for release $id has another release's meta"
 	[ "$(json_string digest "$in.meta")" = "$(tree_digest "$in.manifest")" ] ||
 		fail 5 "the pack for release $id has a meta with the digest of another manifest"
-	[ -z "$filled" ] || adopt || fail 1 "cannot give the files in '$in' their times and modes"
+	[ -z "$filled" ] || adopt || fail_write "cannot give the files in '$in' their times and modes"
 	give_to_group "$in"
 	verify_tree "$in" "$in.manifest"
 	[ -z "$wrong" ] || fail 5 "the release $id is not what its manifest says: $(printf '%s\n' "$wrong" | head -n 1)"
 	list_shared "$in.manifest" | while IFS= read -r name; do
 		[ -e "$root/shared/$name" ] || [ -L "$root/shared/$name" ] || mkdir -p "$root/shared/$name" || exit 1
-	done || fail 1 "cannot make the directories in '$root/shared'"
-	commit || fail 1 "cannot publish the release '$root/releases/$id'"
+	done || fail_write "cannot make the directories in '$root/shared'"
+	commit || fail_write "cannot publish the release '$root/releases/$id'"
 	put received "$(grep -c ' type=file ' "$state/manifests/$id")"
 }
 
@@ -716,8 +734,8 @@ do_activate() {
 	[ -n "$line" ] || fail 2 "'activate' wants --line=JSON from who cannot write it himself"
 	check_device
 	rm -rf "$state"/.tmp-*
-	ln -s "releases/$id" "$tmp" || fail 1 "cannot make a link in '$state'"
-	append_line || fail 1 "cannot append to '$state/journal'"
+	ln -s "releases/$id" "$tmp" || fail_write "cannot make a link in '$state'"
+	append_line || fail_write "cannot append to '$state/journal'"
 	wait_for_go
 	rename "$tmp" "$root/current" || fail 1 "cannot replace '$root/current'"
 	# Live from here on.
@@ -777,7 +795,7 @@ do_pin() {
 	pinned=true
 	[ -z "$off" ] || pinned=false
 	if ! { sed 's/"pinned":[a-z]*/"pinned":'$pinned'/' "$meta" >"$tmp" && publish_tmp "$meta"; }; then
-		fail 1 "cannot replace '$meta'"
+		fail_write "cannot replace '$meta'"
 	fi
 }
 
@@ -798,7 +816,7 @@ do_note() {
 	[ -z "$commit" ] || set -- "$@" -e 's/"commit":null/"commit":""/' \
 		-e 's,"commit":"\([^"\]\|\\.\)*","commit":"'"$commit"'",'
 	if ! { sed "$@" "$meta" >"$tmp" && publish_tmp "$meta"; }; then
-		fail 1 "cannot replace '$meta'"
+		fail_write "cannot replace '$meta'"
 	fi
 }
 
@@ -811,7 +829,7 @@ do_freeze() {
 	else
 		[ -n "$record" ] || fail 2 "'freeze' wants --record=JSON"
 		printf '%s\n' "$record" >"$tmp" && publish_tmp "$state/frozen"
-	fi || fail 1 "cannot change '$state/frozen'"
+	fi || fail_write "cannot change '$state/frozen'"
 }
 
 echo 'deploy-host 1'
