@@ -34,7 +34,8 @@ DEBS_MORE = btrfs-progs busybox dpkg-dev faketime fish git lintian openssl \
 DEBS_DEMO = curl hugo nginx-light
 DEBS_LINT = clang-format cppcheck mandoc shellcheck
 DEBS_FUZZ = clang libclang-rt-dev llvm
-DEBS_BENCH = e2fsprogs openjdk-17-doc python3.11-doc rsync time xfsprogs
+DEBS_BENCH = capistrano e2fsprogs git openjdk-17-doc openssh-client \
+	openssh-server procps python3.11-doc rsync time util-linux xfsprogs zstd
 
 # Libraries by their pkg-config names, and the package that has each.
 LIBS = libarchive libcyaml yaml-0.1 jansson uuid libcrypto zlib libssh
@@ -188,7 +189,7 @@ $(OBJ)/ssh/%: tests/ssh/%.c $(LIB_O) $(OBJ)/sources
 	$(call show,CC)$(COMPILE) -MMD -MP -MF $@.d -MT $@ -c -o $@.o $<
 	$(call show,LD)$(LINK) -o $@ $@.o $(LIB_O) $(LIB_LIBS)
 
-$(OBJ)/proxy: tests/proxy.c $(OBJ)/flags
+$(OBJ)/proxy $(OBJ)/flips: $(OBJ)/%: tests/%.c $(OBJ)/flags
 	@mkdir -p $(@D)
 	$(call show,CC)$(CC) $(STD) $(WARN) -O2 -g -o $@ $<
 
@@ -230,11 +231,14 @@ $(OBJ)/fuzz/%: tests/fuzz/%.c $(LIB_O) $(OBJ)/sources
 	    -MT $@ -c -o $@.o $<
 	$(call show,LD)$(LINK) -fsanitize=fuzzer -o $@ $@.o $(LIB_O) $(LIB_LIBS)
 
-## bench             measure beside cp and rsync
+## bench             measure beside cp and rsync; BENCH=hosts: beside rsync,
+##                   tar and Capistrano, over four hosts and a slow link
 .PHONY: bench
+BENCH =
 bench: deps-bench
-	+@$(SUBMAKE) all
-	@DEPLOY=$(BIN) tests/bench/run
+	+@$(SUBMAKE) all $(OBJ)/proxy $(OBJ)/flips
+	@DEPLOY=$(BIN) TEST_OBJ=$(OBJ) tests/bench/$(if \
+	    $(filter hosts,$(BENCH)),hosts,run) $(filter-out hosts,$(BENCH))
 
 ## lint              manuals, shell scripts, layout of C, headers
 .PHONY: lint lint-man lint-shell lint-headers lint-format lint-cppcheck
@@ -265,7 +269,7 @@ lint-headers: | libraries
 
 # Headers are laid out by hand.
 FORMATTED = $(SRC) $(wildcard tests/unit/*.c tests/fuzz/*.c tests/faults/*.c) \
-	tests/proxy.c
+	tests/proxy.c tests/flips.c
 lint-format:
 	clang-format --dry-run -Werror $(FORMATTED)
 

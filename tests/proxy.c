@@ -1,8 +1,8 @@
 /*
  * A bad link to one or more TCP ports of this machine: slow, narrow, or cut.
  *
- * usage: proxy [--delay MS] [--rate KBIT] [--cut FILE] [--listen ADDRESS]
- *     PORT...
+ * usage: proxy [--delay MS] [--rate KBIT] [--cut FILE] [--count FILE]
+ *     [--listen ADDRESS] PORT...
  *
  * For each PORT it prints, one a line, the port that it listens on in its
  * place, at ADDRESS (127.0.0.1), then forwards until it is killed.  What comes
@@ -14,7 +14,9 @@
  *			One proxy for each host gives each its own;
  *	--cut FILE	not at all while FILE exists: connections stay open,
  *			new ones are taken, and nothing is said.  What was
- *			sent meanwhile arrives when FILE is gone.
+ *			sent meanwhile arrives when FILE is gone;
+ *	--count FILE	FILE has the bytes that went to the PORTs and came
+ *			back, as two numbers, at most a TICK_MS old.
  *
  * When one end closes a direction, the other hears of it after the last byte;
  * when the proxy is killed, both ends see their connections closed.
@@ -71,6 +73,8 @@ static int n_pairs;
 static int64_t delay, rate; /* ns; bytes a second, 0 is no limit */
 static int64_t busy_until[2];
 static const char *cut;
+static int count = -1;
+static long long counted[2];
 static in_addr_t address;
 
 static void
@@ -200,6 +204,7 @@ fill(struct way *w, int which, int64_t now)
 	*w->last = p;
 	w->last = &p->next;
 	w->held += p->len;
+	counted[which] += n;
 	return true;
 }
 
@@ -300,7 +305,7 @@ wait_for_work(bool is_cut)
 		fds[n++] = (struct pollfd){ listeners[i], POLLIN, 0 };
 	for (int i = 0; i < n_pairs && !is_cut; i++, n += 2)
 		watch(pairs[i], &fds[n], now, &until);
-	if (cut != NULL && until > now + TICK_MS * 1000000)
+	if ((cut != NULL || count >= 0) && until > now + TICK_MS * 1000000)
 		until = now + TICK_MS * 1000000;
 	if (until > now && until != INT64_MAX)
 		ts = (struct timespec){ (until - now) / 1000000000,
@@ -341,6 +346,26 @@ serve_all(void)
 	take_turns();
 }
 
+/* Write down what was counted, now and then. */
+static void
+tell_count(void)
+{
+	static int64_t told_at;
+	static long long told = -1;
+	char text[64];
+	int n;
+
+	if (count < 0 || counted[0] + counted[1] == told ||
+	    now_ns() < told_at + TICK_MS * 1000000)
+		return;
+	n = snprintf(text, sizeof(text), "%20lld %20lld\n", counted[0],
+	    counted[1]);
+	if (pwrite(count, text, (size_t)n, 0) != n)
+		die("proxy: count");
+	told = counted[0] + counted[1];
+	told_at = now_ns();
+}
+
 static bool
 is_cut(void)
 {
@@ -352,8 +377,19 @@ usage(void)
 {
 	fprintf(stderr,
 	    "usage: proxy [--delay MS] [--rate KBIT] "
-	    "[--cut FILE] [--listen ADDRESS] PORT...\n");
+	    "[--cut FILE] [--count FILE] [--listen ADDRESS] "
+	    "PORT...\n");
 	exit(2);
+}
+
+static int
+open_count(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+
+	if (fd < 0)
+		die(path);
+	return fd;
 }
 
 /* Read the options; the index of the first port. */
@@ -369,6 +405,8 @@ options(int argc, char **argv)
 			rate = atoll(argv[i + 1]) * 1000 / 8;
 		else if (strcmp(argv[i], "--cut") == 0)
 			cut = argv[i + 1];
+		else if (strcmp(argv[i], "--count") == 0)
+			count = open_count(argv[i + 1]);
 		else if (strcmp(argv[i], "--listen") == 0)
 			address = inet_addr(argv[i + 1]);
 		else
@@ -397,5 +435,6 @@ main(int argc, char **argv)
 		wait_for_work(quiet);
 		if (!is_cut())
 			serve_all();
+		tell_count();
 	}
 }
