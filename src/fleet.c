@@ -7,6 +7,7 @@
 
 #include "alloc.h"
 #include "cache.h"
+#include "intr.h"
 #include "log.h"
 
 void
@@ -131,6 +132,9 @@ fleet_fail(const struct fleet *f, const char *what, struct err *e)
 	const struct remote *first = NULL;
 	size_t failed = 0;
 
+	/* No host is at fault then. */
+	if (intr_check(e) != 0)
+		return err_prefix(e, "%s: ", what);
 	for (size_t i = 0; i < f->n; i++) {
 		if (!f->v[i].failed)
 			continue;
