@@ -34,6 +34,7 @@ enum {
 };
 
 struct ssh {
+	ssh_channel spare; /* for the next program, or NULL */
 	struct ssh_link link;
 	char *address;
 	struct ssh_timeouts timeouts;
@@ -229,6 +230,20 @@ log_in(struct ssh *s, const struct ssh_options *o,
 	return r;
 }
 
+/*
+ * Ask for a channel before it is needed: that saves a round trip.  A host
+ * that allows no more of them at once (MaxSessions) says no, and no harm is
+ * done.
+ */
+static void
+ask_for_spare(struct ssh *s)
+{
+	if (s->spare == NULL)
+		s->spare = ssh_channel_new(s->link.session);
+	if (s->spare != NULL)
+		(void)ssh_channel_open_session(s->spare);
+}
+
 struct ssh *
 ssh_open(const struct ssh_options *o, struct err *e)
 {
@@ -255,6 +270,7 @@ ssh_open(const struct ssh_options *o, struct err *e)
 		/* Of an attempt before the one that succeeded. */
 		*e = (struct err)ERR_INIT;
 		s->link.idle = s->timeouts.idle;
+		ask_for_spare(s);
 		return s;
 	}
 	ssh_close(s);
@@ -266,6 +282,8 @@ ssh_close(struct ssh *s)
 {
 	if (s == NULL)
 		return;
+	if (s->spare != NULL)
+		ssh_channel_free(s->spare);
 	ssh_link_close(&s->link);
 	if (s->link.cancel >= 0)
 		close(s->link.cancel);
@@ -383,6 +401,51 @@ on_exit_signal(ssh_session session, ssh_channel channel, const char *signal,
 		if (ssh_link_wait(&(p)->ssh->link, end, e) != 0) \
 	break
 
+/* Have it our way from the first word on. */
+static int
+take_channel(struct ssh_proc *p, ssh_channel channel)
+{
+	p->channel = channel;
+	if (channel == NULL ||
+	    ssh_set_channel_callbacks(channel, &p->callbacks) != SSH_OK)
+		return SSH_ERROR;
+	return SSH_OK;
+}
+
+static void
+give_channel_back(struct ssh_proc *p)
+{
+	if (p->channel == NULL)
+		return;
+	/* It outlives us until the host closes it too. */
+	ssh_remove_channel_callbacks(p->channel, &p->callbacks);
+	ssh_channel_free(p->channel);
+	p->channel = NULL;
+}
+
+/* The spare channel, or else a new one.  SSH_OK, SSH_AGAIN as below, or not. */
+static int
+open_channel(struct ssh_proc *p, int64_t end, struct err *e)
+{
+	struct ssh *s = p->ssh;
+	int r = SSH_ERROR;
+
+	if (s->spare != NULL) {
+		r = take_channel(p, s->spare);
+		s->spare = NULL;
+		if (r == SSH_OK)
+			UNTIL_DONE(r, p, ssh_channel_open_session(p->channel),
+			    end, e);
+		if (r != SSH_ERROR || !ssh_is_connected(s->link.session))
+			return r;
+		give_channel_back(p);
+	}
+	r = take_channel(p, ssh_channel_new(s->link.session));
+	if (r == SSH_OK)
+		UNTIL_DONE(r, p, ssh_channel_open_session(p->channel), end, e);
+	return r;
+}
+
 /* Open the channel and start the command. */
 static int
 start(struct ssh_proc *p, const char *command, struct err *e)
@@ -393,10 +456,13 @@ start(struct ssh_proc *p, const char *command, struct err *e)
 
 	if (ssh_link_begin(l, e) != 0)
 		return -1;
-	UNTIL_DONE(r, p, ssh_channel_open_session(p->channel), end, e);
-	if (r == SSH_OK)
+	r = open_channel(p, end, e);
+	if (r == SSH_OK) {
+		/* Both travel together. */
+		ask_for_spare(p->ssh);
 		UNTIL_DONE(r, p, ssh_channel_request_exec(p->channel, command),
 		    end, e);
+	}
 	if (r == SSH_OK)
 		return 0;
 	if (r == SSH_AGAIN)
@@ -420,15 +486,9 @@ ssh_start(struct ssh *s, const char *command, struct err *e)
 	p->callbacks.channel_exit_status_function = on_exit_status;
 	p->callbacks.channel_exit_signal_function = on_exit_signal;
 	ssh_callbacks_init(&p->callbacks);
-	p->channel = ssh_channel_new(s->link.session);
-	if (p->channel == NULL ||
-	    ssh_set_channel_callbacks(p->channel, &p->callbacks) != SSH_OK)
-		err_set(e, ERR_UNREACHABLE, "command at %s: %s", s->link.name,
-		    ssh_get_error(s->link.session));
-	else if (start(p, command, e) == 0)
+	if (start(p, command, e) == 0)
 		return p;
-	else
-		failed_in("command at", s, e);
+	failed_in("command at", s, e);
 	ssh_proc_close(p);
 	return NULL;
 }
@@ -438,11 +498,7 @@ ssh_proc_close(struct ssh_proc *p)
 {
 	if (p == NULL)
 		return;
-	if (p->channel != NULL) {
-		/* The channel outlives us until the host closes it too. */
-		ssh_remove_channel_callbacks(p->channel, &p->callbacks);
-		ssh_channel_free(p->channel);
-	}
+	give_channel_back(p);
 	buf_release(&p->out);
 	buf_release(&p->errors);
 	free(p);

@@ -155,6 +155,13 @@ t_several_programs_at_once_on_one_connection() {
 	assert_eq "$(grep -c 'Accepted publickey' sshd/log)" 1
 }
 
+# A channel is asked for before it is needed; a host may say no.
+t_a_host_that_allows_few_programs_at_once() {
+	setup "MaxSessions 2"
+	run d exec 'echo 1; exit 1' 'echo 2' 'echo 3; exit 3'
+	assert_eq "$(tr '\n' ' ' <"$out")" "1 status 1 2 status 0 3 status 3 "
+}
+
 t_a_program_that_is_closed_while_it_talks() {
 	setup
 	run d abandon 'cat /dev/zero' 'echo here'
