@@ -4,7 +4,7 @@
 
 make_deb() {
 	make -s -C "$TREE" OBJ="$(realpath "$TEST_OBJ")" \
-	    BIN="$(command -v deploy)" DEB_DIR="$PWD/$1" deb
+	    BIN="$PWD/bin/deploy" DEB_DIR="$PWD/$1" deb
 }
 
 t_deb() {
