@@ -21,6 +21,7 @@
 #include "lock.h"
 #include "manifest.h"
 #include "meta.h"
+#include "probe.h"
 #include "prune.h"
 #include "receive.h"
 #include "root_hook.h"
@@ -233,6 +234,17 @@ do_info(struct request *r, struct err *e)
 	}
 	view_release(&v);
 	return c;
+}
+
+/* probe: for a client that wants to know what is wrong.  The time first. */
+static int
+do_probe(struct request *r, struct err *e)
+{
+	wire_put(&r->out, "now", "%lld", (long long)release_now());
+	if (wire_flush(&r->out, e) != 0)
+		return -1;
+	probe(r->root, &r->out);
+	return 0;
 }
 
 static int
@@ -721,6 +733,7 @@ static const struct verb {
 	int (*run)(struct request *r, struct err *e);
 } verbs[] = {
 	{ "info", do_info },
+	{ "probe", do_probe },
 	{ "init", do_init },
 	{ "adopt", do_adopt },
 	{ "manifest", do_manifest },
@@ -776,7 +789,7 @@ is_allowed(const char *list, const char *verb)
 		verb = "receive";
 	n = strlen(verb);
 	if (list == NULL || strcmp(verb, "info") == 0 ||
-	    strcmp(verb, "manifest") == 0)
+	    strcmp(verb, "probe") == 0 || strcmp(verb, "manifest") == 0)
 		return true;
 	for (const char *p = list; *p != '\0';) {
 		size_t len = strcspn(p, ",");

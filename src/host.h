@@ -15,8 +15,8 @@
 
 struct host_limits {
 	const char *root;		/* the only root allowed; NULL: any */
-	const char *allow;		/* comma-separated verbs, besides info
-					 * and manifest; NULL: all */
+	const char *allow;		/* comma-separated verbs, besides info,
+					 * probe and manifest; NULL: all */
 };
 
 /* Is it a list of verbs, separated by commas?  0, or -1 with ERR_USAGE. */

@@ -303,9 +303,139 @@ do_info() {
 	do_journal
 }
 
-# Bytes and inodes; where inodes are not counted there are enough.
+# Could who runs this write to $1?  busybox says yes to root for whatever is
+# there, also where everything is read-only.
+is_writable() {
+	[ -w "$1" ] || return 1
+	case $shell in
+	*busybox*) ;;
+	*) return 0 ;;
+	esac
+	! awk -v path="$(readlink -f "$1")/" '{
+		point = $2 == "/" ? "/" : $2 "/"
+		if (index(path, point) == 1 && length(point) >= best) {
+			best = length(point)
+			ro = $4 ~ /^ro(,|$)/
+		}
+	}
+	END { exit !ro }' /proc/mounts 2>/dev/null
+}
+
+# A line about the path $1; with a slash behind it, about what a link leads to.
+put_path() {
+	type='missing' facts="0${tab}0${tab}0" writable=0
+	name=${1%/}
+	name=${name:-/}
+	if [ "$name" = "$1" ] && [ "$1" != / ] && [ -L "$1" ]; then
+		type='link'
+	elif [ -d "$name" ]; then
+		type='dir'
+	elif [ -f "$name" ]; then
+		type='file'
+	elif [ -e "$name" ]; then
+		type='other'
+	elif [ -d "${name%/*}/" ] && [ ! -x "${name%/*}/" ]; then
+		type='denied'
+	fi
+	case $type in
+	missing | denied) ;;
+	link) facts=$(stat -c "%u$tab%a$tab%d" "$name") ;;
+	*)
+		facts=$(stat -L -c "%u$tab%a$tab%d" "$name")
+		! is_writable "$name" || writable=1
+		;;
+	esac
+	put path "$type$tab$facts$tab$writable$tab$1"
+}
+
+# The root and all that lies above it, from the top; what is in it.
+put_paths() {
+	way='' rest=$root/
+	while [ -n "$rest" ]; do
+		part=${rest%%/*}
+		rest=${rest#*/}
+		way=$way$part/
+		put_path "$way"
+	done
+	for part in current current/ releases shared .deploy .deploy/format .deploy/lock .deploy/incoming \
+		.deploy/manifests .deploy/meta .deploy/trash .deploy/hooks .deploy/hooks/post-activate \
+		.deploy/hooks/post-rollback; do
+		put_path "$root/$part"
+	done
+}
+
+# The programs that are there and their versions, and what nginx's
+# configuration has to say about links; the same as in probe.c.
+put_tools() {
+	for tool in awk find flock gzip rsync sha256sum stat tar timeout zstd; do
+		command -v "$tool" >/dev/null 2>&1 || continue
+		put tool "$tool$tab$("$tool" --version 2>/dev/null </dev/null | head -n 1)"
+	done
+	shell=$(readlink -f "$(command -v sh)")
+	put tool "sh$tab$shell"
+	for dir in ${DEPLOY_TEST_NGINX:-/etc/nginx /usr/local/etc/nginx /usr/local/nginx/conf}; do
+		[ -r "$dir/nginx.conf" ] || continue
+		put nginx "$dir/nginx.conf"
+		grep -rnE '^[[:blank:]]*(open_file_cache|disable_symlinks)[[:blank:]]' "$dir" 2>/dev/null |
+			while IFS= read -r found; do put nginx-line "$found"; done
+	done
+}
+
+# Does flock work, and is the lock free?
+put_lock() {
+	[ -e "$state/lock" ] || return 0
+	said=$(flock -x -n "$state/lock" true 2>&1)
+	case $? in
+	0) put lock free ;;
+	1) put lock held ;;
+	*) put lock "${said##*: }" ;;
+	esac
+}
+
+# How old is what is in incoming/, how much is in trash/?
+put_leftovers() {
+	for dir in "$state"/incoming/*; do
+		! is_id "${dir##*/}" ||
+			put incoming "$(($(date +%s) - $(stat -c %Y "$dir")))$tab${dir##*/}"
+	done
+	[ ! -d "$state/trash" ] || put trash "$(find "$state/trash" -mindepth 1 -maxdepth 1 | wc -l | tr -d ' ')"
+}
+
+# A number in a meta.
+number_of() {
+	sed -n 's/.*"'"$1"'":\([0-9]*\).*/\1/p' "$2" 2>/dev/null
+}
+
+# What `current` says, as it is, and how large the release is.
+put_current() {
+	[ -L "$root/current" ] || return 0
+	target=$(readlink "$root/current")
+	put current "$target"
+	name=${target%"${target##*[!/]}"}
+	meta=$state/meta/${name##*/}.json
+	bytes=$(number_of bytes "$meta")
+	[ -z "$bytes" ] || put live "$bytes$tab$(number_of files "$meta")"
+}
+
+# For a client that wants to know what is wrong: facts, which he judges.
+do_probe() {
+	put now "$(date +%s)000"
+	put version sh
+	put user "$(id -u)$tab$(id -un)"
+	put_tools
+	put_paths
+	exists=$root
+	while [ -n "$exists" ] && [ ! -d "$exists" ]; do exists=${exists%/*}; done
+	put free "$(free_space "${exists:-/}")"
+	[ ! -f "$state/format" ] || put format "$(head -n 1 "$state/format" 2>/dev/null)"
+	put_lock
+	put_leftovers
+	put_current
+}
+
+# Bytes and inodes, of the root or of $1; where inodes are not counted there are enough.
 free_space() {
-	{ df -Pk "$root" | tail -n 1 && df -Pi "$root" 2>/dev/null | tail -n 1; } |
+	{ df -Pk "${1:-$root}" | tail -n 1 && df -Pi "${1:-$root}" 2>/dev/null | tail -n 1; } |
 		awk 'NR == 1 { bytes = $4 * 1024 } NR == 2 && $2 > 0 { nodes = $4 } NR == 2 && $2 == 0 { nodes = 1e9 }
 		END { printf "%.0f\t%.0f", bytes, NR < 2 ? 1e9 : nodes }'
 }
@@ -839,6 +969,7 @@ case $root in
 esac
 [ -z "$bad" ] || fail 2 "not a number: '$bad'"
 for tool in awk find flock sha256sum stat tar timeout; do
+	[ "$verb" != probe ] || break
 	command -v "$tool" >/dev/null 2>&1 ||
 		fail 1 "the host lacks '$tool', which the sh verbs need; install it, or deploy"
 done
@@ -846,7 +977,7 @@ me=$(id -u)
 trap clean_up EXIT
 trap 'exit 1' HUP INT PIPE TERM
 case $verb in
-info | manifest | files | receive | note | activate | prune | verify | journal | pin | freeze) "do_$verb" ;;
+info | probe | manifest | files | receive | note | activate | prune | verify | journal | pin | freeze) "do_$verb" ;;
 init) prepare ;;
 *) fail 2 "the sh verbs do not know '$verb'; use the same version on both ends" ;;
 esac

@@ -37,6 +37,8 @@ struct ssh {
 	ssh_channel spare; /* for the next program, or NULL */
 	struct ssh_link link;
 	char *address;
+	char *host_key; /* in words, and what let us in */
+	char *key;
 	struct ssh_timeouts timeouts;
 };
 
@@ -222,9 +224,11 @@ log_in(struct ssh *s, const struct ssh_options *o,
 	if (r == 0)
 		r = connect_host(s, st, &k, e);
 	if (r == 0)
-		r = ssh_hostkey_check(&k, s->link.session, o->host_key, e);
+		r = ssh_hostkey_check(&k, s->link.session, o->host_key,
+		    &s->host_key, e);
 	if (r == 0 &&
-	    ssh_auth(&s->link, st, clock_ms() + s->timeouts.auth, e) != 0)
+	    ssh_auth(&s->link, st, clock_ms() + s->timeouts.auth, &s->key,
+		e) != 0)
 		r = failed_in("authentication at", s, e);
 	ssh_hostkey_release(&k);
 	return r;
@@ -288,6 +292,8 @@ ssh_close(struct ssh *s)
 	if (s->link.cancel >= 0)
 		close(s->link.cancel);
 	free(s->address);
+	free(s->host_key);
+	free(s->key);
 	free(s);
 }
 
@@ -303,6 +309,13 @@ const char *
 ssh_address(const struct ssh *s)
 {
 	return s->address;
+}
+
+void
+ssh_login(const struct ssh *s, const char **host_key, const char **key)
+{
+	*host_key = s->host_key;
+	*key = s->key;
 }
 
 void

@@ -70,6 +70,12 @@ void ssh_cancel(struct ssh *s);
 /* The name or address that was connected to (HostName of ssh_config(5)). */
 const char *ssh_address(const struct ssh *s);
 
+/*
+ * The host's key, such as "ssh-ed25519 SHA256:...", and the key that let us
+ * in: its file, DEPLOY_SSH_KEY, or that it is the agent's.
+ */
+void ssh_login(const struct ssh *s, const char **host_key, const char **key);
+
 /* Bytes sent and received on the wire, from the first one on. */
 void ssh_traffic(const struct ssh *s, uint64_t *sent, uint64_t *received);
 

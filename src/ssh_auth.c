@@ -24,6 +24,7 @@ struct login {
 	size_t refused;	  /* keys that the host did not want */
 	bool partial;	  /* one was good, but not enough */
 	struct buf tried; /* what became of each, for the message */
+	char *good;	  /* the one that let us in, in words */
 };
 
 /* Keep for the message what became of a key. */
@@ -72,6 +73,7 @@ judge(struct login *in, int answer, const char *what, ssh_key key,
 	switch (answer) {
 	case SSH_AUTH_SUCCESS:
 		log_debug("logged in with %s", what);
+		in->good = xstrdup(what);
 		return 1;
 	case SSH_AUTH_DENIED:
 	case SSH_AUTH_PARTIAL:
@@ -272,8 +274,10 @@ try_agent(struct login *in, struct err *e)
 			    shown > 0 ? ", refused" : "");
 		in->refused += shown > 0 ? (size_t)shown : 0;
 	}
-	if (r > 0)
+	if (r > 0) {
 		log_debug("logged in with a key of the agent");
+		in->good = xstrdup("a key of the agent");
+	}
 	strvec_release(&preferred);
 	return r;
 }
@@ -303,7 +307,7 @@ refused(const struct login *in, struct err *e)
 
 int
 ssh_auth(struct ssh_link *l, const struct ssh_settings *st, int64_t end,
-    struct err *e)
+    char **words, struct err *e)
 {
 	struct login in = { .link = l,
 		.st = st,
@@ -323,5 +327,6 @@ ssh_auth(struct ssh_link *l, const struct ssh_settings *st, int64_t end,
 		    "name it with 'identity'",
 		    buf_str(&in.tried));
 	buf_release(&in.tried);
+	*words = in.good;
 	return r > 0 ? 0 : -1;
 }

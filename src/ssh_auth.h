@@ -13,9 +13,10 @@
 #include "ssh_settings.h"
 
 /*
- * Log in, up to `end`.  0, or -1; the message says what became of each key.
+ * Log in, up to `end`.  0, with the key that was good in words in `*words`, the
+ * caller's to free; or -1, and the message says what became of each key.
  */
 int ssh_auth(struct ssh_link *l, const struct ssh_settings *st, int64_t end,
-    struct err *e);
+    char **words, struct err *e);
 
 #endif

@@ -299,7 +299,7 @@ check_known(const struct ssh_hostkey *k, const struct shown *s,
 
 int
 ssh_hostkey_check(const struct ssh_hostkey *k, ssh_session session,
-    const char *pin, struct err *e)
+    const char *pin, char **words, struct err *e)
 {
 	struct shown s = { 0 };
 	int r = shown_get(&s, session, e);
@@ -314,8 +314,10 @@ ssh_hostkey_check(const struct ssh_hostkey *k, ssh_session session,
 		r = check_pin(k, &s, pin, e);
 	else if (r == 0)
 		r = check_known(k, &s, session, e);
-	if (r == 0)
+	if (r == 0) {
 		log_debug("%s has the %s key %s", k->name, s.type, s.print);
+		*words = xasprintf("%s %s", s.type, s.print);
+	}
 	shown_release(&s);
 	return r;
 }

@@ -38,9 +38,10 @@ void ssh_hostkey_release(struct ssh_hostkey *k);	/* neutral: fine */
 /*
  * Check the key that the peer of `session` has shown: with `pin`
  * ("SHA256:...") against that, else against known_hosts; revoked ones are
- * refused in any case.  0, or -1 with ERR_UNREACHABLE.
+ * refused in any case.  0 with the key in words in `*words`, the caller's to
+ * free; or -1 with ERR_UNREACHABLE.
  */
 int ssh_hostkey_check(const struct ssh_hostkey *k, ssh_session session,
-    const char *pin, struct err *e);
+    const char *pin, char **words, struct err *e);
 
 #endif

@@ -33,6 +33,15 @@ transport_address(const struct transport *t)
 }
 
 void
+transport_login(const struct transport *t, const char **host_key,
+    const char **key)
+{
+	*host_key = *key = NULL;
+	if (t->ops != NULL)
+		t->ops->login(t->self, host_key, key);
+}
+
+void
 transport_cancel(struct transport *t)
 {
 	if (t->ops != NULL)

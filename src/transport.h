@@ -26,6 +26,8 @@ struct transport_ops {
 	void (*cancel)(void *self);
 	void (*traffic)(const void *self, uint64_t *sent, uint64_t *received);
 	const char *(*address)(const void *self);
+	void (*login)(const void *self, const char **host_key,
+	    const char **key);
 	void *(*start)(void *self, const char *command, struct err *e);
 	int (*write)(void *proc, const void *data, size_t len, struct err *e);
 	int (*end_input)(void *proc, struct err *e);
@@ -62,6 +64,10 @@ void transport_close(struct transport *t);	/* neutral values accepted */
 
 /* The host's name or address as it was connected to; NULL: this machine. */
 const char *transport_address(const struct transport *t);
+
+/* The keys of both sides in words (ssh_login); NULL: this machine. */
+void transport_login(const struct transport *t, const char **host_key,
+    const char **key);
 
 /* From any thread: what goes on fails, and everything after it. */
 void transport_cancel(struct transport *t);

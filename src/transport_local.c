@@ -60,6 +60,13 @@ local_address(const void *self)
 	return NULL;
 }
 
+static void
+local_login(const void *self, const char **host_key, const char **key)
+{
+	(void)self;
+	*host_key = *key = NULL;
+}
+
 static void *
 local_start(void *self, const char *command, struct err *e)
 {
@@ -275,6 +282,7 @@ local_close_proc(void *proc)
 
 static const struct transport_ops ops = {
 	local_close, local_cancel, local_traffic, local_address,
+	local_login,
 	local_start, local_write,
 	local_end_input, local_read_line, local_read, local_finish,
 	local_errors, NULL, local_close_proc,

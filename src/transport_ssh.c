@@ -26,6 +26,12 @@ address(const void *self)
 	return ssh_address(self);
 }
 
+static void
+login(const void *self, const char **host_key, const char **key)
+{
+	ssh_login(self, host_key, key);
+}
+
 static void *
 start(void *self, const char *command, struct err *e)
 {
@@ -85,6 +91,7 @@ static const struct transport_ops ops = {
 	.cancel = cancel,
 	.traffic = traffic,
 	.address = address,
+	.login = login,
 	.start = start,
 	.write = write_all,
 	.end_input = end_input,

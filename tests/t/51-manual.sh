@@ -160,6 +160,7 @@ t_json_shapes() {
 	documents diff b
 	documents log
 	documents verify
+	documents doctor
 	documents prune
 	documents pin current
 	documents unpin current
@@ -197,7 +198,7 @@ t_json_types() {
 	local c
 	need_cmd jq
 	mksite a 3
-	for c in 'publish a' list status 'diff a' log verify prune; do
+	for c in 'publish a' list status 'diff a' log verify doctor prune; do
 		# Word splitting is meant.
 		# shellcheck disable=SC2086
 		run deploy $c --json --root root

@@ -21,6 +21,8 @@ t_what_is_allowed() {
 	run forced "deploy host info $R --full"
 	assert_eq "$(tail -n 1 "$out")" ok
 	run forced "/opt/x/deploy host info '$R'"
+	run forced "deploy host probe $R"
+	assert_eq "$(tail -n 1 "$out")" ok
 	run forced "deploy  host  info $R " --root "$R///"
 	expect_status 1 forced "deploy host manifest $R --id=20260101T000000.001Z-00000000-0000-4000-8000-000000000001"
 	expect_status 2 forced "deploy host activate $R --id=20260101T000000.001Z-00000000-0000-4000-8000-000000000001"

@@ -1,0 +1,296 @@
+#include "doctor.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "alloc.h"
+#include "buf.h"
+#include "cmd.h"
+#include "cmd/table.h"
+#include "intr.h"
+#include "probe.h"
+#include "version.h"
+#include "wire.h"
+
+/* A machine that is looked at. */
+struct patient {
+	const char *host;	/* "": this machine */
+	struct doctor_facts facts;
+	struct doctor_report report;
+	int64_t heard;		/* when it told its time; 0: not yet */
+	bool unreachable;
+};
+
+/* ---- this machine ------------------------------------------------------ */
+
+/* Is there such a program in PATH? */
+static bool
+has_program(const char *name)
+{
+	const char *path = getenv("PATH");
+	bool has = false;
+
+	while (path != NULL && *path != '\0' && !has) {
+		size_t n = strcspn(path, ":");
+		char *file = xasprintf("%.*s/%s", (int)n, path, name);
+
+		has = access(file, X_OK) == 0;
+		free(file);
+		path += n + (path[n] == ':');
+	}
+	return has;
+}
+
+/* Is there a host whose files travel in that way? */
+static bool
+has_transport(const struct site_config *site, enum host_transport transport)
+{
+	for (size_t i = 0; i < site->n_hosts; i++)
+		if (site->hosts[i].transport == transport)
+			return true;
+	return false;
+}
+
+/* What the client itself needs. */
+static void
+examine_client(const struct run *run, struct doctor_report *r)
+{
+	const struct site_config *site = run->site;
+	bool rsync = has_transport(site, HOST_RSYNC);
+	bool ssh = rsync || has_transport(site, HOST_SSH);
+
+	doctor_add(r, DOCTOR_OK, "deploy", "version %s%s%s", DEPLOY_VERSION,
+	    run->config.path != NULL ? ", " : "",
+	    run->config.path != NULL ? run->config.path : "");
+	if (site->source != NULL && access(site->source, R_OK) != 0) {
+		doctor_add(r, DOCTOR_WARN, "source",
+		    "there is no build at '%s'", site->source);
+		doctor_cure(r, "build the site first%s",
+		    site->build.command != NULL ? ": deploy publish does" :
+		    "");
+	} else if (site->source != NULL) {
+		doctor_add(r, DOCTOR_OK, "source", "'%s'", site->source);
+	}
+	if (ssh && !has_program("ssh")) {
+		doctor_add(r, DOCTOR_WARN, "ssh",
+		    "it is not there, so no ssh_config is read");
+		doctor_cure(r, "install the OpenSSH client here");
+	}
+	if (rsync && !has_program("rsync")) {
+		doctor_add(r, DOCTOR_FAIL, "rsync",
+		    "it is not there, and 'transport: rsync' needs it");
+		doctor_cure(r, "install it here, or use 'transport: ssh'");
+	}
+}
+
+/* The root that is here. */
+static void
+examine_root(const struct run *run, struct patient *p)
+{
+	const struct doctor_case c = { .root = run->site->root };
+	struct buf answer = BUF_INIT;
+	struct wire_line l;
+
+	probe(c.root, &answer);
+	for (char *rest = answer.data, *line;
+	    (line = strsep(&rest, "\n")) != NULL;) {
+		wire_split(line, &l);
+		doctor_facts_hear(&p->facts, l.key, l.value);
+	}
+	buf_release(&answer);
+	doctor_judge(&p->report, &p->facts, &c);
+}
+
+/* ---- hosts ------------------------------------------------------------- */
+
+static void
+on_line(void *ctx, const char *key, const char *value)
+{
+	struct patient *p = ctx;
+
+	if (strcmp(key, "now") == 0)
+		p->heard = release_now();
+	doctor_facts_hear(&p->facts, key, value);
+}
+
+/* Ask a host that is connected. */
+static void
+ask(struct remote *r, struct patient *p)
+{
+	struct doctor_case c = { .root = r->host->root,
+	    .version = DEPLOY_VERSION,
+	    .rsync = r->host->transport == HOST_RSYNC,
+	    .asked = release_now() };
+	struct err e = ERR_INIT;
+
+	if (remote_call(r, "probe", NULL, on_line, p, &e) != 0) {
+		doctor_add(&p->report, DOCTOR_FAIL, "deploy", "%s", e.text);
+		p->unreachable = e.code == ERR_UNREACHABLE;
+		return;
+	}
+	c.heard = p->heard;
+	doctor_judge(&p->report, &p->facts, &c);
+}
+
+/* All hosts, and their patients in the same order. */
+struct round {
+	const struct fleet *f;
+	struct patient *v;
+};
+
+/* One host; whatever comes of it is a finding. */
+static int
+examine_host(struct remote *r, void *ctx, struct err *e)
+{
+	const struct round *round = ctx;
+	struct patient *p = &round->v[r - round->f->v];
+	const char *host_key, *key;
+
+	if (remote_open(r, e) != 0) {
+		doctor_judge_refusal(&p->report, e);
+		p->unreachable = true;
+		return 0;
+	}
+	transport_login(&r->transport, &host_key, &key);
+	doctor_judge_login(&p->report, host_key, key);
+	ask(r, p);
+	return 0;
+}
+
+/* Hosts that could not even be tried. */
+static void
+add_failures(const struct round *round)
+{
+	for (size_t i = 0; i < round->f->n; i++)
+		if (round->f->v[i].failed)
+			doctor_add(&round->v[i].report, DOCTOR_FAIL,
+			    "connection", "%s", round->f->v[i].err.text);
+}
+
+/* ---- the report -------------------------------------------------------- */
+
+static void
+print_report(const struct run *run, const struct patient *p)
+{
+	for (size_t i = 0; i < p->report.n; i++) {
+		const struct doctor_finding *f = &p->report.v[i];
+
+		if (run->opts.quiet && f->level == DOCTOR_OK)
+			continue;
+		printf("%-4s  %s%s%s: %s%s%s\n", doctor_level_name(f->level),
+		    p->host, *p->host != '\0' ? ": " : "", f->what, f->detail,
+		    f->cure != NULL ? "; " : "",
+		    f->cure != NULL ? f->cure : "");
+	}
+}
+
+static json_t *
+report_doc(const struct patient *p)
+{
+	json_t *doc = json_new_object(), *list = json_new_array();
+
+	json_put_string(doc, "host", p->host);
+	for (size_t i = 0; i < p->report.n; i++) {
+		const struct doctor_finding *f = &p->report.v[i];
+		json_t *j = json_new_object();
+
+		json_put_string(j, "level", doctor_level_name(f->level));
+		json_put_string(j, "what", f->what);
+		json_put_string(j, "detail", f->detail);
+		json_put_string(j, "cure", f->cure);
+		json_push(list, j);
+	}
+	json_put(doc, "findings", list);
+	return doc;
+}
+
+/* Print all, and what it comes to. */
+static int
+answer(struct run *run, const struct patient *v, size_t n, struct err *e)
+{
+	size_t failed = 0, all = 0;
+	const char *lost = NULL;
+	json_t *doc, *list;
+
+	for (size_t i = 0; i < n; i++) {
+		failed += doctor_count(&v[i].report, DOCTOR_FAIL);
+		all += v[i].report.n;
+		if (v[i].unreachable && lost == NULL)
+			lost = v[i].host;
+	}
+	if (run->opts.json) {
+		doc = cmd_new_doc(run);
+		list = json_new_array();
+		json_put_bool(doc, "healthy", failed == 0);
+		for (size_t i = 0; i < n; i++)
+			json_push(list, report_doc(&v[i]));
+		json_put(doc, "hosts", list);
+		cmd_answer(run, doc);
+	} else {
+		for (size_t i = 0; i < n; i++)
+			print_report(run, &v[i]);
+	}
+	if (lost != NULL)
+		return err_set(e, ERR_UNREACHABLE, "'%s' cannot be reached; "
+		    "%zu of %zu checks failed", lost, failed, all);
+	if (failed > 0)
+		return err_set(e, ERR_FAILED, "%zu of %zu checks failed",
+		    failed, all);
+	return 0;
+}
+
+static int
+run_doctor(struct run *run, struct err *e)
+{
+	struct fleet f = FLEET_INIT;
+	struct round round = { .f = &f };
+	struct patient *v;
+	size_t n;
+	int r = cmd_site(run, e);
+
+	if (r != 0)
+		return r;
+	n = 1 + run->site->n_hosts;
+	v = xcalloc(n, sizeof(*v));
+	for (size_t i = 0; i < n; i++) {
+		v[i].host = i == 0 ? "" : run->site->hosts[i - 1].label;
+		v[i].facts = (struct doctor_facts)DOCTOR_FACTS_INIT;
+	}
+	examine_client(run, &v[0].report);
+	if (cmd_has_hosts(run)) {
+		cmd_init_fleet(run, &f);
+		round.v = v + 1;
+		(void)fleet_each(&f, examine_host, &round);
+		add_failures(&round);
+		fleet_release(&f);
+	} else {
+		examine_root(run, &v[0]);
+	}
+	r = intr_check(e);
+	if (r == 0)
+		r = answer(run, v, n, e);
+	for (size_t i = 0; i < n; i++) {
+		doctor_facts_release(&v[i].facts);
+		doctor_report_release(&v[i].report);
+	}
+	free(v);
+	return r;
+}
+
+static const enum opt_id opts[] = { OPT_END };
+
+const struct cmd cmd_doctor = {
+	.name = "doctor",
+	.group = "Looking",
+	.args = "",
+	.summary = "find out what is wrong with the hosts, and the cure",
+	.about =
+	    "Looks at the way to every host, the programs, the clock and the\n"
+	    "root there: a line for each finding, 'ok', 'warn' or 'fail', and\n"
+	    "what to do about it.  Changes nothing.  The status is 1 when\n"
+	    "something fails, 8 when a host cannot be reached.\n",
+	.opts = opts,
+	.run = run_doctor,
+};

@@ -1,0 +1,333 @@
+#include "probe.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "alloc.h"
+#include "clock.h"
+#include "dir.h"
+#include "err.h"
+#include "file.h"
+#include "io.h"
+#include "meta.h"
+#include "release.h"
+#include "run.h"
+#include "strvec.h"
+#include "version.h"
+#include "wire.h"
+
+enum {
+	TOOLS_MS = 10000,	/* for all of them */
+	TOOLS_MAX = 256 * 1024, /* bytes */
+	META_MAX = 1024 * 1024,
+};
+
+/*
+ * The programs that are there and their versions, and what nginx's
+ * configuration has to say about links; the same as in host.sh.
+ */
+static char tools[] =
+    "for tool in awk find flock gzip rsync sha256sum stat tar timeout zstd\n"
+    "do\n"
+    "	command -v \"$tool\" >/dev/null 2>&1 || continue\n"
+    "	line=$(\"$tool\" --version 2>/dev/null </dev/null | head -n 1)\n"
+    "	printf 'tool\\t%s\\t%s\\n' \"$tool\" \"$line\"\n"
+    "done\n"
+    "printf 'tool\\tsh\\t%s\\n' \"$(readlink -f \"$(command -v sh)\")\"\n"
+    "for dir in ${DEPLOY_TEST_NGINX:-/etc/nginx /usr/local/etc/nginx"
+    " /usr/local/nginx/conf}; do\n"
+    "	[ -r \"$dir/nginx.conf\" ] || continue\n"
+    "	printf 'nginx\\t%s\\n' \"$dir/nginx.conf\"\n"
+    "	grep -rnE '^[[:blank:]]*(open_file_cache|disable_symlinks)"
+    "[[:blank:]]' \"$dir\" 2>/dev/null |\n"
+    "	    while IFS= read -r line; do printf 'nginx-line\\t%s\\n' \"$line\"; "
+    "done\n"
+    "done\n";
+
+/* Read what the child says, for a while. */
+static void
+read_all(struct run_child *c, struct buf *out)
+{
+	int64_t end = clock_ms() + TOOLS_MS;
+
+	while (out->len < TOOLS_MAX) {
+		int64_t left = end - clock_ms();
+		ssize_t n;
+
+		if (left <= 0 || io_wait(c->out, left) <= 0)
+			return;
+		buf_reserve(out, 4096);
+		n = io_read_some(c->out, out->data + out->len, 4096);
+		if (n == 0 || (n < 0 && errno != EAGAIN))
+			return;
+		out->len += n > 0 ? (size_t)n : 0;
+		out->data[out->len] = '\0';
+	}
+}
+
+static void
+put_tools(struct buf *out)
+{
+	char sh[] = "sh", c[] = "-c";
+	char *argv[] = { sh, c, tools, NULL };
+	struct run_child child = RUN_CHILD_INIT;
+	struct buf said = BUF_INIT;
+	struct err ignored = ERR_INIT;
+
+	child.argv = argv;
+	child.pipe_out = child.pipe_err = true;
+	if (run_start(&child, &ignored) != 0)
+		return;
+	close(child.err);
+	child.err = -1;
+	read_all(&child, &said);
+	run_kill(&child);
+	/* Of a line that is not whole nothing. */
+	while (said.len > 0 && said.data[said.len - 1] != '\n')
+		said.len--;
+	buf_add(out, buf_str(&said), said.len);
+	buf_release(&said);
+}
+
+static void
+put_user(struct buf *out)
+{
+	const struct passwd *pw = getpwuid(geteuid());
+
+	wire_put(out, "user", "%u\t%s", (unsigned int)geteuid(),
+	    pw != NULL ? pw->pw_name : "?");
+}
+
+static const char *
+type_of(const struct stat *st)
+{
+	return S_ISDIR(st->st_mode) ? "dir" :
+	    S_ISREG(st->st_mode)    ? "file" :
+	    S_ISLNK(st->st_mode)    ? "link" :
+				      "other";
+}
+
+/* Look at a path; with a slash behind it, at what a link leads to. */
+static int
+look(const char *path, struct stat *st)
+{
+	size_t n = strlen(path);
+	char *name;
+	int r;
+
+	if (n < 2 || path[n - 1] != '/')
+		return fstatat(AT_FDCWD, path, st, AT_SYMLINK_NOFOLLOW);
+	/* Without it: it would make a file one that is not there. */
+	name = xstrndup(path, n - 1);
+	r = fstatat(AT_FDCWD, name, st, 0);
+	free(name);
+	return r;
+}
+
+static void
+put_path(struct buf *out, const char *path)
+{
+	struct stat st;
+	bool writable;
+
+	if (look(path, &st) != 0) {
+		wire_put(out, "path", "%s\t0\t0\t0\t0\t%s",
+		    errno == EACCES ? "denied" : "missing", path);
+		return;
+	}
+	writable = !S_ISLNK(st.st_mode) &&
+	    faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) == 0;
+	wire_put(out, "path", "%s\t%u\t%o\t%ju\t%d\t%s", type_of(&st),
+	    (unsigned int)st.st_uid, (unsigned int)st.st_mode & 07777,
+	    (uintmax_t)st.st_dev, writable, path);
+}
+
+/* The root and all that lies above it, from the top. */
+static void
+put_way(struct buf *out, const char *root)
+{
+	for (const char *p = root; *p != '\0'; p++) {
+		char *part;
+
+		if (*p != '/' || p[1] == '/' || p[1] == '\0')
+			continue;
+		part = xasprintf("%.*s/", (int)(p - root), root);
+		put_path(out, part);
+		free(part);
+	}
+	if (strcmp(root, "/") != 0) {
+		char *all = xasprintf("%s/", root);
+
+		put_path(out, all);
+		free(all);
+	}
+}
+
+static void
+put_paths(struct buf *out, const char *root)
+{
+	static const char *const parts[] = { "current", "current/", "releases",
+		"shared", ".deploy", ".deploy/format", ".deploy/lock",
+		".deploy/incoming", ".deploy/manifests", ".deploy/meta",
+		".deploy/trash", ".deploy/hooks",
+		".deploy/hooks/post-activate", ".deploy/hooks/post-rollback" };
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		char *path = xasprintf("%s/%s", root, parts[i]);
+
+		put_path(out, path);
+		free(path);
+	}
+}
+
+/* Free space, of what is there of the way to the root. */
+static void
+put_space(struct buf *out, const char *root)
+{
+	char *way = xstrdup(root);
+	struct dir_space space;
+	struct dir d = DIR_INIT;
+	struct err e = ERR_INIT;
+	char *slash;
+
+	while (dir_open_path(&d, *way != '\0' ? way : "/", &e) != 0 &&
+	    e.sys == ENOENT && (slash = strrchr(way, '/')) != NULL)
+		*slash = '\0';
+	if (d.fd >= 0 && dir_space(&d, &space, &e) == 0)
+		wire_put(out, "free", "%llu\t%llu", space.bytes, space.inodes);
+	dir_close(&d);
+	free(way);
+}
+
+/* Does flock(2) work, and is the lock free? */
+static void
+put_lock(struct buf *out, const struct dir *state)
+{
+	int fd = openat(state->fd, "lock",
+	    O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd < 0 && errno == ENOENT)
+		return;
+	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+		wire_put(out, "lock", "free");
+	else if (fd >= 0 && errno == EWOULDBLOCK)
+		wire_put(out, "lock", "held");
+	else
+		wire_put(out, "lock", "%s", strerror(errno));
+	if (fd >= 0)
+		close(fd);
+}
+
+/* How old is what is in incoming/, how much is in trash/? */
+static void
+put_leftovers(struct buf *out, const struct dir *state)
+{
+	struct strvec names = STRVEC_INIT;
+	struct dir d = DIR_INIT;
+	struct err ignored = ERR_INIT;
+	struct stat st;
+
+	if (dir_open(&d, state, "incoming", &ignored) == 0 &&
+	    dir_list(&d, &names, &ignored) == 0)
+		for (size_t i = 0; i < names.n; i++)
+			if (release_id_is_valid(names.v[i]) &&
+			    fstatat(d.fd, names.v[i], &st,
+				AT_SYMLINK_NOFOLLOW) == 0)
+				wire_put(out, "incoming", "%lld\t%s",
+				    (long long)(release_now() / 1000 -
+					st.st_mtim.tv_sec),
+				    names.v[i]);
+	dir_close(&d);
+	strvec_release(&names);
+	if (dir_open(&d, state, "trash", &ignored) == 0 &&
+	    dir_list(&d, &names, &ignored) == 0)
+		wire_put(out, "trash", "%zu", names.n);
+	dir_close(&d);
+	strvec_release(&names);
+}
+
+/* How large is the release that the meta is of? */
+static void
+put_size(struct buf *out, const struct dir *state, const char *id)
+{
+	char *name = xasprintf("%s.json", id);
+	struct dir d = DIR_INIT;
+	struct buf text = BUF_INIT;
+	struct meta meta = META_INIT;
+	struct err ignored = ERR_INIT;
+
+	if (dir_open(&d, state, "meta", &ignored) == 0 &&
+	    file_read(&d, name, META_MAX, &text, &ignored) == 0 &&
+	    meta_parse(buf_str(&text), text.len, name, &meta, &ignored) == 0)
+		wire_put(out, "live", "%lld\t%lld", (long long)meta.bytes,
+		    (long long)meta.files);
+	meta_release(&meta);
+	buf_release(&text);
+	dir_close(&d);
+	free(name);
+}
+
+/* What `current` says, as it is, and how large the release is. */
+static void
+put_current(struct buf *out, const struct dir *root, const struct dir *state)
+{
+	char target[PATH_MAX];
+	ssize_t n =
+	    readlinkat(root->fd, "current", target, sizeof(target) - 1);
+	const char *id;
+
+	if (n < 0)
+		return;
+	target[n] = '\0';
+	wire_put(out, "current", "%s", target);
+	while (n > 0 && target[n - 1] == '/')
+		target[--n] = '\0';
+	id = strrchr(target, '/');
+	if (id != NULL && release_id_is_valid(id + 1))
+		put_size(out, state, id + 1);
+}
+
+/* What is in the root. */
+static void
+put_content(struct buf *out, const char *path)
+{
+	struct dir root = DIR_INIT, state = DIR_INIT;
+	struct buf format = BUF_INIT;
+	struct err ignored = ERR_INIT;
+
+	if (dir_open_path(&root, path, &ignored) != 0)
+		return;
+	if (dir_open(&state, &root, ".deploy", &ignored) == 0) {
+		if (file_read(&state, "format", 64, &format, &ignored) == 0)
+			wire_put(out, "format", "%.*s",
+			    (int)strcspn(buf_str(&format), "\n"),
+			    buf_str(&format));
+		put_lock(out, &state);
+		put_leftovers(out, &state);
+	}
+	put_current(out, &root, &state);
+	buf_release(&format);
+	dir_close(&state);
+	dir_close(&root);
+}
+
+void
+probe(const char *root, struct buf *out)
+{
+	wire_put(out, "version", "%s", DEPLOY_VERSION);
+	put_user(out);
+	put_tools(out);
+	put_way(out, root);
+	put_paths(out, root);
+	put_space(out, root);
+	put_content(out, root);
+}

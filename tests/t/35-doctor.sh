@@ -1,0 +1,501 @@
+#!/bin/bash
+# deploy doctor: real damage, seen in the same way by the program and by the
+# sh verbs in dash and busybox; and hosts that cannot be reached.
+# timeout: 600
+. "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/sshd.sh
+. "$TREE/tests/sshd.sh"
+
+# No configuration of this machine's nginx is looked at.
+export DEPLOY_TEST_NGINX=none
+
+id=20260101T000000.001Z-00000000-0000-4000-8000-000000000001
+
+# program NAME KIND: what stands for a host's program.
+program() {
+	{
+		echo '#!/bin/bash'
+		case $2 in
+		c) printf 'exec %q "$@"\n' "$DEPLOY" ;;
+		dash) printf 'shift\nexec dash -c "$(cat %q)" deploy-host "$@"\n' \
+		    "$TREE/src/host.sh" ;;
+		busybox) printf 'shift\nexec env PATH=%q sh -c "$(cat %q)" deploy-host "$@"\n' \
+		    "$_base/bb" "$TREE/src/host.sh" ;;
+		esac
+	} >"$1"
+	chmod +x "$1"
+}
+
+busybox_path() {
+	need_cmd busybox flock
+	mkdir "$_base/bb"
+	busybox --install -s "$_base/bb"
+	ln -sf "$(command -v flock)" "$_base/bb/flock"
+}
+
+# A root, $R, with a release that is live, and three hosts that all have it,
+# so that whoever looks at it must find the same.
+begin() {
+	local h
+	need_cmd jq
+	busybox_path
+	R=$PWD/top/root
+	mksite site 3
+	mkdir top
+	run deploy publish site --root "$R"
+	program c c
+	program dash dash
+	program busybox busybox
+	{
+		printf 'sites:\n  - name: t\n    root: %s\n    hosts:\n' "$R"
+		for h in c dash busybox; do
+			printf '      - {address: %s, transport: local, deploy: %s}\n' \
+			    "$h" "$PWD/$h"
+		done
+	} >deploy.yml
+}
+
+# What depends on who looks, not on the root.
+own='["deploy", "connection", "tools", "clock", "space"]'
+
+# Those about the root in the document on standard input, a line each.
+findings() {
+	jq -c ".hosts[].findings[] | select([.what] | inside($own) | not)"
+}
+
+# look STATUS [CMD...]: all look at $R, end in that status, and find the same.
+# CMD is put before deploy.  One after the other, because they try the lock.
+look() {
+	local want=$1 h
+	shift
+	expect_status "$want" "$@" deploy doctor --json --root "$R"
+	findings <"$out" >want
+	assert_eq "$(jq .healthy "$out")" \
+	    "$([ "$want" -eq 0 ] && echo true || echo false)"
+	for h in dash busybox c; do
+		expect_status "$want" "$@" deploy doctor --json --host "$h"
+		findings <"$out" >got
+		diff want got >&2 || fail "$h and this machine differ"
+	done
+	cp "$out" found
+}
+
+# is LEVEL WHAT [WORDS]: one finding says so, in detail or cure.
+is() {
+	jq -r '.hosts[1].findings[] | [.level, .what, .detail, .cure] | @tsv' \
+	    found >lines
+	grep -qF -e "$1	$2	" lines || fail "no $1 for $2: $(cat lines)"
+	grep -F -e "$1	$2	" lines | grep -qF -e "${3:-}" ||
+	    fail "no '$3': $(cat lines)"
+}
+
+# only LEVEL WHAT [WORDS]: and nothing else is wrong.
+only() {
+	is "$@"
+	assert_eq "$(grep -vc '^ok' lines)" 1 "other findings: $(cat lines)"
+}
+
+# Do as the cure of the only failure or warning says.
+take_the_cure() {
+	jq -r '.hosts[1].findings[] | select(.level != "ok") | .cure' found >cure
+	sed -n 's/^.*run there\(, as root\)\{0,1\}: //p' cure >run
+	[ -s run ] || fail "no command: $(cat cure)"
+	bash -e run
+	look 0
+	! grep -v '^ok' lines >&2 || is ok "${1:-root}"
+}
+
+well() {
+	look 0
+	is ok root
+	assert_eq "$(grep -vc '^ok' lines || true)" 0 "$(cat lines)"
+}
+
+# ----------------------------------------------------------------- the root
+
+t_all_is_well() {
+	begin
+	find "$R" -printf '%p %T@ %m\n' | sort >before
+	well
+	is ok current "$(basename "$(readlink "$R/current")")"
+	find "$R" -printf '%p %T@ %m\n' | sort >after
+	assert_file_eq before after
+	run deploy doctor
+	assert_eq "$(grep -c '^ok    c: ' "$out")" \
+	    "$(jq '.hosts[1].findings | length' found)"
+	run deploy doctor -q
+	[ ! -s "$out$err" ] && [ ! -s "$out" ] || fail "$(cat "$out")"
+}
+
+t_no_root() {
+	begin
+	rm -r "$R"
+	look 0
+	only warn root "run: deploy init"
+	rmdir top
+	look 1
+	only fail root "'$PWD/top' is not there"
+	sh -ec "$(jq -r '.hosts[1].findings[] | select(.level == "fail").cure' \
+	    found | sed 's/^run there, as root: //')"
+	look 0
+	only warn root "is there, but not prepared"
+	run deploy init
+	well
+	rm -r top
+	touch top
+	look 1
+	only fail root "'$PWD/top' is no directory"
+}
+
+t_no_root_and_no_right() {
+	begin
+	user_dir mine
+	chmod 755 "$PWD"
+	rm -r "$R"
+	look 1 as_user
+	only fail root "cannot make it"
+	install -d -o nobody "$R"
+	look 0 as_user
+	only warn root "run: deploy init"
+}
+
+t_not_prepared() {
+	begin
+	rm "$R/.deploy/format"
+	look 0
+	only warn root "run: deploy init"
+	run deploy init
+	well
+	rmdir "$R/.deploy/trash"
+	look 0
+	only warn root "run: deploy init"
+	run deploy init
+	well
+	echo 7 >"$R/.deploy/format"
+	look 1
+	only fail root "format '7'"
+}
+
+t_current_is_a_directory() {
+	begin
+	rm -r "$R"
+	mkdir "$R"
+	cp -r site "$R/current"
+	look 1
+	is warn root "deploy init --adopt"
+	is fail current "deploy init --adopt"
+	run deploy init --adopt --root "$R"
+	well
+}
+
+t_current_is_wrong() {
+	local good
+	begin
+	good=$(readlink "$R/current")
+	ln -sfn "$R/$good/" "$R/current"
+	well
+	ln -sfn ../old "$R/current"
+	look 1
+	only fail current "'../old', which is no release of this root"
+	ln -sfn "releases/$id" "$R/current"
+	look 1
+	only fail current "points to $id, which is not there"
+	rm "$R/current"
+	touch "$R/current"
+	look 1
+	only fail current "not a symbolic link"
+	rm "$R/current"
+	well
+	is ok current "nothing is live yet"
+}
+
+t_planted() {
+	begin
+	chmod o+w "$R/.deploy/manifests"
+	look 1
+	only fail owner "can be written by everybody"
+	take_the_cure owner
+	need_root
+	chown 65534 "$R/releases"
+	look 1
+	only fail owner "belongs to user 65534, not to root"
+	chown 0 "$R/releases"
+	mv "$R/.deploy/meta" elsewhere
+	ln -s "$PWD/elsewhere" "$R/.deploy/meta"
+	look 1
+	only fail owner "'$R/.deploy/meta' is no directory"
+}
+
+t_not_writable() {
+	begin
+	chmod 755 "$PWD"
+	look 1 as_user
+	only fail writing "'$R' cannot be written by nobody"
+	assert_contains lines "chown -R nobody '$R'"
+	chown -R 65534 "$R"
+	look 0 as_user
+	is ok writing "nobody may"
+	chmod a-w "$R/releases"
+	look 1 as_user
+	only fail writing "chmod u+w '$R/releases'"
+	chmod u+w "$R/releases"
+	chmod 444 "$R/.deploy/lock"
+	look 1 as_user
+	is fail writing "'$R/.deploy/lock'"
+}
+
+# in_mounts CMD...: where mounts are nobody else's.
+in_mounts() {
+	need_root
+	need_cmd unshare mount
+	unshare -m true 2>/dev/null || skip "no mounts here"
+	unshare -m sh -c "$mounts"' && exec "$@"' sh "$@"
+}
+
+t_read_only() {
+	begin
+	export R
+	mounts='mount --bind "$R" "$R" && mount -o remount,ro,bind "$R"'
+	look 1 in_mounts
+	only fail writing "read-only"
+}
+
+t_two_file_systems() {
+	begin
+	export R
+	mounts='mount -t tmpfs none "$R/shared"'
+	mkdir "$R/shared"
+	look 0 in_mounts
+	mounts='mount -t tmpfs -o mode=755 none "$R/releases"'
+	look 1 in_mounts
+	is fail "file system" "'$R/releases' is on another one"
+	is fail current "which is not there"
+	mounts='mount -t tmpfs -o mode=755 none "$R/.deploy/incoming"'
+	look 1 in_mounts
+	only fail "file system" "incoming"
+}
+
+t_no_space() {
+	begin
+	export R
+	mounts='mount -t tmpfs -o mode=755,size=8m,nr_inodes=1000 none "$R/.." && mkdir -p "$R"'
+	look 1 in_mounts
+	is fail space "deploy prune"
+	mounts='mount -t tmpfs -o mode=755,size=64m,nr_inodes=50 none "$R/.." && mkdir -p "$R"'
+	look 1 in_mounts
+	is fail space "inodes"
+}
+
+t_not_readable_for_others() {
+	begin
+	chmod 700 top
+	look 1
+	only fail readable "'$PWD/top' has mode 0700"
+	take_the_cure readable
+	chmod 750 top
+	look 0
+	only warn readable "its group"
+	take_the_cure readable
+	chmod 700 "$R/current/"
+	look 1
+	only fail readable "'$R/current' has mode 0700"
+	take_the_cure readable
+	mkdir -m 700 "$R/shared"
+	look 1
+	only fail readable "'$R/shared'"
+	take_the_cure readable
+	well
+}
+
+t_may_not_be_entered() {
+	begin
+	chmod 755 "$PWD"
+	chmod 700 top
+	look 1 as_user
+	only fail root "'$PWD/top' may not be entered by nobody"
+	take_the_cure
+}
+
+t_leftovers() {
+	begin
+	mkdir "$R/.deploy/incoming/$id"
+	touch "$R/.deploy/incoming/$id.manifest"
+	look 0
+	only warn leftovers "1 unfinished stages, 0 releases"
+	mkdir "$R/.deploy/trash/$id"
+	look 0
+	only warn leftovers "1 unfinished stages, 1 releases"
+	# Somebody may be at work; but not for two days.
+	flock -o -s "$R/.deploy/lock" sleep 60 &
+	defer kill $!
+	wait_for 10 eval "! flock -x -n '$R/.deploy/lock' true"
+	look 0
+	is ok lock "a run holds it"
+	is ok leftovers
+	touch -d '2 days ago' "$R/.deploy/incoming/$id"
+	look 0
+	only warn leftovers
+	kill %1
+	wait %1 || true
+	wait_for 10 flock -x -n "$R/.deploy/lock" true
+	run deploy prune --root "$R"
+	well
+}
+
+t_hooks() {
+	begin
+	mkdir "$R/.deploy/hooks"
+	well
+	is ok hooks none
+	printf '#!/bin/sh\n' >"$R/.deploy/hooks/post-activate"
+	look 1
+	only fail hooks "cannot be executed"
+	take_the_cure hooks
+	is ok hooks "in order"
+	chmod 775 "$R/.deploy/hooks/post-activate"
+	look 1
+	only fail hooks "can be written by others"
+	take_the_cure hooks
+	ln -s post-activate "$R/.deploy/hooks/post-rollback"
+	look 1
+	only fail hooks "'$R/.deploy/hooks/post-rollback' is no regular file"
+	rm "$R/.deploy/hooks/post-rollback"
+	need_root
+	chown 1234 "$R/.deploy/hooks"
+	look 1
+	only fail hooks "belongs to neither"
+	take_the_cure hooks
+	well
+}
+
+t_nginx() {
+	begin
+	mkdir -p nginx/sites
+	export DEPLOY_TEST_NGINX=$PWD/nginx
+	well
+	is ok root
+	assert_not_contains lines nginx
+	cat >nginx/nginx.conf <<-END
+	# open_file_cache max=1;
+	http {
+		open_file_cache off;
+		open_file_cache_valid 3s;
+	}
+	END
+	look 0
+	is ok nginx "'$PWD/nginx/nginx.conf'"
+	printf 'server {\n\topen_file_cache max=1000 inactive=20s;\n' \
+	    >nginx/sites/a
+	look 0
+	only warn nginx "$PWD/nginx/sites/a:2:"
+	echo 'disable_symlinks on;' >nginx/sites/a
+	look 0
+	only warn nginx "disable_symlinks off"
+	chmod 000 nginx/nginx.conf
+	chmod 755 "$PWD"
+	[ "$(id -u)" -ne 0 ] || chown -R 65534 "$R"
+	look 0 as_user
+	is ok root
+	assert_not_contains lines nginx
+}
+
+# ------------------------------------------------------------- the machines
+
+t_client() {
+	begin
+	sed -i "s|^    root:.*|&\n    source: $PWD/no|" deploy.yml
+	run deploy doctor --json
+	assert_eq "$(json "$out" '.hosts[0].findings[] | select(.what == "source") | .level')" \
+	    warn
+	run deploy doctor
+	assert_contains "$out" "warn  source: there is no build at '$PWD/no'; build"
+	run deploy doctor -q
+	assert_eq "$(cut -d ' ' -f 1 "$out" | sort -u)" warn
+}
+
+t_programs() {
+	local h
+	begin
+	cp c other
+	printf '#!/bin/bash\n%q "$@" | sed "s/^version.*/version\\t0.0.1/"\n' \
+	    "$DEPLOY" >c
+	rm "$_base/bb/tar" "$_base/bb/awk"
+	expect_status 1 deploy doctor
+	assert_contains "$out" "warn  c: deploy: version 0.0.1 there, "
+	assert_contains "$out" "ok    dash: deploy: not used there"
+	assert_contains "$out" "ok    dash: tools: sh dash, tar 1"
+	assert_contains "$out" \
+	    "fail  busybox: tools: the sh verbs need what is not there: awk, tar; install"
+	assert_contains "$err" "1 of "
+	for h in zstd gzip; do
+		rm -f "$_base/bb/$h"
+	done
+	ln -s "$(command -v tar)" "$(command -v mawk || command -v awk)" \
+	    "$_base/bb/"
+	[ -e "$_base/bb/awk" ] || mv "$_base/bb/mawk" "$_base/bb/awk"
+	run deploy doctor
+	assert_contains "$out" "warn  busybox: tools: neither zstd nor gzip"
+}
+
+t_clock() {
+	local now
+	begin
+	run deploy doctor
+	assert_eq "$(grep -c "^ok .*: clock: agrees" "$out")" 3
+	now=$(date +%s)
+	printf '#!/bin/bash\n%q "$@" | sed "s/^now.*/now\\t%s/"\n' "$DEPLOY" \
+	    $((now + 3600))000 >c
+	printf '#!/bin/bash\n%q "$@" | sed "s/^now.*/now\\t%s/"\n' "$DEPLOY" \
+	    $((now - 100))000 >dash
+	expect_status 1 deploy doctor
+	assert_contains "$out" "fail  c: clock: ahead of this machine's by 3"
+	assert_contains "$out" "warn  dash: clock: behind this machine's by 1"
+}
+
+# Three hosts through a real sshd, two of which are not what is expected.
+t_login() {
+	local good
+	need_cmd ssh ssh-keygen pgrep
+	sshd_start "$PWD/sshd" || fail "sshd does not start"
+	defer sshd_stop
+	good=$(ssh-keygen -lf sshd/host_key.pub | cut -d ' ' -f 2)
+	ssh-keygen -q -t ed25519 -N '' -f stranger
+	mksite site 3
+	cat >deploy.yml <<-END
+	sites:
+	  - name: t
+	    root: $PWD/r
+	    source: site
+	    timeout: 20s
+	    hosts:
+	      - {address: 127.0.0.1, port: $sshd_port, identity: $PWD/sshd/id, host_key: "$good", deploy: $DEPLOY}
+	      - {address: 127.0.0.2, port: 1, identity: $PWD/sshd/id}
+	      - {address: localhost, port: $sshd_port, identity: $PWD/stranger, host_key: "$good", deploy: none}
+	      - {address: "127.0.0.1:$sshd_port", identity: $PWD/sshd/id, deploy: none, host_key: "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}
+	END
+	sed -i 's/{address: "127.0.0.1:[0-9]*",/{address: localhost, port: '"$sshd_port"', root: '"${PWD//\//\\/}"'\/r2,/' deploy.yml
+	expect_status 8 deploy doctor
+	assert_contains "$out" "ok    127.0.0.1: host key: ssh-ed25519 $good"
+	assert_contains "$out" "ok    127.0.0.1: key: let in by $PWD/sshd/id"
+	assert_contains "$out" "warn  127.0.0.1: root: '$PWD/r' is not there yet"
+	assert_contains "$out" "ok    127.0.0.1: clock: agrees"
+	assert_contains "$out" "fail  127.0.0.2: connection: connect: "
+	assert_contains "$out" "ok    localhost: host key: as expected"
+	assert_contains "$out" "fail  localhost: key: authentication at "
+	assert_contains "$out" "; add the public key to ~"
+	assert_contains "$out" "fail  localhost: host key: "
+	assert_contains "$err" "'127.0.0.2' cannot be reached; 3 of "
+	# The way is open; now the key is good for another root only.
+	sed -i '/127.0.0.2/d; /localhost/d' deploy.yml
+	run deploy publish
+	run deploy doctor
+	deploy host authorize --root "$PWD/other" sshd/id.pub \
+	    >sshd/authorized_keys
+	expect_status 8 deploy doctor
+	assert_contains "$out" "fail  127.0.0.1: deploy: this key is limited to"
+	deploy host authorize --root "$PWD/r" --allow receive sshd/id.pub \
+	    >sshd/authorized_keys
+	run deploy doctor
+}
+
+run_tests
