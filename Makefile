@@ -24,13 +24,14 @@ SAN_CC = gcc
 # Debian packages, by what needs them.
 DEBS_BUILD = gcc make pkgconf libc6-dev libarchive-dev libcyaml-dev \
 	libyaml-dev libjansson-dev uuid-dev libssl-dev libssh-dev zlib1g-dev \
-	libcurl4-openssl-dev
+	libcurl4-openssl-dev libpq-dev libsqlite3-dev
 DEBS_TEST = acl bsdextrautils bzip2 curl e2fsprogs jq libarchive-tools \
 	mandoc mount mtree-netbsd nginx-light openssh-client openssh-server \
-	procps python3.11-doc rsync shellcheck util-linux xz-utils zip zstd
+	postgresql procps python3.11-doc rsync shellcheck sqlite3 util-linux \
+	webhook xz-utils zip zstd
 # One test or two are skipped without each of these.
-DEBS_MORE = btrfs-progs busybox dpkg-dev faketime fish git lintian openssl \
-	xfsprogs zsh
+DEBS_MORE = btrfs-progs busybox dpkg-dev faketime fish git hugo lintian openssl \
+	systemd xfsprogs zsh
 DEBS_DEMO = curl hugo nginx-light
 DEBS_LINT = clang-format cppcheck mandoc shellcheck
 DEBS_FUZZ = clang libclang-rt-dev llvm
@@ -38,7 +39,7 @@ DEBS_BENCH = capistrano e2fsprogs git openjdk-17-doc openssh-client \
 	openssh-server procps python3.11-doc rsync time util-linux xfsprogs zstd
 
 # Libraries by their pkg-config names, and the package that has each.
-LIBS = libarchive libcyaml yaml-0.1 jansson uuid libcrypto zlib libssh
+LIBS = libarchive libcyaml yaml-0.1 jansson uuid libcrypto zlib libssh sqlite3
 DEB_libarchive = libarchive-dev
 DEB_libcyaml = libcyaml-dev
 DEB_yaml-0.1 = libyaml-dev
@@ -47,9 +48,11 @@ DEB_uuid = uuid-dev
 DEB_libcrypto = libssl-dev
 DEB_libssh = libssh-dev
 DEB_zlib = zlib1g-dev
+DEB_sqlite3 = libsqlite3-dev
+DEB_libpq = libpq-dev
 DEB_libcurl = libcurl4-openssl-dev
-# Only its header: src/curl.c loads the library when it is needed.
-HEADER_LIBS = libcurl
+# Only their headers: src/curl.c and src/pq.c load them when needed.
+HEADER_LIBS = libcurl libpq
 
 PKG_CONFIG = pkg-config
 LIB_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(LIBS) $(HEADER_LIBS) 2>/dev/null)
@@ -250,7 +253,7 @@ MANUALS = $(wildcard man/*.[1-9])
 lint-man:
 	$(if $(MANUALS),mandoc -T lint -W warning $(MANUALS))
 
-SCRIPTS = $(shell find $(wildcard .ci tests completions) -type f -size -200k \
+SCRIPTS = $(shell find $(wildcard .ci tests completions man/examples) -type f -size -200k \
 	! -path 'tests/fuzz/corpus/*' -exec awk \
 	'FNR == 1 && (/^\#!.*sh$$/ || FILENAME ~ /\.(ba)?sh$$/) \
 	{ print FILENAME }' {} +)
@@ -287,12 +290,19 @@ lint-cppcheck:
 ## install           to DESTDIR and PREFIX (/usr/local)
 .PHONY: install uninstall
 TO = $(DESTDIR)
+EXAMPLES = $(wildcard man/examples/*)
+EXAMPLEDIR = $(DATADIR)/doc/deploy/examples
 install: all
 	install -d $(TO)$(BINDIR)
 	install -m 755 $(BIN) $(TO)$(BINDIR)/deploy
 	@set -e; for m in $(MANUALS); do \
 	    d=$(TO)$(MANDIR)/man$${m##*.}; \
 	    (set -x; install -d $$d; install -m 644 $$m $$d/); \
+	done
+	install -d $(TO)$(EXAMPLEDIR)
+	@set -e; for f in $(EXAMPLES); do \
+	    mode=644; [ ! -x $$f ] || mode=755; \
+	    (set -x; install -m $$mode $$f $(TO)$(EXAMPLEDIR)/); \
 	done
 	$(call complete,bash,bash-completion/completions,deploy)
 	$(call complete,zsh,zsh/site-functions,_deploy)
@@ -307,6 +317,7 @@ complete = install -d $(TO)$(DATADIR)/$(2) && \
 uninstall:
 	rm -f $(TO)$(BINDIR)/deploy $(foreach m,$(notdir $(MANUALS)),\
 	    $(TO)$(MANDIR)/man$(patsubst .%,%,$(suffix $(m)))/$(m)) \
+	    $(foreach f,$(EXAMPLES),$(TO)$(EXAMPLEDIR)/$(notdir $(f))) \
 	    $(TO)$(DATADIR)/bash-completion/completions/deploy \
 	    $(TO)$(DATADIR)/zsh/site-functions/_deploy \
 	    $(TO)$(DATADIR)/fish/vendor_completions.d/deploy.fish

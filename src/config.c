@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -83,6 +84,8 @@ struct raw_site {
 	char *name;
 	char *root;
 	char *source;
+	char *update;
+	char *settle;
 	struct raw_build *build;
 	unsigned int *keep;
 	char **exclude;
@@ -104,9 +107,22 @@ struct raw_site {
 	unsigned int hosts_count;
 };
 
+struct raw_worker {
+	unsigned int *jobs;
+	unsigned int *max_jobs;
+	unsigned int *keep;
+	unsigned int *log_size;
+	char *retry;
+	char *timeout;
+	char *logs;
+	char *notify;
+};
+
 struct raw_config {
 	struct raw_site *sites;
 	unsigned int sites_count;
+	char *queue;
+	struct raw_worker *worker;
 };
 
 /* Rows of the table: key, REQUIRED or OPTIONAL, struct, member. */
@@ -206,6 +222,8 @@ static const cyaml_schema_field_t site_fields[] = {
 	STRING("root", REQUIRED, struct raw_site, root),
 	STRING("source", OPTIONAL, struct raw_site, source),
 	MAPPING("build", struct raw_site, build, build_fields),
+	STRING("update", OPTIONAL, struct raw_site, update),
+	STRING("settle", OPTIONAL, struct raw_site, settle),
 	UINT("keep", OPTIONAL, struct raw_site, keep),
 	LIST("exclude", OPTIONAL, struct raw_site, exclude, 0),
 	LIST("shared", OPTIONAL, struct raw_site, shared, 0),
@@ -229,9 +247,23 @@ static const cyaml_schema_value_t site_entry = {
 	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_site, site_fields),
 };
 
+static const cyaml_schema_field_t worker_fields[] = {
+	UINT("jobs", OPTIONAL, struct raw_worker, jobs),
+	UINT("max_jobs", OPTIONAL, struct raw_worker, max_jobs),
+	UINT("keep", OPTIONAL, struct raw_worker, keep),
+	UINT("log_size", OPTIONAL, struct raw_worker, log_size),
+	STRING("retry", OPTIONAL, struct raw_worker, retry),
+	STRING("timeout", OPTIONAL, struct raw_worker, timeout),
+	STRING("logs", OPTIONAL, struct raw_worker, logs),
+	STRING("notify", OPTIONAL, struct raw_worker, notify),
+	CYAML_FIELD_END,
+};
+
 static const cyaml_schema_field_t top_fields[] = {
 	CYAML_FIELD_SEQUENCE("sites", REQUIRED, struct raw_config, sites,
 	    &site_entry, 1, LIST_MAX),
+	STRING("queue", OPTIONAL, struct raw_config, queue),
+	MAPPING("worker", struct raw_config, worker, worker_fields),
 	CYAML_FIELD_END,
 };
 
@@ -563,12 +595,14 @@ read_build(struct reader *r, const struct raw_build *raw,
 	if (raw == NULL)
 		return 0;
 	b->command = xstrdup(raw->command);
+	if (raw->directory != NULL) {
+		free(b->directory);
+		b->directory = NULL;
+	}
 	if (read_path(r, "build.directory", raw->directory, &b->directory) !=
 		0 ||
 	    read_duration(r, "build.timeout", raw->timeout, &b->timeout) != 0)
 		return -1;
-	if (b->directory == NULL)
-		b->directory = xstrdup(r->dir);
 	if (b->timeout > 0)
 		return 0;
 	return fault(r, "0 leaves no time to build; at least 1s");
@@ -670,10 +704,14 @@ read_site(struct reader *r, size_t i, const struct raw_site *raw,
 	snprintf(r->base, sizeof(r->base), "sites[%zu].", i);
 	s->freeze_on_rollback = raw->freeze_on_rollback;
 	s->group = xstrdup_opt(raw->group);
+	s->update = xstrdup_opt(raw->update);
+	/* Where `update` runs, too. */
+	s->build.directory = xstrdup(r->dir);
 	if (read_name(r, raw->name, &s->name) != 0 ||
 	    read_root(r, raw->root, &s->root) != 0 ||
 	    read_path(r, "source", raw->source, &s->source) != 0 ||
 	    read_build(r, raw->build, &s->build) != 0 ||
+	    read_duration(r, "settle", raw->settle, &s->settle) != 0 ||
 	    read_keep(r, raw->keep, &s->keep) != 0 ||
 	    read_patterns(r, "exclude", raw->exclude, raw->exclude_count,
 		&s->exclude) != 0 ||
@@ -729,6 +767,79 @@ read_sites(struct reader *r, const struct raw_config *raw, struct config *c)
 	return 0;
 }
 
+/* Is it where PostgreSQL is, and no path? */
+static bool
+is_database(const char *text)
+{
+	return strncmp(text, "postgresql://", 13) == 0 ||
+	    strncmp(text, "postgres://", 11) == 0;
+}
+
+/* Read where the queue is. */
+static int
+read_queue(struct reader *r, const char *text, char **queue)
+{
+	if (text == NULL || !is_database(text)) {
+		if (text != NULL && strstr(text, "://") != NULL) {
+			at(r, "queue");
+			return fault(r, "neither a directory nor "
+			    "postgresql://...");
+		}
+		return read_path(r, "queue", text, queue);
+	}
+	*queue = xstrdup(text);
+	return 0;
+}
+
+/* Read a number of at least `least`; NULL leaves the default. */
+static int
+read_count(struct reader *r, const char *key, const unsigned int *given,
+    unsigned int least, unsigned int most, unsigned int *out)
+{
+	if (given == NULL)
+		return 0;
+	at(r, "%s", key);
+	*out = *given;
+	if (*out >= least && *out <= most)
+		return 0;
+	return fault(r, "%u is out of range; %u to %u", *out, least, most);
+}
+
+/* Read how jobs are done. */
+static int
+read_worker(struct reader *r, const struct raw_worker *raw,
+    struct worker_config *w)
+{
+	if (raw == NULL)
+		return 0;
+	strcpy(r->base, "worker.");
+	w->notify = xstrdup_opt(raw->notify);
+	if (read_count(r, "jobs", raw->jobs, 1, CONFIG_JOBS_MAX, &w->jobs) !=
+		0 ||
+	    read_count(r, "max_jobs", raw->max_jobs, 1, UINT_MAX,
+		&w->max_jobs) != 0 ||
+	    read_count(r, "keep", raw->keep, 1, 1000000, &w->keep) != 0 ||
+	    read_count(r, "log_size", raw->log_size, 4, 1000000,
+		&w->log_size) != 0 ||
+	    read_duration(r, "retry", raw->retry, &w->retry) != 0 ||
+	    read_duration(r, "timeout", raw->timeout, &w->timeout) != 0 ||
+	    read_path(r, "logs", raw->logs, &w->logs) != 0)
+		return -1;
+	at(r, "timeout");
+	return w->timeout > 0 ? 0 :
+	    fault(r, "0 leaves no time for a job; at least 1s");
+}
+
+/* Read what stands beside the sites. */
+static int
+read_top(struct reader *r, const struct raw_config *raw, struct config *c)
+{
+	r->base[0] = '\0';
+	if (read_queue(r, raw->queue, &c->queue) != 0)
+		return -1;
+	return read_worker(r, raw->worker, &c->worker);
+}
+
 /* ---- the text ---------------------------------------------------------- */
 
 /* Memory for libcyaml; size 0 frees. */
@@ -764,7 +875,7 @@ read_text(struct reader *r, const char *path, const char *text, size_t len,
 		    "report this",
 		    path, cyaml_strerror(err));
 	else
-		ret = read_sites(r, raw, c);
+		ret = read_sites(r, raw, c) != 0 ? -1 : read_top(r, raw, c);
 	cyaml_free(&cyaml, &top_schema, raw, 0);
 	return ret;
 }
@@ -787,10 +898,12 @@ config_parse(struct config *c, const char *text, size_t len, const char *path,
 	r.yaml = yaml;
 	ret = read_text(&r, path, text, len, c);
 	yamlcheck_free(yaml);
-	if (ret != 0)
+	if (ret != 0) {
 		config_release(c);
-	else
+	} else {
 		c->path = xstrdup(path);
+		c->dir = xstrdup(dir);
+	}
 	return ret;
 }
 
@@ -951,6 +1064,7 @@ site_config_release(struct site_config *s)
 {
 	free(s->name);
 	free(s->source);
+	free(s->update);
 	free(s->build.command);
 	free(s->build.directory);
 	free(s->root);
@@ -978,6 +1092,10 @@ config_release(struct config *c)
 		site_config_release(&c->sites[i]);
 	free(c->sites);
 	free(c->path);
+	free(c->dir);
+	free(c->queue);
+	free(c->worker.logs);
+	free(c->worker.notify);
 	*c = (struct config)CONFIG_INIT;
 }
 

@@ -67,6 +67,8 @@ struct build_config {
 struct site_config {
 	char *name;
 	char *source;		/* absolute; NULL when not given */
+	char *update;		/* for sh, where a build runs; NULL: none */
+	int64_t settle;		/* seconds without a request before a job */
 	struct build_config build;
 	char *root;		/* absolute */
 	unsigned int keep;	/* releases that were live, for prune */
@@ -89,13 +91,32 @@ struct site_config {
 	size_t n_hosts;
 };
 
+/* How jobs are done; see worker.h. */
+struct worker_config {
+	unsigned int jobs;	/* at once, by one worker */
+	unsigned int max_jobs;	/* at once, by all workers; 0: no limit */
+	unsigned int keep;	/* ended jobs, and logs */
+	unsigned int log_size;	/* KiB of output that a log holds of a try */
+	int64_t retry;		/* seconds before the second try */
+	int64_t timeout;	/* seconds, of a job in all */
+	char *logs;		/* absolute directory; NULL: the default */
+	char *notify;		/* for sh, when a try has ended; NULL: none */
+};
+
 struct config {
 	char *path;		/* the file; NULL when there is none */
+	char *dir;		/* its directory, absolute */
+	char *queue;		/* an absolute directory, or postgresql://...;
+				 * NULL: the default */
+	struct worker_config worker;
 	struct site_config *sites;
 	size_t n;
 };
 
-#define CONFIG_INIT { NULL, NULL, 0 }
+#define CONFIG_INIT { .path = NULL, .worker = { \
+	.jobs = CONFIG_WORKER_JOBS, .keep = CONFIG_WORKER_KEEP, \
+	.log_size = CONFIG_WORKER_LOG_SIZE, .retry = CONFIG_WORKER_RETRY, \
+	.timeout = CONFIG_WORKER_TIMEOUT } }
 
 /* Defaults, where deploy.yml is silent. */
 enum {
@@ -104,6 +125,12 @@ enum {
 	CONFIG_LOCK_WAIT = 60,		/* seconds */
 	CONFIG_TIMEOUT = 60,		/* seconds */
 	CONFIG_BUILD_TIMEOUT = 600,	/* seconds */
+	CONFIG_WORKER_JOBS = 1,
+	CONFIG_JOBS_MAX = 64,		/* for worker.jobs */
+	CONFIG_WORKER_KEEP = 100,
+	CONFIG_WORKER_LOG_SIZE = 1024,	/* KiB */
+	CONFIG_WORKER_RETRY = 30,	/* seconds */
+	CONFIG_WORKER_TIMEOUT = 3600,	/* seconds */
 	CONFIG_CARRY_FOR = 7 * 86400,	/* seconds */
 	CONFIG_CHECK_STATUS = 200,
 	CONFIG_CHECK_SAMPLE = 5,	/* files */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "alloc.h"
+#include "utf8.h"
 
 static json_t *
 checked(json_t *j)
@@ -32,22 +33,6 @@ json_free(json_t *j)
 	json_decref(j);
 }
 
-/* The length of the UTF-8 sequence at `s`; 0 when it is none (RFC 3629). */
-static size_t
-sequence_len(const unsigned char *s)
-{
-	size_t n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 :
-	    s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 0;
-
-	for (size_t i = 1; i < n; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
-	    (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
-		return 0;
-	return n;
-}
-
 /* A JSON string of any bytes. */
 static json_t *
 to_string(const char *s)
@@ -58,7 +43,7 @@ to_string(const char *s)
 	if (j != NULL)
 		return j;
 	while (*s != '\0') {
-		size_t n = sequence_len((const unsigned char *)s);
+		size_t n = utf8_len(s);
 
 		if (n == 0)
 			buf_adds(&b, "\xef\xbf\xbd");

@@ -26,6 +26,11 @@ open_standard(void)
 	} while (fd >= 0 && fd <= STDERR_FILENO);
 	if (fd > STDERR_FILENO)
 		close(fd);
+	/*
+	 * What we were given beside them is for us: the claim of a worker,
+	 * say, lasts as long as we do, not as long as what a build starts.
+	 */
+	(void)close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
 }
 
 int

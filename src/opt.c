@@ -56,6 +56,19 @@ static const struct opt catalogue[] = {
 	    "no build, but this one, on the hosts that lack it" },
 	{ OPT_BUILD, '\0', "build", NULL,
 	    "run the build command of the site first" },
+	{ OPT_UPDATE, '\0', "update", NULL,
+	    "run the update command of the site before that" },
+	{ OPT_PRIORITY, '\0', "priority", "N",
+	    "higher is sooner (default 0)" },
+	{ OPT_REF, '\0', "ref", "REF",
+	    "the commit or branch to build (default: the CI's)" },
+	{ OPT_REASON, '\0', "reason", "TEXT", "why; a note to remember" },
+	{ OPT_WAIT, '\0', "wait", NULL,
+	    "wait for the end of the build, whose status is the status" },
+	{ OPT_ONCE, '\0', "once", NULL, "end when nothing is left to do" },
+	{ OPT_JOBS, '\0', "jobs", "N", "so many sites side by side" },
+	{ OPT_FIFO, '\0', "fifo", "PATH",
+	    "read names of sites from this FIFO, too" },
 };
 
 enum { N_OPTS = sizeof(catalogue) / sizeof(catalogue[0]) };
@@ -87,6 +100,19 @@ set_number(int64_t *out, const struct opt *op, const char *value,
 		return 0;
 	return err_set(e, ERR_USAGE, "--%s wants a whole number of at least "
 	    "%lld, not '%s'", op->name, (long long)least, value);
+}
+
+int
+opt_priority(const char *value, int64_t *out, struct err *e)
+{
+	int64_t n = caller_parse_seq(value + (*value == '-'));
+
+	if (n < 0 || n > OPT_PRIORITY_MAX)
+		return err_set(e, ERR_USAGE, "a priority is a whole number "
+		    "from -%d to %d, not '%s'", OPT_PRIORITY_MAX,
+		    OPT_PRIORITY_MAX, value);
+	*out = *value == '-' ? -n : n;
+	return 0;
 }
 
 static int
@@ -148,6 +174,15 @@ set_flag(struct opts *o, enum opt_id id)
 	case OPT_BUILD:
 		o->build = true;
 		break;
+	case OPT_UPDATE:
+		o->update = true;
+		break;
+	case OPT_WAIT:
+		o->wait = true;
+		break;
+	case OPT_ONCE:
+		o->once = true;
+		break;
 	default:
 		BUG("a flag that nobody sets");
 	}
@@ -185,6 +220,19 @@ set_value(struct opts *o, const struct opt *op, const char *value,
 	case OPT_HOST:
 		strvec_add(&o->hosts, value);
 		break;
+	case OPT_REF:
+		o->ref = value;
+		break;
+	case OPT_REASON:
+		o->reason = value;
+		break;
+	case OPT_FIFO:
+		o->fifo = value;
+		break;
+	case OPT_PRIORITY:
+		return opt_priority(value, &o->priority, e);
+	case OPT_JOBS:
+		return set_number(&o->jobs, op, value, 1, e);
 	case OPT_EXCLUDE:
 		strvec_add(&o->exclude, value);
 		break;

@@ -20,6 +20,8 @@ enum opt_id {
 	OPT_LOCK_WAIT, OPT_TIMEOUT, OPT_MESSAGE, OPT_COMMIT, OPT_SEQ, OPT_EXCLUDE,
 	OPT_FORCE, OPT_STRIP, OPT_EXPECT, OPT_KEEP, OPT_OLDER_THAN, OPT_FOR,
 	OPT_LIMIT, OPT_ALLOW, OPT_BUILD, OPT_RELEASE, OPT_NO_CHECK, OPT_ADOPT,
+	OPT_UPDATE, OPT_PRIORITY, OPT_REF, OPT_REASON, OPT_WAIT, OPT_ONCE,
+	OPT_JOBS, OPT_FIFO,
 	OPT_COUNT
 };
 
@@ -52,6 +54,14 @@ struct opts {
 	int64_t limit;		/* 0: no limit */
 	const char *allow;
 	bool build;
+	bool update;
+	int64_t priority;
+	const char *ref;
+	const char *reason;
+	bool wait;
+	bool once;
+	int64_t jobs;		/* 0: not given */
+	const char *fifo;
 	struct strvec args;	/* the operands */
 };
 
@@ -76,6 +86,11 @@ const struct opt *opt_find(enum opt_id id);
  */
 int opt_parse(struct opts *o, int argc, char *const *argv,
     const enum opt_id *allowed, bool stop, struct err *e);
+
+enum { OPT_PRIORITY_MAX = 1000000 };
+
+/* Read a priority.  0, or -1 with ERR_USAGE. */
+int opt_priority(const char *value, int64_t *out, struct err *e);
 
 void opts_release(struct opts *o);		/* neutral values accepted */
 

@@ -112,7 +112,7 @@ become(const struct run_child *c, const struct pipes *p, pid_t parent)
 	setpgid(0, 0);
 	if (keep_open(c) == 0 && tie_to_parent(c, parent) == 0 &&
 	    set_standard(c, p) == 0 && (c->dir < 0 || fchdir(c->dir) == 0))
-		execvpe(c->argv[0], c->argv,
+		execvpe(c->file != NULL ? c->file : c->argv[0], c->argv,
 		    c->envp != NULL ? c->envp : environ);
 	saved = errno;
 	(void)io_write(p->report[1], &saved, sizeof(saved));

@@ -14,6 +14,7 @@
 struct run_child {
 	/* In. */
 	char *const *argv;	/* ended by NULL; argv[0] by PATH */
+	const char *file;	/* the program, if argv[0] is not it */
 	bool pipe_in;		/* give us its standard input */
 	bool pipe_out;		/* give us its standard output */
 	bool pipe_err;		/* give us its standard error */

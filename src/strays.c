@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "buf.h"
 #include "clock.h"
 #include "io.h"
 
@@ -27,47 +28,89 @@ strays_adopt(bool on)
 	(void)prctl(PR_SET_CHILD_SUBREAPER, on ? 1L : 0L, 0L, 0L, 0L);
 }
 
+/* Which processes are meant. */
+struct search {
+	const pid_t *keep; /* children that are not */
+	size_t n;
+	const char *variable; /* NULL: our children */
+};
+
+/* Read a file of /proc/PID into `out`.  0 or -1. */
+static int
+read_proc(pid_t pid, const char *name, struct buf *out)
+{
+	char path[64];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%ld/%s", (long)pid, name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	do {
+		buf_reserve(out, 4096);
+		n = io_read_some(fd, out->data + out->len, 4096);
+		out->len += n > 0 ? (size_t)n : 0;
+	} while (n > 0);
+	out->data[out->len] = '\0';
+	close(fd);
+	return n < 0 ? -1 : 0;
+}
+
 /* Is it a child of ours?  `alive`: and no zombie. */
 static bool
 is_child(pid_t pid, bool *alive)
 {
-	char path[64], text[512];
+	struct buf text = BUF_INIT;
 	const char *end;
-	ssize_t n;
-	int fd;
+	bool ours = false;
 
-	snprintf(path, sizeof(path), "/proc/%ld/stat", (long)pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	n = io_read(fd, text, sizeof(text) - 1);
-	close(fd);
-	if (n <= 0)
-		return false;
-	text[n] = '\0';
+	*alive = false;
 	/* "PID (NAME) STATE PARENT ...", and a name may have parentheses. */
-	end = strrchr(text, ')');
-	if (end == NULL || strlen(end) < 5)
-		return false;
-	*alive = end[2] != 'Z';
-	return strtol(end + 4, NULL, 10) == getpid();
+	if (read_proc(pid, "stat", &text) == 0 &&
+	    (end = strrchr(buf_str(&text), ')')) != NULL && strlen(end) > 4) {
+		*alive = end[2] != 'Z';
+		ours = strtol(end + 4, NULL, 10) == getpid();
+	}
+	buf_release(&text);
+	return ours;
 }
 
+/* Was it started with this variable?  Of others' processes we cannot tell. */
 static bool
-is_kept(pid_t pid, const pid_t *keep, size_t n)
+is_marked(pid_t pid, const char *variable)
 {
-	for (size_t i = 0; i < n; i++)
-		if (keep[i] == pid)
-			return true;
-	return false;
+	struct buf text = BUF_INIT;
+	bool found = false;
+
+	if (read_proc(pid, "environ", &text) == 0)
+		for (size_t i = 0; i < text.len && !found;
+		     i += strlen(text.data + i) + 1)
+			found = strcmp(text.data + i, variable) == 0;
+	buf_release(&text);
+	return found;
+}
+
+/* Is it meant? */
+static bool
+is_meant(const struct search *what, pid_t pid, bool *alive)
+{
+	for (size_t i = 0; i < what->n; i++)
+		if (what->keep[i] == pid)
+			return false;
+	if (what->variable == NULL)
+		return is_child(pid, alive);
+	/* A zombie has no environment. */
+	*alive = true;
+	return pid != getpid() && is_marked(pid, what->variable);
 }
 
 /*
- * Kill and reap the children that are there now.  Returns one that is still
- * there, 0 when there was none at all, -1 when /proc cannot be read.
+ * Kill, and reap, those that are there now.  Returns one that is still there,
+ * 0 when there was none at all, -1 when /proc cannot be read.
  */
 static pid_t
-end_children(const pid_t *keep, size_t n, bool *any)
+end_them(const struct search *what, bool *any)
 {
 	DIR *proc = opendir("/proc");
 	const struct dirent *entry;
@@ -80,7 +123,7 @@ end_children(const pid_t *keep, size_t n, bool *any)
 		if (!isdigit((unsigned char)entry->d_name[0]))
 			continue;
 		pid = (pid_t)strtol(entry->d_name, NULL, 10);
-		if (is_kept(pid, keep, n) || !is_child(pid, &alive))
+		if (!is_meant(what, pid, &alive))
 			continue;
 		*any |= alive;
 		(void)kill(pid, SIGKILL);
@@ -102,28 +145,49 @@ is_childless(void)
 	return pid < 0 && errno == ECHILD;
 }
 
-int
-strays_end(const pid_t *keep, size_t n, bool *any, struct err *e)
+/* Again and again, because what is killed may leave others.  0 or -1. */
+static int
+end_all(const struct search *what, bool *any, struct err *e)
 {
 	const struct timespec pause = { 0, PAUSE_MS * 1000000L };
 	int64_t end = clock_ms() + PATIENCE_MS;
 	pid_t left;
 
-	*any = false;
-	while (n > 0 || !is_childless()) {
-		left = end_children(keep, n, any);
-		if (left == 0 && n > 0)
-			return 0;
+	while ((left = end_them(what, any)) != 0) {
 		if (left < 0)
 			return err_sys(e,
 			    "cannot end what a command left "
 			    "running: /proc cannot be read");
 		if (clock_ms() >= end)
 			return err_set(e, ERR_FAILED,
-			    "process %ld, which a "
-			    "command left running, cannot be ended",
+			    "process %ld, which a command left running, "
+			    "cannot be ended",
 			    (long)left);
 		nanosleep(&pause, NULL);
 	}
 	return 0;
+}
+
+int
+strays_end(const pid_t *keep, size_t n, bool *any, struct err *e)
+{
+	const struct search what = { .keep = keep, .n = n };
+
+	*any = false;
+	if (n > 0)
+		return end_all(&what, any, e);
+	/* Here the kernel knows whether there is any, and usually says no. */
+	while (!is_childless())
+		if (end_all(&what, any, e) != 0)
+			return -1;
+	return 0;
+}
+
+int
+strays_end_marked(const char *variable, bool *any, struct err *e)
+{
+	const struct search what = { .variable = variable };
+
+	*any = false;
+	return end_all(&what, any, e);
 }

@@ -27,4 +27,11 @@ void strays_adopt(bool on);
  */
 int strays_end(const pid_t *keep, size_t n, bool *any, struct err *e);
 
+/*
+ * The same for every process of this machine, of whatever parent, that has
+ * `variable` ("NAME=value") in the environment it was started with: what is
+ * left of a tree whose root and adopter were killed together.
+ */
+int strays_end_marked(const char *variable, bool *any, struct err *e);
+
 #endif

@@ -22,8 +22,12 @@ enum kind {
 	RELEASES,
 	RELEASES_OR_FILES,
 	COMMANDS,
-	SHELLS
+	SHELLS,
+	ACTIONS
 };
+
+/* What the first operand of jobs may be. */
+#define ACTION_WORDS "list log priority remove retry show"
 
 /* The first word of a placeholder of the help, such as "[A [B]]". */
 static const char *
@@ -54,6 +58,8 @@ kind_of(const char *placeholder)
 		{ "A", RELEASES_OR_FILES },
 		{ "COMMAND", COMMANDS },
 		{ "SHELL", SHELLS },
+		{ "PATH", FILES },
+		{ "ACTION", ACTIONS },
 	};
 	size_t len;
 	const char *word = first_word(placeholder, &len);
@@ -231,6 +237,7 @@ bash_kind(enum kind kind)
 		return "releases-or-files";
 	case COMMANDS:
 	case SHELLS:
+	case ACTIONS:
 		return "words";
 	default:
 		return "nothing";
@@ -281,6 +288,8 @@ print_bash_command(const struct cmd *cmd)
 		    cmd->max_args);
 	if (kind == SHELLS)
 		printf("\t\tlist='bash fish zsh'\n");
+	if (kind == ACTIONS)
+		printf("\t\tlist='" ACTION_WORDS "'\n");
 	if (kind == COMMANDS) {
 		printf("\t\tlist='");
 		print_command_names();
@@ -391,6 +400,8 @@ zsh_action(enum kind kind)
 		return " _deploy_commands";
 	case SHELLS:
 		return "(bash fish zsh)";
+	case ACTIONS:
+		return "(" ACTION_WORDS ")";
 	default:
 		return " ";
 	}
@@ -542,6 +553,8 @@ fish_words(enum kind kind)
 		return " -F -k -a '(__deploy_ask releases)'";
 	case SHELLS:
 		return " -f -a 'bash fish zsh'";
+	case ACTIONS:
+		return " -f -a '" ACTION_WORDS "'";
 	case FILES:
 		return " -F";
 	default:

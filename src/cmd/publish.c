@@ -62,38 +62,54 @@ absolute(const char *path, struct err *e)
 	return all;
 }
 
-/* Make the build; a dry run only says so.  Before anything is opened. */
+/* Run one of the commands of the site; a dry run only says so. */
 static int
-make_build(struct run *run, struct err *e)
+run_command(struct run *run, const char *what, const char *command,
+    const char *source, struct err *e)
 {
 	const struct build_config *b = &run->site->build;
 	struct stage_options o = { 0 };
-	struct build_options build = { .what = "build", .command = b->command,
+	struct build_options build = { .what = what, .command = command,
 		.directory = b->directory, .timeout = b->timeout,
-		.quiet = run->opts.quiet, .site = run->site->name };
+		.quiet = run->opts.quiet, .site = run->site->name,
+		.source = source };
+
+	if (run->opts.dry_run) {
+		log_info("would run: %s", command);
+		return 0;
+	}
+	step_stage_options(run, &o);
+	build.ref = o.commit;
+	if (build_run(&build, e) != 0)
+		return err_append(e, "; nothing was changed");
+	return 0;
+}
+
+/* Update what is built, and build.  Before anything is opened. */
+static int
+make_build(struct run *run, struct err *e)
+{
+	const struct site_config *site = run->site;
+	bool wanted = wants_build(run);
+	bool update = run->opts.update && site->update != NULL;
+	struct stage_options o = { 0 };
 	char *source;
 	int r;
 
-	if (!wants_build(run))
-		return 0;
 	step_stage_options(run, &o);
-	if (check_build(run, o.source, e) != 0)
+	if (run->opts.build && check_build(run, o.source, e) != 0)
 		return -1;
 	/* Without a source the stage has its say. */
-	if (o.source == NULL)
+	if (o.source == NULL || (!wanted && !update))
 		return 0;
-	if (run->opts.dry_run) {
-		log_info("would run: %s", b->command);
-		return 0;
-	}
 	source = absolute(o.source, e);
 	if (source == NULL)
 		return -1;
-	build.source = source;
-	build.ref = o.commit;
-	r = build_run(&build, e);
+	r = update ? run_command(run, "update", site->update, source, e) : 0;
+	if (r == 0 && wanted)
+		r = run_command(run, "build", site->build.command, source, e);
 	free(source);
-	return r != 0 ? err_append(e, "; nothing was changed") : 0;
+	return r;
 }
 
 /* Under the lock: activate what was staged, then prune. */
@@ -265,7 +281,7 @@ run_publish(struct run *run, struct err *e)
 
 static const enum opt_id opts[] = {
 	OPT_MESSAGE, OPT_COMMIT, OPT_SEQ, OPT_EXPECT, OPT_EXCLUDE, OPT_STRIP,
-	OPT_KEEP, OPT_FORCE, OPT_BUILD, OPT_NO_CHECK, OPT_END
+	OPT_KEEP, OPT_FORCE, OPT_BUILD, OPT_UPDATE, OPT_NO_CHECK, OPT_END
 };
 
 const struct cmd cmd_publish = {

@@ -87,6 +87,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	setenv("HOME", "/home/me", 1);
 	if (config_parse(&c, (const char *)data, size, "deploy.yml", "/d",
 		&e) == 0) {
+		MUST(c.queue == NULL || c.queue[0] == '/' ||
+		    strncmp(c.queue, "postgres", 8) == 0);
+		MUST(c.worker.jobs >= 1 && c.worker.jobs <= CONFIG_JOBS_MAX);
+		MUST(c.worker.timeout > 0 && c.worker.retry >= 0);
 		MUST(c.n > 0 && strcmp(c.path, "deploy.yml") == 0);
 		for (size_t i = 0; i < c.n; i++)
 			check_site(&c, &c.sites[i]);

@@ -125,7 +125,8 @@ doors() {
 	jansson\.h		json.c
 	openssl/.*		hash.c
 	libssh/.*		ssh.c ssh_link.c ssh_link.h ssh_hostkey.c ssh_hostkey.h ssh_auth.c ssh_identity.c ssh_identity.h
-	sqlite3\.h		queue.c
+	sqlite3\.h		queue_sqlite.c
+	libpq-fe\.h		pq.c pq.h
 	curl/.*			curl.h
 	EOF
 }

@@ -151,6 +151,11 @@ check_shell() {
 	assert_eq "$(grep -v '^-' "$out" || true)" ""
 	offer "$shell" deploy completion ''
 	assert_eq "$(tr '\n' ' ' <"$out")" "bash fish zsh "
+	offer "$shell" deploy jobs ''
+	assert_eq "$(tr '\n' ' ' <"$out")" \
+	    "list log priority remove retry show "
+	offer "$shell" deploy enqueue example.n
+	assert_eq "$(cat "$out")" example.net
 }
 
 t_bash() {

@@ -175,6 +175,29 @@ t_json_shapes() {
 	assert_file_eq got want
 }
 
+# The same for the queue, which knows sites and no --root.
+t_json_shapes_of_the_queue() {
+	local c
+	need_cmd jq
+	mksite public 3
+	cat >deploy.yml <<-EOF
+	sites: [{name: a, source: public, root: $PWD/root}]
+	EOF
+	for c in 'enqueue a' 'worker --once' 'jobs' 'jobs show a' 'jobs log a'
+	do
+		# Word splitting is meant.
+		# shellcheck disable=SC2086
+		run deploy $c --json
+		real_keys <"$out" >got
+		subsection deploy.1 COMMANDS "${c%% *}" | shown_keys >want
+		diff want got >&2 || fail "keys of $c --json"
+		real_types <"$out" >got
+		subsection deploy.1 COMMANDS "${c%% *}" | shown_types >want
+		comm -23 got want >wrong
+		[ ! -s wrong ] || fail "$c: not in the manual: $(cat wrong)"
+	done
+}
+
 # "key type" lines: what the manual allows, and what a document has.
 shown_types() {
 	sed -nE 's/^ *"([a-z_]+)": ([A-Z]+|\[|\{)( or (null))?.*/\1 \2 \4/p' |

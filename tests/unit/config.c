@@ -236,9 +236,11 @@ test_x_keys(void)
 	CHECK_STR(c.sites[0].carry.v[0], "*.map");
 	config_release(&c);
 	CHECK_STR(fault_in("x_a: 1\n" SITE),
-	    AT("1:1") "x_a: unknown key; known here: sites");
+	    AT("1:1") "x_a: unknown key; known here: sites, "
+		       "queue, worker");
 	CHECK_STR(fault_in("X-a: 1\n" SITE),
-	    AT("1:1") "X-a: unknown key; known here: sites");
+	    AT("1:1") "X-a: unknown key; known here: sites, "
+		       "queue, worker");
 }
 
 static void
@@ -315,14 +317,14 @@ test_unknown_keys(void)
 	CHECK_STR(fault_in(SITE "    carry: {glob: []}\n"),
 	    AT("4:13") "sites[0].carry.glob: unknown key; known here: paths, "
 		       "for");
-	CHECK_STR(fault_in("sites: []\nqueue: x\n"),
+	CHECK_STR(fault_in("sites: []\nqueues: x\n"),
 	    AT("1:8") "sites: an empty list; at least 1 wanted");
-	CHECK_STR(fault_in("queue: x\nsites: []\n"),
-	    AT("1:1") "queue: unknown key; known here: sites");
+	CHECK_STR(fault_in("queues: x\nsites: []\n"),
+	    AT("1:1") "queues: unknown key; did you mean 'queue'?");
 	/* All that there are, in the order of the table. */
 	CHECK(strstr(fault_in(SITE "    Keeper_of: 1\n"),
 	    AT("4:5") "sites[0].Keeper_of: unknown key; known here: name, "
-		      "root, source, build, keep, ") != NULL);
+		      "root, source, build, update, settle, keep, ") != NULL);
 	CHECK(strstr(fault_in(SITE "    <<: {keep: 3}\n"),
 	    AT("4:5") "sites[0].<<: unknown key; known here: name, ") !=
 	    NULL);
@@ -397,6 +399,48 @@ test_builds(void)
 	CHECK_STR(fault_in(SITE "    build: {command: x, timeout: 0}\n"),
 	    AT("4:34") "sites[0].build.timeout: 0 leaves no time to build; "
 		       "at least 1s");
+}
+
+static void
+test_queue_and_worker(void)
+{
+	struct config c;
+
+	REQUIRE(parse(&c, SITE) == 0);
+	CHECK_STR(c.queue, NULL);
+	CHECK_STR(c.dir, "/home/me/project");
+	CHECK(c.worker.jobs == 1 && c.worker.max_jobs == 0);
+	CHECK(c.worker.keep == 100 && c.worker.log_size == 1024);
+	CHECK(c.worker.retry == 30 && c.worker.timeout == 3600);
+	CHECK_STR(c.worker.logs, NULL);
+	CHECK_STR(c.sites[0].update, NULL);
+	CHECK(c.sites[0].settle == 0);
+	config_release(&c);
+	REQUIRE(parse(&c, SITE "    update: git pull\n    settle: 10s\n"
+		    "queue: q\nworker: {jobs: 4, max_jobs: 8, keep: 5, "
+		    "log_size: 64, retry: 1m, timeout: 2h, logs: l, "
+		    "notify: ./tell}\n") == 0);
+	CHECK_STR(c.queue, "/home/me/project/q");
+	CHECK(c.worker.jobs == 4 && c.worker.max_jobs == 8);
+	CHECK(c.worker.keep == 5 && c.worker.log_size == 64);
+	CHECK(c.worker.retry == 60 && c.worker.timeout == 7200);
+	CHECK_STR(c.worker.logs, "/home/me/project/l");
+	CHECK_STR(c.worker.notify, "./tell");
+	CHECK_STR(c.sites[0].update, "git pull");
+	CHECK(c.sites[0].settle == 10);
+	config_release(&c);
+	REQUIRE(parse(&c, SITE "queue: postgresql://u@h/d?x=y\n") == 0);
+	CHECK_STR(c.queue, "postgresql://u@h/d?x=y");
+	config_release(&c);
+	CHECK_STR(fault_in(SITE "queue: mysql://h/d\n"),
+	    AT("4:8") "queue: neither a directory nor postgresql://...");
+	CHECK_STR(fault_in(SITE "worker: {jobs: 0}\n"),
+	    AT("4:16") "worker.jobs: 0 is out of range; 1 to 64");
+	CHECK_STR(fault_in(SITE "worker: {timeout: 0}\n"),
+	    AT("4:19") "worker.timeout: 0 leaves no time for a job; at least "
+		       "1s");
+	CHECK_STR(fault_in(SITE "worker: {job: 1}\n"),
+	    AT("4:10") "worker.job: unknown key; did you mean 'jobs'?");
 }
 
 static void
@@ -1280,7 +1324,8 @@ UNIT_MAIN(UNIT(test_defaults), UNIT(test_every_key),
     UNIT(test_strings_stay_strings), UNIT(test_unicode_names),
     UNIT(test_styles_of_yaml), UNIT(test_crlf_and_bom), UNIT(test_x_keys),
     UNIT(test_paths), UNIT(test_home_is_needed), UNIT(test_unknown_keys),
-    UNIT(test_check), UNIT(test_hooks_and_strategy), UNIT(test_builds), UNIT(test_missing_keys),
+    UNIT(test_check), UNIT(test_hooks_and_strategy), UNIT(test_builds),
+    UNIT(test_queue_and_worker), UNIT(test_missing_keys),
     UNIT(test_duplicate_keys), UNIT(test_keys_are_words),
     UNIT(test_wrong_types), UNIT(test_no_value), UNIT(test_tags),
     UNIT(test_whole_numbers), UNIT(test_booleans), UNIT(test_percentages),

@@ -1,0 +1,186 @@
+#include <poll.h>
+#include <stdio.h>
+
+#include "cmd.h"
+#include "cmd/jobs.h"
+#include "cmd/table.h"
+#include "intr.h"
+#include "io.h"
+#include "log.h"
+#include "queue.h"
+
+enum { TICK_MS = 1000 }; /* how late a signal may be noticed */
+
+/* The site that the operand names. */
+static const struct site_config *
+named_site(struct run *run, struct err *e)
+{
+	if (run->opts.site != NULL || run->opts.args.n == 0) {
+		err_set(e, ERR_USAGE,
+		    "name the site: deploy enqueue SITE (see 'deploy enqueue "
+		    "-h')");
+		return NULL;
+	}
+	if (step_queue_config(run, e) != 0)
+		return NULL;
+	return config_site(&run->config, run->opts.args.v[0], e);
+}
+
+static void
+answer(struct run *run, const struct site_config *site, const struct job *job,
+    bool waited)
+{
+	json_t *doc;
+
+	if (!run->opts.json) {
+		if (!run->opts.dry_run)
+			printf("%lld\n", (long long)job->id);
+		return;
+	}
+	doc = json_new_object();
+	json_put_string(doc, "site", site->name);
+	json_put_bool(doc, "dry_run", run->opts.dry_run);
+	if (run->opts.dry_run)
+		json_put_null(doc, "job");
+	else
+		json_put_int(doc, "job", job->id);
+	json_put_bool(doc, "merged", job->requests > 1);
+	json_put_string(doc, "state",
+	    run->opts.dry_run ? NULL : job_state_name(job->state));
+	if (waited)
+		json_put_int(doc, "status", job->status);
+	else
+		json_put_null(doc, "status");
+	cmd_answer(run, doc);
+}
+
+/*
+ * Has a try ended since `seen`, the last end that there was?  A job that was
+ * merged into another one is that one from then on.
+ */
+static bool
+has_ended(struct job *job, int64_t seen, int64_t *id)
+{
+	if (job->state == JOB_MERGED && job->merged_into != 0) {
+		*id = job->merged_into;
+		return false;
+	}
+	if (job->state == JOB_DONE || job->state == JOB_FAILED)
+		return true;
+	return job->ended != seen && job->state == JOB_WAITING;
+}
+
+/* Wait for the end of the next try of `job`, which is what it is then. */
+static int
+wait_for_end(struct queue *q, struct job *job, struct err *e)
+{
+	int64_t id = job->id, seen = job->ended;
+	int fd = queue_listen(q, e);
+
+	if (fd < 0)
+		return -1;
+	for (;;) {
+		if (queue_get(q, id, job, e) != 0)
+			return -1;
+		if (has_ended(job, seen, &id))
+			return 0;
+		if (intr_check(e) != 0)
+			return err_append(e, "; job %lld stays",
+			    (long long)id);
+		if (queue_heed(q, e) < 0)
+			return -1;
+		(void)io_wait(fd, TICK_MS);
+	}
+}
+
+/* The status of the try becomes ours. */
+static int
+judge(const struct job *job, struct err *e)
+{
+	if (job->status == 0 && job->state == JOB_DONE)
+		return 0;
+	err_set(e, ERR_FAILED, "job %lld: %s", (long long)job->id,
+	    job->message != NULL ? job->message : "failed");
+	if (job->status > ERR_OK && job->status <= ERR_GUARD)
+		e->code = (enum err_code)job->status;
+	return -1;
+}
+
+static void
+tell(const struct site_config *site, const struct job *job)
+{
+	if (job->requests > 1)
+		log_info("%s: job %lld waits already, for %lld requests",
+		    site->name, (long long)job->id, (long long)job->requests);
+	else
+		log_info("%s: job %lld", site->name, (long long)job->id);
+}
+
+static int
+enqueue(struct run *run, const struct site_config *site, struct queue *q,
+    struct err *e)
+{
+	struct queue_request r = { .site = site->name,
+		.ref =
+		    run->opts.ref != NULL ? run->opts.ref : run->caller.commit,
+		.reason = run->opts.reason,
+		.who = run->caller.who,
+		.priority = run->opts.priority,
+		.settle = site->settle };
+	struct job job = JOB_INIT;
+	int ret = queue_enqueue(q, &r, &job, e);
+	bool waited = false;
+
+	if (ret == 0)
+		tell(site, &job);
+	if (ret == 0 && run->opts.wait) {
+		ret = wait_for_end(q, &job, e);
+		waited = ret == 0;
+	}
+	if (ret == 0)
+		answer(run, site, &job, waited);
+	if (waited)
+		ret = judge(&job, e);
+	job_release(&job);
+	return ret;
+}
+
+static int
+run_enqueue(struct run *run, struct err *e)
+{
+	const struct site_config *site = named_site(run, e);
+	const struct job none = JOB_INIT;
+	struct queue *q = NULL;
+	int ret;
+
+	if (site == NULL ||
+	    (run->opts.ref != NULL && queue_check_ref(run->opts.ref, e) != 0))
+		return -1;
+	if (run->opts.dry_run) {
+		log_info("would enqueue '%s'", site->name);
+		answer(run, site, &none, false);
+		return 0;
+	}
+	if (step_queue_open(run, true, &q, e) != 0)
+		return -1;
+	ret = enqueue(run, site, q, e);
+	queue_close(q);
+	return ret;
+}
+
+static const enum opt_id opts[] = { OPT_PRIORITY, OPT_REF, OPT_REASON,
+	OPT_WAIT, OPT_END };
+
+const struct cmd cmd_enqueue = {
+	.name = "enqueue",
+	.group = "The queue",
+	.args = "SITE",
+	.summary = "ask for a site to be built and published",
+	.about = "SITE is one of the configuration.  A request for a site "
+		 "that waits\n"
+		 "already is merged into that; a worker does the job.  "
+		 "Prints its number.\n",
+	.max_args = 1,
+	.opts = opts,
+	.run = run_enqueue,
+};

@@ -1,0 +1,553 @@
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "alloc.h"
+#include "buf.h"
+#include "cmd.h"
+#include "cmd/jobs.h"
+#include "cmd/table.h"
+#include "io.h"
+#include "joblog.h"
+#include "log.h"
+#include "nearest.h"
+#include "queue.h"
+#include "release.h"
+#include "utf8.h"
+
+enum {
+	LISTED = 20,	  /* ended jobs, without --limit */
+	SHOWN_LINES = 20, /* of the log */
+	WHEN_LEN = 32,
+};
+
+/* ---- common to the commands of the queue ------------------------------- */
+
+int
+step_queue_config(struct run *run, struct err *e)
+{
+	if (run->opts.root != NULL || run->opts.hosts.n > 0)
+		return err_set(e, ERR_USAGE,
+		    "the queue works with the sites of deploy.yml, without "
+		    "--root and --host");
+	if (config_load(&run->config, run->opts.config, e) != 0)
+		return -1;
+	if (run->config.path == NULL)
+		return err_set(e, ERR_USAGE,
+		    "there is no deploy.yml here or above; name one with -c");
+	return 0;
+}
+
+int
+step_queue_open(struct run *run, bool make, struct queue **q, struct err *e)
+{
+	*q = NULL;
+	if (run->config.path == NULL && step_queue_config(run, e) != 0)
+		return -1;
+	*q = queue_open(run->config.queue, make,
+	    run->opts.lock_wait >= 0 ? run->opts.lock_wait : QUEUE_LOCK_WAIT,
+	    e);
+	if (*q != NULL)
+		return 0;
+	/* Nothing was ever enqueued. */
+	return !make && e->sys == ENOENT ? 0 : -1;
+}
+
+void
+step_put_time(json_t *doc, const char *key, int64_t ms)
+{
+	char text[WHEN_LEN];
+
+	release_format_time(ms, text);
+	json_put_string(doc, key, ms > 0 ? text : NULL);
+}
+
+json_t *
+step_job_doc(const struct job *job)
+{
+	bool ended = job->ended > 0;
+	json_t *j = json_new_object();
+
+	json_put_int(j, "job", job->id);
+	json_put_string(j, "site", job->site);
+	json_put_string(j, "state", job_state_name(job->state));
+	json_put_int(j, "priority", job->priority);
+	json_put_string(j, "ref", job->ref);
+	json_put_string(j, "reason", job->reason);
+	json_put_string(j, "who", job->who);
+	json_put_int(j, "requests", job->requests);
+	step_put_time(j, "created", job->created);
+	step_put_time(j, "due", job->state == JOB_WAITING ? job->due : 0);
+	step_put_time(j, "started", job->started);
+	step_put_time(j, "ended", job->ended);
+	json_put_int(j, "tries", job->tries);
+	if (ended)
+		json_put_int(j, "status", job->status);
+	else
+		json_put_null(j, "status");
+	json_put_string(j, "message", job->message);
+	json_put_string(j, "worker", job->worker);
+	if (job->merged_into != 0)
+		json_put_int(j, "merged_into", job->merged_into);
+	else
+		json_put_null(j, "merged_into");
+	return j;
+}
+
+/* ---- for people -------------------------------------------------------- */
+
+/* A time that has passed, or is to come: "4 s", "12 min", "3 h", "2 d". */
+static void
+format_span(int64_t ms, char out[WHEN_LEN])
+{
+	long long s = (long long)(ms < 0 ? -ms : ms) / 1000;
+
+	if (s < 100)
+		snprintf(out, WHEN_LEN, "%lld s", s);
+	else if (s < 100 * 60)
+		snprintf(out, WHEN_LEN, "%lld min", s / 60);
+	else if (s < 72 * 3600)
+		snprintf(out, WHEN_LEN, "%lld h", s / 3600);
+	else
+		snprintf(out, WHEN_LEN, "%lld d", s / 86400);
+}
+
+/* What a job is doing, and since when or when. */
+static void
+describe(const struct job *job, struct buf *out)
+{
+	int64_t now = release_now();
+	char span[WHEN_LEN], took[WHEN_LEN];
+
+	format_span(job->ended - job->started, took);
+	switch (job->state) {
+	case JOB_WAITING:
+		format_span(now - job->created, span);
+		buf_addf(out, "for %s", span);
+		if (job->tries > 0)
+			buf_addf(out, ", %lld of %d tries failed",
+			    (long long)job->tries, QUEUE_TRIES);
+		format_span(job->due - now, span);
+		if (job->due > now)
+			buf_addf(out, ", goes on in %s", span);
+		break;
+	case JOB_RUNNING:
+		format_span(now - job->started, span);
+		buf_addf(out, "for %s, by %s", span, job->worker);
+		if (job->stopped_by != NULL)
+			buf_addf(out, ", to be ended for %s", job->stopped_by);
+		break;
+	case JOB_MERGED:
+		buf_addf(out, "into job %lld", (long long)job->merged_into);
+		break;
+	default:
+		format_span(now - job->ended, span);
+		buf_addf(out, "%s ago", span);
+		if (job->started > 0)
+			buf_addf(out, ", took %s", took);
+		break;
+	}
+}
+
+/* One line; control characters are escaped. */
+static void
+print_job(const struct job *job)
+{
+	struct err line = ERR_INIT;
+	struct buf what = BUF_INIT;
+
+	describe(job, &what);
+	err_set(&line, ERR_OK, "%6lld  %-7s  %s  %s%s%s%s%s%s%s",
+	    (long long)job->id, job_state_name(job->state), job->site,
+	    buf_str(&what), job->ref != NULL ? "; " : "",
+	    job->ref != NULL ? job->ref : "", job->who != NULL ? "; " : "",
+	    job->who != NULL ? job->who : "",
+	    job->state == JOB_FAILED && job->message != NULL ? "; " : "",
+	    job->state == JOB_FAILED && job->message != NULL ? job->message :
+							       "");
+	printf("%s\n", line.text);
+	buf_release(&what);
+}
+
+static void __attribute__((format(printf, 2, 3)))
+print_line(const char *label, const char *fmt, ...)
+{
+	struct err clean = ERR_INIT;
+	char *text;
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vasprintf(&text, fmt, ap);
+	va_end(ap);
+	if (n < 0)
+		return;
+	err_set(&clean, ERR_OK, "%s", text);
+	printf("%-10s %s\n", label, clean.text);
+	free(text);
+}
+
+static void
+print_time(const char *label, int64_t ms)
+{
+	char text[WHEN_LEN];
+
+	release_format_time(ms, text);
+	if (ms > 0)
+		print_line(label, "%s", text);
+}
+
+/* All that is known of a job. */
+static void
+print_details(const struct job *job)
+{
+	struct buf what = BUF_INIT;
+
+	describe(job, &what);
+	print_line("job", "%lld", (long long)job->id);
+	print_line("site", "%s", job->site);
+	print_line("state", "%s %s", job_state_name(job->state),
+	    buf_str(&what));
+	print_line("priority", "%lld", (long long)job->priority);
+	if (job->ref != NULL)
+		print_line("ref", "%s", job->ref);
+	if (job->reason != NULL)
+		print_line("reason", "%s", job->reason);
+	print_line("requests", "%lld, the last by %s",
+	    (long long)job->requests, job->who != NULL ? job->who : "?");
+	print_time("created", job->created);
+	print_time("started", job->started);
+	print_time("ended", job->ended);
+	print_line("tries", "%lld failed", (long long)job->tries);
+	if (job->ended > 0)
+		print_line("status", "%lld%s%s", (long long)job->status,
+		    job->message != NULL ? ": " : "",
+		    job->message != NULL ? job->message : "");
+	if (job->worker != NULL)
+		print_line("worker", "%s", job->worker);
+	buf_release(&what);
+}
+
+/* ---- the log ----------------------------------------------------------- */
+
+/* The log of a job: the file, if it is here, else the end of it. */
+static void
+read_log(struct run *run, const struct job *job, struct buf *out)
+{
+	struct err e = ERR_INIT;
+	char *path = run->config.worker.logs != NULL ?
+	    xstrdup(run->config.worker.logs) :
+	    queue_logs(run->config.queue, &e);
+	struct dir dir = DIR_INIT;
+
+	if (path == NULL || dir_open_path(&dir, path, &e) != 0 ||
+	    joblog_read(&dir, job->id, out, &e) != 0) {
+		if (e.sys != ENOENT)
+			log_warn("%s; the end of it is in the queue", e.text);
+		buf_reset(out);
+		buf_adds(out, job->tail != NULL ? job->tail : "");
+	}
+	dir_close(&dir);
+	free(path);
+}
+
+/* Where the last lines of a text begin. */
+static const char *
+last_lines(const char *text, size_t len, int lines)
+{
+	const char *p = text + len;
+
+	if (len > 0 && p[-1] == '\n')
+		p--;
+	while (p > text) {
+		const char *line = memrchr(text, '\n', (size_t)(p - text));
+
+		if (line == NULL)
+			return text;
+		if (--lines == 0)
+			return line + 1;
+		p = line;
+	}
+	return text;
+}
+
+/* Print output of builds: what could disturb a terminal is escaped. */
+static void
+print_log(const char *text, size_t len)
+{
+	bool raw = isatty(STDOUT_FILENO) == 0;
+	struct err line = ERR_INIT;
+
+	if (raw) {
+		fwrite(text, 1, len, stdout);
+		return;
+	}
+	for (const char *end = text + len; text < end;) {
+		const char *stop = memchr(text, '\n', (size_t)(end - text));
+		int n = (int)((stop != NULL ? stop : end) - text);
+
+		err_set(&line, ERR_OK, "%.*s", n, text);
+		printf("%s\n", line.text);
+		text += n + 1;
+	}
+}
+
+/* ---- the actions ------------------------------------------------------- */
+
+/* One call: what is done with which job. */
+struct call {
+	struct run *run;
+	struct queue *q;
+	const char *name;
+	int64_t priority;
+	struct job job;
+	json_t *list; /* of the answer */
+};
+
+/* Add a job to the answer; `log`, any bytes, may be NULL. */
+static void
+put_job(struct call *c, const struct job *job, const char *log, size_t len)
+{
+	json_t *j = step_job_doc(job);
+	struct buf text = BUF_INIT;
+
+	if (log != NULL)
+		utf8_add(&text, log, len);
+	json_put_string(j, "log", log != NULL ? buf_str(&text) : NULL);
+	json_push(c->list, j);
+	buf_release(&text);
+}
+
+static int
+do_list(struct call *c, struct err *e)
+{
+	const struct opts *o = &c->run->opts;
+	struct job_list jobs = JOB_LIST_INIT;
+	int ret = 0;
+
+	if (c->q != NULL)
+		ret = queue_list(c->q, o->limit > 0 ? o->limit : LISTED, &jobs,
+		    e);
+	for (size_t i = 0; i < jobs.n; i++) {
+		if (o->site != NULL && strcmp(jobs.v[i].site, o->site) != 0)
+			continue;
+		if (o->json)
+			put_job(c, &jobs.v[i], NULL, 0);
+		else
+			print_job(&jobs.v[i]);
+	}
+	job_list_release(&jobs);
+	return ret;
+}
+
+static int
+do_show(struct call *c, struct err *e)
+{
+	struct buf log = BUF_INIT;
+	const char *last;
+	size_t len;
+
+	(void)e;
+	read_log(c->run, &c->job, &log);
+	last = last_lines(buf_str(&log), log.len, SHOWN_LINES);
+	len = (size_t)(buf_str(&log) + log.len - last);
+	if (c->run->opts.json) {
+		put_job(c, &c->job, last, len);
+	} else {
+		print_details(&c->job);
+		if (len > 0)
+			printf("\n");
+		print_log(last, len);
+	}
+	buf_release(&log);
+	return 0;
+}
+
+static int
+do_log(struct call *c, struct err *e)
+{
+	struct buf log = BUF_INIT;
+
+	(void)e;
+	read_log(c->run, &c->job, &log);
+	if (c->run->opts.json)
+		put_job(c, &c->job, buf_str(&log), log.len);
+	else
+		print_log(buf_str(&log), log.len);
+	buf_release(&log);
+	return 0;
+}
+
+/* Answer with the job as it is after a change. */
+static int
+answer_changed(struct call *c, const char *what, struct err *e)
+{
+	int64_t id = c->job.id;
+
+	log_info("job %lld of '%s': %s", (long long)id, c->job.site, what);
+	if (!c->run->opts.json)
+		return 0;
+	if (!c->run->opts.dry_run && queue_get(c->q, id, &c->job, e) != 0)
+		return -1;
+	put_job(c, &c->job, NULL, 0);
+	return 0;
+}
+
+static int
+do_retry(struct call *c, struct err *e)
+{
+	if (!c->run->opts.dry_run && queue_retry(c->q, c->job.id, e) != 0)
+		return -1;
+	return answer_changed(c, "to be tried again", e);
+}
+
+static int
+do_remove(struct call *c, struct err *e)
+{
+	const struct opts *o = &c->run->opts;
+
+	if (c->job.state == JOB_RUNNING && o->force) {
+		if (!o->dry_run &&
+		    queue_stop(c->q, c->job.id, c->run->caller.who, e) != 0)
+			return -1;
+		return answer_changed(c, "to be ended", e);
+	}
+	if (!o->dry_run && queue_remove(c->q, c->job.id, e) != 0)
+		return -1;
+	log_info("job %lld of '%s': removed", (long long)c->job.id,
+	    c->job.site);
+	if (o->json)
+		put_job(c, &c->job, NULL, 0);
+	return 0;
+}
+
+static int
+do_priority(struct call *c, struct err *e)
+{
+	if (!c->run->opts.dry_run &&
+	    queue_set_priority(c->q, c->job.id, c->priority, e) != 0)
+		return -1;
+	return answer_changed(c, "has another priority", e);
+}
+
+static const struct action {
+	const char *name;
+	size_t args;
+	int (*run)(struct call *c, struct err *e);
+} actions[] = {
+	{ "list", 0, do_list },
+	{ "show", 1, do_show },
+	{ "log", 1, do_log },
+	{ "retry", 1, do_retry },
+	{ "remove", 1, do_remove },
+	{ "priority", 2, do_priority },
+};
+
+enum { N_ACTIONS = sizeof(actions) / sizeof(actions[0]) };
+
+static const struct action *
+find_action(const char *name, struct err *e)
+{
+	const char *names[N_ACTIONS + 1], *near;
+
+	for (size_t i = 0; i < N_ACTIONS; i++) {
+		if (strcmp(actions[i].name, name) == 0)
+			return &actions[i];
+		names[i] = actions[i].name;
+	}
+	names[N_ACTIONS] = NULL;
+	near = nearest_word(name, names);
+	err_set(e, ERR_USAGE, "jobs cannot '%s'", name);
+	if (near != NULL)
+		err_append(e, "; did you mean '%s'?", near);
+	else
+		err_append(e, "; see 'deploy jobs -h'");
+	return NULL;
+}
+
+/* The job that an operand means: a number, or the site. */
+static int
+find_job(struct call *c, const char *name, struct err *e)
+{
+	int64_t id = caller_parse_seq(name);
+
+	if (c->q == NULL)
+		return err_set(e, ERR_USAGE, "there are no jobs yet");
+	if (id >= 0)
+		return queue_get(c->q, id, &c->job, e);
+	if (config_site(&c->run->config, name, e) == NULL)
+		return -1;
+	return queue_find(c->q, name, &c->job, e);
+}
+
+/* Read the operands, find the job. */
+static int
+prepare(struct call *c, const struct action *a, struct err *e)
+{
+	const struct strvec *args = &c->run->opts.args;
+	size_t n = args->n > 0 ? args->n - 1 : 0;
+
+	if (n != a->args)
+		return err_set(e, ERR_USAGE,
+		    "'jobs %s' wants %s (see 'deploy jobs -h')", a->name,
+		    a->args == 0     ? "nothing more" :
+			a->args == 1 ? "the number of a job, or its site" :
+				       "a job and a priority");
+	if (a->args == 2 && opt_priority(args->v[2], &c->priority, e) != 0)
+		return -1;
+	return a->args > 0 ? find_job(c, args->v[1], e) : 0;
+}
+
+static int
+run_jobs(struct run *run, struct err *e)
+{
+	const struct strvec *args = &run->opts.args;
+	const struct action *a =
+	    find_action(args->n > 0 ? args->v[0] : "list", e);
+	struct call c = { .run = run, .job = JOB_INIT };
+	json_t *doc;
+	int ret;
+
+	if (a == NULL || step_queue_open(run, false, &c.q, e) != 0)
+		return -1;
+	c.list = json_new_array();
+	ret = prepare(&c, a, e);
+	if (ret == 0)
+		ret = a->run(&c, e);
+	if (ret == 0 && run->opts.json) {
+		doc = json_new_object();
+		json_put_bool(doc, "dry_run", run->opts.dry_run);
+		json_put(doc, "jobs", c.list);
+		c.list = NULL;
+		cmd_answer(run, doc);
+	}
+	json_free(c.list);
+	job_release(&c.job);
+	queue_close(c.q);
+	return ret;
+}
+
+static const enum opt_id opts[] = { OPT_LIMIT, OPT_FORCE, OPT_END };
+
+const struct cmd cmd_jobs = {
+	.name = "jobs",
+	.group = "The queue",
+	.args = "[ACTION [JOB [N]]]",
+	.summary = "what waits, runs, failed and is done",
+	.about = "ACTION is one of\n"
+		 "  list            running, waiting and ended jobs "
+		 "(the default)\n"
+		 "  show JOB        one of them, and the end of its log\n"
+		 "  log JOB         its log\n"
+		 "  retry JOB       a failed one again, or one that waits "
+		 "at once\n"
+		 "  remove JOB      forget it; with -f end one that runs\n"
+		 "  priority JOB N  of one that waits; higher is sooner\n"
+		 "JOB is a number, or a site for the job that counts.\n",
+	.max_args = 3,
+	.opts = opts,
+	.run = run_jobs,
+};

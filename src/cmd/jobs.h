@@ -1,0 +1,31 @@
+/*
+ * What the commands of the queue have in common.
+ */
+#ifndef CMD_JOBS_H
+#define CMD_JOBS_H
+
+#include <stdbool.h>
+
+#include "cmd.h"
+#include "json.h"
+#include "queue.h"
+
+enum { QUEUE_LOCK_WAIT = 10 };	/* seconds, without --lock-wait */
+
+/* Load the configuration; refuse what goes without one.  0 or -1. */
+int step_queue_config(struct run *run, struct err *e);
+
+/*
+ * The same, and open its queue; `make`: one that is not there yet, else that
+ * is no error and `*q` is NULL.  0 or -1.
+ */
+int step_queue_open(struct run *run, bool make, struct queue **q,
+    struct err *e);
+
+/* A job, for --json. */
+json_t *step_job_doc(const struct job *job);
+
+/* Put a time, or null for 0. */
+void step_put_time(json_t *doc, const char *key, int64_t ms);
+
+#endif

@@ -1,0 +1,91 @@
+#include <string.h>
+
+#include "cmd.h"
+#include "cmd/jobs.h"
+#include "cmd/table.h"
+#include "config.h"
+#include "log.h"
+#include "queue.h"
+#include "worker.h"
+
+/* What a worker would do first; nothing is claimed. */
+static int
+preview(struct run *run, struct err *e)
+{
+	struct job_list jobs = JOB_LIST_INIT;
+	struct queue *q = NULL;
+	int ret = step_queue_open(run, false, &q, e);
+
+	if (ret == 0 && q != NULL)
+		ret = queue_list(q, 0, &jobs, e);
+	for (size_t i = 0; ret == 0 && i < jobs.n; i++)
+		if (jobs.v[i].state == JOB_WAITING &&
+		    (run->opts.site == NULL ||
+			strcmp(run->opts.site, jobs.v[i].site) == 0))
+			log_info("would do job %lld: %s",
+			    (long long)jobs.v[i].id, jobs.v[i].site);
+	job_list_release(&jobs);
+	queue_close(q);
+	return ret;
+}
+
+static int
+check_options(const struct run *run, struct err *e)
+{
+	if (run->opts.jobs > CONFIG_JOBS_MAX)
+		return err_set(e, ERR_USAGE, "--jobs: at most %d",
+		    CONFIG_JOBS_MAX);
+	if (run->opts.once && run->opts.fifo != NULL)
+		return err_set(e, ERR_USAGE,
+		    "--once and --fifo exclude each other: who writes to a "
+		    "FIFO waits for a reader");
+	return 0;
+}
+
+static int
+run_worker(struct run *run, struct err *e)
+{
+	struct worker_options o = { .config = run->opts.config,
+		.site = run->opts.site,
+		.fifo = run->opts.fifo,
+		.who = run->caller.who,
+		.jobs = (unsigned int)run->opts.jobs,
+		.lock_wait = run->opts.lock_wait,
+		.timeout = run->opts.timeout,
+		.once = run->opts.once,
+		.verbose = run->opts.verbose };
+	size_t failed = 0;
+	json_t *doc;
+	int ret;
+
+	if (check_options(run, e) != 0 || step_queue_config(run, e) != 0)
+		return -1;
+	ret = run->opts.dry_run ? preview(run, e) : worker_run(&o, &failed, e);
+	if (ret == 0 && run->opts.json) {
+		doc = json_new_object();
+		json_put_bool(doc, "dry_run", run->opts.dry_run);
+		json_put_int(doc, "failed", (int64_t)failed);
+		cmd_answer(run, doc);
+	}
+	if (ret == 0 && run->opts.once && failed > 0)
+		return err_set(e, ERR_FAILED,
+		    "%zu %s failed; see 'deploy "
+		    "jobs'",
+		    failed, failed == 1 ? "try" : "tries");
+	return ret;
+}
+
+static const enum opt_id opts[] = { OPT_ONCE, OPT_JOBS, OPT_FIFO, OPT_END };
+
+const struct cmd cmd_worker = {
+	.name = "worker",
+	.group = "The queue",
+	.args = "",
+	.summary = "do what the queue asks for",
+	.about = "For each job: update, build, publish.  Runs until SIGTERM, "
+		 "which puts\n"
+		 "running jobs back, or with --once until nothing is to be "
+		 "done, for cron.\n",
+	.opts = opts,
+	.run = run_worker,
+};

@@ -1,0 +1,341 @@
+#include "jobrun.h"
+
+#include <libgen.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "alloc.h"
+#include "buf.h"
+#include "clock.h"
+#include "io.h"
+#include "log.h"
+#include "release.h"
+#include "strays.h"
+#include "strvec.h"
+
+#define ERROR_LINE "deploy: error: "
+
+enum {
+	/* A build gets 5 s to end, a flip that has begun some 20. */
+	STOP_MS = 40 * 1000,
+	NOTIFY_MS = 60 * 1000,
+	BLIND_TICK_MS = 100, /* where the kernel has no pidfd_open(2) */
+	TAIL = 16384,	     /* where the reason is looked for */
+	READ_AT_ONCE = 1 << 20,
+};
+
+/* The mark of all processes of one try; a token is in no other. */
+static char *
+mark_of(const struct job *job)
+{
+	return xasprintf("DEPLOY_CLAIM=%s", job->token);
+}
+
+/* What a command is told about a job. */
+static void
+add_environment(struct strvec *env, const struct job *job)
+{
+	static const char mine[] = "DEPLOY_";
+
+	/* What is meant for us is not for it, but for where things are. */
+	for (char **var = environ; *var != NULL; var++)
+		if (strncmp(*var, mine, strlen(mine)) != 0 ||
+		    strncmp(*var, "DEPLOY_SSH_", 11) == 0 ||
+		    strncmp(*var, "DEPLOY_KNOWN_HOSTS=", 19) == 0)
+			strvec_add(env, *var);
+	strvec_addf(env, "DEPLOY_JOB=%lld", (long long)job->id);
+}
+
+static void
+add_outcome(struct strvec *env, const struct job *job)
+{
+	strvec_addf(env, "DEPLOY_SITE=%s", job->site);
+	strvec_addf(env, "DEPLOY_STATE=%s", job_state_name(job->state));
+	strvec_addf(env, "DEPLOY_STATUS=%lld", (long long)job->status);
+	strvec_addf(env, "DEPLOY_TRIES=%lld", (long long)job->tries);
+	strvec_addf(env, "DEPLOY_REF=%s", job->ref != NULL ? job->ref : "");
+	strvec_addf(env, "DEPLOY_REASON=%s",
+	    job->reason != NULL ? job->reason : "");
+	strvec_addf(env, "DEPLOY_WHO=%s", job->who != NULL ? job->who : "");
+	strvec_addf(env, "DEPLOY_MESSAGE=%s",
+	    job->message != NULL ? job->message : "");
+}
+
+/* The command line of a try. */
+static void
+add_arguments(struct strvec *argv, const struct job *job,
+    const struct jobrun_options *o)
+{
+	char *path = xstrdup(o->config->path);
+
+	strvec_add(argv, "deploy");
+	strvec_add(argv, "publish");
+	strvec_add(argv, "--update");
+	/* The file, wherever it was named from. */
+	strvec_addf(argv, "--config=%s/%s", o->config->dir, basename(path));
+	strvec_addf(argv, "--site=%s", job->site);
+	if (job->ref != NULL)
+		strvec_addf(argv, "--commit=%s", job->ref);
+	if (job->reason != NULL)
+		strvec_addf(argv, "--message=%s", job->reason);
+	if (o->lock_wait >= 0)
+		strvec_addf(argv, "--lock-wait=%llds",
+		    (long long)o->lock_wait);
+	if (o->timeout > 0)
+		strvec_addf(argv, "--timeout=%llds", (long long)o->timeout);
+	if (o->verbose)
+		strvec_add(argv, "--verbose");
+	free(path);
+}
+
+static int
+start(struct jobrun *r, const struct strvec *argv, const struct strvec *env,
+    int64_t timeout_ms, struct err *e)
+{
+	int ret;
+
+	r->child.argv = argv->v;
+	r->child.envp = env->v;
+	r->child.talk_only = true;
+	r->child.death_signal = SIGTERM;
+	r->timeout = timeout_ms;
+	r->began = clock_ms();
+	r->deadline = r->began + timeout_ms;
+	ret = run_start(&r->child, e);
+	r->child.argv = NULL;
+	r->child.envp = NULL;
+	if (ret == 0)
+		r->pidfd = pidfd_open(r->child.pid, 0);
+	return ret;
+}
+
+static void
+begin_log(struct jobrun *r, const struct job *job,
+    const struct jobrun_options *o)
+{
+	int64_t limit = (int64_t)o->config->worker.log_size * 1024;
+	struct err e = ERR_INIT;
+	char now[32], *line;
+
+	if (joblog_open(&r->log, o->logs, job->id, limit, &e) != 0)
+		log_warn("%s; job %lld goes on without", e.text,
+		    (long long)job->id);
+	release_format_time(release_now(), now);
+	line = xasprintf("--- job %lld, try %lld, %s, %s\n",
+	    (long long)job->id, (long long)job->tries + 1, now, o->worker);
+	joblog_add(&r->log, line, strlen(line));
+	free(line);
+}
+
+int
+jobrun_start(struct jobrun *r, const struct job *job, int claim,
+    const struct jobrun_options *o, struct err *e)
+{
+	struct strvec argv = STRVEC_INIT, env = STRVEC_INIT;
+	char *mark = mark_of(job);
+	int ret;
+
+	*r = (struct jobrun)JOBRUN_INIT;
+	add_arguments(&argv, job, o);
+	add_environment(&env, job);
+	strvec_add(&env, mark);
+	begin_log(r, job, o);
+	/* This program, also when its file was replaced meanwhile. */
+	r->child.file = "/proc/self/exe";
+	r->child.pipe_err = true;
+	r->child.keep = &claim;
+	r->child.n_keep = 1;
+	ret = start(r, &argv, &env, o->config->worker.timeout * 1000, e);
+	r->child.keep = NULL;
+	r->child.n_keep = 0;
+	if (ret != 0)
+		jobrun_release(r);
+	free(mark);
+	strvec_release(&argv);
+	strvec_release(&env);
+	return ret;
+}
+
+int
+jobrun_notify(struct jobrun *r, const struct job *job,
+    const struct jobrun_options *o, struct err *e)
+{
+	struct strvec argv = STRVEC_INIT, env = STRVEC_INIT;
+	struct dir dir = DIR_INIT;
+	int ret;
+
+	*r = (struct jobrun)JOBRUN_INIT;
+	strvec_add(&argv, "sh");
+	strvec_add(&argv, "-c");
+	strvec_add(&argv, o->config->worker.notify);
+	add_environment(&env, job);
+	add_outcome(&env, job);
+	ret = dir_open_path(&dir, o->config->dir, e);
+	r->child.dir = dir.fd;
+	if (ret == 0)
+		ret = start(r, &argv, &env, NOTIFY_MS, e);
+	r->child.dir = -1;
+	dir_close(&dir);
+	strvec_release(&argv);
+	strvec_release(&env);
+	return ret;
+}
+
+void
+jobrun_stop(struct jobrun *r, const char *why)
+{
+	if (r->stopping || r->child.pid <= 0)
+		return;
+	r->stopping = true;
+	r->why = xstrdup(why);
+	r->deadline = clock_ms() + STOP_MS;
+	/* It ends its own children. */
+	(void)kill(r->child.pid, SIGTERM);
+}
+
+/* Read what is there, but let others have their turn. */
+static void
+read_output(struct jobrun *r)
+{
+	char data[65536];
+	ssize_t n = 0;
+
+	for (size_t sum = 0; r->child.err >= 0 && sum < READ_AT_ONCE;
+	     sum += (size_t)n) {
+		n = io_read_some(r->child.err, data, sizeof(data));
+		if (n <= 0)
+			break;
+		joblog_add(&r->log, data, (size_t)n);
+	}
+	if (n == 0 && r->child.err >= 0) {
+		close(r->child.err);
+		r->child.err = -1;
+	}
+}
+
+static bool
+has_ended(const struct jobrun *r)
+{
+	siginfo_t info = { 0 };
+
+	return waitid(P_PID, (id_t)r->child.pid, &info,
+		   WEXITED | WNOHANG | WNOWAIT) == 0 &&
+	    info.si_pid != 0;
+}
+
+bool
+jobrun_serve(struct jobrun *r)
+{
+	bool late = clock_ms() >= r->deadline;
+	char *why;
+
+	read_output(r);
+	if (has_ended(r))
+		return true;
+	if (late && r->stopping) {
+		(void)kill(-r->child.pid, SIGKILL);
+	} else if (late) {
+		why = xasprintf("took longer than %lld s (timeout)",
+		    (long long)r->timeout / 1000);
+		jobrun_stop(r, why);
+		free(why);
+	}
+	return false;
+}
+
+int64_t
+jobrun_patience(const struct jobrun *r)
+{
+	int64_t left = r->deadline - clock_ms();
+
+	if (r->pidfd < 0 && left > BLIND_TICK_MS)
+		return BLIND_TICK_MS;
+	/* Killed, it ends soon; it may have ended since it was served. */
+	return left > 0 ? left : BLIND_TICK_MS;
+}
+
+int
+jobrun_reap(struct jobrun *r, const pid_t *keep, size_t n, struct err *e)
+{
+	int fd = r->child.err, status = -1;
+	struct err left = ERR_INIT;
+	bool any;
+
+	/* run_finish() closes the pipes, and it is not read to its end yet. */
+	r->child.err = -1;
+	if (run_finish(&r->child, &status, e) != 0)
+		status = -1;
+	if (strays_end(keep, n, &any, &left) != 0)
+		log_warn("%s", left.text);
+	r->child.err = fd;
+	read_output(r);
+	if (r->child.err >= 0)
+		close(r->child.err);
+	r->child.err = -1;
+	return status;
+}
+
+/* The last line of a text that begins with `start`. */
+static const char *
+find_line(const char *text, size_t len, const char *start, size_t *line_len)
+{
+	const char *found = NULL, *line = text, *end = text + len;
+
+	while (line < end) {
+		const char *stop = memchr(line, '\n', (size_t)(end - line));
+		size_t n = (size_t)((stop != NULL ? stop : end) - line);
+
+		if (n > strlen(start) &&
+		    strncmp(line, start, strlen(start)) == 0) {
+			found = line + strlen(start);
+			*line_len = n - strlen(start);
+		}
+		line += n + 1;
+	}
+	return found;
+}
+
+void
+jobrun_reason(const struct jobrun *r, struct buf *out)
+{
+	size_t len, line_len;
+	const char *tail = joblog_tail(&r->log, TAIL, &len);
+	const char *line = find_line(tail, len, ERROR_LINE, &line_len);
+
+	if (r->why != NULL)
+		buf_adds(out, r->why);
+	else if (line != NULL)
+		buf_add(out, line, line_len);
+}
+
+void
+jobrun_release(struct jobrun *r)
+{
+	joblog_close(&r->log);
+	if (r->pidfd >= 0)
+		close(r->pidfd);
+	if (r->child.err >= 0)
+		close(r->child.err);
+	free(r->why);
+	*r = (struct jobrun)JOBRUN_INIT;
+}
+
+void
+jobrun_end_left(const struct job *job)
+{
+	struct err e = ERR_INIT;
+	char *mark = mark_of(job);
+	bool any;
+
+	if (strays_end_marked(mark, &any, &e) != 0)
+		log_warn("%s", e.text);
+	else if (any)
+		log_info("ended what was left running of job %lld",
+		    (long long)job->id);
+	free(mark);
+}

@@ -1,0 +1,459 @@
+/*
+ * The embedded queue: a directory with
+ *
+ *	queue.db	SQLite, in WAL mode (and its -wal and -shm)
+ *	claims/SITE	locked with flock(2) while the site is claimed
+ *	wake		written when there is something to look at
+ *
+ * A claim is an open file description: it ends when the last process that
+ * has it is gone, however that ended.  Every commit reaches the disk
+ * (synchronous=FULL) before anybody is told of it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "alloc.h"
+#include "clock.h"
+#include "io.h"
+#include "queue_db.h"
+#include "queue_dir.h"
+
+#define FILE_NAME "queue.db"
+#define CLAIMS "claims"
+#define WAKE "wake"
+
+enum { APPLICATION = 0x64706c79 }; /* "dply", for file(1) */
+
+struct sqlite_queue {
+	struct queue_db db;
+	struct dir dir;
+	char *path;
+	sqlite3 *sq;
+	struct stat opened; /* the file that we have open */
+	int watch;	    /* inotify(7); -1: none */
+};
+
+static const struct queue_db_ops ops;
+
+/* ---- errors ------------------------------------------------------------ */
+
+/* What SQLite says, as one of our errors.  -1. */
+static int
+fault(struct sqlite_queue *q, int code, struct err *e)
+{
+	int sys = q->sq != NULL ? sqlite3_system_errno(q->sq) : 0;
+	const char *why =
+	    q->sq != NULL ? sqlite3_errmsg(q->sq) : sqlite3_errstr(code);
+
+	q->db.again = false;
+	switch (code & 0xff) {
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return err_set(e, ERR_LOCKED,
+		    "the queue '%s' is locked by another program", q->path);
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+		return err_set(e, ERR_INTEGRITY,
+		    "the queue '%s' is damaged (%s); move it away, and "
+		    "enqueue the sites again",
+		    q->path, why);
+	case SQLITE_FULL:
+		return err_set(e, ERR_GUARD,
+		    "no space left for the queue '%s'", q->path);
+	case SQLITE_CONSTRAINT:
+		q->db.again = true;
+		break;
+	case SQLITE_READONLY:
+	case SQLITE_PERM:
+	case SQLITE_CANTOPEN:
+		err_set(e, ERR_FAILED, "cannot write the queue '%s' (%s)",
+		    q->path, why);
+		return err_append(e,
+		    "; it, and the directory, must be writable for this "
+		    "user or group");
+	default:
+		break;
+	}
+	if (sys != 0) {
+		errno = sys;
+		return err_sys(e, "the queue '%s'", q->path);
+	}
+	return err_set(e, ERR_FAILED, "the queue '%s': %s", q->path, why);
+}
+
+/* ---- statements -------------------------------------------------------- */
+
+/* Give the parameters to a statement, by the number in their name. */
+static int
+bind(sqlite3_stmt *stmt, const char *const *params, size_t n)
+{
+	int r = SQLITE_OK;
+
+	for (int i = 1; i <= sqlite3_bind_parameter_count(stmt); i++) {
+		const char *name = sqlite3_bind_parameter_name(stmt, i);
+		size_t k = name != NULL ? (size_t)atoi(name + 1) : 0;
+
+		if (k == 0 || k > n)
+			BUG("a parameter that was not given");
+		r = sqlite3_bind_text(stmt, i, params[k - 1], -1,
+		    SQLITE_STATIC);
+		if (r != SQLITE_OK)
+			return r;
+	}
+	return r;
+}
+
+/* Run it to its end, and collect what it answers.  A code of SQLite. */
+static int
+step(sqlite3_stmt *stmt, struct queue_rows *rows)
+{
+	int r, width = sqlite3_column_count(stmt);
+
+	if (rows != NULL && width > 0)
+		rows->width = (size_t)width;
+	while ((r = sqlite3_step(stmt)) == SQLITE_ROW)
+		for (int i = 0; rows != NULL && i < width; i++)
+			queue_rows_add(rows,
+			    (const char *)sqlite3_column_text(stmt, i));
+	return r == SQLITE_DONE ? SQLITE_OK : r;
+}
+
+static int
+exec(struct queue_db *db, const char *sql, const char *const *params, size_t n,
+    struct queue_rows *rows, struct err *e)
+{
+	struct sqlite_queue *q = (struct sqlite_queue *)db;
+	sqlite3_stmt *stmt = NULL;
+	int r = sqlite3_prepare_v2(q->sq, sql, -1, &stmt, NULL);
+
+	q->db.again = false;
+	if (r == SQLITE_OK)
+		r = bind(stmt, params, n);
+	if (r == SQLITE_OK)
+		r = step(stmt, rows);
+	if (r != SQLITE_OK)
+		fault(q, r, e);
+	(void)sqlite3_finalize(stmt);
+	return r == SQLITE_OK ? 0 : -1;
+}
+
+/* Run what has no parameters and no answer. */
+static int
+plain(struct sqlite_queue *q, const char *sql, struct err *e)
+{
+	return exec(&q->db, sql, NULL, 0, NULL, e);
+}
+
+/* A writer waits for another one here, not half-way. */
+static int
+begin(struct queue_db *db, bool alone, struct err *e)
+{
+	(void)alone;
+	return plain((struct sqlite_queue *)db, "BEGIN IMMEDIATE", e);
+}
+
+static int
+commit(struct queue_db *db, struct err *e)
+{
+	return plain((struct sqlite_queue *)db, "COMMIT", e);
+}
+
+static void
+rollback(struct queue_db *db)
+{
+	struct err ignored = ERR_INIT;
+
+	if (sqlite3_get_autocommit(((struct sqlite_queue *)db)->sq) == 0)
+		(void)plain((struct sqlite_queue *)db, "ROLLBACK", &ignored);
+}
+
+/* ---- claims ------------------------------------------------------------ */
+
+static int
+claim(struct queue_db *db, const char *site, struct queue_claim *c,
+    struct err *e)
+{
+	struct sqlite_queue *q = (struct sqlite_queue *)db;
+	struct dir claims = DIR_INIT;
+	int r = -1;
+
+	if (queue_dir_enter(&claims, &q->dir, CLAIMS, e) != 0)
+		return -1;
+	c->fd = queue_dir_file(&claims, site, O_RDONLY, e);
+	if (c->fd >= 0 && flock(c->fd, LOCK_EX | LOCK_NB) == 0)
+		r = 1;
+	else if (c->fd >= 0 && errno == EWOULDBLOCK)
+		r = 0;
+	else if (c->fd >= 0)
+		err_sys(e, "cannot lock '%s/%s'", claims.path, site);
+	if (r != 1 && c->fd >= 0) {
+		close(c->fd);
+		c->fd = -1;
+	}
+	dir_close(&claims);
+	return r;
+}
+
+static void
+unclaim(struct queue_claim *c)
+{
+	close(c->fd);
+}
+
+static bool
+lost(struct queue_claim *c)
+{
+	(void)c;
+	return false;
+}
+
+/* ---- waking up --------------------------------------------------------- */
+
+/* Closing what was written is what the others see. */
+static int
+wake(struct queue_db *db, struct err *e)
+{
+	struct sqlite_queue *q = (struct sqlite_queue *)db;
+	int fd = queue_dir_file(&q->dir, WAKE, O_WRONLY, e);
+
+	if (fd < 0)
+		return -1;
+	close(fd);
+	return 0;
+}
+
+static int
+listen_to(struct queue_db *db, struct err *e)
+{
+	struct sqlite_queue *q = (struct sqlite_queue *)db;
+
+	if (q->watch >= 0)
+		return q->watch;
+	q->watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	if (q->watch >= 0 &&
+	    inotify_add_watch(q->watch, q->dir.path,
+		IN_CLOSE_WRITE | IN_MOVE | IN_DELETE | IN_DELETE_SELF) >= 0)
+		return q->watch;
+	err_sys(e, "cannot watch '%s'", q->dir.path);
+	if (q->watch >= 0)
+		close(q->watch);
+	q->watch = -1;
+	return -1;
+}
+
+/* Is the file still there that we have open? */
+static bool
+is_there(const struct sqlite_queue *q)
+{
+	struct stat st;
+
+	return stat(q->path, &st) == 0 && st.st_ino == q->opened.st_ino &&
+	    st.st_dev == q->opened.st_dev;
+}
+
+static int
+heed(struct queue_db *db, struct err *e)
+{
+	struct sqlite_queue *q = (struct sqlite_queue *)db;
+	char events[16384];
+	int any = 0;
+
+	while (q->watch >= 0 &&
+	    io_read_some(q->watch, events, sizeof(events)) > 0)
+		any = 1;
+	if (is_there(q))
+		return any;
+	return err_set(e, ERR_FAILED, "the queue '%s' was taken away",
+	    q->path);
+}
+
+/* ---- opening ----------------------------------------------------------- */
+
+static void
+close_queue(struct queue_db *db)
+{
+	struct sqlite_queue *q = (struct sqlite_queue *)db;
+
+	if (q->sq != NULL)
+		(void)sqlite3_close(q->sq);
+	if (q->watch >= 0)
+		close(q->watch);
+	dir_close(&q->dir);
+	free(q->path);
+	free(q);
+}
+
+static const char *const schema[] = {
+	"CREATE TABLE deploy_jobs ("
+	"id INTEGER PRIMARY KEY AUTOINCREMENT, site TEXT NOT NULL, "
+	"state TEXT NOT NULL, priority INTEGER NOT NULL, ref TEXT, "
+	"reason TEXT, who TEXT, requests INTEGER NOT NULL, "
+	"created INTEGER NOT NULL, due INTEGER NOT NULL, started INTEGER, "
+	"ended INTEGER, tries INTEGER NOT NULL DEFAULT 0, "
+	"deaths INTEGER NOT NULL DEFAULT 0, status INTEGER, message TEXT, "
+	"tail TEXT, worker TEXT, host TEXT, token TEXT, stopped_by TEXT, "
+	"merged_into INTEGER)",
+	"CREATE UNIQUE INDEX deploy_jobs_waiting ON deploy_jobs (site) "
+	"WHERE state = 'waiting'",
+	"CREATE UNIQUE INDEX deploy_jobs_running ON deploy_jobs (site) "
+	"WHERE state = 'running'",
+	"CREATE INDEX deploy_jobs_state ON deploy_jobs (state, id)",
+	"PRAGMA application_id = 1685089401",
+	"PRAGMA user_version = 1",
+};
+
+/* A number that a PRAGMA tells. */
+static int
+pragma(struct sqlite_queue *q, const char *sql, int64_t *out, struct err *e)
+{
+	struct queue_rows rows = QUEUE_ROWS_INIT;
+	int r = exec(&q->db, sql, NULL, 0, &rows, e);
+
+	*out = r == 0 && rows.n > 0 ? queue_rows_int(&rows, 0, 0) : 0;
+	queue_rows_release(&rows);
+	return r;
+}
+
+/* Make the tables in an empty database; somebody else may be faster. */
+static int
+make_tables(struct sqlite_queue *q, struct err *e)
+{
+	int64_t version, tables;
+	int r = 0;
+
+	if (begin(&q->db, true, e) != 0)
+		return -1;
+	if (pragma(q, "PRAGMA user_version", &version, e) != 0 ||
+	    pragma(q, "SELECT count(*) FROM sqlite_schema", &tables, e) != 0)
+		r = -1;
+	else if (version == 0 && tables > 0)
+		r = err_set(e, ERR_USAGE,
+		    "'%s' is no queue of deploy; name another directory as "
+		    "'queue'",
+		    q->path);
+	for (size_t i = 0;
+	     r == 0 && version == 0 && i < sizeof(schema) / sizeof(schema[0]);
+	     i++)
+		r = plain(q, schema[i], e);
+	if (r == 0)
+		r = commit(&q->db, e);
+	if (r != 0)
+		rollback(&q->db);
+	return r;
+}
+
+/* Is it a queue, and one that we know?  An empty one becomes one. */
+static int
+check_version(struct sqlite_queue *q, struct err *e)
+{
+	int64_t version, application;
+
+	if (pragma(q, "PRAGMA user_version", &version, e) != 0 ||
+	    pragma(q, "PRAGMA application_id", &application, e) != 0)
+		return -1;
+	if (version == 0)
+		return make_tables(q, e);
+	if (application != APPLICATION)
+		return err_set(e, ERR_USAGE,
+		    "'%s' is no queue of deploy; name another directory as "
+		    "'queue'",
+		    q->path);
+	if (version > QUEUE_VERSION)
+		return err_set(e, ERR_USAGE,
+		    "the queue '%s' was made by a newer deploy (version %lld, "
+		    "this one knows %d); update this one",
+		    q->path, (long long)version, QUEUE_VERSION);
+	return 0;
+}
+
+/* Before SQLite does it, so that the right users can write to it. */
+static int
+make_file(struct sqlite_queue *q, bool make, struct err *e)
+{
+	int fd;
+
+	if (!make && stat(q->path, &q->opened) != 0)
+		return err_sys(e, "there is no queue '%s'", q->path);
+	fd = queue_dir_file(&q->dir, FILE_NAME, O_RDONLY, e);
+	if (fd < 0)
+		return -1;
+	close(fd);
+	if (stat(q->path, &q->opened) != 0)
+		return err_sys(e, "cannot look at '%s'", q->path);
+	return 0;
+}
+
+/*
+ * Switch to a write-ahead log, which the file remembers.  Two that do it at
+ * once are not made to wait for each other by SQLite.
+ */
+static int
+use_wal(struct sqlite_queue *q, int64_t wait, struct err *e)
+{
+	const struct timespec pause = { 0, 20 * 1000000L };
+	int64_t end = clock_ms() + wait * 1000;
+
+	while (plain(q, "PRAGMA journal_mode = WAL", e) != 0) {
+		if (e->code != ERR_LOCKED || clock_ms() >= end)
+			return -1;
+		nanosleep(&pause, NULL);
+	}
+	return 0;
+}
+
+static int
+open_file(struct sqlite_queue *q, int64_t wait, struct err *e)
+{
+	int r = sqlite3_open_v2(q->path, &q->sq,
+	    SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW, NULL);
+
+	if (r != SQLITE_OK)
+		return fault(q, r, e);
+	(void)sqlite3_extended_result_codes(q->sq, 1);
+	(void)sqlite3_busy_timeout(q->sq,
+	    wait > 1000000 ? 1000000000 : (int)wait * 1000);
+	if (use_wal(q, wait, e) != 0 ||
+	    plain(q, "PRAGMA synchronous = FULL", e) != 0)
+		return -1;
+	return check_version(q, e);
+}
+
+struct queue_db *
+queue_sqlite_open(const char *path, bool make, int64_t wait, struct err *e)
+{
+	struct sqlite_queue *q = xcalloc(1, sizeof(*q));
+
+	q->db.ops = &ops;
+	q->watch = -1;
+	q->dir = (struct dir)DIR_INIT;
+	if (queue_dir_open(&q->dir, path, make, e) == 0) {
+		q->path = xasprintf("%s/%s", q->dir.path, FILE_NAME);
+		if (make_file(q, make, e) == 0 && open_file(q, wait, e) == 0)
+			return &q->db;
+	}
+	close_queue(&q->db);
+	return NULL;
+}
+
+static const struct queue_db_ops ops = {
+	.skip_locked = "",
+	.exec = exec,
+	.begin = begin,
+	.commit = commit,
+	.rollback = rollback,
+	.claim = claim,
+	.unclaim = unclaim,
+	.lost = lost,
+	.wake = wake,
+	.listen = listen_to,
+	.heed = heed,
+	.close = close_queue,
+};

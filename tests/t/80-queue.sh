@@ -1,0 +1,818 @@
+#!/bin/bash
+# The queue: enqueue, worker, jobs.  81-queue-postgresql.sh runs the same.
+# timeout: 600
+# shellcheck disable=SC2154 # $job, $worker, $queue: set by what is called
+. "$(dirname "$0")/../lib.sh"
+. "$TREE/tests/queue.sh"
+
+# ---------------------------------------------------------------- enqueue
+
+t_enqueue_and_build() {
+	need_cmd jq
+	sites a
+	build :
+	run deploy enqueue a --ref abc123 --reason 'a push'
+	job=$(cat "$out")
+	assert_contains "$err" "job $job"
+	assert_eq "$(state "$job")" waiting
+	once
+	assert_eq "$(state "$job")" "done"
+	assert_eq "$(cat www/a/current/index.html)" "a abc123"
+	# What was asked for is with the release.
+	run deploy list --json
+	assert_eq "$(json "$out" '.releases[0] | .commit + " " + .message')" \
+	    "abc123 a push"
+	# And again: nothing to do.
+	once
+	assert_eq "$(wc -l <built)" 1
+}
+
+t_only_known_sites() {
+	sites example.org other
+	expect_status 2 deploy enqueue exmaple.org
+	assert_contains "$err" "did you mean 'example.org'?"
+	expect_status 2 deploy enqueue '../../etc/passwd'
+	expect_status 2 deploy enqueue 'other; touch pwned'
+	expect_status 2 deploy enqueue ''
+	expect_status 2 deploy enqueue
+	expect_status 2 deploy enqueue -s other
+	expect_status 2 deploy enqueue other example.org
+	expect_status 2 deploy enqueue other --root www
+	expect_status 2 deploy enqueue other -c nowhere.yml
+	run deploy jobs --json
+	assert_eq "$(json "$out" '.jobs | length')" 0
+}
+
+t_refs_and_reasons_are_only_text() {
+	local bad
+	sites a
+	build :
+	# shellcheck disable=SC2016
+	for bad in '' '--upload-pack=x' '$(touch pwned)' 'a b' $'a\nb' \
+	    'a;b' "a'b" "$(printf 'x%.0s' {1..256})"
+	do
+		expect_status 2 deploy enqueue a "--ref=$bad"
+	done
+	run deploy jobs --json
+	assert_eq "$(json "$out" '.jobs | length')" 0
+	# A reason may be anything, and disturbs nobody.
+	enqueue a --reason $'red \e[31m\n"; DROP TABLE deploy_jobs; -- \xff'
+	assert_eq "$(field "$job" .reason)" \
+	    $'red [31m "; DROP TABLE deploy_jobs; -- \ufffd'
+	once
+	assert_eq "$(state "$job")" "done"
+	enqueue a --reason "$(printf 'ä%.0s' {1..2000})"
+	assert_eq "$(field "$job" '.reason | length')" 500
+	enqueue a --ref 'refs/heads/feature_1.2+x@~^:='
+	[ ! -e pwned ] || fail "pwned"
+}
+
+t_requests_are_merged() {
+	local first
+	sites a b
+	build :
+	enqueue a --ref one --reason first --priority 5
+	first=$job
+	enqueue b --ref b
+	enqueue a --ref two --reason second --priority 3
+	assert_eq "$job" "$first"
+	assert_contains "$err" "waits already"
+	enqueue a --ref three --priority -7
+	assert_eq "$job" "$first"
+	assert_eq "$(field "$first" '| "\(.ref) \(.reason) \(.priority) \(
+	    .requests)"')" "three null 5 3"
+	once
+	assert_eq "$(cat built)" $'a three\nb b'
+}
+
+t_a_request_while_a_job_runs_waits() {
+	local first second
+	sites a
+	build "$held"
+	enqueue a --ref one
+	first=$job
+	worker --jobs 3
+	wait_for 20 test -e began-a
+	assert_eq "$(state "$first")" running
+	enqueue a --ref two
+	second=$job
+	[ "$second" != "$first" ] || fail "merged into the running one"
+	enqueue a --ref three
+	assert_eq "$job" "$second"
+	sleep 0.5
+	assert_eq "$(state "$second")" waiting
+	touch go-a
+	wait_for 20 is_state "$second" "done"
+	assert_eq "$(cat built)" $'a one\na three'
+	assert_uncrossed
+}
+
+t_priority_then_age() {
+	local site
+	sites a b c d e
+	build :
+	enqueue c
+	enqueue a --priority 5
+	enqueue d
+	enqueue b --priority 5
+	enqueue e --priority -1
+	run deploy worker -n --once
+	assert_eq "$(sed -n 's/.*would do.*: //p' "$err" | tr '\n' ' ')" \
+	    "a b c d e "
+	enqueue d --priority 9
+	once
+	assert_eq "$(cut -d ' ' -f 1 built | tr '\n' ' ')" "d a b c e "
+	for site in x 1.5 9999999999 ''; do
+		expect_status 2 deploy enqueue a "--priority=$site"
+	done
+}
+
+t_settle() {
+	local due created
+	sites a
+	build :
+	sed -i 's/^    source: out.a/    settle: 2s\n&/' deploy.yml
+	enqueue a
+	once
+	[ ! -e built ] || fail "built at once"
+	due=$(field "$job" '.due | fromdate')
+	sleep 1.2
+	enqueue a --ref again
+	[ "$(field "$job" '.due | fromdate')" -gt "$due" ] || fail "not put off"
+	worker
+	wait_for 20 is_state "$job" "done"
+	assert_eq "$(cat built)" "a again"
+	# Not for ever: ten times at most.
+	enqueue a
+	created=$(sql "SELECT created FROM deploy_jobs WHERE id = $job")
+	kill "$worker"
+	wait "$worker"
+	sql "UPDATE deploy_jobs SET created = $((created - 60000))
+	    WHERE id = $job"
+	enqueue a
+	once
+	assert_eq "$(state "$job")" "done"
+}
+
+t_wait_for_the_end() {
+	local waiter
+	sites a bad
+	build '[ "$DEPLOY_SITE" != bad ] || exit 3'
+	worker
+	run deploy enqueue a --wait
+	assert_eq "$(state "$(cat "$out")")" "done"
+	run deploy enqueue a --wait --json
+	assert_eq "$(json "$out" '"\(.state) \(.status)"')" "done 0"
+	expect_status 1 deploy enqueue bad --wait
+	assert_contains "$err" "build command failed with status 3"
+	kill "$worker"
+	wait "$worker"
+	# Without a worker it waits; a signal ends that, and the job stays.
+	deploy enqueue a --wait --ref x 2>err &
+	waiter=$!
+	wait_for 10 grep -q 'job' err
+	kill "$waiter"
+	expect_status 1 wait "$waiter"
+	assert_contains err "stays"
+	once
+	assert_eq "$(cat www/a/current/index.html)" "a x"
+}
+
+t_dry_runs() {
+	sites a
+	build :
+	run deploy enqueue a -n
+	assert_contains "$err" "would enqueue 'a'"
+	[ ! -s "$out" ] || fail "an answer"
+	[ "$STORAGE" != sqlite ] || [ ! -e queue ] || fail "a queue was made"
+	enqueue a
+	run deploy worker -n
+	assert_contains "$err" "would do job $job: a"
+	run deploy jobs -n remove a
+	run deploy jobs -n priority a 7
+	assert_eq "$(field "$job" .priority)" 0
+	[ ! -e built ] || fail "built"
+}
+
+# ----------------------------------------------------------------- worker
+
+t_the_daemon_wakes_up() {
+	local i start
+	sites a b
+	build :
+	worker
+	wait_for 10 grep -q "waiting for jobs" worker.log
+	for i in 1 2 3; do
+		sleep 0.7
+		start=${EPOCHREALTIME/./}
+		enqueue a --ref "r$i"
+		wait_for 8 is_state "$job" "done"
+		echo "after $(((${EPOCHREALTIME/./} - start) / 1000)) ms"
+	done
+	assert_eq "$(wc -l <built)" 3
+}
+
+t_idle_means_idle() {
+	local before after
+	sites a
+	build :
+	worker
+	wait_for 10 grep -q "waiting for jobs" worker.log
+	enqueue a
+	wait_for 10 is_state "$job" "done"
+	sleep 1
+	before=$(awk '/ctxt/ { n += $2 } END { print n }' "/proc/$worker/status")
+	sleep 5
+	after=$(awk '/ctxt/ { n += $2 } END { print n }' "/proc/$worker/status")
+	grep -E 'VmRSS|RssAnon' "/proc/$worker/status"
+	echo "context switches in 5 s: $((after - before))"
+	((after - before < 20)) || fail "$((after - before)) in 5 s"
+}
+
+t_sites_side_by_side() {
+	sites a b c
+	# Each waits for another one: alone it would never end.
+	build 'touch "at-$DEPLOY_SITE"
+	until [ "$(ls at-* | wc -l)" -ge 2 ]; do sleep 0.05; done'
+	enqueue a
+	enqueue b
+	enqueue c
+	once --jobs 2
+	assert_eq "$(wc -l <built)" 3
+	assert_uncrossed
+}
+
+t_several_workers() {
+	local i
+	sites a b c d e f g h
+	build 'sleep 0.2'
+	for i in a b c d e f g h; do
+		enqueue "$i" --ref 1
+	done
+	for i in 1 2 3 4; do
+		worker --jobs 2
+	done
+	for i in a b c d e f g h; do
+		wait_for 30 is_state "$i" "done"
+	done
+	assert_eq "$(sort built | uniq -c | awk '{ print $1 }' | sort -u)" 1
+	assert_eq "$(wc -l <built)" 8
+	assert_uncrossed
+}
+
+t_max_jobs() {
+	local i
+	sites a b c d -- 'worker: {jobs: 4, max_jobs: 2}'
+	build 'mkdir "one-of-$DEPLOY_SITE"
+	n=$(ls -d one-of-* | wc -l); [ "$n" -le 2 ] || echo "$n" >>toomany
+	sleep 0.3; rmdir "one-of-$DEPLOY_SITE"'
+	for i in a b c d; do
+		enqueue "$i"
+	done
+	worker
+	worker
+	for i in a b c d; do
+		wait_for 30 is_state "$i" "done"
+	done
+	[ ! -e toomany ] || fail "$(cat toomany) at once"
+}
+
+t_only_one_site() {
+	sites a b
+	build :
+	enqueue a
+	enqueue b
+	once -s b
+	assert_eq "$(cat built)" "b "
+	expect_status 2 deploy worker --once -s nosuch
+}
+
+t_update_before_the_build() {
+	sites a
+	sed -i "s|^    source: out.a|    update: 'echo update \"\$DEPLOY_REF\" >>built'\n&|" \
+	    deploy.yml
+	build :
+	enqueue a --ref v2
+	once
+	assert_eq "$(cat built)" $'update v2\na v2'
+	# Not without a worker, unless it is asked for.
+	run deploy publish
+	assert_eq "$(grep -c update built)" 1
+	run deploy publish --update
+	assert_eq "$(grep -c update built)" 2
+	# A failing one ends the try.
+	sed -i "s|update: .*|update: 'exit 4'|" deploy.yml
+	enqueue a
+	expect_status 1 deploy worker --once
+	assert_contains "$err" "the update command failed with status 4"
+	assert_eq "$(grep -c '^a' built)" 3
+}
+
+t_a_site_without_a_build() {
+	sites a
+	sed -i '/build:/d' deploy.yml
+	mksite out/a 3
+	enqueue a
+	once
+	assert_tree_eq out/a www/a/current/
+}
+
+t_environment_of_a_job() {
+	sites a
+	build 'env >env'
+	enqueue a --ref v1
+	once
+	grep -qx "DEPLOY_JOB=$job" env || fail "no DEPLOY_JOB"
+	grep -qx "DEPLOY_REF=v1" env || fail "no DEPLOY_REF"
+	# Nothing but its own output is open in it.
+	build 'ls -l /proc/self/fd | grep -v " [0-3] ->" | grep -- "->" >fds ||
+	    true'
+	enqueue a
+	once
+	[ ! -s fds ] || fail "open: $(cat fds)"
+}
+
+# ---------------------------------------------------------------- failures
+
+t_tried_five_times() {
+	local i ended due
+	sites a -- 'worker: {retry: 1h}'
+	build 'exit 1'
+	enqueue a
+	for i in 1 2 3; do
+		expect_status 1 deploy worker --once
+		assert_contains "$err" "try $i failed"
+		assert_eq "$(state "$job")" waiting
+		assert_eq "$(field "$job" .tries)" "$i"
+		ended=$(field "$job" '.ended | fromdate')
+		due=$(field "$job" '.due | fromdate')
+		# Twice as long each time; both are cut to seconds.
+		((due - ended >= 3600 * (1 << (i - 1)) - 1 &&
+		    due - ended <= 3600 * (1 << (i - 1)) + 1)) ||
+		    fail "try $i: $((due - ended)) s"
+		# Not before.
+		run deploy worker --once
+		assert_eq "$(field "$job" .tries)" "$i"
+		run deploy jobs retry "$job"
+	done
+	expect_status 1 deploy worker --once
+	run deploy jobs retry "$job"
+	expect_status 1 deploy worker --once
+	assert_contains "$err" "failed: the build command failed"
+	assert_eq "$(state "$job")" failed
+	assert_eq "$(wc -l <built)" 5
+	# It stays so, and is not tried by itself.
+	run deploy worker --once
+	assert_eq "$(wc -l <built)" 5
+	run deploy jobs
+	assert_contains "$out" "failed"
+	assert_contains "$out" "the build command failed with status 1"
+	# By hand: from the beginning.
+	rmdir busy-a
+	build :
+	run deploy jobs retry "$job"
+	once
+	assert_eq "$(state "$job")" "done"
+	assert_eq "$(field "$job" .tries)" 0
+}
+
+t_the_daemon_tries_again() {
+	sites a -- 'worker: {retry: 1s}'
+	build 'rmdir busy-a; [ -e good ] || { touch good; exit 1; }; mkdir busy-a'
+	worker
+	enqueue a
+	wait_for 20 is_state "$job" "done"
+	assert_eq "$(field "$job" .tries)" 1
+	assert_eq "$(wc -l <built)" 2
+}
+
+t_a_new_request_begins_anew() {
+	local first
+	sites a -- 'worker: {retry: 1h}'
+	build 'rmdir busy-a; exit 1'
+	enqueue a --ref old
+	first=$job
+	expect_status 1 deploy worker --once
+	assert_eq "$(field "$first" .tries)" 1
+	enqueue a --ref new
+	assert_eq "$job" "$first"
+	assert_eq "$(field "$first" .tries)" 0
+	build :
+	once
+	assert_eq "$(cat www/a/current/index.html)" "a new"
+}
+
+# The request that came while it ran is the next try.
+t_failed_while_another_waits() {
+	local first
+	sites a -- 'worker: {retry: 1h}'
+	build "$held; rmdir busy-a; [ \"\$DEPLOY_REF\" != old ] || exit 1; mkdir busy-a"
+	enqueue a --ref old --priority 7
+	first=$job
+	worker
+	wait_for 20 test -e began-a
+	enqueue a --ref new
+	touch go-a
+	wait_for 20 is_state "$job" "done"
+	assert_eq "$(state "$first")" failed
+	assert_eq "$(field "$job" .priority)" 7
+	assert_eq "$(cat www/a/current/index.html)" "a new"
+}
+
+t_a_hanging_build() {
+	sites a b
+	build '[ "$DEPLOY_SITE" = b ] || { trap "" TERM; sleep 4811; sleep 4812; }'
+	sed -i '/name: a/,/timeout/s/timeout: 60s/timeout: 1s/' deploy.yml
+	enqueue a
+	enqueue b
+	expect_status 1 deploy worker --once
+	assert_contains "$err" "after 1 s (timeout)"
+	assert_eq "$(state a)" waiting
+	assert_eq "$(state b)" "done"
+	runs_not '^sleep 481[12]$' || fail "it still runs"
+}
+
+# A job that takes too long in all, wherever.
+t_a_job_has_a_timeout() {
+	sites a -- 'worker: {timeout: 1s}'
+	build 'sleep 4813'
+	enqueue a
+	expect_status 1 deploy worker --once
+	assert_contains "$err" "longer than 1 s"
+	assert_eq "$(field "$job" .tries)" 1
+	runs_not '^sleep 4813$' || fail "it still runs"
+}
+
+t_what_a_job_leaves_running_is_ended() {
+	sites a
+	build 'sleep 4821 & setsid sleep 4822 &
+	(setsid sh -c "sleep 4823 & exec sleep 4824" &)
+	(trap "" TERM HUP; exec setsid sleep 4825) & sleep 0.3'
+	enqueue a
+	once
+	assert_eq "$(state a)" "done"
+	runs_not '^sleep 482[1-5]$' || fail "it still runs"
+}
+
+t_a_flood_of_output() {
+	local size
+	sites a -- 'worker: {log_size: 64}'
+	build 'echo the-first-line; yes "a line of the flood" | head -c 30000000
+	echo the-last-line'
+	enqueue a
+	once
+	run deploy jobs log "$job"
+	assert_contains "$out" the-first-line
+	assert_contains "$out" the-last-line
+	assert_contains "$out" "bytes left out"
+	size=$(wc -c <"$out")
+	((size <= 66000)) || fail "$size bytes"
+	run deploy jobs show "$job"
+	assert_contains "$out" the-last-line
+}
+
+t_no_good_bytes_in_the_output() {
+	sites a
+	build 'printf "\377\376 \0 \033[31m red \200\n"; printf "no end of line"'
+	enqueue a
+	once
+	run deploy jobs log "$job"
+	grep -qaF $'\e[31m red' "$out" || fail "not as it was printed"
+	run deploy jobs show a --json
+	json "$out" '.jobs[0].log' >log
+	assert_contains log "red"
+	rm -rf queue/logs .home
+	assert_eq "$(sql "SELECT count(*) FROM deploy_jobs WHERE
+	    tail LIKE '%red%'")" 1
+}
+
+t_logs_and_jobs_rotate() {
+	local i
+	sites a b -- "worker: {keep: 3, logs: logs, retry: 0s}"
+	build '[ "$DEPLOY_SITE" != b ] || { rmdir busy-b; exit 1; }'
+	enqueue b
+	expect_status 1 deploy worker --once
+	assert_contains "$err" "5 tries failed"
+	for i in 1 2 3 4 5; do
+		enqueue a --ref "v$i"
+		once
+	done
+	assert_eq "$(ls logs | wc -l)" 3
+	run deploy jobs --json
+	assert_eq "$(json "$out" '[.jobs[] | select(.state == "done")] |
+	    length')" 3
+	# What failed for good is not driven out by what went well.
+	assert_eq "$(state b)" failed
+}
+
+# ------------------------------------------------------- the end of a worker
+
+t_sigterm_puts_the_job_back() {
+	local sig
+	sites a
+	for sig in TERM INT HUP; do
+		rm -rf began-a go-a busy-a
+		build "sleep 4831 & $held"
+		worker
+		enqueue a --ref "$sig"
+		wait_for 20 test -e began-a
+		kill "-$sig" "$worker"
+		wait "$worker" || fail "status $?"
+		assert_eq "$(state "$job")" waiting
+		assert_eq "$(field "$job" .tries)" 0
+		runs_not '^sleep 4831$' || fail "it still runs"
+		rmdir busy-a
+		touch go-a
+		once
+		assert_eq "$(cat www/a/current/index.html)" "a $sig"
+	done
+}
+
+t_sigterm_ends_an_idle_worker() {
+	sites a
+	worker
+	wait_for 10 grep -q "waiting for jobs" worker.log
+	kill "$worker"
+	wait "$worker" || fail "status $?"
+}
+
+# Its publish ends the build, and has the claim until then.
+t_a_killed_worker() {
+	sites a
+	build 'rmdir busy-a; setsid sleep 4841 & echo $$ >pid; '"$held"
+	worker
+	enqueue a --ref x
+	wait_for 20 test -e began-a
+	kill -KILL "$worker"
+	wait "$worker" || true
+	touch go-a
+	worker
+	wait_for 30 is_state "$job" "done"
+	assert_eq "$(cat www/a/current/index.html)" "a x"
+	assert_eq "$(field "$job" .tries)" 0
+	runs_not '^sleep 4841$' || fail "it still runs"
+}
+
+# The worker and all of deploy at once: who comes next ends what is left.
+t_killed_with_its_child() {
+	sites a
+	build 'rmdir busy-a; echo $PPID >publish
+	(setsid sh -c "echo \$\$ >left; while :; do sleep 0.1; done" &) ; '"$held"
+	worker
+	enqueue a --ref x
+	wait_for 20 test -e began-a
+	wait_for 20 test -s left
+	kill -STOP "$worker"
+	kill -KILL "$(cat publish)" "$worker"
+	wait "$worker" || true
+	kill -0 "$(cat left)" || fail "nothing is left: no test"
+	touch go-a
+	once
+	wait_for 10 ended "$(cat left)"
+	assert_eq "$(state "$job")" "done"
+}
+
+ended() {
+	! kill -0 "$1" 2>/dev/null
+}
+
+# Another worker that lives takes it over, without being told.
+t_another_worker_takes_over() {
+	sites a b
+	build 'rmdir "busy-$DEPLOY_SITE"; '"$held"'; mkdir "busy-$DEPLOY_SITE"'
+	worker
+	enqueue a
+	wait_for 20 test -e began-a
+	first=$worker
+	worker
+	sleep 1
+	kill -KILL "$first"
+	touch go-a
+	wait_for 30 is_state "$job" "done"
+	assert_contains worker.log "job $job: a"
+}
+
+t_it_dies_again_and_again() {
+	sites a
+	build 'kill -KILL $PPID; sleep 5'
+	sed -i '/build:/d' deploy.yml
+	sed -i 's|root: .*|&\n    build: {command: "rm -rf busy-a; . ./build.sh"}|' \
+	    deploy.yml
+	enqueue a
+	# The child that dies is a failed try.
+	expect_status 1 deploy worker --once
+	assert_contains "$err" "signal 9"
+	assert_eq "$(field "$job" .tries)" 1
+	# The worker that dies is none, but it does not go on like that.
+	sql "UPDATE deploy_jobs SET state = 'running', token = 'x',
+	    host = 'h', worker = 'w', deaths = 24 WHERE id = $job"
+	run deploy worker --once
+	assert_eq "$(state "$job")" failed
+	assert_contains <(deploy jobs) "its worker died 25 times"
+}
+
+# -------------------------------------------------------------------- jobs
+
+t_jobs() {
+	sites a b
+	build "$held"
+	run deploy jobs
+	[ ! -s "$out" ] || fail "jobs from nowhere"
+	run deploy jobs --json
+	assert_eq "$(json "$out" '.jobs | length')" 0
+	enqueue a --ref v1 --reason because
+	worker
+	wait_for 20 test -e began-a
+	enqueue b
+	enqueue a --ref v2
+	run deploy jobs
+	assert_eq "$(awk '{ print $2, $3 }' "$out")" \
+	    $'running a\nwaiting b\nwaiting a'
+	assert_contains "$out" "v1"
+	run deploy jobs -s b
+	assert_eq "$(wc -l <"$out")" 1
+	# The log of one that runs.
+	run deploy jobs show a
+	assert_contains "$out" "because"
+	assert_contains "$out" "build: . ./build.sh"
+	run deploy jobs log a
+	assert_contains "$out" "build: . ./build.sh"
+	touch go-a go-b
+	wait_for 20 is_state a "done"
+	wait_for 20 is_state b "done"
+	run deploy jobs
+	assert_eq "$(awk '{ print $2 }' "$out" | sort -u)" "done"
+	run deploy jobs --limit 1
+	assert_eq "$(wc -l <"$out")" 1
+}
+
+t_jobs_usage() {
+	sites a
+	expect_status 2 deploy jobs lisst
+	assert_contains "$err" "did you mean 'list'?"
+	expect_status 2 deploy jobs show
+	expect_status 2 deploy jobs show a
+	expect_status 2 deploy jobs show 1
+	enqueue a
+	expect_status 2 deploy jobs show 4711
+	assert_contains "$err" "no job 4711"
+	expect_status 2 deploy jobs show nosuch
+	expect_status 2 deploy jobs show a a
+	expect_status 2 deploy jobs priority a
+	expect_status 2 deploy jobs priority a high
+	expect_status 2 deploy jobs --root www
+}
+
+t_priority_of_a_job() {
+	sites a b
+	build :
+	enqueue a
+	enqueue b
+	run deploy jobs priority b 5
+	run deploy jobs priority a -- -5
+	once
+	assert_eq "$(cat built)" $'b \na '
+	expect_status 2 deploy jobs priority a 1
+}
+
+t_remove_jobs() {
+	sites a b
+	build "$held; rmdir busy-a"
+	enqueue b
+	run deploy jobs remove b
+	expect_status 2 deploy jobs show b
+	enqueue a
+	worker
+	wait_for 20 test -e began-a
+	expect_status 3 deploy jobs remove a
+	assert_contains "$err" "is running"
+	run deploy jobs remove a --force
+	wait_for 20 is_state "$job" failed
+	assert_contains <(deploy jobs) "stopped by "
+	run deploy jobs remove "$job"
+	run deploy jobs
+	[ ! -s "$out" ] || fail "$(cat "$out")"
+	expect_status 2 deploy jobs retry "$job"
+}
+
+t_json() {
+	sites a
+	build :
+	run deploy enqueue a --json --ref v1
+	assert_eq "$(json "$out" '"\(.site) \(.merged) \(.state) \(.status)"')" \
+	    "a false waiting null"
+	run deploy enqueue a --json
+	assert_eq "$(json "$out" .merged)" true
+	run deploy worker --once --json
+	assert_eq "$(json "$out" .failed)" 0
+	run deploy jobs --json
+	assert_eq "$(json "$out" '.jobs[0] | "\(.site) \(.state) \(.status) \(
+	    .requests) \(.ref)"')" "a done 0 2 null"
+	run deploy jobs log a --json
+	json "$out" '.jobs[0].log' | grep -q 'is live' || fail "no log"
+	expect_status 2 deploy jobs show 99 --json
+	assert_eq "$(json "$out" .error.code)" 2
+}
+
+t_notify() {
+	sites a -- 'worker: {notify: "env >>told; exit 5", retry: 0s}'
+	build 'rmdir busy-a; [ -e good ] || { touch good; exit 3; }; mkdir busy-a'
+	enqueue a --ref v1 --reason why
+	expect_status 1 deploy worker --once
+	assert_contains "$err" "notify: status 5"
+	assert_eq "$(grep -E '^DEPLOY_(STATE|STATUS|TRIES)' told | sort |
+	    tr '\n' ' ')" "DEPLOY_STATE=done DEPLOY_STATE=waiting DEPLOY_STATUS=0 DEPLOY_STATUS=1 DEPLOY_TRIES=1 DEPLOY_TRIES=1 "
+	assert_contains told "DEPLOY_MESSAGE=the build command failed"
+	assert_contains told "DEPLOY_REASON=why"
+	assert_contains told "DEPLOY_SITE=a"
+}
+
+# -------------------------------------------------------------------- FIFO
+
+t_fifo() {
+	sites a b
+	build :
+	worker --fifo fifo
+	wait_for 10 test -p fifo
+	assert_eq "$(stat -c %a fifo)" 660
+	echo a >fifo
+	wait_for 10 is_state a "done"
+	# Garbage, a line that has no end, no name, blanks.
+	{
+		head -c 100000 /dev/zero | tr '\0' x
+		printf '\n\n\0\377\n../../b\na; rm -rf /\n'
+		head -c 20000 /dev/urandom
+		printf '\n  b \r\n'
+	} >fifo
+	wait_for 10 is_state b "done"
+	# Half a line, and its writer is gone; then another one.
+	printf 'a' >fifo
+	sleep 1.5
+	echo b >fifo
+	wait_for 10 grep -q '^2$' <(
+		for _ in {1..100}; do
+			grep -c '^b' built
+			sleep 0.1
+		done
+	)
+	assert_eq "$(grep -c '^a' built)" 2
+	kill -0 "$worker" || fail "the worker is gone"
+	assert_contains worker.log "are no names"
+	[ -e build.sh ] || fail "pwned"
+}
+
+t_fifo_refuses() {
+	sites a
+	touch file
+	expect_status 2 deploy worker --fifo file
+	assert_contains "$err" "is no FIFO"
+	expect_status 1 deploy worker --fifo nowhere/fifo
+	expect_status 2 deploy worker --once --fifo fifo
+	mkfifo real
+	ln -s real link
+	expect_status 1 deploy worker --fifo link
+}
+
+# ----------------------------------------------------------- configuration
+
+t_the_configuration_changes() {
+	local first
+	sites a
+	build :
+	worker
+	wait_for 10 grep -q "waiting for jobs" worker.log
+	# A broken one is not taken.
+	cp deploy.yml good.yml
+	echo 'nonsense' >>deploy.yml
+	wait_for 10 expect_status 2 deploy enqueue a
+	cp good.yml deploy.yml
+	sites a new
+	enqueue new
+	wait_for 20 is_state "$job" "done"
+	# A site that is gone before its turn.
+	kill "$worker"
+	wait "$worker"
+	enqueue a
+	first=$job
+	sites new
+	expect_status 1 deploy worker --once
+	assert_contains "$err" "no site 'a'"
+	assert_eq "$(state "$first")" waiting
+}
+
+t_default_place() {
+	[ "$STORAGE" = sqlite ] || skip "has none"
+	sites a
+	sed -i '/^queue:/d' deploy.yml
+	build :
+	enqueue a
+	[ -e "$XDG_STATE_HOME/deploy/queue.db" ] || fail "not there"
+	assert_eq "$(stat -c %a "$XDG_STATE_HOME/deploy")" 700
+	once
+	[ -e "$XDG_STATE_HOME/deploy/logs/$job.log" ] || fail "no log"
+	expect_status 2 env -u XDG_STATE_HOME -u HOME deploy enqueue a
+	run env -u XDG_STATE_HOME deploy enqueue a
+	[ -e "$HOME/.local/state/deploy/queue.db" ] || fail "not there"
+}
+
+run_tests

@@ -1,0 +1,7 @@
+#!/bin/bash
+# The queue again, in PostgreSQL.
+# timeout: 600
+# shellcheck disable=SC2034 # for the other script
+STORAGE=postgresql
+# shellcheck source=tests/t/80-queue.sh
+. "$(dirname "$0")/80-queue.sh"

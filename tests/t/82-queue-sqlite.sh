@@ -1,0 +1,351 @@
+#!/bin/bash
+# The queue in a directory: what may be wrong with it, and who may use it.
+# timeout: 600
+# shellcheck disable=SC2154 # $job, $worker, $queue: set by what is called
+. "$(dirname "$0")/../lib.sh"
+. "$TREE/tests/queue.sh"
+
+t_missing() {
+	sites a
+	build :
+	rm -rf queue
+	run deploy jobs
+	run deploy worker -n
+	[ ! -e queue ] || fail "made to look"
+	expect_status 2 deploy jobs show 1
+	enqueue a
+	[ -e queue/queue.db ] || fail "not made"
+	# With what is above it.
+	sed -i 's,^queue:.*,queue: deeper/and/deeper,' deploy.yml
+	enqueue a
+	[ -e deeper/and/deeper/queue.db ] || fail "not made"
+	: >empty
+	sed -i 's,^queue:.*,queue: empty,' deploy.yml
+	expect_status 1 deploy enqueue a
+	expect_status 1 deploy worker --once
+	expect_status 1 deploy jobs
+}
+
+t_an_empty_file_becomes_a_queue() {
+	sites a
+	build :
+	mkdir queue
+	: >queue/queue.db
+	enqueue a
+	once
+	assert_eq "$(state "$job")" "done"
+}
+
+t_exit_5_damaged() {
+	local damage
+	sites a
+	build :
+	for damage in 'echo nonsense >queue/queue.db' \
+	    'head -c 5000 /dev/urandom >queue/queue.db' \
+	    'printf "SQLite format 3\0" >queue/queue.db' \
+	    'dd if=/dev/urandom of=queue/queue.db bs=100 seek=40 count=200 conv=notrunc'
+	do
+		rm -rf queue
+		enqueue a --ref v1
+		eval "$damage" 2>/dev/null
+		rm -f queue/queue.db-*
+		echo "$damage"
+		expect_status 5 deploy enqueue a --ref v2
+		assert_contains "$err" "is damaged"
+		assert_contains "$err" "move it away"
+		expect_status 5 deploy jobs
+		expect_status 5 deploy worker --once
+		expect_status 5 deploy worker
+		# The cure.
+		mv queue/queue.db queue/damaged
+		enqueue a --ref v2
+		once
+	done
+	assert_eq "$(tail -n 1 built)" "a v2"
+}
+
+# What was cut off is missed when it is looked for.
+t_truncated() {
+	sites a
+	build :
+	enqueue a
+	truncate -s 4096 queue/queue.db
+	expect_status 5 deploy enqueue a
+	truncate -s 0 queue/queue.db
+	enqueue a
+	once
+}
+
+t_exit_2_from_the_future() {
+	sites a
+	build :
+	enqueue a
+	sql 'PRAGMA user_version = 2'
+	expect_status 2 deploy enqueue a
+	assert_contains "$err" "newer deploy"
+	expect_status 2 deploy worker
+	expect_status 2 deploy jobs
+	assert_eq "$(sql 'SELECT requests FROM deploy_jobs')" 1
+}
+
+t_exit_2_of_somebody_else() {
+	sites a
+	mkdir queue
+	sqlite3 queue/queue.db 'CREATE TABLE mine (x)'
+	expect_status 2 deploy enqueue a
+	assert_contains "$err" "no queue of deploy"
+	assert_eq "$(sql .tables)" mine
+	sql 'PRAGMA user_version = 1'
+	expect_status 2 deploy enqueue a
+}
+
+# As a backup program or a shell may do it.
+hold_lock() {
+	coproc SQL { sqlite3 queue/queue.db; }
+	echo "BEGIN IMMEDIATE; SELECT 'locked';" >&"${SQL[1]}"
+	read -r line <&"${SQL[0]}"
+	assert_eq "$line" locked
+}
+
+t_exit_3_locked() {
+	local start
+	sites a
+	build :
+	enqueue a --ref v1
+	hold_lock
+	start=$SECONDS
+	expect_status 3 deploy enqueue a --ref v2 --lock-wait 1
+	assert_contains "$err" "is locked by another program"
+	((SECONDS - start < 8)) || fail "waited for $((SECONDS - start)) s"
+	# Looking goes on.
+	run deploy jobs
+	assert_contains "$out" v1
+	# Who waits long enough gets in.
+	deploy enqueue a --ref v3 2>/dev/null &
+	sleep 0.5
+	echo "COMMIT;" >&"${SQL[1]}"
+	wait "$!"
+	assert_eq "$(field a .ref)" v3
+}
+
+t_a_worker_survives_a_lock() {
+	sites a
+	build :
+	worker
+	wait_for 10 grep -q "waiting for jobs" worker.log
+	enqueue a
+	wait_for 10 is_state "$job" "done"
+	hold_lock
+	deploy enqueue a --ref late --lock-wait 60 >/dev/null 2>&1 &
+	sleep 12
+	echo "COMMIT;" >&"${SQL[1]}"
+	wait_for 20 grep -q 'a late' built
+	kill -0 "$worker" || fail "the worker is gone"
+}
+
+# The worker has it open when it goes.
+t_taken_away() {
+	sites a
+	build :
+	worker
+	enqueue a --ref v1
+	wait_for 10 is_state "$job" "done"
+	rm queue/queue.db*
+	enqueue a --ref v2
+	wait_for 15 is_state "$job" "done"
+	mv queue old
+	enqueue a --ref v3
+	wait_for 45 is_state "$job" "done"
+	assert_eq "$(cat built)" $'a v1\na v2\na v3'
+}
+
+# A small file system of our own.
+small_disk() {
+	need_root
+	mkdir -p queue
+	unshare -m true 2>/dev/null || skip "needs mount namespaces"
+	mount -t tmpfs -o "size=$1,mode=700" none queue
+	defer umount -l "$PWD/queue"
+}
+
+t_exit_10_disk_full() {
+	sites a b
+	build :
+	small_disk 400k
+	enqueue a --ref v1
+	head -c 10M /dev/zero >queue/filler 2>/dev/null || true
+	expect_status 10 deploy enqueue b --ref v2
+	assert_contains "$err" "o space left"
+	# What was acknowledged is there, and what was not is not.
+	rm queue/filler
+	run deploy jobs
+	assert_contains "$out" v1
+	assert_not_contains "$out" v2
+	enqueue b --ref v2
+	once
+	assert_eq "$(sort built)" $'a v1\nb v2'
+}
+
+t_a_worker_survives_a_full_disk() {
+	sites a
+	build 'echo output'
+	small_disk 400k
+	worker
+	wait_for 10 grep -q "waiting for jobs" worker.log
+	enqueue a --ref v1
+	wait_for 10 is_state "$job" "done"
+	enqueue a --ref v2
+	head -c 10M /dev/zero >queue/filler 2>/dev/null || true
+	sleep 4
+	rm queue/filler
+	wait_for 30 is_state "$job" "done"
+	kill -0 "$worker" || fail "the worker is gone"
+	assert_uncrossed
+}
+
+# With a log that cannot be written the job goes on.
+t_no_log() {
+	sites a -- 'worker: {logs: nologs}'
+	build :
+	mkdir nologs
+	enqueue a
+	mkdir "nologs/$job.log"
+	once
+	assert_contains "$err" "goes on without"
+	assert_eq "$(state "$job")" "done"
+	run deploy jobs log a
+	assert_contains "$err" "is not a regular file"
+	assert_contains "$out" "is live"
+}
+
+# --------------------------------------------------------------- users
+
+# Two users who have nothing in common but the group 4242.
+as() {
+	setpriv --reuid "$1" --regid "$1" --groups 4242 --inh-caps=-all \
+	    --bounding-set=-all -- env HOME="$PWD" "${@:2}"
+}
+
+t_users_of_one_group() {
+	need_root
+	need_cmd setpriv
+	sites a b
+	build :
+	chmod 755 . "$_base" "$_base/work"
+	chown -R 4001:4001 .
+	install -d -m 2770 -o 4001 -g 4242 queue
+	# The web hook's user first, then the worker's, and again.
+	run as 4002 deploy enqueue a --ref v1
+	run as 4001 deploy worker --once
+	assert_eq "$(cat built)" "a v1"
+	run as 4002 deploy jobs log a
+	assert_contains "$out" "is live"
+	as 4001 deploy worker 2>worker.log &
+	worker=$!
+	defer end_worker "$worker"
+	wait_for 10 grep -q "waiting for jobs" worker.log
+	run as 4002 deploy enqueue a --wait --ref v3
+	assert_eq "$(tail -n 1 built)" "a v3"
+	# Others have no business there.
+	expect_status 1 setpriv --reuid 4003 --regid 4003 --clear-groups -- \
+	    env HOME="$PWD" deploy enqueue a
+	assert_eq "$(find queue -perm /o+rwx ! -type l)" ""
+	assert_eq "$(find queue ! -group 4242)" ""
+}
+
+t_the_worker_is_first() {
+	need_root
+	need_cmd setpriv
+	sites a
+	build :
+	chmod 755 . "$_base" "$_base/work"
+	chown -R 4001:4001 .
+	install -d -m 2770 -o 4001 -g 4242 queue
+	run as 4001 deploy worker --once
+	run as 4002 deploy enqueue a --ref v1
+	run as 4001 deploy worker --once
+	assert_eq "$(cat built)" "a v1"
+}
+
+t_everybodys_directory_is_refused() {
+	sites a
+	mkdir queue
+	chmod 1777 queue
+	expect_status 2 deploy enqueue a
+	assert_contains "$err" "chmod o-w"
+	expect_status 2 deploy worker --once
+	[ ! -e queue/queue.db ] || fail "used all the same"
+}
+
+# Somebody of the group puts a link in our way.
+t_links_are_not_followed() {
+	sites a
+	build :
+	mkdir queue
+	echo precious >victim
+	ln -s "$PWD/victim" queue/queue.db
+	expect_status 1 deploy enqueue a
+	rm queue/queue.db
+	ln -s "$PWD/victim" queue/wake
+	run deploy enqueue a
+	rm queue/wake
+	mkdir queue/claims
+	ln -s "$PWD/victim" queue/claims/a
+	expect_status 1 deploy worker --once
+	rm queue/claims/a
+	rm -rf queue/logs
+	mkdir elsewhere
+	ln -s "$PWD/elsewhere" queue/logs
+	run deploy worker --once
+	assert_eq "$(ls elsewhere)" ""
+	assert_eq "$(cat victim)" precious
+	# The directory itself may be reached by one.
+	ln -s queue by-link
+	sed -i 's,^queue:.*,queue: by-link,' deploy.yml
+	enqueue a
+}
+
+# Containers that share a volume: other process ids, the same file.
+t_in_a_container() {
+	local inner
+	need_root
+	unshare -pf --mount-proc true 2>/dev/null ||
+	    skip "needs process namespaces"
+	sites a b
+	build "$held"
+	enqueue a
+	unshare -pf --mount-proc --kill-child deploy worker 2>inner.log &
+	inner=$!
+	wait_for 20 test -e began-a
+	worker
+	sleep 1
+	assert_eq "$(state a)" running
+	# The container dies with all that is in it.
+	kill -KILL "$inner"
+	rmdir busy-a
+	touch go-a
+	wait_for 30 is_state a "done"
+	assert_uncrossed
+}
+
+# -------------------------------------------------------------- system calls
+
+# An enqueue that is killed at any moment has happened, or it has not.
+t_enqueue_killed_anywhere() {
+	local i n=0
+	need_cmd timeout
+	sites a
+	build :
+	for i in $(seq 1 60); do
+		timeout -s KILL "0.0$(printf %02d $((i % 40 + 1)))" \
+		    deploy enqueue a --ref "v$i" >/dev/null 2>&1 || n=$((n + 1))
+	done
+	echo "$n of 60 were killed"
+	run deploy jobs
+	assert_eq "$(sql 'PRAGMA integrity_check')" ok
+	enqueue a --ref last
+	once
+	assert_eq "$(cat www/a/current/index.html)" "a last"
+}
+
+run_tests

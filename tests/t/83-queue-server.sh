@@ -1,0 +1,208 @@
+#!/bin/bash
+# The queue in PostgreSQL, when the server or the way to it fails.
+# timeout: 600
+# shellcheck disable=SC2154 # $job, $worker, $queue: set by what is called
+STORAGE=postgresql
+. "$(dirname "$0")/../lib.sh"
+. "$TREE/tests/queue.sh"
+
+# A way to the server that can be cut: $relay_port leads there; cut ends it.
+relay() {
+	need_cmd python3
+	cat >relay.py <<-'EOF'
+	import select, socket, sys
+	port = int(sys.argv[1])
+	s = socket.create_server(("127.0.0.1", 0))
+	print(s.getsockname()[1], flush=True)
+	pairs = {}
+	while True:
+	    for r in select.select([s, *pairs], [], [])[0]:
+	        if r is s:
+	            a, b = s.accept()[0], socket.create_connection(("127.0.0.1", port))
+	            pairs[a], pairs[b] = b, a
+	            continue
+	        try:
+	            data = r.recv(65536)
+	        except OSError:
+	            data = b""
+	        if data:
+	            pairs[r].sendall(data)
+	            continue
+	        o = pairs.pop(r)
+	        pairs.pop(o, None)
+	        r.close()
+	        o.close()
+	EOF
+	python3 relay.py "$pg_port" >relay.port &
+	relay=$!
+	wait_for 10 test -s relay.port
+	relay_port=$(cat relay.port)
+}
+
+t_nobody_there() {
+	sites a
+	sed -i 's,^queue:.*,queue: "postgresql://deploy:geheim@127.0.0.1:1/none",' \
+	    deploy.yml
+	expect_status 1 deploy enqueue a
+	assert_contains "$err" "onnection refused"
+	assert_not_contains "$err" geheim
+	expect_status 1 deploy worker --once
+	expect_status 1 deploy jobs
+	# No such database.
+	sed -i "s,^queue:.*,queue: 'postgresql://deploy@127.0.0.1:$pg_port/none'," \
+	    deploy.yml
+	expect_status 1 deploy enqueue a
+	assert_contains "$err" "does not exist"
+	sed -i "s,^queue:.*,queue: 'postgresql://%zz'," deploy.yml
+	expect_status 1 deploy enqueue a
+}
+
+t_exit_2_from_the_future() {
+	sites a
+	enqueue a
+	sql 'UPDATE deploy_queue SET version = 2'
+	expect_status 2 deploy enqueue a
+	assert_contains "$err" "newer deploy"
+	expect_status 2 deploy worker --once
+}
+
+t_two_queues_in_two_schemas() {
+	local one two
+	sites a
+	build "$held"
+	pg_sql "$database" 'CREATE SCHEMA one; CREATE SCHEMA two'
+	one="$queue?options=-csearch_path%3Done"
+	two="$queue?options=-csearch_path%3Dtwo"
+	sed "s,^queue:.*,queue: \"$one\"," deploy.yml >one.yml
+	sed "s,^queue:.*,queue: \"$two\"," deploy.yml >two.yml
+	run deploy enqueue a -c one.yml
+	run deploy jobs -c two.yml
+	[ ! -s "$out" ] || fail "it is in the other one"
+	# The claim of one is none of the other's.
+	deploy worker --once -c one.yml 2>one.log &
+	wait_for 20 test -e began-a
+	rm began-a
+	rmdir busy-a
+	run deploy enqueue a -c two.yml
+	deploy worker --once -c two.yml 2>two.log &
+	wait_for 20 test -e began-a
+	touch go-a
+	wait
+}
+
+t_many_first_ones() {
+	local i pids=()
+	sites a b c d
+	for i in a b c d a b c d; do
+		deploy enqueue "$i" >/dev/null 2>"err$i$RANDOM" &
+		pids+=("$!")
+	done
+	for i in "${pids[@]}"; do
+		wait "$i" || fail "$(cat err*)"
+	done
+	assert_eq "$(sql 'SELECT count(*), sum(requests) FROM deploy_jobs')" \
+	    "4|8"
+}
+
+# The server restarts while the worker sleeps.
+t_the_server_restarts() {
+	sites a
+	build :
+	worker
+	enqueue a --ref v1
+	wait_for 20 is_state "$job" "done"
+	pg_stop
+	wait_for 20 grep -q "trying again" worker.log
+	expect_status 1 deploy enqueue a --ref v2
+	pg_start
+	enqueue a --ref v3
+	wait_for 30 is_state "$job" "done"
+	assert_eq "$(cat built)" $'a v1\na v3'
+	kill -0 "$worker" || fail "the worker is gone"
+	assert_contains worker.log "can be used again"
+}
+
+# It goes away in the midst of a job: the claim is gone, so the job is ended
+# and done again.
+t_it_goes_while_a_job_runs() {
+	sites a
+	build 'sleep 4911 & '"$held"
+	worker
+	enqueue a --ref v1
+	wait_for 20 test -e began-a
+	pg_stop QUIT
+	wait_for 30 grep -q "the claim with it" worker.log
+	wait_for 30 runs_not '^sleep 4911$'
+	rmdir busy-a
+	touch go-a
+	pg_start
+	wait_for 60 is_state "$job" "done"
+	assert_uncrossed
+	assert_eq "$(field "$job" .tries)" 0
+	assert_eq "$(cat www/a/current/index.html)" "a v1"
+}
+
+# The end of a job falls into that time: it is not forgotten.
+t_the_way_is_cut() {
+	relay
+	sites a
+	build "$held"
+	enqueue a --ref v1
+	sed "s,:$pg_port/,:$relay_port/," deploy.yml >far.yml
+	deploy worker -c far.yml 2>worker.log &
+	worker=$!
+	defer end_worker "$worker"
+	wait_for 20 test -e began-a
+	kill "$relay"
+	wait_for 30 grep -q "the claim with it" worker.log
+	# Another worker has it now, and this one knows.
+	rmdir busy-a
+	touch go-a
+	once
+	assert_eq "$(state "$job")" "done"
+	assert_uncrossed
+}
+
+# The session lives as long as the process of the job, not as the worker: here
+# for the five seconds that a build has to heed SIGTERM.
+t_the_claim_outlives_a_killed_worker() {
+	sites a
+	build "trap '' TERM; rmdir busy-a; $held"
+	worker
+	enqueue a
+	wait_for 20 test -e began-a
+	kill -KILL "$worker"
+	wait "$worker" || true
+	run deploy worker --once
+	assert_eq "$(state "$job")" running
+	wait_for 20 claim_is_free
+	touch go-a
+	once
+	assert_eq "$(state "$job")" "done"
+}
+
+claim_is_free() {
+	[ "$(sql "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")" \
+	    -eq 0 ]
+}
+
+t_without_libpq() {
+	need_cmd unshare mount
+	need_root
+	sites a
+	run bash -c 'unshare -m true'
+	expect_status 1 unshare -m bash -c '
+		for f in /usr/lib/*/libpq.so.5; do
+			mount --bind /dev/null "$f"
+		done
+		deploy enqueue a'
+	assert_contains "$err" "install libpq5"
+	# Everything else goes on.
+	run unshare -m bash -c '
+		for f in /usr/lib/*/libpq.so.5; do
+			mount --bind /dev/null "$f"
+		done
+		deploy version'
+}
+
+run_tests

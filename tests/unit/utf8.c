@@ -1,0 +1,48 @@
+/* UTF-8: what is text, and what is made of the rest. */
+#include "utf8.h"
+
+#include "unit.h"
+
+#define BAD "\xef\xbf\xbd"
+
+static const char *
+cleaned(const char *data, size_t len)
+{
+	static struct buf out;
+
+	buf_release(&out);
+	utf8_add(&out, data, len);
+	return buf_str(&out);
+}
+
+#define CLEANED(text) cleaned(text, sizeof(text) - 1)
+
+static void
+test_lengths(void)
+{
+	CHECK(utf8_len("a") == 1);
+	CHECK(utf8_len("\xc3\xa4") == 2);
+	CHECK(utf8_len("\xe2\x82\xac") == 3);
+	CHECK(utf8_len("\xf0\x9f\x98\x80") == 4);
+	CHECK(utf8_len("\xc0\x80") == 0);
+	CHECK(utf8_len("\xe0\x80\x80") == 0);
+	CHECK(utf8_len("\xed\xa0\x80") == 0);
+	CHECK(utf8_len("\xf4\x90\x80\x80") == 0);
+	CHECK(utf8_len("\xff") == 0);
+	CHECK(utf8_len("\xe2\x82") == 0);
+}
+
+static void
+test_clean_text(void)
+{
+	CHECK_STR(CLEANED("a\tb\nc \xc3\xa4"), "a\tb\nc \xc3\xa4");
+	CHECK_STR(CLEANED("a\0b\x1b[31m\x7f\r"), "ab[31m");
+	CHECK_STR(CLEANED("\xff"
+			  "a\xe2\x82"),
+	    BAD "a" BAD BAD);
+	CHECK_STR(CLEANED(""), "");
+	/* Not beyond the end. */
+	CHECK_STR(cleaned("\xc3\xa4", 1), BAD);
+}
+
+UNIT_MAIN(UNIT(test_lengths), UNIT(test_clean_text))
