@@ -167,20 +167,26 @@ t_hooks_may_call_deploy() {
 	assert_contains listed "$(live | cut -c 1-15)"
 }
 
+gone() {
+	! pgrep -f "$1"
+}
+
 t_time_and_signals() {
 	config "pre_activate: sleep 60" "timeout: 1s"
 	site 1
 	expect_status 1 deploy publish
 	assert_contains "$err" "the pre_activate command was ended after 1 s"
-	config "post_activate: sleep 61"
+	# A time that nobody else sleeps.
+	nap=61.$$
+	config "post_activate: sleep $nap"
 	deploy publish >"$out" 2>"$err" &
 	pid=$!
-	wait_for 10 pgrep -f 'sleep 61'
+	wait_for 10 pgrep -f "sleep $nap"
 	kill -TERM "$pid"
 	status=0
 	wait "$pid" || status=$?
 	assert_eq "$status" 9
-	! pgrep -f 'sleep 61' || fail "it runs still"
+	wait_for 10 gone "sleep $nap"
 }
 
 t_secrets_stay_here() {
