@@ -126,6 +126,15 @@ fleet_each(struct fleet *f,
 	return failed;
 }
 
+void
+fleet_forgive(struct fleet *f)
+{
+	for (size_t i = 0; i < f->n; i++) {
+		f->v[i].failed = false;
+		f->v[i].err = (struct err)ERR_INIT;
+	}
+}
+
 int
 fleet_fail(const struct fleet *f, const char *what, struct err *e)
 {

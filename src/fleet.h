@@ -37,6 +37,9 @@ void fleet_release(struct fleet *f);		/* neutral values accepted */
 size_t fleet_each(struct fleet *f,
     int (*step)(struct remote *r, void *ctx, struct err *e), void *ctx);
 
+/* Give those that failed another chance. */
+void fleet_forgive(struct fleet *f);
+
 /*
  * Put the failures into one sentence: "www2: ...", and for more than one how
  * many, after each was told as a warning.  The code is the first one's.

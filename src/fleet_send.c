@@ -201,7 +201,10 @@ send_to(struct remote *r, void *ctx, struct err *e)
 	o.group = s->f->site->group;
 	o.bytes = reading.batch->bytes;
 	o.inodes = reading.batch->inodes;
-	return remote_receive(r, &o, e);
+	if (remote_receive(r, &o, e) != 0)
+		return -1;
+	remote_learn(r, s->what->meta);
+	return 0;
 }
 
 /* One more host: what it has not is not common any more. */

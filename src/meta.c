@@ -21,6 +21,16 @@ meta_release(struct meta *m)
 	*m = (struct meta)META_INIT;
 }
 
+void
+meta_copy(struct meta *out, const struct meta *m)
+{
+	*out = *m;
+	out->who = xstrdup_opt(m->who);
+	out->job = xstrdup_opt(m->job);
+	out->commit = xstrdup_opt(m->commit);
+	out->message = xstrdup_opt(m->message);
+}
+
 int
 meta_parse(const char *text, size_t len, const char *name, struct meta *out,
     struct err *e)

@@ -30,6 +30,7 @@ struct meta {
 #define META_INIT { .seq = -1 }
 
 void meta_release(struct meta *m);		/* neutral values accepted */
+void meta_copy(struct meta *out, const struct meta *m);
 
 /*
  * Read the meta of a release.  Returns 0, or -1: ERR_FAILED with ENOENT in

@@ -56,7 +56,7 @@ forget(struct remote *r)
 	r->digest[0] = '\0';
 	r->seq = -1;
 	r->latest.s[0] = '\0';
-	r->prepared = r->frozen = r->cannot_link = r->full = false;
+	r->prepared = r->frozen = r->cannot_link = r->full = r->stale = false;
 	r->has_zstd = r->has_gzip = false;
 	view_release(&r->view);
 }
@@ -414,6 +414,33 @@ remote_info(struct remote *r, enum remote_question q, const char *digest,
 	return 0;
 }
 
+void
+remote_learn(struct remote *r, const struct meta *meta)
+{
+	size_t at = 0, n = r->view.ids.n;
+
+	strvec_add(&r->view.ids, meta->id.s);
+	strvec_sort(&r->view.ids);
+	while (strcmp(r->view.ids.v[at], meta->id.s) != 0)
+		at++;
+	r->metas = xreallocarray(r->metas, n + 1, sizeof(*r->metas));
+	memmove(&r->metas[at + 1], &r->metas[at], (n - at) *
+	    sizeof(*r->metas));
+	meta_copy(&r->metas[at], meta);
+	if (strcmp(meta->id.s, r->latest.s) > 0)
+		r->latest = meta->id;
+}
+
+/* The same for changes. */
+static struct meta *
+own_meta(struct remote *r, const char *id)
+{
+	for (size_t i = 0; r->metas != NULL && i < r->view.ids.n; i++)
+		if (strcmp(r->view.ids.v[i], id) == 0)
+			return &r->metas[i];
+	return NULL;
+}
+
 const struct meta *
 remote_meta(const struct remote *r, const char *id)
 {
@@ -646,10 +673,9 @@ int
 remote_note(struct remote *r, const char *id, int64_t seq, const char *commit,
     struct err *e)
 {
-	const struct meta *meta = remote_meta(r, id);
-	int64_t known = meta != NULL ? meta->seq :
-	    strcmp(r->view.current.s, id) == 0 ? r->seq :
-						 -1;
+	struct meta *meta = own_meta(r, id);
+	bool live = strcmp(r->view.current.s, id) == 0;
+	int64_t known = meta != NULL ? meta->seq : live ? r->seq : -1;
 	struct buf args = BUF_INIT;
 	int c;
 
@@ -662,6 +688,10 @@ remote_note(struct remote *r, const char *id, int64_t seq, const char *commit,
 	}
 	c = remote_call(r, "note", args.data, NULL, NULL, e);
 	buf_release(&args);
+	if (c == 0 && meta != NULL)
+		meta->seq = seq;
+	if (c == 0 && live)
+		r->seq = seq;
 	return c;
 }
 
@@ -792,12 +822,14 @@ remote_go(struct remote *r, struct err *e)
 static void
 on_flip(struct remote *r, const struct wire_line *l)
 {
-	if (strcmp(l->key, "live") == 0)
+	if (strcmp(l->key, "live") == 0) {
 		r->live_at = clock_us();
-	else if (strcmp(l->key, "took") == 0)
+		r->stale = true;
+	} else if (strcmp(l->key, "took") == 0) {
 		r->took = caller_parse_seq(l->value);
-	else if (strcmp(l->key, "hook") == 0)
+	} else if (strcmp(l->key, "hook") == 0) {
 		r->hook_runs = true;
+	}
 }
 
 /* Read the answer to its end, or until a hook begins. */
@@ -968,14 +1000,32 @@ add_doomed(const struct remote *r, const struct prune_options *o,
 	free(chosen);
 }
 
-void
-remote_prune_args(const struct remote *r, const struct prune_options *o,
-    struct buf *out)
+/* Does it decide by itself what to remove? */
+static bool
+is_program(const struct remote *r)
 {
-	buf_addf(out,
-	    "--keep=%u --older-than=%lld --expect=%s "
-	    "--journal-size=%lld%s --remove=",
-	    o->keep, (long long)o->older_than, r->view.current.s,
-	    (long long)r->journal_size, o->preview ? " --check" : "");
-	add_doomed(r, o, out);
+	return r->version != NULL && strcmp(r->version, "sh") != 0;
+}
+
+int
+remote_prune(struct remote *r, const struct prune_options *o,
+    void (*line)(void *ctx, const char *key, const char *value), void *ctx,
+    struct err *e)
+{
+	struct buf args = BUF_INIT;
+	int c = 0;
+
+	if (r->stale && !is_program(r))
+		c = remote_info(r, REMOTE_ALL, NULL, e);
+	buf_addf(&args, "--keep=%u --older-than=%lld%s", o->keep,
+	    (long long)o->older_than, o->preview ? " --check" : "");
+	if (!r->stale) {
+		buf_addf(&args, " --expect=%s --journal-size=%lld --remove=",
+		    r->view.current.s, (long long)r->journal_size);
+		add_doomed(r, o, &args);
+	}
+	if (c == 0)
+		c = remote_call(r, "prune", args.data, line, ctx, e);
+	buf_release(&args);
+	return c;
 }

@@ -47,6 +47,7 @@ struct remote {
 	char *locked;			/* who holds the lock, or NULL */
 	char *version;
 	bool full;			/* all was asked for and given */
+	bool stale;			/* it has flipped since then */
 	struct view view;		/* current; the rest when full */
 	struct meta *metas;		/* of view.ids, when full */
 	/* While it is armed. */
@@ -91,6 +92,12 @@ enum remote_question {
  */
 int remote_info(struct remote *r, enum remote_question q, const char *digest,
     struct err *e);
+
+/*
+ * The host has got a release: as if it had been asked again.  `meta` is
+ * copied.
+ */
+void remote_learn(struct remote *r, const struct meta *meta);
 
 /* The meta of a release that the host has (after a full info), or NULL. */
 const struct meta *remote_meta(const struct remote *r, const char *id);
@@ -182,13 +189,18 @@ int remote_activate(struct remote *r, const struct remote_activate *o,
     struct err *e);
 
 /*
- * The options of freeze, and of prune as the host's own state, known from a
- * full info, wants it.  A host in C needs half of them, the sh verbs the
+ * The options of freeze.  A host in C needs half of them, the sh verbs the
  * others.
  */
 void remote_freeze_args(const struct freeze *f, struct buf *out);
-void remote_prune_args(const struct remote *r, const struct prune_options *o,
-    struct buf *out);
+
+/*
+ * Prune as the host's own state wants it; the sh verbs have to be told, and
+ * asked before if they have flipped.  `line` as for remote_call().  0 or -1.
+ */
+int remote_prune(struct remote *r, const struct prune_options *o,
+    void (*line)(void *ctx, const char *key, const char *value), void *ctx,
+    struct err *e);
 
 /*
  * Any verb: `args` (may be NULL) is its options, quoted; each line of the

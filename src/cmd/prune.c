@@ -67,13 +67,8 @@ static int
 prune_host(struct remote *r, void *ctx, struct err *e)
 {
 	struct host_pruning h = { ctx, r->host->label };
-	struct buf args = BUF_INIT;
-	int c;
 
-	remote_prune_args(r, &h.all->o, &args);
-	c = remote_call(r, "prune", args.data, on_pruned, &h, e);
-	buf_release(&args);
-	return c;
+	return remote_prune(r, &h.all->o, on_pruned, &h, e);
 }
 
 int

@@ -218,6 +218,26 @@ publish_staged(struct run *run, const struct store *s,
 	return r;
 }
 
+/*
+ * Flip all hosts, from what was live when they were asked.  When somebody was
+ * faster since then, from what is live now.
+ */
+static int
+activate_hosts(struct run *run, struct fleet *f, const char *id,
+    struct activation *done, struct err *e)
+{
+	if (step_activate_hosts(run, f, id, JOURNAL_ACTIVATE, done, e) == 0)
+		return 0;
+	if (e->code != ERR_SUPERSEDED)
+		return -1;
+	log_debug("%s; asking again", e->text);
+	*e = (struct err)ERR_INIT;
+	fleet_forgive(f);
+	if (fleet_open(f, true, e) != 0)
+		return -1;
+	return step_activate_hosts(run, f, id, JOURNAL_ACTIVATE, done, e);
+}
+
 /* The same on all hosts, or on none. */
 static int
 publish_hosts(struct run *run, struct fleet *f, struct stage *st,
@@ -229,21 +249,16 @@ publish_hosts(struct run *run, struct fleet *f, struct stage *st,
 	cmd_init_fleet(run, f);
 	r = step_stage_hosts(run, f, st, e);
 	if (r == 0 && st->outcome != STAGE_UNCHANGED && !run->opts.dry_run) {
-		/* What staging changed on the hosts is asked for again. */
 		r = step_hook(run, HOOK_PRE_ACTIVATE, st->id.s,
 		    f->v[0].view.current.s, e);
 		if (r == 0)
-			r = fleet_open(f, true, e);
-		if (r == 0)
-			r = step_activate_hosts(run, f, st->id.s,
-			    JOURNAL_ACTIVATE, &p.done, e);
+			r = activate_hosts(run, f, st->id.s, &p.done, e);
 		p.activated = r == 0;
 		if (r != 0 && e->code != ERR_DIFFER)
 			log_info("%s stays staged", st->id.s);
 	}
-	/* What was live has changed: look again. */
-	if (r == 0 && p.activated && (fleet_open(f, true, e) != 0 ||
-	    step_prune_hosts(run, f, &p.removed, e) != 0)) {
+	if (r == 0 && p.activated &&
+	    step_prune_hosts(run, f, &p.removed, e) != 0) {
 		err_prefix(e, "the release is live, but pruning failed: ");
 		e->code = ERR_CLEANUP;
 		r = -1;

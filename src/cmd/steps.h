@@ -125,7 +125,7 @@ void step_activate_doc(json_t *doc, const char *id,
 int step_prune(struct run *run, const struct store *s, const struct view *v,
     struct strvec *removed, struct err *e);
 
-/* Prune on all hosts, whose state was just asked for (fleet_open). */
+/* Prune on all hosts, whose state was asked for (fleet_open). */
 int step_prune_hosts(struct run *run, struct fleet *f,
     struct strvec *removed, struct err *e);
 

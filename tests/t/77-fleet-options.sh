@@ -589,6 +589,46 @@ t_a_stage_that_is_repeated_goes_on() {
 	assert_serve_alike
 }
 
+# Somebody else is faster, between the question and the flip.
+t_a_publish_looks_again_when_it_was_overtaken() {
+	local first second third
+	three
+	run deploy publish
+	first=$(cat "$out")
+	echo two >site/index.html
+	run deploy publish
+	second=$(cat "$out")
+	cat >h1.fault <<-END
+	if [ "\$verb" = activate ] && [ ! -e $PWD/once ]; then
+		touch $PWD/once
+		$DEPLOY rollback "$first" --root $PWD/r-h1 >&2
+	fi
+	END
+	echo three >site/index.html
+	expect_status 4 deploy publish --expect "$second"
+	assert_live "$first" h1
+	assert_live "$second" h2 h3
+	run deploy rollback "$second"
+	rm once
+	run deploy publish
+	assert_live "$(cat "$out")"
+	assert_eq "$(jq -r .from r-h1/.deploy/journal | tail -n 1)" "$first"
+	assert_eq "$(jq -r .from r-h2/.deploy/journal | tail -n 1)" "$second"
+	run deploy verify
+}
+
+# A host is not asked for more than it takes.
+t_a_publish_asks_once() {
+	three
+	run deploy publish
+	echo two >site/index.html
+	forget_verbs
+	run deploy publish
+	assert_eq "$(tr '\n' ' ' <h1.verbs)" "info receive activate prune "
+	# The sh verbs have to be told what to prune.
+	assert_eq "$(tr '\n' ' ' <h2.verbs)" "info receive activate info prune "
+}
+
 # --------------------------------------------------------------- unchanged
 
 # What an unchanged publish sends and receives does not grow with the past.
