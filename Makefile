@@ -109,13 +109,14 @@ $(OBJ)/src/%.o: src/%.c $(OBJ)/flags | libraries
 	@mkdir -p $(@D)
 	$(call show,CC)$(COMPILE) -MMD -MP -c -o $@ $<
 
-# The sh verbs as C strings, a line each, as they travel: without comments
-# and leading tabs.  (The ? are escaped because of trigraphs.)
+# The sh verbs as C strings, a line each, as they travel: without leading tabs
+# and comments, but for those that begin a part.  (The ? are escaped because of
+# trigraphs.)
 $(OBJ)/host_script.c: src/host.sh Makefile
 	@mkdir -p $(@D)
 	$(call show,GEN)(echo '#include "host_script.h"'; \
 	    echo 'const char *const host_script[] = {'; \
-	    sed -e '/^[[:blank:]]*#/d' -e 's/^	*//' -e '/^$$/d' \
+	    sed -e '/^[[:blank:]]*#[^:]/d' -e '/^[[:blank:]]*#$$/d' -e 's/^	*//' -e '/^$$/d' \
 	    -e 's/[\\"?]/\\&/g' -e 's/	/\\t/g' -e 's/.*/"&\\n",/' $<; \
 	    echo '(const char *)0 };') >$@
 

@@ -105,7 +105,9 @@ write_batch(void *arg)
 		.origin = find_origin,
 		.ctx = b,
 		.there = b->there,
-		.compression = b->compression };
+		.compression = b->compression,
+		/* All of a site, once: the link is what it waits for. */
+		.thorough = *b->base == '\0' };
 	struct err e = ERR_INIT;
 
 	if (pack_write(&src, into_spool, b->spool, &e) == 0)

@@ -6,8 +6,9 @@
 # record and the ids to prune ready-made, and the journal's size, which is
 # compared under the lock.
 #
-# Lines that begin with # and leading tabs do not travel.  The lock is on
-# descriptor 9; what may outlive the shell is run without it.
+# Lines that begin with # and leading tabs do not travel.  A line "#: VERB..."
+# begins a part that travels for these verbs only, "#:" one for all.  The lock
+# is on descriptor 9; what may outlive the shell is run without it.
 set -u
 umask 022
 LC_ALL=C
@@ -147,6 +148,7 @@ need_root() {
 	is_prepared || fail 1 "'$root' is not a root of deploy; stage a first release, or run: deploy init"
 }
 
+#: init receive note activate prune pin freeze
 # Is `sync` one that takes files?  Else everything is written, always.
 case $(sync --help 2>&1) in
 *-f* | *-df*) fine_sync=1 ;;
@@ -184,10 +186,12 @@ check_device() {
 		fail 1 "'$root', its releases/ and .deploy/ are not on one file system"
 }
 
+#:
 size_of() {
 	if [ -f "$1" ]; then wc -c <"$1" | tr -d ' '; else echo 0; fi
 }
 
+#: init receive note activate prune pin freeze
 # Replace the file $1 by what was written to $tmp, durably.
 publish_tmp() {
 	sync_one "$tmp" && rename "$tmp" "$1" && sync_one "${1%/*}"
@@ -211,6 +215,7 @@ prepare() {
 	fi
 }
 
+#:
 # Who holds the lock, for people.
 holder() {
 	note=$(sed -n 's/^{"who":"\([^"]*\)","command":"\([^"]*\)","pid":\([0-9]*\),"since":"\([^"]*\)".*/\1 (\2, process \3, since \4)/p' \
@@ -218,6 +223,7 @@ holder() {
 	echo "${note:-a run that left no name}"
 }
 
+#: receive note activate prune pin freeze
 # Seconds of a clock that nobody sets.
 seconds() {
 	if read -r up _ 2>/dev/null </proc/uptime; then echo "${up%%.*}"; else date +%s; fi
@@ -258,6 +264,7 @@ sweep() {
 	done
 }
 
+#: info
 # Can files of the live release be linked, or is their owner another one?
 can_link() {
 	[ "$me" = 0 ] || [ -z "$current" ] ||
@@ -303,6 +310,7 @@ do_info() {
 	do_journal
 }
 
+#: probe
 # Could who runs this write to $1?  busybox says yes to root for whatever is
 # there, also where everything is read-only.
 is_writable() {
@@ -433,6 +441,7 @@ do_probe() {
 	put_current
 }
 
+#:
 # Bytes and inodes, of the root or of $1; where inodes are not counted there are enough.
 free_space() {
 	{ df -Pk "${1:-$root}" | tail -n 1 && df -Pi "${1:-$root}" 2>/dev/null | tail -n 1; } |
@@ -440,6 +449,7 @@ free_space() {
 		END { printf "%.0f\t%.0f", bytes, NR < 2 ? 1e9 : nodes }'
 }
 
+#: info activate
 is_frozen() {
 	[ -f "$state/frozen" ] || return 1
 	until=$(json_string until "$state/frozen")
@@ -447,10 +457,12 @@ is_frozen() {
 	expr "$(date -u +%Y-%m-%dT%H:%M:%SZ)" \< "$until" >/dev/null
 }
 
+#: info journal
 do_journal() {
 	[ ! -f "$state/journal" ] || awk 'NF { print "journal\t" $0 }' "$state/journal"
 }
 
+#: manifest
 do_manifest() {
 	need_id
 	need_root
@@ -460,6 +472,7 @@ do_manifest() {
 	cat "$file"
 }
 
+#: receive verify
 # Write lines "f DIGEST ./PATH", "d ./PATH", "l ./PATH<TAB>TARGET" and
 # "m MODE ./PATH" for what is below the current directory.
 list_tree() {
@@ -479,6 +492,7 @@ list_tree() {
 	find . ! -type f ! -type d ! -type l | sed 's/^/o /'
 }
 
+#: files
 # Contents of files, for a host that lacks them.
 do_files() {
 	need_id
@@ -494,6 +508,7 @@ do_files() {
 	done
 }
 
+#: receive verify
 # awk: undo the \ooo of a word in a manifest.
 # shellcheck disable=SC2016 # the $ are awk's
 plain='
@@ -583,6 +598,7 @@ tree_digest() {
 	sed -e 1,2d -e 's/ time=[^ ]*//' -e 's/\( tags=carried\),last-[0-9]*$/\1/' "$1" | sha256sum | cut -c -64
 }
 
+#: receive
 # awk: from the manifest and lines "MTIME LINKS MODE PATH", what there is to
 # do: "c PATH", copy what a release has too; "m MODE PATH"; "t MTIME PATH".
 # shellcheck disable=SC2016
@@ -648,6 +664,7 @@ unpack() {
 	said=$(exec 9>&- 2>&1; "$@" 2>/dev/null | { cd "$root" && tar -xof - && cat >/dev/null; })
 }
 
+#: init receive note activate prune pin freeze
 # Is there no space left, as far as was said, or can be seen?
 is_full() {
 	case $said in
@@ -665,6 +682,7 @@ fail_write() {
 	fail 1 "$*"
 }
 
+#: receive
 # The code of what tar complained of: the disk is full, the system does not
 # let us write, or the pack is not what it should be.
 unpack_code() {
@@ -739,6 +757,7 @@ commit() {
 	return 1
 }
 
+#: activate prune
 # Is it still what the client saw when it decided?
 check_expected() {
 	[ "$expect" = any ] || [ "$expect" = "$current" ] ||
@@ -747,6 +766,7 @@ check_expected() {
 		fail 4 "another run changed '$root' meanwhile; look again with 'deploy log'"
 }
 
+#: activate
 # The client compared sequences; since then a newer build may have turned out
 # to have the live content.
 check_sequence() {
@@ -878,6 +898,7 @@ do_activate() {
 	run_hook
 }
 
+#: prune
 do_prune() {
 	need_root
 	open_lock
@@ -900,6 +921,7 @@ do_prune() {
 	[ -z "$failed" ] || fail 9 "cannot remove '$root/releases/$failed'; does it belong to another user?"
 }
 
+#: verify
 do_verify() {
 	need_id
 	need_root
@@ -915,6 +937,7 @@ do_verify() {
 	[ -z "$wrong" ] || printf '%s\n' "$wrong" | sort | awk '{ print "difference\t" $0 }'
 }
 
+#: pin
 do_pin() {
 	need_id
 	need_root
@@ -929,6 +952,7 @@ do_pin() {
 	fi
 }
 
+#: note
 # A newer build has the content of a release: see meta_raise().
 do_note() {
 	need_id
@@ -950,6 +974,7 @@ do_note() {
 	fi
 }
 
+#: freeze
 do_freeze() {
 	need_root
 	open_lock
@@ -962,6 +987,7 @@ do_freeze() {
 	fi || fail_write "cannot change '$state/frozen'"
 }
 
+#:
 echo 'deploy-host 1'
 case $root in
 /*) ;;

@@ -5,7 +5,10 @@
 #ifndef HOST_SCRIPT_H
 #define HOST_SCRIPT_H
 
-/* Its lines, with their newlines; ended by NULL. */
+/*
+ * Its lines, with their newlines; ended by NULL.  A line "#: VERB..." begins a
+ * part for these verbs only, "#:" one for all.
+ */
 extern const char *const host_script[];
 
 #endif

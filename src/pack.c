@@ -231,7 +231,8 @@ add_filter(struct pack *p)
 		if (archive_write_add_filter_zstd(p->a) != ARCHIVE_OK)
 			return -1;
 		return archive_write_set_filter_option(p->a, "zstd",
-		    "compression-level", "3") == ARCHIVE_OK ? 0 : -1;
+		    "compression-level", p->src->thorough ? "5" : "3") ==
+		    ARCHIVE_OK ? 0 : -1;
 	case PACK_GZIP:
 		return archive_write_add_filter_gzip(p->a) == ARCHIVE_OK ?
 		    0 : -1;

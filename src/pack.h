@@ -49,6 +49,7 @@ struct pack_source {
 	const bool *there;	/* for each entry: it is in incoming/<id>
 				 * already and stays out; NULL: none is */
 	enum pack_compression compression;
+	bool thorough;		/* smaller, for two or three times the CPU */
 };
 
 /*

@@ -121,15 +121,37 @@ remote_traffic(const struct remote *r, uint64_t *sent, uint64_t *received)
 	*received += in;
 }
 
-/* The sh verbs as an operand of sh. */
+/* Is the part that the marker begins for the verb? */
+static bool
+is_part_for(const char *marker, const char *verb)
+{
+	size_t n = strlen(verb);
+	const char *p = marker + strlen("#:");
+
+	if (*p == '\n')
+		return true;
+	while ((p = strstr(p, verb)) != NULL) {
+		if (p[-1] == ' ' && (p[n] == ' ' || p[n] == '\n'))
+			return true;
+		p += n;
+	}
+	return false;
+}
+
+/* The sh verbs as an operand of sh: what this one needs of them. */
 static void
-add_script(struct buf *out)
+add_script(struct buf *out, const char *verb)
 {
 	const char *shell = getenv(SHELL_VARIABLE);
 	struct buf script = BUF_INIT;
+	bool wanted = true;
 
-	for (const char *const *line = host_script; *line != NULL; line++)
-		buf_adds(&script, *line);
+	for (const char *const *line = host_script; *line != NULL; line++) {
+		if (strncmp(*line, "#:", 2) == 0)
+			wanted = is_part_for(*line, verb);
+		else if (wanted)
+			buf_adds(&script, *line);
+	}
 	buf_addf(out, "%s -c ", shell != NULL ? shell : "sh");
 	wire_quote(out, buf_str(&script));
 	buf_adds(out, " deploy-host");
@@ -138,13 +160,13 @@ add_script(struct buf *out)
 
 /* The program to run: the configured one; here, this one. */
 static void
-add_program(const struct remote *r, struct buf *out)
+add_program(const struct remote *r, const char *verb, struct buf *out)
 {
 	char self[4096];
 	ssize_t n = -1;
 
 	if (r->script) {
-		add_script(out);
+		add_script(out, verb);
 		return;
 	}
 	if (r->host->deploy != NULL) {
@@ -165,7 +187,7 @@ command(const struct remote *r, const char *verb, const char *args)
 {
 	struct buf b = BUF_INIT;
 
-	add_program(r, &b);
+	add_program(r, verb, &b);
 	buf_addf(&b, " %s ", verb);
 	wire_quote(&b, r->host->root);
 	buf_addf(&b, " --lock-wait=%lld --who=", (long long)r->waits.lock);

@@ -10,8 +10,17 @@ kinds="c dash bash busybox"
 # A function v_NAME is a test for every kind, c_NAME for the program only.
 # $kind tells which it is, $R is its root, not made yet.
 
+# What the client sends of the sh verbs for the verb $1.
 script() {
-	cat "$TREE/src/host.sh"
+	awk -v verb="${1:-}" '
+	BEGIN { wanted = 1 }
+	/^#:/ {
+		wanted = NF == 1
+		for (i = 2; i <= NF; i++)
+			wanted = wanted || $i == verb
+		next
+	}
+	wanted' "$TREE/src/host.sh"
 }
 
 busybox_path() {
@@ -25,9 +34,9 @@ busybox_path() {
 host() {
 	case $kind in
 	c) deploy host "$@" ;;
-	dash) dash -c "$(script)" deploy-host "$@" ;;
-	bash) bash --posix -c "$(script)" deploy-host "$@" ;;
-	busybox) PATH=$_base/bb "$_base/bb/sh" -c "$(script)" deploy-host "$@" ;;
+	dash) dash -c "$(script "$1")" deploy-host "$@" ;;
+	bash) bash --posix -c "$(script "$1")" deploy-host "$@" ;;
+	busybox) PATH=$_base/bb "$_base/bb/sh" -c "$(script "$1")" deploy-host "$@" ;;
 	esac
 }
 
@@ -457,9 +466,9 @@ as_user_host() {
 	local cmd
 	case $kind in
 	c) cmd=("$DEPLOY" host) ;;
-	dash) cmd=(dash -c "$(script)" deploy-host) ;;
-	bash) cmd=(bash --posix -c "$(script)" deploy-host) ;;
-	busybox) cmd=(env PATH="$_base/bb" sh -c "$(script)" deploy-host) ;;
+	dash) cmd=(dash -c "$(script "$1")" deploy-host) ;;
+	bash) cmd=(bash --posix -c "$(script "$1")" deploy-host) ;;
+	busybox) cmd=(env PATH="$_base/bb" sh -c "$(script "$1")" deploy-host) ;;
 	esac
 	as_user "${cmd[@]}" "$@"
 }
