@@ -246,7 +246,8 @@ cmd_main(int argc, char *const *argv, struct opts *global)
 	config_release(&run.config);
 	caller_release(&run.caller);
 	opts_release(&run.opts);
-	return r == 0 ? 0 : (int)e.code;
+	/* A failure that nobody explained is one all the same. */
+	return r == 0 ? 0 : e.code != ERR_OK ? (int)e.code : ERR_FAILED;
 }
 
 /* A site made up from --root. */

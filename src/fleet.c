@@ -356,8 +356,10 @@ ask_manifest(struct remote *r, const char *id, const char *digest,
 	uint8_t is[HASH_LEN];
 	char hex[HASH_HEX + 1];
 
-	if (remote_manifest(r, id, m, e) != 0)
+	if (remote_manifest(r, id, m, e) != 0) {
+		err_prefix(e, "%s: ", r->host->label);
 		return -1;
+	}
 	manifest_digest(m, is);
 	hash_hex(is, hex);
 	if (strcmp(hex, digest) == 0)

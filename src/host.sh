@@ -81,7 +81,7 @@ fail() {
 clean_up() {
 	[ -z "$receiving" ] || [ -e "$root/releases/$receiving" ] ||
 		rm -rf "$state/incoming/$receiving" "$state/manifests/$receiving" "$state/meta/$receiving.json"
-	[ -z "$receiving" ] || rm -f "$state/incoming/$receiving.manifest" "$state/incoming/$receiving.meta" "$state/incoming/$receiving.copy"
+	[ -z "$receiving" ] || rm -f "$state/incoming/$receiving".*
 	rm -rf "$tmp" 2>/dev/null
 }
 
@@ -652,7 +652,48 @@ list_shared() {
 	awk "$plain"' $2 == "type=link" && $NF == "tags=shared" { print plain(substr($1, 3)) }' "$1"
 }
 
-# Unpack standard input in the root; `said` is what tar complained of.
+# awk: what is unsafe in a manifest, by the rules of manifest.c.
+# shellcheck disable=SC2016
+unsafe=$plain'
+function bad(what) {
+	print "its manifest has " what ": " $1
+	exit
+}
+function leads_out(link, up,   n, i, part, named) {
+	if (link == "" || link ~ /^\//)
+		return 1
+	n = split(link, part, "/")
+	for (i = 1; i <= n; i++)
+		if (part[i] == ".." && (named || --up < 0))
+			return 1
+		else if (part[i] !~ /^\.?\.?$/)
+			named = 1
+	return 0
+}
+NR > 2 {
+	if ($1 !~ /^\.\/./ || $0 ~ /\\(0[0-3][0-7]|177)/ || ($1 "/") ~ /\/(\.?\.?|\\056|\.\\056|\\056\.|\\056\\056)\// || \
+	    $1 in type)
+		bad("a wrong name")
+	path = $1
+	up = split(path, part, "/") - 2
+	type[path] = $2
+	sub("/[^/]*$", "", path)
+	if (path != "." && type[path] != "type=dir")
+		bad("a name that is in no directory of it")
+	if ($2 != "type=link")
+		next
+	link = $0
+	sub(/.* link=/, "", link)
+	sub(/ .*/, "", link)
+	shared = "../../shared/" substr($1, 3)
+	for (i = 0; i < up; i++)
+		shared = "../" shared
+	if ($NF == "tags=shared" ? link != shared : leads_out(plain(link), up))
+		bad("a link to another place")
+}'
+
+# Unpack standard input in the root, no members but those of this release;
+# `said` is what tar complained of.  What lies nowhere is found out later.
 unpack() {
 	case $compress in
 	zstd) set -- zstd -dcq ;;
@@ -660,8 +701,14 @@ unpack() {
 	none) set -- cat ;;
 	*) fail 2 "unknown compression '$compress'" ;;
 	esac
+	top=.deploy/incoming/$id
 	# The lock must not outlive this shell in one of these.
-	said=$(exec 9>&- 2>&1; "$@" 2>/dev/null | { cd "$root" && tar -xof - && cat >/dev/null; })
+	said=$(exec 9>&- 2>&1; "$@" 2>/dev/null | { cd "$root" && tar -xof - "$top" "$top.manifest" "$top.meta" && cat >/dev/null; })
+	code=$?
+	[ $code -ne 0 ] || return 0
+	# An operand is the directory, which is no member.
+	said=$(printf '%s\n' "$said" | sed -e '/ot found in archive/d' -e '/previous errors/d')
+	[ -z "$said" ] && [ $code -lt 126 ]
 }
 
 #: init receive note activate prune pin freeze
@@ -735,6 +782,8 @@ do_receive() {
 	[ "$(json_string id "$in.meta")" = "$id" ] || fail 5 "the pack for release $id has another release's meta"
 	[ "$(json_string digest "$in.meta")" = "$(tree_digest "$in.manifest")" ] ||
 		fail 5 "the pack for release $id has a meta with the digest of another manifest"
+	wrong=$(awk "$unsafe" "$in.manifest")
+	[ -z "$wrong" ] || fail 5 "the pack for release $id is refused: $wrong"
 	[ -z "$filled" ] || adopt || fail_write "cannot give the files in '$in' their times and modes"
 	give_to_group "$in"
 	verify_tree "$in" "$in.manifest"

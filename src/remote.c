@@ -314,6 +314,20 @@ next_line(struct remote *r, struct transport_proc *p, struct buf *b,
 	return 1;
 }
 
+/* The next line, which must have this key.  0 or -1. */
+static int
+expect_line(struct remote *r, struct transport_proc *p, const char *key,
+    struct buf *b, struct wire_line *l, int64_t timeout, struct err *e)
+{
+	int c = next_line(r, p, b, l, timeout, e);
+
+	if (c > 0 && strcmp(l->key, key) == 0)
+		return 0;
+	if (c >= 0)
+		err_set(e, ERR_FAILED, "a wrong answer: '%.80s'", l->key);
+	return -1;
+}
+
 /* The rest of an answer, each line within `timeout` ms. */
 static int
 read_lines(struct remote *r, struct transport_proc *p, int64_t timeout,
@@ -512,12 +526,12 @@ remote_manifest(struct remote *r, const char *id, struct manifest *m,
 	buf_addf(&args, "--id=%s", id);
 	c = start(r, "manifest", args.data, &p, e);
 	if (c == 0)
-		c = next_line(r, &p, &b, &l, answer_ms(r), e) > 0 ? 0 : -1;
+		c = expect_line(r, &p, "size", &b, &l, answer_ms(r), e);
 	if (c == 0) {
 		size = caller_parse_seq(l.value);
-		if (strcmp(l.key, "size") != 0 || size < 0 ||
-		    size > MANIFEST_MAX)
-			c = err_set(e, ERR_FAILED, "a wrong answer");
+		if (size < 0 || size > MANIFEST_MAX)
+			c = err_set(e, ERR_FAILED, "a wrong answer: '%.80s'",
+			    l.value);
 	}
 	buf_reset(&b);
 	if (c == 0)
@@ -574,15 +588,13 @@ save_file(struct remote *r, struct transport_proc *p, const struct entry *en,
 	struct buf b = BUF_INIT;
 	struct wire_line l = { "", "" };
 	char name[HASH_HEX + 1];
-	int fd, c = next_line(r, p, &b, &l, answer_ms(r), e);
+	int fd, c = expect_line(r, p, "size", &b, &l, answer_ms(r), e);
 
-	if (c > 0)
-		c = strcmp(l.key, "size") == 0 &&
-			caller_parse_seq(l.value) == en->size ?
-		    0 :
-		    err_set(e, ERR_FAILED, "a wrong answer: '%s'", l.key);
-	else if (c == 0)
-		c = err_set(e, ERR_FAILED, "a file is missing in the answer");
+	if (c == 0 && caller_parse_seq(l.value) != en->size)
+		c = err_set(e, ERR_INTEGRITY,
+		    "'%s' on the host has another size than its manifest "
+		    "says; run 'deploy verify'",
+		    en->path);
 	buf_release(&b);
 	if (c != 0)
 		return -1;
@@ -677,8 +689,12 @@ remote_receive(struct remote *r, const struct remote_receive *o, struct err *e)
 		wire_quote(&args, o->group);
 	}
 	c = start(r, "receive", args.data, &p, e);
-	while (c == 0 && strcmp(l.key, "ready") != 0)
-		c = next_line(r, &p, &b, &l, lock_ms(r), e) > 0 ? 0 : -1;
+	while (c == 0 && strcmp(l.key, "ready") != 0) {
+		c = next_line(r, &p, &b, &l, lock_ms(r), e);
+		if (c == 0)
+			err_set(e, ERR_FAILED, "a wrong answer: '%s'", l.key);
+		c = c > 0 ? 0 : -1;
+	}
 	if (c == 0 && o->ready != NULL)
 		c = o->ready(o->ctx, r, l.value, e);
 	if (c == 0)
@@ -818,10 +834,7 @@ remote_arm(struct remote *r, const struct remote_activate *o, int64_t deadline,
 		c = start(r, "activate", args, &r->armed, e);
 	free(args);
 	if (c == 0)
-		c = next_line(r, &r->armed, &b, &l, lock_ms(r), e) > 0 ? 0 :
-									 -1;
-	if (c == 0 && strcmp(l.key, "armed") != 0)
-		c = err_set(e, ERR_FAILED, "a wrong answer: '%s'", l.key);
+		c = expect_line(r, &r->armed, "armed", &b, &l, lock_ms(r), e);
 	buf_release(&b);
 	if (c != 0)
 		remote_disarm(r);

@@ -530,7 +530,7 @@ hostile() {
 	[ ! -e "$R/.deploy/evil" ] || fail "$1: wrote into .deploy"
 }
 
-c_hostile_packs() {
+v_hostile_packs() {
 	local in=.deploy/incoming/$A
 	echo outside >outside
 	small_site
@@ -539,7 +539,7 @@ c_hostile_packs() {
 	for name in "../evil" "$in/../../evil" "/$PWD/evil" "$PWD/evil" \
 	    "$in/../$A/../../../evil" "$in" "$in/" ".deploy/format" \
 	    ".deploy/journal" "$in/a/../../../../evil" "./$in/a/page.html" \
-	    "$in//a/page.html" "current" "releases/$A/evil"; do
+	    "current" "releases/$A/evil"; do
 		pack "$A" site -P --transform "s|^$in/a/page.html\$|$name|"
 		hostile "$name"
 	done
@@ -578,20 +578,9 @@ c_hostile_packs() {
 	pack "$A" site
 	hostile "fifo that is not announced"
 	rm site/fifo
-	pack "$A" site
-	cat pack.tar pack.tar >twice.tar
-	tar -C p --format=gnu --no-recursion -b 1 -cf pack.tar \
-	    --null -T names ".deploy/incoming/$A/index.html" \
-	    --hard-dereference
-	hostile "twice"
 	manifest site | sed '/^\.\/a /d' >m
 	pack "$A" site
 	hostile "a directory is missing"
-	# The file comes before its directory.
-	pack "$A" site
-	sed -z "/\/a\$/d" names >names2
-	tar -C p --format=gnu --no-recursion -b 1 -cf pack.tar --null -T names2
-	hostile "the directory does not come"
 	# Sparse and multi-volume members, and other exotic types, are no files.
 	truncate -s 1M site/holes
 	manifest site >m
@@ -601,7 +590,27 @@ c_hostile_packs() {
 	assert_eq "$(cat outside)" outside
 }
 
-c_hostile_hard_links() {
+# What the verification in the end cannot tell from a good one.
+c_hostile_packs() {
+	echo outside >outside
+	small_site
+	ok init "$R"
+	manifest site >m
+	pack "$A" site -P --transform "s|/a/page.html\$|/&|"
+	hostile "two slashes"
+	pack "$A" site
+	tar -C p --format=gnu --no-recursion -b 1 -cf pack.tar \
+	    --null -T names ".deploy/incoming/$A/index.html" \
+	    --hard-dereference
+	hostile "twice"
+	# The file comes before its directory.
+	pack "$A" site
+	sed -z "/\/a\$/d" names >names2
+	tar -C p --format=gnu --no-recursion -b 1 -cf pack.tar --null -T names2
+	hostile "the directory does not come"
+}
+
+v_hostile_hard_links() {
 	local t
 	echo outside >outside
 	small_site

@@ -6,7 +6,7 @@
 # shellcheck source=tests/fleet.sh
 . "$TREE/tests/fleet.sh"
 
-some="info pack activate armed went flipped"
+some="pack activate armed went flipped"
 
 t_c_host_stands_still() { every_step h1 freeze 8 7; }
 
@@ -16,7 +16,7 @@ t_sh_host_stands_still() {
 }
 
 t_host_with_rsync_stands_still() {
-	steps="files pack"
+	steps=files
 	every_step h4 freeze 8 7
 }
 
