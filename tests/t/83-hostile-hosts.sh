@@ -22,7 +22,7 @@ two_hosts() {
 	done
 	{
 		printf 'sites:\n  - name: t\n    root: %s\n' "$PWD/r"
-		printf '    source: site\n    timeout: 5s\n    max_delete: 100%%\n'
+		printf '    source: site\n    timeout: 2s\n    lock_wait: 1s\n    max_delete: 100%%\n'
 		printf '%b    hosts:\n' "${1:-}"
 		for h in h1 h2; do
 			printf '      - {address: %s, transport: local, root: %s, deploy: %s}\n' \
