@@ -1,0 +1,67 @@
+/*
+ * Lines of known_hosts: whatever they are, what libssh gets of them names our
+ * host and has a key, and what is revoked is kept aside.
+ */
+#include <libssh/libssh.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "alloc.h"
+#include "ssh_hostkey.h"
+
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int
+LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	(void)argc;
+	(void)argv;
+	return ssh_init();
+}
+
+/* Each line that libssh is given is one that it can read. */
+static void
+check_lines(const struct ssh_hostkey *k)
+{
+	FILE *f = fopen(k->path, "re");
+	char *line = NULL;
+	size_t size = 0;
+
+	if (f == NULL)
+		abort();
+	while (getline(&line, &size, f) >= 0) {
+		struct ssh_knownhosts_entry *entry = NULL;
+
+		line[strcspn(line, "\n")] = '\0';
+		if (line[0] == '@' || ssh_known_hosts_parse_line(k->name, line,
+			&entry) != SSH_OK || entry->publickey == NULL)
+			abort();
+		ssh_knownhosts_entry_free(entry);
+	}
+	free(line);
+	fclose(f);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	char *text = xstrndup((const char *)data, size);
+	struct ssh_settings st = { .hostname = (char *)"Www1.example.org",
+		.port = (char *)"22" };
+	struct ssh_hostkey k = SSH_HOSTKEY_INIT;
+	struct err e = ERR_INIT;
+
+	setenv("DEPLOY_KNOWN_HOSTS", text, 1);
+	if (ssh_hostkey_load(&k, &st, &e) != 0)
+		abort();
+	check_lines(&k);
+	for (size_t i = 0; i < k.n_revoked; i++)
+		if (!ssh_key_is_public(k.revoked[i]))
+			abort();
+	ssh_hostkey_release(&k);
+	free(text);
+	return 0;
+}
