@@ -5,8 +5,7 @@
  * one while a job runs waits for its end.
  *
  * Everything is a transaction: whoever is killed leaves the state before or
- * after.  Only the claim (queue_db.h) ends with its holder, and a running job
- * that nobody has a claim for is put back by queue_recover().
+ * after.  What only a worker does is in queue_work.h.
  */
 #ifndef QUEUE_H
 #define QUEUE_H
@@ -16,59 +15,13 @@
 #include <stdint.h>
 
 #include "err.h"
-#include "queue_db.h"
+#include "job.h"
 
 enum {
 	QUEUE_TRIES = 5,	/* then a job has failed for good */
 	QUEUE_DEATHS = 25,	/* of workers that had it: so, too */
 	QUEUE_TEXT_MAX = 1000,	/* bytes of a reason */
 };
-
-enum job_state {
-	JOB_WAITING, JOB_RUNNING, JOB_DONE, JOB_FAILED,
-	JOB_MERGED,		/* put back while another one waited */
-};
-
-/* The word for it in tables, JSON and the database. */
-const char *job_state_name(enum job_state state);
-
-struct job {
-	int64_t id;
-	char *site;
-	enum job_state state;
-	int64_t priority;	/* higher is sooner */
-	char *ref;		/* what to build; NULL: what is newest */
-	char *reason;
-	char *who;		/* who asked last */
-	int64_t requests;	/* that it stands for */
-	int64_t created;	/* ms since 1970, as all times: first request */
-	int64_t due;		/* not before */
-	int64_t started;	/* 0: never */
-	int64_t ended;		/* 0: never */
-	int64_t tries;		/* that failed */
-	int64_t deaths;		/* of workers that had it */
-	int64_t status;		/* of the last try */
-	char *message;		/* why it failed */
-	char *tail;		/* the last lines of its log */
-	char *worker;		/* who has or had it: "ann@ci1 (4711)" */
-	char *host;
-	char *token;		/* of its claim */
-	char *stopped_by;	/* who wants it to end; NULL: nobody */
-	int64_t merged_into;	/* 0: into none */
-};
-
-#define JOB_INIT { .id = 0 }
-
-void job_release(struct job *j);		/* neutral values accepted */
-
-struct job_list {
-	struct job *v;
-	size_t n;
-};
-
-#define JOB_LIST_INIT { NULL, 0 }
-
-void job_list_release(struct job_list *l);	/* neutral values accepted */
 
 struct queue;
 
@@ -133,67 +86,7 @@ int queue_stop(struct queue *q, int64_t id, const char *who, struct err *e);
 int queue_set_priority(struct queue *q, int64_t id, int64_t priority,
     struct err *e);
 
-/* ---- working ------------------------------------------------------------ */
-
-struct queue_worker {
-	const char *name;	/* for people */
-	const char *host;	/* where processes of a job can be found */
-	int64_t max_jobs;	/* at once, by all workers; 0: no limit */
-	const char *site;	/* of this site only; NULL: all */
-	/* Has it that job in hand?  Asked of all that run. */
-	bool (*has)(void *ctx, const struct job *job);
-	void *ctx;
-};
-
-/*
- * Claim the job that is to be done next.  1, `job` and its claim; 0: there is
- * none, and `busy` says that one was in somebody's hands just now, so that it
- * is worth while to look again in a second; -1.
- */
-int queue_claim(struct queue *q, const struct queue_worker *w,
-    struct job *job, struct queue_claim *claim, bool *busy, struct err *e);
-
-/*
- * Is the claim lost?  To be asked when its descriptor is readable; only a
- * session can be.
- */
-bool queue_claim_is_lost(struct queue_claim *claim);
-
-/*
- * Give the claim up, after queue_finish() or _return(); wakes others, with a
- * queue.  Neutral values accepted.
- */
-void queue_unclaim(struct queue *q, struct queue_claim *claim);
-
-/* How a try ended. */
-struct queue_result {
-	bool good;
-	bool last;		/* not to be tried again */
-	int64_t status;
-	const char *message;	/* NULL: none */
-	const char *tail;	/* any bytes */
-	size_t tail_len;
-	int64_t retry;		/* seconds before the second try */
-};
-
-/*
- * Record the end of a try of a claimed job; `job` is what it is afterwards:
- * done, failed, or waiting for the next try.  When the claim was lost and
- * somebody else has the job, nothing is changed, which is no error.
- */
-int queue_finish(struct queue *q, struct job *job,
-    const struct queue_result *r, struct err *e);
-
-/* Put a claimed job back as if it had not been begun. */
-int queue_return(struct queue *q, struct job *job, struct err *e);
-
-/*
- * Put back what dead workers had.  `left` is called for each before, to end
- * what its processes may have left.  `others`: are there jobs in the hands of
- * other workers, so that it is to be called again in some seconds?
- */
-int queue_recover(struct queue *q, const struct queue_worker *w,
-    void (*left)(const struct job *job), bool *others, struct err *e);
+/* ---- for a worker -------------------------------------------------------- */
 
 /* Milliseconds until a waiting job is due; -1: there is none. */
 int queue_next(struct queue *q, int64_t *ms, struct err *e);

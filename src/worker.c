@@ -18,7 +18,7 @@
 #include "io.h"
 #include "jobrun.h"
 #include "log.h"
-#include "queue.h"
+#include "queue_work.h"
 #include "strays.h"
 
 enum {

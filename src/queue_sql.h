@@ -1,0 +1,67 @@
+/*
+ * What the rules of the queue (queue.c, queue_work.c) have in common: their
+ * statements and transactions, and changes of a job.
+ */
+#ifndef QUEUE_SQL_H
+#define QUEUE_SQL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "err.h"
+#include "job.h"
+#include "queue_db.h"
+
+struct queue {
+	struct queue_db *db;
+};
+
+/* The parameters $1, $2, ... of a statement. */
+struct sql_params {
+	const char *v[12];
+	char numbers[12][24];
+	size_t n;
+};
+
+void sql_text(struct sql_params *p, const char *text);	/* borrowed */
+void sql_int(struct sql_params *p, int64_t number);
+
+/* Run a statement; `rows` may be NULL.  0 or -1. */
+int sql_run(struct queue *q, const char *sql, const struct sql_params *p,
+    struct queue_rows *rows, struct err *e);
+
+/* A statement that gives one job (JOB_COLUMNS) or none.  1, 0, -1. */
+int sql_one_job(struct queue *q, const char *sql, const struct sql_params *p,
+    struct job *j, struct err *e);
+
+/* A statement that gives one number; `otherwise` when there is none. */
+int sql_one_int(struct queue *q, const char *sql, const struct sql_params *p,
+    int64_t otherwise, int64_t *out, struct err *e);
+
+/*
+ * Do `work` in a transaction, again when another one came in between, and
+ * wake those who listen.  `alone`: see queue_db.h.  0 or -1.
+ */
+int sql_transact(struct queue *q, bool alone,
+    int (*work)(struct queue *q, void *ctx, struct err *e), void *ctx,
+    struct err *e);
+
+/* Write what of a job changes, but for what asks for it. */
+int sql_write_job(struct queue *q, const struct job *j, struct err *e);
+
+/* The number of the job of a site that waits; 0 when there is none. */
+int sql_find_waiting(struct queue *q, const char *site, int64_t *id,
+    struct err *e);
+
+/* Let the waiting job `id` do what `j` was to do. */
+int sql_hand_over(struct queue *q, const struct job *j, int64_t id,
+    bool merged, struct err *e);
+
+/*
+ * What people write, cut to `max` bytes and without what a table cannot
+ * show; NULL for NULL.  The caller frees.
+ */
+char *sql_clean(const char *text, size_t max);
+
+#endif
