@@ -30,8 +30,8 @@ DEBS_TEST = acl bsdextrautils bzip2 curl e2fsprogs jq libarchive-tools \
 	postgresql procps python3.11-doc rsync shellcheck sqlite3 util-linux \
 	webhook xz-utils zip zstd
 # One test or two are skipped without each of these.
-DEBS_MORE = btrfs-progs busybox dpkg-dev faketime fish git hugo lintian openssl \
-	systemd xfsprogs zsh
+DEBS_MORE = btrfs-progs busybox dpkg-dev faketime fish git hugo iproute2 lintian \
+	openssl systemd xfsprogs zsh
 DEBS_DEMO = curl hugo nginx-light
 DEBS_LINT = clang-format cppcheck mandoc shellcheck
 DEBS_FUZZ = clang libclang-rt-dev llvm

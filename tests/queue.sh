@@ -20,7 +20,7 @@ _pg_user() {
 }
 
 # pg_start: a server in $TEST_DIR/pg, on a free port of the loopback
-# interface; sets $pg_port.  1 when there is no PostgreSQL.
+# interface (or of $pg_listen); sets $pg_port.  1 when there is no PostgreSQL.
 pg_start() {
 	local try i
 	command -v initdb postgres psql >/dev/null || return 1
@@ -37,7 +37,8 @@ pg_start() {
 			cd /
 			exec >>"$TEST_DIR/pg.log" 2>&1 </dev/null
 			_pg_user postgres -D "$TEST_DIR/pg/data" \
-			    -p "$pg_port" -c listen_addresses=127.0.0.1 \
+			    -p "$pg_port" \
+			    -c listen_addresses="${pg_listen:-127.0.0.1}" \
 			    -c unix_socket_directories= -c fsync=off \
 			    -c max_connections=200 &
 			wait "$!"

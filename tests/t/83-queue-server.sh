@@ -186,6 +186,51 @@ claim_is_free() {
 	    -eq 0 ]
 }
 
+# A link to another machine, by a network namespace: $far runs what follows
+# over there.
+link() {
+	need_root
+	need_cmd ip
+	far_name=deploy-$BASHPID
+	ip netns add "$far_name" 2>/dev/null || skip "needs network namespaces"
+	defer ip netns del "$far_name"
+	ip link add "d$BASHPID" type veth peer name far netns "$far_name" ||
+	    skip "needs pairs of virtual interfaces"
+	defer ip link del "d$BASHPID"
+	ip addr add 10.213.27.1/30 dev "d$BASHPID"
+	ip link set "d$BASHPID" up
+	far=(ip netns exec "$far_name")
+	"${far[@]}" ip addr add 10.213.27.2/30 dev far
+	"${far[@]}" ip link set far up
+}
+
+# Nobody says that the link is gone: the worker finds out first and ends its
+# job, then the server gives the claim to another one.
+t_the_network_is_gone() {
+	link
+	echo "host all all 10.213.27.0/30 trust" >>"$TEST_DIR/pg/data/pg_hba.conf"
+	pg_stop
+	pg_listen=127.0.0.1,10.213.27.1 pg_start
+	sites a
+	build "trap 'rmdir busy-a; exit 1' TERM; $held"
+	enqueue a --ref v1
+	sed "s,127.0.0.1:$pg_port/,10.213.27.1:$pg_port/," deploy.yml >far.yml
+	"${far[@]}" "$DEPLOY" worker -c far.yml 2>far.log &
+	defer end_worker "$!"
+	wait_for 20 test -e began-a
+	rm began-a
+	worker
+	ip link set "d$BASHPID" down
+	wait_for 180 test -e began-a
+	touch go-a
+	wait_for 30 is_state "$job" "done"
+	assert_contains far.log "the claim with it"
+	assert_uncrossed
+	assert_eq "$(wc -l <built)" 2
+	ip link set "d$BASHPID" up
+	wait_for 60 grep -q "can be used again" far.log
+}
+
 t_without_libpq() {
 	need_cmd unshare mount
 	need_root
