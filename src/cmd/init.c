@@ -383,8 +383,11 @@ prepare_hosts(struct run *run, struct err *e)
 {
 	struct fleet f = FLEET_INIT;
 	json_t *doc;
+	bool ready = true;
 	int r = cmd_open_fleet(run, &f, e);
 
+	for (size_t i = 0; r == 0 && i < f.n; i++)
+		ready &= f.v[i].prepared;
 	if (r == 0 && !run->opts.dry_run)
 		r = cmd_call_hosts(run, &f, "init", NULL, NULL, NULL, e);
 	for (size_t i = 0; r == 0 && i < f.n; i++)
@@ -395,7 +398,8 @@ prepare_hosts(struct run *run, struct err *e)
 	if (r == 0 && run->opts.json) {
 		doc = cmd_new_doc(run);
 		json_put_bool(doc, "dry_run", run->opts.dry_run);
-		json_put_bool(doc, "prepared", !run->opts.dry_run);
+		json_put_bool(doc, "prepared", ready || !run->opts.dry_run);
+		json_put_bool(doc, "changed", !ready);
 		cmd_answer(run, doc);
 	}
 	fleet_release(&f);

@@ -8,6 +8,9 @@
 #include "cmd.h"
 #include "cmd/table.h"
 
+/* So far apart are the lines of one activation on several hosts, at most. */
+enum { SAME_MS = 10000 };
+
 static void
 put_line(json_t *list, const struct journal_line *l, bool happened)
 {
@@ -64,17 +67,28 @@ show(struct run *run, const struct view *v, json_t *out)
 	}
 }
 
+/* Lines that count for nothing are a reason to look; `where` has them. */
+static void
+tell_broken(const struct view *v, const char *where)
+{
+	if (v->journal.broken > 0)
+		log_warn("%s: %zu lines of the journal make no sense and do "
+		    "not count; deploy-root(5) describes it", where,
+		    v->journal.broken);
+}
+
 /* The same line of the journals of all hosts: when, and to what. */
 static bool
 is_same_line(const struct journal_line *a, const struct journal_line *b)
 {
-	return a->action == b->action && a->time / 10000 == b->time / 10000 &&
+	return a->action == b->action &&
+	    llabs((long long)(a->time - b->time)) <= SAME_MS &&
 	    strcmp(a->to.s, b->to.s) == 0;
 }
 
 /*
  * The journals merged, newest first: what happened on several hosts within
- * the same seconds is one line.
+ * some seconds is one line.
  */
 static void
 show_hosts(struct run *run, const struct fleet *f, json_t *out)
@@ -117,13 +131,19 @@ log_hosts(struct run *run, struct err *e)
 {
 	struct fleet f = FLEET_INIT;
 	json_t *doc, *lines;
+	size_t broken = 0;
 	int r = cmd_open_fleet(run, &f, e);
 
+	for (size_t i = 0; r == 0 && i < f.n; i++) {
+		tell_broken(&f.v[i].view, f.v[i].host->label);
+		broken += f.v[i].view.journal.broken;
+	}
 	if (r == 0 && run->opts.json) {
 		doc = cmd_new_doc(run);
 		lines = json_new_array();
 		show_hosts(run, &f, lines);
 		json_put(doc, "journal", lines);
+		json_put_int(doc, "broken", (int64_t)broken);
 		cmd_answer(run, doc);
 	} else if (r == 0) {
 		show_hosts(run, &f, NULL);
@@ -144,9 +164,8 @@ run_log(struct run *run, struct err *e)
 		return log_hosts(run, e);
 	if (r == 0)
 		r = cmd_open_view(run, &s, &v, e);
-	if (r == 0 && v.journal.broken > 0)
-		log_warn("%zu lines of the journal make no sense and do not "
-		    "count", v.journal.broken);
+	if (r == 0)
+		tell_broken(&v, s.root.path);
 	if (r == 0 && run->opts.json) {
 		doc = cmd_new_doc(run);
 		lines = json_new_array();

@@ -19,6 +19,18 @@ check_expected(const struct run *run, const struct view *v, struct err *e)
 	return activate_check_expect(expect, v->current.s, e);
 }
 
+/* Why there is nothing to go back to from `current`, "" when none is live. */
+static void
+tell_none(const char *current, struct err *e)
+{
+	if (*current == '\0')
+		err_set(e, ERR_FAILED, "nothing is live, so there is nothing "
+		    "to roll back from; see 'deploy list'");
+	else
+		err_set(e, ERR_FAILED, "no release that was live before %s "
+		    "is left; name one of 'deploy list'", current);
+}
+
 /* The release to go back to, or NULL with what is in the way. */
 static const char *
 find_target(const struct run *run, const struct view *v, struct err *e)
@@ -29,15 +41,24 @@ find_target(const struct run *run, const struct view *v, struct err *e)
 		return view_find(v, run->opts.args.v[0], e);
 	if (check_expected(run, v, e) != 0)
 		return NULL;
-	if (v->current.s[0] == '\0') {
-		err_set(e, ERR_FAILED, "nothing is live, so there is nothing "
-		    "to roll back from");
-		return NULL;
-	}
-	id = view_previous(v);
+	id = v->current.s[0] != '\0' ? view_previous(v) : NULL;
 	if (id == NULL)
-		err_set(e, ERR_FAILED, "no release that was live before %s "
-		    "is left; name one of 'deploy list'", v->current.s);
+		tell_none(v->current.s, e);
+	return id;
+}
+
+/* The same for all hosts: the release that all of them go back to. */
+static const char *
+find_common_target(const struct run *run, const struct fleet *f,
+    struct err *e)
+{
+	const char *current = f->v[0].view.current.s, *id;
+
+	if (run->opts.args.n > 0)
+		return fleet_find(f, run->opts.args.v[0], e);
+	id = fleet_find(f, "previous", e);
+	if (id == NULL && e->code == ERR_USAGE)
+		tell_none(current, e);
 	return id;
 }
 
@@ -128,8 +149,7 @@ rollback_hosts(struct run *run, struct err *e)
 	int r = cmd_open_fleet(run, &f, e);
 
 	if (r == 0)
-		id = fleet_find(&f, run->opts.args.n > 0 ?
-		    run->opts.args.v[0] : "previous", e);
+		id = find_common_target(run, &f, e);
 	if (id == NULL)
 		r = -1;
 	if (r == 0)

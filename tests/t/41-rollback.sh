@@ -468,6 +468,27 @@ t_json() {
 	assert_eq "$(json "$out" .error.code)" 1
 }
 
+# The same words and status as on this machine.
+t_nothing_to_go_back_to_on_hosts() {
+	cat >deploy.yml <<-EOF
+	sites:
+	  - name: s
+	    root: $PWD/none
+	    hosts:
+	      - {address: h1, transport: local, root: $PWD/h1}
+	      - {address: h2, transport: local, root: $PWD/h2}
+	EOF
+	run deploy init
+	expect_status 1 deploy rollback
+	assert_contains "$err" "nothing is live"
+	mkdir b
+	echo a >b/index.html
+	run deploy publish b
+	expect_status 1 deploy rollback
+	assert_contains "$err" "no release that was live before"
+	assert_contains "$err" "deploy list"
+}
+
 # Many, as an afternoon of trying may make them.
 t_long_history() {
 	local names=() n

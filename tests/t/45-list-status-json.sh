@@ -761,4 +761,59 @@ t_exit_10_a_guard_refused() {
 	run d publish b --force
 }
 
+# ------------------------------------------------------------------ hosts
+
+two_hosts() {
+	cat >deploy.yml <<-EOF
+	sites:
+	  - name: s
+	    root: $PWD/none
+	    hosts:
+	      - {address: h1, transport: local, root: $PWD/h1}
+	      - {address: h2, transport: local, root: $PWD/h2}
+	EOF
+}
+
+# What happened on both within seconds is one line, whatever these seconds are.
+t_log_of_hosts_is_merged() {
+	two_hosts
+	site
+	run deploy publish b
+	sed -i 's/"time":"[^"]*"/"time":"2026-11-21T19:03:09Z"/' \
+	    h1/.deploy/journal
+	sed -i 's/"time":"[^"]*"/"time":"2026-11-21T19:03:11Z"/' \
+	    h2/.deploy/journal
+	run deploy log
+	assert_eq "$(wc -l <"$out")" 1
+	sed -i 's/19:03:11/19:04:11/' h2/.deploy/journal
+	run deploy log
+	assert_eq "$(wc -l <"$out")" 2
+}
+
+t_log_of_hosts_tells_broken_lines() {
+	two_hosts
+	site
+	run deploy publish b
+	echo '{"half' >>h1/.deploy/journal
+	run deploy log --json
+	assert_contains "$err" "h1: 1 lines of the journal make no sense"
+	assert_not_contains "$err" "h2:"
+	assert_eq "$(json "$out" '[.broken, (.journal | length)] | tostring')" \
+	    "[1,1]"
+}
+
+t_init_of_hosts_tells_what_changed() {
+	two_hosts
+	run deploy init --host h1
+	run deploy init -n --json
+	assert_eq "$(json "$out" '[.prepared, .changed] | tostring')" \
+	    "[false,true]"
+	run deploy init --json
+	assert_eq "$(json "$out" '[.prepared, .changed] | tostring')" \
+	    "[true,true]"
+	run deploy init --json
+	assert_eq "$(json "$out" '[.prepared, .changed] | tostring')" \
+	    "[true,false]"
+}
+
 run_tests
