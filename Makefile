@@ -27,8 +27,8 @@ DEBS_BUILD = gcc make pkgconf libc6-dev libarchive-dev libcyaml-dev \
 	libcurl4-openssl-dev libpq-dev libsqlite3-dev
 DEBS_TEST = acl bsdextrautils bzip2 curl e2fsprogs jq libarchive-tools \
 	mandoc mount mtree-netbsd nginx-light openssh-client openssh-server \
-	postgresql procps python3.11-doc rsync shellcheck sqlite3 util-linux \
-	webhook xz-utils zip zstd
+	postgresql procps python3-jsonschema python3.11-doc rsync shellcheck \
+	sqlite3 util-linux webhook xz-utils zip zstd
 # One test or two are skipped without each of these.
 DEBS_MORE = btrfs-progs busybox dpkg-dev faketime fish git hugo iproute2 lintian \
 	openssl systemd xfsprogs zsh

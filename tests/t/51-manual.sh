@@ -124,126 +124,12 @@ t_variables() {
 	done <names
 }
 
-# --------------------------------------------------------------------- JSON
-
-# The keys that a section of the manual shows, and those that a document has.
-shown_keys() {
-	sed -nE 's/^ *"([a-z_]+)":.*/\1/p' | sort -u
-}
-
-real_keys() {
-	jq -r '[paths | map(strings) | last // empty] | unique | .[]' |
-	    sort -u
-}
-
-# documents COMMAND ARG...: what `deploy COMMAND --json` prints has exactly the
-# keys that the manual shows.
-documents() {
-	local c=$1
-	expect_status "${status:-0}" deploy "$c" --json --root root "${@:2}"
-	real_keys <"$out" >got
-	subsection deploy.1 COMMANDS "$c" | shown_keys >want
-	diff want got >&2 || fail "keys of $c --json"
-}
-
-t_json_shapes() {
-	need_cmd jq
-	mksite a 3
-	mksite b 3 2
-	documents init
-	documents stage a
-	documents activate
-	documents publish b
-	documents rollback
-	documents list
-	documents status
-	documents diff b
-	documents log
-	documents verify
-	documents doctor
-	documents prune
-	documents pin current
-	documents unpin current
-	documents freeze
-	documents thaw
-	documents version
-	echo x >root/current/index.html
-	status=5 documents verify
-	expect_status 2 deploy activate --json --root root nosuch
-	real_keys <"$out" >got
-	section deploy.1 JSON | shown_keys >want
-	assert_file_eq got want
-}
-
-# The same for the queue, which knows sites and no --root.
-t_json_shapes_of_the_queue() {
-	local c
-	need_cmd jq
-	mksite public 3
-	cat >deploy.yml <<-EOF
-	sites: [{name: a, source: public, root: $PWD/root}]
-	EOF
-	for c in 'enqueue a' 'worker --once' 'jobs' 'jobs show a' 'jobs log a'
-	do
-		# Word splitting is meant.
-		# shellcheck disable=SC2086
-		run deploy $c --json
-		real_keys <"$out" >got
-		subsection deploy.1 COMMANDS "${c%% *}" | shown_keys >want
-		diff want got >&2 || fail "keys of $c --json"
-		real_types <"$out" >got
-		subsection deploy.1 COMMANDS "${c%% *}" | shown_types >want
-		comm -23 got want >wrong
-		[ ! -s wrong ] || fail "$c: not in the manual: $(cat wrong)"
-	done
-}
-
-# "key type" lines: what the manual allows, and what a document has.
-shown_types() {
-	sed -nE 's/^ *"([a-z_]+)": ([A-Z]+|\[|\{)( or (null))?.*/\1 \2 \4/p' |
-	    while read -r key type or; do
-		case $type in
-		ID | TIME) type=string ;;
-		'[') type=array ;;
-		'{') type=object ;;
-		esac
-		echo "$key ${type,,}"
-		[ -z "$or" ] || echo "$key null"
-	done | sort -u
-}
-
-real_types() {
-	jq -r '.. | objects | to_entries[] | "\(.key) \(.value | type)"' |
-	    sort -u
-}
-
-t_json_types() {
-	local c
-	need_cmd jq
-	mksite a 3
-	for c in 'publish a' list status 'diff a' log verify doctor prune; do
-		# Word splitting is meant.
-		# shellcheck disable=SC2086
-		run deploy $c --json --root root
-		real_types <"$out" >got
-		subsection deploy.1 COMMANDS "${c%% *}" | shown_types >want
-		comm -23 got want >wrong
-		[ ! -s wrong ] || fail "$c: not in the manual: $(cat wrong)"
-	done
-}
-
+# What is in them, 52-json.sh knows.
 t_files_of_a_root() {
-	need_cmd jq
 	mksite a 3
 	run deploy publish a --root root --seq 3 -m note
 	run deploy freeze --root root
 	mkdir root/.deploy/hooks
-	subsection deploy-root.5 DESCRIPTION Meta | shown_keys >want
-	real_keys <"$(echo root/.deploy/meta/*)" >got
-	assert_file_eq got want
-	subsection deploy-root.5 DESCRIPTION Journal | shown_keys >want
-	real_keys <root/.deploy/journal >got
-	assert_file_eq got want
 	# Everything in .deploy is named, and nothing else is there.
 	page deploy-root.5 | sed -n '/^ *\.deploy\/$/,/^$/p' |
 	    grep -oE '[a-z.]+/?$' | tr -d / | grep -v '^\.' | sort >want
