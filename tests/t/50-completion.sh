@@ -206,6 +206,36 @@ t_zsh() {
 	check_shell zsh
 }
 
+# The lines of deploy(1) for the files that the shells read first.
+t_lines_of_the_manual() {
+	local shell
+	awk '/^\.\\" shells/ { there = 1; next }
+	/^\.Ed/ { there = 0 }
+	there && !/^\.Bd/ { gsub(/\\&/, ""); print }' "$TREE/man/deploy.1" \
+	    >lines
+	assert_eq "$(wc -l <lines)" 3
+	grep bashrc lines >bashrc
+	echo 'complete -p deploy' >>bashrc
+	run bash --norc -u bashrc
+	assert_contains "$out" "-F _deploy deploy"
+	for shell in zsh fish; do
+		need_cmd "$shell"
+	done
+	{
+		echo 'autoload -Uz compinit; compinit -u -D'
+		grep zshrc lines
+		# For zsh.
+		# shellcheck disable=SC2016
+		echo 'echo "$_comps[deploy]"'
+	} >zshrc
+	run zsh -f zshrc
+	assert_eq "$(cat "$out")" _deploy
+	grep config.fish lines >config.fish
+	echo 'complete -C "deploy publ"' >>config.fish
+	run fish --no-config config.fish
+	assert_contains "$out" publish
+}
+
 t_words_for_scripts() {
 	a_site
 	run deploy completion sites

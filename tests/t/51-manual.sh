@@ -99,29 +99,130 @@ t_exit_statuses() {
 	assert_file_eq got want
 }
 
-t_configuration_keys() {
-	local key
-	sed -nE 's/.*(STRING|UINT|BOOL|ENUM|LIST|MAPPING|SEQUENCE)\("([a-z_]+)".*/\2/p' \
-	    "$TREE/src/config.c" | sort -u >keys
-	[ "$(wc -l <keys)" -gt 10 ] || fail "too few keys: $(cat keys)"
-	section deploy.yml.5 DESCRIPTION >text
-	while read -r key; do
-		grep -qE "^ +$key(:|\$)" text ||
-		    fail "$key is not in deploy.yml.5"
-	done <keys
+# The keys of deploy.yml as the table of the program has them, such as
+# "site.check url string", one a line.
+table_of_keys() {
+	awk '
+	/^static const cyaml_schema_field_t [a-z]*_fields/ {
+		where = $4
+		sub(/_fields.*/, "", where)
+		inside = 1
+	}
+	/^};/ { inside = 0 }
+	inside && match($0, /[A-Z]+\("[a-z_]+"/) {
+		split(substr($0, RSTART, RLENGTH), part, "\"")
+		type = part[1]
+		sub(/\(/, "", type)
+		print where, part[2], type
+	}' "$TREE"/src/config*.c | sed -E '
+	s/(STRING|HOOK)$/string/; s/UINT$/number/; s/BOOL$/boolean/
+	s/ENUM$/string/; s/(LIST|SEQUENCE)$/list/; s/MAPPING$/mapping/'
 }
 
+# The same of the manual: what the items of its lists are called and wanted to
+# be; a list in an item has the keys of that key.
+keys_of_the_manual() {
+	awk '
+	/^\.S[hs] / { where = ""; level = 0 }
+	/^\.Sh DESCRIPTION/ { where = "top" }
+	/^\.Ss Keys of a site/ { where = "site" }
+	/^\.Ss Keys of a host/ { where = "host" }
+	/^\.Ss Keys of the worker/ { where = "worker" }
+	/^\.Bl/ { level++ }
+	/^\.El/ { level-- }
+	/^\.It Ic / && where != "" {
+		type = ""
+		names = substr($0, 8)
+		if ((i = index(names, " :")) > 0) {
+			type = substr(names, i + 3)
+			names = substr(names, 1, i - 1)
+		}
+		sub(/^A[rc] /, "", type)
+		gsub(/,/, "", names)
+		n = split(names, name, " ")
+		type = type ~ /^list of/ || names == "sites" ? "list" : \
+		    type ~ /^(boolean|number|mapping)$/ ? type : "string"
+		if (names == "hosts")
+			type = "list"
+		for (i = 1; i <= n; i++)
+			print (level > 1 ? parent : where), name[i], type
+		if (level == 1)
+			parent = name[n] == "hooks" ? "hook" : name[n]
+	}' "$TREE/man/deploy.yml.5"
+}
+
+t_configuration_keys() {
+	table_of_keys | sort >want
+	[ "$(wc -l <want)" -gt 60 ] || fail "too few keys: $(cat want)"
+	keys_of_the_manual | sort >got
+	diff want got >&2 || fail "keys of the program and of deploy.yml.5"
+}
+
+# What the values of a key can be that is one of some words.
+t_configuration_words() {
+	local word
+	sed -n '/cyaml_strval_t/,/};/s/^	{ "\([a-z]*\)",.*/\1/p' \
+	    "$TREE"/src/config*.c >words
+	[ -s words ] || fail "no words"
+	while read -r word; do
+		grep -qE "^\.It (.* )?Cm ([a-z]+ \| )?$word( |\$)" \
+		    "$TREE/man/deploy.yml.5" ||
+		    fail "$word is not in deploy.yml.5"
+	done <words
+}
+
+# The variables of others that the program looks at.
 t_variables() {
 	local name
-	cat "$TREE"/src/*.c | grep -oE 'getenv\("[A-Z_]+"' |
-	    cut -d '"' -f 2 >names
+	cat "$TREE"/src/*.c "$TREE"/src/cmd/*.c |
+	    grep -oE 'getenv\("[A-Z_]+"' | cut -d '"' -f 2 >names
 	sed -n '/^} systems/,/^};/p' "$TREE/src/caller.c" |
 	    grep -oE '"[A-Z_]+"' | tr -d '"' >>names
 	section deploy.1 ENVIRONMENT >text
+	page deploy-host.7 >>text
 	while read -r name; do
-		grep -qw "$name" text ||
-		    fail "$name is not under ENVIRONMENT"
+		case $name in
+		# As sh(1) has it.
+		PATH) ;;
+		*) grep -qw "$name" text ||
+		    fail "$name is not under ENVIRONMENT" ;;
+		esac
 	done <names
+}
+
+# Ours, whether the program looks at them or sets them for others: in it as
+# strings or in its scripts, and in a manual.
+t_variables_of_ours() {
+	grep -ohE '"DEPLOY_[A-Z_]+[="]' -r "$TREE"/src --include='*.[ch]' |
+	    tr -d '"=' >names
+	sed -n 's/^	add(env, "\([A-Z_]*\)",.*/DEPLOY_\1/p' \
+	    "$TREE/src/hook.c" >>names
+	grep -ohE '\b(export )?DEPLOY_[A-Z_]+=' "$TREE/src/host.sh" |
+	    sed 's/export //; s/=//' >>names
+	# The tests set these, and a worker that one finds what it started.
+	sort -u names | grep -vxE 'DEPLOY_(TEST_.*|CLAIM|SSH_)' >want
+	[ "$(wc -l <want)" -gt 20 ] || fail "too few: $(cat want)"
+	# What an example is called is no promise.
+	cat "$TREE"/man/*.[1-9] | grep -ohE 'DEPLOY_[A-Z_]+' | sort -u |
+	    grep -vx DEPLOY_HOOK_SECRET >got
+	diff want got >&2 || fail "variables of the program and the manuals"
+}
+
+# The findings of doctor.
+t_findings() {
+	grep -ohE 'doctor_add\([a-z>-]+,[^,]*, "[a-z ]+"' "$TREE"/src/*.c \
+	    "$TREE"/src/cmd/*.c | cut -d '"' -f 2 | sort -u >want
+	awk '/^\.Ss doctor/ { there = 1 }
+	/^\.Ss prune/ { there = 0 }
+	there && /^\.It [a-z]/' "$TREE/man/deploy.1" | sed 's/^\.It //' |
+	    tr ',' '\n' | sed 's/^ *//; s/ *$//' | sort -u >got
+	[ "$(wc -l <got)" -gt 10 ] || fail "too few: $(cat got)"
+	comm -23 want got >missing
+	[ ! -s missing ] || fail "not in deploy.1: $(cat missing)"
+	while read -r finding; do
+		grep -qrF "\"$finding\"" "$TREE"/src --include='*.c' ||
+		    fail "not in the program: $finding"
+	done <got
 }
 
 # What is in them, 52-json.sh knows.
@@ -145,7 +246,7 @@ t_files_of_a_root() {
 # are the escapes that such text needs, not all of roff.
 examples() {
 	awk '
-	/^\.\\" (run|file|nginx)/ { mark = substr($0, 5); next }
+	/^\.\\" [a-z]/ { mark = substr($0, 5); next }
 	/^\.Bd -literal/ && mark != "" {
 		dir = sprintf("examples/%02d", ++n)
 		system("mkdir -p " dir)
@@ -186,6 +287,15 @@ enter() {
 	esac
 }
 
+# Of the job of a CI system in the file $1, the commands, as that system would
+# run them, for the site $2.
+only_commands() {
+	export GITHUB_ACTIONS=true GITHUB_RUN_NUMBER=40
+	sed -n "s/^ *- run: //p" "$1" | sed "s,/www/[a-z.]*,/www/$2," >steps
+	[ -s steps ] || fail "no commands in $1"
+	mv steps "$1"
+}
+
 # Run the examples of deploy.1 in order, in one place.
 t_examples_of_deploy() {
 	local e what arg
@@ -202,7 +312,7 @@ t_examples_of_deploy() {
 			mkdir -p "$(dirname "$arg")"
 			cp "$e/text" "$arg"
 			;;
-		run)
+		run | ci)
 			if [ -n "$arg" ] && ! command -v "$arg" >/dev/null
 			then
 				echo "not here: $arg"
@@ -211,6 +321,8 @@ t_examples_of_deploy() {
 			(
 				text=$(realpath "$e/text")
 				enter "$e" "$arg"
+				[ "$what" = run ] ||
+				    only_commands "$text" "$arg"
 				run bash -euo pipefail "$text"
 				cat "$out" "$err"
 			)
@@ -287,6 +399,128 @@ t_examples_of_deploy_root() {
 	    "releases/$(cd root/releases && printf '%s\n' * | tail -n 2 |
 		head -n 1)"
 	run deploy verify --root root latest
+}
+
+# Every example is a configuration that is right, and every key is in one.
+t_examples_of_deploy_yml() {
+	local e where key
+	examples deploy.yml.5
+	sed -i 's,~/,/home/x/,' examples/*/text
+	for e in examples/*; do
+		assert_eq "$(cat "$e/what")" config
+		run deploy completion sites -c "$e/text"
+		assert_contains "$out" example.org
+		run deploy completion hosts -c "$e/text" -s example.org
+	done
+	assert_contains "$out" www3.example.org
+	table_of_keys >keys
+	cat examples/*/text >all
+	while read -r where key _; do
+		grep -qE "(^|[ {])$key:" all ||
+		    fail "no example has $where $key"
+	done <keys
+}
+
+t_diagnostics_of_deploy_yml() {
+	local message
+	# The faulty files, in the order of the manual.
+	mkdir bad
+	printf '%s\n' 'sites:' '  - name: a' '    root: r' '    exlude: []' >bad/1
+	printf '%s\n' 'sites:' '  - name: a' >bad/2
+	printf '%s\n' 'sites:' '  - name: a' '    root: r' '    keep: 3' \
+	    '    source: s' '    group: g' '    exclude: []' '    shared: []' \
+	    '    keep: 4' >bad/3
+	printf '%s\n' 'sites:' '  - name: a' '    root: r' '    keep:' >bad/4
+	printf '%s\n' 'sites:' '  - name: a' '    root: r' \
+	    '    exclude: [*.map]' >bad/5
+	printf '%s\n' 'sites:' '  - name: a' '	root: r' >bad/6
+	sed -n 's/^\.It deploy.yml:/deploy.yml:/p' "$TREE/man/deploy.yml.5" >want
+	assert_eq "$(wc -l <want)" 6 "messages"
+	for n in 1 2 3 4 5 6; do
+		cp "bad/$n" deploy.yml
+		expect_status 2 deploy list
+		message=$(sed -n "${n}p" want)
+		assert_contains "$err" "${message% ...}"
+	done
+}
+
+# A queue that has a job, which failed.
+t_examples_of_deploy_queue() {
+	local e worker job
+	examples deploy-queue.7
+	cat >deploy.yml <<-EOF
+	sites:
+	  - name: example.org
+	    source: out
+	    root: $PWD/root
+	    build: {command: ". ./build.sh"}
+	queue: $PWD/queue
+	worker: {retry: 0s}
+	EOF
+	echo 'exit 1' >build.sh
+	deploy worker >worker.log 2>&1 &
+	worker=$!
+	defer kill "$worker"
+	for e in examples/*; do
+		case $(cat "$e/what") in
+		wait)
+			expect_status 1 bash -euo pipefail "$e/text"
+			;;
+		jobs)
+			job=$(deploy jobs --json | jq -r .jobs[-1].job)
+			echo 'mkdir -p out; echo x >out/index.html' >build.sh
+			sed -i "s/17/$job/; s/| less/| cat/" "$e/text"
+			run bash -euo pipefail "$e/text"
+			assert_contains "$out" "failed with status 1"
+			;;
+		cron)
+			# As cron reads it: variables, and what is behind five
+			# fields.
+			sed -E "s/^([^ ]+ ){5}//; s,/etc/deploy/,$PWD/," \
+			    "$e/text" >lines
+			[ "$(grep -c ^deploy lines)" -eq 2 ] ||
+			    fail "$(cat lines)"
+			sed -i "s,^PATH=.*,PATH=$PATH," lines
+			{ echo 'set -a'; cat lines; } >script
+			expect_status 0 bash -euo pipefail script
+			[ ! -s "$out" ] || fail "cron would send: $(cat "$out")"
+			;;
+		esac
+	done
+	run deploy enqueue example.org --wait
+	run deploy jobs show example.org --json
+	[ -e root/current/index.html ] || fail "nothing was published"
+}
+
+# The keys of an answer in an example, and of a real one.
+keys_of_answer() {
+	cut -f 1 "$1" | grep -vE '^(\$|  *-|\.\.\.|go$)' | sed 's/ .*//' |
+	    sort -u
+}
+
+t_examples_of_deploy_host() {
+	local e id first
+	examples deploy-host.7
+	mksite site 3
+	first=$(deploy publish -q site --root "$PWD/root")
+	id=$(deploy stage -q --force site --root "$PWD/root")
+	for e in examples/*; do
+		assert_contains "$e/text" '$ ssh www1 deploy host'
+		# The command, with our root and releases, here.
+		awk '/^\$/ { there = 1 } there; !/\\$/ { there = 0 }' \
+		    "$e/text" >script
+		sed -i "s/^\$ ssh www1//; s,[^ ]*/srv/www/[^ ]*,$PWD/root,
+			s/--id=[^ ]*/--id=$id/" script
+		echo go >word
+		run bash -euo pipefail script <word
+		keys_of_answer "$e/text" >want
+		keys_of_answer "$out" >got
+		comm -23 want got >missing
+		[ ! -s missing ] || fail "$(cat script) does not answer:" \
+		    "$(cat missing)"
+	done
+	assert_eq "$(readlink root/current)" "releases/$id"
+	assert_contains "$out" "from	$first"
 }
 
 t_readme_examples() {
