@@ -1,0 +1,222 @@
+/*
+ * The script for bash.
+ */
+#include "cmd/complete.h"
+
+#include <stdio.h>
+
+#include "cmd/table.h"
+
+/*
+ * In the script `words` is the line up to the cursor and `cur` its last word.
+ * What is asked for is not given to compgen -W, which would expand it.
+ */
+static const char bash_begin[] =
+    "# bash completion for deploy(1), made by 'deploy completion bash'.\n"
+    "\n"
+    "# The word $1 as the shell would pass it, nearly.\n"
+    "_deploy_plain()\n"
+    "{\n"
+    "	local word=${1//[\\\"\\'\\\\]/}\n"
+    "\n"
+    "	printf '%s' \"${word/#\\~\\//$HOME/}\"\n"
+    "}\n"
+    "\n"
+    "# Add the words of kind $1 (releases, sites, hosts) of what the line names.\n"
+    "_deploy_ask()\n"
+    "{\n"
+    "	local i word args=()\n"
+    "\n"
+    "	for ((i = 1; i < ${#words[@]} - 2; i++)); do\n"
+    "		case ${words[i]} in\n"
+    "		-c | --config | -s | --site | --root)\n"
+    "			args+=(\"${words[i]}\" \\\n"
+    "			    \"$(_deploy_plain \"${words[i + 1]}\")\")\n"
+    "			((i++))\n"
+    "			;;\n"
+    "		-c* | -s*)\n"
+    "			args+=(\"$(_deploy_plain \"${words[i]}\")\")\n"
+    "			;;\n"
+    "		esac\n"
+    "	done\n"
+    "	while IFS=$'\\t' read -r word _; do\n"
+    "		[[ $word = \"$cur\"* ]] || continue\n"
+    "		printf -v word %q \"$word\"\n"
+    "		COMPREPLY+=(\"$word\")\n"
+    "	done < <(\"$program\" completion \"$1\" \"${args[@]}\" 2>/dev/null)\n"
+    "}\n"
+    "\n"
+    "# Complete a word of kind $1.\n"
+    "_deploy_reply()\n"
+    "{\n"
+    "	case $1 in\n"
+    "	files)\n"
+    "		compopt -o filenames 2>/dev/null\n"
+    "		mapfile -t COMPREPLY < <(compgen -f -- \"$cur\")\n"
+    "		;;\n"
+    "	directories)\n"
+    "		compopt -o filenames 2>/dev/null\n"
+    "		mapfile -t COMPREPLY < <(compgen -d -- \"$cur\")\n"
+    "		;;\n"
+    "	releases | sites | hosts)\n"
+    "		_deploy_ask \"$1\"\n"
+    "		;;\n"
+    "	releases-or-files)\n"
+    "		_deploy_reply files\n"
+    "		_deploy_ask releases\n"
+    "		;;\n"
+    "	words)\n"
+    "		mapfile -t COMPREPLY < <(compgen -W \"$2\" -- \"$cur\")\n"
+    "		;;\n"
+    "	esac\n"
+    "}\n";
+
+static const char bash_end[] =
+    "\n"
+    "_deploy()\n"
+    "{\n"
+    "	local program words=() cur command='' operands=0 i n\n"
+    "	local options kind list='' most=0\n"
+    "\n"
+    "	program=$(_deploy_plain \"$1\")\n"
+    "	COMPREPLY=()\n"
+    "	# \"--option=value\" comes as three words; make it two.\n"
+    "	for ((i = 0; i <= COMP_CWORD; i++)); do\n"
+    "		if [[ ${COMP_WORDS[i]} != '=' ]]; then\n"
+    "			words+=(\"${COMP_WORDS[i]}\")\n"
+    "		elif ((i == COMP_CWORD)); then\n"
+    "			words+=('')\n"
+    "		fi\n"
+    "	done\n"
+    "	n=${#words[@]}\n"
+    "	cur=${words[n - 1]}\n"
+    "	for ((i = 1; i < n - 1; i++)); do\n"
+    "		if [[ ${words[i]} == -?* ]]; then\n"
+    "			_deploy_value \"${words[i]}\" && ((++i))\n"
+    "		elif [[ -z $command ]]; then\n"
+    "			command=${words[i]}\n"
+    "		else\n"
+    "			((++operands))\n"
+    "		fi\n"
+    "	done\n"
+    "	if ((i == n)); then\n"
+    "		_deploy_value \"${words[n - 2]}\"\n"
+    "		_deploy_reply \"$kind\"\n"
+    "		return\n"
+    "	fi\n"
+    "	_deploy_command \"$command\"\n"
+    "	if [[ $cur == -* ]]; then\n"
+    "		_deploy_reply words \"$options\"\n"
+    "	elif ((operands < most)); then\n"
+    "		_deploy_reply \"$kind\" \"$list\"\n"
+    "	fi\n"
+    "}\n"
+    "\n"
+    "complete -o nosort -F _deploy deploy 2>/dev/null ||\n"
+    "    complete -F _deploy deploy\n";
+
+static const char *
+bash_kind(enum complete_kind kind)
+{
+	switch (kind) {
+	case KIND_FILES:
+		return "files";
+	case KIND_DIRECTORIES:
+		return "directories";
+	case KIND_SITES:
+		return "sites";
+	case KIND_HOSTS:
+		return "hosts";
+	case KIND_RELEASES:
+		return "releases";
+	case KIND_RELEASES_OR_FILES:
+		return "releases-or-files";
+	case KIND_COMMANDS:
+	case KIND_SHELLS:
+	case KIND_ACTIONS:
+		return "words";
+	default:
+		return "nothing";
+	}
+}
+
+/* Print "-c | --config", as a pattern of case. */
+static void
+print_pattern(const struct opt *op)
+{
+	if (op->letter != '\0')
+		printf("-%c | ", op->letter);
+	printf("--%s", op->name);
+}
+
+/* A function that knows which options have a value, and of what kind. */
+static void
+print_bash_values(void)
+{
+	printf("\n# Has the option $1 a value?  Sets kind.\n"
+	       "_deploy_value()\n{\n\tcase $1 in\n");
+	for (int id = OPT_END + 1; id < OPT_COUNT; id++) {
+		const struct opt *op = opt_find((enum opt_id)id);
+
+		if (op->arg == NULL)
+			continue;
+		printf("\t");
+		print_pattern(op);
+		printf(") kind=%s ;;\n", bash_kind(complete_kind(op->arg)));
+	}
+	printf("\t*) return 1 ;;\n\tesac\n}\n");
+}
+
+/* Options, as words for the script's variable. */
+static void
+print_bash_options(const enum opt_id *list)
+{
+	for (const enum opt_id *id = list; *id != OPT_END; id++)
+		printf("%s--%s", id == list ? "" : " ", opt_find(*id)->name);
+}
+
+static void
+print_bash_command(const struct cmd *cmd)
+{
+	enum complete_kind kind = complete_kind(cmd->args);
+
+	printf("\t");
+	complete_names(cmd, " | ");
+	printf(")\n");
+	if (*cmd->opts != OPT_END) {
+		printf("\t\toptions+=' ");
+		print_bash_options(cmd->opts);
+		printf("'\n");
+	}
+	if (cmd->max_args > 0)
+		printf("\t\tkind=%s most=%u\n", bash_kind(kind),
+		    cmd->max_args);
+	if (kind == KIND_SHELLS)
+		printf("\t\tlist='bash fish zsh'\n");
+	if (kind == KIND_ACTIONS)
+		printf("\t\tlist='" COMPLETE_ACTIONS "'\n");
+	if (kind == KIND_COMMANDS) {
+		printf("\t\tlist='");
+		complete_commands();
+		printf("'\n");
+	}
+	printf("\t\t;;\n");
+}
+
+void
+complete_bash(void)
+{
+	fputs(bash_begin, stdout);
+	print_bash_values();
+	printf("\n# What the command $1 takes.  Sets options, kind, list, "
+	       "most.\n_deploy_command()\n{\n\toptions='");
+	print_bash_options(cmd_common_opts);
+	printf("'\n\tcase $1 in\n\t'')\n\t\toptions+=' --version'\n"
+	       "\t\tkind=words most=1\n\t\tlist='");
+	complete_commands();
+	printf("'\n\t\t;;\n");
+	for (const struct cmd *const *c = cmd_table; *c != NULL; c++)
+		print_bash_command(*c);
+	printf("\tesac\n}\n");
+	fputs(bash_end, stdout);
+}
