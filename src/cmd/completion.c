@@ -13,6 +13,8 @@
 #include "cmd/table.h"
 #include "meta.h"
 
+enum { PATIENCE = 5 }; /* seconds with a host that is silent */
+
 /* A word, a tab, and what it is, for shells that show that. */
 static void __attribute__((format(printf, 2, 3)))
 print_word(const char *word, const char *fmt, ...)
@@ -29,43 +31,102 @@ print_word(const char *word, const char *fmt, ...)
 	printf("%s\t%s\n", word, about.text);
 }
 
+/* A release, and what the root that `v` is of knows about it. */
 static void
-print_release(const struct store *s, const struct view *v, const char *id)
+print_release(const struct view *v, const struct meta *meta, const char *id)
 {
-	struct meta meta = META_INIT;
-	struct err ignored = ERR_INIT;
 	char staged[32];
 
-	(void)meta_read(s, id, &meta, &ignored);
 	release_format_time(release_id_time(id), staged);
 	print_word(id, "%s%s%s%s%s", staged,
 	    strcmp(id, v->current.s) == 0	  ? ", live" :
 		history_was_live(&v->history, id) ? ", was live" :
 						    ", staged",
-	    meta.pinned ? ", pinned" : "", meta.message != NULL ? ": " : "",
-	    meta.message != NULL ? meta.message : "");
-	meta_release(&meta);
+	    meta->pinned ? ", pinned" : "", meta->message != NULL ? ": " : "",
+	    meta->message != NULL ? meta->message : "");
+}
+
+/* The words that mean a release; NULL or "" is one that means none. */
+static void
+print_words(const char *current, const char *previous, const char *latest)
+{
+	if (current != NULL && *current != '\0')
+		print_word("current", "%s", current);
+	if (previous != NULL && *previous != '\0')
+		print_word("previous", "%s", previous);
+	if (*latest != '\0')
+		print_word("latest", "%s", latest);
+}
+
+static int
+print_releases_here(struct run *run, struct err *e)
+{
+	struct store s = STORE_INIT;
+	struct view v = VIEW_INIT;
+	int r = cmd_open_view(run, &s, &v, e);
+
+	if (r == 0)
+		print_words(v.current.s, view_previous(&v), view_latest(&v));
+	for (size_t i = v.ids.n; r == 0 && i-- > 0;) {
+		struct meta meta = META_INIT;
+		struct err ignored = ERR_INIT;
+
+		(void)meta_read(&s, v.ids.v[i], &meta, &ignored);
+		print_release(&v, &meta, v.ids.v[i]);
+		meta_release(&meta);
+	}
+	view_release(&v);
+	store_close(&s);
+	return r;
+}
+
+/* The first host that has the release tells about it. */
+static void
+print_release_there(const struct fleet *f, const char *id)
+{
+	for (size_t i = 0; i < f->n; i++) {
+		const struct meta *meta = remote_meta(&f->v[i], id);
+
+		if (meta != NULL) {
+			print_release(&f->v[i].view, meta, id);
+			return;
+		}
+	}
+}
+
+/* Those of the hosts that answer: who waits has half a line typed. */
+static int
+print_releases_there(struct run *run, struct err *e)
+{
+	struct fleet f = FLEET_INIT;
+	struct strvec ids = STRVEC_INIT;
+	struct err none = ERR_INIT;
+	int r;
+
+	if (run->opts.timeout == 0)
+		run->opts.timeout = PATIENCE;
+	r = cmd_open_fleet(run, &f, e);
+	fleet_releases(&f, &ids);
+	if (ids.n > 0) {
+		r = 0;
+		print_words(fleet_find(&f, "current", &none),
+		    fleet_find(&f, "previous", &none), ids.v[ids.n - 1]);
+	}
+	for (size_t i = ids.n; i-- > 0;)
+		print_release_there(&f, ids.v[i]);
+	strvec_release(&ids);
+	fleet_release(&f);
+	return r;
 }
 
 /* Words that mean a release, then all ids, newest first. */
 static int
 print_releases(struct run *run, struct err *e)
 {
-	struct store s = STORE_INIT;
-	struct view v = VIEW_INIT;
-	int r = cmd_open_view(run, &s, &v, e);
-
-	if (r == 0 && v.current.s[0] != '\0')
-		print_word("current", "%s", v.current.s);
-	if (r == 0 && view_previous(&v) != NULL)
-		print_word("previous", "%s", view_previous(&v));
-	if (r == 0 && v.ids.n > 0)
-		print_word("latest", "%s", view_latest(&v));
-	for (size_t i = v.ids.n; r == 0 && i-- > 0;)
-		print_release(&s, &v, v.ids.v[i]);
-	view_release(&v);
-	store_close(&s);
-	return r;
+	if (cmd_site(run, e) != 0)
+		return -1;
+	return cmd_has_hosts(run) ? print_releases_there(run, e) :
+				    print_releases_here(run, e);
 }
 
 static int

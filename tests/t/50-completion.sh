@@ -10,7 +10,11 @@ complete_bash() {
 		. ./completion.bash
 		COMP_WORDS=("$@")
 		COMP_CWORD=$(($# - 1))
-		_deploy "$1" "${COMP_WORDS[COMP_CWORD]}" "${*: -2:1}"
+		COMP_LINE=$*
+		COMP_LINE=${COMP_LINE// = /=} COMP_LINE=${COMP_LINE/% =/=}
+		COMP_POINT=${#COMP_LINE}
+		last=${COMP_WORDS[COMP_CWORD]}
+		_deploy "$1" "${last#=}" "${*: -2:1}"
 		printf "%s\n" ${COMPREPLY[@]+"${COMPREPLY[@]}"}' bash "$@"
 }
 
@@ -74,6 +78,96 @@ complete_zsh() {
 	EOF
 	TERM=xterm zsh -f z/drive "$1" || fail "no answer from zsh: $1"
 	grep . z/offered || true
+}
+
+# typed SHELL KEYS WORD...: a person types KEYS (printf(1) makes them, \t is
+# tab) and return; the shell runs `deploy WORD...` then.
+typed() {
+	local shell=$1 keys=$2
+	shift 2
+	need_cmd script "$shell"
+	rm -f typed
+	# Mind that the program is asked for words, too.
+	mkdir -p program
+	cat >program/deploy <<-EOF
+	#!/bin/sh
+	[ "\$1" != completion ] || exec "$DEPLOY" "\$@"
+	printf '%s\\n' "\$@" >"$PWD/typed"
+	EOF
+	chmod +x program/deploy
+	# shellcheck disable=SC2059 # the keys
+	printf "$keys\nexit\n" | PATH=$PWD/program:$PATH TERM=dumb \
+	    "on_$shell" >shown
+	printf '%s\n' "$@" >want
+	diff want typed >&2 || fail "$shell: $keys"$'\n'"$(cat -v shown)"
+}
+
+on_bash() {
+	deploy completion bash >completion.bash
+	printf '%s\n' '. ./completion.bash' 'PS1=' \
+	    'bind "set bell-style none"' >rc
+	script -qec 'bash --rcfile rc -i' /dev/null
+}
+
+on_zsh() {
+	mkdir -p y/functions
+	deploy completion zsh >y/functions/_deploy
+	cat >y/.zshrc <<-'EOF'
+	fpath=($ZDOTDIR/functions $fpath)
+	autoload -Uz compinit
+	compinit -u -C -d $ZDOTDIR/dump
+	bindkey '^I' complete-word
+	EOF
+	ZDOTDIR=$PWD/y script -qec 'zsh -i' /dev/null
+}
+
+on_fish() {
+	mkdir -p x/fish
+	deploy completion fish >x/fish/config.fish
+	XDG_CONFIG_HOME=$PWD/x script -qec 'fish -i' /dev/null
+}
+
+# What the shells cut, quote and put into the line in their own ways; $2 is
+# what they add to a directory.
+check_line() {
+	local shell=$1 slash=$2
+	need_cmd "$shell"
+	mkdir 'a dir' build
+	mkdir -p root
+	touch 'a dir/x.html' -- -dash 'colon:one'
+	cat >deploy.yml <<-EOF
+	sites:
+	  - name: example.org
+	    root: $PWD/none
+	    hosts:
+	      - {address: deploy@www1.example.org}
+	      - {address: "deploy@www2.example.org:2222"}
+	  - {name: my site, root: $PWD/root}
+	EOF
+	typed "$shell" 'deploy publ\t--ver\tbui\t' publish --verbose \
+	    "build$slash"
+	# Hosts, whole or from their middle.
+	typed "$shell" 'deploy -s example.org list --host dep\t1\t' \
+	    -s example.org list --host deploy@www1.example.org
+	typed "$shell" 'deploy -s example.o\tlist --host deploy@www2\t' \
+	    -s example.org list --host deploy@www2.example.org:2222
+	typed "$shell" 'deploy list -s example.org --host=deploy@www2\t' \
+	    list -s example.org --host=deploy@www2.example.org:2222
+	# Spaces, with quotes of our own and of the shell's.
+	typed "$shell" 'deploy list -s my\t' list -s 'my site'
+	typed "$shell" 'deploy list --site=my\t' list '--site=my site'
+	typed "$shell" 'deploy -s "my\t list' -s 'my site' list
+	typed "$shell" "deploy -s 'my\\t list" -s 'my site' list
+	typed "$shell" 'deploy stage a\t' stage "a dir$slash"
+	typed "$shell" 'deploy stage colon:o\t' stage colon:one
+	typed "$shell" 'deploy list --root roo\t' list --root "root$slash"
+	typed "$shell" 'deploy list --root=roo\t' list "--root=root$slash"
+	typed "$shell" 'deploy list --root="a\t' list "--root=a dir$slash"
+	# Behind -- there are no options, but operands.
+	typed "$shell" 'deploy stage -- bui\t' stage -- "build$slash"
+	typed "$shell" 'deploy stage -- -\t' stage -- -dash
+	typed "$shell" 'deploy -- publ\t' -- publish
+	typed "$shell" 'deploy pin -- -x bui\t' pin -- -x bui
 }
 
 # Offers of shell $1 for a line of words; each shell in its own form.
@@ -169,6 +263,18 @@ t_bash() {
 	assert_contains "$out" current
 }
 
+t_bash_line() {
+	check_line bash /
+}
+
+t_zsh_line() {
+	check_line zsh ''
+}
+
+t_fish_line() {
+	check_line fish /
+}
+
 t_bash_takes_names_as_they_are() {
 	cat >deploy.yml <<-'EOF'
 	sites:
@@ -246,6 +352,43 @@ t_words_for_scripts() {
 	assert_eq "$(cut -f 1 "$out")" "$(printf '%s\n' current latest
 	    tac ids)"
 	assert_contains "$out" ", live: the first"
+}
+
+# Of hosts, those that answer.
+t_words_of_hosts() {
+	mksite build 2
+	cat >deploy.yml <<-EOF
+	sites:
+	  - name: s
+	    source: build
+	    root: $PWD/none
+	    hosts:
+	      - {address: deploy@www1, transport: local, root: $PWD/h1}
+	      - {address: deploy@www2, transport: local, root: $PWD/h2}
+	EOF
+	run deploy completion hosts
+	printf 'deploy@www%s\t%s\n' 1 "$PWD/h1" 2 "$PWD/h2" >want
+	assert_file_eq "$out" want
+	deploy publish -q -m 'the first' >ids
+	mksite build 2 3
+	deploy stage -q >>ids
+	deploy pin -q "$(head -n 1 ids)"
+	run deploy completion releases
+	assert_eq "$(cut -f 1 "$out")" "$(printf '%s\n' current latest
+	    tac ids)"
+	assert_contains "$out" ", live, pinned: the first"
+	offer bash deploy activate 2
+	assert_eq "$(cat "$out")" "$(sort ids)"
+	# One that is away, another that serves something else.
+	deploy activate -q --host deploy@www2 latest
+	run deploy completion releases
+	assert_eq "$(cut -f 1 "$out")" "$(printf '%s\n' latest; tac ids)"
+	sed -i 's/deploy@www1, transport: local/127.0.0.1, port: 1/' deploy.yml
+	run deploy completion releases
+	assert_eq "$(cut -f 1 "$out" | tail -n 2)" "$(tac ids)"
+	sed -i '/www2/d' deploy.yml
+	expect_status 8 deploy completion releases
+	[ ! -s "$out" ] || fail "words from nobody"
 }
 
 t_mistakes() {
