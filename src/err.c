@@ -6,18 +6,38 @@
 #include <string.h>
 
 /*
+ * The bytes of the control character at `s`, or 0 when it is none: those of
+ * ASCII, and in UTF-8 those from U+0080, of which terminals take U+009B for
+ * ESC [, and the separators U+2028 and U+2029.
+ */
+static size_t
+control_len(const char *s)
+{
+	const unsigned char *c = (const unsigned char *)s;
+
+	if (c[0] < 0x20 || c[0] == 0x7f)
+		return 1;
+	if (c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0)
+		return 2;
+	if (c[0] == 0xe2 && c[1] == 0x80 && (c[2] & 0xfe) == 0xa8)
+		return 3;
+	return 0;
+}
+
+/*
  * Copy `in` to `out`, escaping control characters, cutting with "..." what
  * does not fit in `size` bytes.
  */
 static void
 copy_clean(char *out, size_t size, const char *in)
 {
-	size_t n = 0;
+	size_t n = 0, len;
 
-	for (; *in != '\0'; in++) {
-		unsigned char c = (unsigned char)*in;
-		size_t need = c < 0x20 || c == 0x7f ? 4 : 1;
+	for (; *in != '\0'; in += len > 0 ? len : 1) {
+		size_t need;
 
+		len = control_len(in);
+		need = len > 0 ? 4 * len : 1;
 		if (n + need + 4 > size) {
 			/* Appending to what is cut already: no room. */
 			if (n + 4 <= size) {
@@ -26,11 +46,10 @@ copy_clean(char *out, size_t size, const char *in)
 			}
 			break;
 		}
-		if (need == 1)
-			out[n] = (char)c;
-		else
-			snprintf(out + n, 5, "\\x%02x", c);
-		n += need;
+		if (len == 0)
+			out[n++] = *in;
+		for (size_t i = 0; i < len; i++, n += 4)
+			snprintf(out + n, 5, "\\x%02x", (unsigned char)in[i]);
 	}
 	out[n] = '\0';
 }

@@ -58,6 +58,11 @@ test_set_escapes(void)
 	/* UTF-8, and bytes that are none, are the reader's to show. */
 	err_set(&e, ERR_FAILED, "%s", "\xc3\xa4\xff");
 	CHECK_STR(e.text, "\xc3\xa4\xff");
+	/* CSI, the last of them, line separator; not U+00A0 and U+2027. */
+	err_set(&e, ERR_FAILED, "%s", "\xc2\x9b" "31m \xc2\x9f \xe2\x80\xa8");
+	CHECK_STR(e.text, "\\xc2\\x9b31m \\xc2\\x9f \\xe2\\x80\\xa8");
+	err_set(&e, ERR_FAILED, "%s", "\xc2\xa0 \xe2\x80\xa7 \xc2");
+	CHECK_STR(e.text, "\xc2\xa0 \xe2\x80\xa7 \xc2");
 	for (int c = 1; c < 256; c++) {
 		const char text[] = { (char)c, '\0' };
 
