@@ -196,6 +196,21 @@ client_release(struct client *cl)
 	buf_release(&cl->body);
 }
 
+/* What to do about a status that is not the expected one; "": who knows. */
+static const char *
+cure_of(long status)
+{
+	if (status >= 300 && status < 400)
+		return "; redirections are not followed: name the URL that it "
+		    "leads to";
+	if (status == 403)
+		return "; is there an index.html, and may the web server read "
+		    "it? see 'deploy doctor'";
+	if (status == 404)
+		return "; is the document root the root's 'current'?";
+	return "";
+}
+
 /* GET `url`; the digest of its body goes to `digest`.  0 or -1. */
 static int
 get(struct client *cl, const char *url, unsigned int expect,
@@ -219,7 +234,7 @@ get(struct client *cl, const char *url, unsigned int expect,
 	cl->lib->getinfo(cl->curl, CURLINFO_RESPONSE_CODE, &status);
 	if (status != (long)expect)
 		return err_set(e, ERR_FAILED, "GET %s: the status is %ld, not "
-		    "%u", url, status, expect);
+		    "%u%s", url, status, expect, cure_of(status));
 	return 0;
 }
 

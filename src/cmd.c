@@ -31,6 +31,8 @@ cmd_find(const char *name, struct err *e)
 		    ((*c)->alias != NULL && strcmp((*c)->alias, name) == 0))
 			return *c;
 		names[n++] = (*c)->name;
+		if ((*c)->alias != NULL)
+			names[n++] = (*c)->alias;
 	}
 	if (strcmp(name, cmd_rsh.name) == 0)
 		return &cmd_rsh;
@@ -68,6 +70,18 @@ print_option(const struct opt *op)
 	printf("  %-26s %s\n", left, op->help);
 }
 
+static void
+print_examples(const char *lines)
+{
+	printf("\nExamples:\n");
+	while (*lines != '\0') {
+		size_t len = strcspn(lines, "\n") + 1;
+
+		printf("  %.*s", (int)len, lines);
+		lines += len;
+	}
+}
+
 void
 cmd_print_help(const struct cmd *cmd)
 {
@@ -79,6 +93,8 @@ cmd_print_help(const struct cmd *cmd)
 		printf("(also: deploy %s)\n", cmd->alias);
 	if (cmd->about != NULL)
 		printf("\n%s", cmd->about);
+	if (cmd->examples != NULL)
+		print_examples(cmd->examples);
 	printf("\nOptions:\n");
 	cmd_list_opts(cmd, opts);
 	for (const enum opt_id *id = opts; *id != OPT_END; id++)

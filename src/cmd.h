@@ -44,7 +44,8 @@ struct cmd {
 	const char *group;		/* heading in the list of commands */
 	const char *args;		/* operands in the synopsis */
 	const char *summary;		/* one line */
-	const char *about;		/* more, for help; lines */
+	const char *about;		/* more, for help; lines, or NULL */
+	const char *examples;		/* command lines, or NULL */
 	unsigned int max_args;
 	bool changes;			/* stages or flips: hooks */
 	bool raw_args;			/* all from the first operand on */

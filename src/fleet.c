@@ -288,7 +288,8 @@ find_common(const struct fleet *f, const char *word, bool strict,
 		goto differ;
 	if (*found != '\0')
 		return found;
-	err_set(e, ERR_USAGE, "there is no '%s' release on the hosts", word);
+	err_set(e, ERR_USAGE, "there is no '%s' release on the hosts; name "
+	    "one of 'deploy list'", word);
 	return NULL;
 differ:
 	err_set(e, ERR_DIFFER, "the hosts differ in what is '%s': see 'deploy "
@@ -373,7 +374,8 @@ int
 fleet_manifest(struct fleet *f, const char *id, struct manifest *m,
     struct err *e)
 {
-	err_set(e, ERR_FAILED, "no host has release %s", id);
+	err_set(e, ERR_FAILED, "no host has release %s; see 'deploy list'",
+	    id);
 	for (size_t i = 0; i < f->n; i++) {
 		const struct meta *meta = remote_meta(&f->v[i], id);
 

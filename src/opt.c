@@ -271,6 +271,16 @@ lookup(const enum opt_id *allowed, const char *name, size_t len, char letter)
 	return NULL;
 }
 
+/* Is it an option at all? */
+static bool
+is_known(const char *name)
+{
+	for (size_t i = 0; i < N_OPTS; i++)
+		if (strcmp(catalogue[i].name, name) == 0)
+			return true;
+	return false;
+}
+
 /* There is no such option here; say which one was meant. */
 static int
 unknown(const enum opt_id *allowed, const char *word, struct err *e)
@@ -286,7 +296,9 @@ unknown(const enum opt_id *allowed, const char *word, struct err *e)
 	    word + 2);
 	near = word[1] == '-' ? nearest_word(name, names) : NULL;
 	err_set(e, ERR_USAGE, "unknown option '%s'", word);
-	if (near != NULL)
+	if (word[1] == '-' && is_known(name))
+		err_append(e, "; it belongs to other commands");
+	else if (near != NULL)
 		err_append(e, "; did you mean '--%s'?", near);
 	return -1;
 }

@@ -170,7 +170,8 @@ queue_find(struct queue *q, const char *site, struct job *job, struct err *e)
 	    "END, ended DESC, id DESC LIMIT 1",
 	    &p, job, e);
 	if (r == 0)
-		err_set(e, ERR_USAGE, "there is no job of '%s'", site);
+		err_set(e, ERR_USAGE, "there is no job of '%s'; 'deploy enqueue %s' makes one",
+		    site, site);
 	return r == 1 ? 0 : -1;
 }
 

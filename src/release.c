@@ -7,10 +7,15 @@
 #include <uuid/uuid.h>
 
 #include "alloc.h"
+#include "nearest.h"
 
 #define SHAPE "00000000T000000.000Z-xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx"
 
-enum { STAMP_LEN = 20, SHORT_MIN = 15 };
+enum {
+	STAMP_LEN = 20,
+	SHORT_MIN = 15,
+	SUGGEST_MIN = 4, /* letters of an id, to find it by its middle */
+};
 
 int64_t
 release_now(void)
@@ -138,6 +143,56 @@ release_short_len(const struct strvec *ids)
 	return len;
 }
 
+/* The id with that text in it, when there is one and no other, or NULL. */
+static const char *
+only_with(const struct strvec *ids, const char *text)
+{
+	const char *found = NULL;
+
+	for (size_t i = 0; i < ids->n; i++) {
+		if (strstr(ids->v[i], text) == NULL)
+			continue;
+		if (found != NULL)
+			return NULL;
+		found = ids->v[i];
+	}
+	return found;
+}
+
+/* What was meant by a word that no id begins with, or NULL. */
+static const char *
+suggest(const struct strvec *ids, const char *word)
+{
+	const char **names, *near;
+	size_t n = 0;
+
+	if (strlen(word) >= SUGGEST_MIN &&
+	    (near = only_with(ids, word)) != NULL)
+		return near;
+	names = xcalloc(ids->n + 4, sizeof(*names));
+	names[n++] = "current";
+	names[n++] = "previous";
+	names[n++] = "latest";
+	for (size_t i = 0; i < ids->n; i++)
+		names[n++] = ids->v[i];
+	near = nearest_word(word, names);
+	free(names);
+	return near;
+}
+
+/* There is no such release; say which one was meant. */
+static void
+unknown(const struct strvec *ids, const char *word, struct err *e)
+{
+	const char *near = *word != '\0' ? suggest(ids, word) : NULL;
+
+	err_set(e, ERR_USAGE, "there is no release '%s'", word);
+	if (near != NULL)
+		err_append(e, "; did you mean '%s'?", near);
+	else
+		err_append(e, "; see 'deploy list'");
+}
+
 const char *
 release_match(const struct strvec *ids, const char *prefix, struct err *e)
 {
@@ -155,8 +210,7 @@ release_match(const struct strvec *ids, const char *prefix, struct err *e)
 		found = ids->v[i];
 	}
 	if (found == NULL || *prefix == '\0') {
-		err_set(e, ERR_USAGE, "there is no release '%s'; see "
-		    "'deploy list'", prefix);
+		unknown(ids, prefix, e);
 		return NULL;
 	}
 	return found;

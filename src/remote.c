@@ -29,6 +29,10 @@ enum {
 /* For tests: the shell that runs the sh verbs. */
 #define SHELL_VARIABLE "DEPLOY_TEST_SH"
 
+/* For answers that no deploy gives. */
+#define WRONG_CURE \
+	"use the same version of deploy on both ends (see 'deploy doctor')"
+
 void
 remote_init(struct remote *r, const struct host_config *h,
     const struct caller *c, const struct remote_waits *waits)
@@ -324,7 +328,8 @@ expect_line(struct remote *r, struct transport_proc *p, const char *key,
 	if (c > 0 && strcmp(l->key, key) == 0)
 		return 0;
 	if (c >= 0)
-		err_set(e, ERR_FAILED, "a wrong answer: '%.80s'", l->key);
+		err_set(e, ERR_FAILED, "a wrong answer: '%.80s'; " WRONG_CURE,
+		    l->key);
 	return -1;
 }
 
@@ -530,7 +535,8 @@ remote_manifest(struct remote *r, const char *id, struct manifest *m,
 	if (c == 0) {
 		size = caller_parse_seq(l.value);
 		if (size < 0 || size > MANIFEST_MAX)
-			c = err_set(e, ERR_FAILED, "a wrong answer: '%.80s'",
+			c = err_set(e, ERR_FAILED,
+			    "a wrong answer: '%.80s'; " WRONG_CURE,
 			    l.value);
 	}
 	buf_reset(&b);
@@ -692,7 +698,8 @@ remote_receive(struct remote *r, const struct remote_receive *o, struct err *e)
 	while (c == 0 && strcmp(l.key, "ready") != 0) {
 		c = next_line(r, &p, &b, &l, lock_ms(r), e);
 		if (c == 0)
-			err_set(e, ERR_FAILED, "a wrong answer: '%s'", l.key);
+			err_set(e, ERR_FAILED, "a wrong answer: '%.80s'; "
+			    WRONG_CURE, l.key);
 		c = c > 0 ? 0 : -1;
 	}
 	if (c == 0 && o->ready != NULL)

@@ -274,7 +274,7 @@ static const enum opt_id opts[] = {
 
 const struct cmd cmd_activate = {
 	.name = "activate",
-	.group = "Releases",
+	.group = "Going live",
 	.args = "[RELEASE]",
 	.summary = "make a staged release live (default: latest)",
 	.about =
@@ -282,6 +282,9 @@ const struct cmd cmd_activate = {
 	    "latest.  Refused when the root is frozen, or when the release\n"
 	    "has an older sequence (--seq) than the one activated last.\n"
 	    "Prints the id of the release that is live.\n",
+	.examples =
+	    "deploy activate                       # the newest\n"
+	    "deploy activate 20261121T19 --expect current\n",
 	.max_args = 1,
 	.changes = true,
 	.opts = opts,

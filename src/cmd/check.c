@@ -120,6 +120,8 @@ const struct cmd cmd_check = {
 	    "Fetches what 'check' in deploy.yml names from every host by its\n"
 	    "own address, and files of the live release, whose bodies have to\n"
 	    "be what the manifest says.\n",
+	.examples =
+	    "deploy check -s example.org --host www2.example.org\n",
 	.opts = opts,
 	.run = run_check,
 };

@@ -190,6 +190,8 @@ const struct cmd cmd_completion = {
 	.about =
 	    "SHELL is bash, zsh or fish.  With releases, sites or hosts there\n"
 	    "prints what the scripts ask for: a word, a tab, what it is.\n",
+	.examples =
+	    ". <(deploy completion bash)           # in ~/.bashrc\n",
 	.max_args = 1,
 	.opts = opts,
 	.run = run_completion,

@@ -301,6 +301,9 @@ const struct cmd cmd_diff = {
 	    "Without operands: what 'stage' would change of what is live.\n"
 	    "A may be a build (a directory or an archive).  Else A and B are\n"
 	    "releases; B is current by default.\n",
+	.examples =
+	    "deploy diff                           # what stage would change\n"
+	    "deploy diff previous current\n",
 	.max_args = 2,
 	.opts = opts,
 	.run = run_diff,

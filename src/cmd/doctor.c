@@ -291,6 +291,8 @@ const struct cmd cmd_doctor = {
 	    "root there: a line for each finding, 'ok', 'warn' or 'fail', and\n"
 	    "what to do about it.  Changes nothing.  The status is 1 when\n"
 	    "something fails, 8 when a host cannot be reached.\n",
+	.examples =
+	    "deploy doctor -q                      # what is wrong only\n",
 	.opts = opts,
 	.run = run_doctor,
 };

@@ -173,13 +173,15 @@ static const enum opt_id opts[] = { OPT_PRIORITY, OPT_REF, OPT_REASON,
 
 const struct cmd cmd_enqueue = {
 	.name = "enqueue",
-	.group = "The queue",
+	.group = "Building on request",
 	.args = "SITE",
 	.summary = "ask for a site to be built and published",
 	.about = "SITE is one of the configuration.  A request for a site "
 		 "that waits\n"
 		 "already is merged into that; a worker does the job.  "
 		 "Prints its number.\n",
+	.examples =
+	    "deploy enqueue example.org --wait\n",
 	.max_args = 1,
 	.opts = opts,
 	.run = run_enqueue,

@@ -122,6 +122,8 @@ const struct cmd cmd_freeze = {
 	.summary = "refuse activations until thawed; staging goes on",
 	.about =
 	    "-m says why.  A rollback is not stopped.\n",
+	.examples =
+	    "deploy freeze -m \"sale until Monday\" --for 3d\n",
 	.opts = freeze_opts,
 	.run = run_freeze,
 };

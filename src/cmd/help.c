@@ -19,9 +19,15 @@ print_commands(void)
 		group = (*c)->group;
 		printf("  %-10s %s\n", (*c)->name, (*c)->summary);
 	}
-	printf("\nA first release, live:\n"
+	printf("\nA first release, live, without any configuration:\n"
 	    "  deploy publish public --root /srv/www/example.org\n"
-	    "\n'deploy help COMMAND' tells more; the manual is deploy(1).\n");
+	    "\nWith one, on any number of hosts:\n"
+	    "  deploy init        write a deploy.yml here, to be edited\n"
+	    "  deploy doctor      is everything ready?\n"
+	    "  deploy publish     build, stage, activate, check, prune\n"
+	    "  deploy rollback    back to what was live before\n"
+	    "\n'deploy help COMMAND' tells more, with examples; the manual is "
+	    "deploy(1).\n");
 }
 
 static int

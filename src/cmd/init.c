@@ -432,7 +432,7 @@ static const enum opt_id opts[] = { OPT_ADOPT, OPT_END };
 
 const struct cmd cmd_init = {
 	.name = "init",
-	.group = "Releases",
+	.group = "Going live",
 	.args = "[--adopt [DIR]]",
 	.summary = "write a commented deploy.yml, or prepare the root",
 	.about =
@@ -441,6 +441,9 @@ const struct cmd cmd_init = {
 	    "With --adopt the directory that is served already, 'current' in\n"
 	    "the root or DIR, becomes a release and a link, and no request is\n"
 	    "lost.\n",
+	.examples =
+	    "deploy init                           # a deploy.yml to edit\n"
+	    "deploy init --adopt --root /srv/www/example.org\n",
 	.max_args = 1,
 	.opts = opts,
 	.run = run_init,

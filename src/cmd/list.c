@@ -234,6 +234,8 @@ const struct cmd cmd_list = {
 	.group = "Looking",
 	.args = "",
 	.summary = "the releases, newest first",
+	.examples =
+	    "deploy list --limit 5\n",
 	.opts = opts,
 	.run = run_list,
 };

@@ -188,6 +188,8 @@ const struct cmd cmd_log = {
 	.group = "Looking",
 	.args = "",
 	.summary = "what was made live, when and by whom, newest first",
+	.examples =
+	    "deploy log --limit 10\n",
 	.opts = opts,
 	.run = run_log,
 };

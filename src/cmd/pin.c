@@ -124,6 +124,8 @@ const struct cmd cmd_pin = {
 	.group = "Keeping order",
 	.args = "RELEASE",
 	.summary = "keep a release: it is never pruned",
+	.examples =
+	    "deploy pin current\n",
 	.max_args = 1,
 	.opts = opts,
 	.run = run_pin,

@@ -162,6 +162,8 @@ const struct cmd cmd_prune = {
 	    "Never removes what is live, was live before that, is pinned, or\n"
 	    "what a rollback would go to.  Releases that never were live go\n"
 	    "after a day.  Prints the ids of what went.\n",
+	.examples =
+	    "deploy prune -n --keep 3 --older-than 30d\n",
 	.opts = opts,
 	.run = run_prune,
 };

@@ -301,7 +301,7 @@ static const enum opt_id opts[] = {
 
 const struct cmd cmd_publish = {
 	.name = "publish",
-	.group = "Releases",
+	.group = "Going live",
 	.args = "[SOURCE]",
 	.summary = "stage, activate and prune: all in one",
 	.about =
@@ -309,6 +309,9 @@ const struct cmd cmd_publish = {
 	    "it is not named, 'build' in deploy.yml is run first.  When the\n"
 	    "live release has this content already, nothing happens.\n"
 	    "Prints the id of the release that is live.\n",
+	.examples =
+	    "deploy publish public --root /srv/www/example.org\n"
+	    "deploy publish -s example.org --seq 41 --commit 5f0c1ab\n",
 	.max_args = 1,
 	.changes = true,
 	.opts = opts,

@@ -192,7 +192,7 @@ static const enum opt_id opts[] = {
 
 const struct cmd cmd_rollback = {
 	.name = "rollback",
-	.group = "Releases",
+	.group = "Going live",
 	.args = "[RELEASE]",
 	.summary = "make the release live that was live before",
 	.about =
@@ -201,6 +201,9 @@ const struct cmd cmd_rollback = {
 	    "rollback happens only from that release, so that a command that\n"
 	    "is repeated cannot go two steps.  A freeze does not stop it.\n"
 	    "Prints the id of the release that is live.\n",
+	.examples =
+	    "deploy rollback -m \"broken menu\"\n"
+	    "deploy rollback 20261121T19\n",
 	.max_args = 1,
 	.changes = true,
 	.opts = opts,

@@ -284,7 +284,7 @@ static const enum opt_id opts[] = {
 
 const struct cmd cmd_stage = {
 	.name = "stage",
-	.group = "Releases",
+	.group = "Going live",
 	.args = "[SOURCE]",
 	.summary = "copy a build into a new release that is not live yet",
 	.about =
@@ -292,6 +292,10 @@ const struct cmd cmd_stage = {
 	    "archive on standard input; default: 'source' in deploy.yml.\n"
 	    "With --release, hosts that lack a release get it from one that\n"
 	    "has it.  Prints the id of the release that has this content.\n",
+	.examples =
+	    "id=$(deploy stage public -m \"prices of December\")\n"
+	    "tar -czf - -C public . | deploy stage -\n"
+	    "deploy stage -n                       # what would be sent\n",
 	.max_args = 1,
 	.changes = true,
 	.opts = opts,

@@ -258,6 +258,8 @@ const struct cmd cmd_status = {
 	.group = "Looking",
 	.args = "",
 	.summary = "what is live and previous, the lock, the freeze, the space",
+	.examples =
+	    "deploy status --json | jq -r .current\n",
 	.opts = opts,
 	.run = run_status,
 };

@@ -9,5 +9,5 @@ const struct cmd *const cmd_table[] = {
 	&cmd_list, &cmd_status, &cmd_diff, &cmd_log, &cmd_verify, &cmd_check,
 	&cmd_doctor, &cmd_prune, &cmd_pin, &cmd_unpin, &cmd_freeze, &cmd_thaw,
 	&cmd_enqueue, &cmd_worker, &cmd_jobs,
-	&cmd_host, &cmd_help, &cmd_completion, &cmd_version, NULL
+	&cmd_help, &cmd_completion, &cmd_version, &cmd_host, NULL
 };

@@ -146,6 +146,8 @@ const struct cmd cmd_verify = {
 	.about =
 	    "Default: current.  Prints each difference; exit status 5 when\n"
 	    "there is one.\n",
+	.examples =
+	    "deploy verify -q                      # silent while all is well\n",
 	.max_args = 1,
 	.opts = opts,
 	.run = run_verify,

@@ -33,8 +33,8 @@ static int
 check_options(const struct run *run, struct err *e)
 {
 	if (run->opts.jobs > CONFIG_JOBS_MAX)
-		return err_set(e, ERR_USAGE, "--jobs: at most %d",
-		    CONFIG_JOBS_MAX);
+		return err_set(e, ERR_USAGE, "--jobs wants at most %d, "
+		    "not %lld", CONFIG_JOBS_MAX, (long long)run->opts.jobs);
 	if (run->opts.once && run->opts.fifo != NULL)
 		return err_set(e, ERR_USAGE,
 		    "--once and --fifo exclude each other: who writes to a "
@@ -79,13 +79,15 @@ static const enum opt_id opts[] = { OPT_ONCE, OPT_JOBS, OPT_FIFO, OPT_END };
 
 const struct cmd cmd_worker = {
 	.name = "worker",
-	.group = "The queue",
+	.group = "Building on request",
 	.args = "",
 	.summary = "do what the queue asks for",
 	.about = "For each job: update, build, publish.  Runs until SIGTERM, "
 		 "which puts\n"
 		 "running jobs back, or with --once until nothing is to be "
 		 "done, for cron.\n",
+	.examples =
+	    "deploy worker --once -q               # from cron\n",
 	.opts = opts,
 	.run = run_worker,
 };

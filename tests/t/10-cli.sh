@@ -79,6 +79,24 @@ t_every_command_has_help() {
 	done
 }
 
+# What the help shows as an example is a command line that is understood.
+t_examples_of_the_help() {
+	local c n=0
+	for c in $(commands) check doctor enqueue worker jobs completion; do
+		deploy "$c" -h | sed -n '/^Examples:/,/^$/s/^  //p' >lines
+		while read -r line; do
+			n=$((n + 1))
+			# The last deploy of the line does the parsing.
+			sed 's/deploy \([^|)#]*\)/deploy \1 -h /' <<<"$line" |
+			    sed 's/^\. <(\(.*\)).*/\1/; s/| jq.*//
+				s/^id=\$(\(.*\)).*/\1/; s/^tar.*| //' >script
+			run bash -euo pipefail script
+			assert_contains "$out" "usage: deploy $c"
+		done <lines
+	done
+	((n > 20)) || fail "only $n examples"
+}
+
 # Help is given whatever else is on the line, and nothing is done.
 t_help_does_nothing_else() {
 	site
@@ -119,6 +137,7 @@ t_unknown_command() {
 	usage "see 'deploy help'" frobnicate
 	usage "there is no command ''" ''
 	usage "did you mean 'rollback'?" help rolback
+	usage "did you mean 'releases'?" relases
 }
 
 t_unknown_option() {
@@ -132,9 +151,69 @@ t_unknown_option() {
 	usage "unknown option '-x'" -x
 	usage "unknown option '-k'" list -nk
 	# An option of another command is none of this one.
-	usage "unknown option '--keep'" list --keep 3
+	usage "unknown option '--keep'; it belongs to other commands" \
+	    list --keep 3
+	assert_contains "$err" "see 'deploy list -h'"
 	usage "unknown option '--force'" verify --force
 	usage "unknown option '--strip'" activate --strip
+}
+
+t_unknown_release() {
+	local id
+	site
+	run deploy publish site --root root
+	id=$(cat "$out")
+	usage "did you mean 'current'?" verify curent --root root
+	usage "did you mean 'latest'?" activate LATEST --root root
+	# By its middle, and with two letters that are wrong.
+	usage "did you mean '$id'?" activate "${id:21:8}" --root root
+	usage "did you mean '$id'?" activate "x${id:1:30}y${id:32}" --root root
+	usage "there is no release 'zzzz'; see 'deploy list'" \
+	    activate zzzz --root root
+	assert_not_contains "$err" "did you mean"
+	# Two could be meant: none is.
+	run deploy stage --force site --root root
+	usage "see 'deploy list'" activate "${id:4:4}" --root root
+	run deploy init --root empty
+	usage "run 'deploy activate' first" verify --root empty
+	usage "there is no 'previous'; name one of 'deploy list'" \
+	    verify previous --root empty
+	usage "run 'deploy stage' first" activate --root empty
+}
+
+t_unknown_site_and_host() {
+	cat >deploy.yml <<-EOF
+	sites:
+	  - {name: example.org, root: $PWD/a}
+	  - name: example.net
+	    root: $PWD/b
+	    hosts:
+	      - {address: deploy@www1, transport: local, root: $PWD/h1}
+	EOF
+	usage "did you mean 'example.org'?" list -s exmaple.org
+	usage "no site 'other' in" list -s other
+	assert_contains "$err" "there is example.org, example.net"
+	usage "choose one with -s: example.org, example.net" list
+	usage "did you mean 'deploy@www1'?" list -s example.net --host deploy@ww1
+	usage "has no hosts" list -s example.org --host www1
+	run deploy init -s example.net
+	usage "there is no 'current' release on the hosts; name one of" \
+	    verify -s example.net
+	usage "did you mean 'example.net'?" enqueue example.nt
+}
+
+t_queue_words() {
+	export HOME=$PWD
+	cat >deploy.yml <<-EOF
+	sites: [{name: example.org, root: $PWD/a}]
+	queue: $PWD/queue
+	EOF
+	usage "'deploy enqueue SITE' makes one" jobs show 1
+	run deploy enqueue example.org
+	run deploy jobs remove 1
+	usage "'deploy enqueue example.org' makes one" jobs show example.org
+	usage "did you mean 'retry'?" jobs rety 1
+	usage "--jobs wants at most 64, not 65" worker --jobs 65
 }
 
 t_too_many_operands() {

@@ -97,6 +97,15 @@ t_statuses_and_texts() {
 	config 'also: [http://example.org/nosuch]'
 	expect_status 6 deploy publish --force
 	assert_contains "$err" "nosuch: the status is 404, not 200"
+	assert_contains "$err" "; is the document root the root's 'current'?"
+	config 'also: [http://example.org/docs]'
+	expect_status 6 deploy publish --force
+	assert_contains "$err" "docs: the status is 301, not 200; redirections"
+	mkdir site/noindex
+	echo x >site/noindex/page.html
+	config 'also: [http://example.org/noindex/]'
+	expect_status 6 deploy publish --force
+	assert_contains "$err" "noindex/: the status is 403, not 200; is there"
 }
 
 t_nobody_answers() {

@@ -187,7 +187,7 @@ commands() {
 }
 
 options() {
-	deploy "$1" -h | sed -n 's/^  .*\(--[a-z-]*\) .*/\1/p'
+	deploy "$1" -h | sed -nE 's/^  (-.,|   ) (--[a-z-]*) .*/\2/p'
 }
 
 # Two releases, a configuration, and a second root that has one.
