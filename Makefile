@@ -38,6 +38,13 @@ DEBS_FUZZ = clang libclang-rt-dev llvm
 DEBS_BENCH = capistrano e2fsprogs git openjdk-17-doc openssh-client \
 	openssh-server procps python3.11-doc rsync time util-linux xfsprogs zstd
 
+DEBS_GENERATORS = git hugo jekyll jq mkdocs pelican \
+	$(if $(shell command -v npm),,nodejs npm)
+# The newest that run with the Node.js of Debian's stable releases.
+NPM_GENERATORS = eleventy astro
+NPM_eleventy = @11ty/eleventy@2
+NPM_astro = astro@5
+
 # Libraries by their pkg-config names, and the package that has each.
 LIBS = libarchive libcyaml yaml-0.1 jansson uuid libcrypto zlib libssh sqlite3
 DEB_libarchive = libarchive-dev
@@ -142,7 +149,7 @@ endif
 
 ## deps              install the Debian packages for all, demo and test
 .PHONY: deps deps-build deps-test deps-demo deps-lint deps-fuzz deps-bench \
-	deps-deb
+	deps-deb deps-generators
 deps:
 	@.ci/deps $(sort $(DEBS_BUILD) $(DEBS_TEST) $(DEBS_DEMO))
 	@.ci/deps --try $(DEBS_MORE)
@@ -159,6 +166,10 @@ deps-fuzz:
 	@.ci/deps $(sort $(DEBS_BUILD) $(DEBS_FUZZ))
 deps-deb:
 	@.ci/deps $(sort $(DEBS_BUILD) dpkg-dev binutils)
+# What cannot be had is skipped.
+deps-generators:
+	@.ci/deps $(DEBS_BUILD)
+	@for p in $(DEBS_GENERATORS); do .ci/deps --try $$p; done
 deps-bench:
 	@.ci/deps $(sort $(DEBS_BUILD) $(DEBS_BENCH))
 
@@ -202,6 +213,20 @@ $(OBJ)/preload/%.so: tests/faults/%.c $(OBJ)/flags
 	@mkdir -p $(@D)
 	$(call show,CC)$(CC) $(STD) $(WARN) $(CPPFLAGS) -O2 -g -fPIC -shared -pthread \
 	    -MMD -MP -MF $@.d -MT $@ -o $@ $< -ldl
+
+## test-generators   publish real sites of Hugo, Pelican, Jekyll, MkDocs,
+##                   Eleventy and Astro (the last two from npm)
+.PHONY: test-generators
+test-generators: deps-generators
+	+@$(SUBMAKE) all
+	@$(MAKE) --no-print-directory $(NPM_GENERATORS:%=$(OBJ)/npm/%)
+	@DEPLOY=$(BIN) TEST_OBJ=$(OBJ) tests/run tests/generators/*.sh
+
+# The tests know nothing of the user's proxies and registries: here they count.
+$(OBJ)/npm/%:
+	@rm -rf $@.new && mkdir -p $@.new
+	-@npm install --silent --no-fund --no-audit --cache $@.cache \
+	    --prefix $@.new $(NPM_$*) && mv $@.new $@; rm -rf $@.cache
 
 ## check-sanitize    the same under ASan, UBSan and LSan, or SAN=thread
 .PHONY: check-sanitize

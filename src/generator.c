@@ -10,12 +10,18 @@ struct sign {
 	struct generator generator;
 };
 
+/*
+ * Every command removes what an earlier build left, or a page that was deleted
+ * would be published for ever; the same input gives the same build, where the
+ * generator lets us.
+ */
 #define HUGO { "Hugo", "public", \
-    "hugo --destination \\\"$DEPLOY_SOURCE\\\" --cleanDestinationDir" }
+    "hugo --destination \\\"$DEPLOY_SOURCE\\\" --cleanDestinationDir", NULL }
 #define ELEVENTY { "Eleventy", "_site", \
-    "npx @11ty/eleventy --output=\\\"$DEPLOY_SOURCE\\\"" }
+    "rm -rf \\\"$DEPLOY_SOURCE\\\" && " \
+    "npx @11ty/eleventy --output=\\\"$DEPLOY_SOURCE\\\"", NULL }
 #define ASTRO { "Astro", "dist", \
-    "npx astro build --outDir \\\"$DEPLOY_SOURCE\\\"" }
+    "npx astro build --outDir \\\"$DEPLOY_SOURCE\\\"", NULL }
 
 /* By the manuals of each; what is most particular comes first. */
 static const struct sign signs[] = {
@@ -26,7 +32,7 @@ static const struct sign signs[] = {
 	{ "config.toml", "archetypes", HUGO },
 	{ "pelicanconf.py", NULL, { "Pelican", "output",
 	    "pelican content --output \\\"$DEPLOY_SOURCE\\\" --settings "
-	    "pelicanconf.py" } },
+	    "pelicanconf.py --delete-output-directory", NULL } },
 	{ ".eleventy.js", NULL, ELEVENTY },
 	{ "eleventy.config.js", NULL, ELEVENTY },
 	{ "eleventy.config.mjs", NULL, ELEVENTY },
@@ -35,13 +41,15 @@ static const struct sign signs[] = {
 	{ "astro.config.js", NULL, ASTRO },
 	{ "astro.config.ts", NULL, ASTRO },
 	{ "mkdocs.yml", NULL, { "MkDocs", "site",
-	    "mkdocs build --site-dir \\\"$DEPLOY_SOURCE\\\"" } },
+	    "SOURCE_DATE_EPOCH=$(git log -1 --format=%ct || date +%s) "
+	    "mkdocs build --site-dir \\\"$DEPLOY_SOURCE\\\"", NULL } },
 	{ "_config.yml", NULL, { "Jekyll", "_site",
-	    "jekyll build --destination \\\"$DEPLOY_SOURCE\\\"" } },
-	{ "public", NULL, { NULL, "public", NULL } },
-	{ "_site", NULL, { NULL, "_site", NULL } },
-	{ "dist", NULL, { NULL, "dist", NULL } },
-	{ "output", NULL, { NULL, "output", NULL } },
+	    "jekyll build --destination \\\"$DEPLOY_SOURCE\\\"",
+	    "/deploy.yml" } },
+	{ "public", NULL, { NULL, "public", NULL, NULL } },
+	{ "_site", NULL, { NULL, "_site", NULL, NULL } },
+	{ "dist", NULL, { NULL, "dist", NULL, NULL } },
+	{ "output", NULL, { NULL, "output", NULL, NULL } },
 };
 
 static bool
@@ -53,7 +61,7 @@ is_there(const struct dir *d, const char *name)
 const struct generator *
 generator_detect(const struct dir *d)
 {
-	static const struct generator guess = { NULL, "public", NULL };
+	static const struct generator guess = { NULL, "public", NULL, NULL };
 
 	for (size_t i = 0; i < sizeof(signs) / sizeof(signs[0]); i++)
 		if (is_there(d, signs[i].file) && is_there(d, signs[i].also))

@@ -11,6 +11,8 @@ struct generator {
 				 * nothing */
 	const char *source;	/* where it writes, relative */
 	const char *command;	/* that makes the build; NULL: none is known */
+	const char *exclude;	/* a pattern of what it copies that is no part
+				 * of the site; NULL: there is nothing */
 };
 
 /* Never NULL; a guess where nothing is known. */

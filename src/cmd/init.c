@@ -50,9 +50,13 @@ make_config(const struct generator *g)
 		buf_addf(&b, "    # How `deploy publish` makes the build:\n"
 		    "    # build: {command: \"%s\"}\n", g->command);
 	buf_adds(&b, "    keep: 5                    # releases that were "
-	    "live stay\n"
-	    "    # exclude: [\"*.map\", \".DS_Store\"]\n"
-	    "    # shared: [\".well-known/acme-challenge\"]\n"
+	    "live stay\n");
+	if (g->exclude != NULL)
+		buf_addf(&b, "    exclude: [\"%s\"]   # %s copies it\n",
+		    g->exclude, g->name);
+	else
+		buf_adds(&b, "    # exclude: [\"*.map\", \".DS_Store\"]\n");
+	buf_adds(&b, "    # shared: [\".well-known/acme-challenge\"]\n"
 	    "    # carry: {paths: [\"assets/**\"], for: 7d}\n"
 	    "    # max_delete: 50%          # refuse a build that lacks "
 	    "more\n");

@@ -331,6 +331,8 @@ t_detects_the_generator() {
 	detects Astro dist astro.config.mjs dist/
 	detects MkDocs site mkdocs.yml
 	detects Jekyll _site _config.yml
+	# It would publish our file.
+	assert_contains try/deploy.yml '    exclude: ["/deploy.yml"]'
 	detects null _site _site/
 	detects null dist dist/
 	detects null output output/

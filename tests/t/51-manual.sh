@@ -276,14 +276,6 @@ enter() {
 		sed -i "s,srv/www/[a-z.]*,srv/www/hugo," deploy.yml
 		export HUGO_CACHEDIR=$TMPDIR
 		;;
-	pelican)
-		mkdir -p pelican/content
-		printf 'Title: Fog\nDate: 2026-01-01\n\nGone.\n' \
-		    >pelican/content/fog.md
-		cp -R deploy.yml plugins publishconf.py pelican
-		cd pelican
-		sed -i "s,srv/www/[a-z.]*,srv/www/pelican," deploy.yml
-		;;
 	esac
 }
 
@@ -338,7 +330,15 @@ t_examples_of_deploy() {
 	run deploy list
 	assert_contains "$out" pinned
 	[ ! -d hugo ] || [ -e srv/www/hugo/current/index.html ]
-	[ ! -d pelican ] || [ -e srv/www/pelican/current/index.html ]
+}
+
+# Each example of a generator is named, and only those that are there.
+t_examples_of_generators() {
+	section deploy.1 'SITE GENERATORS' |
+	    sed -nE 's/^     [A-Z].* \((.*)\)$/\1/p' | sort >got
+	(cd "$TREE/man/examples" && printf '%s\n' *_publish.* *.package.json \
+	    *.Makefile) | sort >want
+	assert_file_eq got want
 }
 
 t_nginx_example() {
