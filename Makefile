@@ -33,6 +33,7 @@ DEBS_TEST = acl bsdextrautils bzip2 curl e2fsprogs jq libarchive-tools \
 DEBS_MORE = btrfs-progs busybox dpkg-dev faketime fish git hugo iproute2 lintian \
 	openssl systemd xfsprogs zsh
 DEBS_DEMO = curl hugo nginx-light
+DEBS_PICTURE = jq openssh-client openssh-server procps termtosvg util-linux
 DEBS_LINT = clang-format cppcheck mandoc shellcheck
 DEBS_FUZZ = clang libclang-rt-dev llvm
 DEBS_BENCH = capistrano e2fsprogs git openjdk-17-doc openssh-client \
@@ -149,7 +150,7 @@ endif
 
 ## deps              install the Debian packages for all, demo and test
 .PHONY: deps deps-build deps-test deps-demo deps-lint deps-fuzz deps-bench \
-	deps-deb deps-generators
+	deps-deb deps-generators deps-picture
 deps:
 	@.ci/deps $(sort $(DEBS_BUILD) $(DEBS_TEST) $(DEBS_DEMO))
 	@.ci/deps --try $(DEBS_MORE)
@@ -160,6 +161,8 @@ deps-test:
 	@.ci/deps --try $(DEBS_MORE)
 deps-demo:
 	@.ci/deps $(sort $(DEBS_BUILD) $(DEBS_DEMO))
+deps-picture:
+	@.ci/deps $(sort $(DEBS_BUILD) $(DEBS_PICTURE))
 deps-lint:
 	@.ci/deps $(sort $(DEBS_BUILD) $(DEBS_LINT))
 deps-fuzz:
@@ -181,6 +184,12 @@ deps-bench:
 demo: deps-demo
 	+@$(SUBMAKE) all
 	@DEPLOY=$(BIN) tests/demo
+
+## picture           man/deploy.svg, the picture in README.md, anew
+.PHONY: picture
+picture: deps-picture
+	+@$(SUBMAKE) all
+	@DEPLOY=$(BIN) tests/picture man/deploy.svg
 
 ## test              run every test, or those in TESTS="NAME ..."
 .PHONY: test run-tests
