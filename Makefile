@@ -29,9 +29,12 @@ DEBS_TEST = acl bsdextrautils bzip2 curl e2fsprogs jq libarchive-tools \
 	mandoc mount mtree-netbsd nginx-light openssh-client openssh-server \
 	postgresql procps python3-jsonschema python3.11-doc rsync shellcheck \
 	sqlite3 util-linux webhook xz-utils zip zstd
+# What `make static` needs besides: libarchive.a leaves them to us.
+DEBS_STATIC = binutils libacl1-dev libbz2-dev liblz4-dev liblzma-dev \
+	libzstd-dev nettle-dev
 # One test or two are skipped without each of these.
-DEBS_MORE = btrfs-progs busybox dpkg-dev faketime fish git hugo iproute2 lintian \
-	openssl systemd xfsprogs zsh
+DEBS_MORE = $(DEBS_STATIC) btrfs-progs busybox dpkg-dev faketime fish git hugo \
+	iproute2 lintian openssl systemd xfsprogs zsh
 DEBS_DEMO = curl hugo nginx-light
 DEBS_PICTURE = jq openssh-client openssh-server procps termtosvg util-linux
 DEBS_LINT = clang-format cppcheck mandoc shellcheck
@@ -131,6 +134,24 @@ $(OBJ)/host_script.c: src/host.sh Makefile
 $(OBJ)/host_script.o: $(OBJ)/host_script.c $(OBJ)/flags
 	$(call show,CC)$(COMPILE) -MMD -MP -c -o $@ $<
 
+# Debian has no libraries of Kerberos and ICU to link statically: GSSAPI and
+# the xar format, which use them, are not used here, so their functions are
+# none.  What NSS may load at run time is warned of; "files" is built in.
+STATIC_LIBS = $(filter-out -lxml2,$(shell $(PKG_CONFIG) --static --libs $(LIBS)))
+STATIC_NONE = $(shell nm $$($(CC) -print-file-name=libssh.a) \
+	$$($(CC) -print-file-name=libarchive.a) 2>/dev/null | awk '$$1 == "U" && \
+	$$2 ~ /^(gss_|GSS_|xml|UTF8Toisolat1$$)/ { print $$2 }' | sort -u)
+STATIC_O = $(SRC_O:$(OBJ)/src/library.o=$(OBJ)/static/library.o)
+$(OBJ)/static/library.o: src/library.c $(OBJ)/flags
+	@mkdir -p $(@D)
+	$(call show,CC)$(COMPILE) -DDEPLOY_STATIC -c -o $@ $<
+$(BIN)-static: $(STATIC_O) $(OBJ)/sources
+	@mkdir -p $(@D)
+	$(call show,LD)$(CC) $(CFLAGS) $(HARDEN) -static-pie -Wl,-z,relro,-z,now \
+	    -Wl,--no-warnings -pthread $(LDFLAGS) -s -o $@ $(STATIC_O) \
+	    -Wl,--start-group $(STATIC_LIBS) -Wl,--end-group \
+	    $(STATIC_NONE:%=-Wl,--defsym=%=abort)
+
 # Written anew only when the content changes: other flags rebuild
 # everything, a source that is gone links again.
 stamp = @mkdir -p $(@D); echo '$(1)' | cmp -s - $@ || echo '$(1)' >$@
@@ -150,7 +171,7 @@ endif
 
 ## deps              install the Debian packages for all, demo and test
 .PHONY: deps deps-build deps-test deps-demo deps-lint deps-fuzz deps-bench \
-	deps-deb deps-generators deps-picture
+	deps-deb deps-generators deps-picture deps-static
 deps:
 	@.ci/deps $(sort $(DEBS_BUILD) $(DEBS_TEST) $(DEBS_DEMO))
 	@.ci/deps --try $(DEBS_MORE)
@@ -163,6 +184,8 @@ deps-demo:
 	@.ci/deps $(sort $(DEBS_BUILD) $(DEBS_DEMO))
 deps-picture:
 	@.ci/deps $(sort $(DEBS_BUILD) $(DEBS_PICTURE))
+deps-static:
+	@.ci/deps $(sort $(DEBS_BUILD) $(DEBS_STATIC))
 deps-lint:
 	@.ci/deps $(sort $(DEBS_BUILD) $(DEBS_LINT))
 deps-fuzz:
@@ -365,6 +388,12 @@ deb: deps-deb
 	+@$(SUBMAKE) -s install PREFIX=/usr DESTDIR=$(OBJ)/deb
 	@.ci/deb $(OBJ)/deb $(or $(DEB_DIR),$(dir $(BIN)))
 
+## static            bin/deploy-static: needs no library, for hosts that have
+##                   none; no check: and no queue in PostgreSQL
+.PHONY: static
+static: deps-static
+	+@$(SUBMAKE) $(BIN)-static
+
 ## dist              a source archive, deploy-VERSION.tar.gz, of HEAD
 .PHONY: dist
 VERSION = $(shell sed -n 's/.*DEPLOY_VERSION "\(.*\)"/\1/p' src/version.h)
@@ -376,7 +405,7 @@ dist:
 ## clean             remove what was built
 .PHONY: clean
 clean:
-	rm -rf $(OBJ) $(BIN)
+	rm -rf $(OBJ) $(BIN) $(BIN)-static
 
 ## help              this list
 .PHONY: help
