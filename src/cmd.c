@@ -12,6 +12,7 @@
 #include "ci.h"
 #include "cmd/steps.h"
 #include "cmd/table.h"
+#include "config_host.h"
 #include "log.h"
 #include "nearest.h"
 

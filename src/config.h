@@ -1,7 +1,6 @@
 /*
- * deploy.yml: what it may say and what it said.  The schema is one table in
- * config.c, used both for the checks and by libcyaml, whose doors are this
- * module and yamlcheck.h.  See deploy.yml(5).
+ * deploy.yml: where it is and what it said.  config_table.h has what it may
+ * say, config_read.h reads it.  See deploy.yml(5).
  */
 #ifndef CONFIG_H
 #define CONFIG_H
@@ -168,22 +167,6 @@ void config_release(struct config *c);		/* neutral values accepted */
  */
 const struct site_config *config_site(const struct config *c,
     const char *name, struct err *e);
-
-/*
- * Of the hosts of the site those that `names` name, each as in the file, or
- * by its address alone, or by that and ":PORT".  `out` borrows everything but
- * the array out->hosts, which the caller frees.  0, or -1 with ERR_USAGE: a
- * name that no host has (with the nearest one).
- */
-int site_config_narrow(const struct site_config *s,
-    const struct strvec *names, struct site_config *out, struct err *e);
-
-/*
- * Add a host that no file describes, "user@host:port" or less, with the root
- * of the site.  0, or -1 with ERR_USAGE.
- */
-int site_config_add_host(struct site_config *s, const char *address,
-    struct err *e);
 
 /* A site that no file describes, with the defaults; for --root. */
 void site_config_init(struct site_config *s);

@@ -10,8 +10,8 @@
  * control characters, no key twice, no empty values; numbers are decimal
  * digits.
  *
- * A door of libcyaml, with config.c, and of libyaml, with yamltext.c.  It
- * knows nothing of what the keys mean.
+ * A door of libcyaml, with config_table.h and config_read.c, and of libyaml,
+ * with yamltext.c.  It knows nothing of what the keys mean.
  */
 #ifndef YAMLCHECK_H
 #define YAMLCHECK_H

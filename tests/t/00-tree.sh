@@ -120,7 +120,7 @@ doors() {
 	cat <<-EOF
 	archive(_entry)?\.h	pack.c unpack.c receive.c
 	uuid/.*			release.c
-	cyaml/.*		config.c yamlcheck.c
+	cyaml/.*		config_table.h config_read.c yamlcheck.c
 	yaml\.h			yamltext.c yamlcheck.c
 	jansson\.h		json.c
 	openssl/.*		hash.c

@@ -1,0 +1,40 @@
+/*
+ * The hosts of a site: what their addresses say, and which of them a name on
+ * the command line means.
+ */
+#ifndef CONFIG_HOST_H
+#define CONFIG_HOST_H
+
+#include <stdbool.h>
+
+#include "config.h"
+#include "err.h"
+#include "strvec.h"
+
+/*
+ * Take "host" or "user@host" apart; `user`, if not NULL, goes before the one
+ * in it.  False when it is no address.
+ */
+bool host_config_set_address(struct host_config *h, const char *text,
+    const char *user);
+
+/*
+ * Of the hosts of the site those that `names` name, each as in the file, or
+ * by its address alone, or by that and ":PORT".  `out` borrows everything but
+ * the array out->hosts, which the caller frees.  0, or -1 with ERR_USAGE: a
+ * name that no host has (with the nearest one).
+ */
+int site_config_narrow(const struct site_config *s,
+    const struct strvec *names, struct site_config *out, struct err *e);
+
+/*
+ * Add a host that no file describes, "user@host:port" or less, with the root
+ * of the site.  0, or -1 with ERR_USAGE.
+ */
+int site_config_add_host(struct site_config *s, const char *address,
+    struct err *e);
+
+/* Free what a host has; neutral values accepted. */
+void host_config_release(struct host_config *h);
+
+#endif

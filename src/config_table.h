@@ -1,0 +1,107 @@
+/*
+ * The keys of deploy.yml: one table, libcyaml's schema, and the structs that
+ * libcyaml fills by it.  yamlcheck.h holds the text against the same table;
+ * what the values have to be besides their types, config_read.c knows.
+ */
+#ifndef CONFIG_TABLE_H
+#define CONFIG_TABLE_H
+
+#include <cyaml/cyaml.h>
+#include <stdbool.h>
+
+#include "config.h"
+
+/* What libcyaml fills; a NULL pointer is a key that was not given. */
+struct raw_carry {
+	char **paths;
+	unsigned int paths_count;
+	char *duration;
+};
+
+struct raw_check {
+	char *url;
+	char **also;
+	unsigned int also_count;
+	unsigned int *expect;
+	char *contains;
+	unsigned int *sample;
+	char *connect;
+	char *ca;
+	unsigned int *tries;
+	char *wait;
+	char *timeout;
+};
+
+struct raw_hooks {
+	char *commands[HOOK_COUNT];
+	char *timeout;
+};
+
+struct raw_build {
+	char *command;
+	char *directory;
+	char *timeout;
+};
+
+struct raw_host {
+	char *address;
+	char *root;
+	char *user;
+	unsigned int *port;
+	char *identity;
+	char *host_key;
+	char *jump;
+	char *connect;
+	enum host_transport transport;
+	char *deploy;
+};
+
+struct raw_site {
+	char *name;
+	char *root;
+	char *source;
+	char *update;
+	char *settle;
+	struct raw_build *build;
+	unsigned int *keep;
+	char **exclude;
+	unsigned int exclude_count;
+	char **shared;
+	unsigned int shared_count;
+	struct raw_carry *carry;
+	char *max_delete;
+	char *group;
+	char *lock_wait;
+	char *timeout;
+	bool freeze_on_rollback;
+	struct raw_check *check;
+	struct raw_hooks *hooks;
+	enum site_strategy strategy;
+	unsigned int *batch;
+	char *pause;
+	struct raw_host *hosts;
+	unsigned int hosts_count;
+};
+
+struct raw_worker {
+	unsigned int *jobs;
+	unsigned int *max_jobs;
+	unsigned int *keep;
+	unsigned int *log_size;
+	char *retry;
+	char *timeout;
+	char *logs;
+	char *notify;
+};
+
+struct raw_config {
+	struct raw_site *sites;
+	unsigned int sites_count;
+	char *queue;
+	struct raw_worker *worker;
+};
+
+/* The whole file: what is loaded with it is a struct raw_config. */
+extern const cyaml_schema_value_t config_table;
+
+#endif
