@@ -107,13 +107,14 @@ fleet_each(struct fleet *f,
 			.ctx = ctx };
 		if (f->v[i].failed)
 			continue;
-		jobs[i].started =
-		    pthread_create(&jobs[i].thread, NULL, work, &jobs[i]) == 0;
+		errno =
+		    pthread_create(&jobs[i].thread, NULL, work, &jobs[i]);
+		jobs[i].started = errno == 0;
 		if (!jobs[i].started) {
 			all_there = false;
 			f->v[i].failed = true;
-			err_set(&f->v[i].err, ERR_FAILED,
-			    "cannot start a thread");
+			err_sys(&f->v[i].err,
+			    "cannot start a thread for this host");
 		}
 	}
 	open_gate(&gate, all_there);

@@ -1,5 +1,6 @@
 #include "fleet_send.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -334,12 +335,10 @@ start_batches(struct sending *s, struct err *e)
 	for (size_t i = 0; i < s->n; i++) {
 		struct batch *b = &s->batches[i];
 
-		b->running =
-		    pthread_create(&b->writer, NULL, write_batch, b) == 0;
+		errno = pthread_create(&b->writer, NULL, write_batch, b);
+		b->running = errno == 0;
 		if (!b->running)
-			return err_set(e, ERR_FAILED,
-			    "cannot start a "
-			    "thread");
+			return err_sys(e, "cannot start a thread that packs");
 	}
 	return 0;
 }

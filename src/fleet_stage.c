@@ -1,5 +1,6 @@
 #include "fleet_stage.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <string.h>
 
@@ -225,8 +226,9 @@ fleet_stage_open(struct fleet *f, struct stage *st, struct stage_options *opt,
 	int r;
 
 	opt->preview = true;
-	if (pthread_create(&thread, NULL, read_build, &rd) != 0)
-		return err_set(e, ERR_FAILED, "cannot start a thread");
+	errno = pthread_create(&thread, NULL, read_build, &rd);
+	if (errno != 0)
+		return err_sys(e, "cannot start a thread to read the build");
 	r = fleet_connect(f, e);
 	pthread_join(thread, NULL);
 	opt->preview = preview;

@@ -609,6 +609,9 @@ parse_fd(struct parser *p, int fd, struct err *e)
 	return used < 0 ? -1 : parse_end(p, e);
 }
 
+/* The content may be whole, but nobody knows. */
+#define DAMAGED_CURE "; stage the build again with --force"
+
 int
 manifest_read(struct manifest *m, const struct dir *at, const char *name,
     struct err *e)
@@ -622,14 +625,18 @@ manifest_read(struct manifest *m, const struct dir *at, const char *name,
 		bool lost = errno == ENOENT;
 
 		err_sys(e, "cannot open the manifest '%s/%s'", at->path, name);
-		if (lost)
+		if (lost) {
 			e->code = ERR_INTEGRITY;
+			err_append(e, DAMAGED_CURE);
+		}
 		return -1;
 	}
 	path = xasprintf("%s/%s", at->path, name);
 	p.name = path;
 	p.word = xmalloc(LINE_MAX_LEN + 1);
 	r = parse_fd(&p, fd, e);
+	if (r != 0 && e->code == ERR_INTEGRITY)
+		err_append(e, DAMAGED_CURE);
 	free(p.word);
 	free(path);
 	close(fd);

@@ -69,14 +69,16 @@ int
 meta_read(const struct store *s, const char *id, struct meta *out,
     struct err *e)
 {
-	char name[RELEASE_ID_LEN + 8];
+	char name[RELEASE_ID_LEN + 8], *path;
 	struct buf b = BUF_INIT;
 	int r;
 
 	store_meta_name(id, name);
+	path = xasprintf("%s/%s", s->meta.path, name);
 	r = file_read(&s->meta, name, META_MAX, &b, e);
-	if (r == 0)
-		r = meta_parse(b.data, b.len, name, out, e);
+	if (r == 0 && meta_parse(b.data, b.len, path, out, e) != 0)
+		r = err_append(e, "; stage the build again with --force");
+	free(path);
 	buf_release(&b);
 	return r;
 }

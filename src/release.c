@@ -187,10 +187,10 @@ unknown(const struct strvec *ids, const char *word, struct err *e)
 	const char *near = *word != '\0' ? suggest(ids, word) : NULL;
 
 	err_set(e, ERR_USAGE, "there is no release '%s'", word);
+	err_append(e, "; ");
 	if (near != NULL)
-		err_append(e, "; did you mean '%s'?", near);
-	else
-		err_append(e, "; see 'deploy list'");
+		err_append(e, "did you mean '%s'? ", near);
+	err_append(e, "see 'deploy list'");
 }
 
 const char *

@@ -181,6 +181,30 @@ t_unknown_release() {
 	usage "run 'deploy stage' first" activate --root empty
 }
 
+# A file that is damaged is named, and what to do about it.
+t_damaged_files() {
+	local id
+	site
+	run deploy publish site --root root
+	id=$(cat "$out")
+	echo '{' >"root/.deploy/meta/$id.json"
+	expect_status 5 deploy pin current --root root
+	assert_contains "$err" "$PWD/root/.deploy/meta/$id.json:2:0: "
+	assert_contains "$err" "; stage the build again with --force"
+	echo garbage >>"root/.deploy/manifests/$id"
+	expect_status 5 deploy diff current --root root
+	assert_contains "$err" "$PWD/root/.deploy/manifests/$id:"
+	assert_contains "$err" "; stage the build again with --force"
+	rm "root/.deploy/manifests/$id"
+	expect_status 5 deploy diff current --root root
+	assert_contains "$err" "; stage the build again with --force"
+	# That is the cure, indeed.
+	run deploy stage --force site --root root
+	run deploy activate latest --root root
+	run deploy pin current --root root
+	run deploy verify --root root
+}
+
 t_unknown_site_and_host() {
 	cat >deploy.yml <<-EOF
 	sites:
