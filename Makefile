@@ -397,10 +397,12 @@ static: deps-static
 ## dist              a source archive, deploy-VERSION.tar.gz, of HEAD
 .PHONY: dist
 VERSION = $(shell sed -n 's/.*DEPLOY_VERSION "\(.*\)"/\1/p' src/version.h)
+DIST = $(or $(DIST_DIR),$(patsubst %/,%,$(dir $(BIN))))/deploy-$(VERSION).tar.gz
 dist:
+	@mkdir -p $(dir $(DIST))
 	@git archive --format=tar --prefix=deploy-$(VERSION)/ HEAD | \
-	    gzip -9n >$(or $(DIST_DIR),$(dir $(BIN)))deploy-$(VERSION).tar.gz
-	@echo "$(or $(DIST_DIR),$(dir $(BIN)))deploy-$(VERSION).tar.gz"
+	    gzip -9n >$(DIST)
+	@echo "$(DIST)"
 
 ## clean             remove what was built
 .PHONY: clean

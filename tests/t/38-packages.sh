@@ -10,20 +10,67 @@ make_deb() {
 	    BIN="$PWD/bin/deploy" DEB_DIR="$PWD/$1" deb
 }
 
+# in_place DIR: all that belongs there, and nothing else.
+in_place() {
+	local f
+	(cd "$TREE/man" && for f in *.[1-9]; do
+		echo "share/man/man${f##*.}/$f"
+	done) >want
+	(cd "$TREE/man/examples" &&
+	    printf 'share/doc/deploy/examples/%s\n' *) >>want
+	cat >>want <<-EOF
+	bin/deploy
+	share/bash-completion/completions/deploy
+	share/fish/vendor_completions.d/deploy.fish
+	share/zsh/site-functions/_deploy
+	EOF
+	sort -o want want
+	(cd "$1" && find . -type f -printf '%P\n') |
+	    grep -vE '/doc/deploy/[a-z.]+$' | sort >got
+	assert_file_eq got want
+	[ -x "$1/bin/deploy" ] || fail "it cannot be run"
+	[ -x "$1/share/doc/deploy/examples/post-receive" ] ||
+	    fail "an example cannot be run"
+}
+
+t_install() {
+	local make=(make -s -C "$TREE" OBJ="$(realpath "$TEST_OBJ")"
+	    BIN="$PWD/bin/deploy" DESTDIR="$PWD/to")
+	[ -z "${TEST_SANITIZE:-}" ] || skip "a program of another build"
+	(
+		umask 077
+		run "${make[@]}" install
+	)
+	in_place to/usr/local
+	[ -z "$(find to/usr/local -type f ! -perm -444)" ] ||
+	    fail "only root can read: $(find to -type f ! -perm -444)"
+	run "${make[@]}" uninstall
+	assert_eq "$(find to -type f)" "" "left behind"
+	run "${make[@]}" PREFIX=/opt/d install
+	in_place to/opt/d
+	run to/opt/d/bin/deploy version
+	assert_eq "$(find to -type f ! -path 'to/opt/d/*')" "" "elsewhere"
+}
+
 t_deb() {
-	local deb
+	local deb lib so
 	need_cmd dpkg-deb dpkg-shlibdeps strip
 	[ -z "${TEST_SANITIZE:-}" ] || skip "a package of another build"
 	run make_deb one
 	deb=$(echo one/deploy_*.deb)
 	dpkg-deb -x "$deb" x
 	run x/usr/bin/deploy version
-	[ -e x/usr/share/man/man1/deploy.1.gz ] || fail "no manual"
-	[ -e x/usr/share/bash-completion/completions/deploy ] ||
-	    fail "no completion"
+	find x/usr/share/man -name '*.gz' -exec gunzip {} +
+	in_place x/usr
 	dpkg-deb -f "$deb" Depends >depends
 	assert_contains depends libarchive13
 	assert_contains depends libssh
+	# What it loads only when it is used.
+	dpkg-deb -f "$deb" Recommends >recommends
+	for lib in curl pq; do
+		so=$(grep -ohE "lib$lib\.so\.[0-9]+" "$TREE/src/$lib.c")
+		assert_contains recommends "lib$lib${so##*.}"
+	done
 	# Nobody's but root's.
 	dpkg-deb -c "$deb" >list
 	! grep -v ' root/root ' list || fail "other owners"
@@ -38,11 +85,11 @@ t_dist() {
 	local tar
 	need_cmd git
 	git -C "$TREE" rev-parse HEAD >/dev/null 2>&1 || skip "no repository"
-	mkdir one two
-	run make -s -C "$TREE" DIST_DIR="$PWD/one/" dist
-	run make -s -C "$TREE" DIST_DIR="$PWD/two/" dist
-	tar=$(echo one/deploy-*.tar.gz)
-	cmp "$tar" "two/$(basename "$tar")" || fail "not reproducible"
+	run make -s -C "$TREE" BIN="$PWD/one/deploy" dist
+	tar=$(cat "$out")
+	sleep 1.1
+	run make -s -C "$TREE" DIST_DIR="$PWD/two" dist
+	assert_file_eq "$tar" "$(cat "$out")"
 	tar -xzf "$tar"
 	[ -e "$(basename "$tar" .tar.gz)/src/main.c" ] || fail "no sources"
 }
