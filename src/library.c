@@ -11,8 +11,10 @@ library_open(const char *what, const char *name, const char *package,
     struct err *e)
 {
 	(void)package;
-	err_set(e, ERR_FAILED, "%s: this deploy is linked statically and "
-	    "cannot load %s; use another one", what, name);
+	err_set(e, ERR_FAILED,
+	    "%s: this deploy is linked statically and "
+	    "cannot load %s; use another one",
+	    what, name);
 	return NULL;
 }
 
