@@ -41,7 +41,8 @@ static const struct sign signs[] = {
 	{ "astro.config.js", NULL, ASTRO },
 	{ "astro.config.ts", NULL, ASTRO },
 	{ "mkdocs.yml", NULL, { "MkDocs", "site",
-	    "SOURCE_DATE_EPOCH=$(git log -1 --format=%ct || date +%s) "
+	    "SOURCE_DATE_EPOCH=$(git log -1 --format=%ct 2>/dev/null || "
+	    "date +%s) "
 	    "mkdocs build --site-dir \\\"$DEPLOY_SOURCE\\\"", NULL } },
 	{ "_config.yml", NULL, { "Jekyll", "_site",
 	    "jekyll build --destination \\\"$DEPLOY_SOURCE\\\"",

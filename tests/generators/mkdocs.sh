@@ -45,4 +45,21 @@ t_only_when_asked() {
 	[ ! -e ../www ] || fail "published"
 }
 
+# Without a repository, too; each build is a new release then.
+t_without_a_repository() {
+	local id
+	git=
+	site
+	init build
+	add_hook
+	run mkdocs build
+	id=$(readlink ../www/current)
+	sleep 1.1
+	unset PUBLISH
+	run deploy publish
+	[ "$(readlink ../www/current)" != "$id" ] ||
+	    fail "MkDocs writes no time any more: say so in deploy(1)"
+	assert_not_contains "$err" "fatal:"
+}
+
 run_tests
