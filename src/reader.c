@@ -1,0 +1,345 @@
+/*
+ * libarchive (3.6.2) would let some damage pass; hence:
+ * - gzip goes through zlib, because libarchive does not compare its check
+ *   sum;
+ * - the other compressions have a reader of their own in front, which is read
+ *   to its end, because the check sums of xz and zstd stand there;
+ * - a tar must have an end mark: one that was cut between two entries has not;
+ *   and what follows the end of a tar or cpio must be zeros, or entries would
+ *   be lost without a word;
+ * - zip and 7z are read by their directory at the end, which also knows modes
+ *   and symbolic links; so what cannot be seeked in is put aside first;
+ * - a warning is an error, but for one about the character set of a name: in
+ *   the C locale, in which this program runs, the bytes are as they are.  Only
+ *   for zip and 7z, whose names are Unicode, this thread is in C.UTF-8.
+ */
+#include "reader.h"
+
+#include <archive_entry.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "alloc.h"
+#include "file.h"
+#include "intr.h"
+#include "io.h"
+
+enum {
+	BLOCK = 128 * 1024,
+	TAR_BLOCK = 512,
+	CPIO_END_MAX = 128,    /* the longest last entry of a cpio */
+	MAGIC = 6,	       /* bytes that tell the kinds apart */
+	HEADER_MAX = 16 << 20, /* bytes up to the next entry's content */
+};
+
+/* Say what libarchive found wrong. */
+static int
+damaged(struct archive *a, struct err *e)
+{
+	const char *why = archive_error_string(a);
+
+	return err_set(e, ERR_INTEGRITY, "it is damaged, cut short, or no "
+	    "archive: %s", why != NULL ? why : "unexpected end");
+}
+
+int
+reader_failed(struct reader *r, struct err *e)
+{
+	const char *why = archive_error_string(r->ar);
+
+	if (why != NULL && strstr(why, "assphrase") != NULL)
+		return err_set(e, ERR_INTEGRITY, "the archive is encrypted; "
+		    "make one without a password");
+	return damaged(r->ar, e);
+}
+
+/* Uncompressed bytes into the block: their number, 0 at the end, or -1. */
+static la_ssize_t
+read_plain(struct reader *r, struct archive *report)
+{
+	la_ssize_t n;
+	int code;
+
+	if (r->gz == NULL) {
+		n = archive_read_data(r->filter, r->block, BLOCK);
+		if (n < 0)
+			archive_copy_error(report, r->filter);
+		return n;
+	}
+	n = gzread(r->gz, r->block, BLOCK);
+	/* zlib tells of a missing end only when asked. */
+	if (n < 0 || (n == 0 && gzeof(r->gz) != 1) ||
+	    (gzerror(r->gz, &code), code == Z_BUF_ERROR)) {
+		archive_set_error(report, EINVAL, "gzip: %s",
+		    gzerror(r->gz, &code));
+		return -1;
+	}
+	return n;
+}
+
+/* libarchive's input. */
+static la_ssize_t
+give(struct archive *a, void *ctx, const void **data)
+{
+	struct reader *r = ctx;
+	la_ssize_t n = read_plain(r, a);
+
+	*data = r->block;
+	if (n <= 0)
+		return n;
+	r->block_len = (size_t)n;
+	r->given += n;
+	r->header_len += (size_t)n;
+	/* Content that is skipped may be longer. */
+	if (!r->in_header || r->header_len <= HEADER_MAX)
+		return n;
+	archive_set_error(a, EINVAL, "a header of more than %d MiB",
+	    HEADER_MAX >> 20);
+	return -1;
+}
+
+/* A file without a name in `d`, also where the file system knows no such. */
+static int
+open_nameless(const struct dir *d)
+{
+	int fd = openat(d->fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	char tmp[64];
+
+	if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR))
+		return fd;
+	file_tmp_name(tmp);
+	fd = openat(d->fd, tmp,
+	    O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd >= 0)
+		unlinkat(d->fd, tmp, 0);
+	return fd;
+}
+
+/*
+ * Put what cannot be seeked in, a pipe, into a file without a name beside
+ * where it goes to.
+ */
+static int
+put_aside(struct reader *r, const struct dir *into, int64_t max,
+    struct err *e)
+{
+	int out = open_nameless(into);
+	char *block = xmalloc(BLOCK);
+	int64_t total = 0;
+	ssize_t n = 0;
+
+	while (out >= 0 && (n = io_read(r->fd, block, BLOCK)) > 0) {
+		total += n;
+		if (io_write(out, block, (size_t)n) != 0)
+			n = -1;
+		if (n < 0 || (max > 0 && total > max) || intr_check(e) != 0)
+			break;
+	}
+	free(block);
+	r->fd_is_ours = out >= 0;
+	if (out >= 0)
+		r->fd = out;
+	if (out < 0 || n < 0)
+		return err_sys(e, "cannot put it aside in '%s'", into->path);
+	if (max > 0 && total > max)
+		return err_set(e, ERR_GUARD, "it has more than the limit of "
+		    "%lld bytes", (long long)max);
+	return n > 0 ? -1 : 0;
+}
+
+/*
+ * Let `a` read what `filter` takes off; not when this libarchive would run a
+ * program for it.
+ */
+static void
+support_filter(struct archive *a, int (*filter)(struct archive *))
+{
+	struct archive *probe = archive_read_new();
+
+	if (probe != NULL && filter(probe) == ARCHIVE_OK)
+		filter(a);
+	archive_read_free(probe);
+}
+
+/* Tar and cpio, perhaps compressed. */
+static int
+open_stream(struct reader *r, bool gzip, struct err *e)
+{
+	struct archive_entry *ignored;
+	int fd;
+
+	r->is_stream = true;
+	archive_read_support_format_tar(r->ar);
+	archive_read_support_format_cpio(r->ar);
+	if (gzip) {
+		fd = fcntl(r->fd, F_DUPFD_CLOEXEC, 3);
+		r->gz = fd < 0 ? NULL : gzdopen(fd, "rb");
+		if (r->gz == NULL)
+			return err_sys(e, "cannot read it");
+	} else {
+		r->filter = archive_read_new();
+		support_filter(r->filter, archive_read_support_filter_bzip2);
+		support_filter(r->filter, archive_read_support_filter_lz4);
+		support_filter(r->filter, archive_read_support_filter_xz);
+		support_filter(r->filter, archive_read_support_filter_zstd);
+		archive_read_support_format_raw(r->filter);
+		if (archive_read_open_fd(r->filter, r->fd, BLOCK) !=
+		    ARCHIVE_OK || archive_read_next_header(r->filter,
+		    &ignored) != ARCHIVE_OK)
+			return damaged(r->filter, e);
+	}
+	r->in_header = true;
+	if (archive_read_open(r->ar, r, NULL, give, NULL) != ARCHIVE_OK)
+		return reader_failed(r, e);
+	return 0;
+}
+
+/* Formats with a directory at their end. */
+static int
+open_seekable(struct reader *r, struct err *e)
+{
+	r->utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+	if (r->utf8 != (locale_t)0)
+		r->before = uselocale(r->utf8);
+	archive_read_support_format_zip_seekable(r->ar);
+	archive_read_support_format_7zip(r->ar);
+	if (archive_read_open_fd(r->ar, r->fd, BLOCK) != ARCHIVE_OK)
+		return reader_failed(r, e);
+	return 0;
+}
+
+int
+reader_open(struct reader *r, int fd, const struct dir *into,
+    int64_t max_bytes, struct err *e)
+{
+	char magic[MAGIC] = "";
+	off_t start;
+	ssize_t n;
+
+	r->fd = fd;
+	r->block = xmalloc(BLOCK);
+	r->ar = archive_read_new();
+	if (r->ar == NULL)
+		return err_set(e, ERR_FAILED, "no memory for libarchive");
+	if (lseek(fd, 0, SEEK_CUR) < 0 &&
+	    put_aside(r, into, max_bytes, e) != 0)
+		return -1;
+	start = r->fd_is_ours ? 0 : lseek(fd, 0, SEEK_CUR);
+	n = pread(r->fd, magic, sizeof(magic), start);
+	if (n < 0 || lseek(r->fd, start, SEEK_SET) < 0)
+		return err_sys(e, "cannot read it");
+	if (n == 0)
+		return err_set(e, ERR_INTEGRITY, "it is empty");
+	if (memcmp(magic, "PK", 2) == 0 || memcmp(magic, "7z\xbc\xaf", 4) == 0)
+		return open_seekable(r, e);
+	return open_stream(r, memcmp(magic, "\x1f\x8b", 2) == 0, e);
+}
+
+void
+reader_release(struct reader *r)
+{
+	if (r->ar != NULL)
+		archive_read_free(r->ar);
+	if (r->filter != NULL)
+		archive_read_free(r->filter);
+	if (r->gz != NULL)
+		gzclose(r->gz);
+	if (r->utf8 != (locale_t)0) {
+		uselocale(r->before);
+		freelocale(r->utf8);
+	}
+	if (r->fd_is_ours)
+		close(r->fd);
+	free(r->block);
+}
+
+static bool
+is_zeros(const char *p, size_t n)
+{
+	return n == 0 || (p[0] == 0 && memcmp(p, p + 1, n - 1) == 0);
+}
+
+/*
+ * Read what is behind the last entry: zeros, and the check sums of what is
+ * compressed.
+ */
+static int
+check_rest(struct reader *r, struct err *e)
+{
+	int64_t unread = r->given - archive_filter_bytes(r->ar, 0);
+	bool clean = unread <= (int64_t)r->block_len &&
+	    is_zeros(r->block + r->block_len - unread, (size_t)unread);
+	la_ssize_t n = 1;
+
+	while (clean && n > 0) {
+		if (intr_check(e) != 0)
+			return -1;
+		n = read_plain(r, r->ar);
+		if (n < 0)
+			return reader_failed(r, e);
+		clean = is_zeros(r->block, (size_t)n);
+	}
+	return clean ? 0 : err_set(e, ERR_INTEGRITY,
+	    "it has something behind its end");
+}
+
+/*
+ * libarchive says that this is the end.  It says so, too, where a tar is cut
+ * between two entries, and when it went over a damaged cpio to its last entry.
+ */
+static int
+check_end(struct reader *r, struct err *e)
+{
+	int64_t used = archive_filter_bytes(r->ar, 0) -
+	    archive_read_header_position(r->ar);
+
+	if (!r->is_stream)
+		return 0;
+	if ((archive_format(r->ar) & ARCHIVE_FORMAT_BASE_MASK) ==
+	    ARCHIVE_FORMAT_TAR) {
+		if (used < TAR_BLOCK)
+			return err_set(e, ERR_INTEGRITY, "it was cut short: "
+			    "it is a tar without an end mark");
+	} else if (used > CPIO_END_MAX) {
+		return err_set(e, ERR_INTEGRITY, "it is damaged: a cpio with "
+		    "garbage before its end");
+	}
+	return check_rest(r, e);
+}
+
+/*
+ * Does what libarchive said about an entry matter?  Not that a name is not
+ * ASCII: it is taken as it is.  Not ACLs: they are not used.
+ */
+static bool
+warning_matters(struct archive *a)
+{
+	const char *why = archive_error_string(a);
+
+	return why != NULL && strstr(why, " be converted from ") == NULL &&
+	    strstr(why, "SCHILY.acl") == NULL;
+}
+
+int
+reader_next(struct reader *r, struct archive_entry **en, const char **name,
+    struct err *e)
+{
+	int s;
+
+	r->in_header = true;
+	r->header_len = 0;
+	s = archive_read_next_header(r->ar, en);
+	r->in_header = false;
+	if (s == ARCHIVE_EOF)
+		return check_end(r, e);
+	if ((s != ARCHIVE_OK && s != ARCHIVE_WARN) || warning_matters(r->ar))
+		return reader_failed(r, e);
+	if (archive_entry_is_encrypted(*en))
+		return err_set(e, ERR_INTEGRITY,
+		    "the archive is encrypted; make one without a password");
+	*name = archive_entry_pathname(*en);
+	return 1;
+}

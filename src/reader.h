@@ -1,0 +1,56 @@
+/*
+ * The entries of an archive, made of its bytes by libarchive and checked for
+ * what that lets pass: an archive is complete, or the last entry is an error.
+ * unpack.h says what is read.
+ */
+#ifndef READER_H
+#define READER_H
+
+#include <archive.h>
+#include <locale.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <zlib.h>
+
+#include "dir.h"
+#include "err.h"
+
+struct reader {
+	int fd;			/* the archive, or what was put aside */
+	bool fd_is_ours;
+	gzFile gz;
+	struct archive *filter;	/* takes the other compressions off */
+	struct archive *ar;	/* makes entries */
+	char *block;		/* BLOCK bytes, for `ar` */
+	size_t block_len;	/* what `ar` was given last of it */
+	int64_t given;		/* bytes that `ar` was given in all */
+	bool in_header;		/* `ar` looks for the next entry, */
+	size_t header_len;	/* and was given so much for it */
+	bool is_stream;		/* tar or cpio: read from front to end */
+	locale_t utf8, before;	/* of this thread, for zip and 7z */
+};
+
+/*
+ * Read the archive on descriptor `fd` from where it stands; `r` is all zeros.
+ * What cannot be seeked in is copied to a nameless file in `into` first, of
+ * `max_bytes` at most (0: no bound).  `r` is to be released also on failure,
+ * by the same thread, whose locale may be another one meanwhile.  0 or -1.
+ */
+int reader_open(struct reader *r, int fd, const struct dir *into,
+    int64_t max_bytes, struct err *e);
+
+void reader_release(struct reader *r);		/* neutral values accepted */
+
+/*
+ * Go to the next entry, which is borrowed until the next call.  `name` is the
+ * name in the archive, NULL when there is none.  Its content is read from
+ * r->ar.  Returns 1, 0 at the end, -1.
+ */
+int reader_next(struct reader *r, struct archive_entry **en,
+    const char **name, struct err *e);
+
+/* What libarchive complained of last, as an error.  -1. */
+int reader_failed(struct reader *r, struct err *e);
+
+#endif
