@@ -875,7 +875,7 @@ refuse_hook() {
 	owner=$(stat -c %u "$root")
 	stat -c '%u %A %n' "$state/hooks" "$file" | while read -r uid mode name; do
 		[ "$uid" = 0 ] || [ "$uid" = "$owner" ] ||
-			{ echo "'$name' belongs to neither the owner of the root nor root" && exit; }
+			{ echo "'$name' belongs to neither the owner of the root nor root; if it is right, run: chown $owner '$name'" && exit; }
 		case $mode in
 		?????w* | ????????w*) echo "'$name' can be written by others; run: chmod go-w '$name'" && exit ;;
 		esac

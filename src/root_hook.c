@@ -42,8 +42,9 @@ check_owner(const struct store *s, const struct stat *st, const char *path,
 	if (st->st_uid != 0 && st->st_uid != root.st_uid)
 		return err_set(e, ERR_FAILED,
 		    "'%s' belongs to neither the "
-		    "owner of the root nor root",
-		    path);
+		    "owner of the root nor root; if it is right, run: "
+		    "chown %lu '%s'",
+		    path, (unsigned long)root.st_uid, path);
 	if ((st->st_mode & (S_IWGRP | S_IWOTH)) != 0)
 		return err_set(e, ERR_FAILED,
 		    "'%s' can be written by others; run: chmod go-w '%s'",

@@ -93,7 +93,9 @@ check_owner(const struct dir *d, uid_t root_owner, struct err *e)
 	if (st.st_uid == root_owner)
 		return 0;
 	return err_set(e, ERR_FAILED, "'%s' belongs to %s, who is neither "
-	    "you nor the owner of the root", d->path, user_name(st.st_uid));
+	    "you nor the owner of the root; if nobody planted it, run as "
+	    "root: chown %lu '%s'", d->path, user_name(st.st_uid),
+	    (unsigned long)root_owner, d->path);
 }
 
 /* Refuse a root that was planted, in whole or in part. */

@@ -469,6 +469,7 @@ t_root_of_a_user_is_not_for_the_superuser() {
 	expect_status 1 setpriv --reuid 4711 --regid 4711 --clear-groups \
 	    deploy publish --force site --root root
 	assert_contains "$err" "belongs to nobody"
+	assert_contains "$err" "; if nobody planted it, run as root: chown 4711 '"
 }
 
 t_world_writable_parts_are_refused() {

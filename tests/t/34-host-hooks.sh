@@ -309,6 +309,7 @@ verbs_refuse_it() {
 	if [ "$(id -u)" -eq 0 ]; then
 		chown 65534 $f
 		refuses "belongs to neither the owner of the root nor root"
+		refuses "; if it is right, run: chown 0 '"
 		chown 0 $f
 		chown 65534 r/.deploy/hooks
 		refuses "belongs to neither"
