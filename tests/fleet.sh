@@ -24,7 +24,6 @@
 #	files		before rsync(1) runs there
 #	pack		some of it was read
 #	received	the release is complete, the client does not know it
-#	again		the request for what staging changed
 #	activate	before the lock is taken
 #	armed		armed, and the client knows; the last host is not yet
 #	went		"go" has come, and was not heard yet
@@ -158,7 +157,7 @@ _host_path() {
 }
 
 stop_at() {
-	rm -f "$1"/{at,go-on,stopped,has-received} h*/behind
+	rm -f "$1"/{at,go-on,stopped} h*/behind
 	[ "$2" != armed ] || echo "$PWD/$1" >"${hosts[-1]}/behind"
 	echo "$2" >"$1/stop"
 }
@@ -367,7 +366,7 @@ every_step() {
 	# shellcheck disable=SC2086
 	fleet_start ${kinds:-c dash busybox c+rsync}
 	two
-	for step in ${steps:-info receive pack received again activate armed \
+	for step in ${steps:-info receive pack received activate armed \
 	    went flipped prune}; do
 		case $step in
 		info) want=$3 ;;

@@ -20,7 +20,7 @@ t_connection_of_a_c_host_is_killed() { every_step h1 kill_session 8 6; }
 t_connection_of_a_dash_host_is_killed() { every_step h2 kill_session 8 6; }
 t_connection_of_a_busybox_host_is_killed() { every_step h3 kill_session 8 6; }
 
-by_rsync="info receive files pack received again"
+by_rsync="info receive files pack received"
 
 t_program_of_a_host_with_rsync_is_killed() {
 	steps=$by_rsync

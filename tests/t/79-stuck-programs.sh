@@ -14,7 +14,7 @@ t_program_of_a_c_host_is_stuck() {
 }
 
 t_program_of_a_sh_host_is_stuck() {
-	steps="pack again armed went flipped"
+	steps="pack armed went flipped"
 	every_step h3 stick 8 "6 7"
 }
 

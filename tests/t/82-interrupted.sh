@@ -19,7 +19,7 @@ interrupt() {
 	# Before "go" it does not wait for the host; after that for a while.
 	case $1:$2 in
 	KILL:* | *:info | *:receive | *:files | *:pack | *:received | \
-	    *:again | *:activate | *:prune)
+	    *:activate | *:prune)
 		wait_for 20 has_ended "$pid"
 		;;
 	esac
@@ -39,7 +39,7 @@ interrupted_at_every_step() {
 	local step
 	fleet_start c dash busybox c+rsync
 	two
-	for step in info receive $3 pack received again activate armed; do
+	for step in info receive $3 pack received activate armed; do
 		interrupt "$1" "$step" "$2"
 		assert_eq "$status" 1 "status"
 		assert_contains said ": interrupted by SIG$1"
@@ -70,7 +70,7 @@ t_killed() {
 	local step
 	fleet_start c dash busybox c+rsync
 	two
-	for step in info receive pack received again activate armed; do
+	for step in info receive pack received activate armed; do
 		interrupt KILL "$step" h2
 		assert_live "$second"
 		assert_heals
