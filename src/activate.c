@@ -18,12 +18,15 @@ check_complete(const struct store *s, const char *id, struct err *e)
 	if (r < 0)
 		return -1;
 	if (r == 0)
-		return err_set(e, ERR_USAGE, "there is no release '%s' in "
-		    "'%s'; see 'deploy list'", id, s->root.path);
+		return err_set(e, ERR_USAGE,
+		    "there is no release '%s' in "
+		    "'%s'; see 'deploy list'",
+		    id, s->root.path);
 	if (faccessat(s->manifests.fd, id, R_OK, 0) != 0)
-		return err_set(e, ERR_INTEGRITY, "the manifest of release %s "
-		    "is missing or unreadable ('%s/%s'); stage it again", id,
-		    s->manifests.path, id);
+		return err_set(e, ERR_INTEGRITY,
+		    "the manifest of release %s "
+		    "is missing or unreadable ('%s/%s'); stage it again",
+		    id, s->manifests.path, id);
 	return 0;
 }
 
@@ -32,7 +35,8 @@ activate_check_expect(const char *expect, const char *current, struct err *e)
 {
 	if (expect == NULL || strcmp(expect, current) == 0)
 		return 0;
-	return err_set(e, ERR_SUPERSEDED, "%s is live, not %s as expected; "
+	return err_set(e, ERR_SUPERSEDED,
+	    "%s is live, not %s as expected; "
 	    "somebody else changed it meanwhile",
 	    *current != '\0' ? current : "nothing",
 	    *expect != '\0' ? expect : "nothing");
@@ -55,9 +59,11 @@ activate_check_sequence(int64_t last, int64_t seq, struct err *e)
 {
 	if (seq < 0 || last <= seq)
 		return 0;
-	return err_set(e, ERR_SUPERSEDED, "sequence %lld is older than %lld, "
+	return err_set(e, ERR_SUPERSEDED,
+	    "sequence %lld is older than %lld, "
 	    "which was activated last; to go back on purpose use 'deploy "
-	    "rollback RELEASE', or --force", (long long)seq, (long long)last);
+	    "rollback RELEASE', or --force",
+	    (long long)seq, (long long)last);
 }
 
 /* The sequence that a release has now; -1: none, or nobody knows. */
@@ -109,8 +115,8 @@ check_guards(const struct store *s, const struct activate_options *o,
 	r = journal_read(s, &j, e);
 	if (r == 0)
 		history_init(&h, &j, current);
-	if (r == 0 && (o->action != JOURNAL_ROLLBACK ||
-	    !history_was_live(&h, o->id))) {
+	if (r == 0 &&
+	    (o->action != JOURNAL_ROLLBACK || !history_was_live(&h, o->id))) {
 		r = check_freeze(s, e);
 		if (r == 0)
 			r = check_sequence(s, &h, meta->seq, e);
@@ -126,16 +132,18 @@ write_line(const struct store *s, const struct activate_options *o,
     const struct meta *meta, const char *from, struct err *e)
 {
 	struct journal_line line = { .action = o->action,
-	    .time = release_now(), .seq = meta->seq };
+		.time = release_now(),
+		.seq = meta->seq };
 
 	release_id_copy(&line.from, from);
 	release_id_copy(&line.to, o->id);
 	/* Borrowed: the line is not released. */
 	line.who = o->caller->who;
 	line.job = o->caller->job;
-	log_debug("journal: %s -> %s", *from != '\0' ? from : "nothing", o->id);
-	line.message = o->message != NULL ? (char *)(uintptr_t)o->message :
-	    meta->message;
+	log_debug("journal: %s -> %s", *from != '\0' ? from : "nothing",
+	    o->id);
+	line.message =
+	    o->message != NULL ? (char *)(uintptr_t)o->message : meta->message;
 	return journal_append(s, &line, e);
 }
 
@@ -151,8 +159,10 @@ check_journal(const struct store *s, int64_t size, struct err *e)
 		return -1;
 	if (now == size)
 		return 0;
-	return err_set(e, ERR_SUPERSEDED, "another run changed '%s' "
-	    "meanwhile; look again with 'deploy log'", s->root.path);
+	return err_set(e, ERR_SUPERSEDED,
+	    "another run changed '%s' "
+	    "meanwhile; look again with 'deploy log'",
+	    s->root.path);
 }
 
 /* The guards that the release and the root have to pass. */
@@ -224,7 +234,8 @@ activate_go(struct activation *a, struct err *e)
 		return -1;
 	}
 	if (strcmp(now.s, a->id.s) != 0)
-		return err_set(e, ERR_FAILED, "'%s/current' does not point "
+		return err_set(e, ERR_FAILED,
+		    "'%s/current' does not point "
 		    "to %s after it was replaced; another program changes it",
 		    a->store->root.path, a->id.s);
 	return 0;

@@ -43,15 +43,16 @@ leave_out_shared(const struct adopt_options *o, const char *path,
 
 	for (size_t i = 0; r == 0 && i < shared->n; i++) {
 		char *here = xasprintf("%s/%s", path, shared->v[i]);
-		char *there = xasprintf("%s/shared/%s", o->root,
-		    shared->v[i]);
+		char *there = xasprintf("%s/shared/%s", o->root, shared->v[i]);
 		struct stat st;
 
 		if (lstat(here, &st) == 0 && !S_ISLNK(st.st_mode) &&
 		    access(there, F_OK) != 0)
-			r = err_set(e, ERR_USAGE, "'%s' is a shared path; "
+			r = err_set(e, ERR_USAGE,
+			    "'%s' is a shared path; "
 			    "copy it before: mkdir -p '%s' && cp -a '%s/.' "
-			    "'%s'", here, there, here, there);
+			    "'%s'",
+			    here, there, here, there);
 		strvec_addf(exclude, "/%s", shared->v[i]);
 		free(here);
 		free(there);
@@ -65,10 +66,15 @@ make_release(const struct adopt_options *o, const struct store *s,
     const char *path, struct adopted *out, struct err *e)
 {
 	struct site_config site = *o->site;
-	struct stage_options so = { .source = path, .site = &site,
-	    .caller = o->caller, .message = "adopted", .seq = -1,
-	    .lock_wait = o->lock_wait, .force = true, .id = o->id,
-	    .mtime = o->mtime };
+	struct stage_options so = { .source = path,
+		.site = &site,
+		.caller = o->caller,
+		.message = "adopted",
+		.seq = -1,
+		.lock_wait = o->lock_wait,
+		.force = true,
+		.id = o->id,
+		.mtime = o->mtime };
 	struct stage st = STAGE_INIT;
 	int r;
 
@@ -90,17 +96,20 @@ make_release(const struct adopt_options *o, const struct store *s,
 }
 
 static int
-make_live(const struct adopt_options *o, const struct store *s,
-    const char *id, struct err *e)
+make_live(const struct adopt_options *o, const struct store *s, const char *id,
+    struct err *e)
 {
 	const struct activate_options ao = { .id = id,
-	    .action = JOURNAL_ACTIVATE, .caller = o->caller,
-	    .message = "adopted", .journal_size = -1, .force = true };
+		.action = JOURNAL_ACTIVATE,
+		.caller = o->caller,
+		.message = "adopted",
+		.journal_size = -1,
+		.force = true };
 	struct activation done = ACTIVATION_INIT;
 	struct lock lock = LOCK_INIT;
 	char *note = caller_lock_note(o->caller, "init");
-	int r = lock_take(&lock, &s->state, LOCK_EXCLUSIVE, o->lock_wait,
-	    note, e);
+	int r =
+	    lock_take(&lock, &s->state, LOCK_EXCLUSIVE, o->lock_wait, note, e);
 
 	if (r == 0)
 		r = activate_prepare(&done, s, &ao, e);
@@ -124,7 +133,7 @@ exchange(const char *path, const char *root, const char *kept, struct err *e)
 	if (symlink(target, kept) != 0) {
 		r = err_sys(e, "cannot make a link '%s'", kept);
 	} else if (renameat2(AT_FDCWD, kept, AT_FDCWD, path,
-	    RENAME_EXCHANGE) != 0) {
+		       RENAME_EXCHANGE) != 0) {
 		r = err_sys(e, "cannot exchange '%s' and a link", path);
 		unlink(kept);
 	} else if ((r = dir_open_path(&parent, above, e)) == 0) {
@@ -145,15 +154,21 @@ check_place(const char *path, const char *root, const char *kept,
 	int r = 0;
 
 	if (strcmp(path, root) == 0)
-		r = err_set(e, ERR_USAGE, "'%s' cannot be the root and what "
+		r = err_set(e, ERR_USAGE,
+		    "'%s' cannot be the root and what "
 		    "is served; give the site another root: its 'current' "
-		    "takes the place of '%s'", root, path);
+		    "takes the place of '%s'",
+		    root, path);
 	else if (access(above, W_OK) != 0)
-		r = err_sys(e, "cannot replace '%s': no right to write into "
-		    "'%s'", path, above);
+		r = err_sys(e,
+		    "cannot replace '%s': no right to write into "
+		    "'%s'",
+		    path, above);
 	else if (faccessat(AT_FDCWD, kept, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-		r = err_set(e, ERR_USAGE, "'%s' is there already; that is "
-		    "where the directory would be kept", kept);
+		r = err_set(e, ERR_USAGE,
+		    "'%s' is there already; that is "
+		    "where the directory would be kept",
+		    kept);
 	free(above);
 	return r;
 }
@@ -173,9 +188,11 @@ adopt_elsewhere(const struct adopt_options *o, const char *path,
 	if (r == 0)
 		r = store_current(&s, &current, e);
 	if (r == 0 && current.s[0] != '\0')
-		r = err_set(e, ERR_USAGE, "'%s' has a live release, %s; what "
+		r = err_set(e, ERR_USAGE,
+		    "'%s' has a live release, %s; what "
 		    "is in '%s' would take its place: deploy stage '%s' "
-		    "first, and compare", o->root, current.s, path, path);
+		    "first, and compare",
+		    o->root, current.s, path, path);
 	if (r == 0)
 		r = make_release(o, &s, path, out, e);
 	if (r == 0)
@@ -200,8 +217,8 @@ adopt_current(const struct adopt_options *o, const char *path,
 	if (r == 0)
 		r = make_live(o, &s, out->id.s, e);
 	if (r == 0)
-		out->kept = xasprintf("%s/adopted-%s", s.state.path,
-		    out->id.s);
+		out->kept =
+		    xasprintf("%s/adopted-%s", s.state.path, out->id.s);
 	store_close(&s);
 	return r;
 }

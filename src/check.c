@@ -15,7 +15,7 @@
 #include "path.h"
 #include "version.h"
 
-enum { KEPT_MAX = 1 << 20 };	/* of a body in which a text is looked for */
+enum { KEPT_MAX = 1 << 20 }; /* of a body in which a text is looked for */
 
 /* ---- what to ask for --------------------------------------------------- */
 
@@ -24,7 +24,7 @@ static bool
 is_plain(const char *path)
 {
 	static const char *const run[] = { ".php", ".cgi", ".shtml", ".asp",
-	    ".jsp" };
+		".jsp" };
 	const char *dot = strrchr(path_base(path), '.');
 
 	if (path[0] == '.' || strstr(path, "/.") != NULL)
@@ -61,8 +61,7 @@ check_sample(const struct manifest *m, size_t n, size_t *out)
 		if (m->v[i].type == ENTRY_FILE &&
 		    m->v[i].mark == ENTRY_BUILD && is_plain(m->v[i].path))
 			all[found++] = i;
-	qsort_r(all, found, sizeof(*all), compare_files,
-	    (void *)(uintptr_t)m);
+	qsort_r(all, found, sizeof(*all), compare_files, (void *)(uintptr_t)m);
 	if (found > n)
 		found = n;
 	for (size_t i = 0; i < found; i++)
@@ -76,8 +75,8 @@ check_url(const char *url, const char *path)
 {
 	static const char index[] = "index.html";
 	const char *base = path_base(path);
-	const char *end = strcmp(base, index) == 0 ? base :
-	    path + strlen(path);
+	const char *end =
+	    strcmp(base, index) == 0 ? base : path + strlen(path);
 	size_t top = strcspn(url, "?#");
 	struct buf b = BUF_INIT;
 
@@ -108,7 +107,7 @@ struct client {
 	char reason[CURL_ERROR_SIZE];
 	/* Of the answer that is being read. */
 	struct hash *hash;
-	struct buf body;	/* only as far as something is looked for */
+	struct buf body; /* only as far as something is looked for */
 	int64_t size;
 	bool keep;
 };
@@ -143,12 +142,14 @@ set_address(struct client *cl, const char *connect)
 	const char *port = *connect == '[' ? strchr(connect, ']') : connect;
 	char *rule;
 
-	if (strchr(port, ':') == NULL || (*connect != '[' &&
-	    strchr(connect, ':') != strrchr(connect, ':')))
+	if (strchr(port, ':') == NULL ||
+	    (*connect != '[' && strchr(connect, ':') != strrchr(connect, ':')))
 		/* A bare IPv6 address has no port. */
-		rule = xasprintf(*connect != '[' &&
-		    strchr(connect, ':') != NULL ? "::[%s]:" : "::%s:",
-		    connect);
+		rule =
+		    xasprintf(*connect != '[' && strchr(connect, ':') != NULL ?
+			    "::[%s]:" :
+			    "::%s:",
+			connect);
 	else
 		rule = xasprintf("::%s", connect);
 	cl->connect_to = cl->lib->slist_append(NULL, rule);
@@ -172,8 +173,7 @@ client_init(struct client *cl, const struct check_config *c,
 	if (connect != NULL)
 		set_address(cl, connect);
 	cl->lib->setopt(cl->curl, CURLOPT_NOSIGNAL, 1L);
-	cl->lib->setopt(cl->curl, CURLOPT_USERAGENT,
-	    "deploy/" DEPLOY_VERSION);
+	cl->lib->setopt(cl->curl, CURLOPT_USERAGENT, "deploy/" DEPLOY_VERSION);
 	cl->lib->setopt(cl->curl, CURLOPT_PROTOCOLS_STR, "http,https");
 	cl->lib->setopt(cl->curl, CURLOPT_ERRORBUFFER, cl->reason);
 	cl->lib->setopt(cl->curl, CURLOPT_WRITEFUNCTION, on_body);
@@ -202,10 +202,10 @@ cure_of(long status)
 {
 	if (status >= 300 && status < 400)
 		return "; redirections are not followed: name the URL that it "
-		    "leads to";
+		       "leads to";
 	if (status == 403)
 		return "; is there an index.html, and may the web server read "
-		    "it? see 'deploy doctor'";
+		       "it? see 'deploy doctor'";
 	if (status == 404)
 		return "; is the document root the root's 'current'?";
 	return "";
@@ -230,11 +230,13 @@ get(struct client *cl, const char *url, unsigned int expect,
 	if (code != CURLE_OK)
 		return err_set(e, ERR_FAILED, "GET %s: %s", url,
 		    cl->reason[0] != '\0' ? cl->reason :
-		    cl->lib->strerror(code));
+					    cl->lib->strerror(code));
 	cl->lib->getinfo(cl->curl, CURLINFO_RESPONSE_CODE, &status);
 	if (status != (long)expect)
-		return err_set(e, ERR_FAILED, "GET %s: the status is %ld, not "
-		    "%u%s", url, status, expect, cure_of(status));
+		return err_set(e, ERR_FAILED,
+		    "GET %s: the status is %ld, not "
+		    "%u%s",
+		    url, status, expect, cure_of(status));
 	return 0;
 }
 
@@ -249,11 +251,14 @@ check_urls(struct client *cl, struct check_result *out, struct err *e)
 	for (size_t i = 0; i < c->urls.n; i++) {
 		if (get(cl, c->urls.v[i], c->expect, digest, e) != 0)
 			return -1;
-		if (c->contains != NULL && (cl->body.len == 0 ||
-		    memmem(cl->body.data, cl->body.len, c->contains,
-		    strlen(c->contains)) == NULL))
-			return err_set(e, ERR_FAILED, "GET %s: '%s' is not in "
-			    "the answer", c->urls.v[i], c->contains);
+		if (c->contains != NULL &&
+		    (cl->body.len == 0 ||
+			memmem(cl->body.data, cl->body.len, c->contains,
+			    strlen(c->contains)) == NULL))
+			return err_set(e, ERR_FAILED,
+			    "GET %s: '%s' is not in "
+			    "the answer",
+			    c->urls.v[i], c->contains);
 		out->urls++;
 	}
 	cl->keep = false;
@@ -268,13 +273,14 @@ check_file(struct client *cl, const struct entry *en, struct err *e)
 	uint8_t digest[HASH_LEN];
 	int r = get(cl, url, 200, digest, e);
 
-	if (r == 0 && (cl->size != en->size ||
-	    memcmp(digest, en->digest, HASH_LEN) != 0))
-		r = err_set(e, ERR_FAILED, "GET %s: the answer is not '%s' of "
+	if (r == 0 &&
+	    (cl->size != en->size ||
+		memcmp(digest, en->digest, HASH_LEN) != 0))
+		r = err_set(e, ERR_FAILED,
+		    "GET %s: the answer is not '%s' of "
 		    "the release (%lld bytes instead of %lld); is the document "
 		    "root the root's 'current', and is no cache before it?",
-		    url, en->path, (long long)cl->size,
-		    (long long)en->size);
+		    url, en->path, (long long)cl->size, (long long)en->size);
 	free(url);
 	return r;
 }

@@ -16,10 +16,9 @@
 #include "log.h"
 #include "nearest.h"
 
-const enum opt_id cmd_common_opts[] = {
-	OPT_CONFIG, OPT_SITE, OPT_ROOT, OPT_HOST, OPT_JSON, OPT_DRY_RUN, OPT_QUIET,
-	OPT_VERBOSE, OPT_LOCK_WAIT, OPT_TIMEOUT, OPT_HELP, OPT_END
-};
+const enum opt_id cmd_common_opts[] = { OPT_CONFIG, OPT_SITE, OPT_ROOT,
+	OPT_HOST, OPT_JSON, OPT_DRY_RUN, OPT_QUIET, OPT_VERBOSE, OPT_LOCK_WAIT,
+	OPT_TIMEOUT, OPT_HELP, OPT_END };
 
 const struct cmd *
 cmd_find(const char *name, struct err *e)
@@ -65,8 +64,9 @@ print_option(const struct opt *op)
 	char left[64];
 
 	snprintf(left, sizeof(left), "%c%c%s--%s%s%s",
-	    op->letter != '\0' ? '-' : ' ', op->letter != '\0' ? op->letter :
-	    ' ', op->letter != '\0' ? ", " : "  ", op->name,
+	    op->letter != '\0' ? '-' : ' ',
+	    op->letter != '\0' ? op->letter : ' ',
+	    op->letter != '\0' ? ", " : "  ", op->name,
 	    op->arg != NULL ? " " : "", op->arg != NULL ? op->arg : "");
 	printf("  %-26s %s\n", left, op->help);
 }
@@ -146,7 +146,8 @@ parse(struct run *run, int argc, char *const *argv, struct err *e)
 	for (; n < argc; n++)
 		strvec_add(&run->opts.args, argv[n]);
 	if (run->opts.args.n > run->cmd->max_args)
-		return err_set(e, ERR_USAGE, "'%s' is one operand too many "
+		return err_set(e, ERR_USAGE,
+		    "'%s' is one operand too many "
 		    "(see 'deploy %s -h')",
 		    run->opts.args.v[run->cmd->max_args], run->cmd->name);
 	if (run->opts.quiet)
@@ -162,8 +163,8 @@ flush_answer(const struct run *run, struct err *e)
 {
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return 0;
-	err_sys(e, "%scannot write to standard output", run->went_live ?
-	    "the release is live, but " : "");
+	err_sys(e, "%scannot write to standard output",
+	    run->went_live ? "the release is live, but " : "");
 	e->code = run->went_live ? ERR_CLEANUP : ERR_FAILED;
 	return -1;
 }
@@ -180,32 +181,32 @@ add_row(struct buf *b, const char *key, const char *value)
 static void
 tell_ci(const struct run *run, int r, const struct err *e)
 {
-	const char *id = run->flip.release.s[0] != '\0' ?
-	    run->flip.release.s : run->staged.s;
+	const char *id = run->flip.release.s[0] != '\0' ? run->flip.release.s :
+							  run->staged.s;
 	struct buf b = BUF_INIT;
 
 	if (run->opts.dry_run)
 		return;
 	if (*id != '\0')
 		ci_output("id", id);
-	ci_output("changed", run->flip.release.s[0] != '\0' ? "true" :
-	    "false");
+	ci_output("changed",
+	    run->flip.release.s[0] != '\0' ? "true" : "false");
 	if (run->flip.previous.s[0] != '\0')
 		ci_output("previous", run->flip.previous.s);
 	buf_addf(&b, "### deploy %s%s%s\n\n", run->cmd->name,
 	    run->site != NULL && run->site->name != NULL ? ": " : "",
-	    run->site != NULL && run->site->name != NULL ?
-	    run->site->name : "");
+	    run->site != NULL && run->site->name != NULL ? run->site->name :
+							   "");
 	if (r != 0)
-		buf_addf(&b, "> **failed (status %d):** %s\n\n",
-		    (int)e->code, e->text);
+		buf_addf(&b, "> **failed (status %d):** %s\n\n", (int)e->code,
+		    e->text);
 	buf_adds(&b, "| | |\n|---|---|\n");
 	add_row(&b, run->flip.release.s[0] != '\0' ? "live" : "release", id);
 	add_row(&b, "before", run->flip.previous.s);
 	if (run->site != NULL && run->site->n_hosts > 0)
 		buf_addf(&b, "| hosts | %zu |\n", run->site->n_hosts);
-	add_row(&b, "commit", run->opts.commit != NULL ? run->opts.commit :
-	    run->caller.commit);
+	add_row(&b, "commit",
+	    run->opts.commit != NULL ? run->opts.commit : run->caller.commit);
 	buf_addc(&b, '\n');
 	ci_summary(b.data);
 	buf_release(&b);
@@ -274,7 +275,8 @@ make_site(struct run *run, struct err *e)
 	char cwd[PATH_MAX];
 
 	if (run->opts.site != NULL)
-		return err_set(e, ERR_USAGE, "--root and --site exclude each "
+		return err_set(e, ERR_USAGE,
+		    "--root and --site exclude each "
 		    "other: --root works without a configuration");
 	if (run->opts.root[0] == '\0')
 		return err_set(e, ERR_USAGE, "--root wants a directory");
@@ -287,7 +289,7 @@ make_site(struct run *run, struct err *e)
 	}
 	/* "dir/" and "dir" are the same root. */
 	for (size_t n = strlen(run->adhoc.root);
-	    n > 1 && run->adhoc.root[n - 1] == '/'; n--)
+	     n > 1 && run->adhoc.root[n - 1] == '/'; n--)
 		run->adhoc.root[n - 1] = '\0';
 	run->site = &run->adhoc;
 	return 0;
@@ -298,11 +300,13 @@ static int
 make_hosts(struct run *run, struct err *e)
 {
 	if (run->opts.hosts.n > 0 && run->opts.root[0] != '/')
-		return err_set(e, ERR_USAGE, "with --host, --root wants an "
-		    "absolute path, not '%s'", run->opts.root);
+		return err_set(e, ERR_USAGE,
+		    "with --host, --root wants an "
+		    "absolute path, not '%s'",
+		    run->opts.root);
 	for (size_t i = 0; i < run->opts.hosts.n; i++)
 		if (site_config_add_host(&run->adhoc, run->opts.hosts.v[i],
-		    e) != 0)
+			e) != 0)
 			return -1;
 	return 0;
 }
@@ -311,12 +315,12 @@ make_hosts(struct run *run, struct err *e)
 static int
 choose_site(struct run *run, struct err *e)
 {
-	const struct site_config *s = config_site(&run->config,
-	    run->opts.site, e);
+	const struct site_config *s =
+	    config_site(&run->config, run->opts.site, e);
 
 	if (s != NULL && run->opts.hosts.n > 0) {
-		if (site_config_narrow(s, &run->opts.hosts, &run->narrow,
-		    e) != 0)
+		if (site_config_narrow(s, &run->opts.hosts, &run->narrow, e) !=
+		    0)
 			return -1;
 		s = &run->narrow;
 	}
@@ -334,7 +338,8 @@ cmd_site(struct run *run, struct err *e)
 	if (config_load(&run->config, run->opts.config, e) != 0)
 		return -1;
 	if (run->config.path == NULL)
-		return err_set(e, ERR_USAGE, "there is no deploy.yml here or "
+		return err_set(e, ERR_USAGE,
+		    "there is no deploy.yml here or "
 		    "above; name a root with --root, a file with -c, or run "
 		    "'deploy init'");
 	return choose_site(run, e);
@@ -349,8 +354,7 @@ cmd_open(struct run *run, struct store *s, struct err *e)
 }
 
 int
-cmd_open_view(struct run *run, struct store *s, struct view *v,
-    struct err *e)
+cmd_open_view(struct run *run, struct store *s, struct view *v, struct err *e)
 {
 	if (cmd_open(run, s, e) != 0)
 		return -1;
@@ -387,7 +391,7 @@ struct call {
 	void (*line)(void *ctx, const char *host, const char *key,
 	    const char *value);
 	void *ctx;
-	pthread_mutex_t lock;		/* one answer line at a time */
+	pthread_mutex_t lock; /* one answer line at a time */
 };
 
 /* The same for one host. */
@@ -419,11 +423,15 @@ call_host(struct remote *r, void *ctx, struct err *e)
 
 int
 cmd_call_hosts(struct run *run, struct fleet *f, const char *verb,
-    const char *args, void (*line)(void *ctx, const char *host,
-    const char *key, const char *value), void *ctx, struct err *e)
+    const char *args,
+    void (*line)(void *ctx, const char *host, const char *key,
+	const char *value),
+    void *ctx, struct err *e)
 {
-	struct call c = { .verb = verb, .args = args, .line = line,
-	    .ctx = ctx };
+	struct call c = { .verb = verb,
+		.args = args,
+		.line = line,
+		.ctx = ctx };
 	size_t failed;
 
 	(void)run;
@@ -437,12 +445,11 @@ int64_t
 cmd_lock_wait(const struct run *run)
 {
 	return run->opts.lock_wait >= 0 ? run->opts.lock_wait :
-	    run->site->lock_wait;
+					  run->site->lock_wait;
 }
 
 int
-cmd_lock(struct run *run, const struct store *s, struct lock *l,
-    struct err *e)
+cmd_lock(struct run *run, const struct store *s, struct lock *l, struct err *e)
 {
 	char *note;
 	int r;

@@ -230,7 +230,8 @@ static int
 read_url(struct reader *r, const char *text, struct strvec *out)
 {
 	size_t scheme = strncmp(text, "https://", 8) == 0 ? 8 :
-	    strncmp(text, "http://", 7) == 0 ? 7 : 0;
+	    strncmp(text, "http://", 7) == 0		  ? 7 :
+							    0;
 
 	if (scheme == 0 || strcspn(text + scheme, "/?#") == 0 ||
 	    strpbrk(text, " \t\r\n") != NULL)
@@ -261,7 +262,8 @@ read_connect(struct reader *r, const char *key, const char *text, char **out)
 		n = strtoul(port, &end, 10);
 		if (*port < '0' || *port > '9' || *end != '\0' || n == 0 ||
 		    n > 65535)
-			return fault(r, "'%s' is no address such as "
+			return fault(r,
+			    "'%s' is no address such as "
 			    "192.0.2.1, www1:8080 or [2001:db8::1]:443",
 			    text);
 	}
@@ -505,7 +507,8 @@ read_queue(struct reader *r, const char *text, char **queue)
 	if (text == NULL || !is_database(text)) {
 		if (text != NULL && strstr(text, "://") != NULL) {
 			at(r, "queue");
-			return fault(r, "neither a directory nor "
+			return fault(r,
+			    "neither a directory nor "
 			    "postgresql://...");
 		}
 		return read_path(r, "queue", text, queue);
@@ -549,7 +552,8 @@ read_worker(struct reader *r, const struct raw_worker *raw,
 	    read_path(r, "logs", raw->logs, &w->logs) != 0)
 		return -1;
 	at(r, "timeout");
-	return w->timeout > 0 ? 0 :
+	return w->timeout > 0 ?
+	    0 :
 	    fault(r, "0 leaves no time for a job; at least 1s");
 }
 

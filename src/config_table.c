@@ -46,8 +46,7 @@ static const cyaml_schema_field_t check_fields[] = {
 	CYAML_FIELD_END,
 };
 
-#define HOOK(key, when) \
-	STRING(key, OPTIONAL, struct raw_hooks, commands[when])
+#define HOOK(key, when) STRING(key, OPTIONAL, struct raw_hooks, commands[when])
 
 static const cyaml_schema_field_t hook_fields[] = {
 	HOOK("pre_stage", HOOK_PRE_STAGE),

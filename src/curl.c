@@ -28,7 +28,8 @@ load(void)
 	    !library_find(lib, "curl_slist_append", &api.slist_append) ||
 	    !library_find(lib, "curl_slist_free_all", &api.slist_free) ||
 	    global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
-		err_set(&why, ERR_FAILED, "the libcurl that is installed "
+		err_set(&why, ERR_FAILED,
+		    "the libcurl that is installed "
 		    "cannot be used; install libcurl4");
 }
 

@@ -65,8 +65,7 @@ diff_manifests(struct diff *d, const struct manifest *a,
 			if (!is_shown_by_content(b, k))
 				add(d, DIFF_ADDED, NULL, &b->v[k]);
 		} else if (!entry_is_same(&a->v[i], &b->v[k]) &&
-		    (a->v[i].type != ENTRY_DIR ||
-		    b->v[k].type != ENTRY_DIR)) {
+		    (a->v[i].type != ENTRY_DIR || b->v[k].type != ENTRY_DIR)) {
 			add(d, DIFF_CHANGED, &a->v[i], &b->v[k]);
 		}
 		i += side <= 0;

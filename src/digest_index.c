@@ -8,7 +8,7 @@
 /* Open addressing, at most half full; a digest is its own hash. */
 struct digest_index {
 	const struct manifest *m;
-	uint32_t *slots;		/* entry number + 1; 0 is free */
+	uint32_t *slots; /* entry number + 1; 0 is free */
 	size_t mask;
 };
 

@@ -58,8 +58,7 @@ compare(const struct fleet *f, const char *what,
 	for (size_t i = 0; i < f->n; i++) {
 		if (done[i])
 			continue;
-		buf_addf(&b, "%s %s", values++ > 0 ? ";" : "",
-		    get(&f->v[i]));
+		buf_addf(&b, "%s %s", values++ > 0 ? ";" : "", get(&f->v[i]));
 		add_hosts(f, get, get(&f->v[i]), done, &b);
 	}
 	if (values > 1)

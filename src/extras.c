@@ -31,7 +31,7 @@ each_parent(const char *path,
     struct manifest *m, enum entry_mark mark)
 {
 	for (const char *p = strchr(path, '/'); p != NULL;
-	    p = strchr(p + 1, '/')) {
+	     p = strchr(p + 1, '/')) {
 		char *dir = xstrndup(path, (size_t)(p - path));
 		bool go_on = fn(m, dir, mark);
 
@@ -72,20 +72,20 @@ is_empty_directory(const struct manifest *m, const struct entry *en)
 {
 	const struct entry *next = en + 1;
 
-	return en->type == ENTRY_DIR && (next == m->v + m->n ||
-	    !path_is_within(next->path, en->path));
+	return en->type == ENTRY_DIR &&
+	    (next == m->v + m->n || !path_is_within(next->path, en->path));
 }
 
 static int
-add_shared(struct manifest *m, const char *path, int64_t mtime,
-    struct err *e)
+add_shared(struct manifest *m, const char *path, int64_t mtime, struct err *e)
 {
 	struct entry *en = manifest_find(m, path);
 	char *target;
 
 	if ((en != NULL && !is_empty_directory(m, en)) ||
 	    !each_parent(path, can_be_directory, m, ENTRY_SHARED))
-		return err_set(e, ERR_USAGE, "the build has '%s', which is a "
+		return err_set(e, ERR_USAGE,
+		    "the build has '%s', which is a "
 		    "shared path; exclude it, or take it from 'shared'",
 		    path);
 	if (en == NULL) {
@@ -162,7 +162,8 @@ collect(struct candidates *c, const struct manifest *from, size_t release,
 	for (size_t i = 0; i < from->n; i++) {
 		const struct entry *en = &from->v[i];
 		int64_t last = en->mark == ENTRY_CARRIED ? en->last :
-		    until == INT64_MAX ? now : until / 1000;
+		    until == INT64_MAX			 ? now :
+							   until / 1000;
 
 		if (en->type != ENTRY_DIR && en->mark != ENTRY_SHARED &&
 		    now - last <= rule->seconds &&
@@ -194,8 +195,7 @@ carry(struct extras *x, struct manifest *m, const struct strvec *ids,
 		manifest_set_link(m, en, c->en.link);
 	if (x->n == x->cap) {
 		x->cap = x->cap > 0 ? x->cap * 2 : 64;
-		x->files = xreallocarray(x->files, x->cap,
-		    sizeof(*x->files));
+		x->files = xreallocarray(x->files, x->cap, sizeof(*x->files));
 	}
 	x->files[x->n] = (struct extras_file){ .path = xstrdup(path) };
 	release_id_copy(&x->files[x->n++].release, ids->v[c->release]);
@@ -206,15 +206,15 @@ static int
 is_usable(const struct extras_carry_rule *rule, const struct strvec *ids,
     const struct candidate *c, struct err *e)
 {
-	return rule->usable == NULL || c->en.type != ENTRY_FILE ? 1 :
+	return rule->usable == NULL || c->en.type != ENTRY_FILE ?
+	    1 :
 	    rule->usable(rule->ctx, ids->v[c->release], &c->en, e);
 }
 
 /* Of the sorted candidates, carry those whose place is free. */
 static int
 carry_all(struct extras *x, struct manifest *m, const struct strvec *ids,
-    struct candidates *c, const struct extras_carry_rule *rule,
-    struct err *e)
+    struct candidates *c, const struct extras_carry_rule *rule, struct err *e)
 {
 	size_t kept = 0;
 
@@ -228,8 +228,10 @@ carry_all(struct extras *x, struct manifest *m, const struct strvec *ids,
 	for (size_t i = 0; i < c->n; i++) {
 		int usable;
 
-		if ((kept > 0 && path_is_within(c->v[i].en.path,
-		    c->v[kept - 1].en.path)) || !is_free(m, c->v[i].en.path))
+		if ((kept > 0 &&
+			path_is_within(c->v[i].en.path,
+			    c->v[kept - 1].en.path)) ||
+		    !is_free(m, c->v[i].en.path))
 			continue;
 		usable = is_usable(rule, ids, &c->v[i], e);
 		if (usable < 0)
@@ -238,8 +240,7 @@ carry_all(struct extras *x, struct manifest *m, const struct strvec *ids,
 			c->v[kept++] = c->v[i];
 	}
 	for (size_t i = 0; i < kept; i++)
-		each_parent(c->v[i].en.path, add_directory, m,
-		    ENTRY_CARRIED);
+		each_parent(c->v[i].en.path, add_directory, m, ENTRY_CARRIED);
 	for (size_t i = 0; i < kept; i++)
 		carry(x, m, ids, &c->v[i]);
 	return manifest_sort(m, e);
@@ -297,8 +298,10 @@ extras_make_shared(const struct store *s, const struct entry *en,
 		if (p != NULL)
 			*p = '\0';
 		if (mkdirat(s->root.fd, name, 0755) != 0 && errno != EEXIST)
-			return err_sys(e, "cannot make the directory "
-			    "'%s/%s'", s->root.path, name);
+			return err_sys(e,
+			    "cannot make the directory "
+			    "'%s/%s'",
+			    s->root.path, name);
 		if (p == NULL)
 			return 0;
 		*p = '/';
@@ -310,15 +313,15 @@ static int
 place_link(const struct entry *en, const struct dir *target, struct err *e)
 {
 	const struct timespec times[2] = { { 0, UTIME_OMIT },
-	    { en->mtime, 0 } };
+		{ en->mtime, 0 } };
 
 	/* An unpacked archive may have the empty directory that gives way. */
 	if (en->mark == ENTRY_SHARED)
 		(void)unlinkat(target->fd, en->path, AT_REMOVEDIR);
 	if (symlinkat(en->link, target->fd, en->path) != 0 ||
 	    utimensat(target->fd, en->path, times, AT_SYMLINK_NOFOLLOW) != 0)
-		return err_sys(e, "cannot make the link '%s/%s'",
-		    target->path, en->path);
+		return err_sys(e, "cannot make the link '%s/%s'", target->path,
+		    en->path);
 	return 0;
 }
 
@@ -334,8 +337,7 @@ place_shared(const struct entry *en, const struct store *s,
 /* A carried file or link, out of the release it is from. */
 static int
 place_carried(const struct extras_file *f, const struct entry *en,
-    const struct store *s, const struct dir *target, gid_t gid,
-    struct err *e)
+    const struct store *s, const struct dir *target, gid_t gid, struct err *e)
 {
 	struct dir from = DIR_INIT;
 	int r;
@@ -351,8 +353,7 @@ place_carried(const struct extras_file *f, const struct entry *en,
 
 int
 extras_place(const struct extras *x, const struct manifest *m,
-    const struct store *s, const struct dir *target, gid_t gid,
-    struct err *e)
+    const struct store *s, const struct dir *target, gid_t gid, struct err *e)
 {
 	for (size_t i = 0; i < m->n; i++)
 		if (m->v[i].mark == ENTRY_SHARED &&
@@ -361,9 +362,9 @@ extras_place(const struct extras *x, const struct manifest *m,
 			return -1;
 	for (size_t i = 0; i < x->n; i++)
 		if (place_carried(&x->files[i],
-		    manifest_find(m, x->files[i].path), s, target, gid,
-		    e) != 0)
-			return err_prefix(e, "carrying '%s': ",
-			    x->files[i].path);
+			manifest_find(m, x->files[i].path), s, target, gid,
+			e) != 0)
+			return err_prefix(e,
+			    "carrying '%s': ", x->files[i].path);
 	return 0;
 }

@@ -40,8 +40,8 @@ read_open(int fd, const struct dir *at, const char *name, size_t max,
 }
 
 int
-file_read(const struct dir *at, const char *name, size_t max,
-    struct buf *out, struct err *e)
+file_read(const struct dir *at, const char *name, size_t max, struct buf *out,
+    struct err *e)
 {
 	int fd, r;
 
@@ -115,8 +115,8 @@ append_open(int fd, const struct dir *at, const char *name, const void *data,
 	char last = '\n';
 
 	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) ||
-	    (st.st_size > 0 && (lseek(fd, -1, SEEK_END) < 0 ||
-	    io_read(fd, &last, 1) != 1)))
+	    (st.st_size > 0 &&
+		(lseek(fd, -1, SEEK_END) < 0 || io_read(fd, &last, 1) != 1)))
 		return err_sys(e, "cannot examine '%s/%s'", at->path, name);
 	if ((last != '\n' && io_write(fd, "\n", 1) != 0) ||
 	    io_write(fd, data, len) != 0 || fsync(fd) != 0)
@@ -130,8 +130,9 @@ file_append(const struct dir *at, const char *name, const void *data,
 {
 	int fd, r;
 
-	fd = openat(at->fd, name, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW |
-	    O_NONBLOCK | O_CLOEXEC, 0644);
+	fd = openat(at->fd, name,
+	    O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
+	    0644);
 	if (fd < 0)
 		return err_sys(e, "cannot open '%s/%s'", at->path, name);
 	r = append_open(fd, at, name, data, len, e);
@@ -161,7 +162,7 @@ file_sweep(const struct dir *at)
 	if (dir_list(at, &names, &ignored) == 0)
 		for (size_t i = 0; i < names.n; i++)
 			if (strncmp(names.v[i], TMP_PREFIX,
-			    strlen(TMP_PREFIX)) == 0)
+				strlen(TMP_PREFIX)) == 0)
 				unlinkat(at->fd, names.v[i], 0);
 	strvec_release(&names);
 }

@@ -19,23 +19,23 @@
 #include "progress.h"
 
 enum {
-	WINDOW = 1024 * 1024,	/* a file up to this is read once, whole */
-	GRAIN = 32,		/* files that one thread takes in a row */
-	READ_TRIES = 3,		/* for a file that changes meanwhile */
+	WINDOW = 1024 * 1024, /* a file up to this is read once, whole */
+	GRAIN = 32,	      /* files that one thread takes in a row */
+	READ_TRIES = 3,	      /* for a file that changes meanwhile */
 	/* A large file starts its way to the disk while others follow. */
 	EARLY_SYNC = 256 * 1024,
 };
 
 enum fill_action {
-	FILL_NONE,		/* not ours, or nothing left to do */
+	FILL_NONE, /* not ours, or nothing left to do */
 	FILL_COPY,
 	FILL_LINK,
-	FILL_DONE,		/* copied while it was read */
+	FILL_DONE, /* copied while it was read */
 };
 
 struct fill_step {
 	enum fill_action action;
-	const char *from;	/* FILL_LINK: path in the base */
+	const char *from; /* FILL_LINK: path in the base */
 };
 
 struct fill_index {
@@ -45,7 +45,7 @@ struct fill_index {
 /* What one thread works with. */
 struct worker {
 	struct hash *hash;
-	char *window;		/* WINDOW bytes */
+	char *window; /* WINDOW bytes */
 };
 
 static void *
@@ -154,12 +154,13 @@ hash_source(struct worker *w, int fd, const struct dir *d, struct entry *en,
 		if (en->size < 0 || fstat(fd, &after) != 0)
 			return err_sys(e, "cannot read '%s/%s'", d->path,
 			    en->path);
-		if (is_unchanged(&before, &after) &&
-		    en->size == after.st_size)
+		if (is_unchanged(&before, &after) && en->size == after.st_size)
 			return 0;
 	}
-	return err_set(e, ERR_FAILED, "'%s/%s' changed while it was read; "
-	    "stage when the build has ended", d->path, en->path);
+	return err_set(e, ERR_FAILED,
+	    "'%s/%s' changed while it was read; "
+	    "stage when the build has ended",
+	    d->path, en->path);
 }
 
 /* Open a regular file of a tree to read.  The descriptor or -1. */
@@ -197,8 +198,7 @@ decide(const struct fill *f, struct entry *en, struct fill_step *step)
 		return;
 	}
 	moved = digest_index_find(f->index->by_digest, en->digest, en->mode);
-	if (moved == NULL || same != NULL ||
-	    moved->mtime != f->base.mtime)
+	if (moved == NULL || same != NULL || moved->mtime != f->base.mtime)
 		return;
 	step->action = FILL_LINK;
 	step->from = moved->path;
@@ -212,7 +212,7 @@ static int
 finish_file(int fd, const struct entry *en, gid_t gid)
 {
 	const struct timespec times[2] = { { 0, UTIME_OMIT },
-	    { en->mtime, 0 } };
+		{ en->mtime, 0 } };
 
 	if (gid != (gid_t)-1 && fchown(fd, (uid_t)-1, gid) != 0)
 		return -1;
@@ -225,8 +225,8 @@ finish_file(int fd, const struct entry *en, gid_t gid)
 static int
 create_file(const struct dir *target, const char *path)
 {
-	return openat(target->fd, path, O_RDWR | O_CREAT | O_EXCL |
-	    O_NOFOLLOW | O_CLOEXEC, 0600);
+	return openat(target->fd, path,
+	    O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 }
 
 /* Let the kernel copy; where it cannot, through the window.  0 or -1. */
@@ -304,14 +304,14 @@ store_file(struct worker *w, int in, const struct dir *target,
 		    en->path);
 	r = write_content(w, in, out, en, in_window);
 	if (r == 1)
-		err_set(e, ERR_FAILED, "the source of '%s' changed while it "
-		    "was copied; stage when the build has ended", en->path);
+		err_set(e, ERR_FAILED,
+		    "the source of '%s' changed while it "
+		    "was copied; stage when the build has ended",
+		    en->path);
 	else if (r != 0 || finish_file(out, en, gid) != 0)
-		r = err_sys(e, "cannot write '%s/%s'", target->path,
-		    en->path);
+		r = err_sys(e, "cannot write '%s/%s'", target->path, en->path);
 	if (io_close(out) != 0 && r == 0)
-		r = err_sys(e, "cannot write '%s/%s'", target->path,
-		    en->path);
+		r = err_sys(e, "cannot write '%s/%s'", target->path, en->path);
 	return r == 0 ? 0 : -1;
 }
 
@@ -320,8 +320,8 @@ store_file(struct worker *w, int in, const struct dir *target,
  * an inode of its own: each path has its own mtime.  0 or -1.
  */
 static int
-unshare(struct worker *w, int fd, const struct fill *f,
-    const struct entry *en, struct err *e)
+unshare(struct worker *w, int fd, const struct fill *f, const struct entry *en,
+    struct err *e)
 {
 	struct entry copy = *en;
 	char tmp[64];
@@ -368,7 +368,8 @@ read_new(const struct fill *f, struct worker *w, int fd, struct entry *en,
 
 	if (!f->write)
 		return 0;
-	r = is_in_place(f) ? keep_file(w, fd, f, en, e) :
+	r = is_in_place(f) ?
+	    keep_file(w, fd, f, en, e) :
 	    store_file(w, fd, f->target, en, f->gid, in_window, e);
 	if (r == 0)
 		step->action = FILL_DONE;
@@ -443,7 +444,7 @@ int
 fill_read(struct fill *f, bool write, struct err *e)
 {
 	const struct pool_job job = { f->m->n, GRAIN, f, worker_begin,
-	    read_item, worker_end };
+		read_item, worker_end };
 	int r = 0;
 
 	f->write = write;
@@ -483,8 +484,8 @@ int
 fill_hash(const struct dir *source, struct manifest *m, struct err *e)
 {
 	struct hashing h = { source, m };
-	const struct pool_job job = { m->n, GRAIN, &h, worker_begin,
-	    hash_item, worker_end };
+	const struct pool_job job = { m->n, GRAIN, &h, worker_begin, hash_item,
+		worker_end };
 
 	return pool_run(&job, e);
 }
@@ -493,7 +494,7 @@ fill_hash(const struct dir *source, struct manifest *m, struct err *e)
 struct origin {
 	const struct dir *dir;
 	const char *path;
-	gid_t gid;		/* that it must have; -1: any */
+	gid_t gid; /* that it must have; -1: any */
 };
 
 /* Is the origin still what its manifest says, as far as a stat tells? */
@@ -524,7 +525,9 @@ has_content(struct worker *w, const struct origin *o, const struct entry *en,
 
 	if (fd < 0)
 		return e->sys == ENOENT || e->sys == ENOTDIR ||
-		    e->sys == ELOOP ? 0 : -1;
+			e->sys == ELOOP ?
+		    0 :
+		    -1;
 	size = hash_fd(w, fd, en->size, digest);
 	if (size < 0)
 		err_sys(e, "cannot read '%s/%s'", o->dir->path, o->path);
@@ -547,9 +550,9 @@ try_link(const struct origin *o, const struct dir *target, const char *path,
 	if (linkat(o->dir->fd, o->path, target->fd, path, 0) == 0)
 		return 0;
 	switch (errno) {
-	case EMLINK:		/* ext4: 65,000 links */
+	case EMLINK: /* ext4: 65,000 links */
 	case EXDEV:
-	case EPERM:		/* another owner, fs.protected_hardlinks */
+	case EPERM: /* another owner, fs.protected_hardlinks */
 	case EACCES:
 	case ENOENT:
 	case EOPNOTSUPP:
@@ -569,8 +572,8 @@ replace_by_link(const struct fill *f, const struct origin *o,
 
 	file_tmp_name(tmp);
 	r = try_link(o, f->scratch, tmp, en, e);
-	if (r == 0 && renameat(f->scratch->fd, tmp, f->target->fd,
-	    en->path) != 0) {
+	if (r == 0 &&
+	    renameat(f->scratch->fd, tmp, f->target->fd, en->path) != 0) {
 		r = err_sys(e, "cannot replace '%s/%s'", f->target->path,
 		    en->path);
 		unlinkat(f->scratch->fd, tmp, 0);
@@ -587,7 +590,8 @@ copy_known(const struct fill *f, struct worker *w, struct entry *en,
 
 	if (fd < 0)
 		return -1;
-	r = is_in_place(f) ? keep_file(w, fd, f, en, e) :
+	r = is_in_place(f) ?
+	    keep_file(w, fd, f, en, e) :
 	    store_file(w, fd, f->target, en, f->gid, false, e);
 	close(fd);
 	return r;
@@ -597,14 +601,14 @@ static int
 place_link(const struct fill *f, const struct entry *en, struct err *e)
 {
 	const struct timespec times[2] = { { 0, UTIME_OMIT },
-	    { en->mtime, 0 } };
+		{ en->mtime, 0 } };
 
 	if (!is_in_place(f) &&
 	    symlinkat(en->link, f->target->fd, en->path) != 0)
 		return err_sys(e, "cannot make the link '%s/%s'",
 		    f->target->path, en->path);
-	if (utimensat(f->target->fd, en->path, times,
-	    AT_SYMLINK_NOFOLLOW) != 0)
+	if (utimensat(f->target->fd, en->path, times, AT_SYMLINK_NOFOLLOW) !=
+	    0)
 		return err_sys(e, "cannot change '%s/%s'", f->target->path,
 		    en->path);
 	return 0;
@@ -627,10 +631,10 @@ place_item(void *ctx, void *local, size_t i, struct err *e)
 		return place_link(f, en, e);
 	if (en->type == ENTRY_DIR || step->action == FILL_DONE)
 		return 0;
-	if (step->action == FILL_LINK && (!f->distrust ||
-	    has_content(local, &o, en, &ignored) == 1))
+	if (step->action == FILL_LINK &&
+	    (!f->distrust || has_content(local, &o, en, &ignored) == 1))
 		r = is_in_place(f) ? replace_by_link(f, &o, en, e) :
-		    try_link(&o, f->target, en->path, en, e);
+				     try_link(&o, f->target, en->path, en, e);
 	if (r == 1) {
 		step->action = FILL_COPY;
 		r = copy_known(f, local, en, e);
@@ -648,8 +652,9 @@ finish_directories(const struct fill *f, struct err *e)
 
 		if (en->type != ENTRY_DIR)
 			continue;
-		if ((f->gid != (gid_t)-1 && fchownat(f->target->fd, en->path,
-		    (uid_t)-1, f->gid, AT_SYMLINK_NOFOLLOW) != 0) ||
+		if ((f->gid != (gid_t)-1 &&
+			fchownat(f->target->fd, en->path, (uid_t)-1, f->gid,
+			    AT_SYMLINK_NOFOLLOW) != 0) ||
 		    fchmodat(f->target->fd, en->path, en->mode, 0) != 0)
 			return err_sys(e, "cannot change '%s/%s'",
 			    f->target->path, en->path);
@@ -661,7 +666,7 @@ int
 fill_place(struct fill *f, struct err *e)
 {
 	const struct pool_job job = { f->m->n, GRAIN, f, worker_begin,
-	    place_item, worker_end };
+		place_item, worker_end };
 	int r = 0;
 
 	if (!f->write)
@@ -706,9 +711,8 @@ fill_can_bring(const struct dir *release, const char *path,
 }
 
 int
-fill_from(const struct dir *release, const char *path,
-    const struct entry *en, const struct dir *target, gid_t gid,
-    struct err *e)
+fill_from(const struct dir *release, const char *path, const struct entry *en,
+    const struct dir *target, gid_t gid, struct err *e)
 {
 	const struct origin o = { release, path, gid };
 	int r = try_link(&o, target, en->path, en, e);
@@ -748,8 +752,10 @@ static int
 adopt_open(const struct fill_adopt *a, struct worker *w, int fd,
     struct entry *en, struct err *e)
 {
-	const struct fill f = { .source = a->dir, .target = a->dir,
-	    .scratch = a->scratch, .gid = a->gid };
+	const struct fill f = { .source = a->dir,
+		.target = a->dir,
+		.scratch = a->scratch,
+		.gid = a->gid };
 	struct entry is = *en;
 	struct stat st;
 
@@ -757,8 +763,10 @@ adopt_open(const struct fill_adopt *a, struct worker *w, int fd,
 		return -1;
 	if (is.size != en->size ||
 	    memcmp(is.digest, en->digest, HASH_LEN) != 0)
-		return misfit(a, en, "has other content than its manifest "
-		    "says", e);
+		return misfit(a, en,
+		    "has other content than its manifest "
+		    "says",
+		    e);
 	if (fstat(fd, &st) != 0)
 		return err_sys(e, "cannot examine '%s/%s'", a->dir->path,
 		    en->path);
@@ -771,8 +779,8 @@ adopt_link(const struct fill_adopt *a, const struct entry *en, struct err *e)
 {
 	const struct fill f = { .target = a->dir };
 	char target[PATH_MAX];
-	ssize_t n = readlinkat(a->dir->fd, en->path, target,
-	    sizeof(target) - 1);
+	ssize_t n =
+	    readlinkat(a->dir->fd, en->path, target, sizeof(target) - 1);
 
 	target[n > 0 ? n : 0] = '\0';
 	if (n < 0 || strcmp(target, en->link) != 0)
@@ -820,10 +828,10 @@ check_directories(const struct fill_adopt *a, struct err *e)
 
 		if (en->type != ENTRY_DIR)
 			continue;
-		if (fstatat(a->dir->fd, en->path, &st,
-		    AT_SYMLINK_NOFOLLOW) != 0 || !S_ISDIR(st.st_mode))
-			return misfit(a, en, "is missing, or no directory",
-			    e);
+		if (fstatat(a->dir->fd, en->path, &st, AT_SYMLINK_NOFOLLOW) !=
+			0 ||
+		    !S_ISDIR(st.st_mode))
+			return misfit(a, en, "is missing, or no directory", e);
 	}
 	return 0;
 }
@@ -831,8 +839,8 @@ check_directories(const struct fill_adopt *a, struct err *e)
 int
 fill_adopt(const struct fill_adopt *a, struct err *e)
 {
-	const struct pool_job job = { a->m->n, GRAIN,
-	    (void *)(uintptr_t)a, worker_begin, adopt_item, worker_end };
+	const struct pool_job job = { a->m->n, GRAIN, (void *)(uintptr_t)a,
+		worker_begin, adopt_item, worker_end };
 
 	return check_directories(a, e) == 0 ? pool_run(&job, e) : -1;
 }

@@ -107,8 +107,7 @@ fleet_each(struct fleet *f,
 			.ctx = ctx };
 		if (f->v[i].failed)
 			continue;
-		errno =
-		    pthread_create(&jobs[i].thread, NULL, work, &jobs[i]);
+		errno = pthread_create(&jobs[i].thread, NULL, work, &jobs[i]);
 		jobs[i].started = errno == 0;
 		if (!jobs[i].started) {
 			all_there = false;
@@ -208,8 +207,10 @@ each_or_nothing(struct fleet *f,
     struct err *e)
 {
 	if (fleet_each(f, step, ctx) > 0)
-		return fleet_fail(f, f->changed ? "cannot ask for the state" :
-		    "nothing was changed", e);
+		return fleet_fail(f,
+		    f->changed ? "cannot ask for the state" :
+				 "nothing was changed",
+		    e);
 	return 0;
 }
 
@@ -289,12 +290,16 @@ find_common(const struct fleet *f, const char *word, bool strict,
 		goto differ;
 	if (*found != '\0')
 		return found;
-	err_set(e, ERR_USAGE, "there is no '%s' release on the hosts; name "
-	    "one of 'deploy list'", word);
+	err_set(e, ERR_USAGE,
+	    "there is no '%s' release on the hosts; name "
+	    "one of 'deploy list'",
+	    word);
 	return NULL;
 differ:
-	err_set(e, ERR_DIFFER, "the hosts differ in what is '%s': see 'deploy "
-	    "status', then name a release", word);
+	err_set(e, ERR_DIFFER,
+	    "the hosts differ in what is '%s': see 'deploy "
+	    "status', then name a release",
+	    word);
 	return NULL;
 }
 
@@ -367,8 +372,10 @@ ask_manifest(struct remote *r, const char *id, const char *digest,
 	if (strcmp(hex, digest) == 0)
 		return 0;
 	manifest_release(m);
-	return err_set(e, ERR_INTEGRITY, "%s: the manifest of release %s is "
-	    "damaged; run 'deploy verify %s'", r->host->label, id, id);
+	return err_set(e, ERR_INTEGRITY,
+	    "%s: the manifest of release %s is "
+	    "damaged; run 'deploy verify %s'",
+	    r->host->label, id, id);
 }
 
 int
@@ -383,8 +390,8 @@ fleet_manifest(struct fleet *f, const char *id, struct manifest *m,
 		if (meta == NULL)
 			continue;
 		if (!cache_get(id, meta->digest, m)) {
-			if (ask_manifest(&f->v[i], id, meta->digest, m,
-				e) != 0)
+			if (ask_manifest(&f->v[i], id, meta->digest, m, e) !=
+			    0)
 				continue;
 			cache_put(id, m);
 		}

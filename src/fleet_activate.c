@@ -39,17 +39,17 @@ struct flight {
 	struct fleet *f;
 	struct release_id id; /* our own: hosts forget theirs */
 	const struct remote_activate *o;
-	int64_t armed_ms;	   /* how long armed hosts wait */
-	enum fate *fates;	   /* of each host */
-	pthread_mutex_t lock;	   /* guards what follows */
+	int64_t armed_ms;     /* how long armed hosts wait */
+	enum fate *fates;     /* of each host */
+	pthread_mutex_t lock; /* guards what follows */
 	pthread_cond_t turn;
 	size_t first; /* host that is armed before all */
 	bool first_armed;
 	size_t waiting; /* armed, or failed to */
 	size_t expected;
-	bool refused;		   /* one could not be armed */
-	bool holding;		   /* signals have to wait */
-	int64_t last_go;	   /* us, monotonic */
+	bool refused;	 /* one could not be armed */
+	bool holding;	 /* signals have to wait */
+	int64_t last_go; /* us, monotonic */
 	int64_t first_flip, last_flip;
 };
 
@@ -319,7 +319,8 @@ recover(struct remote *r, void *ctx, struct err *e)
 		ask_again(fl, r);
 	if (*fate == FATE_LIVE)
 		*fate = fleet_put_back(r, fl->id.s,
-		    "reverted: another host failed", e) == 0 ? FATE_BACK :
+			    "reverted: another host failed", e) == 0 ?
+		    FATE_BACK :
 		    FATE_STUCK;
 	return 0;
 }

@@ -33,8 +33,8 @@ ask(struct remote *r, void *ctx, struct err *e)
 
 	if (check_served(c, address_of(r, c), a->m, out, e) != 0)
 		return -1;
-	log_info("%s serves it: %zu URLs, %zu files compared",
-	    r->host->label, out->urls, out->files);
+	log_info("%s serves it: %zu URLs, %zu files compared", r->host->label,
+	    out->urls, out->files);
 	return 0;
 }
 
@@ -70,8 +70,7 @@ go_back(struct remote *r, void *ctx, struct err *e)
 }
 
 int
-fleet_revert(struct fleet *f, const char *id, const char *why,
-    struct err *e)
+fleet_revert(struct fleet *f, const char *id, const char *why, struct err *e)
 {
 	struct back b = { id, why };
 	struct buf differ = BUF_INIT;
@@ -83,14 +82,17 @@ fleet_revert(struct fleet *f, const char *id, const char *why,
 	fleet_await_hooks(f);
 	for (size_t i = 0; i < f->n; i++)
 		if (f->v[i].flipped)
-			buf_addf(&differ, "%s%s (%s)", differ.len > 0 ? ", " :
-			    "", f->v[i].host->label, f->v[i].err.text);
+			buf_addf(&differ, "%s%s (%s)",
+			    differ.len > 0 ? ", " : "", f->v[i].host->label,
+			    f->v[i].err.text);
 	if (differ.len == 0) {
 		err_append(e, "; all hosts serve what they served before");
 		e->code = ERR_REVERTED;
 	} else {
-		err_append(e, "; these still serve the new release: %s; see "
-		    "'deploy status'", differ.data);
+		err_append(e,
+		    "; these still serve the new release: %s; see "
+		    "'deploy status'",
+		    differ.data);
 		e->code = ERR_DIFFER;
 	}
 	buf_release(&differ);

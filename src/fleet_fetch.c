@@ -59,7 +59,7 @@ is_same_file(const struct entry *a, const struct entry *b)
 /* Files that are asked for together. */
 struct request {
 	size_t v[BATCH], n;
-	size_t paths;		/* bytes */
+	size_t paths; /* bytes */
 	int64_t bytes;
 };
 
@@ -85,8 +85,7 @@ is_here(const struct fetch *x, const struct entry *en)
 /* Send the request; what came is not wanted any more. */
 static int
 fetch_request(struct fetch *x, struct remote *r, const char *id,
-    const struct manifest *m, bool *wanted, struct request *rq,
-    struct err *e)
+    const struct manifest *m, bool *wanted, struct request *rq, struct err *e)
 {
 	int c = 0;
 
@@ -152,7 +151,8 @@ fetch_release_from_any(struct fetch *x, struct fleet *f, const char *id,
 		return -1;
 	for (size_t i = 0; i < f->n && first_wanted(m, wanted) != NULL; i++)
 		if (strvec_has(&f->v[i].view.ids, id) &&
-		    fetch_from(x, &f->v[i], id, &there, m, wanted, failed) != 0)
+		    fetch_from(x, &f->v[i], id, &there, m, wanted, failed) !=
+			0)
 			log_info("%s; trying another host", failed->text);
 	manifest_release(&there);
 	return 0;

@@ -58,7 +58,8 @@ static void
 find_carried(const struct batch *b, const struct entry *en,
     struct pack_origin *out)
 {
-	const char *id = b->what->extras == NULL ? NULL :
+	const char *id = b->what->extras == NULL ?
+	    NULL :
 	    extras_release_of(b->what->extras, en->path);
 
 	out->fetched = id == NULL || !strvec_has(&b->common, id);
@@ -310,7 +311,8 @@ divide(struct batch *b, bool *wanted)
 		wanted[i] |= o.fetched;
 		if (b->rsync)
 			b->there[i] = b->what->build != NULL &&
-			    en->mark == ENTRY_BUILD && en->type != ENTRY_LINK && !o.fetched;
+			    en->mark == ENTRY_BUILD &&
+			    en->type != ENTRY_LINK && !o.fetched;
 	}
 }
 

@@ -121,8 +121,8 @@ fill_meta(const struct fleet *f, const struct stage *st, struct meta *out)
 	*out = known != NULL ? *known : build;
 	if (build.seq > out->seq) {
 		out->seq = build.seq;
-		out->commit = build.commit != NULL ? build.commit :
-						     out->commit;
+		out->commit =
+		    build.commit != NULL ? build.commit : out->commit;
 	}
 }
 
@@ -132,8 +132,10 @@ send_all(struct fleet *f, const struct stage *st, struct fleet_sent *out,
     struct err *e)
 {
 	struct meta meta = META_INIT;
-	const struct fleet_send what = { .m = &st->m, .meta = &meta,
-		.build = stage_build_dir(st), .extras = &st->extras };
+	const struct fleet_send what = { .m = &st->m,
+		.meta = &meta,
+		.build = stage_build_dir(st),
+		.extras = &st->extras };
 
 	fill_meta(f, st, &meta);
 	return fleet_send(f, &what, out, e);
@@ -349,7 +351,8 @@ fleet_stage_release(struct fleet *f, const char *id, bool preview,
 		return err_set(e, ERR_INTEGRITY,
 		    "the meta of release %s is damaged on the hosts that have "
 		    "it ('.deploy/meta/%s.json'); stage the build again "
-		    "with --force", id, id);
+		    "with --force",
+		    id, id);
 	release_id_copy(&st->id, id);
 	st->outcome = STAGE_STAGED;
 	st->totals = manifest_totals(&st->m);

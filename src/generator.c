@@ -15,13 +15,24 @@ struct sign {
  * would be published for ever; the same input gives the same build, where the
  * generator lets us.
  */
-#define HUGO { "Hugo", "public", \
-    "hugo --destination \\\"$DEPLOY_SOURCE\\\" --cleanDestinationDir", NULL }
-#define ELEVENTY { "Eleventy", "_site", \
-    "rm -rf \\\"$DEPLOY_SOURCE\\\" && " \
-    "npx @11ty/eleventy --output=\\\"$DEPLOY_SOURCE\\\"", NULL }
-#define ASTRO { "Astro", "dist", \
-    "npx astro build --outDir \\\"$DEPLOY_SOURCE\\\"", NULL }
+#define HUGO \
+	{ \
+		"Hugo", "public", \
+		    "hugo --destination \\\"$DEPLOY_SOURCE\\\" --cleanDestinationDir", \
+		    NULL \
+	}
+#define ELEVENTY \
+	{ \
+		"Eleventy", "_site", \
+		    "rm -rf \\\"$DEPLOY_SOURCE\\\" && " \
+		    "npx @11ty/eleventy --output=\\\"$DEPLOY_SOURCE\\\"", \
+		    NULL \
+	}
+#define ASTRO \
+	{ \
+		"Astro", "dist", \
+		    "npx astro build --outDir \\\"$DEPLOY_SOURCE\\\"", NULL \
+	}
 
 /* By the manuals of each; what is most particular comes first. */
 static const struct sign signs[] = {
@@ -30,9 +41,11 @@ static const struct sign signs[] = {
 	{ "hugo.json", NULL, HUGO },
 	{ "config.toml", "content", HUGO },
 	{ "config.toml", "archetypes", HUGO },
-	{ "pelicanconf.py", NULL, { "Pelican", "output",
-	    "pelican content --output \\\"$DEPLOY_SOURCE\\\" --settings "
-	    "pelicanconf.py --delete-output-directory", NULL } },
+	{ "pelicanconf.py", NULL,
+	    { "Pelican", "output",
+		"pelican content --output \\\"$DEPLOY_SOURCE\\\" --settings "
+		"pelicanconf.py --delete-output-directory",
+		NULL } },
 	{ ".eleventy.js", NULL, ELEVENTY },
 	{ "eleventy.config.js", NULL, ELEVENTY },
 	{ "eleventy.config.mjs", NULL, ELEVENTY },
@@ -40,13 +53,16 @@ static const struct sign signs[] = {
 	{ "astro.config.mjs", NULL, ASTRO },
 	{ "astro.config.js", NULL, ASTRO },
 	{ "astro.config.ts", NULL, ASTRO },
-	{ "mkdocs.yml", NULL, { "MkDocs", "site",
-	    "SOURCE_DATE_EPOCH=$(git log -1 --format=%ct 2>/dev/null || "
-	    "date +%s) "
-	    "mkdocs build --site-dir \\\"$DEPLOY_SOURCE\\\"", NULL } },
-	{ "_config.yml", NULL, { "Jekyll", "_site",
-	    "jekyll build --destination \\\"$DEPLOY_SOURCE\\\"",
-	    "/deploy.yml" } },
+	{ "mkdocs.yml", NULL,
+	    { "MkDocs", "site",
+		"SOURCE_DATE_EPOCH=$(git log -1 --format=%ct 2>/dev/null || "
+		"date +%s) "
+		"mkdocs build --site-dir \\\"$DEPLOY_SOURCE\\\"",
+		NULL } },
+	{ "_config.yml", NULL,
+	    { "Jekyll", "_site",
+		"jekyll build --destination \\\"$DEPLOY_SOURCE\\\"",
+		"/deploy.yml" } },
 	{ "public", NULL, { NULL, "public", NULL, NULL } },
 	{ "_site", NULL, { NULL, "_site", NULL, NULL } },
 	{ "dist", NULL, { NULL, "dist", NULL, NULL } },

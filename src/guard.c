@@ -29,9 +29,12 @@ check_index(const struct manifest *m, struct err *e)
 		return 0;
 	err_set(e, ERR_GUARD, "the build has no index.html at its top");
 	if (top != NULL)
-		return err_append(e, "; everything is in '%s/': name that "
-		    "directory, or use --strip for an archive", top);
-	return err_append(e, "; is it the right directory? --force stages "
+		return err_append(e,
+		    "; everything is in '%s/': name that "
+		    "directory, or use --strip for an archive",
+		    top);
+	return err_append(e,
+	    "; is it the right directory? --force stages "
 	    "it anyway");
 }
 
@@ -56,16 +59,19 @@ guard_check_deletions(const struct manifest *m, const struct manifest *live,
 	}
 	if (gone * 100 <= (size_t)max_delete * paths)
 		return 0;
-	return err_set(e, ERR_GUARD, "the release lacks %zu of the %zu "
+	return err_set(e, ERR_GUARD,
+	    "the release lacks %zu of the %zu "
 	    "paths that are live, more than max_delete (%u%%); see 'deploy "
-	    "diff'; --force stages it anyway", gone, paths, max_delete);
+	    "diff'; --force stages it anyway",
+	    gone, paths, max_delete);
 }
 
 int
 guard_check_build(const struct manifest *m, struct err *e)
 {
 	if (manifest_totals(m).files == 0)
-		return err_set(e, ERR_GUARD, "the build is empty; is it the "
+		return err_set(e, ERR_GUARD,
+		    "the build is empty; is it the "
 		    "right directory? --force stages it anyway");
 	return check_index(m, e);
 }

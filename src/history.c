@@ -45,8 +45,8 @@ go_live(struct history *h, const char *id, int64_t time)
 	i = find_seen(h, id);
 	if (i == h->seen.n) {
 		strvec_add(&h->seen, id);
-		h->until = xreallocarray(h->until, h->seen.n,
-		    sizeof(*h->until));
+		h->until =
+		    xreallocarray(h->until, h->seen.n, sizeof(*h->until));
 		h->flip = xreallocarray(h->flip, h->seen.n, sizeof(*h->flip));
 	}
 	h->until[i] = INT64_MAX;

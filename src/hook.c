@@ -52,8 +52,8 @@ make_environment(enum hook_when when, const struct hook_facts *f,
 	add(env, "COMMIT", f->commit);
 	add(env, "CHANGED_FILE", f->changed);
 	add(env, "ERROR", f->error != NULL ? f->error->text : NULL);
-	strvec_addf(env, "DEPLOY_STATUS=%d", f->error != NULL ?
-	    (int)f->error->code : 0);
+	strvec_addf(env, "DEPLOY_STATUS=%d",
+	    f->error != NULL ? (int)f->error->code : 0);
 	buf_release(&hosts);
 }
 
@@ -63,10 +63,11 @@ hook_run(enum hook_when when, const struct hook_facts *f, struct err *e)
 	const struct site_config *site = f->site;
 	struct strvec env = STRVEC_INIT;
 	struct shell_options o = { .what = names[when],
-	    .command = site->hooks.commands[when],
-	    .directory = site->dir != NULL ? site->dir : ".",
-	    .timeout = site->hooks.timeout,
-	    .quiet = log_level() == LOG_QUIET, .env = &env };
+		.command = site->hooks.commands[when],
+		.directory = site->dir != NULL ? site->dir : ".",
+		.timeout = site->hooks.timeout,
+		.quiet = log_level() == LOG_QUIET,
+		.env = &env };
 	int r;
 
 	if (o.command == NULL)

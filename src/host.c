@@ -286,8 +286,9 @@ do_adopt(struct request *r, struct err *e)
 	split_option(r, "shared", &site.shared);
 	if (c == 0 && o.path != NULL && o.path[0] != '/')
 		c = err_set(e, ERR_USAGE, "--path=%s is not absolute", o.path);
-	if (c == 0 && (number(r, "lock-wait", 60, &o.lock_wait, e) != 0 ||
-	    number(r, "mtime", 0, &o.mtime, e) != 0))
+	if (c == 0 &&
+	    (number(r, "lock-wait", 60, &o.lock_wait, e) != 0 ||
+		number(r, "mtime", 0, &o.mtime, e) != 0))
 		c = -1;
 	if (c == 0)
 		c = adopt(&o, &a, e);

@@ -27,9 +27,11 @@ check(const struct incoming *in, const struct manifest *m, struct err *e)
 	int r = tree_compare(&in->dir, m, &found, e);
 
 	if (r == 0 && found.n > 0)
-		r = err_set(e, ERR_INTEGRITY, "the new release is not what "
+		r = err_set(e, ERR_INTEGRITY,
+		    "the new release is not what "
 		    "was staged: %s (%zu differences); the disk or another "
-		    "program is at fault", found.v[0], found.n);
+		    "program is at fault",
+		    found.v[0], found.n);
 	strvec_release(&found);
 	return r;
 }
@@ -71,8 +73,7 @@ incoming_end(struct incoming *in)
 	struct err e = ERR_INIT;
 
 	dir_close(&in->dir);
-	if (in->id.s[0] != '\0' &&
-	    store_abort(in->store, in->id.s, &e) != 0)
+	if (in->id.s[0] != '\0' && store_abort(in->store, in->id.s, &e) != 0)
 		log_warn("%s; the next run tries again", e.text);
 	in->id.s[0] = '\0';
 }

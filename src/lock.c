@@ -30,8 +30,9 @@ enum {
 static void
 write_note(const struct dir *state, const char *note)
 {
-	int fd = openat(state->fd, NOTE_FILE, O_WRONLY | O_CREAT | O_TRUNC |
-	    O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644);
+	int fd = openat(state->fd, NOTE_FILE,
+	    O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
+	    0644);
 
 	if (fd < 0)
 		return;
@@ -73,8 +74,8 @@ read_note(const struct dir *state, struct buf *out)
 static int
 open_lock(const struct dir *state, struct err *e)
 {
-	int fd = openat(state->fd, LOCK_FILE, O_RDWR | O_CREAT | O_NOFOLLOW |
-	    O_NONBLOCK | O_CLOEXEC, 0644);
+	int fd = openat(state->fd, LOCK_FILE,
+	    O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644);
 
 	if (fd < 0) {
 		err_sys(e, "cannot open the lock '%s/%s'", state->path,
@@ -106,9 +107,10 @@ tell_holder(const struct dir *state, int64_t wait, struct err *e)
 	if (e == NULL)
 		log_info("waiting for the lock, held by %s", who.data);
 	else
-		err_set(e, ERR_LOCKED, "'%s' is locked by %s; gave up after "
-		    "%lld s (--lock-wait)", state->path, who.data,
-		    (long long)wait);
+		err_set(e, ERR_LOCKED,
+		    "'%s' is locked by %s; gave up after "
+		    "%lld s (--lock-wait)",
+		    state->path, who.data, (long long)wait);
 	buf_release(&who);
 }
 
@@ -145,8 +147,8 @@ lock_take(struct lock *l, const struct dir *state, enum lock_kind kind,
 
 	if (fd < 0)
 		return -1;
-	if (wait_lock(fd, kind == LOCK_SHARED ? LOCK_SH : LOCK_EX, state,
-	    wait, e) != 0) {
+	if (wait_lock(fd, kind == LOCK_SHARED ? LOCK_SH : LOCK_EX, state, wait,
+		e) != 0) {
 		close(fd);
 		return -1;
 	}

@@ -11,7 +11,7 @@
 
 static enum log_level level = LOG_NORMAL;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static char status[256];	/* what stands on the last line, "" nothing */
+static char status[256]; /* what stands on the last line, "" nothing */
 
 void
 log_set_level(enum log_level l)
@@ -37,7 +37,7 @@ log_is_terminal(void)
 bool
 log_has_colour(void)
 {
-	const char *no = getenv("NO_COLOR");	/* no-color.org */
+	const char *no = getenv("NO_COLOR"); /* no-color.org */
 
 	return log_is_terminal() && (no == NULL || *no == '\0');
 }
@@ -60,17 +60,18 @@ print(const char *colour, const char *label, const char *text)
 }
 
 /* Format, escape control characters (err.c knows how), print. */
-#define PRINT(colour, label) do {					\
-	struct err line = ERR_INIT;					\
-	char text[sizeof(line.text)];					\
-	va_list ap;							\
-									\
-	va_start(ap, fmt);						\
-	vsnprintf(text, sizeof(text), fmt, ap);				\
-	va_end(ap);							\
-	err_set(&line, ERR_OK, "%s", text);				\
-	print(colour, label, line.text);				\
-} while (0)
+#define PRINT(colour, label) \
+	do { \
+		struct err line = ERR_INIT; \
+		char text[sizeof(line.text)]; \
+		va_list ap; \
+\
+		va_start(ap, fmt); \
+		vsnprintf(text, sizeof(text), fmt, ap); \
+		va_end(ap); \
+		err_set(&line, ERR_OK, "%s", text); \
+		print(colour, label, line.text); \
+	} while (0)
 
 void
 log_info(const char *fmt, ...)

@@ -37,8 +37,9 @@ int
 main(int argc, char **argv)
 {
 	static const enum opt_id none[] = { OPT_END };
-	static const struct cmd before = { .name = "", .args = "",
-	    .opts = none };
+	static const struct cmd before = { .name = "",
+		.args = "",
+		.opts = none };
 	enum opt_id opts[OPT_COUNT + 1];
 	char *const help[] = { (char[]){ "help" }, NULL };
 	char *const version[] = { (char[]){ "version" }, NULL };

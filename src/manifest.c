@@ -16,8 +16,8 @@
 #define SIGNATURE "#mtree v2.0"
 
 enum {
-	PIECE = 64 * 1024,	/* read and written at a time */
-	LINE_MAX_LEN = 64 * 1024,	/* two escaped paths and the keywords */
+	PIECE = 64 * 1024,	  /* read and written at a time */
+	LINE_MAX_LEN = 64 * 1024, /* two escaped paths and the keywords */
 };
 
 static const char *const type_names[] = { "file", "dir", "link" };
@@ -109,8 +109,9 @@ entry_is_same(const struct entry *a, const struct entry *b)
 		return false;
 	if (a->type == ENTRY_LINK)
 		return strcmp(a->link, b->link) == 0;
-	return a->type == ENTRY_DIR || (a->size == b->size &&
-	    memcmp(a->digest, b->digest, HASH_LEN) == 0);
+	return a->type == ENTRY_DIR ||
+	    (a->size == b->size &&
+		memcmp(a->digest, b->digest, HASH_LEN) == 0);
 }
 
 /* Writing. */
@@ -216,8 +217,7 @@ manifest_top_mode(const struct manifest *m)
 static void
 add_head(const struct manifest *m, struct buf *b)
 {
-	buf_addf(b, SIGNATURE "\n. type=dir mode=0%o\n",
-	    manifest_top_mode(m));
+	buf_addf(b, SIGNATURE "\n. type=dir mode=0%o\n", manifest_top_mode(m));
 }
 
 /* Write all lines, a piece at a time.  Returns 0 or -1 with errno. */
@@ -260,8 +260,7 @@ manifest_write(const struct manifest *m, const struct dir *at,
 	if (fd < 0)
 		return err_sys(e, "cannot create the manifest '%s/%s'",
 		    at->path, name);
-	if (fchmod(fd, 0644) != 0 || write_lines(m, fd) != 0 ||
-	    fsync(fd) != 0)
+	if (fchmod(fd, 0644) != 0 || write_lines(m, fd) != 0 || fsync(fd) != 0)
 		r = err_sys(e, "cannot write the manifest '%s/%s'", at->path,
 		    name);
 	if (io_close(fd) != 0 && r == 0)
@@ -276,7 +275,7 @@ struct parser {
 	struct manifest *m;
 	const char *name;
 	unsigned long line;
-	char *word;		/* scratch for one unescaped word */
+	char *word; /* scratch for one unescaped word */
 };
 
 static int
@@ -338,7 +337,11 @@ number(const char *s, size_t len, int base, int64_t max)
 
 /* Which keywords a line had. */
 enum {
-	HAS_TYPE = 1, HAS_MODE = 2, HAS_SIZE = 4, HAS_TIME = 8, HAS_HASH = 16,
+	HAS_TYPE = 1,
+	HAS_MODE = 2,
+	HAS_SIZE = 4,
+	HAS_TIME = 8,
+	HAS_HASH = 16,
 	HAS_LINK = 32
 };
 
@@ -365,8 +368,7 @@ parse_time(const char *s, size_t len)
 {
 	const char *dot = memchr(s, '.', len);
 
-	return number(s, dot == NULL ? len : (size_t)(dot - s), 10,
-	    INT64_MAX);
+	return number(s, dot == NULL ? len : (size_t)(dot - s), 10, INT64_MAX);
 }
 
 static int
@@ -418,7 +420,8 @@ parse_keyword(struct parser *p, struct entry *en, const char *s, size_t len)
 	}
 	if (is_key(s, klen, "sha256digest") || is_key(s, klen, "sha256"))
 		return vlen == HASH_HEX && hash_unhex(val, en->digest) == 0 ?
-		    HAS_HASH : -1;
+		    HAS_HASH :
+		    -1;
 	if (is_key(s, klen, "link")) {
 		if (unescape(p, val, vlen) != 0)
 			return -1;
@@ -458,7 +461,8 @@ check_entry(struct parser *p, const struct entry *en, int has, struct err *e)
 		return 0;
 	/* A link to shared/ leaves the release on purpose. */
 	if (en->mark == ENTRY_SHARED)
-		return is_shared_link(en) ? 0 :
+		return is_shared_link(en) ?
+		    0 :
 		    bad(p, e, "a shared link to another place");
 	if (path_check_link(en->path, en->link, e) != 0)
 		return err_prefix(e, "%s:%lu: ", p->name, p->line);
@@ -493,8 +497,8 @@ parse_line(struct parser *p, const char *s, size_t len, struct err *e)
 	p->line++;
 	if (memchr(s, '\0', len) != NULL)
 		return bad(p, e, "a NUL byte");
-	if (p->line == 1 && (len != strlen(SIGNATURE) ||
-	    memcmp(s, SIGNATURE, len) != 0))
+	if (p->line == 1 &&
+	    (len != strlen(SIGNATURE) || memcmp(s, SIGNATURE, len) != 0))
 		return bad(p, e, "no '" SIGNATURE "'");
 	if (len == 0 || s[0] == '#')
 		return 0;
@@ -531,8 +535,8 @@ parse_lines(struct parser *p, const char *text, size_t len, bool last,
 
 	while (done < len) {
 		const char *nl = memchr(text + done, '\n', len - done);
-		size_t n = nl == NULL ? len - done :
-		    (size_t)(nl - (text + done));
+		size_t n =
+		    nl == NULL ? len - done : (size_t)(nl - (text + done));
 
 		if (n > LINE_MAX_LEN) {
 			p->line++;
@@ -562,9 +566,10 @@ parse_end(struct parser *p, struct err *e)
 	for (size_t i = 1; i < p->m->n; i++)
 		if (p->m->v[i - 1].type != ENTRY_DIR &&
 		    path_is_within(p->m->v[i].path, p->m->v[i - 1].path))
-			return err_set(e, ERR_INTEGRITY, "%s: '%s' is in '%s', "
-			    "which is no directory", p->name,
-			    p->m->v[i].path, p->m->v[i - 1].path);
+			return err_set(e, ERR_INTEGRITY,
+			    "%s: '%s' is in '%s', "
+			    "which is no directory",
+			    p->name, p->m->v[i].path, p->m->v[i - 1].path);
 	return 0;
 }
 

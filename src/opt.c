@@ -98,8 +98,10 @@ set_number(int64_t *out, const struct opt *op, const char *value,
 	*out = caller_parse_seq(value);
 	if (*out >= least)
 		return 0;
-	return err_set(e, ERR_USAGE, "--%s wants a whole number of at least "
-	    "%lld, not '%s'", op->name, (long long)least, value);
+	return err_set(e, ERR_USAGE,
+	    "--%s wants a whole number of at least "
+	    "%lld, not '%s'",
+	    op->name, (long long)least, value);
 }
 
 int
@@ -108,9 +110,10 @@ opt_priority(const char *value, int64_t *out, struct err *e)
 	int64_t n = caller_parse_seq(value + (*value == '-'));
 
 	if (n < 0 || n > OPT_PRIORITY_MAX)
-		return err_set(e, ERR_USAGE, "a priority is a whole number "
-		    "from -%d to %d, not '%s'", OPT_PRIORITY_MAX,
-		    OPT_PRIORITY_MAX, value);
+		return err_set(e, ERR_USAGE,
+		    "a priority is a whole number "
+		    "from -%d to %d, not '%s'",
+		    OPT_PRIORITY_MAX, OPT_PRIORITY_MAX, value);
 	*out = *value == '-' ? -n : n;
 	return 0;
 }
@@ -133,8 +136,7 @@ set_some_time(int64_t *out, const struct opt *op, const char *value,
 		return -1;
 	if (*out > 0)
 		return 0;
-	return err_set(e, ERR_USAGE, "--%s wants more than no time",
-	    op->name);
+	return err_set(e, ERR_USAGE, "--%s wants more than no time", op->name);
 }
 
 static void
@@ -264,8 +266,8 @@ lookup(const enum opt_id *allowed, const char *name, size_t len, char letter)
 		const struct opt *op = opt_find(*allowed);
 
 		if (name == NULL ? op->letter == letter :
-		    strlen(op->name) == len &&
-		    memcmp(op->name, name, len) == 0)
+				   strlen(op->name) == len &&
+			    memcmp(op->name, name, len) == 0)
 			return op;
 	}
 	return NULL;
@@ -345,8 +347,10 @@ parse_short(struct opts *o, int left, char *const *argv,
 			continue;
 		}
 		if (p[1] == '\0' && left < 2)
-			return err_set(e, ERR_USAGE, "-%c wants a value: "
-			    "-%c %s", *p, *p, op->arg);
+			return err_set(e, ERR_USAGE,
+			    "-%c wants a value: "
+			    "-%c %s",
+			    *p, *p, op->arg);
 		if (set_value(o, op, p[1] != '\0' ? p + 1 : argv[1], e) != 0)
 			return -1;
 		return p[1] != '\0' ? 1 : 2;

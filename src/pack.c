@@ -26,10 +26,10 @@ struct pack {
 	struct archive_entry *en;
 	struct hash *hash;
 	char *window;
-	char *prefix;		/* ".deploy/incoming/<id>" */
+	char *prefix; /* ".deploy/incoming/<id>" */
 	int (*write)(void *ctx, const void *data, size_t len, struct err *e);
 	void *ctx;
-	struct err *err;	/* of write, for the callback */
+	struct err *err; /* of write, for the callback */
 	bool write_failed;
 };
 
@@ -55,7 +55,7 @@ failed(struct pack *p, const char *path, struct err *e)
 		return -1;
 	return err_set(e, ERR_FAILED, "cannot pack '%s': %s", path,
 	    archive_error_string(p->a) != NULL ? archive_error_string(p->a) :
-	    "no memory");
+						 "no memory");
 }
 
 /* Begin an entry of the tar. */
@@ -114,8 +114,8 @@ put_content(struct pack *p, int fd, const struct dir *from,
 		ssize_t n = io_read(fd, p->window, want);
 
 		if (n < 0)
-			return err_sys(e, "cannot read '%s/%s'",
-			    from->path, en->path);
+			return err_sys(e, "cannot read '%s/%s'", from->path,
+			    en->path);
 		if (n == 0)
 			break;
 		hash_add(p->hash, p->window, (size_t)n);
@@ -127,8 +127,10 @@ put_content(struct pack *p, int fd, const struct dir *from,
 	hash_end(p->hash, digest);
 	if (left == 0 && memcmp(digest, en->digest, HASH_LEN) == 0)
 		return 0;
-	return err_set(e, ERR_FAILED, "'%s/%s' changed while it was read; "
-	    "stage when the build has ended", from->path, en->path);
+	return err_set(e, ERR_FAILED,
+	    "'%s/%s' changed while it was read; "
+	    "stage when the build has ended",
+	    from->path, en->path);
 }
 
 /* A file that travels. */
@@ -144,8 +146,7 @@ put_file(struct pack *p, const char *name, const struct entry *en,
 	fd = openat(from->fd, fetched ? digest : en->path,
 	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0)
-		return err_sys(e, "cannot open '%s/%s'", from->path,
-		    en->path);
+		return err_sys(e, "cannot open '%s/%s'", from->path, en->path);
 	r = put_header(p, name, AE_IFREG, en->mode, en->size, en->mtime, e);
 	if (r == 0)
 		r = put_content(p, fd, from, en, e);
@@ -231,11 +232,13 @@ add_filter(struct pack *p)
 		if (archive_write_add_filter_zstd(p->a) != ARCHIVE_OK)
 			return -1;
 		return archive_write_set_filter_option(p->a, "zstd",
-		    "compression-level", p->src->thorough ? "5" : "3") ==
-		    ARCHIVE_OK ? 0 : -1;
+			   "compression-level",
+			   p->src->thorough ? "5" : "3") == ARCHIVE_OK ?
+		    0 :
+		    -1;
 	case PACK_GZIP:
-		return archive_write_add_filter_gzip(p->a) == ARCHIVE_OK ?
-		    0 : -1;
+		return archive_write_add_filter_gzip(p->a) == ARCHIVE_OK ? 0 :
+									   -1;
 	case PACK_PLAIN:
 		break;
 	}

@@ -44,7 +44,8 @@ path_check(const char *path, struct err *e)
 	if (has_control(path))
 		return err_set(e, ERR_INTEGRITY,
 		    "the name '%s' has a control character; rename it or "
-		    "exclude it", path);
+		    "exclude it",
+		    path);
 	for (;;) {
 		size_t len = strcspn(p, "/");
 
@@ -83,7 +84,8 @@ path_check_link(const char *path, const char *target, struct err *e)
 	    strlen(target) > PATH_LEN_MAX || has_control(target))
 		return err_set(e, ERR_INTEGRITY,
 		    "the symbolic link '%s' points to '%s', outside the tree; "
-		    "use a relative target or exclude it", path, target);
+		    "use a relative target or exclude it",
+		    path, target);
 	while (*p != '\0') {
 		size_t len = strcspn(p, "/");
 

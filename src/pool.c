@@ -7,13 +7,13 @@
 
 #include "intr.h"
 
-enum { THREADS_MAX = 16 };	/* beyond that the disk is the limit */
+enum { THREADS_MAX = 16 }; /* beyond that the disk is the limit */
 
 struct pool {
 	const struct pool_job *job;
-	atomic_size_t next;	/* first item that nobody has taken */
+	atomic_size_t next; /* first item that nobody has taken */
 	atomic_bool failed;
-	pthread_mutex_t lock;	/* guards err */
+	pthread_mutex_t lock; /* guards err */
 	struct err *err;
 };
 
@@ -40,7 +40,8 @@ work(void *arg)
 
 	while (!atomic_load(&p->failed)) {
 		size_t i = atomic_fetch_add(&p->next, job->grain);
-		size_t stop = i + job->grain < job->n ? i + job->grain : job->n;
+		size_t stop =
+		    i + job->grain < job->n ? i + job->grain : job->n;
 
 		if (i >= job->n)
 			break;

@@ -13,10 +13,10 @@ static struct {
 	const char *phase;
 	size_t files;
 	int64_t bytes;
-	int64_t began;			/* ms, monotonic */
+	int64_t began; /* ms, monotonic */
 	atomic_size_t files_done;
 	_Atomic int64_t bytes_done;
-	_Atomic int64_t drawn;		/* ms, monotonic */
+	_Atomic int64_t drawn; /* ms, monotonic */
 	bool active;
 } now;
 

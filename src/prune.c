@@ -67,7 +67,8 @@ remove_chosen(const struct store *s, const struct strvec *ids,
 	if (r == 0)
 		return 0;
 	if (e->sys == EACCES || e->sys == EPERM)
-		err_append(e, " (it belongs to another user: let that user "
+		err_append(e,
+		    " (it belongs to another user: let that user "
 		    "or root remove it)");
 	e->code = ERR_CLEANUP;
 	return -1;
@@ -78,7 +79,7 @@ prune(const struct store *s, const struct view *v,
     const struct prune_options *o, struct strvec *removed, struct err *e)
 {
 	const struct retention_rule rule = { o->keep, o->older_than * 1000,
-	    release_now() };
+		release_now() };
 	bool *pinned = xcalloc(v->ids.n, sizeof(*pinned));
 	bool *chosen = xcalloc(v->ids.n, sizeof(*chosen));
 	int r = 0;

@@ -149,8 +149,9 @@ queue_get(struct queue *q, int64_t id, struct job *job, struct err *e)
 	int r;
 
 	sql_int(&p, id);
-	r = sql_one_job(q, "SELECT " JOB_COLUMNS " FROM deploy_jobs WHERE id = $1", &p,
-	    job, e);
+	r = sql_one_job(q,
+	    "SELECT " JOB_COLUMNS " FROM deploy_jobs WHERE id = $1", &p, job,
+	    e);
 	if (r == 0)
 		err_set(e, ERR_USAGE,
 		    "there is no job %lld; see 'deploy jobs'", (long long)id);
@@ -170,7 +171,8 @@ queue_find(struct queue *q, const char *site, struct job *job, struct err *e)
 	    "END, ended DESC, id DESC LIMIT 1",
 	    &p, job, e);
 	if (r == 0)
-		err_set(e, ERR_USAGE, "there is no job of '%s'; 'deploy enqueue %s' makes one",
+		err_set(e, ERR_USAGE,
+		    "there is no job of '%s'; 'deploy enqueue %s' makes one",
 		    site, site);
 	return r == 1 ? 0 : -1;
 }
@@ -254,7 +256,8 @@ do_retry(struct queue *q, void *ctx, struct err *e)
 		    j->state == JOB_RUNNING ? "wait for its end" :
 					      "enqueue the site instead",
 		    e);
-	if (j->state == JOB_FAILED && sql_find_waiting(q, j->site, &other, e) != 0)
+	if (j->state == JOB_FAILED &&
+	    sql_find_waiting(q, j->site, &other, e) != 0)
 		return -1;
 	if (other != 0) {
 		j->state = JOB_MERGED;

@@ -225,7 +225,8 @@ do_finish(struct queue *q, void *ctx, struct err *e)
 	if (sql_write_job(q, j, e) != 0)
 		return -1;
 	/* The request that came meanwhile is the next try. */
-	return other != 0 && !r->last ? sql_hand_over(q, j, other, false, e) : 0;
+	return other != 0 && !r->last ? sql_hand_over(q, j, other, false, e) :
+					0;
 }
 
 int

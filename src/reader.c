@@ -41,8 +41,10 @@ damaged(struct archive *a, struct err *e)
 {
 	const char *why = archive_error_string(a);
 
-	return err_set(e, ERR_INTEGRITY, "it is damaged, cut short, or no "
-	    "archive: %s", why != NULL ? why : "unexpected end");
+	return err_set(e, ERR_INTEGRITY,
+	    "it is damaged, cut short, or no "
+	    "archive: %s",
+	    why != NULL ? why : "unexpected end");
 }
 
 int
@@ -51,7 +53,8 @@ reader_failed(struct reader *r, struct err *e)
 	const char *why = archive_error_string(r->ar);
 
 	if (why != NULL && strstr(why, "assphrase") != NULL)
-		return err_set(e, ERR_INTEGRITY, "the archive is encrypted; "
+		return err_set(e, ERR_INTEGRITY,
+		    "the archive is encrypted; "
 		    "make one without a password");
 	return damaged(r->ar, e);
 }
@@ -123,8 +126,7 @@ open_nameless(const struct dir *d)
  * where it goes to.
  */
 static int
-put_aside(struct reader *r, const struct dir *into, int64_t max,
-    struct err *e)
+put_aside(struct reader *r, const struct dir *into, int64_t max, struct err *e)
 {
 	int out = open_nameless(into);
 	char *block = xmalloc(BLOCK);
@@ -145,8 +147,10 @@ put_aside(struct reader *r, const struct dir *into, int64_t max,
 	if (out < 0 || n < 0)
 		return err_sys(e, "cannot put it aside in '%s'", into->path);
 	if (max > 0 && total > max)
-		return err_set(e, ERR_GUARD, "it has more than the limit of "
-		    "%lld bytes", (long long)max);
+		return err_set(e, ERR_GUARD,
+		    "it has more than the limit of "
+		    "%lld bytes",
+		    (long long)max);
 	return n > 0 ? -1 : 0;
 }
 
@@ -187,8 +191,9 @@ open_stream(struct reader *r, bool gzip, struct err *e)
 		support_filter(r->filter, archive_read_support_filter_zstd);
 		archive_read_support_format_raw(r->filter);
 		if (archive_read_open_fd(r->filter, r->fd, BLOCK) !=
-		    ARCHIVE_OK || archive_read_next_header(r->filter,
-		    &ignored) != ARCHIVE_OK)
+			ARCHIVE_OK ||
+		    archive_read_next_header(r->filter, &ignored) !=
+			ARCHIVE_OK)
 			return damaged(r->filter, e);
 	}
 	r->in_header = true;
@@ -282,8 +287,9 @@ check_rest(struct reader *r, struct err *e)
 			return reader_failed(r, e);
 		clean = is_zeros(r->block, (size_t)n);
 	}
-	return clean ? 0 : err_set(e, ERR_INTEGRITY,
-	    "it has something behind its end");
+	return clean ?
+	    0 :
+	    err_set(e, ERR_INTEGRITY, "it has something behind its end");
 }
 
 /*
@@ -301,10 +307,12 @@ check_end(struct reader *r, struct err *e)
 	if ((archive_format(r->ar) & ARCHIVE_FORMAT_BASE_MASK) ==
 	    ARCHIVE_FORMAT_TAR) {
 		if (used < TAR_BLOCK)
-			return err_set(e, ERR_INTEGRITY, "it was cut short: "
+			return err_set(e, ERR_INTEGRITY,
+			    "it was cut short: "
 			    "it is a tar without an end mark");
 	} else if (used > CPIO_END_MAX) {
-		return err_set(e, ERR_INTEGRITY, "it is damaged: a cpio with "
+		return err_set(e, ERR_INTEGRITY,
+		    "it is damaged: a cpio with "
 		    "garbage before its end");
 	}
 	return check_rest(r, e);

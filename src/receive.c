@@ -33,13 +33,13 @@ struct receiver {
 	struct incoming *in;
 	struct archive *a;
 	int fd;
-	char *window;			/* PIECE bytes, for input */
-	char *prefix;			/* ".deploy/incoming/<id>" */
+	char *window; /* PIECE bytes, for input */
+	char *prefix; /* ".deploy/incoming/<id>" */
 	struct manifest m;
 	struct meta meta;
-	bool *seen;			/* for each entry of m */
+	bool *seen; /* for each entry of m */
 	struct hash *hash;
-	struct release_id origin_id;	/* release that `origin` is open on */
+	struct release_id origin_id; /* release that `origin` is open on */
 	struct dir origin;
 	struct received *out;
 };
@@ -62,17 +62,19 @@ damaged(struct receiver *r, struct err *e)
 {
 	const char *why = archive_error_string(r->a);
 
-	return err_set(e, ERR_INTEGRITY, "the pack for release %s is damaged "
-	    "or was cut short: %s", r->o->id, why != NULL ? why :
-	    "unexpected end");
+	return err_set(e, ERR_INTEGRITY,
+	    "the pack for release %s is damaged "
+	    "or was cut short: %s",
+	    r->o->id, why != NULL ? why : "unexpected end");
 }
 
 static int
-hostile(struct receiver *r, const char *name, const char *what,
-    struct err *e)
+hostile(struct receiver *r, const char *name, const char *what, struct err *e)
 {
-	return err_set(e, ERR_INTEGRITY, "the pack for release %s has '%s', "
-	    "%s", r->o->id, name, what);
+	return err_set(e, ERR_INTEGRITY,
+	    "the pack for release %s has '%s', "
+	    "%s",
+	    r->o->id, name, what);
 }
 
 /* The next header: 1, 0 at the end of the pack, -1. */
@@ -102,12 +104,15 @@ read_record(struct receiver *r, const char *suffix, size_t max,
 
 	if (c == 0)
 		c = damaged(r, e);
-	else if (c > 0 && (strcmp(archive_entry_pathname(en), name) != 0 ||
-	    archive_entry_filetype(en) != AE_IFREG ||
-	    archive_entry_size(en) < 0 ||
-	    (uint64_t)archive_entry_size(en) > max))
-		c = hostile(r, archive_entry_pathname(en), "where its records "
-		    "should be", e);
+	else if (c > 0 &&
+	    (strcmp(archive_entry_pathname(en), name) != 0 ||
+		archive_entry_filetype(en) != AE_IFREG ||
+		archive_entry_size(en) < 0 ||
+		(uint64_t)archive_entry_size(en) > max))
+		c = hostile(r, archive_entry_pathname(en),
+		    "where its records "
+		    "should be",
+		    e);
 	while (c > 0) {
 		buf_reserve(out, PIECE);
 		n = archive_read_data(r->a, out->data + out->len, PIECE);
@@ -138,8 +143,10 @@ check_parents(struct receiver *r, struct err *e)
 		parent = manifest_find(&r->m, dir);
 		free(dir);
 		if (parent == NULL || parent->type != ENTRY_DIR)
-			return hostile(r, path, "which is in no directory of "
-			    "its manifest", e);
+			return hostile(r, path,
+			    "which is in no directory of "
+			    "its manifest",
+			    e);
 	}
 	return 0;
 }
@@ -156,8 +163,10 @@ check_meta(struct receiver *r, struct err *e)
 	manifest_digest(&r->m, digest);
 	hash_hex(digest, hex);
 	if (strcmp(r->meta.digest, hex) != 0)
-		return hostile(r, r->meta.digest, "which is not the digest "
-		    "of its manifest", e);
+		return hostile(r, r->meta.digest,
+		    "which is not the digest "
+		    "of its manifest",
+		    e);
 	return 0;
 }
 
@@ -169,10 +178,11 @@ read_records(struct receiver *r, struct err *e)
 
 	if (read_record(r, "manifest", MANIFEST_MAX, &manifest, e) == 0 &&
 	    manifest_parse(&r->m, buf_str(&manifest), manifest.len,
-	    "the pack's manifest", e) == 0 && check_parents(r, e) == 0 &&
+		"the pack's manifest", e) == 0 &&
+	    check_parents(r, e) == 0 &&
 	    read_record(r, "meta", META_MAX, &meta, e) == 0 &&
 	    meta_parse(buf_str(&meta), meta.len, "the pack's meta", &r->meta,
-	    e) == 0)
+		e) == 0)
 		c = 0;
 	buf_release(&manifest);
 	buf_release(&meta);
@@ -188,10 +198,10 @@ finish_file(const struct receiver *r, int fd, const struct entry *en,
     struct err *e)
 {
 	const struct timespec times[2] = { { 0, UTIME_OMIT },
-	    { en->mtime, 0 } };
+		{ en->mtime, 0 } };
 
 	if ((r->o->gid != (gid_t)-1 &&
-	    fchown(fd, (uid_t)-1, r->o->gid) != 0) ||
+		fchown(fd, (uid_t)-1, r->o->gid) != 0) ||
 	    fchmod(fd, en->mode) != 0 || futimens(fd, times) != 0)
 		return err_sys(e, "cannot change '%s/%s'", r->in->dir.path,
 		    en->path);
@@ -212,8 +222,10 @@ copy_data(struct receiver *r, int fd, const struct entry *en, struct err *e)
 	while ((c = archive_read_data_block(r->a, &data, &len, &at)) ==
 	    ARCHIVE_OK) {
 		if (at != done || (int64_t)len > en->size - done)
-			return hostile(r, en->path, "with more bytes than "
-			    "announced", e);
+			return hostile(r, en->path,
+			    "with more bytes than "
+			    "announced",
+			    e);
 		hash_add(r->hash, data, len);
 		if (io_write(fd, data, len) != 0)
 			return err_sys(e, "cannot write '%s/%s'",
@@ -225,16 +237,18 @@ copy_data(struct receiver *r, int fd, const struct entry *en, struct err *e)
 	hash_end(r->hash, digest);
 	r->out->bytes += done;
 	if (done != en->size || memcmp(digest, en->digest, HASH_LEN) != 0)
-		return hostile(r, en->path, "with other content than its "
-		    "manifest says", e);
+		return hostile(r, en->path,
+		    "with other content than its "
+		    "manifest says",
+		    e);
 	return 0;
 }
 
 static int
 receive_file(struct receiver *r, const struct entry *en, struct err *e)
 {
-	int fd = openat(r->in->dir.fd, en->path, O_WRONLY | O_CREAT | O_EXCL |
-	    O_NOFOLLOW | O_CLOEXEC, 0600);
+	int fd = openat(r->in->dir.fd, en->path,
+	    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	int c;
 
 	if (fd < 0)
@@ -302,17 +316,19 @@ receive_link(struct receiver *r, const struct entry *en, const char *target,
     struct err *e)
 {
 	const struct timespec times[2] = { { 0, UTIME_OMIT },
-	    { en->mtime, 0 } };
+		{ en->mtime, 0 } };
 
 	if (target == NULL || strcmp(target, en->link) != 0)
-		return hostile(r, en->path, "with another target than its "
-		    "manifest says", e);
+		return hostile(r, en->path,
+		    "with another target than its "
+		    "manifest says",
+		    e);
 	if (en->mark == ENTRY_SHARED &&
 	    extras_make_shared(r->in->store, en, e) != 0)
 		return -1;
 	if (symlinkat(target, r->in->dir.fd, en->path) != 0 ||
-	    utimensat(r->in->dir.fd, en->path, times,
-	    AT_SYMLINK_NOFOLLOW) != 0)
+	    utimensat(r->in->dir.fd, en->path, times, AT_SYMLINK_NOFOLLOW) !=
+		0)
 		return err_sys(e, "cannot make the link '%s/%s'",
 		    r->in->dir.path, en->path);
 	return 0;
@@ -336,8 +352,8 @@ expect(struct receiver *r, const char *name, struct err *e)
 		en = manifest_find(&r->m, path);
 	}
 	if (en == NULL || r->seen[en - r->m.v]) {
-		hostile(r, name, en == NULL ? "which is not in its manifest" :
-		    "twice", e);
+		hostile(r, name,
+		    en == NULL ? "which is not in its manifest" : "twice", e);
 		return NULL;
 	}
 	r->seen[en - r->m.v] = true;
@@ -360,14 +376,16 @@ receive_whole(struct receiver *r, const struct entry *en,
 		break;
 	case AE_IFLNK:
 		if (en->type == ENTRY_LINK)
-			return receive_link(r, en,
-			    archive_entry_symlink(ae), e);
+			return receive_link(r, en, archive_entry_symlink(ae),
+			    e);
 		break;
 	default:
 		break;
 	}
-	return hostile(r, en->path, "with another type than its manifest "
-	    "says", e);
+	return hostile(r, en->path,
+	    "with another type than its manifest "
+	    "says",
+	    e);
 }
 
 static int
@@ -380,14 +398,19 @@ receive_entry(struct receiver *r, struct archive_entry *ae, struct err *e)
 		return -1;
 	r->out->files += en->type == ENTRY_FILE;
 	if (hard != NULL && en->type != ENTRY_FILE)
-		return hostile(r, en->path, "with another type than its "
-		    "manifest says", e);
+		return hostile(r, en->path,
+		    "with another type than its "
+		    "manifest says",
+		    e);
 	if (hard != NULL)
 		return receive_hard_link(r, en, hard, e);
 	if (receive_whole(r, en, ae, e) == 0)
 		return 0;
-	return e->sys == ENOENT ? hostile(r, en->path, "before its "
-	    "directory", e) : -1;
+	return e->sys == ENOENT ? hostile(r, en->path,
+				      "before its "
+				      "directory",
+				      e) :
+				  -1;
 }
 
 /* Every entry of the manifest must have come. */
@@ -396,7 +419,8 @@ check_all_seen(struct receiver *r, struct err *e)
 {
 	for (size_t i = 0; i < r->m.n; i++)
 		if (!r->seen[i])
-			return err_set(e, ERR_INTEGRITY, "the pack for "
+			return err_set(e, ERR_INTEGRITY,
+			    "the pack for "
 			    "release %s lacks '%s' (it was cut short)",
 			    r->o->id, r->m.v[i].path);
 	return 0;
@@ -407,8 +431,10 @@ static int
 adopt_rest(struct receiver *r, struct err *e)
 {
 	const struct fill_adopt a = { .dir = &r->in->dir,
-	    .scratch = &r->in->store->incoming, .m = &r->m, .skip = r->seen,
-	    .gid = r->o->gid };
+		.scratch = &r->in->store->incoming,
+		.m = &r->m,
+		.skip = r->seen,
+		.gid = r->o->gid };
 
 	for (size_t i = 0; i < r->m.n; i++)
 		r->out->files += r->m.v[i].type == ENTRY_FILE && !r->seen[i];
@@ -424,9 +450,10 @@ finish_directories(struct receiver *r, struct err *e)
 
 		if (en->type != ENTRY_DIR)
 			continue;
-		if ((r->o->gid != (gid_t)-1 && fchownat(r->in->dir.fd,
-		    en->path, (uid_t)-1, r->o->gid, AT_SYMLINK_NOFOLLOW) !=
-		    0) || fchmodat(r->in->dir.fd, en->path, en->mode, 0) != 0)
+		if ((r->o->gid != (gid_t)-1 &&
+			fchownat(r->in->dir.fd, en->path, (uid_t)-1, r->o->gid,
+			    AT_SYMLINK_NOFOLLOW) != 0) ||
+		    fchmodat(r->in->dir.fd, en->path, en->mode, 0) != 0)
 			return err_sys(e, "cannot change '%s/%s'",
 			    r->in->dir.path, en->path);
 	}
@@ -463,8 +490,7 @@ open_archive(struct receiver *r, struct err *e)
 	    archive_read_support_format_tar(r->a) != ARCHIVE_OK ||
 	    archive_read_support_filter_zstd(r->a) != ARCHIVE_OK ||
 	    archive_read_support_filter_gzip(r->a) != ARCHIVE_OK ||
-	    archive_read_open(r->a, r, NULL, on_read,
-	    NULL) != ARCHIVE_OK)
+	    archive_read_open(r->a, r, NULL, on_read, NULL) != ARCHIVE_OK)
 		return damaged(r, e);
 	return 0;
 }
@@ -473,8 +499,13 @@ int
 receive(struct incoming *in, int fd, const struct receive_options *o,
     struct received *out, struct err *e)
 {
-	struct receiver r = { .o = o, .in = in, .fd = fd, .out = out,
-	    .m = MANIFEST_INIT, .meta = META_INIT, .origin = DIR_INIT };
+	struct receiver r = { .o = o,
+		.in = in,
+		.fd = fd,
+		.out = out,
+		.m = MANIFEST_INIT,
+		.meta = META_INIT,
+		.origin = DIR_INIT };
 	int c;
 
 	*out = (struct received){ 0 };

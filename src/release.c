@@ -71,8 +71,9 @@ release_id_is_valid(const char *s)
 		bool digit = s[i] >= '0' && s[i] <= '9';
 		bool hex = digit || (s[i] >= 'a' && s[i] <= 'f');
 
-		if (shape[i] == '0' ? !digit :
-		    shape[i] == 'x' ? !hex : s[i] != shape[i])
+		if (shape[i] == '0'	? !digit :
+			shape[i] == 'x' ? !hex :
+					  s[i] != shape[i])
 			return false;
 	}
 	return true;
@@ -204,7 +205,8 @@ release_match(const struct strvec *ids, const char *prefix, struct err *e)
 		if (found != NULL) {
 			err_set(e, ERR_USAGE,
 			    "'%s' could be release %s or %s; use more of "
-			    "the id", prefix, found, ids->v[i]);
+			    "the id",
+			    prefix, found, ids->v[i]);
 			return NULL;
 		}
 		found = ids->v[i];

@@ -465,8 +465,8 @@ remote_learn(struct remote *r, const struct meta *meta)
 	while (strcmp(r->view.ids.v[at], meta->id.s) != 0)
 		at++;
 	r->metas = xreallocarray(r->metas, n + 1, sizeof(*r->metas));
-	memmove(&r->metas[at + 1], &r->metas[at], (n - at) *
-	    sizeof(*r->metas));
+	memmove(&r->metas[at + 1], &r->metas[at],
+	    (n - at) * sizeof(*r->metas));
 	meta_copy(&r->metas[at], meta);
 	if (strcmp(meta->id.s, r->latest.s) > 0)
 		r->latest = meta->id;
@@ -536,8 +536,7 @@ remote_manifest(struct remote *r, const char *id, struct manifest *m,
 		size = caller_parse_seq(l.value);
 		if (size < 0 || size > MANIFEST_MAX)
 			c = err_set(e, ERR_FAILED,
-			    "a wrong answer: '%.80s'; " WRONG_CURE,
-			    l.value);
+			    "a wrong answer: '%.80s'; " WRONG_CURE, l.value);
 	}
 	buf_reset(&b);
 	if (c == 0)
@@ -698,8 +697,8 @@ remote_receive(struct remote *r, const struct remote_receive *o, struct err *e)
 	while (c == 0 && strcmp(l.key, "ready") != 0) {
 		c = next_line(r, &p, &b, &l, lock_ms(r), e);
 		if (c == 0)
-			err_set(e, ERR_FAILED, "a wrong answer: '%.80s'; "
-			    WRONG_CURE, l.key);
+			err_set(e, ERR_FAILED,
+			    "a wrong answer: '%.80s'; " WRONG_CURE, l.key);
 		c = c > 0 ? 0 : -1;
 	}
 	if (c == 0 && o->ready != NULL)

@@ -15,8 +15,7 @@ is_needed(const char *id, const char *previous, const struct history *h)
 
 void
 retention_select(const struct strvec *ids, const bool *pinned,
-    const struct history *h, const struct retention_rule *rule,
-    bool *removed)
+    const struct history *h, const struct retention_rule *rule, bool *removed)
 {
 	const char *previous = history_previous(h, ids);
 	unsigned int kept = 0;

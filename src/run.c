@@ -12,7 +12,7 @@
 /* Both ends of the pipes of one start: [0] is read, [1] is written. */
 struct pipes {
 	int in[2], out[2], err[2];
-	int report[2];		/* errno of a failed exec */
+	int report[2]; /* errno of a failed exec */
 };
 
 static void
@@ -73,8 +73,8 @@ set_standard(const struct run_child *c, const struct pipes *p)
 	}
 	if (c->talk_only &&
 	    ((null = open("/dev/null", O_RDONLY | O_CLOEXEC)) < 0 ||
-	    dup2(null, STDIN_FILENO) < 0 ||
-	    dup2(STDERR_FILENO, STDOUT_FILENO) < 0))
+		dup2(null, STDIN_FILENO) < 0 ||
+		dup2(STDERR_FILENO, STDOUT_FILENO) < 0))
 		return -1;
 	return 0;
 }

@@ -29,8 +29,10 @@ open_named(struct source *s, const char *path, struct err *e)
 	if (S_ISREG(st.st_mode))
 		return 0;
 	if (!S_ISDIR(st.st_mode))
-		return err_set(e, ERR_USAGE, "the source '%s' is neither a "
-		    "directory nor an archive; for a pipe use '-'", path);
+		return err_set(e, ERR_USAGE,
+		    "the source '%s' is neither a "
+		    "directory nor an archive; for a pipe use '-'",
+		    path);
 	s->dir.fd = s->fd;
 	s->dir.path = xstrdup(path);
 	s->fd = -1;
@@ -46,7 +48,8 @@ source_open(struct source *s, const char *path, struct err *e)
 	}
 	s->name = xstrdup("standard input");
 	if (isatty(STDIN_FILENO))
-		return err_set(e, ERR_USAGE, "standard input is a terminal; "
+		return err_set(e, ERR_USAGE,
+		    "standard input is a terminal; "
 		    "'-' reads an archive from it, as in: tar c . | deploy "
 		    "stage -");
 	s->fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
@@ -81,7 +84,7 @@ source_contains(const struct source *s, const char *path)
 
 	is = !source_is_archive(s) && realpath(s->dir.path, source) != NULL &&
 	    (realpath(path, there) != NULL ||
-	    realpath(dirname(copy), there) != NULL);
+		realpath(dirname(copy), there) != NULL);
 	free(copy);
 	if (!is)
 		return false;
@@ -99,11 +102,11 @@ count(void *ctx, int64_t bytes)
 
 int
 source_unpack(const struct source *s, const struct dir *into,
-    const struct strvec *exclude, bool strip, size_t *excluded,
-    struct err *e)
+    const struct strvec *exclude, bool strip, size_t *excluded, struct err *e)
 {
-	struct unpack_options opt = { .exclude = exclude, .strip = strip,
-	    .progress = count };
+	struct unpack_options opt = { .exclude = exclude,
+		.strip = strip,
+		.progress = count };
 	struct dir_space space;
 	int r;
 

@@ -12,7 +12,7 @@
 
 struct spool {
 	int fd;
-	pthread_mutex_t lock;		/* guards what follows */
+	pthread_mutex_t lock; /* guards what follows */
 	pthread_cond_t grown;
 	int64_t size;
 	bool ended;
@@ -93,8 +93,7 @@ spool_end(struct spool *s, const struct err *why)
 }
 
 ssize_t
-spool_read(struct spool *s, int64_t at, void *data, size_t len,
-    struct err *e)
+spool_read(struct spool *s, int64_t at, void *data, size_t len, struct err *e)
 {
 	ssize_t n = 0;
 	bool failed;

@@ -90,14 +90,15 @@ static void
 open_base(struct stage *st)
 {
 	const char *id = st->view.current.s[0] != '\0' ? st->view.current.s :
-	    st->view.ids.n > 0 ? st->view.ids.v[st->view.ids.n - 1] : NULL;
+	    st->view.ids.n > 0 ? st->view.ids.v[st->view.ids.n - 1] :
+				 NULL;
 	struct err why = ERR_INIT;
 
 	if (id == NULL)
 		return;
 	if (dir_open(&st->base, &st->store->releases, id, &why) != 0 ||
 	    manifest_read(&st->base_manifest, &st->store->manifests, id,
-	    &why) != 0) {
+		&why) != 0) {
 		log_warn("the release %s cannot be used as a base: %s", id,
 		    why.text);
 		dir_close(&st->base);
@@ -118,12 +119,12 @@ choose_mtime(struct stage *st)
 	struct meta meta = META_INIT;
 	struct err ignored = ERR_INIT;
 
-	st->mtime = st->opt->mtime > 0 ? st->opt->mtime :
-	    release_now() / 1000;
+	st->mtime = st->opt->mtime > 0 ? st->opt->mtime : release_now() / 1000;
 	if (st->opt->remote != NULL && st->mtime <= st->opt->remote->mtime)
 		st->mtime = st->opt->remote->mtime + 1;
-	if (st->view.ids.n > 0 && meta_read(st->store,
-	    st->view.ids.v[st->view.ids.n - 1], &meta, &ignored) == 0 &&
+	if (st->view.ids.n > 0 &&
+	    meta_read(st->store, st->view.ids.v[st->view.ids.n - 1], &meta,
+		&ignored) == 0 &&
 	    st->mtime <= meta.mtime)
 		st->mtime = meta.mtime + 1;
 	meta_release(&meta);
@@ -142,8 +143,10 @@ choose_group(struct stage *st, struct err *e)
 		return 0;
 	gr = getgrnam(name);
 	if (gr == NULL)
-		return err_set(e, ERR_USAGE, "there is no group '%s' here; "
-		    "see 'group' in deploy.yml", name);
+		return err_set(e, ERR_USAGE,
+		    "there is no group '%s' here; "
+		    "see 'group' in deploy.yml",
+		    name);
 	st->gid = gr->gr_gid;
 	return 0;
 }
@@ -154,8 +157,8 @@ begin(struct stage *st, struct err *e)
 {
 	if (st->opt->id != NULL)
 		release_id_copy(&st->id, st->opt->id);
-	else if (store_new_id(st->store, view_latest(&st->view), &st->id,
-	    e) != 0)
+	else if (store_new_id(st->store, view_latest(&st->view), &st->id, e) !=
+	    0)
 		return -1;
 	return incoming_begin(&st->incoming, st->store, st->id.s, e);
 }
@@ -192,7 +195,7 @@ const struct dir *
 stage_build_dir(const struct stage *st)
 {
 	return source_is_archive(&st->source) ? target_dir(st) :
-	    &st->source.dir;
+						&st->source.dir;
 }
 
 /*
@@ -205,8 +208,10 @@ check_source(const struct stage *st, struct err *e)
 	if (st->store == NULL ||
 	    !source_contains(&st->source, st->store->root.path))
 		return 0;
-	return err_set(e, ERR_USAGE, "the root '%s' is inside the source "
-	    "'%s'; put it elsewhere", st->store->root.path, st->source.name);
+	return err_set(e, ERR_USAGE,
+	    "the root '%s' is inside the source "
+	    "'%s'; put it elsewhere",
+	    st->store->root.path, st->source.name);
 }
 
 /* The build as a manifest without digests. */
@@ -218,9 +223,10 @@ read_build(struct stage *st, struct err *e)
 
 	if (!st->opt->preview && begin(st, e) != 0)
 		return -1;
-	if (source_is_archive(&st->source) && ((st->opt->preview &&
-	    make_scratch(st, e) != 0) || source_unpack(&st->source,
-	    target_dir(st), w.exclude, st->opt->strip, &unpacked, e) != 0))
+	if (source_is_archive(&st->source) &&
+	    ((st->opt->preview && make_scratch(st, e) != 0) ||
+		source_unpack(&st->source, target_dir(st), w.exclude,
+		    st->opt->strip, &unpacked, e) != 0))
 		return -1;
 	if (tree_read(stage_build_dir(st), &w, &st->m, e) != 0)
 		return -1;
@@ -244,9 +250,11 @@ live_manifest(const struct stage *st)
 
 	if (remote != NULL)
 		return strcmp(remote->base, remote->view->current.s) == 0 ?
-		    remote->manifest : NULL;
+		    remote->manifest :
+		    NULL;
 	return st->view.current.s[0] != '\0' && st->base.fd >= 0 ?
-	    &st->base_manifest : NULL;
+	    &st->base_manifest :
+	    NULL;
 }
 
 /* Does the release, with what it carries, leave out too much? */
@@ -282,7 +290,8 @@ is_usable(void *ctx, const char *id, const struct entry *en, struct err *e)
 	dir_close(&from);
 	if (r == 0)
 		log_warn("'%s/%s/%s' is missing or damaged, and is not "
-		    "carried on", st->store->releases.path, id, en->path);
+			 "carried on",
+		    st->store->releases.path, id, en->path);
 	return r;
 }
 
@@ -318,16 +327,16 @@ add_extras(struct stage *st, struct err *e)
 {
 	const struct site_config *site = st->opt->site;
 	const struct stage_remote *remote = st->opt->remote;
-	const struct extras_carry_rule rule = { &site->carry,
-	    site->carry_for, release_now(),
-	    remote != NULL ? remote->read : read_stored,
-	    remote != NULL ? NULL : is_usable,
-	    remote != NULL ? remote->ctx : st };
+	const struct extras_carry_rule rule = { &site->carry, site->carry_for,
+		release_now(), remote != NULL ? remote->read : read_stored,
+		remote != NULL ? NULL : is_usable,
+		remote != NULL ? remote->ctx : st };
 
 	if (add_shared(st, e) != 0)
 		return -1;
-	if (site->carry.n > 0 && extras_add_carried(&st->extras, &st->m,
-	    &root_view(st)->ids, &root_view(st)->history, &rule, e) != 0)
+	if (site->carry.n > 0 &&
+	    extras_add_carried(&st->extras, &st->m, &root_view(st)->ids,
+		&root_view(st)->history, &rule, e) != 0)
 		return -1;
 	st->carried = st->extras.n;
 	set_group_modes(st);
@@ -336,8 +345,7 @@ add_extras(struct stage *st, struct err *e)
 
 /* Refuse what does not fit: so many bytes in so many files. */
 static int
-check_space(const struct stage *st, int64_t bytes, size_t files,
-    struct err *e)
+check_space(const struct stage *st, int64_t bytes, size_t files, struct err *e)
 {
 	struct dir_space space;
 	char need[32], have[32];
@@ -350,11 +358,13 @@ check_space(const struct stage *st, int64_t bytes, size_t files,
 	progress_format_bytes((int64_t)want, need);
 	progress_format_bytes((int64_t)space.bytes, have);
 	if (want > space.bytes)
-		return err_set(e, ERR_GUARD, "the release needs %s, '%s' has "
-		    "%s free; run 'deploy prune', or make room", need,
-		    st->store->root.path, have);
+		return err_set(e, ERR_GUARD,
+		    "the release needs %s, '%s' has "
+		    "%s free; run 'deploy prune', or make room",
+		    need, st->store->root.path, have);
 	if (files > space.inodes)
-		return err_set(e, ERR_GUARD, "the release needs %zu inodes, "
+		return err_set(e, ERR_GUARD,
+		    "the release needs %zu inodes, "
 		    "'%s' has %llu free; run 'deploy prune', or make room",
 		    files, st->store->root.path, space.inodes);
 	return 0;
@@ -379,8 +389,8 @@ static int
 hash_build(struct stage *st, struct err *e)
 {
 	struct err fits = ERR_INIT;
-	bool write = !st->opt->preview && check_space(st, st->totals.bytes,
-	    st->m.n, &fits) == 0;
+	bool write = !st->opt->preview &&
+	    check_space(st, st->totals.bytes, st->m.n, &fits) == 0;
 	int r;
 
 	progress_begin(write ? "storing" : "hashing", st->totals.files,
@@ -389,8 +399,8 @@ hash_build(struct stage *st, struct err *e)
 	progress_end();
 	if (r != 0 || write || st->opt->preview)
 		return r;
-	return check_space(st, st->fill.copied_bytes, st->fill.copied +
-	    count_directories(&st->m), e);
+	return check_space(st, st->fill.copied_bytes,
+	    st->fill.copied + count_directories(&st->m), e);
 }
 
 /* Nothing may have come or gone in the source since it was listed. */
@@ -401,11 +411,12 @@ check_stamp(const struct stage *st, struct err *e)
 
 	if (source_is_archive(&st->source))
 		return 0;
-	if (tree_stamp(stage_build_dir(st), &st->m,
-	    &st->opt->site->exclude, &stamp, e) != 0)
+	if (tree_stamp(stage_build_dir(st), &st->m, &st->opt->site->exclude,
+		&stamp, e) != 0)
 		return -1;
 	if (stamp != st->stamp)
-		return err_set(e, ERR_FAILED, "'%s' changed while it was "
+		return err_set(e, ERR_FAILED,
+		    "'%s' changed while it was "
 		    "read; stage when the build has ended",
 		    st->source.dir.path);
 	return 0;
@@ -504,12 +515,13 @@ prepare_fill(struct stage *st)
 {
 	st->fill.source = stage_build_dir(st);
 	st->fill.target = target_dir(st);
-	st->fill.scratch = st->opt->preview ? &st->scratch :
-	    &st->store->incoming;
+	st->fill.scratch =
+	    st->opt->preview ? &st->scratch : &st->store->incoming;
 	st->fill.base.dir = st->base.fd >= 0 ? &st->base : NULL;
 	st->fill.base.manifest = st->opt->remote != NULL ?
 	    st->opt->remote->manifest :
-	    st->base.fd >= 0 ? &st->base_manifest : NULL;
+	    st->base.fd >= 0 ? &st->base_manifest :
+			       NULL;
 	st->fill.base.mtime = base_mtime(st);
 	st->fill.m = &st->m;
 	st->fill.mtime = st->mtime;
@@ -587,7 +599,7 @@ finish(struct stage *st, struct err *e)
 	progress_begin("placing", st->totals.files, 0);
 	if (fill_place(&st->fill, e) != 0 ||
 	    extras_place(&st->extras, &st->m, st->store, target_dir(st),
-	    st->gid, e) != 0)
+		st->gid, e) != 0)
 		return -1;
 	progress_end();
 	stage_fill_meta(st, &meta);

@@ -87,15 +87,17 @@ check_owner(const struct dir *d, uid_t root_owner, struct err *e)
 	if (st.st_uid == me || st.st_uid == 0)
 		return 0;
 	if (me == 0)
-		return err_set(e, ERR_FAILED, "'%s' belongs to %s; run "
-		    "deploy as that user, or: chown root '%s'", d->path,
-		    user_name(st.st_uid), d->path);
+		return err_set(e, ERR_FAILED,
+		    "'%s' belongs to %s; run "
+		    "deploy as that user, or: chown root '%s'",
+		    d->path, user_name(st.st_uid), d->path);
 	if (st.st_uid == root_owner)
 		return 0;
-	return err_set(e, ERR_FAILED, "'%s' belongs to %s, who is neither "
+	return err_set(e, ERR_FAILED,
+	    "'%s' belongs to %s, who is neither "
 	    "you nor the owner of the root; if nobody planted it, run as "
-	    "root: chown %lu '%s'", d->path, user_name(st.st_uid),
-	    (unsigned long)root_owner, d->path);
+	    "root: chown %lu '%s'",
+	    d->path, user_name(st.st_uid), (unsigned long)root_owner, d->path);
 }
 
 /* Refuse a root that was planted, in whole or in part. */
@@ -124,9 +126,10 @@ check_format(const struct store *s, struct err *e)
 	int r = file_read(&s->state, "format", 64, &b, e);
 
 	if (r == 0 && strcmp(b.data, FORMAT) != 0)
-		r = err_set(e, ERR_FAILED, "'%s' has format '%.*s', this "
-		    "program knows 1; use a newer deploy", s->root.path,
-		    (int)strcspn(b.data, "\n"), b.data);
+		r = err_set(e, ERR_FAILED,
+		    "'%s' has format '%.*s', this "
+		    "program knows 1; use a newer deploy",
+		    s->root.path, (int)strcspn(b.data, "\n"), b.data);
 	buf_release(&b);
 	return r;
 }
@@ -135,8 +138,10 @@ check_format(const struct store *s, struct err *e)
 static int
 not_prepared(struct err *e, const char *path)
 {
-	err_set(e, ERR_FAILED, "'%s' is not a root of deploy; stage a first "
-	    "release, or run: deploy init --root '%s'", path, path);
+	err_set(e, ERR_FAILED,
+	    "'%s' is not a root of deploy; stage a first "
+	    "release, or run: deploy init --root '%s'",
+	    path, path);
 	e->sys = ENOENT;
 	return -1;
 }
@@ -151,7 +156,8 @@ open_parts(struct store *s, struct err *e)
 	for (int i = 0; i < PARTS; i++)
 		if (dir_open(parts[i].d, parts[i].at, parts[i].name, e) != 0)
 			return e->sys == ENOENT ?
-			    not_prepared(e, s->root.path) : -1;
+			    not_prepared(e, s->root.path) :
+			    -1;
 	return 0;
 }
 
@@ -196,7 +202,8 @@ create_root(struct store *s, const char *path, struct err *e)
 		if (chmod(path, 0755) != 0)
 			return err_sys(e, "cannot make the root '%s'", path);
 	} else if (errno == ENOENT) {
-		return err_set(e, ERR_FAILED, "cannot make the root '%s': "
+		return err_set(e, ERR_FAILED,
+		    "cannot make the root '%s': "
 		    "its parent directory is missing; run: mkdir -p '%s'",
 		    path, path);
 	} else if (errno != EEXIST) {
@@ -298,8 +305,8 @@ int
 store_current(const struct store *s, struct release_id *out, struct err *e)
 {
 	char target[PATH_LEN_MAX + 1];
-	ssize_t n = readlinkat(s->root.fd, CURRENT, target,
-	    sizeof(target) - 1);
+	ssize_t n =
+	    readlinkat(s->root.fd, CURRENT, target, sizeof(target) - 1);
 	const char *id;
 
 	out->s[0] = '\0';
@@ -311,12 +318,15 @@ store_current(const struct store *s, struct release_id *out, struct err *e)
 			    s->root.path, CURRENT);
 		if (s->adopting && dir_has(&s->root, CURRENT))
 			return 0;
-		return err_set(e, ERR_FAILED, "'%s/%s' is not a symbolic "
-		    "link but a real %s; %s", s->root.path, CURRENT,
+		return err_set(e, ERR_FAILED,
+		    "'%s/%s' is not a symbolic "
+		    "link but a real %s; %s",
+		    s->root.path, CURRENT,
 		    dir_has(&s->root, CURRENT) ? "directory" : "file",
-		    dir_has(&s->root, CURRENT) ? "run 'deploy init --adopt', "
-		    "which makes a release of it and lets no request down" :
-		    "move it away");
+		    dir_has(&s->root, CURRENT) ?
+			"run 'deploy init --adopt', "
+			"which makes a release of it and lets no request down" :
+			"move it away");
 	}
 	/* What is made by hand often has a slash at the end. */
 	while (n > 0 && target[n - 1] == '/')
@@ -324,9 +334,11 @@ store_current(const struct store *s, struct release_id *out, struct err *e)
 	target[n] = '\0';
 	id = target_id(s, target);
 	if (id == NULL)
-		return err_set(e, ERR_FAILED, "'%s/%s' points to '%s', which "
+		return err_set(e, ERR_FAILED,
+		    "'%s/%s' points to '%s', which "
 		    "is no release of this root; remove the link, or point "
-		    "it at one of releases/", s->root.path, CURRENT, target);
+		    "it at one of releases/",
+		    s->root.path, CURRENT, target);
 	memcpy(out->s, id, RELEASE_ID_LEN + 1);
 	return 0;
 }
@@ -358,8 +370,8 @@ store_releases(const struct store *s, struct strvec *out, struct err *e)
 }
 
 int
-store_new_id(const struct store *s, const char *latest,
-    struct release_id *out, struct err *e)
+store_new_id(const struct store *s, const char *latest, struct release_id *out,
+    struct err *e)
 {
 	struct strvec ids = STRVEC_INIT;
 	const char *last;
@@ -375,7 +387,8 @@ store_new_id(const struct store *s, const char *latest,
 		release_id_new(out, last);
 	/* After the year 9999 it would not be one. */
 	if (r == 0 && !release_id_is_valid(out->s))
-		r = err_set(e, ERR_FAILED, "'%s' has a release of the "
+		r = err_set(e, ERR_FAILED,
+		    "'%s' has a release of the "
 		    "far future, %s, and no id is later; remove it",
 		    s->root.path, last);
 	strvec_release(&ids);
@@ -403,8 +416,8 @@ store_commit(const struct store *s, const char *id, struct err *e)
 }
 
 int
-store_prepare_flip(const struct store *s, const char *id,
-    struct store_link *l, struct err *e)
+store_prepare_flip(const struct store *s, const char *id, struct store_link *l,
+    struct err *e)
 {
 	char target[RELEASE_ID_LEN + 16];
 
@@ -441,7 +454,7 @@ exchange_current(const struct store *s, const char *id, struct store_link *l,
 	if (!s->adopting || !dir_has(&s->root, CURRENT))
 		return 1;
 	if (renameat2(s->state.fd, l->name, s->root.fd, CURRENT,
-	    RENAME_EXCHANGE) != 0)
+		RENAME_EXCHANGE) != 0)
 		return err_sys(e, "cannot exchange '%s/%s' and the link",
 		    s->root.path, CURRENT);
 	snprintf(kept, sizeof(kept), "adopted-%s", id);
@@ -464,8 +477,10 @@ store_flip(const struct store *s, const char *id, struct store_link *l,
 	/* Live from here on. */
 	l->name[0] = '\0';
 	if (fsync(s->root.fd) != 0) {
-		err_sys(e, "release %s is live, but not known to survive a "
-		    "power cut: cannot write '%s' to disk", id, s->root.path);
+		err_sys(e,
+		    "release %s is live, but not known to survive a "
+		    "power cut: cannot write '%s' to disk",
+		    id, s->root.path);
 		e->code = ERR_CLEANUP;
 		return -1;
 	}

@@ -13,9 +13,9 @@
 #include "run.h"
 
 enum {
-	TICK_MS = 200,		/* how soon a cancel is noticed */
+	TICK_MS = 200, /* how soon a cancel is noticed */
 	ERRORS_MAX = 4096,
-	LINE_MAX_LEN = 64 * 1024 * 1024,	/* a line of `info` */
+	LINE_MAX_LEN = 64 * 1024 * 1024, /* a line of `info` */
 };
 
 struct local {
@@ -27,8 +27,8 @@ struct local {
 struct local_proc {
 	struct local *local;
 	struct run_child child;
-	struct buf out;		/* read, not yet given */
-	struct buf errors;	/* the last of standard error */
+	struct buf out;	   /* read, not yet given */
+	struct buf errors; /* the last of standard error */
 	bool out_ended;
 };
 
@@ -110,8 +110,9 @@ take_errors(struct local_proc *p)
 		p->child.err = -1;
 	}
 	if (p->errors.len > ERRORS_MAX) {
-		memmove(p->errors.data, p->errors.data + p->errors.len -
-		    ERRORS_MAX, ERRORS_MAX + 1);
+		memmove(p->errors.data,
+		    p->errors.data + p->errors.len - ERRORS_MAX,
+		    ERRORS_MAX + 1);
 		p->errors.len = ERRORS_MAX;
 	}
 }
@@ -208,7 +209,8 @@ local_read_line(void *proc, struct buf *line, int64_t timeout, struct err *e)
 	int64_t end = clock_ms() + timeout;
 
 	for (;;) {
-		char *nl = p->out.len == 0 ? NULL :
+		char *nl = p->out.len == 0 ?
+		    NULL :
 		    memchr(p->out.data, '\n', p->out.len);
 
 		if (nl != NULL) {
@@ -281,11 +283,20 @@ local_close_proc(void *proc)
 }
 
 static const struct transport_ops ops = {
-	local_close, local_cancel, local_traffic, local_address,
+	local_close,
+	local_cancel,
+	local_traffic,
+	local_address,
 	local_login,
-	local_start, local_write,
-	local_end_input, local_read_line, local_read, local_finish,
-	local_errors, NULL, local_close_proc,
+	local_start,
+	local_write,
+	local_end_input,
+	local_read_line,
+	local_read,
+	local_finish,
+	local_errors,
+	NULL,
+	local_close_proc,
 };
 
 int

@@ -16,7 +16,7 @@ mix(const char *path, const struct timespec *ts)
 {
 	uint64_t h = 14695981039346656037u;
 	const uint64_t words[2] = { (uint64_t)ts->tv_sec,
-	    (uint64_t)ts->tv_nsec };
+		(uint64_t)ts->tv_nsec };
 
 	for (; *path != '\0'; path++)
 		h = (h ^ (unsigned char)*path) * 1099511628211u;
@@ -27,8 +27,8 @@ mix(const char *path, const struct timespec *ts)
 
 /* The target of the link at `path`, checked, into the entry. */
 static int
-read_link(const struct dir *d, const char *name, const char *path,
-    bool exact, struct manifest *m, struct entry *en, struct err *e)
+read_link(const struct dir *d, const char *name, const char *path, bool exact,
+    struct manifest *m, struct entry *en, struct err *e)
 {
 	char target[PATH_LEN_MAX + 2];
 	ssize_t n = readlinkat(d->fd, name, target, sizeof(target));
@@ -85,9 +85,12 @@ read_entry(const struct dir *d, const char *name, const char *path,
 	    !S_ISLNK(st.st_mode))
 		return err_set(e, ERR_INTEGRITY,
 		    "'%s/%s' is a device, socket or FIFO; remove or exclude "
-		    "it", d->path, name);
-	en = manifest_add(m, path, S_ISREG(st.st_mode) ? ENTRY_FILE :
-	    S_ISDIR(st.st_mode) ? ENTRY_DIR : ENTRY_LINK);
+		    "it",
+		    d->path, name);
+	en = manifest_add(m, path,
+	    S_ISREG(st.st_mode)	    ? ENTRY_FILE :
+		S_ISDIR(st.st_mode) ? ENTRY_DIR :
+				      ENTRY_LINK);
 	en->mode = w->exact ? st.st_mode & 07777 : release_mode(st.st_mode);
 	en->mtime = w->exact ? st.st_mtim.tv_sec : 0;
 	en->size = S_ISREG(st.st_mode) ? st.st_size : 0;
@@ -218,8 +221,9 @@ tree_compare(const struct dir *top, const struct manifest *m,
 		return -1;
 	}
 	while (i < is.n || k < m->n) {
-		int c = i == is.n ? 1 : k == m->n ? -1 :
-		    path_compare(is.v[i].path, m->v[k].path);
+		int c = i == is.n ? 1 :
+		    k == m->n	  ? -1 :
+				    path_compare(is.v[i].path, m->v[k].path);
 
 		if (c < 0)
 			strvec_addf(found, "%s: does not belong there",

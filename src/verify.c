@@ -19,7 +19,7 @@ enum { WINDOW = 256 * 1024, GRAIN = 32 };
 struct check {
 	const struct dir *dir;
 	const struct manifest *m;
-	pthread_mutex_t lock;		/* guards found */
+	pthread_mutex_t lock; /* guards found */
 	struct strvec *found;
 };
 
@@ -89,7 +89,7 @@ check_item(void *ctx, void *local, size_t i, struct err *e)
 	/* What is missing or of another type, tree_compare() reports. */
 	if (hash_file(c, local, en->path, digest) != 0) {
 		if (faccessat(c->dir->fd, en->path, F_OK,
-		    AT_SYMLINK_NOFOLLOW) == 0)
+			AT_SYMLINK_NOFOLLOW) == 0)
 			report(c, en->path, "cannot be read");
 	} else if (memcmp(digest, en->digest, HASH_LEN) != 0) {
 		report(c, en->path, "has other content");
@@ -104,7 +104,7 @@ check_contents(const struct dir *d, const struct manifest *m,
 {
 	struct check c = { .dir = d, .m = m, .found = found };
 	const struct pool_job job = { m->n, GRAIN, &c, worker_begin,
-	    check_item, worker_end };
+		check_item, worker_end };
 	struct manifest_totals t = manifest_totals(m);
 	int r;
 
@@ -131,8 +131,10 @@ check_digest(const struct store *s, const char *id, const struct manifest *m,
 	if (meta_read(s, id, &meta, &why) != 0)
 		strvec_addf(found, "meta of %s: %s", id, why.text);
 	else if (meta.digest[0] != '\0' && strcmp(meta.digest, hex) != 0)
-		strvec_addf(found, "manifest of %s: has digest %s instead "
-		    "of %s", id, hex, meta.digest);
+		strvec_addf(found,
+		    "manifest of %s: has digest %s instead "
+		    "of %s",
+		    id, hex, meta.digest);
 	meta_release(&meta);
 }
 
@@ -147,8 +149,10 @@ verify(const struct store *s, const char *id, struct strvec *found,
 	if (r < 0)
 		return -1;
 	if (r == 0)
-		return err_set(e, ERR_USAGE, "there is no release '%s' in "
-		    "'%s'; see 'deploy list'", id, s->root.path);
+		return err_set(e, ERR_USAGE,
+		    "there is no release '%s' in "
+		    "'%s'; see 'deploy list'",
+		    id, s->root.path);
 	r = -1;
 	if (manifest_read(&m, &s->manifests, id, e) != 0)
 		e->code = ERR_INTEGRITY;

@@ -42,14 +42,16 @@ view_find(const struct view *v, const char *word, struct err *e)
 	if (strcmp(word, "current") == 0) {
 		if (v->current.s[0] != '\0')
 			return v->current.s;
-		err_set(e, ERR_USAGE, "nothing is live yet, so there is no "
+		err_set(e, ERR_USAGE,
+		    "nothing is live yet, so there is no "
 		    "'current' release; run 'deploy activate' first, or name "
 		    "one of 'deploy list'");
 		return NULL;
 	}
 	if (strcmp(word, "previous") == 0) {
 		if (previous == NULL)
-			err_set(e, ERR_USAGE, "no release that was live "
+			err_set(e, ERR_USAGE,
+			    "no release that was live "
 			    "before is left, so there is no 'previous'; name "
 			    "one of 'deploy list'");
 		return previous;
@@ -57,7 +59,8 @@ view_find(const struct view *v, const char *word, struct err *e)
 	if (strcmp(word, "latest") == 0) {
 		if (v->ids.n > 0)
 			return view_latest(v);
-		err_set(e, ERR_USAGE, "there is no release yet; run "
+		err_set(e, ERR_USAGE,
+		    "there is no release yet; run "
 		    "'deploy stage' first");
 		return NULL;
 	}

@@ -60,8 +60,7 @@ wire_error(const char *value, struct err *e)
 
 	if (code <= ERR_OK || code > ERR_GUARD)
 		code = ERR_FAILED;
-	err_set(e, (enum err_code)code, "%s", *end == '\t' ? end + 1 :
-	    value);
+	err_set(e, (enum err_code)code, "%s", *end == '\t' ? end + 1 : value);
 	e->answered = true;
 	return -1;
 }
@@ -90,13 +89,16 @@ read_word(const char **p, struct buf *word, struct err *e)
 			size_t n = strcspn(*p + 1, "'");
 
 			if ((*p)[n + 1] == '\0')
-				return err_set(e, ERR_USAGE, "a quote in the "
+				return err_set(e, ERR_USAGE,
+				    "a quote in the "
 				    "command is not closed");
 			buf_add(word, *p + 1, n);
 			*p += n + 2;
 		} else {
-			return err_set(e, ERR_USAGE, "the command has '%c', "
-			    "which is not allowed here", **p);
+			return err_set(e, ERR_USAGE,
+			    "the command has '%c', "
+			    "which is not allowed here",
+			    **p);
 		}
 	}
 	return 0;

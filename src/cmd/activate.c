@@ -8,8 +8,8 @@
 #include "log.h"
 
 int
-step_expected(const struct run *run, const struct view *v,
-    const char **expect, struct err *e)
+step_expected(const struct run *run, const struct view *v, const char **expect,
+    struct err *e)
 {
 	const char *word = run->opts.expect;
 
@@ -38,17 +38,20 @@ check_expected(const struct run *run, const struct fleet *f, struct err *e)
 		return -1;
 	for (size_t i = 0; i < f->n; i++)
 		if (strcmp(f->v[i].view.current.s, want) != 0)
-			return err_set(e, ERR_SUPERSEDED, "%s: %s is live, "
-			    "not %s as expected", f->v[i].host->label,
+			return err_set(e, ERR_SUPERSEDED,
+			    "%s: %s is live, "
+			    "not %s as expected",
+			    f->v[i].host->label,
 			    f->v[i].view.current.s[0] != '\0' ?
-			    f->v[i].view.current.s : "nothing",
+				f->v[i].view.current.s :
+				"nothing",
 			    *want != '\0' ? want : "nothing");
 	return 0;
 }
 
 static void
-tell(const struct activation *done, const char *id,
-    enum journal_action action, bool preview)
+tell(const struct activation *done, const char *id, enum journal_action action,
+    bool preview)
 {
 	if (!done->changed)
 		log_info("unchanged: %s is live already", id);
@@ -72,10 +75,13 @@ step_activate(struct run *run, const struct store *s, struct lock *lock,
     const struct view *v, const char *id, enum journal_action action,
     struct activation *out, struct err *e)
 {
-	struct activate_options o = { .id = id, .action = action,
-	    .caller = &run->caller, .message = run->opts.message,
-	    .journal_size = -1, .force = run->opts.force,
-	    .preview = run->opts.dry_run };
+	struct activate_options o = { .id = id,
+		.action = action,
+		.caller = &run->caller,
+		.message = run->opts.message,
+		.journal_size = -1,
+		.force = run->opts.force,
+		.preview = run->opts.dry_run };
 	int r = step_expected(run, v, &o.expect, e);
 
 	*out = (struct activation)ACTIVATION_INIT;
@@ -108,9 +114,11 @@ activate_all(struct run *run, struct fleet *f, const char *id,
     enum journal_action action, struct activation *out, struct err *e)
 {
 	const struct remote_activate o = { .id = id,
-	    .message = run->opts.message, .journal_size = -1,
-	    .rollback = action == JOURNAL_ROLLBACK,
-	    .force = run->opts.force, .preview = run->opts.dry_run };
+		.message = run->opts.message,
+		.journal_size = -1,
+		.rollback = action == JOURNAL_ROLLBACK,
+		.force = run->opts.force,
+		.preview = run->opts.dry_run };
 	bool rolling = run->site->strategy == STRATEGY_ROLLING &&
 	    action == JOURNAL_ACTIVATE;
 	struct fleet_activation done;
@@ -122,20 +130,19 @@ activate_all(struct run *run, struct fleet *f, const char *id,
 		return -1;
 	out->from = f->v[0].view.current;
 	r = rolling ? fleet_roll(f, &o, step_wants_check(run), &done, e) :
-	    fleet_activate(f, &o, &done, e);
+		      fleet_activate(f, &o, &done, e);
 	if (r != 0)
 		return -1;
 	out->changed = done.changed;
-	f->skew_us = done.changed && !o.preview && !rolling ? done.skew_us :
-	    -1;
+	f->skew_us =
+	    done.changed && !o.preview && !rolling ? done.skew_us : -1;
 	tell(out, out->id.s, action, o.preview);
 	if (f->skew_us >= 0)
 		log_info("all hosts flipped within %.1f ms",
 		    (double)f->skew_us / 1000);
 	if (!done.changed || o.preview)
 		return 0;
-	if (!rolling &&
-	    step_check_hosts(run, f, out->id.s, action, e) != 0)
+	if (!rolling && step_check_hosts(run, f, out->id.s, action, e) != 0)
 		return -1;
 	step_went_live(run, out->id.s, out->from.s, action, read_remote, f);
 	return 0;
@@ -152,8 +159,7 @@ step_activate_hosts(struct run *run, struct fleet *f, const char *id,
 }
 
 void
-step_activate_doc(json_t *doc, const char *id,
-    const struct activation *done)
+step_activate_doc(json_t *doc, const char *id, const struct activation *done)
 {
 	json_put_bool(doc, "changed", done->changed);
 	cmd_put_id(doc, "current", id);
@@ -213,7 +219,8 @@ activate_locked(struct run *run, const struct store *s, struct lock *lock,
 	struct activation done;
 
 	if (view_read(v, s, e) != 0 ||
-	    step_activate(run, s, lock, v, id, JOURNAL_ACTIVATE, &done, e) != 0)
+	    step_activate(run, s, lock, v, id, JOURNAL_ACTIVATE, &done, e) !=
+		0)
 		return -1;
 	answer(run, id, &done, NULL);
 	return 0;
@@ -268,9 +275,8 @@ run_activate(struct run *run, struct err *e)
 	return r;
 }
 
-static const enum opt_id opts[] = {
-	OPT_EXPECT, OPT_MESSAGE, OPT_FORCE, OPT_NO_CHECK, OPT_END
-};
+static const enum opt_id opts[] = { OPT_EXPECT, OPT_MESSAGE, OPT_FORCE,
+	OPT_NO_CHECK, OPT_END };
 
 const struct cmd cmd_activate = {
 	.name = "activate",
@@ -282,9 +288,8 @@ const struct cmd cmd_activate = {
 	    "latest.  Refused when the root is frozen, or when the release\n"
 	    "has an older sequence (--seq) than the one activated last.\n"
 	    "Prints the id of the release that is live.\n",
-	.examples =
-	    "deploy activate                       # the newest\n"
-	    "deploy activate 20261121T19 --expect current\n",
+	.examples = "deploy activate                       # the newest\n"
+		    "deploy activate 20261121T19 --expect current\n",
 	.max_args = 1,
 	.changes = true,
 	.opts = opts,

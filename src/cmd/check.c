@@ -56,8 +56,8 @@ check_here(struct run *run, struct err *e)
 			    id, found.urls, found.files);
 		if (run->opts.json) {
 			list = json_new_array();
-			json_push(list, finding("", &found,
-			    r != 0 ? e : NULL));
+			json_push(list,
+			    finding("", &found, r != 0 ? e : NULL));
 			answer(run, id, r == 0, list);
 		}
 	}
@@ -89,8 +89,9 @@ check_hosts(struct run *run, struct err *e)
 	if (run->opts.json && found != NULL) {
 		list = json_new_array();
 		for (size_t i = 0; i < f.n; i++)
-			json_push(list, finding(f.v[i].host->label, &found[i],
-			    f.v[i].failed ? &f.v[i].err : NULL));
+			json_push(list,
+			    finding(f.v[i].host->label, &found[i],
+				f.v[i].failed ? &f.v[i].err : NULL));
 		answer(run, id.s, r == 0, list);
 	}
 	free(found);
@@ -104,7 +105,8 @@ run_check(struct run *run, struct err *e)
 	if (cmd_site(run, e) != 0)
 		return -1;
 	if (run->site->check.urls.n == 0)
-		return err_set(e, ERR_USAGE, "the site has no 'check' in "
+		return err_set(e, ERR_USAGE,
+		    "the site has no 'check' in "
 		    "deploy.yml; such as check: {url: https://example.org/}");
 	return cmd_has_hosts(run) ? check_hosts(run, e) : check_here(run, e);
 }
@@ -120,8 +122,7 @@ const struct cmd cmd_check = {
 	    "Fetches what 'check' in deploy.yml names from every host by its\n"
 	    "own address, and files of the live release, whose bodies have to\n"
 	    "be what the manifest says.\n",
-	.examples =
-	    "deploy check -s example.org --host www2.example.org\n",
+	.examples = "deploy check -s example.org --host www2.example.org\n",
 	.opts = opts,
 	.run = run_check,
 };

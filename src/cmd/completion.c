@@ -190,8 +190,7 @@ const struct cmd cmd_completion = {
 	.about =
 	    "SHELL is bash, zsh or fish.  With releases, sites or hosts there\n"
 	    "prints what the scripts ask for: a word, a tab, what it is.\n",
-	.examples =
-	    ". <(deploy completion bash)           # in ~/.bashrc\n",
+	.examples = ". <(deploy completion bash)           # in ~/.bashrc\n",
 	.max_args = 1,
 	.opts = opts,
 	.run = run_completion,

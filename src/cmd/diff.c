@@ -13,7 +13,7 @@
 #include "progress.h"
 
 static const char *const kinds[] = { "added", "changed", "removed" };
-static const char letters[] = "AMD";		/* as in git diff --name-status */
+static const char letters[] = "AMD"; /* as in git diff --name-status */
 
 static void
 print_line(const struct diff_line *l)
@@ -54,8 +54,7 @@ show(struct run *run, const struct manifest *a, const char *from,
 	diff_manifests(&d, a, b);
 	log_info("from %s to %s: %zu added, %zu changed, %zu removed",
 	    *from != '\0' ? from : "nothing", *to != '\0' ? to : "the build",
-	    d.count[DIFF_ADDED], d.count[DIFF_CHANGED],
-	    d.count[DIFF_REMOVED]);
+	    d.count[DIFF_ADDED], d.count[DIFF_CHANGED], d.count[DIFF_REMOVED]);
 	if (run->opts.json) {
 		doc = cmd_new_doc(run);
 		list = json_new_array();
@@ -96,8 +95,9 @@ diff_releases(struct run *run, const struct store *s, const struct view *v,
 
 	from = read_release(s, v, run->opts.args.v[0], &a, e);
 	if (from != NULL)
-		to = read_release(s, v, run->opts.args.n > 1 ?
-		    run->opts.args.v[1] : "current", &b, e);
+		to = read_release(s, v,
+		    run->opts.args.n > 1 ? run->opts.args.v[1] : "current", &b,
+		    e);
 	if (to != NULL)
 		show(run, &a, from, &b, to);
 	manifest_release(&a);
@@ -146,7 +146,8 @@ is_source(const char *word)
 static int
 no_source(struct err *e)
 {
-	return err_set(e, ERR_USAGE, "what is to be compared? name a build "
+	return err_set(e, ERR_USAGE,
+	    "what is to be compared? name a build "
 	    "or a release, or set 'source' in deploy.yml");
 }
 
@@ -170,8 +171,9 @@ diff_fleet_releases(struct run *run, struct fleet *f, struct err *e)
 
 	from = fetch_release(f, run->opts.args.v[0], &a, e);
 	if (from != NULL)
-		to = fetch_release(f, run->opts.args.n > 1 ?
-		    run->opts.args.v[1] : "current", &b, e);
+		to = fetch_release(f,
+		    run->opts.args.n > 1 ? run->opts.args.v[1] : "current", &b,
+		    e);
 	if (to != NULL)
 		show(run, &a, from, &b, to);
 	manifest_release(&a);
@@ -225,8 +227,10 @@ diff_hosts(struct run *run, struct err *e)
 
 	if (r == 0 && word == NULL)
 		r = no_source(e);
-	else if (r == 0 && (args->n == 0 || (args->n == 1 &&
-	    fleet_find(&f, word, &none) == NULL && is_source(word))))
+	else if (r == 0 &&
+	    (args->n == 0 ||
+		(args->n == 1 && fleet_find(&f, word, &none) == NULL &&
+		    is_source(word))))
 		r = diff_fleet_build(run, &f, word, e);
 	else if (r == 0)
 		r = diff_fleet_releases(run, &f, e);
@@ -260,9 +264,10 @@ diff(struct run *run, const struct store *s, const struct view *v,
 	if (run->opts.args.n == 0)
 		return no_source(e);
 	if (s == NULL)
-		return err_set(e, ERR_USAGE, "there is no release '%s': '%s' "
-		    "is not a root of deploy", run->opts.args.v[0],
-		    run->site->root);
+		return err_set(e, ERR_USAGE,
+		    "there is no release '%s': '%s' "
+		    "is not a root of deploy",
+		    run->opts.args.v[0], run->site->root);
 	return diff_releases(run, s, v, e);
 }
 

@@ -16,10 +16,10 @@
 
 /* A machine that is looked at. */
 struct patient {
-	const char *host;	/* "": this machine */
+	const char *host; /* "": this machine */
 	struct doctor_facts facts;
 	struct doctor_report report;
-	int64_t heard;		/* when it told its time; 0: not yet */
+	int64_t heard; /* when it told its time; 0: not yet */
 	bool unreachable;
 };
 
@@ -69,7 +69,7 @@ examine_client(const struct run *run, struct doctor_report *r)
 		    "there is no build at '%s'", site->source);
 		doctor_cure(r, "build the site first%s",
 		    site->build.command != NULL ? ": deploy publish does" :
-		    "");
+						  "");
 	} else if (site->source != NULL) {
 		doctor_add(r, DOCTOR_OK, "source", "'%s'", site->source);
 	}
@@ -95,7 +95,7 @@ examine_root(const struct run *run, struct patient *p)
 
 	probe(c.root, &answer);
 	for (char *rest = answer.data, *line;
-	    (line = strsep(&rest, "\n")) != NULL;) {
+	     (line = strsep(&rest, "\n")) != NULL;) {
 		wire_split(line, &l);
 		doctor_facts_hear(&p->facts, l.key, l.value);
 	}
@@ -120,9 +120,9 @@ static void
 ask(struct remote *r, struct patient *p)
 {
 	struct doctor_case c = { .root = r->host->root,
-	    .version = DEPLOY_VERSION,
-	    .rsync = r->host->transport == HOST_RSYNC,
-	    .asked = release_now() };
+		.version = DEPLOY_VERSION,
+		.rsync = r->host->transport == HOST_RSYNC,
+		.asked = release_now() };
 	struct err e = ERR_INIT;
 
 	if (remote_call(r, "probe", NULL, on_line, p, &e) != 0) {
@@ -233,8 +233,10 @@ answer(struct run *run, const struct patient *v, size_t n, struct err *e)
 			print_report(run, &v[i]);
 	}
 	if (lost != NULL)
-		return err_set(e, ERR_UNREACHABLE, "'%s' cannot be reached; "
-		    "%zu of %zu checks failed", lost, failed, all);
+		return err_set(e, ERR_UNREACHABLE,
+		    "'%s' cannot be reached; "
+		    "%zu of %zu checks failed",
+		    lost, failed, all);
 	if (failed > 0)
 		return err_set(e, ERR_FAILED, "%zu of %zu checks failed",
 		    failed, all);

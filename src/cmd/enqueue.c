@@ -180,8 +180,7 @@ const struct cmd cmd_enqueue = {
 		 "that waits\n"
 		 "already is merged into that; a worker does the job.  "
 		 "Prints its number.\n",
-	.examples =
-	    "deploy enqueue example.org --wait\n",
+	.examples = "deploy enqueue example.org --wait\n",
 	.max_args = 1,
 	.opts = opts,
 	.run = run_enqueue,

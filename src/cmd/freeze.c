@@ -27,7 +27,8 @@ freeze_of(const struct run *run)
 		.who = run->caller.who,
 		.why = (char *)(uintptr_t)run->opts.message,
 		.since = release_now(),
-		.until = run->opts.duration == 0 ? 0 :
+		.until = run->opts.duration == 0 ?
+		    0 :
 		    release_now() + run->opts.duration * 1000,
 	};
 }
@@ -48,8 +49,9 @@ freeze_hosts(struct run *run, bool frozen, struct err *e)
 		r = cmd_call_hosts(run, &f, "freeze", buf_str(&args), NULL,
 		    NULL, e);
 	if (r == 0) {
-		log_info("%zu hosts %s %s", f.n, run->opts.dry_run ?
-		    "would be" : "are", frozen ? "frozen" : "thawed");
+		log_info("%zu hosts %s %s", f.n,
+		    run->opts.dry_run ? "would be" : "are",
+		    frozen ? "frozen" : "thawed");
 		answer(run, frozen);
 	}
 	buf_release(&args);
@@ -76,8 +78,9 @@ change_freeze(struct run *run,
 	if (r == 0 && !run->opts.dry_run)
 		r = change(run, &s, e);
 	if (r == 0) {
-		log_info("'%s' %s %s", s.root.path, run->opts.dry_run ?
-		    "would be" : "is", frozen ? "frozen" : "thawed");
+		log_info("'%s' %s %s", s.root.path,
+		    run->opts.dry_run ? "would be" : "is",
+		    frozen ? "frozen" : "thawed");
 		answer(run, frozen);
 	}
 	lock_drop(&lock);
@@ -120,10 +123,8 @@ const struct cmd cmd_freeze = {
 	.group = "Keeping order",
 	.args = "",
 	.summary = "refuse activations until thawed; staging goes on",
-	.about =
-	    "-m says why.  A rollback is not stopped.\n",
-	.examples =
-	    "deploy freeze -m \"sale until Monday\" --for 3d\n",
+	.about = "-m says why.  A rollback is not stopped.\n",
+	.examples = "deploy freeze -m \"sale until Monday\" --for 3d\n",
 	.opts = freeze_opts,
 	.run = run_freeze,
 };

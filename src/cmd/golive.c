@@ -35,8 +35,9 @@ run_root_hook(struct run *run, const struct store *s, const char *name,
     const char *release, const char *previous)
 {
 	const struct root_hook_facts f = { .release = release,
-	    .previous = previous, .timeout = run->site->hooks.timeout,
-	    .quiet = log_level() == LOG_QUIET };
+		.previous = previous,
+		.timeout = run->site->hooks.timeout,
+		.quiet = log_level() == LOG_QUIET };
 	struct err why = ERR_INIT;
 
 	if (root_hook_run(s, name, &f, &why) == 0)
@@ -55,14 +56,15 @@ check_still_live(const struct store *s, const char *id, struct err *e)
 		return -1;
 	if (strcmp(now.s, id) == 0)
 		return 0;
-	return err_set(e, ERR_CLEANUP, "%s was live, but another run made "
-	    "%s live while the hook ran", id, now.s);
+	return err_set(e, ERR_CLEANUP,
+	    "%s was live, but another run made "
+	    "%s live while the hook ran",
+	    id, now.s);
 }
 
 int
 step_root_hook(struct run *run, const struct store *s, struct lock *lock,
-    const struct activation *done, enum journal_action action,
-    struct err *e)
+    const struct activation *done, enum journal_action action, struct err *e)
 {
 	const char *name = root_hook_find(s, action);
 
@@ -74,8 +76,8 @@ step_root_hook(struct run *run, const struct store *s, struct lock *lock,
 	    check_still_live(s, done->id.s, e) == 0)
 		return 0;
 	if (e->code != ERR_CLEANUP)
-		err_prefix(e, "%s is live, but what follows was not done: ",
-		    done->id.s);
+		err_prefix(e,
+		    "%s is live, but what follows was not done: ", done->id.s);
 	e->code = ERR_CLEANUP;
 	return -1;
 }
@@ -140,16 +142,20 @@ go_back(struct run *run, const struct store *s, struct lock *lock,
 {
 	const char *hook = root_hook_find(s, JOURNAL_ROLLBACK);
 	const struct activate_options o = { .id = done->from.s,
-	    .action = JOURNAL_ROLLBACK, .caller = &run->caller,
-	    .message = "reverted: the check failed", .expect = done->id.s,
-	    .journal_size = -1, .force = true };
+		.action = JOURNAL_ROLLBACK,
+		.caller = &run->caller,
+		.message = "reverted: the check failed",
+		.expect = done->id.s,
+		.journal_size = -1,
+		.force = true };
 	struct activation back = ACTIVATION_INIT;
 	struct err why = ERR_INIT;
 	int r;
 
 	e->code = ERR_DIFFER;
 	if (done->from.s[0] == '\0')
-		return err_append(e, "; nothing was live before, so it stays "
+		return err_append(e,
+		    "; nothing was live before, so it stays "
 		    "live");
 	intr_hold();
 	r = activate_prepare(&back, s, &o, &why);
@@ -158,8 +164,10 @@ go_back(struct run *run, const struct store *s, struct lock *lock,
 	activate_end(&back);
 	intr_release();
 	if (r != 0)
-		return err_append(e, "; it stays live, because going back "
-		    "failed: %s", why.text);
+		return err_append(e,
+		    "; it stays live, because going back "
+		    "failed: %s",
+		    why.text);
 	e->code = ERR_REVERTED;
 	err_append(e, "; %s is live again", done->from.s);
 	if (hook != NULL) {
@@ -171,8 +179,7 @@ go_back(struct run *run, const struct store *s, struct lock *lock,
 
 int
 step_check(struct run *run, const struct store *s, struct lock *lock,
-    const struct activation *done, enum journal_action action,
-    struct err *e)
+    const struct activation *done, enum journal_action action, struct err *e)
 {
 	const struct check_config *c = &run->site->check;
 	struct manifest m = MANIFEST_INIT;
@@ -217,10 +224,13 @@ run_hook(struct run *run, enum hook_when when, const char *release,
     const char *previous, const struct err *because, struct err *e)
 {
 	const struct hook_facts f = { .site = run->site,
-	    .command = run->cmd->name, .release = release,
-	    .previous = previous, .changed = run->flip.changed,
-	    .commit = run->opts.commit != NULL ? run->opts.commit :
-	    run->caller.commit, .error = because };
+		.command = run->cmd->name,
+		.release = release,
+		.previous = previous,
+		.changed = run->flip.changed,
+		.commit = run->opts.commit != NULL ? run->opts.commit :
+						     run->caller.commit,
+		.error = because };
 	struct err why = ERR_INIT;
 
 	if (run->opts.dry_run || hook_run(when, &f, &why) == 0)
@@ -248,7 +258,7 @@ static enum hook_when
 hook_after(enum journal_action action)
 {
 	return action == JOURNAL_ROLLBACK ? HOOK_POST_ROLLBACK :
-	    HOOK_POST_ACTIVATE;
+					    HOOK_POST_ACTIVATE;
 }
 
 void

@@ -10,7 +10,8 @@ print_commands(void)
 {
 	const char *group = "";
 
-	printf("usage: deploy [options] COMMAND [options] [operands]\n\n"
+	printf(
+	    "usage: deploy [options] COMMAND [options] [operands]\n\n"
 	    "Put a built static site live so that no visitor ever sees half "
 	    "of it.\n");
 	for (const struct cmd *const *c = cmd_table; *c != NULL; c++) {
@@ -19,7 +20,8 @@ print_commands(void)
 		group = (*c)->group;
 		printf("  %-10s %s\n", (*c)->name, (*c)->summary);
 	}
-	printf("\nA first release, live, without any configuration:\n"
+	printf(
+	    "\nA first release, live, without any configuration:\n"
 	    "  deploy publish public --root /srv/www/example.org\n"
 	    "\nWith one, on any number of hosts:\n"
 	    "  deploy init        write a deploy.yml here, to be edited\n"

@@ -22,12 +22,16 @@ choose_name(char *name, size_t size)
 {
 	char *cwd = getcwd(NULL, 0);
 	const char *base = cwd != NULL ? path_base(cwd) : "";
-	size_t len = strspn(base, "abcdefghijklmnopqrstuvwxyz"
+	size_t len = strspn(base,
+	    "abcdefghijklmnopqrstuvwxyz"
 	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_");
 
-	snprintf(name, size, "%s", len > 0 && len < size &&
-	    base[len] == '\0' && strchr(".-", base[0]) == NULL &&
-	    strspn(base, "0123456789._") < len ? base : "example.org");
+	snprintf(name, size, "%s",
+	    len > 0 && len < size && base[len] == '\0' &&
+		    strchr(".-", base[0]) == NULL &&
+		    strspn(base, "0123456789._") < len ?
+		base :
+		"example.org");
 	free(cwd);
 }
 
@@ -39,32 +43,40 @@ make_config(const struct generator *g)
 	char name[128];
 
 	choose_name(name, sizeof(name));
-	buf_addf(&b, "# What `deploy` needs to know; see deploy.yml(5).\n"
+	buf_addf(&b,
+	    "# What `deploy` needs to know; see deploy.yml(5).\n"
 	    "sites:\n"
 	    "  - name: %s\n"
 	    "    source: %-18s # what the site generator writes\n"
 	    "    root: /srv/www/%s\n"
 	    "    # The web server's document root is `current` in the "
-	    "root.\n", name, g->source, name);
+	    "root.\n",
+	    name, g->source, name);
 	if (g->command != NULL)
-		buf_addf(&b, "    # How `deploy publish` makes the build:\n"
-		    "    # build: {command: \"%s\"}\n", g->command);
-	buf_adds(&b, "    keep: 5                    # releases that were "
+		buf_addf(&b,
+		    "    # How `deploy publish` makes the build:\n"
+		    "    # build: {command: \"%s\"}\n",
+		    g->command);
+	buf_adds(&b,
+	    "    keep: 5                    # releases that were "
 	    "live stay\n");
 	if (g->exclude != NULL)
 		buf_addf(&b, "    exclude: [\"%s\"]   # %s copies it\n",
 		    g->exclude, g->name);
 	else
 		buf_adds(&b, "    # exclude: [\"*.map\", \".DS_Store\"]\n");
-	buf_adds(&b, "    # shared: [\".well-known/acme-challenge\"]\n"
+	buf_adds(&b,
+	    "    # shared: [\".well-known/acme-challenge\"]\n"
 	    "    # carry: {paths: [\"assets/**\"], for: 7d}\n"
 	    "    # max_delete: 50%          # refuse a build that lacks "
 	    "more\n");
-	buf_addf(&b, "    # check: {url: \"https://%s/\"}\n"
+	buf_addf(&b,
+	    "    # check: {url: \"https://%s/\"}\n"
 	    "    # hooks: {post_activate: \"./purge-cdn\"}\n"
 	    "    # hosts:                   # without: this machine\n"
 	    "    #   - address: deploy@www1.example.org\n"
-	    "    #   - address: deploy@www2.example.org\n", name);
+	    "    #   - address: deploy@www2.example.org\n",
+	    name);
 	return buf_detach(&b);
 }
 
@@ -92,8 +104,8 @@ write_config(struct run *run, struct err *e)
 		log_info("this is a site of %s, which writes to '%s'", g->name,
 		    g->source);
 	log_info("%s %s; set name, source and root in it, then run 'deploy "
-	    "init' again", run->opts.dry_run ? "would write" : "wrote",
-	    CONFIG_NAME);
+		 "init' again",
+	    run->opts.dry_run ? "would write" : "wrote", CONFIG_NAME);
 	if (run->opts.json) {
 		doc = json_new_object();
 		json_put_string(doc, "config", CONFIG_NAME);
@@ -133,8 +145,9 @@ served_path(const struct run *run, char **out, struct err *e)
 	free(real);
 	free(above);
 	free(trimmed);
-	return *out != NULL ? 0 : err_sys(e, "there is nothing to adopt: '%s'",
-	    given);
+	return *out != NULL ?
+	    0 :
+	    err_sys(e, "there is nothing to adopt: '%s'", given);
 }
 
 static void
@@ -142,12 +155,14 @@ tell_adopted(const char *host, const struct adopted *a, const char *path)
 {
 	if (a->id.s[0] == '\0')
 		log_info("%s'%s' is a link already; there is nothing to "
-		    "adopt", host, path);
+			 "adopt",
+		    host, path);
 	else
-		log_info("%s'%s' is the release %s now (%zu files, %zu left "
+		log_info(
+		    "%s'%s' is the release %s now (%zu files, %zu left "
 		    "out); the directory is kept as '%s': remove it when you "
-		    "are sure", host, path, a->id.s, a->files, a->excluded,
-		    a->kept);
+		    "are sure",
+		    host, path, a->id.s, a->files, a->excluded, a->kept);
 }
 
 /* What is served becomes a release. */
@@ -160,9 +175,11 @@ adopt_here(struct run *run, struct err *e)
 	json_t *doc;
 	int r = served_path(run, &path, e);
 
-	const struct adopt_options o = { .root = root, .path = path,
-	    .site = run->site, .caller = &run->caller,
-	    .lock_wait = cmd_lock_wait(run) };
+	const struct adopt_options o = { .root = root,
+		.path = path,
+		.site = run->site,
+		.caller = &run->caller,
+		.lock_wait = cmd_lock_wait(run) };
 
 	if (r == 0 && run->opts.dry_run)
 		log_info("would adopt '%s'", path != NULL ? path : current);
@@ -172,14 +189,15 @@ adopt_here(struct run *run, struct err *e)
 		tell_adopted("", &a, path != NULL ? path : current);
 	if (r == 0 && path == NULL && !run->opts.dry_run)
 		log_info("the web server may go on as it is: '%s' is a link "
-		    "to the live release", current);
+			 "to the live release",
+		    current);
 	if (r == 0 && run->opts.json) {
 		doc = cmd_new_doc(run);
 		json_put_bool(doc, "dry_run", run->opts.dry_run);
 		json_put_bool(doc, "changed", a.id.s[0] != '\0');
 		cmd_put_id(doc, "adopted", a.id.s);
-		json_put_string(doc, "kept", a.id.s[0] != '\0' ? a.kept :
-		    NULL);
+		json_put_string(doc, "kept",
+		    a.id.s[0] != '\0' ? a.kept : NULL);
 		cmd_answer(run, doc);
 	}
 	free(a.kept);
@@ -218,7 +236,8 @@ adopt_host(struct remote *r, void *ctx, struct err *e)
 	struct adopt_call *c = ctx;
 
 	if (r->script)
-		return err_set(e, ERR_FAILED, "only deploy itself can exchange "
+		return err_set(e, ERR_FAILED,
+		    "only deploy itself can exchange "
 		    "a directory and a link; install it there");
 	return remote_call(r, "adopt", c->args, on_adopted,
 	    &c->out[r - c->f->v], e);
@@ -298,8 +317,8 @@ answer_adopted(struct run *run, const struct fleet *f, const struct adopted *a)
 		changed |= a[i].id.s[0] != '\0';
 		json_put_string(j, "host", f->v[i].host->label);
 		cmd_put_id(j, "adopted", a[i].id.s);
-		json_put_string(j, "kept", a[i].id.s[0] != '\0' ? a[i].kept :
-		    NULL);
+		json_put_string(j, "kept",
+		    a[i].id.s[0] != '\0' ? a[i].kept : NULL);
 		json_push(list, j);
 	}
 	json_put_bool(doc, "dry_run", run->opts.dry_run);
@@ -321,13 +340,13 @@ adopt_hosts(struct run *run, struct err *e)
 	cmd_init_fleet(run, &f);
 	c.out = xcalloc(f.n, sizeof(*c.out));
 	r = fleet_each(&f, connect_host, NULL) > 0 ?
-	    fleet_fail(&f, "nothing was changed", e) : 0;
+	    fleet_fail(&f, "nothing was changed", e) :
+	    0;
 	if (r == 0) {
 		choose_id(&f, &id, &mtime);
 		c.args = adopt_args(run, id.s, mtime);
 	}
-	if (r == 0 && !run->opts.dry_run &&
-	    fleet_each(&f, adopt_host, &c) > 0)
+	if (r == 0 && !run->opts.dry_run && fleet_each(&f, adopt_host, &c) > 0)
 		r = fleet_fail(&f, "not adopted everywhere", e);
 	for (size_t i = 0; r == 0 && i < f.n; i++) {
 		char *host = xasprintf("%s: ", f.v[i].host->label);
@@ -368,8 +387,10 @@ prepare_root(struct run *run, struct err *e)
 	if (r != 0)
 		return -1;
 	log_info("'%s' %s; the web server's document root is '%s/current'",
-	    run->site->root, ready ? "is prepared already" :
-	    run->opts.dry_run ? "would be prepared" : "is prepared",
+	    run->site->root,
+	    ready		  ? "is prepared already" :
+		run->opts.dry_run ? "would be prepared" :
+				    "is prepared",
 	    run->site->root);
 	if (run->opts.json) {
 		doc = cmd_new_doc(run);
@@ -395,10 +416,10 @@ prepare_hosts(struct run *run, struct err *e)
 	if (r == 0 && !run->opts.dry_run)
 		r = cmd_call_hosts(run, &f, "init", NULL, NULL, NULL, e);
 	for (size_t i = 0; r == 0 && i < f.n; i++)
-		log_info("%s: '%s' %s", f.v[i].host->label,
-		    f.v[i].host->root, f.v[i].prepared ?
-		    "is prepared already" : run->opts.dry_run ?
-		    "would be prepared" : "is prepared");
+		log_info("%s: '%s' %s", f.v[i].host->label, f.v[i].host->root,
+		    f.v[i].prepared	  ? "is prepared already" :
+			run->opts.dry_run ? "would be prepared" :
+					    "is prepared");
 	if (r == 0 && run->opts.json) {
 		doc = cmd_new_doc(run);
 		json_put_bool(doc, "dry_run", run->opts.dry_run);
@@ -414,8 +435,10 @@ static int
 run_init(struct run *run, struct err *e)
 {
 	if (!run->opts.adopt && run->opts.args.n > 0)
-		return err_set(e, ERR_USAGE, "'%s' is one operand too many: "
-		    "only --adopt has one (see 'deploy init -h')", run->opts.args.v[0]);
+		return err_set(e, ERR_USAGE,
+		    "'%s' is one operand too many: "
+		    "only --adopt has one (see 'deploy init -h')",
+		    run->opts.args.v[0]);
 	if (run->opts.root == NULL && run->opts.config == NULL) {
 		if (config_load(&run->config, NULL, e) != 0)
 			return -1;
@@ -427,9 +450,9 @@ run_init(struct run *run, struct err *e)
 		return -1;
 	if (run->opts.adopt)
 		return cmd_has_hosts(run) ? adopt_hosts(run, e) :
-		    adopt_here(run, e);
+					    adopt_here(run, e);
 	return cmd_has_hosts(run) ? prepare_hosts(run, e) :
-	    prepare_root(run, e);
+				    prepare_root(run, e);
 }
 
 static const enum opt_id opts[] = { OPT_ADOPT, OPT_END };

@@ -475,7 +475,8 @@ find_job(struct call *c, const char *name, struct err *e)
 	int64_t id = caller_parse_seq(name);
 
 	if (c->q == NULL)
-		return err_set(e, ERR_USAGE, "there are no jobs "
+		return err_set(e, ERR_USAGE,
+		    "there are no jobs "
 		    "yet; 'deploy enqueue SITE' makes one");
 	if (id >= 0)
 		return queue_get(c->q, id, &c->job, e);
@@ -548,10 +549,9 @@ const struct cmd cmd_jobs = {
 		 "  remove JOB      forget it; with -f end one that runs\n"
 		 "  priority JOB N  of one that waits; higher is sooner\n"
 		 "JOB is a number, or a site for the job that counts.\n",
-	.examples =
-	    "deploy jobs\n"
-	    "deploy jobs log example.org\n"
-	    "deploy jobs retry 17\n",
+	.examples = "deploy jobs\n"
+		    "deploy jobs log example.org\n"
+		    "deploy jobs retry 17\n",
 	.max_args = 3,
 	.opts = opts,
 	.run = run_jobs,

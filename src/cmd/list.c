@@ -59,8 +59,10 @@ print_release(const struct view *v, const char *id, const struct meta *meta)
 	if (meta->seq >= 0)
 		snprintf(seq, sizeof(seq), "%lld", (long long)meta->seq);
 	/* err_set() takes the control characters out of a message. */
-	err_set(&line, ERR_OK, "%-*.*s  %s  %-8s%s  %6lld files  %9s  %5s  "
-	    "%.12s%s%s", (int)len, (int)len, id, staged, state(v, id),
+	err_set(&line, ERR_OK,
+	    "%-*.*s  %s  %-8s%s  %6lld files  %9s  %5s  "
+	    "%.12s%s%s",
+	    (int)len, (int)len, id, staged, state(v, id),
 	    meta->pinned ? " pinned" : "       ", (long long)meta->files,
 	    bytes, seq, meta->commit != NULL ? meta->commit : "-",
 	    meta->message != NULL ? "  " : "",
@@ -97,7 +99,7 @@ name_hosts(const struct fleet *f, const char *id, bool live,
 		const struct view *v = &f->v[i].view;
 
 		if (live ? strcmp(v->current.s, id) == 0 :
-		    strvec_has(&v->ids, id))
+			   strvec_has(&v->ids, id))
 			strvec_add(out, f->v[i].host->label);
 	}
 }
@@ -234,8 +236,7 @@ const struct cmd cmd_list = {
 	.group = "Looking",
 	.args = "",
 	.summary = "the releases, newest first",
-	.examples =
-	    "deploy list --limit 5\n",
+	.examples = "deploy list --limit 5\n",
 	.opts = opts,
 	.run = run_list,
 };

@@ -73,8 +73,8 @@ tell_broken(const struct view *v, const char *where)
 {
 	if (v->journal.broken > 0)
 		log_warn("%s: %zu lines of the journal make no sense and do "
-		    "not count; deploy-root(5) describes it", where,
-		    v->journal.broken);
+			 "not count; deploy-root(5) describes it",
+		    where, v->journal.broken);
 }
 
 /* The same line of the journals of all hosts: when, and to what. */
@@ -103,18 +103,20 @@ show_hosts(struct run *run, const struct fleet *f, json_t *out)
 		bool happened = false;
 
 		for (size_t i = 0; i < f->n; i++) {
-			const struct journal_line *l = at[i] == 0 ? NULL :
+			const struct journal_line *l = at[i] == 0 ?
+			    NULL :
 			    &f->v[i].view.journal.v[at[i] - 1];
 
-			if (l != NULL && (newest == NULL ||
-			    l->time > newest->time))
+			if (l != NULL &&
+			    (newest == NULL || l->time > newest->time))
 				newest = l;
 		}
 		if (newest == NULL)
 			break;
 		for (size_t i = 0; i < f->n; i++)
-			if (at[i] > 0 && is_same_line(newest,
-			    &f->v[i].view.journal.v[at[i] - 1]))
+			if (at[i] > 0 &&
+			    is_same_line(newest,
+				&f->v[i].view.journal.v[at[i] - 1]))
 				happened |=
 				    f->v[i].view.history.happened[--at[i]];
 		if (out != NULL)
@@ -188,8 +190,7 @@ const struct cmd cmd_log = {
 	.group = "Looking",
 	.args = "",
 	.summary = "what was made live, when and by whom, newest first",
-	.examples =
-	    "deploy log --limit 10\n",
+	.examples = "deploy log --limit 10\n",
 	.opts = opts,
 	.run = run_log,
 };

@@ -41,8 +41,7 @@ answer(struct run *run, const char *id, bool pinned)
 }
 
 static int
-pin_locked(struct run *run, const struct store *s, bool pinned,
-    struct err *e)
+pin_locked(struct run *run, const struct store *s, bool pinned, struct err *e)
 {
 	struct view v = VIEW_INIT;
 	const char *id;
@@ -89,8 +88,10 @@ change_pin(struct run *run, bool pinned, struct err *e)
 	int r;
 
 	if (run->opts.args.n == 0)
-		return err_set(e, ERR_USAGE, "which release? usage: deploy "
-		    "%s RELEASE", run->cmd->name);
+		return err_set(e, ERR_USAGE,
+		    "which release? usage: deploy "
+		    "%s RELEASE",
+		    run->cmd->name);
 	r = cmd_site(run, e);
 	if (r == 0 && cmd_has_hosts(run))
 		return pin_hosts(run, pinned, e);
@@ -124,8 +125,7 @@ const struct cmd cmd_pin = {
 	.group = "Keeping order",
 	.args = "RELEASE",
 	.summary = "keep a release: it is never pruned",
-	.examples =
-	    "deploy pin current\n",
+	.examples = "deploy pin current\n",
 	.max_args = 1,
 	.opts = opts,
 	.run = run_pin,

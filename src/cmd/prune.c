@@ -13,9 +13,9 @@ options_of(const struct run *run)
 {
 	/* More than fits is all of them, not what is left after a cut. */
 	return (struct prune_options){
-		.keep = run->opts.keep < 0 ? run->site->keep :
+		.keep = run->opts.keep < 0    ? run->site->keep :
 		    run->opts.keep > UINT_MAX ? UINT_MAX :
-		    (unsigned int)run->opts.keep,
+						(unsigned int)run->opts.keep,
 		.older_than = run->opts.older_than,
 		.preview = run->opts.dry_run,
 	};
@@ -37,7 +37,7 @@ step_prune(struct run *run, const struct store *s, const struct view *v,
 /* A prune of all hosts. */
 struct pruning {
 	struct prune_options o;
-	pthread_mutex_t lock;		/* guards removed */
+	pthread_mutex_t lock; /* guards removed */
 	struct strvec *removed;
 };
 
@@ -55,8 +55,8 @@ on_pruned(void *ctx, const char *key, const char *value)
 	if (strcmp(key, "pruned") != 0)
 		return;
 	pthread_mutex_lock(&h->all->lock);
-	log_info("%s: %s %s", h->label, h->all->o.preview ? "would prune" :
-	    "pruned", value);
+	log_info("%s: %s %s", h->label,
+	    h->all->o.preview ? "would prune" : "pruned", value);
 	if (!strvec_has(h->all->removed, value))
 		strvec_add(h->all->removed, value);
 	pthread_mutex_unlock(&h->all->lock);
@@ -162,8 +162,7 @@ const struct cmd cmd_prune = {
 	    "Never removes what is live, was live before that, is pinned, or\n"
 	    "what a rollback would go to.  Releases that never were live go\n"
 	    "after a day.  Prints the ids of what went.\n",
-	.examples =
-	    "deploy prune -n --keep 3 --older-than 30d\n",
+	.examples = "deploy prune -n --keep 3 --older-than 30d\n",
 	.opts = opts,
 	.run = run_prune,
 };

@@ -33,13 +33,16 @@ static int
 check_build(const struct run *run, const char *source, struct err *e)
 {
 	if (run->site->build.command == NULL)
-		return err_set(e, ERR_USAGE, "--build needs 'build' in "
+		return err_set(e, ERR_USAGE,
+		    "--build needs 'build' in "
 		    "deploy.yml: build: {command: ...}");
 	if (getenv("DEPLOY_BUILD") != NULL)
-		return err_set(e, ERR_USAGE, "--build in a build command "
+		return err_set(e, ERR_USAGE,
+		    "--build in a build command "
 		    "would run it again, for ever");
 	if (source != NULL && strcmp(source, "-") == 0)
-		return err_set(e, ERR_USAGE, "--build makes its SOURCE, it "
+		return err_set(e, ERR_USAGE,
+		    "--build makes its SOURCE, it "
 		    "does not read one from standard input");
 	return 0;
 }
@@ -69,9 +72,12 @@ run_command(struct run *run, const char *what, const char *command,
 {
 	const struct build_config *b = &run->site->build;
 	struct stage_options o = { 0 };
-	struct build_options build = { .what = what, .command = command,
-		.directory = b->directory, .timeout = b->timeout,
-		.quiet = run->opts.quiet, .site = run->site->name,
+	struct build_options build = { .what = what,
+		.command = command,
+		.directory = b->directory,
+		.timeout = b->timeout,
+		.quiet = run->opts.quiet,
+		.site = run->site->name,
 		.source = source };
 
 	if (run->opts.dry_run) {
@@ -170,7 +176,8 @@ check_activation(struct run *run, const struct store *s, struct err *e)
 {
 	struct stage_options build = { 0 };
 	struct activate_options o = { .action = JOURNAL_ACTIVATE,
-	    .journal_size = -1, .force = run->opts.force };
+		.journal_size = -1,
+		.force = run->opts.force };
 	struct view v = VIEW_INIT;
 	int r;
 
@@ -189,8 +196,8 @@ check_activation(struct run *run, const struct store *s, struct err *e)
 
 /* What comes after staging; nothing when the live release is meant. */
 static int
-publish_staged(struct run *run, const struct store *s,
-    const struct stage *st, struct err *e)
+publish_staged(struct run *run, const struct store *s, const struct stage *st,
+    struct err *e)
 {
 	struct published p = { .removed = STRVEC_INIT };
 	struct lock lock = LOCK_INIT;
@@ -203,8 +210,7 @@ publish_staged(struct run *run, const struct store *s,
 			answer(run, st, &p, NULL);
 		return r;
 	}
-	r = step_hook(run, HOOK_PRE_ACTIVATE, st->id.s, st->view.current.s,
-	    e);
+	r = step_hook(run, HOOK_PRE_ACTIVATE, st->id.s, st->view.current.s, e);
 	if (r == 0)
 		r = cmd_lock(run, s, &lock, e);
 	if (r == 0)
@@ -294,10 +300,9 @@ run_publish(struct run *run, struct err *e)
 	return r;
 }
 
-static const enum opt_id opts[] = {
-	OPT_MESSAGE, OPT_COMMIT, OPT_SEQ, OPT_EXPECT, OPT_EXCLUDE, OPT_STRIP,
-	OPT_KEEP, OPT_FORCE, OPT_BUILD, OPT_UPDATE, OPT_NO_CHECK, OPT_END
-};
+static const enum opt_id opts[] = { OPT_MESSAGE, OPT_COMMIT, OPT_SEQ,
+	OPT_EXPECT, OPT_EXCLUDE, OPT_STRIP, OPT_KEEP, OPT_FORCE, OPT_BUILD,
+	OPT_UPDATE, OPT_NO_CHECK, OPT_END };
 
 const struct cmd cmd_publish = {
 	.name = "publish",

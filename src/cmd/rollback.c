@@ -24,11 +24,14 @@ static void
 tell_none(const char *current, struct err *e)
 {
 	if (*current == '\0')
-		err_set(e, ERR_FAILED, "nothing is live, so there is nothing "
+		err_set(e, ERR_FAILED,
+		    "nothing is live, so there is nothing "
 		    "to roll back from; see 'deploy list'");
 	else
-		err_set(e, ERR_FAILED, "no release that was live before %s "
-		    "is left; name one of 'deploy list'", current);
+		err_set(e, ERR_FAILED,
+		    "no release that was live before %s "
+		    "is left; name one of 'deploy list'",
+		    current);
 }
 
 /* The release to go back to, or NULL with what is in the way. */
@@ -49,8 +52,7 @@ find_target(const struct run *run, const struct view *v, struct err *e)
 
 /* The same for all hosts: the release that all of them go back to. */
 static const char *
-find_common_target(const struct run *run, const struct fleet *f,
-    struct err *e)
+find_common_target(const struct run *run, const struct fleet *f, struct err *e)
 {
 	const char *current = f->v[0].view.current.s, *id;
 
@@ -67,8 +69,9 @@ static int
 freeze_after(struct run *run, const struct store *s, struct err *e)
 {
 	char why[] = "rolled back";
-	const struct freeze f = { .who = run->caller.who, .why = why,
-	    .since = release_now() };
+	const struct freeze f = { .who = run->caller.who,
+		.why = why,
+		.since = release_now() };
 
 	if (freeze_write(s, &f, e) != 0) {
 		err_prefix(e, "rolled back, but not frozen: ");
@@ -84,8 +87,9 @@ static int
 freeze_hosts_after(struct run *run, struct fleet *f, struct err *e)
 {
 	char why[] = "rolled back";
-	const struct freeze freeze = { .who = run->caller.who, .why = why,
-	    .since = release_now() };
+	const struct freeze freeze = { .who = run->caller.who,
+		.why = why,
+		.since = release_now() };
 	struct buf args = BUF_INIT;
 	int r;
 
@@ -94,7 +98,7 @@ freeze_hosts_after(struct run *run, struct fleet *f, struct err *e)
 	buf_release(&args);
 	if (r == 0) {
 		log_info("frozen, because of freeze_on_rollback; see "
-		    "'deploy thaw'");
+			 "'deploy thaw'");
 		return 0;
 	}
 	err_prefix(e, "rolled back, but not frozen everywhere: ");
@@ -130,7 +134,8 @@ rollback_locked(struct run *run, const struct store *s, struct lock *lock,
 		return -1;
 	id = find_target(run, v, e);
 	if (id == NULL ||
-	    step_activate(run, s, lock, v, id, JOURNAL_ROLLBACK, &done, e) != 0)
+	    step_activate(run, s, lock, v, id, JOURNAL_ROLLBACK, &done, e) !=
+		0)
 		return -1;
 	answer(run, id, &done, NULL);
 	if (done.changed && run->site->freeze_on_rollback &&
@@ -186,9 +191,8 @@ run_rollback(struct run *run, struct err *e)
 	return r;
 }
 
-static const enum opt_id opts[] = {
-	OPT_EXPECT, OPT_MESSAGE, OPT_NO_CHECK, OPT_END
-};
+static const enum opt_id opts[] = { OPT_EXPECT, OPT_MESSAGE, OPT_NO_CHECK,
+	OPT_END };
 
 const struct cmd cmd_rollback = {
 	.name = "rollback",
@@ -201,9 +205,8 @@ const struct cmd cmd_rollback = {
 	    "rollback happens only from that release, so that a command that\n"
 	    "is repeated cannot go two steps.  A freeze does not stop it.\n"
 	    "Prints the id of the release that is live.\n",
-	.examples =
-	    "deploy rollback -m \"broken menu\"\n"
-	    "deploy rollback 20261121T19\n",
+	.examples = "deploy rollback -m \"broken menu\"\n"
+		    "deploy rollback 20261121T19\n",
 	.max_args = 1,
 	.changes = true,
 	.opts = opts,

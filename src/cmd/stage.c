@@ -15,8 +15,7 @@ step_stage_options(struct run *run, struct stage_options *o)
 	o->site = run->site;
 	o->caller = &run->caller;
 	o->message = given->message;
-	o->commit = given->commit != NULL ? given->commit :
-	    run->caller.commit;
+	o->commit = given->commit != NULL ? given->commit : run->caller.commit;
 	o->seq = given->seq >= 0 ? given->seq : run->caller.seq;
 	o->lock_wait = cmd_lock_wait(run);
 	o->force = given->force;
@@ -54,9 +53,9 @@ tell(const struct stage *st, bool preview)
 		    st->id.s);
 	else
 		log_info("%s %zu files (%s): %zu linked, %zu copied (%s), "
-		    "%zu carried", preview ? "would stage" : "staged",
-		    st->totals.files, size, st->linked, st->copied, copied,
-		    st->carried);
+			 "%zu carried",
+		    preview ? "would stage" : "staged", st->totals.files, size,
+		    st->linked, st->copied, copied, st->carried);
 }
 
 /* A source that cannot be used is said before anything is made. */
@@ -67,8 +66,10 @@ check_source(const char *path, const char *root, struct err *e)
 	int r = source_open(&s, path, e);
 
 	if (r == 0 && source_contains(&s, root))
-		r = err_set(e, ERR_USAGE, "the root '%s' is inside the "
-		    "source '%s'; put it elsewhere", root, path);
+		r = err_set(e, ERR_USAGE,
+		    "the root '%s' is inside the "
+		    "source '%s'; put it elsewhere",
+		    root, path);
 	source_close(&s);
 	return r;
 }
@@ -89,7 +90,8 @@ open_root(struct run *run, struct store *s, bool *there, struct err *e)
 static int
 no_source(struct err *e)
 {
-	return err_set(e, ERR_USAGE, "what is to be staged? name a directory "
+	return err_set(e, ERR_USAGE,
+	    "what is to be staged? name a directory "
 	    "or an archive, or set 'source' in deploy.yml");
 }
 
@@ -218,10 +220,12 @@ check_release_options(const struct run *run, struct err *e)
 
 	if (o->args.n > 0 || o->message != NULL || o->commit != NULL ||
 	    o->seq >= 0 || o->exclude.n > 0 || o->strip || o->force)
-		return err_set(e, ERR_USAGE, "--release takes a release as it "
+		return err_set(e, ERR_USAGE,
+		    "--release takes a release as it "
 		    "is: no SOURCE, and no option that is about one");
 	if (!cmd_has_hosts(run))
-		return err_set(e, ERR_USAGE, "--release is for sites with "
+		return err_set(e, ERR_USAGE,
+		    "--release is for sites with "
 		    "several hosts, of which some lack the release");
 	return 0;
 }
@@ -238,8 +242,8 @@ stage_release_there(struct run *run, struct fleet *f, struct stage *st,
 	if (check_release_options(run, e) == 0 &&
 	    cmd_open_fleet(run, f, e) == 0)
 		id = fleet_find_on_some(f, run->opts.release, e);
-	if (id == NULL || fleet_stage_release(f, id, run->opts.dry_run, st,
-	    &sent, e) != 0)
+	if (id == NULL ||
+	    fleet_stage_release(f, id, run->opts.dry_run, st, &sent, e) != 0)
 		return -1;
 	progress_format_bytes(sent.pack_bytes, size);
 	if (sent.fresh == 0)
@@ -277,10 +281,8 @@ run_stage(struct run *run, struct err *e)
 	return r;
 }
 
-static const enum opt_id opts[] = {
-	OPT_MESSAGE, OPT_COMMIT, OPT_SEQ, OPT_EXCLUDE, OPT_STRIP, OPT_FORCE,
-	OPT_RELEASE, OPT_END
-};
+static const enum opt_id opts[] = { OPT_MESSAGE, OPT_COMMIT, OPT_SEQ,
+	OPT_EXCLUDE, OPT_STRIP, OPT_FORCE, OPT_RELEASE, OPT_END };
 
 const struct cmd cmd_stage = {
 	.name = "stage",

@@ -13,12 +13,12 @@
 /* What `status` found out. */
 struct status {
 	struct view v;
-	struct meta live;		/* of the live release */
+	struct meta live; /* of the live release */
 	struct freeze freeze;
 	bool frozen;
-	struct buf holder;		/* of the lock; empty when free */
+	struct buf holder; /* of the lock; empty when free */
 	struct dir_space space;
-	struct strvec drift;		/* differences of the live release */
+	struct strvec drift; /* differences of the live release */
 };
 
 /* Names, sizes and times of the live release against its manifest. */
@@ -72,14 +72,14 @@ answer(struct run *run, const struct status *st)
 	cmd_put_id(doc, "previous", view_previous(&st->v));
 	cmd_put_id(doc, "latest", view_latest(&st->v));
 	json_put_int(doc, "releases", (int64_t)st->v.ids.n);
-	json_put_string(doc, "locked_by", st->holder.len > 0 ?
-	    st->holder.data : NULL);
+	json_put_string(doc, "locked_by",
+	    st->holder.len > 0 ? st->holder.data : NULL);
 	json_put_bool(doc, "frozen", st->frozen);
 	json_put_string(doc, "frozen_by", st->freeze.who);
 	json_put_string(doc, "frozen_why", st->freeze.why);
 	release_format_time(st->freeze.until, since);
-	json_put_string(doc, "frozen_until", st->freeze.until > 0 ? since :
-	    NULL);
+	json_put_string(doc, "frozen_until",
+	    st->freeze.until > 0 ? since : NULL);
 	json_put_int(doc, "free_bytes", (int64_t)st->space.bytes);
 	for (size_t i = 0; i < st->drift.n; i++)
 		json_push_string(drift, st->drift.v[i]);
@@ -127,9 +127,10 @@ print(const struct run *run, const struct status *st)
 	line("lock", "%s", st->holder.len > 0 ? st->holder.data : "free");
 	release_format_time(st->freeze.until, until);
 	if (st->frozen)
-		line("frozen", "by %s%s%s%s%s", st->freeze.who != NULL ?
-		    st->freeze.who : "somebody", st->freeze.until > 0 ?
-		    " until " : "", st->freeze.until > 0 ? until : "",
+		line("frozen", "by %s%s%s%s%s",
+		    st->freeze.who != NULL ? st->freeze.who : "somebody",
+		    st->freeze.until > 0 ? " until " : "",
+		    st->freeze.until > 0 ? until : "",
 		    st->freeze.why != NULL ? ": " : "",
 		    st->freeze.why != NULL ? st->freeze.why : "");
 	line("free", "%s", space);
@@ -230,8 +231,9 @@ static int
 run_status(struct run *run, struct err *e)
 {
 	struct store s = STORE_INIT;
-	struct status st = { .v = VIEW_INIT, .live = META_INIT,
-	    .freeze = FREEZE_INIT };
+	struct status st = { .v = VIEW_INIT,
+		.live = META_INIT,
+		.freeze = FREEZE_INIT };
 	int r = cmd_site(run, e);
 
 	if (r == 0 && cmd_has_hosts(run))
@@ -257,9 +259,9 @@ const struct cmd cmd_status = {
 	.name = "status",
 	.group = "Looking",
 	.args = "",
-	.summary = "what is live and previous, the lock, the freeze, the space",
-	.examples =
-	    "deploy status --json | jq -r .current\n",
+	.summary =
+	    "what is live and previous, the lock, the freeze, the space",
+	.examples = "deploy status --json | jq -r .current\n",
 	.opts = opts,
 	.run = run_status,
 };

@@ -39,7 +39,7 @@ answer(struct run *run, const char *id, const struct strvec *found,
 /* What all hosts found. */
 struct findings {
 	struct strvec found;
-	struct manifest_totals totals;	/* of one host */
+	struct manifest_totals totals; /* of one host */
 };
 
 static void
@@ -67,9 +67,11 @@ conclude(struct run *run, const char *id, const struct strvec *found,
 	answer(run, id, found, t);
 	progress_format_bytes(t->bytes, bytes);
 	if (found->n > 0)
-		return err_set(e, ERR_INTEGRITY, "release %s is not what its "
+		return err_set(e, ERR_INTEGRITY,
+		    "release %s is not what its "
 		    "manifest says: %zu differences; stage it again with "
-		    "--force", id, found->n);
+		    "--force",
+		    id, found->n);
 	log_info("%s is intact: %zu files, %s", id, t->files, bytes);
 	return 0;
 }
@@ -117,8 +119,9 @@ verify_hosts(struct run *run, const char *word, struct err *e)
 static int
 run_verify(struct run *run, struct err *e)
 {
-	const char *word = run->opts.args.n > 0 ? run->opts.args.v[0] :
-	    "current", *id;
+	const char *word =
+		       run->opts.args.n > 0 ? run->opts.args.v[0] : "current",
+		   *id;
 	struct store s = STORE_INIT;
 	struct view v = VIEW_INIT;
 	int r = cmd_site(run, e);

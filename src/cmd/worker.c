@@ -33,8 +33,10 @@ static int
 check_options(const struct run *run, struct err *e)
 {
 	if (run->opts.jobs > CONFIG_JOBS_MAX)
-		return err_set(e, ERR_USAGE, "--jobs wants at most %d, "
-		    "not %lld", CONFIG_JOBS_MAX, (long long)run->opts.jobs);
+		return err_set(e, ERR_USAGE,
+		    "--jobs wants at most %d, "
+		    "not %lld",
+		    CONFIG_JOBS_MAX, (long long)run->opts.jobs);
 	if (run->opts.once && run->opts.fifo != NULL)
 		return err_set(e, ERR_USAGE,
 		    "--once and --fifo exclude each other: who writes to a "
@@ -86,8 +88,7 @@ const struct cmd cmd_worker = {
 		 "which puts\n"
 		 "running jobs back, or with --once until nothing is to be "
 		 "done, for cron.\n",
-	.examples =
-	    "deploy worker --once -q               # from cron\n",
+	.examples = "deploy worker --once -q               # from cron\n",
 	.opts = opts,
 	.run = run_worker,
 };

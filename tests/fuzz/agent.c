@@ -110,8 +110,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static const char question[] = "\0\0\0\001\013\0\0\0\001\013";
 	const struct strvec preferred = STRVEC_INIT;
 	struct ssh_agent_options o = { .socket = path,
-		.preferred = &preferred, .limit = LIMIT,
-		.end = clock_ms() + 5000, .cancel = -1 };
+		.preferred = &preferred,
+		.limit = LIMIT,
+		.end = clock_ms() + 5000,
+		.cancel = -1 };
 	struct ssh_agent_relay *r;
 	struct buf out = BUF_INIT;
 	struct err e = ERR_INIT;

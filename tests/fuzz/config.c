@@ -39,8 +39,8 @@ check_site(const struct config *c, const struct site_config *s)
 	MUST(strlen(s->root) <= PATH_LEN_MAX);
 	MUST(s->source == NULL || s->source[0] == '/');
 	MUST(s->build.timeout > 0);
-	MUST(s->build.command == NULL || (s->build.command[0] != '\0' &&
-	    s->build.directory[0] == '/'));
+	MUST(s->build.command == NULL ||
+	    (s->build.command[0] != '\0' && s->build.directory[0] == '/'));
 	MUST(s->group == NULL || s->group[0] != '\0');
 	MUST(s->keep >= 1 && s->max_delete <= 100);
 	MUST(s->carry_for >= 0 && s->lock_wait >= 0);

@@ -36,8 +36,10 @@ check_lines(const struct ssh_hostkey *k)
 		struct ssh_knownhosts_entry *entry = NULL;
 
 		line[strcspn(line, "\n")] = '\0';
-		if (line[0] == '@' || ssh_known_hosts_parse_line(k->name, line,
-			&entry) != SSH_OK || entry->publickey == NULL)
+		if (line[0] == '@' ||
+		    ssh_known_hosts_parse_line(k->name, line, &entry) !=
+			SSH_OK ||
+		    entry->publickey == NULL)
 			abort();
 		ssh_knownhosts_entry_free(entry);
 	}

@@ -28,7 +28,7 @@
 
 #define ID "20261121T190305.482Z-6f9619ff-8b86-4011-b42d-00c04fc964ff"
 
-static struct dir top = DIR_INIT;	/* has root, build */
+static struct dir top = DIR_INIT; /* has root, build */
 static struct store store = STORE_INIT;
 static struct release_id base;
 static struct err e;
@@ -79,8 +79,11 @@ make_base(void)
 	struct site_config site;
 	struct caller caller;
 	struct stage st = STAGE_INIT;
-	struct stage_options o = { .source = build, .site = &site,
-		.caller = &caller, .seq = -1, .force = true };
+	struct stage_options o = { .source = build,
+		.site = &site,
+		.caller = &caller,
+		.seq = -1,
+		.force = true };
 
 	site_config_init(&site);
 	caller_init(&caller);
@@ -130,8 +133,11 @@ write_seeds(const char *dir)
 	strcpy(meta.id.s, ID);
 	MUST(dir_open(&build, &top, "build", &e) == 0);
 	for (size_t i = 0; i < 3; i++) {
-		struct pack_source src = { .m = &m, .meta = &meta,
-			.build = &build, .origin = origin, .ctx = &m,
+		struct pack_source src = { .m = &m,
+			.meta = &meta,
+			.build = &build,
+			.origin = origin,
+			.ctx = &m,
 			.compression = kinds[i] };
 		char *path = xasprintf("%s/seed-%zu", dir, i);
 		int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
@@ -202,8 +208,7 @@ check_root(bool committed)
 	check_names(&store.incoming, NULL, 0);
 	MUST(verify(&store, base.s, &found, &t, &e) == 0 && found.n == 0);
 	if (committed)
-		MUST(verify(&store, ID, &found, &t, &e) == 0 &&
-		    found.n == 0);
+		MUST(verify(&store, ID, &found, &t, &e) == 0 && found.n == 0);
 	strvec_release(&found);
 }
 

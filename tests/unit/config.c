@@ -237,10 +237,10 @@ test_x_keys(void)
 	config_release(&c);
 	CHECK_STR(fault_in("x_a: 1\n" SITE),
 	    AT("1:1") "x_a: unknown key; known here: sites, "
-		       "queue, worker");
+		      "queue, worker");
 	CHECK_STR(fault_in("X-a: 1\n" SITE),
 	    AT("1:1") "X-a: unknown key; known here: sites, "
-		       "queue, worker");
+		      "queue, worker");
 }
 
 static void
@@ -322,11 +322,13 @@ test_unknown_keys(void)
 	CHECK_STR(fault_in("queues: x\nsites: []\n"),
 	    AT("1:1") "queues: unknown key; did you mean 'queue'?");
 	/* All that there are, in the order of the table. */
-	CHECK(strstr(fault_in(SITE "    Keeper_of: 1\n"),
-	    AT("4:5") "sites[0].Keeper_of: unknown key; known here: name, "
-		      "root, source, build, update, settle, keep, ") != NULL);
+	CHECK(
+	    strstr(fault_in(SITE "    Keeper_of: 1\n"),
+		AT("4:5") "sites[0].Keeper_of: unknown key; known here: name, "
+			  "root, source, build, update, settle, keep, ") !=
+	    NULL);
 	CHECK(strstr(fault_in(SITE "    <<: {keep: 3}\n"),
-	    AT("4:5") "sites[0].<<: unknown key; known here: name, ") !=
+		  AT("4:5") "sites[0].<<: unknown key; known here: name, ") !=
 	    NULL);
 }
 
@@ -335,15 +337,18 @@ test_check(void)
 {
 	struct config c = CONFIG_INIT;
 
-	REQUIRE(parse(&c, SITE "    check: {url: https://example.org}\n") == 0);
+	REQUIRE(
+	    parse(&c, SITE "    check: {url: https://example.org}\n") == 0);
 	CHECK_STR(c.sites[0].check.urls.v[0], "https://example.org/");
 	CHECK(c.sites[0].check.expect == 200);
 	CHECK(c.sites[0].check.sample == CONFIG_CHECK_SAMPLE);
 	config_release(&c);
-	REQUIRE(parse(&c, SITE
-	    "    check: {url: 'http://[::1]:8080/a/', also: [http://b/c],"
-	    " expect: 301, contains: x, sample: 0, ca: ca.pem, tries: 1,"
-	    " connect: '[::1]:80', wait: 0s, timeout: 1m}\n") == 0);
+	REQUIRE(
+	    parse(&c,
+		SITE
+		"    check: {url: 'http://[::1]:8080/a/', also: [http://b/c],"
+		" expect: 301, contains: x, sample: 0, ca: ca.pem, tries: 1,"
+		" connect: '[::1]:80', wait: 0s, timeout: 1m}\n") == 0);
 	CHECK(c.sites[0].check.urls.n == 2);
 	CHECK_STR(c.sites[0].check.ca, "/home/me/project/ca.pem");
 	CHECK(c.sites[0].check.timeout == 60);
@@ -355,7 +360,8 @@ test_check(void)
 	CHECK_STR(fault_in(SITE "    check: {url: http://a, expect: 20}\n"),
 	    AT("4:36") "sites[0].check.expect: 20 is no status of HTTP; 100 "
 		       "to 599 are");
-	CHECK_STR(fault_in(SITE "    check: {url: http://a, connect: 'a:b'}\n"),
+	CHECK_STR(fault_in(
+		      SITE "    check: {url: http://a, connect: 'a:b'}\n"),
 	    AT("4:37") "sites[0].check.connect: 'a:b' is no address such as "
 		       "192.0.2.1, www1:8080 or [2001:db8::1]:443");
 	CHECK_STR(fault_in(SITE "    check: {url: http://a, tries: 0}\n"),
@@ -368,9 +374,10 @@ test_hooks_and_strategy(void)
 {
 	struct config c = CONFIG_INIT;
 
-	REQUIRE(parse(&c, SITE "    hooks: {post_activate: ./purge, timeout: "
-			       "1m}\n    strategy: rolling\n    batch: 2\n"
-			       "    pause: 10s\n") == 0);
+	REQUIRE(parse(&c,
+		    SITE "    hooks: {post_activate: ./purge, timeout: "
+			 "1m}\n    strategy: rolling\n    batch: 2\n"
+			 "    pause: 10s\n") == 0);
 	CHECK_STR(c.sites[0].hooks.commands[HOOK_POST_ACTIVATE], "./purge");
 	CHECK_STR(c.sites[0].hooks.commands[HOOK_PRE_STAGE], NULL);
 	CHECK(c.sites[0].hooks.timeout == 60);
@@ -381,7 +388,7 @@ test_hooks_and_strategy(void)
 	    AT("4:12") "sites[0].batch: no host at once is none ever; at "
 		       "least 1");
 	CHECK(strstr(fault_in(SITE "    hooks: {on_fire: x}\n"),
-	    "unknown key") != NULL);
+		  "unknown key") != NULL);
 }
 
 static void
@@ -416,10 +423,11 @@ test_queue_and_worker(void)
 	CHECK_STR(c.sites[0].update, NULL);
 	CHECK(c.sites[0].settle == 0);
 	config_release(&c);
-	REQUIRE(parse(&c, SITE "    update: git pull\n    settle: 10s\n"
-		    "queue: q\nworker: {jobs: 4, max_jobs: 8, keep: 5, "
-		    "log_size: 64, retry: 1m, timeout: 2h, logs: l, "
-		    "notify: ./tell}\n") == 0);
+	REQUIRE(parse(&c,
+		    SITE "    update: git pull\n    settle: 10s\n"
+			 "queue: q\nworker: {jobs: 4, max_jobs: 8, keep: 5, "
+			 "log_size: 64, retry: 1m, timeout: 2h, logs: l, "
+			 "notify: ./tell}\n") == 0);
 	CHECK_STR(c.queue, "/home/me/project/q");
 	CHECK(c.worker.jobs == 4 && c.worker.max_jobs == 8);
 	CHECK(c.worker.keep == 5 && c.worker.log_size == 64);

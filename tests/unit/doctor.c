@@ -33,8 +33,10 @@ begin(void)
 {
 	doctor_facts_release(&facts);
 	doctor_report_release(&report);
-	known = (struct doctor_case){ .root = "/srv/x", .version = "1.0",
-		.asked = 1000000, .heard = 1000200 };
+	known = (struct doctor_case){ .root = "/srv/x",
+		.version = "1.0",
+		.asked = 1000000,
+		.heard = 1000200 };
 	hear("version\t1.0\n"
 	     "now\t1000100\n"
 	     "user\t33\twww\n"
@@ -107,7 +109,8 @@ only(enum doctor_level level, const char *what, const char *words)
 	said = f != NULL &&
 	    (strstr(f->detail, words) != NULL ||
 		(f->cure != NULL && strstr(f->cure, words) != NULL));
-	if (!CHECK(said) || !CHECK(report.n - doctor_count(&report, DOCTOR_OK) ==
+	if (!CHECK(said) ||
+	    !CHECK(report.n - doctor_count(&report, DOCTOR_OK) ==
 		(level != DOCTOR_OK)))
 		for (size_t i = 0; i < report.n; i++)
 			printf("# %s %s: %s; %s\n",
@@ -133,12 +136,13 @@ test_all_well(void)
 static void
 test_nonsense(void)
 {
-	static const char *const lines[] = { "", "path", "path\t",
-		"path\tdir", "path\tdir\t1\t2\t3", "path\tdir\tx\t755\t7\t1\t/",
+	static const char *const lines[] = { "", "path", "path\t", "path\tdir",
+		"path\tdir\t1\t2\t3", "path\tdir\tx\t755\t7\t1\t/",
 		"path\tdir\t33\t999\t7\t1\t/srv/x/", "user\t", "user\tx\ty",
 		"user\t7", "free\t", "free\t1", "free\tx\ty", "live\t1\t-1",
 		"incoming\t", "incoming\tx", "tool\t", "tool", "now\t-5",
-		"trash\tmuch", "nginx-line\t", "nginx-line\ta:b:open_file_cache",
+		"trash\tmuch", "nginx-line\t",
+		"nginx-line\ta:b:open_file_cache",
 		"nginx-line\topen_file_cache x", "current\t", "lock\t" };
 
 	doctor_facts_release(&facts);
@@ -349,7 +353,8 @@ test_devices(void)
 {
 	begin();
 	change("/srv/x/releases", "dir\t33\t755\t8\t1");
-	only(DOCTOR_FAIL, "file system", "'/srv/x/releases' is on another one");
+	only(DOCTOR_FAIL, "file system",
+	    "'/srv/x/releases' is on another one");
 	begin();
 	change("/srv/x/.deploy/incoming", "dir\t33\t755\t8\t1");
 	only(DOCTOR_FAIL, "file system", "incoming");

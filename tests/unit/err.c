@@ -59,7 +59,9 @@ test_set_escapes(void)
 	err_set(&e, ERR_FAILED, "%s", "\xc3\xa4\xff");
 	CHECK_STR(e.text, "\xc3\xa4\xff");
 	/* CSI, the last of them, line separator; not U+00A0 and U+2027. */
-	err_set(&e, ERR_FAILED, "%s", "\xc2\x9b" "31m \xc2\x9f \xe2\x80\xa8");
+	err_set(&e, ERR_FAILED, "%s",
+	    "\xc2\x9b"
+	    "31m \xc2\x9f \xe2\x80\xa8");
 	CHECK_STR(e.text, "\\xc2\\x9b31m \\xc2\\x9f \\xe2\\x80\\xa8");
 	err_set(&e, ERR_FAILED, "%s", "\xc2\xa0 \xe2\x80\xa7 \xc2");
 	CHECK_STR(e.text, "\xc2\xa0 \xe2\x80\xa7 \xc2");

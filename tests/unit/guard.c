@@ -23,8 +23,9 @@ refusal(struct manifest *m, struct manifest *live, unsigned int max_delete)
 	e = (struct err)ERR_INIT;
 	CHECK(manifest_sort(m, &e) == 0);
 	CHECK(live == NULL || manifest_sort(live, &e) == 0);
-	if (guard_check_build(m, &e) == 0 && (live == NULL ||
-	    guard_check_deletions(m, live, max_delete, &e) == 0))
+	if (guard_check_build(m, &e) == 0 &&
+	    (live == NULL ||
+		guard_check_deletions(m, live, max_delete, &e) == 0))
 		return NULL;
 	CHECK(e.code == ERR_GUARD);
 	return e.text;

@@ -493,13 +493,14 @@ test_recent_for_the_sequence(void)
 	history_release(&p.h);
 }
 
-UNIT_MAIN(UNIT(test_nothing), UNIT(test_recent_for_the_sequence), UNIT(test_lost_journal), UNIT(test_activations),
-    UNIT(test_rollback), UNIT(test_rollback_twice),
-    UNIT(test_skips_what_was_rolled_back_from), UNIT(test_second_chance),
-    UNIT(test_rollback_far), UNIT(test_rollback_anywhere),
-    UNIT(test_rollback_first_of_all), UNIT(test_same_release_twice),
-    UNIT(test_same_release_is_no_way_back), UNIT(test_line_without_its_flip),
-    UNIT(test_rollback_without_its_flip), UNIT(test_first_flip_never_was),
-    UNIT(test_by_hand_at_the_end), UNIT(test_by_hand_in_the_middle),
-    UNIT(test_by_hand_back), UNIT(test_line_from_a_release_to_itself),
-    UNIT(test_sequence), UNIT(test_sequence_outlives_a_release_without))
+UNIT_MAIN(UNIT(test_nothing), UNIT(test_recent_for_the_sequence),
+    UNIT(test_lost_journal), UNIT(test_activations), UNIT(test_rollback),
+    UNIT(test_rollback_twice), UNIT(test_skips_what_was_rolled_back_from),
+    UNIT(test_second_chance), UNIT(test_rollback_far),
+    UNIT(test_rollback_anywhere), UNIT(test_rollback_first_of_all),
+    UNIT(test_same_release_twice), UNIT(test_same_release_is_no_way_back),
+    UNIT(test_line_without_its_flip), UNIT(test_rollback_without_its_flip),
+    UNIT(test_first_flip_never_was), UNIT(test_by_hand_at_the_end),
+    UNIT(test_by_hand_in_the_middle), UNIT(test_by_hand_back),
+    UNIT(test_line_from_a_release_to_itself), UNIT(test_sequence),
+    UNIT(test_sequence_outlives_a_release_without))

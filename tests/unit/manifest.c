@@ -569,7 +569,7 @@ test_parse_parents(void)
 	    "'a/b' is in 'a', which is no directory");
 	CHECK_PARSES(HEAD "./a-b type=link link=c\n./a type=link link=c\n");
 	CHECK_PARSES(HEAD "./a/b type=link link=c\n"
-	    "./a type=dir mode=0755\n");
+			  "./a type=dir mode=0755\n");
 }
 
 /* Broken tags are somebody else's, and no error. */
@@ -725,6 +725,7 @@ UNIT_MAIN(UNIT(test_sort_and_find), UNIT(test_sorted_duplicate),
     UNIT(test_digest), UNIT(test_digest_is_unambiguous),
     UNIT(test_parse_values), UNIT(test_parse_frame), UNIT(test_parse_nul),
     UNIT(test_parse_names), UNIT(test_parse_wrong_values),
-    UNIT(test_parse_missing_keywords), UNIT(test_parse_links), UNIT(test_parse_parents),
-    UNIT(test_parse_tags), UNIT(test_parse_long_lines),
-    UNIT(test_read_in_pieces), UNIT(test_read_names_the_line))
+    UNIT(test_parse_missing_keywords), UNIT(test_parse_links),
+    UNIT(test_parse_parents), UNIT(test_parse_tags),
+    UNIT(test_parse_long_lines), UNIT(test_read_in_pieces),
+    UNIT(test_read_names_the_line))

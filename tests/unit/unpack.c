@@ -346,7 +346,7 @@ begin(struct buf *b, int format, int filter)
 	if (archive_write_set_format(a, format) != ARCHIVE_OK ||
 	    archive_write_add_filter(a, filter) != ARCHIVE_OK ||
 	    archive_write_set_bytes_in_last_block(a, padded ? 0 : 1) !=
-	    ARCHIVE_OK ||
+		ARCHIVE_OK ||
 	    archive_write_open(a, b, NULL, append, NULL) != ARCHIVE_OK) {
 		printf("# format %x filter %d: %s\n", (unsigned int)format,
 		    filter, archive_error_string(a));
@@ -462,8 +462,7 @@ test_streams(void)
 
 	for (size_t i = 0; i < COUNT(stream_formats); i++)
 		for (size_t k = 0; k < COUNT(filters); k++) {
-			if (!CHECK(sample(
-				&b, stream_formats[i], filters[k])))
+			if (!CHECK(sample(&b, stream_formats[i], filters[k])))
 				continue;
 			CHECK(is_sample(&b, FROM_FILE));
 			CHECK(is_sample(&b, FROM_PIPE));
@@ -621,8 +620,8 @@ test_padded(void)
 	REQUIRE(sample(&b, ARCHIVE_FORMAT_ZIP, ARCHIVE_FILTER_NONE));
 	CHECK(is_sample(&b, FROM_PIPE));
 	buf_release(&b);
-	REQUIRE(sample(&b, ARCHIVE_FORMAT_CPIO_SVR4_NOCRC,
-	    ARCHIVE_FILTER_NONE));
+	REQUIRE(
+	    sample(&b, ARCHIVE_FORMAT_CPIO_SVR4_NOCRC, ARCHIVE_FILTER_NONE));
 	CHECK(is_sample(&b, FROM_PIPE));
 	buf_release(&b);
 	padded = false;
@@ -639,8 +638,8 @@ test_members(void)
 		    ARCHIVE_FILTER_NONE));
 		all = (struct buf)BUF_INIT;
 		for (size_t at = 0, n; at < tar.len; at += n) {
-			struct archive *a = begin(
-			    &b, ARCHIVE_FORMAT_RAW, filters[k]);
+			struct archive *a =
+			    begin(&b, ARCHIVE_FORMAT_RAW, filters[k]);
 
 			n = tar.len - at < 70000 ? tar.len - at : 70000;
 			REQUIRE(a != NULL);
@@ -979,8 +978,10 @@ test_hard_link_with_content(void)
 			struct archive_entry *en = archive_entry_new();
 			bool full = i == (last ? 2 : 0);
 
-			archive_entry_set_pathname(
-			    en, i == 0 ? "a/x" : i == 1 ? "b" : "c/x");
+			archive_entry_set_pathname(en,
+			    i == 0     ? "a/x" :
+				i == 1 ? "b" :
+					 "c/x");
 			archive_entry_set_mode(en, S_IFREG | 0644);
 			archive_entry_set_nlink(en, 3);
 			archive_entry_set_ino(en, 7);
@@ -1097,8 +1098,7 @@ test_sparse(void)
 	struct buf b;
 
 	memcpy(want + 100000, "middle", 6);
-	a = begin(&b, ARCHIVE_FORMAT_TAR_PAX_INTERCHANGE,
-	    ARCHIVE_FILTER_NONE);
+	a = begin(&b, ARCHIVE_FORMAT_TAR_PAX_INTERCHANGE, ARCHIVE_FILTER_NONE);
 	REQUIRE(a != NULL);
 	en = archive_entry_new();
 	archive_entry_set_pathname(en, "sparse");
@@ -1140,7 +1140,7 @@ static void
 test_bounds(void)
 {
 	const struct unpack_options small = { .max_bytes = 1000 },
-	    few = { .max_entries = 3 };
+				    few = { .max_entries = 3 };
 	static char zeros[2000];
 	struct archive *a;
 	struct buf b = BUF_INIT;
@@ -1180,8 +1180,7 @@ static void
 test_endless_header(void)
 {
 	struct buf b;
-	struct archive *a = begin(&b, ARCHIVE_FORMAT_RAW,
-	    ARCHIVE_FILTER_GZIP);
+	struct archive *a = begin(&b, ARCHIVE_FORMAT_RAW, ARCHIVE_FILTER_GZIP);
 	static char head[111], zeros[1 << 20];
 	struct archive_entry *en = archive_entry_new();
 
@@ -1358,16 +1357,16 @@ make_zip(const struct zip_spec *s, size_t n, bool zip64)
 	size_t start;
 
 	for (size_t i = 0; i < n; i++) {
-		const char *name = s[i].central != NULL ? s[i].central :
-							  s[i].local;
+		const char *name =
+		    s[i].central != NULL ? s[i].central : s[i].local;
 		size_t at = s[i].offset != 0 ? (size_t)s[i].offset : b.len;
 
 		le(&dir, 4, 0x02014b50);
 		le(&dir, 2, 3 << 8 | 20);
 		zip_common(&dir, &s[i], name, s[i].extra_len);
 		le(&dir, 6, 0);
-		le(&dir, 4, s[i].attributes != 0 ? s[i].attributes :
-						   0100644u << 16);
+		le(&dir, 4,
+		    s[i].attributes != 0 ? s[i].attributes : 0100644u << 16);
 		le(&dir, 4, at);
 		buf_adds(&dir, name);
 		buf_add(&dir, s[i].extra, s[i].extra_len);
@@ -1418,15 +1417,15 @@ test_zip_lies(void)
 		{ { .local = "a\nb", .data = "x" }, "control character" },
 		{ { .local = "x", .data = "x", .flags = ZIP_ENCRYPTED },
 		    "encrypted" },
-		{ { .local = "x", .data = "../y",
+		{ { .local = "x",
+		      .data = "../y",
 		      .attributes = 0120777u << 16 },
 		    "leaves the tree" },
 		{ { .local = "x", .data = "x", .attributes = 020644u << 16 },
 		    "is a device" },
 		{ { .local = "dir/", .data = "x" }, "content of a file" },
 		{ { .local = "x", .data = "x", .offset = 1 }, "" },
-		{ { .local = "x", .data = "x", .offset = 1000000 },
-		    "" },
+		{ { .local = "x", .data = "x", .offset = 1000000 }, "" },
 		{ { .local = "", .data = "x" }, "without a name" },
 	};
 	struct zip_spec two[] = { { .local = "a", .data = "x" },
@@ -1579,14 +1578,14 @@ test_interrupted(void)
 }
 
 UNIT_MAIN(UNIT(test_streams), UNIT(test_seekable), UNIT(test_not_an_archive),
-    UNIT(test_empty), UNIT(test_truncated), UNIT(test_ends), UNIT(test_padded), UNIT(test_members), UNIT(test_flipped),
-    UNIT(test_bad_names), UNIT(test_long_names), UNIT(test_spellings),
-    UNIT(test_byte_names), UNIT(test_long_forms),
-    UNIT(test_symlinks), UNIT(test_through_symlink), UNIT(test_hard_links),
-    UNIT(test_hard_link_with_content), UNIT(test_specials), UNIT(test_twice),
-    UNIT(test_directories), UNIT(test_sparse), UNIT(test_bounds),
-    UNIT(test_endless_header), UNIT(test_read_error),
-    UNIT(test_exclude), UNIT(test_strip),
+    UNIT(test_empty), UNIT(test_truncated), UNIT(test_ends), UNIT(test_padded),
+    UNIT(test_members), UNIT(test_flipped), UNIT(test_bad_names),
+    UNIT(test_long_names), UNIT(test_spellings), UNIT(test_byte_names),
+    UNIT(test_long_forms), UNIT(test_symlinks), UNIT(test_through_symlink),
+    UNIT(test_hard_links), UNIT(test_hard_link_with_content),
+    UNIT(test_specials), UNIT(test_twice), UNIT(test_directories),
+    UNIT(test_sparse), UNIT(test_bounds), UNIT(test_endless_header),
+    UNIT(test_read_error), UNIT(test_exclude), UNIT(test_strip),
     UNIT(test_zip_lies), UNIT(test_warnings), UNIT(test_cpio_damage),
     UNIT(test_large_left_out), UNIT(test_write_error),
     UNIT(test_umask_and_progress), UNIT(test_interrupted))
