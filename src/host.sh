@@ -230,8 +230,10 @@ seconds() {
 }
 
 open_lock() {
-	{ true >>"$state/lock"; } 2>/dev/null ||
-		fail_write "cannot open the lock '$state/lock'; run deploy as the owner of the root"
+	said=$( (true >>"$state/lock") 2>&1) || case $said in
+	*'ermission denied') fail 1 "cannot open the lock '$state/lock': ${said##*: }; run deploy as the owner of the root" ;;
+	*) fail_write "cannot open the lock '$state/lock': ${said##*: }" ;;
+	esac
 	exec 9>>"$state/lock"
 }
 

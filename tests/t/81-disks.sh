@@ -74,8 +74,9 @@ read_only() {
 	defer umount -l "$PWD/r-$1"
 	fleet_start c dash busybox c+rsync
 	two
-	for step in start receive again activate; do
+	for step in start receive activate; do
 		fails_at "$step" "$1" read_only 1
+		assert_contains said "Read-only file system"
 	done
 	fails_at prune "$1" read_only 9
 	assert_well
