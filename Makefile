@@ -62,7 +62,7 @@ DEB_zlib = zlib1g-dev
 DEB_sqlite3 = libsqlite3-dev
 DEB_libpq = libpq-dev
 DEB_libcurl = libcurl4-openssl-dev
-# Only their headers: src/curl.c and src/pq.c load them when needed.
+# Only their headers: fleet/curl.c and queue/pq.c load them when needed.
 HEADER_LIBS = libcurl libpq
 
 PKG_CONFIG = pkg-config
@@ -90,9 +90,9 @@ COMPILE = $(CC) $(STD) $(WARN) $(HARDEN) -pthread -Isrc $(LIB_CFLAGS) \
 	$(CPPFLAGS) $(CFLAGS)
 LINK = $(CC) $(CFLAGS) $(HARDEN) $(LINK_HARDEN) -pthread $(LDFLAGS)
 
-SRC := $(sort $(wildcard src/*.c src/cmd/*.c))
+SRC := $(sort $(wildcard src/*.c src/*/*.c))
 SRC_O = $(SRC:src/%.c=$(OBJ)/src/%.o) $(OBJ)/host_script.o
-LIB_O = $(filter-out $(OBJ)/src/main.o,$(SRC_O))
+LIB_O = $(filter-out %/main.o,$(SRC_O))
 UNITS = $(patsubst tests/unit/%.c,$(OBJ)/unit/%,$(wildcard tests/unit/*.c))
 PRELOADS = $(patsubst tests/faults/%.c,$(OBJ)/preload/%.so,\
 	$(wildcard tests/faults/*.c))
@@ -321,7 +321,7 @@ lint-shell:
 	shellcheck -s sh src/host.sh
 
 # A header that needs another one before it says so by including it.
-HEADERS = $(wildcard src/*.h src/cmd/*.h tests/unit/*.h)
+HEADERS = $(wildcard src/*.h src/*/*.h tests/unit/*.h)
 lint-headers: | libraries
 	@for h in $(HEADERS); do \
 	    printf '#include "%s"\nextern int not_empty;\n' $$h | \
@@ -396,7 +396,7 @@ static: deps-static
 
 ## dist              a source archive, deploy-VERSION.tar.gz, of HEAD
 .PHONY: dist
-VERSION = $(shell sed -n 's/.*DEPLOY_VERSION "\(.*\)"/\1/p' src/version.h)
+VERSION = $(shell sed -n 's/.*DEPLOY_VERSION "\(.*\)"/\1/p' src/base/version.h)
 DIST = $(or $(DIST_DIR),$(patsubst %/,%,$(dir $(BIN))))/deploy-$(VERSION).tar.gz
 dist:
 	@mkdir -p $(dir $(DIST))

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "alloc.h"
-#include "buf.h"
-#include "path.h"
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/path.h"
 
 /* Take the last component off; of "" nothing. */
 static void

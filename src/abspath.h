@@ -2,7 +2,7 @@
 #ifndef ABSPATH_H
 #define ABSPATH_H
 
-#include "err.h"
+#include "base/err.h"
 
 /*
  * `text` as an absolute path of at most PATH_LEN_MAX bytes: relative to the

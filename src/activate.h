@@ -8,10 +8,10 @@
 #include <stdint.h>
 
 #include "caller.h"
-#include "err.h"
+#include "base/err.h"
 #include "history.h"
 #include "journal.h"
-#include "release.h"
+#include "base/release.h"
 #include "store.h"
 
 struct activate_options {

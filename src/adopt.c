@@ -9,9 +9,9 @@
 #include <unistd.h>
 
 #include "activate.h"
-#include "alloc.h"
+#include "base/alloc.h"
+#include "base/path.h"
 #include "lock.h"
-#include "path.h"
 #include "stage.h"
 #include "store.h"
 

@@ -12,8 +12,8 @@
 
 #include "caller.h"
 #include "config.h"
-#include "err.h"
-#include "release.h"
+#include "base/err.h"
+#include "base/release.h"
 
 struct adopt_options {
 	const char *root;		/* absolute */

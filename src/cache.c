@@ -6,12 +6,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "alloc.h"
-#include "buf.h"
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/release.h"
 #include "dir.h"
 #include "file.h"
 #include "log.h"
-#include "release.h"
 
 enum { KEPT = 40 };
 

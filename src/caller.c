@@ -6,10 +6,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "alloc.h"
-#include "buf.h"
-#include "json.h"
-#include "release.h"
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/json.h"
+#include "base/release.h"
 
 /*
  * The variables of each system, from its manual.  `mark` tells that we run

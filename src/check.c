@@ -6,14 +6,14 @@
 #include <strings.h>
 #include <time.h>
 
-#include "alloc.h"
-#include "buf.h"
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/hash.h"
+#include "base/path.h"
+#include "base/version.h"
 #include "curl.h"
-#include "hash.h"
 #include "intr.h"
 #include "log.h"
-#include "path.h"
-#include "version.h"
 
 enum { KEPT_MAX = 1 << 20 }; /* of a body in which a text is looked for */
 

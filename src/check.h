@@ -10,7 +10,7 @@
 #include <stddef.h>
 
 #include "config.h"
-#include "err.h"
+#include "base/err.h"
 #include "manifest.h"
 
 /* What was asked and was right. */

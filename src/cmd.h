@@ -9,9 +9,9 @@
 
 #include "caller.h"
 #include "config.h"
-#include "err.h"
+#include "base/err.h"
 #include "fleet.h"
-#include "json.h"
+#include "base/json.h"
 #include "lock.h"
 #include "opt.h"
 #include "store.h"

@@ -9,12 +9,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "alloc.h"
-#include "buf.h"
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/nearest.h"
 #include "config_host.h"
 #include "config_read.h"
 #include "io.h"
-#include "nearest.h"
 #include "yamltext.h"
 
 #define FILE_NAME "deploy.yml"

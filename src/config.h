@@ -9,8 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "err.h"
-#include "strvec.h"
+#include "base/err.h"
+#include "base/strvec.h"
 
 enum host_transport { HOST_SSH, HOST_RSYNC, HOST_LOCAL };
 

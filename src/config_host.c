@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "alloc.h"
-#include "buf.h"
-#include "nearest.h"
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/nearest.h"
 
 bool
 host_config_set_address(struct host_config *h, const char *text,

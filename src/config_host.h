@@ -8,8 +8,8 @@
 #include <stdbool.h>
 
 #include "config.h"
-#include "err.h"
-#include "strvec.h"
+#include "base/err.h"
+#include "base/strvec.h"
 
 /*
  * Take "host" or "user@host" apart; `user`, if not NULL, goes before the one

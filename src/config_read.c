@@ -7,11 +7,11 @@
 #include <string.h>
 
 #include "abspath.h"
-#include "alloc.h"
+#include "base/alloc.h"
+#include "base/duration.h"
+#include "base/path.h"
 #include "config_host.h"
 #include "config_table.h"
-#include "duration.h"
-#include "path.h"
 #include "yamlcheck.h"
 
 /* One reading of one file. */

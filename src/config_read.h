@@ -13,7 +13,7 @@
 #include <stddef.h>
 
 #include "config.h"
-#include "err.h"
+#include "base/err.h"
 
 /*
  * Read the text into `c`, which has the defaults; see config_parse().  0, or

@@ -9,7 +9,7 @@
 
 #include <curl/curl.h>
 
-#include "err.h"
+#include "base/err.h"
 
 /* Its functions, called as libcurl-tutorial(3) has them. */
 struct curl {

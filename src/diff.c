@@ -2,8 +2,8 @@
 
 #include <stdlib.h>
 
-#include "alloc.h"
-#include "path.h"
+#include "base/alloc.h"
+#include "base/path.h"
 
 void
 diff_release(struct diff *d)

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "alloc.h"
+#include "base/alloc.h"
 
 /* Open addressing, at most half full; a digest is its own hash. */
 struct digest_index {

@@ -13,7 +13,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include "alloc.h"
+#include "base/alloc.h"
 
 /* Deeper trees than path.h allows are nobody's release. */
 enum { DEPTH_MAX = 512 };

@@ -10,8 +10,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include "err.h"
-#include "strvec.h"
+#include "base/err.h"
+#include "base/strvec.h"
 
 struct dir {
 	int fd;			/* -1 when not open */

@@ -5,11 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "alloc.h"
-#include "buf.h"
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/release.h"
+#include "base/strvec.h"
 #include "progress.h"
-#include "release.h"
-#include "strvec.h"
 
 enum {
 	SKEW_MS = 2000,	      /* that nobody notices */

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "doctor_facts.h"
-#include "err.h"
+#include "base/err.h"
 
 enum doctor_level { DOCTOR_OK, DOCTOR_WARN, DOCTOR_FAIL };
 

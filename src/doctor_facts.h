@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "strvec.h"
+#include "base/strvec.h"
 
 enum doctor_type {
 	DOCTOR_MISSING, DOCTOR_DENIED, DOCTOR_DIR, DOCTOR_FILE, DOCTOR_LINK,

@@ -6,7 +6,7 @@
 #define DRIFT_H
 
 #include "fleet.h"
-#include "strvec.h"
+#include "base/strvec.h"
 
 /* Add a line for each difference between the hosts that have not failed. */
 void drift_find(const struct fleet *f, struct strvec *out);

@@ -8,9 +8,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "alloc.h"
+#include "base/alloc.h"
+#include "base/path.h"
 #include "fill.h"
-#include "path.h"
 
 void
 extras_release(struct extras *x)

@@ -10,11 +10,11 @@
 #include <stdint.h>
 
 #include "dir.h"
-#include "err.h"
+#include "base/err.h"
 #include "history.h"
 #include "manifest.h"
 #include "store.h"
-#include "strvec.h"
+#include "base/strvec.h"
 
 struct extras {
 	/* The carried files and where each is from. */

@@ -7,9 +7,9 @@
 
 #include <stddef.h>
 
-#include "buf.h"
+#include "base/buf.h"
 #include "dir.h"
-#include "err.h"
+#include "base/err.h"
 
 /*
  * Append the content of the regular file `name` in `at` to `out`; more than

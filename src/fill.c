@@ -9,10 +9,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "alloc.h"
+#include "base/alloc.h"
+#include "base/hash.h"
 #include "digest_index.h"
 #include "file.h"
-#include "hash.h"
 #include "intr.h"
 #include "io.h"
 #include "pool.h"

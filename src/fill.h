@@ -27,7 +27,7 @@
 #include <sys/types.h>
 
 #include "dir.h"
-#include "err.h"
+#include "base/err.h"
 #include "manifest.h"
 
 /* A complete release whose files may be linked. */

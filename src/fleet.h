@@ -11,7 +11,7 @@
 
 #include "caller.h"
 #include "config.h"
-#include "err.h"
+#include "base/err.h"
 #include "remote.h"
 
 struct fleet {

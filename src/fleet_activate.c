@@ -5,9 +5,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "alloc.h"
-#include "buf.h"
-#include "clock.h"
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/clock.h"
 #include "intr.h"
 #include "log.h"
 

@@ -2,8 +2,8 @@
 
 #include <stdlib.h>
 
-#include "alloc.h"
-#include "buf.h"
+#include "base/alloc.h"
+#include "base/buf.h"
 #include "fleet_activate.h"
 #include "log.h"
 

@@ -6,7 +6,7 @@
 #define FLEET_CHECK_H
 
 #include "check.h"
-#include "err.h"
+#include "base/err.h"
 #include "fleet.h"
 
 /*

@@ -13,7 +13,7 @@
 #include <stdbool.h>
 
 #include "dir.h"
-#include "err.h"
+#include "base/err.h"
 #include "fleet.h"
 #include "manifest.h"
 

@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-#include "err.h"
+#include "base/err.h"
 #include "fleet.h"
 #include "fleet_activate.h"
 #include "remote.h"

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "alloc.h"
+#include "base/alloc.h"
 #include "digest_index.h"
 #include "fleet_fetch.h"
 #include "pack.h"

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "dir.h"
-#include "err.h"
+#include "base/err.h"
 #include "extras.h"
 #include "fleet.h"
 #include "manifest.h"

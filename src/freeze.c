@@ -3,11 +3,11 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "alloc.h"
-#include "buf.h"
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/json.h"
+#include "base/release.h"
 #include "file.h"
-#include "json.h"
-#include "release.h"
 
 #define FROZEN "frozen"
 

@@ -3,7 +3,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "path.h"
+#include "base/path.h"
 
 /* The one directory that everything is in, or NULL. */
 static const char *

@@ -4,7 +4,7 @@
 #ifndef GUARD_H
 #define GUARD_H
 
-#include "err.h"
+#include "base/err.h"
 #include "manifest.h"
 
 /*

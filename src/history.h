@@ -18,8 +18,8 @@
 #include <stdint.h>
 
 #include "journal.h"
-#include "release.h"
-#include "strvec.h"
+#include "base/release.h"
+#include "base/strvec.h"
 
 struct history {
 	struct strvec stack;		/* the live release is the last */

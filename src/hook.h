@@ -11,7 +11,7 @@
 #include <stdbool.h>
 
 #include "config.h"
-#include "err.h"
+#include "base/err.h"
 #include "manifest.h"
 
 /* What a hook is told; NULL: not known. */

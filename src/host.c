@@ -10,10 +10,11 @@
 
 #include "activate.h"
 #include "adopt.h"
-#include "alloc.h"
-#include "buf.h"
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/version.h"
 #include "caller.h"
-#include "clock.h"
 #include "file.h"
 #include "freeze.h"
 #include "incoming.h"
@@ -27,7 +28,6 @@
 #include "root_hook.h"
 #include "store.h"
 #include "verify.h"
-#include "version.h"
 #include "view.h"
 #include "wire.h"
 

@@ -10,8 +10,8 @@
 #ifndef HOST_H
 #define HOST_H
 
-#include "err.h"
-#include "strvec.h"
+#include "base/err.h"
+#include "base/strvec.h"
 
 struct host_limits {
 	const char *root;		/* the only root allowed; NULL: any */

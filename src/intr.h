@@ -6,7 +6,7 @@
 #ifndef INTR_H
 #define INTR_H
 
-#include "err.h"
+#include "base/err.h"
 
 /* Install the handlers; once, at the start of the program. */
 void intr_init(void);

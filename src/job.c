@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "alloc.h"
+#include "base/alloc.h"
 
 static const char *const states[] = { "waiting", "running", "done", "failed",
 	"merged" };

@@ -8,9 +8,9 @@
 
 #include <stdint.h>
 
-#include "buf.h"
+#include "base/buf.h"
 #include "dir.h"
-#include "err.h"
+#include "base/err.h"
 
 struct joblog {
 	int fd;			/* -1: none; then only the tail is kept */

@@ -9,14 +9,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "alloc.h"
-#include "buf.h"
-#include "clock.h"
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/release.h"
+#include "base/strvec.h"
 #include "io.h"
 #include "log.h"
-#include "release.h"
 #include "strays.h"
-#include "strvec.h"
 
 #define ERROR_LINE "deploy: error: "
 

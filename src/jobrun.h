@@ -17,7 +17,7 @@
 
 #include "config.h"
 #include "dir.h"
-#include "err.h"
+#include "base/err.h"
 #include "joblog.h"
 #include "queue.h"
 #include "run.h"

@@ -6,10 +6,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "alloc.h"
-#include "buf.h"
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/json.h"
 #include "file.h"
-#include "json.h"
 
 #define JOURNAL_FILE "journal"
 

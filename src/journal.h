@@ -10,9 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "buf.h"
-#include "err.h"
-#include "release.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/release.h"
 #include "store.h"
 
 enum journal_action { JOURNAL_ACTIVATE, JOURNAL_ROLLBACK };

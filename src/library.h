@@ -8,7 +8,7 @@
 
 #include <stdbool.h>
 
-#include "err.h"
+#include "base/err.h"
 
 /*
  * NULL: it is not there; the message begins with `what`, that which needs it,

@@ -9,11 +9,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "clock.h"
+#include "base/clock.h"
+#include "base/json.h"
 #include "file.h"
 #include "intr.h"
 #include "io.h"
-#include "json.h"
 #include "log.h"
 
 #define LOCK_FILE "lock"

@@ -11,9 +11,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "buf.h"
+#include "base/buf.h"
 #include "dir.h"
-#include "err.h"
+#include "base/err.h"
 
 enum lock_kind { LOCK_SHARED, LOCK_EXCLUSIVE };
 

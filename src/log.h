@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-#include "err.h"
+#include "base/err.h"
 
 enum log_level { LOG_QUIET, LOG_NORMAL, LOG_VERBOSE };
 

@@ -8,10 +8,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "alloc.h"
-#include "arena.h"
+#include "base/alloc.h"
+#include "base/arena.h"
+#include "base/path.h"
 #include "io.h"
-#include "path.h"
 
 #define SIGNATURE "#mtree v2.0"
 

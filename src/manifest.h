@@ -24,10 +24,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "buf.h"
+#include "base/buf.h"
 #include "dir.h"
-#include "err.h"
-#include "hash.h"
+#include "base/err.h"
+#include "base/hash.h"
 
 enum entry_type { ENTRY_FILE, ENTRY_DIR, ENTRY_LINK };
 enum entry_mark { ENTRY_BUILD, ENTRY_SHARED, ENTRY_CARRIED };

@@ -5,9 +5,9 @@
 #include <string.h>
 #include <sys/file.h>
 
-#include "alloc.h"
+#include "base/alloc.h"
+#include "base/json.h"
 #include "file.h"
-#include "json.h"
 
 enum { META_MAX = 1024 * 1024 };
 

@@ -3,10 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "alloc.h"
+#include "base/alloc.h"
+#include "base/duration.h"
+#include "base/nearest.h"
 #include "caller.h"
-#include "duration.h"
-#include "nearest.h"
 
 static const struct opt catalogue[] = {
 	{ OPT_CONFIG, 'c', "config", "FILE",

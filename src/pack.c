@@ -10,9 +10,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "alloc.h"
-#include "buf.h"
-#include "hash.h"
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/hash.h"
 #include "intr.h"
 #include "io.h"
 #include "progress.h"

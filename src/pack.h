@@ -21,7 +21,7 @@
 #include <sys/types.h>
 
 #include "dir.h"
-#include "err.h"
+#include "base/err.h"
 #include "manifest.h"
 #include "meta.h"
 

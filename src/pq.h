@@ -8,7 +8,7 @@
 
 #include <libpq-fe.h>
 
-#include "err.h"
+#include "base/err.h"
 
 #define PQ_FUNCTIONS(DO) \
 	DO(PQclear) DO(PQconnectdbParams) DO(PQconsumeInput) DO(PQdb) \

@@ -12,17 +12,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "alloc.h"
-#include "clock.h"
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/release.h"
+#include "base/strvec.h"
+#include "base/version.h"
 #include "dir.h"
-#include "err.h"
 #include "file.h"
 #include "io.h"
 #include "meta.h"
-#include "release.h"
 #include "run.h"
-#include "strvec.h"
-#include "version.h"
 #include "wire.h"
 
 enum {

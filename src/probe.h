@@ -6,7 +6,7 @@
 #ifndef PROBE_H
 #define PROBE_H
 
-#include "buf.h"
+#include "base/buf.h"
 
 /* Add what there is to say about the root at the absolute path. */
 void probe(const char *root, struct buf *out);

@@ -8,9 +8,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "err.h"
+#include "base/err.h"
 #include "store.h"
-#include "strvec.h"
+#include "base/strvec.h"
 #include "view.h"
 
 struct prune_options {

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "alloc.h"
+#include "base/alloc.h"
+#include "base/release.h"
 #include "queue_dir.h"
 #include "queue_sql.h"
-#include "release.h"
 
 enum { SETTLE_FACTOR = 10 }; /* requests put a job off so often */
 

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "alloc.h"
+#include "base/alloc.h"
 
 void
 queue_rows_add(struct queue_rows *rows, const char *cell)

@@ -8,7 +8,7 @@
 #define QUEUE_DIR_H
 
 #include "dir.h"
-#include "err.h"
+#include "base/err.h"
 
 /*
  * The default, which the caller frees: deploy/ below $XDG_STATE_HOME or

@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "alloc.h"
-#include "buf.h"
-#include "utf8.h"
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/utf8.h"
 
 enum { ATTEMPTS = 20 }; /* of a transaction that others cross */
 

@@ -20,8 +20,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "alloc.h"
-#include "clock.h"
+#include "base/alloc.h"
+#include "base/clock.h"
 #include "io.h"
 #include "queue_db.h"
 #include "queue_dir.h"

@@ -4,11 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "alloc.h"
-#include "buf.h"
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/release.h"
+#include "base/utf8.h"
 #include "queue_sql.h"
-#include "release.h"
-#include "utf8.h"
 
 enum {
 	CANDIDATES = 100,	     /* looked at for one claim */

@@ -22,7 +22,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "alloc.h"
+#include "base/alloc.h"
 #include "file.h"
 #include "intr.h"
 #include "io.h"

@@ -14,7 +14,7 @@
 #include <zlib.h>
 
 #include "dir.h"
-#include "err.h"
+#include "base/err.h"
 
 struct reader {
 	int fd;			/* the archive, or what was put aside */

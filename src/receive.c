@@ -10,17 +10,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "alloc.h"
-#include "buf.h"
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/hash.h"
+#include "base/path.h"
 #include "extras.h"
 #include "fill.h"
-#include "hash.h"
 #include "incoming.h"
 #include "intr.h"
 #include "io.h"
 #include "manifest.h"
 #include "meta.h"
-#include "path.h"
 
 enum {
 	PIECE = 256 * 1024,

@@ -8,10 +8,10 @@
 #include <unistd.h>
 
 #include "activate.h"
-#include "alloc.h"
-#include "buf.h"
-#include "clock.h"
-#include "hash.h"
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/hash.h"
 #include "host_script.h"
 #include "io.h"
 #include "retention.h"

@@ -11,7 +11,7 @@
 #include "caller.h"
 #include "config.h"
 #include "dir.h"
-#include "err.h"
+#include "base/err.h"
 #include "freeze.h"
 #include "manifest.h"
 #include "meta.h"

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "release.h"
+#include "base/release.h"
 
 /* Live, live before that, or what a rollback goes to. */
 static bool

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "history.h"
-#include "strvec.h"
+#include "base/strvec.h"
 
 struct retention_rule {
 	unsigned int keep;	/* newest that were live */

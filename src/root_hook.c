@@ -6,9 +6,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/strvec.h"
 #include "dir.h"
 #include "shell.h"
-#include "strvec.h"
 
 #define HOOKS "hooks"
 

@@ -14,8 +14,8 @@
 
 #include <stdint.h>
 
-#include "buf.h"
-#include "err.h"
+#include "base/buf.h"
+#include "base/err.h"
 
 /* Make the pair: pair[0] for the program, pair[1] for rsync.  0 or -1. */
 int rsh_pair(int pair[2], struct err *e);

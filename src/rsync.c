@@ -6,11 +6,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "buf.h"
+#include "base/buf.h"
+#include "base/strvec.h"
 #include "io.h"
 #include "rsh.h"
 #include "run.h"
-#include "strvec.h"
 
 enum {
 	BEGIN_MS = 15000, /* until rsync asks for its remote shell */

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "dir.h"
-#include "err.h"
+#include "base/err.h"
 #include "manifest.h"
 #include "transport.h"
 

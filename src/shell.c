@@ -10,16 +10,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "alloc.h"
-#include "buf.h"
-#include "clock.h"
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/strvec.h"
 #include "dir.h"
 #include "intr.h"
 #include "io.h"
 #include "log.h"
 #include "run.h"
 #include "strays.h"
-#include "strvec.h"
 
 enum {
 	TICK_MS = 1000,	    /* how late a signal may be noticed */

@@ -14,8 +14,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "err.h"
-#include "strvec.h"
+#include "base/err.h"
+#include "base/strvec.h"
 
 struct shell_options {
 	const char *what;	/* for messages: "build", "post_activate" */

@@ -9,8 +9,8 @@
 #include <stddef.h>
 
 #include "dir.h"
-#include "err.h"
-#include "strvec.h"
+#include "base/err.h"
+#include "base/strvec.h"
 
 struct source {
 	struct dir dir;		/* open for a directory */

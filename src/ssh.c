@@ -13,8 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "alloc.h"
-#include "clock.h"
+#include "base/alloc.h"
+#include "base/clock.h"
 #include "intr.h"
 #include "io.h"
 #include "log.h"

@@ -13,8 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "err.h"
-#include "strvec.h"
+#include "base/err.h"
+#include "base/strvec.h"
 
 struct ssh_agent_relay;
 

@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-#include "err.h"
+#include "base/err.h"
 #include "ssh_link.h"
 #include "ssh_settings.h"
 

@@ -7,8 +7,8 @@
 
 #include <stdint.h>
 
-#include "buf.h"
-#include "err.h"
+#include "base/buf.h"
+#include "base/err.h"
 #include "run.h"
 #include "ssh_settings.h"
 

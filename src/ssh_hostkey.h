@@ -15,7 +15,7 @@
 #include <libssh/libssh.h>
 #include <stdbool.h>
 
-#include "err.h"
+#include "base/err.h"
 #include "ssh_settings.h"
 
 struct ssh_hostkey {

@@ -7,7 +7,7 @@
 
 #include <libssh/libssh.h>
 
-#include "err.h"
+#include "base/err.h"
 
 /*
  * The key in `text`; NULL with a sentence that begins with `what` ("is

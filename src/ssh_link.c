@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "clock.h"
+#include "base/clock.h"
 #include "intr.h"
 
 enum { TICK_MS = 200 }; /* how soon a signal is noticed */

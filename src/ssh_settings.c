@@ -8,9 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "alloc.h"
-#include "buf.h"
-#include "clock.h"
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/clock.h"
 #include "intr.h"
 #include "io.h"
 #include "run.h"

@@ -10,9 +10,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "err.h"
+#include "base/err.h"
 #include "ssh.h"
-#include "strvec.h"
+#include "base/strvec.h"
 
 struct ssh_settings {
 	char *host;		/* as it was asked for */

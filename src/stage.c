@@ -9,12 +9,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "alloc.h"
+#include "base/alloc.h"
+#include "base/path.h"
 #include "guard.h"
 #include "intr.h"
 #include "log.h"
 #include "meta.h"
-#include "path.h"
 #include "progress.h"
 #include "tree.h"
 

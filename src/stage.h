@@ -20,7 +20,7 @@
 
 #include "caller.h"
 #include "config.h"
-#include "err.h"
+#include "base/err.h"
 #include "extras.h"
 #include "fill.h"
 #include "incoming.h"

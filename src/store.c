@@ -9,10 +9,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "alloc.h"
-#include "buf.h"
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/path.h"
 #include "file.h"
-#include "path.h"
 
 #define FORMAT "1\n"
 #define STATE_DIR ".deploy"

@@ -9,9 +9,9 @@
 #include <stdbool.h>
 
 #include "dir.h"
-#include "err.h"
-#include "release.h"
-#include "strvec.h"
+#include "base/err.h"
+#include "base/release.h"
+#include "base/strvec.h"
 
 struct store {
 	struct dir root;

@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#include "err.h"
+#include "base/err.h"
 
 /* Adopt orphans from now on, or no longer. */
 void strays_adopt(bool on);

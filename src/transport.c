@@ -1,6 +1,6 @@
 #include "transport.h"
 
-#include "alloc.h"
+#include "base/alloc.h"
 #include "transport_local.h"
 #include "transport_ssh.h"
 

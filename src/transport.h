@@ -10,9 +10,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "buf.h"
+#include "base/buf.h"
 #include "config.h"
-#include "err.h"
+#include "base/err.h"
 
 struct transport;
 struct transport_proc;

@@ -4,7 +4,7 @@
 #ifndef TRANSPORT_LOCAL_H
 #define TRANSPORT_LOCAL_H
 
-#include "err.h"
+#include "base/err.h"
 #include "transport.h"
 
 int transport_local_open(struct transport *t, int64_t silence, struct err *e);

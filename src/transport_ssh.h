@@ -5,7 +5,7 @@
 #define TRANSPORT_SSH_H
 
 #include "config.h"
-#include "err.h"
+#include "base/err.h"
 #include "transport.h"
 
 int transport_ssh_open(struct transport *t, const struct host_config *h,

@@ -6,9 +6,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "alloc.h"
-#include "buf.h"
-#include "path.h"
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/path.h"
 
 /* FNV-1a over a path and a time: spreads what the stamp adds up. */
 static uint64_t

@@ -9,9 +9,9 @@
 #include <stdint.h>
 
 #include "dir.h"
-#include "err.h"
+#include "base/err.h"
 #include "manifest.h"
-#include "strvec.h"
+#include "base/strvec.h"
 
 struct tree_walk {
 	/* In: patterns of path_match_any() to leave out, or NULL for none. */

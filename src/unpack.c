@@ -10,10 +10,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "alloc.h"
+#include "base/alloc.h"
+#include "base/path.h"
 #include "intr.h"
 #include "io.h"
-#include "path.h"
 #include "reader.h"
 
 enum { ENTRIES_MAX = 10000000 };

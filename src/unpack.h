@@ -33,8 +33,8 @@
 #include <stdint.h>
 
 #include "dir.h"
-#include "err.h"
-#include "strvec.h"
+#include "base/err.h"
+#include "base/strvec.h"
 
 struct unpack_options {
 	const struct strvec *exclude;	/* path_match_any() patterns; or NULL */

@@ -7,10 +7,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "err.h"
+#include "base/err.h"
 #include "manifest.h"
 #include "store.h"
-#include "strvec.h"
+#include "base/strvec.h"
 
 /*
  * Compare the release with its manifest, and its tree digest with the meta.

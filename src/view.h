@@ -5,12 +5,12 @@
 #ifndef VIEW_H
 #define VIEW_H
 
-#include "err.h"
+#include "base/err.h"
 #include "history.h"
 #include "journal.h"
-#include "release.h"
+#include "base/release.h"
 #include "store.h"
-#include "strvec.h"
+#include "base/strvec.h"
 
 struct view {
 	struct release_id current;	/* "": nothing is live */

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/strvec.h"
 #include "io.h"
-#include "strvec.h"
 
 void
 wire_put(struct buf *out, const char *key, const char *fmt, ...)

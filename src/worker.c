@@ -9,9 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "alloc.h"
-#include "buf.h"
-#include "clock.h"
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/clock.h"
 #include "config.h"
 #include "fifo.h"
 #include "intr.h"

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "err.h"
+#include "base/err.h"
 
 struct worker_options {
 	const char *config;	/* the file; NULL: where it is found */

@@ -15,9 +15,9 @@
 #include <strings.h>
 #include <yaml.h>
 
-#include "alloc.h"
-#include "buf.h"
-#include "nearest.h"
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/nearest.h"
 #include "yamltext.h"
 
 enum {

@@ -18,7 +18,7 @@
 
 #include <stddef.h>
 
-#include "err.h"
+#include "base/err.h"
 
 struct yamlcheck;
 struct cyaml_schema_value;	/* of <cyaml/cyaml.h> */

@@ -8,7 +8,7 @@
 
 #include <stddef.h>
 
-#include "err.h"
+#include "base/err.h"
 
 enum { YAMLTEXT_MAX = 1024 * 1024 };	/* bytes */
 

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "alloc.h"
+#include "base/alloc.h"
 #include "cmd.h"
 #include "cmd/table.h"
 #include "fleet_check.h"

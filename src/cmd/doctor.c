@@ -5,13 +5,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "alloc.h"
-#include "buf.h"
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/version.h"
 #include "cmd.h"
 #include "cmd/table.h"
 #include "intr.h"
 #include "probe.h"
-#include "version.h"
 #include "wire.h"
 
 /* A machine that is looked at. */

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "alloc.h"
+#include "base/alloc.h"
 #include "check.h"
 #include "cmd/steps.h"
 #include "fleet_check.h"

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "alloc.h"
+#include "base/alloc.h"
 #include "cmd.h"
 #include "cmd/table.h"
 #include "dir.h"

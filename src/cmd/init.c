@@ -4,14 +4,14 @@
 #include <unistd.h>
 
 #include "adopt.h"
-#include "alloc.h"
-#include "buf.h"
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/path.h"
 #include "cmd.h"
 #include "cmd/table.h"
 #include "file.h"
 #include "generator.h"
 #include "log.h"
-#include "path.h"
 #include "wire.h"
 
 #define CONFIG_NAME "deploy.yml"

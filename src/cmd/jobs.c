@@ -5,18 +5,18 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "alloc.h"
-#include "buf.h"
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/nearest.h"
+#include "base/release.h"
+#include "base/utf8.h"
 #include "cmd.h"
 #include "cmd/jobs.h"
 #include "cmd/table.h"
 #include "io.h"
 #include "joblog.h"
 #include "log.h"
-#include "nearest.h"
 #include "queue.h"
-#include "release.h"
-#include "utf8.h"
 
 enum {
 	LISTED = 20,	  /* ended jobs, without --limit */

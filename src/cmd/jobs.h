@@ -7,7 +7,7 @@
 #include <stdbool.h>
 
 #include "cmd.h"
-#include "json.h"
+#include "base/json.h"
 #include "queue.h"
 
 enum { QUEUE_LOCK_WAIT = 10 };	/* seconds, without --lock-wait */

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "alloc.h"
+#include "base/alloc.h"
 #include "build.h"
 #include "cmd/steps.h"
 #include "cmd/table.h"

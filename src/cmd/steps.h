@@ -11,7 +11,7 @@
 #include "cmd.h"
 #include "hook.h"
 #include "stage.h"
-#include "strvec.h"
+#include "base/strvec.h"
 
 /*
  * What the options, the configuration and the environment say about a build,

@@ -1,8 +1,8 @@
 #include <stdio.h>
 
+#include "base/version.h"
 #include "cmd.h"
 #include "cmd/table.h"
-#include "version.h"
 
 static int
 run_version(struct run *run, struct err *e)

@@ -8,8 +8,8 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "alloc.h"
-#include "strvec.h"
+#include "base/alloc.h"
+#include "base/strvec.h"
 
 /* Must hold. */
 #define MUST(expr) \

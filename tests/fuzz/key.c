@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "alloc.h"
+#include "base/alloc.h"
 #include "ssh_identity.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);

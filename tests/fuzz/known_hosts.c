@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "alloc.h"
+#include "base/alloc.h"
 #include "ssh_hostkey.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);

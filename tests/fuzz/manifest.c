@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "path.h"
+#include "base/path.h"
 
 #define MUST(expr) ((expr) ? (void)0 : broken(#expr, __LINE__))
 

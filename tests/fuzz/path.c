@@ -3,7 +3,7 @@
  * safe, what comes first.  Matching must also end soon, whatever the pattern
  * (run with -timeout), and agree with the plain definition below.
  */
-#include "path.h"
+#include "base/path.h"
 
 #include <fnmatch.h>
 #include <stdint.h>

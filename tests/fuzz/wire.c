@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "alloc.h"
-#include "strvec.h"
+#include "base/alloc.h"
+#include "base/strvec.h"
 
 #define MUST(expr) ((expr) ? (void)0 : broken(#expr, __LINE__))
 

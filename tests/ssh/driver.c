@@ -23,9 +23,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "alloc.h"
-#include "buf.h"
-#include "clock.h"
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/clock.h"
 #include "intr.h"
 #include "log.h"
 #include "ssh.h"

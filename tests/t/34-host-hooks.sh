@@ -184,7 +184,7 @@ back"
 # -------------------------------------------------------------- the verbs
 
 script() {
-	cat "$TREE/src/host.sh"
+	cat "$TREE/src/host/host.sh"
 }
 
 busybox_path() {
@@ -366,9 +366,9 @@ program() {
 		case $2 in
 		c) printf 'real=(%q "$@")\n' "$DEPLOY" ;;
 		dash) printf 'shift\nreal=(dash -c "$(cat %q)" deploy-host "$@")\n' \
-		    "$TREE/src/host.sh" ;;
+		    "$TREE/src/host/host.sh" ;;
 		busybox) printf 'shift\nreal=(env PATH=%q sh -c "$(cat %q)" deploy-host "$@")\n' \
-		    "$_base/bb" "$TREE/src/host.sh" ;;
+		    "$_base/bb" "$TREE/src/host/host.sh" ;;
 		esac
 		cat <<-'END'
 		verb=$1

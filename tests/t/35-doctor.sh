@@ -18,9 +18,9 @@ program() {
 		case $2 in
 		c) printf 'exec %q "$@"\n' "$DEPLOY" ;;
 		dash) printf 'shift\nexec dash -c "$(cat %q)" deploy-host "$@"\n' \
-		    "$TREE/src/host.sh" ;;
+		    "$TREE/src/host/host.sh" ;;
 		busybox) printf 'shift\nexec env PATH=%q sh -c "$(cat %q)" deploy-host "$@"\n' \
-		    "$_base/bb" "$TREE/src/host.sh" ;;
+		    "$_base/bb" "$TREE/src/host/host.sh" ;;
 		esac
 	} >"$1"
 	chmod +x "$1"

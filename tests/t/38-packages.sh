@@ -68,7 +68,7 @@ t_deb() {
 	# What it loads only when it is used.
 	dpkg-deb -f "$deb" Recommends >recommends
 	for lib in curl pq; do
-		so=$(grep -ohE "lib$lib\.so\.[0-9]+" "$TREE/src/$lib.c")
+		so=$(grep -ohE "lib$lib\.so\.[0-9]+" "$TREE"/src/*/"$lib.c")
 		assert_contains recommends "lib$lib${so##*.}"
 	done
 	# Nobody's but root's.

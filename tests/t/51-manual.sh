@@ -94,7 +94,7 @@ t_options() {
 t_exit_statuses() {
 	section deploy.1 'EXIT STATUS' |
 	    sed -nE 's/^     ([0-9]+) .*/\1/p' >got
-	sed -nE 's/^	ERR_[A-Z]+ = ([0-9]+),.*/\1/p' "$TREE/src/err.h" >want
+	sed -nE 's/^	ERR_[A-Z]+ = ([0-9]+),.*/\1/p' "$TREE/src/base/err.h" >want
 	[ -s want ] || fail "no statuses in err.h"
 	assert_file_eq got want
 }
@@ -114,7 +114,7 @@ table_of_keys() {
 		type = part[1]
 		sub(/\(/, "", type)
 		print where, part[2], type
-	}' "$TREE"/src/config*.c | sed -E '
+	}' "$TREE"/src/config/config*.c | sed -E '
 	s/(STRING|HOOK)$/string/; s/UINT$/number/; s/BOOL$/boolean/
 	s/ENUM$/string/; s/(LIST|SEQUENCE)$/list/; s/MAPPING$/mapping/'
 }
@@ -162,7 +162,7 @@ t_configuration_keys() {
 t_configuration_words() {
 	local word
 	sed -n '/cyaml_strval_t/,/};/s/^	{ "\([a-z]*\)",.*/\1/p' \
-	    "$TREE"/src/config*.c >words
+	    "$TREE"/src/config/config*.c >words
 	[ -s words ] || fail "no words"
 	while read -r word; do
 		grep -qE "^\.It (.* )?Cm ([a-z]+ \| )?$word( |\$)" \
@@ -174,9 +174,9 @@ t_configuration_words() {
 # The variables of others that the program looks at.
 t_variables() {
 	local name
-	cat "$TREE"/src/*.c "$TREE"/src/cmd/*.c |
+	cat "$TREE"/src/*/*.c |
 	    grep -oE 'getenv\("[A-Z_]+"' | cut -d '"' -f 2 >names
-	sed -n '/^} systems/,/^};/p' "$TREE/src/caller.c" |
+	sed -n '/^} systems/,/^};/p' "$TREE/src/os/caller.c" |
 	    grep -oE '"[A-Z_]+"' | tr -d '"' >>names
 	section deploy.1 ENVIRONMENT >text
 	page deploy-host.7 >>text
@@ -196,8 +196,8 @@ t_variables_of_ours() {
 	grep -ohE '"DEPLOY_[A-Z_]+[="]' -r "$TREE"/src --include='*.[ch]' |
 	    tr -d '"=' >names
 	sed -n 's/^	add(env, "\([A-Z_]*\)",.*/DEPLOY_\1/p' \
-	    "$TREE/src/hook.c" >>names
-	grep -ohE '\b(export )?DEPLOY_[A-Z_]+=' "$TREE/src/host.sh" |
+	    "$TREE/src/site/hook.c" >>names
+	grep -ohE '\b(export )?DEPLOY_[A-Z_]+=' "$TREE/src/host/host.sh" |
 	    sed 's/export //; s/=//' >>names
 	# The tests set these, and a worker that one finds what it started.
 	sort -u names | grep -vxE 'DEPLOY_(TEST_.*|CLAIM|SSH_)' >want
@@ -210,8 +210,8 @@ t_variables_of_ours() {
 
 # The findings of doctor.
 t_findings() {
-	grep -ohE 'doctor_add\([a-z>-]+,[^,]*, "[a-z ]+"' "$TREE"/src/*.c \
-	    "$TREE"/src/cmd/*.c | cut -d '"' -f 2 | sort -u >want
+	grep -ohE 'doctor_add\([a-z>-]+,[^,]*, "[a-z ]+"' "$TREE"/src/*/*.c \
+	    | cut -d '"' -f 2 | sort -u >want
 	awk '/^\.Ss doctor/ { there = 1 }
 	/^\.Ss prune/ { there = 0 }
 	there && /^\.It [a-z]/' "$TREE/man/deploy.1" | sed 's/^\.It //' |

@@ -20,7 +20,7 @@ script() {
 			wanted = wanted || $i == verb
 		next
 	}
-	wanted' "$TREE/src/host.sh"
+	wanted' "$TREE/src/host/host.sh"
 }
 
 busybox_path() {

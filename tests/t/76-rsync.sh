@@ -23,11 +23,11 @@ program() {
 	case $2 in
 	c) printf '#!/bin/sh\nexec %q "$@"\n' "$DEPLOY" ;;
 	dash) printf '#!/bin/bash\nshift\nexec dash -c "$(cat %q)" deploy-host "$@"\n' \
-	    "$TREE/src/host.sh" ;;
+	    "$TREE/src/host/host.sh" ;;
 	busybox)
 		busybox_path
 		printf '#!/bin/bash\nshift\nexec env PATH=%q sh -c "$(cat %q)" deploy-host "$@"\n' \
-		    "$PWD/bb" "$TREE/src/host.sh"
+		    "$PWD/bb" "$TREE/src/host/host.sh"
 		;;
 	esac >"$1"
 	chmod +x "$1"

@@ -19,9 +19,9 @@ program() {
 		case $2 in
 		c) printf 'real=(%q "$@")\n' "$DEPLOY" ;;
 		dash) printf 'shift\nreal=(dash -c "$(cat %q)" deploy-host "$@")\n' \
-		    "$TREE/src/host.sh" ;;
+		    "$TREE/src/host/host.sh" ;;
 		busybox) printf 'shift\nreal=(env PATH=%q sh -c "$(cat %q)" deploy-host "$@")\n' \
-		    "$PWD/bb" "$TREE/src/host.sh" ;;
+		    "$PWD/bb" "$TREE/src/host/host.sh" ;;
 		esac
 		cat <<-'END'
 		verb=$1

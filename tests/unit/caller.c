@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "err.h"
-#include "json.h"
+#include "base/err.h"
+#include "base/json.h"
 #include "unit.h"
 
 /* The caller as seen with these variables ("NAME=VALUE") and no others. */

@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "buf.h"
+#include "base/buf.h"
 #include "unit.h"
 
 /* A site that is complete, and room for keys behind it, from line 4 on. */

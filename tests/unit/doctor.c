@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "buf.h"
+#include "base/buf.h"
 #include "unit.h"
 #include "wire.h"
 

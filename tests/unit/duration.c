@@ -1,5 +1,5 @@
 /* Durations: what is read, and what is none. */
-#include "duration.h"
+#include "base/duration.h"
 
 #include <string.h>
 

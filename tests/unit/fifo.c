@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "strvec.h"
+#include "base/strvec.h"
 #include "unit.h"
 
 static void

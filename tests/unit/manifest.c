@@ -4,8 +4,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "buf.h"
-#include "path.h"
+#include "base/buf.h"
+#include "base/path.h"
 #include "unit.h"
 
 #define HEAD "#mtree v2.0\n"

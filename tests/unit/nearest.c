@@ -1,5 +1,5 @@
 /* Words that were probably meant. */
-#include "nearest.h"
+#include "base/nearest.h"
 
 #include <string.h>
 

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "release.h"
+#include "base/release.h"
 #include "unit.h"
 
 #define NOW 1795287785482LL /* 2026-11-21T19:03:05.482Z */

@@ -1,4 +1,4 @@
-#include "strvec.h"
+#include "base/strvec.h"
 
 #include "unit.h"
 

@@ -1,5 +1,5 @@
 /* UTF-8: what is text, and what is made of the rest. */
-#include "utf8.h"
+#include "base/utf8.h"
 
 #include "unit.h"
 

@@ -1,11 +1,11 @@
-#include "json.h"
+#include "base/json.h"
 
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "alloc.h"
-#include "utf8.h"
+#include "base/alloc.h"
+#include "base/utf8.h"
 
 static json_t *
 checked(json_t *j)

@@ -1,11 +1,11 @@
-#include "strvec.h"
+#include "base/strvec.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "alloc.h"
+#include "base/alloc.h"
 
 void
 strvec_release(struct strvec *sv)

@@ -1,4 +1,4 @@
-#include "release.h"
+#include "base/release.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,8 +6,8 @@
 #include <time.h>
 #include <uuid/uuid.h>
 
-#include "alloc.h"
-#include "nearest.h"
+#include "base/alloc.h"
+#include "base/nearest.h"
 
 #define SHAPE "00000000T000000.000Z-xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx"
 

@@ -1,9 +1,9 @@
-#include "hash.h"
+#include "base/hash.h"
 
 #include <openssl/evp.h>
 #include <stdlib.h>
 
-#include "alloc.h"
+#include "base/alloc.h"
 
 struct hash {
 	EVP_MD_CTX *ctx;

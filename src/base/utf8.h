@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-#include "buf.h"
+#include "base/buf.h"
 
 /* The length of the sequence at `s`, which ends in a NUL; 0: it is none. */
 size_t utf8_len(const char *s);

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#include "err.h"
+#include "base/err.h"
 
 /*
  * A duration: a whole number with s, m, h, d or w behind it (without a unit:

@@ -9,8 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "err.h"
-#include "strvec.h"
+#include "base/err.h"
+#include "base/strvec.h"
 
 enum {
 	PATH_NAME_MAX = 255,	/* bytes in one component, as NAME_MAX */

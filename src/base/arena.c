@@ -1,9 +1,9 @@
-#include "arena.h"
+#include "base/arena.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "alloc.h"
+#include "base/alloc.h"
 
 enum { CHUNK = 64 * 1024 };
 
