@@ -141,8 +141,8 @@ STATIC_LIBS = $(filter-out -lxml2,$(shell $(PKG_CONFIG) --static --libs $(LIBS))
 STATIC_NONE = $(shell nm $$($(CC) -print-file-name=libssh.a) \
 	$$($(CC) -print-file-name=libarchive.a) 2>/dev/null | awk '$$1 == "U" && \
 	$$2 ~ /^(gss_|GSS_|xml|UTF8Toisolat1$$)/ { print $$2 }' | sort -u)
-STATIC_O = $(SRC_O:$(OBJ)/src/library.o=$(OBJ)/static/library.o)
-$(OBJ)/static/library.o: src/library.c $(OBJ)/flags
+STATIC_O = $(SRC_O:$(OBJ)/src/os/library.o=$(OBJ)/static/library.o)
+$(OBJ)/static/library.o: src/os/library.c $(OBJ)/flags
 	@mkdir -p $(@D)
 	$(call show,CC)$(COMPILE) -DDEPLOY_STATIC -c -o $@ $<
 $(BIN)-static: $(STATIC_O) $(OBJ)/sources

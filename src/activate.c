@@ -5,9 +5,9 @@
 #include <unistd.h>
 
 #include "freeze.h"
-#include "intr.h"
-#include "log.h"
 #include "meta.h"
+#include "os/intr.h"
+#include "os/log.h"
 
 /* A release must be listed, with its manifest. */
 static int

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "caller.h"
+#include "os/caller.h"
 #include "base/err.h"
 #include "history.h"
 #include "journal.h"

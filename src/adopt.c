@@ -11,7 +11,7 @@
 #include "activate.h"
 #include "base/alloc.h"
 #include "base/path.h"
-#include "lock.h"
+#include "os/lock.h"
 #include "stage.h"
 #include "store.h"
 

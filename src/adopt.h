@@ -10,7 +10,7 @@
 
 #include <stdint.h>
 
-#include "caller.h"
+#include "os/caller.h"
 #include "config.h"
 #include "base/err.h"
 #include "base/release.h"

@@ -1,7 +1,7 @@
 #include "build.h"
 
 #include "base/strvec.h"
-#include "shell.h"
+#include "os/shell.h"
 
 int
 build_run(const struct build_options *o, struct err *e)

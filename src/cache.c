@@ -9,9 +9,9 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/release.h"
-#include "dir.h"
-#include "file.h"
-#include "log.h"
+#include "os/dir.h"
+#include "os/file.h"
+#include "os/log.h"
 
 enum { KEPT = 40 };
 

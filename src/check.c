@@ -12,8 +12,8 @@
 #include "base/path.h"
 #include "base/version.h"
 #include "curl.h"
-#include "intr.h"
-#include "log.h"
+#include "os/intr.h"
+#include "os/log.h"
 
 enum { KEPT_MAX = 1 << 20 }; /* of a body in which a text is looked for */
 

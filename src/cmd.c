@@ -10,11 +10,11 @@
 
 #include "base/alloc.h"
 #include "base/nearest.h"
-#include "ci.h"
 #include "cmd/steps.h"
 #include "cmd/table.h"
 #include "config_host.h"
-#include "log.h"
+#include "os/ci.h"
+#include "os/log.h"
 
 const enum opt_id cmd_common_opts[] = { OPT_CONFIG, OPT_SITE, OPT_ROOT,
 	OPT_HOST, OPT_JSON, OPT_DRY_RUN, OPT_QUIET, OPT_VERBOSE, OPT_LOCK_WAIT,

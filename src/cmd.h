@@ -7,12 +7,12 @@
 
 #include <stdbool.h>
 
-#include "caller.h"
+#include "os/caller.h"
 #include "config.h"
 #include "base/err.h"
 #include "fleet.h"
 #include "base/json.h"
-#include "lock.h"
+#include "os/lock.h"
 #include "opt.h"
 #include "store.h"
 #include "view.h"

@@ -14,7 +14,7 @@
 #include "base/nearest.h"
 #include "config_host.h"
 #include "config_read.h"
-#include "io.h"
+#include "os/io.h"
 #include "yamltext.h"
 
 #define FILE_NAME "deploy.yml"

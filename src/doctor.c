@@ -9,7 +9,7 @@
 #include "base/buf.h"
 #include "base/release.h"
 #include "base/strvec.h"
-#include "progress.h"
+#include "os/progress.h"
 
 enum {
 	SKEW_MS = 2000,	      /* that nobody notices */

@@ -12,11 +12,11 @@
 #include "base/alloc.h"
 #include "base/hash.h"
 #include "digest_index.h"
-#include "file.h"
-#include "intr.h"
-#include "io.h"
-#include "pool.h"
-#include "progress.h"
+#include "os/file.h"
+#include "os/intr.h"
+#include "os/io.h"
+#include "os/pool.h"
+#include "os/progress.h"
 
 enum {
 	WINDOW = 1024 * 1024, /* a file up to this is read once, whole */

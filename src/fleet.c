@@ -7,8 +7,8 @@
 
 #include "base/alloc.h"
 #include "cache.h"
-#include "intr.h"
-#include "log.h"
+#include "os/intr.h"
+#include "os/log.h"
 
 void
 fleet_init(struct fleet *f, const struct site_config *site,

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "caller.h"
+#include "os/caller.h"
 #include "config.h"
 #include "base/err.h"
 #include "remote.h"

@@ -8,8 +8,8 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/clock.h"
-#include "intr.h"
-#include "log.h"
+#include "os/intr.h"
+#include "os/log.h"
 
 enum {
 	/*

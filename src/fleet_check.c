@@ -5,7 +5,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "fleet_activate.h"
-#include "log.h"
+#include "os/log.h"
 
 struct ask {
 	struct fleet *f;

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "log.h"
+#include "os/log.h"
 
 enum {
 	/*

@@ -12,7 +12,7 @@
 
 #include <stdbool.h>
 
-#include "dir.h"
+#include "os/dir.h"
 #include "base/err.h"
 #include "fleet.h"
 #include "manifest.h"

@@ -3,8 +3,8 @@
 #include <time.h>
 
 #include "fleet_check.h"
-#include "intr.h"
-#include "log.h"
+#include "os/intr.h"
+#include "os/log.h"
 
 /* Wait before the next batch; a signal ends it. */
 static int

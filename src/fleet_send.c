@@ -8,10 +8,10 @@
 #include "base/alloc.h"
 #include "digest_index.h"
 #include "fleet_fetch.h"
+#include "os/progress.h"
+#include "os/spool.h"
 #include "pack.h"
-#include "progress.h"
 #include "rsync.h"
-#include "spool.h"
 
 const char *
 fleet_base_of(const struct remote *r)

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "dir.h"
+#include "os/dir.h"
 #include "base/err.h"
 #include "extras.h"
 #include "fleet.h"

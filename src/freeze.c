@@ -7,7 +7,7 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/release.h"
-#include "file.h"
+#include "os/file.h"
 
 #define FROZEN "frozen"
 

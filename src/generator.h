@@ -4,7 +4,7 @@
 #ifndef GENERATOR_H
 #define GENERATOR_H
 
-#include "dir.h"
+#include "os/dir.h"
 
 struct generator {
 	const char *name;	/* "Hugo"; NULL: only its output is there, or

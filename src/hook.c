@@ -8,9 +8,9 @@
 #include "base/buf.h"
 #include "check.h"
 #include "diff.h"
-#include "io.h"
-#include "log.h"
-#include "shell.h"
+#include "os/io.h"
+#include "os/log.h"
+#include "os/shell.h"
 
 static const char *const names[HOOK_COUNT] = {
 	[HOOK_PRE_STAGE] = "pre_stage",

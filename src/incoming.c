@@ -3,9 +3,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "intr.h"
-#include "log.h"
-#include "progress.h"
+#include "os/intr.h"
+#include "os/log.h"
+#include "os/progress.h"
 #include "tree.h"
 
 int

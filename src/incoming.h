@@ -7,7 +7,7 @@
 
 #include <sys/types.h>
 
-#include "dir.h"
+#include "os/dir.h"
 #include "base/err.h"
 #include "manifest.h"
 #include "meta.h"

@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "file.h"
-#include "io.h"
+#include "os/file.h"
+#include "os/io.h"
 #include "queue_dir.h"
 
 enum {

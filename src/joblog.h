@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
-#include "dir.h"
+#include "os/dir.h"
 #include "base/err.h"
 
 struct joblog {

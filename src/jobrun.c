@@ -14,9 +14,9 @@
 #include "base/clock.h"
 #include "base/release.h"
 #include "base/strvec.h"
-#include "io.h"
-#include "log.h"
-#include "strays.h"
+#include "os/io.h"
+#include "os/log.h"
+#include "os/strays.h"
 
 #define ERROR_LINE "deploy: error: "
 

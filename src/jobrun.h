@@ -16,11 +16,11 @@
 #include <stdint.h>
 
 #include "config.h"
-#include "dir.h"
+#include "os/dir.h"
 #include "base/err.h"
 #include "joblog.h"
 #include "queue.h"
-#include "run.h"
+#include "os/run.h"
 
 struct jobrun_options {
 	const struct config *config;

@@ -9,7 +9,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/json.h"
-#include "file.h"
+#include "os/file.h"
 
 #define JOURNAL_FILE "journal"
 

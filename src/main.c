@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 #include "cmd.h"
-#include "intr.h"
-#include "log.h"
 #include "opt.h"
+#include "os/intr.h"
+#include "os/log.h"
 
 /*
  * Descriptors 0, 1 and 2 must be open: else the first file that we open

@@ -11,7 +11,7 @@
 #include "base/alloc.h"
 #include "base/arena.h"
 #include "base/path.h"
-#include "io.h"
+#include "os/io.h"
 
 #define SIGNATURE "#mtree v2.0"
 

@@ -25,7 +25,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
-#include "dir.h"
+#include "os/dir.h"
 #include "base/err.h"
 #include "base/hash.h"
 

@@ -7,7 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/json.h"
-#include "file.h"
+#include "os/file.h"
 
 enum { META_MAX = 1024 * 1024 };
 

@@ -6,7 +6,7 @@
 #include "base/alloc.h"
 #include "base/duration.h"
 #include "base/nearest.h"
-#include "caller.h"
+#include "os/caller.h"
 
 static const struct opt catalogue[] = {
 	{ OPT_CONFIG, 'c', "config", "FILE",

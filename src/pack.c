@@ -13,9 +13,9 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/hash.h"
-#include "intr.h"
-#include "io.h"
-#include "progress.h"
+#include "os/intr.h"
+#include "os/io.h"
+#include "os/progress.h"
 
 enum { WINDOW = 256 * 1024 };
 

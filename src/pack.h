@@ -20,7 +20,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "dir.h"
+#include "os/dir.h"
 #include "base/err.h"
 #include "manifest.h"
 #include "meta.h"

@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "intr.h"
-#include "log.h"
 #include "meta.h"
+#include "os/intr.h"
+#include "os/log.h"
 #include "retention.h"
 
 /*

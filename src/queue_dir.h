@@ -7,7 +7,7 @@
 #ifndef QUEUE_DIR_H
 #define QUEUE_DIR_H
 
-#include "dir.h"
+#include "os/dir.h"
 #include "base/err.h"
 
 /*

@@ -22,7 +22,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
-#include "io.h"
+#include "os/io.h"
 #include "queue_db.h"
 #include "queue_dir.h"
 

@@ -23,9 +23,9 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "file.h"
-#include "intr.h"
-#include "io.h"
+#include "os/file.h"
+#include "os/intr.h"
+#include "os/io.h"
 
 enum {
 	BLOCK = 128 * 1024,

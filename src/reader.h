@@ -13,7 +13,7 @@
 #include <stdint.h>
 #include <zlib.h>
 
-#include "dir.h"
+#include "os/dir.h"
 #include "base/err.h"
 
 struct reader {

@@ -17,10 +17,10 @@
 #include "extras.h"
 #include "fill.h"
 #include "incoming.h"
-#include "intr.h"
-#include "io.h"
 #include "manifest.h"
 #include "meta.h"
+#include "os/intr.h"
+#include "os/io.h"
 
 enum {
 	PIECE = 256 * 1024,

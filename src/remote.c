@@ -13,7 +13,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "host_script.h"
-#include "io.h"
+#include "os/io.h"
 #include "retention.h"
 #include "wire.h"
 

@@ -8,9 +8,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "caller.h"
+#include "os/caller.h"
 #include "config.h"
-#include "dir.h"
+#include "os/dir.h"
 #include "base/err.h"
 #include "freeze.h"
 #include "manifest.h"

@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "base/strvec.h"
-#include "dir.h"
-#include "shell.h"
+#include "os/dir.h"
+#include "os/shell.h"
 
 #define HOOKS "hooks"
 

@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "intr.h"
-#include "io.h"
+#include "os/intr.h"
+#include "os/io.h"
 
 enum {
 	COMMAND_MAX = 64 * 1024,

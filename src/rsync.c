@@ -8,9 +8,9 @@
 
 #include "base/buf.h"
 #include "base/strvec.h"
-#include "io.h"
+#include "os/io.h"
+#include "os/run.h"
 #include "rsh.h"
-#include "run.h"
 
 enum {
 	BEGIN_MS = 15000, /* until rsync asks for its remote shell */

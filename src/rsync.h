@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "dir.h"
+#include "os/dir.h"
 #include "base/err.h"
 #include "manifest.h"
 #include "transport.h"

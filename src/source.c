@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "progress.h"
+#include "os/progress.h"
 #include "unpack.h"
 
 static int

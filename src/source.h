@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "dir.h"
+#include "os/dir.h"
 #include "base/err.h"
 #include "base/strvec.h"
 

@@ -15,9 +15,9 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
-#include "intr.h"
-#include "io.h"
-#include "log.h"
+#include "os/intr.h"
+#include "os/io.h"
+#include "os/log.h"
 #include "ssh_auth.h"
 #include "ssh_hostkey.h"
 #include "ssh_link.h"

@@ -14,8 +14,8 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/clock.h"
-#include "intr.h"
-#include "io.h"
+#include "os/intr.h"
+#include "os/io.h"
 
 enum {
 	TICK_MS = 200,

@@ -10,7 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
-#include "log.h"
+#include "os/log.h"
 #include "ssh_agent.h"
 #include "ssh_identity.h"
 

@@ -16,8 +16,8 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
-#include "intr.h"
-#include "io.h"
+#include "os/intr.h"
+#include "os/io.h"
 
 enum {
 	TICK_MS = 200, /* how soon a signal is noticed */

@@ -9,7 +9,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "run.h"
+#include "os/run.h"
 #include "ssh_settings.h"
 
 struct ssh_dial {

@@ -10,8 +10,8 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
-#include "io.h"
-#include "log.h"
+#include "os/io.h"
+#include "os/log.h"
 
 /* ---------------------------------------------------------- known_hosts */
 

@@ -9,7 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
-#include "io.h"
+#include "os/io.h"
 
 enum {
 	FILE_MAX = 64 * 1024,

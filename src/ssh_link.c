@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 
 #include "base/clock.h"
-#include "intr.h"
+#include "os/intr.h"
 
 enum { TICK_MS = 200 }; /* how soon a signal is noticed */
 

@@ -11,9 +11,9 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/clock.h"
-#include "intr.h"
-#include "io.h"
-#include "run.h"
+#include "os/intr.h"
+#include "os/io.h"
+#include "os/run.h"
 
 enum {
 	ASK_MS = 15000, /* it may have to ask the DNS */

@@ -12,10 +12,10 @@
 #include "base/alloc.h"
 #include "base/path.h"
 #include "guard.h"
-#include "intr.h"
-#include "log.h"
 #include "meta.h"
-#include "progress.h"
+#include "os/intr.h"
+#include "os/log.h"
+#include "os/progress.h"
 #include "tree.h"
 
 /* Remove a preview's temporary directory. */

@@ -18,13 +18,13 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "caller.h"
+#include "os/caller.h"
 #include "config.h"
 #include "base/err.h"
 #include "extras.h"
 #include "fill.h"
 #include "incoming.h"
-#include "lock.h"
+#include "os/lock.h"
 #include "manifest.h"
 #include "source.h"
 #include "store.h"

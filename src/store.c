@@ -12,7 +12,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/path.h"
-#include "file.h"
+#include "os/file.h"
 
 #define FORMAT "1\n"
 #define STATE_DIR ".deploy"

@@ -8,9 +8,9 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
-#include "intr.h"
-#include "io.h"
-#include "run.h"
+#include "os/intr.h"
+#include "os/io.h"
+#include "os/run.h"
 
 enum {
 	TICK_MS = 200, /* how soon a cancel is noticed */

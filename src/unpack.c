@@ -12,8 +12,8 @@
 
 #include "base/alloc.h"
 #include "base/path.h"
-#include "intr.h"
-#include "io.h"
+#include "os/intr.h"
+#include "os/io.h"
 #include "reader.h"
 
 enum { ENTRIES_MAX = 10000000 };

@@ -32,7 +32,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "dir.h"
+#include "os/dir.h"
 #include "base/err.h"
 #include "base/strvec.h"
 

@@ -8,10 +8,10 @@
 
 #include "base/alloc.h"
 #include "base/hash.h"
-#include "io.h"
 #include "meta.h"
-#include "pool.h"
-#include "progress.h"
+#include "os/io.h"
+#include "os/pool.h"
+#include "os/progress.h"
 #include "tree.h"
 
 enum { WINDOW = 256 * 1024, GRAIN = 32 };

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "base/strvec.h"
-#include "io.h"
+#include "os/io.h"
 
 void
 wire_put(struct buf *out, const char *key, const char *fmt, ...)

@@ -14,12 +14,12 @@
 #include "base/clock.h"
 #include "config.h"
 #include "fifo.h"
-#include "intr.h"
-#include "io.h"
 #include "jobrun.h"
-#include "log.h"
+#include "os/intr.h"
+#include "os/io.h"
+#include "os/log.h"
+#include "os/strays.h"
 #include "queue_work.h"
-#include "strays.h"
 
 enum {
 	/* Looking without being woken, because: */

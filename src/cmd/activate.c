@@ -5,7 +5,7 @@
 #include "cmd/table.h"
 #include "fleet_activate.h"
 #include "fleet_roll.h"
-#include "log.h"
+#include "os/log.h"
 
 int
 step_expected(const struct run *run, const struct view *v, const char **expect,

@@ -6,7 +6,7 @@
 #include "cmd.h"
 #include "cmd/table.h"
 #include "fleet_check.h"
-#include "log.h"
+#include "os/log.h"
 
 /* What one web server gave; `failed` NULL: all that was asked. */
 static json_t *

@@ -9,8 +9,8 @@
 #include "cmd/steps.h"
 #include "cmd/table.h"
 #include "fleet_stage.h"
-#include "log.h"
-#include "progress.h"
+#include "os/log.h"
+#include "os/progress.h"
 
 static const char *const kinds[] = { "added", "changed", "removed" };
 static const char letters[] = "AMD"; /* as in git diff --name-status */

@@ -10,7 +10,7 @@
 #include "base/version.h"
 #include "cmd.h"
 #include "cmd/table.h"
-#include "intr.h"
+#include "os/intr.h"
 #include "probe.h"
 #include "wire.h"
 

@@ -4,9 +4,9 @@
 #include "cmd.h"
 #include "cmd/jobs.h"
 #include "cmd/table.h"
-#include "intr.h"
-#include "io.h"
-#include "log.h"
+#include "os/intr.h"
+#include "os/io.h"
+#include "os/log.h"
 #include "queue.h"
 
 enum { TICK_MS = 1000 }; /* how late a signal may be noticed */

@@ -4,7 +4,7 @@
 
 #include "cmd.h"
 #include "cmd/table.h"
-#include "log.h"
+#include "os/log.h"
 
 static void
 answer(struct run *run, bool frozen)

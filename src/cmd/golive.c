@@ -11,8 +11,8 @@
 #include "cmd/steps.h"
 #include "fleet_check.h"
 #include "hook.h"
-#include "intr.h"
-#include "log.h"
+#include "os/intr.h"
+#include "os/log.h"
 #include "root_hook.h"
 
 /* Something failed that undoes nothing: it is told at the end. */

@@ -10,8 +10,8 @@
 #include "base/alloc.h"
 #include "cmd.h"
 #include "cmd/table.h"
-#include "dir.h"
-#include "file.h"
+#include "os/dir.h"
+#include "os/file.h"
 #include "wire.h"
 
 enum {

@@ -9,9 +9,9 @@
 #include "base/path.h"
 #include "cmd.h"
 #include "cmd/table.h"
-#include "file.h"
 #include "generator.h"
-#include "log.h"
+#include "os/file.h"
+#include "os/log.h"
 #include "wire.h"
 
 #define CONFIG_NAME "deploy.yml"

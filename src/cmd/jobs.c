@@ -13,9 +13,9 @@
 #include "cmd.h"
 #include "cmd/jobs.h"
 #include "cmd/table.h"
-#include "io.h"
 #include "joblog.h"
-#include "log.h"
+#include "os/io.h"
+#include "os/log.h"
 #include "queue.h"
 
 enum {

@@ -4,7 +4,7 @@
 #include "cmd.h"
 #include "cmd/table.h"
 #include "meta.h"
-#include "progress.h"
+#include "os/progress.h"
 
 /* Append a release to the list; the object, for more keys. */
 static json_t *

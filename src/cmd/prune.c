@@ -5,7 +5,7 @@
 
 #include "cmd/steps.h"
 #include "cmd/table.h"
-#include "log.h"
+#include "os/log.h"
 #include "prune.h"
 
 static struct prune_options

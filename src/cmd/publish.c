@@ -7,7 +7,7 @@
 #include "build.h"
 #include "cmd/steps.h"
 #include "cmd/table.h"
-#include "log.h"
+#include "os/log.h"
 
 struct published {
 	struct activation done;

@@ -3,7 +3,7 @@
 #include "cmd/steps.h"
 #include "cmd/table.h"
 #include "freeze.h"
-#include "log.h"
+#include "os/log.h"
 
 /*
  * A rollback that is repeated finds that another release is live, before it

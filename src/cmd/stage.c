@@ -4,8 +4,8 @@
 #include "cmd/steps.h"
 #include "cmd/table.h"
 #include "fleet_stage.h"
-#include "log.h"
-#include "progress.h"
+#include "os/log.h"
+#include "os/progress.h"
 
 void
 step_stage_options(struct run *run, struct stage_options *o)

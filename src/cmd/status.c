@@ -5,9 +5,9 @@
 #include "cmd/table.h"
 #include "drift.h"
 #include "freeze.h"
-#include "lock.h"
 #include "meta.h"
-#include "progress.h"
+#include "os/lock.h"
+#include "os/progress.h"
 #include "tree.h"
 
 /* What `status` found out. */

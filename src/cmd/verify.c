@@ -6,8 +6,8 @@
 
 #include "cmd.h"
 #include "cmd/table.h"
-#include "log.h"
-#include "progress.h"
+#include "os/log.h"
+#include "os/progress.h"
 
 static void
 answer(struct run *run, const char *id, const struct strvec *found,

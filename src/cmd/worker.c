@@ -4,7 +4,7 @@
 #include "cmd/jobs.h"
 #include "cmd/table.h"
 #include "config.h"
-#include "log.h"
+#include "os/log.h"
 #include "queue.h"
 #include "worker.h"
 

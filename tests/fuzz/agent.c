@@ -12,7 +12,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
-#include "io.h"
+#include "os/io.h"
 #include "ssh_agent.h"
 
 enum { LIMIT = 3, LIST = 12 };

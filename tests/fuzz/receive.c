@@ -18,9 +18,9 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "caller.h"
 #include "incoming.h"
-#include "io.h"
+#include "os/caller.h"
+#include "os/io.h"
 #include "pack.h"
 #include "stage.h"
 #include "store.h"

@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "io.h"
+#include "os/io.h"
 #include "unpack.h"
 
 enum { MAX_BYTES = 1 << 20, MAX_ENTRIES = 500 };

@@ -1,4 +1,4 @@
-#include "caller.h"
+#include "os/caller.h"
 
 #include <stdlib.h>
 #include <unistd.h>

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
-#include "file.h"
+#include "os/file.h"
 #include "unit.h"
 
 #define A "20261121T190305.482Z-6f9619ff-8b86-4011-b42d-00c04fc964ff"

@@ -17,8 +17,8 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
-#include "intr.h"
-#include "io.h"
+#include "os/intr.h"
+#include "os/io.h"
 #include "unit.h"
 #include "unpack.h"
 

@@ -1,4 +1,4 @@
-#include "strays.h"
+#include "os/strays.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -15,7 +15,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
-#include "io.h"
+#include "os/io.h"
 
 enum {
 	PATIENCE_MS = 10000, /* what is killed needs no longer to die */

@@ -1,4 +1,4 @@
-#include "library.h"
+#include "os/library.h"
 
 #include <dlfcn.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-#include "io.h"
+#include "os/io.h"
 
 #include <errno.h>
 #include <limits.h>

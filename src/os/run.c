@@ -1,4 +1,4 @@
-#include "run.h"
+#include "os/run.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -7,7 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "io.h"
+#include "os/io.h"
 
 /* Both ends of the pipes of one start: [0] is read, [1] is written. */
 struct pipes {

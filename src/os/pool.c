@@ -1,11 +1,11 @@
-#include "pool.h"
+#include "os/pool.h"
 
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 
-#include "intr.h"
+#include "os/intr.h"
 
 enum { THREADS_MAX = 16 }; /* beyond that the disk is the limit */
 

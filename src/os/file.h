@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 #include "base/buf.h"
-#include "dir.h"
+#include "os/dir.h"
 #include "base/err.h"
 
 /*

@@ -1,4 +1,4 @@
-#include "caller.h"
+#include "os/caller.h"
 
 #include <errno.h>
 #include <pwd.h>

@@ -1,4 +1,4 @@
-#include "spool.h"
+#include "os/spool.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "io.h"
+#include "os/io.h"
 
 struct spool {
 	int fd;

@@ -1,4 +1,4 @@
-#include "file.h"
+#include "os/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "io.h"
+#include "os/io.h"
 
 #define TMP_PREFIX ".tmp-"
 

@@ -1,4 +1,4 @@
-#include "shell.h"
+#include "os/shell.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -14,12 +14,12 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/strvec.h"
-#include "dir.h"
-#include "intr.h"
-#include "io.h"
-#include "log.h"
-#include "run.h"
-#include "strays.h"
+#include "os/dir.h"
+#include "os/intr.h"
+#include "os/io.h"
+#include "os/log.h"
+#include "os/run.h"
+#include "os/strays.h"
 
 enum {
 	TICK_MS = 1000,	    /* how late a signal may be noticed */

@@ -1,4 +1,4 @@
-#include "intr.h"
+#include "os/intr.h"
 
 #include <signal.h>
 #include <stdatomic.h>

@@ -1,11 +1,11 @@
-#include "progress.h"
+#include "os/progress.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <time.h>
 
-#include "log.h"
+#include "os/log.h"
 
 enum { REDRAW_MS = 100, BAR = 24 };
 

@@ -1,4 +1,4 @@
-#include "lock.h"
+#include "os/lock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,10 +11,10 @@
 
 #include "base/clock.h"
 #include "base/json.h"
-#include "file.h"
-#include "intr.h"
-#include "io.h"
-#include "log.h"
+#include "os/file.h"
+#include "os/intr.h"
+#include "os/io.h"
+#include "os/log.h"
 
 #define LOCK_FILE "lock"
 #define NOTE_FILE "lock.note"

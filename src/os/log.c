@@ -1,4 +1,4 @@
-#include "log.h"
+#include "os/log.h"
 
 #include <pthread.h>
 #include <stdarg.h>
@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "ci.h"
+#include "os/ci.h"
 
 static enum log_level level = LOG_NORMAL;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;

@@ -1,4 +1,4 @@
-#include "ci.h"
+#include "os/ci.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
-#include "io.h"
+#include "os/io.h"
 
 static bool
 is_set(const char *name)

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
-#include "dir.h"
+#include "os/dir.h"
 #include "base/err.h"
 
 enum lock_kind { LOCK_SHARED, LOCK_EXCLUSIVE };
