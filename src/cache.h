@@ -9,7 +9,7 @@
 
 #include <stdbool.h>
 
-#include "manifest.h"
+#include "content/manifest.h"
 
 /* The manifest of a release if it is here and has this tree digest. */
 bool cache_get(const char *id, const char *digest, struct manifest *m);

@@ -11,7 +11,7 @@
 
 #include "config.h"
 #include "base/err.h"
-#include "manifest.h"
+#include "content/manifest.h"
 
 /* What was asked and was right. */
 struct check_result {

@@ -10,7 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/path.h"
-#include "fill.h"
+#include "content/fill.h"
 
 void
 extras_release(struct extras *x)

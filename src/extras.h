@@ -12,7 +12,7 @@
 #include "os/dir.h"
 #include "base/err.h"
 #include "history.h"
-#include "manifest.h"
+#include "content/manifest.h"
 #include "store.h"
 #include "base/strvec.h"
 

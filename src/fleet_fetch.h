@@ -15,7 +15,7 @@
 #include "os/dir.h"
 #include "base/err.h"
 #include "fleet.h"
-#include "manifest.h"
+#include "content/manifest.h"
 
 struct fetch {
 	char *path;		/* of a temporary directory; NULL: none */

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "digest_index.h"
+#include "content/digest_index.h"
 #include "fleet_fetch.h"
 #include "os/progress.h"
 #include "os/spool.h"

@@ -13,7 +13,7 @@
 #include "base/err.h"
 #include "extras.h"
 #include "fleet.h"
-#include "manifest.h"
+#include "content/manifest.h"
 #include "meta.h"
 
 struct fleet_send {

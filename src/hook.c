@@ -7,7 +7,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "check.h"
-#include "diff.h"
+#include "content/diff.h"
 #include "os/io.h"
 #include "os/log.h"
 #include "os/shell.h"

@@ -12,7 +12,7 @@
 
 #include "config.h"
 #include "base/err.h"
-#include "manifest.h"
+#include "content/manifest.h"
 
 /* What a hook is told; NULL: not known. */
 struct hook_facts {

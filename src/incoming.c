@@ -3,10 +3,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "content/tree.h"
 #include "os/intr.h"
 #include "os/log.h"
 #include "os/progress.h"
-#include "tree.h"
 
 int
 incoming_begin(struct incoming *in, const struct store *s, const char *id,

@@ -9,7 +9,7 @@
 
 #include "os/dir.h"
 #include "base/err.h"
-#include "manifest.h"
+#include "content/manifest.h"
 #include "meta.h"
 #include "store.h"
 

@@ -22,7 +22,7 @@
 
 #include "os/dir.h"
 #include "base/err.h"
-#include "manifest.h"
+#include "content/manifest.h"
 #include "meta.h"
 
 /* What the host can undo. */

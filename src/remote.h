@@ -13,7 +13,7 @@
 #include "os/dir.h"
 #include "base/err.h"
 #include "freeze.h"
-#include "manifest.h"
+#include "content/manifest.h"
 #include "meta.h"
 #include "pack.h"
 #include "prune.h"

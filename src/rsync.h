@@ -13,7 +13,7 @@
 
 #include "os/dir.h"
 #include "base/err.h"
-#include "manifest.h"
+#include "content/manifest.h"
 #include "transport.h"
 
 struct rsync_job {

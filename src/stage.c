@@ -11,12 +11,12 @@
 
 #include "base/alloc.h"
 #include "base/path.h"
-#include "guard.h"
+#include "content/guard.h"
+#include "content/tree.h"
 #include "meta.h"
 #include "os/intr.h"
 #include "os/log.h"
 #include "os/progress.h"
-#include "tree.h"
 
 /* Remove a preview's temporary directory. */
 static void

@@ -8,11 +8,11 @@
 
 #include "base/alloc.h"
 #include "base/hash.h"
+#include "content/tree.h"
 #include "meta.h"
 #include "os/io.h"
 #include "os/pool.h"
 #include "os/progress.h"
-#include "tree.h"
 
 enum { WINDOW = 256 * 1024, GRAIN = 32 };
 

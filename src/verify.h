@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "manifest.h"
+#include "content/manifest.h"
 #include "store.h"
 #include "base/strvec.h"
 

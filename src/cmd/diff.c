@@ -1,4 +1,4 @@
-#include "diff.h"
+#include "content/diff.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -3,12 +3,12 @@
 
 #include "cmd.h"
 #include "cmd/table.h"
+#include "content/tree.h"
 #include "drift.h"
 #include "freeze.h"
 #include "meta.h"
 #include "os/lock.h"
 #include "os/progress.h"
-#include "tree.h"
 
 /* What `status` found out. */
 struct status {

@@ -2,7 +2,7 @@
  * Manifest text.  Whatever parses is safe, and when it is written and read
  * again it is the same; the reader of files agrees with that of memory.
  */
-#include "manifest.h"
+#include "content/manifest.h"
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -21,8 +21,8 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "content/unpack.h"
 #include "os/io.h"
-#include "unpack.h"
 
 enum { MAX_BYTES = 1 << 20, MAX_ENTRIES = 500 };
 

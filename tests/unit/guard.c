@@ -1,4 +1,4 @@
-#include "guard.h"
+#include "content/guard.h"
 
 #include "unit.h"
 

@@ -1,4 +1,4 @@
-#include "manifest.h"
+#include "content/manifest.h"
 
 #include <stdlib.h>
 #include <sys/stat.h>

@@ -17,10 +17,10 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "content/unpack.h"
 #include "os/intr.h"
 #include "os/io.h"
 #include "unit.h"
-#include "unpack.h"
 
 enum feed { FROM_FILE, FROM_PIPE };
 

@@ -1,4 +1,4 @@
-#include "fill.h"
+#include "content/fill.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +11,7 @@
 
 #include "base/alloc.h"
 #include "base/hash.h"
-#include "digest_index.h"
+#include "content/digest_index.h"
 #include "os/file.h"
 #include "os/intr.h"
 #include "os/io.h"

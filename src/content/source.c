@@ -1,4 +1,4 @@
-#include "source.h"
+#include "content/source.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "content/unpack.h"
 #include "os/progress.h"
-#include "unpack.h"
 
 static int
 open_named(struct source *s, const char *path, struct err *e)

@@ -10,7 +10,7 @@
 
 #include "os/dir.h"
 #include "base/err.h"
-#include "manifest.h"
+#include "content/manifest.h"
 #include "base/strvec.h"
 
 struct tree_walk {

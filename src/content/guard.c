@@ -1,4 +1,4 @@
-#include "guard.h"
+#include "content/guard.h"
 
 #include <stdbool.h>
 #include <string.h>

@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-#include "manifest.h"
+#include "content/manifest.h"
 
 struct digest_index;
 

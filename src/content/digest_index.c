@@ -1,4 +1,4 @@
-#include "digest_index.h"
+#include "content/digest_index.h"
 
 #include <stdlib.h>
 #include <string.h>

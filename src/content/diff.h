@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "manifest.h"
+#include "content/manifest.h"
 
 enum diff_kind { DIFF_ADDED, DIFF_CHANGED, DIFF_REMOVED };
 

@@ -28,7 +28,7 @@
 
 #include "os/dir.h"
 #include "base/err.h"
-#include "manifest.h"
+#include "content/manifest.h"
 
 /* A complete release whose files may be linked. */
 struct fill_base {

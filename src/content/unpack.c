@@ -1,4 +1,4 @@
-#include "unpack.h"
+#include "content/unpack.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -12,9 +12,9 @@
 
 #include "base/alloc.h"
 #include "base/path.h"
+#include "content/reader.h"
 #include "os/intr.h"
 #include "os/io.h"
-#include "reader.h"
 
 enum { ENTRIES_MAX = 10000000 };
 

@@ -13,7 +13,7 @@
  *   the C locale, in which this program runs, the bytes are as they are.  Only
  *   for zip and 7z, whose names are Unicode, this thread is in C.UTF-8.
  */
-#include "reader.h"
+#include "content/reader.h"
 
 #include <archive_entry.h>
 #include <errno.h>

@@ -1,4 +1,4 @@
-#include "manifest.h"
+#include "content/manifest.h"
 
 #include <errno.h>
 #include <fcntl.h>

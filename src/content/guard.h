@@ -5,7 +5,7 @@
 #define GUARD_H
 
 #include "base/err.h"
-#include "manifest.h"
+#include "content/manifest.h"
 
 /*
  * Check the sorted manifest of a build: it has files, and an index.html at
