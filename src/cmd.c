@@ -12,7 +12,7 @@
 #include "base/nearest.h"
 #include "cmd/steps.h"
 #include "cmd/table.h"
-#include "config_host.h"
+#include "config/config_host.h"
 #include "os/ci.h"
 #include "os/log.h"
 

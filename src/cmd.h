@@ -8,7 +8,7 @@
 #include <stdbool.h>
 
 #include "os/caller.h"
-#include "config.h"
+#include "config/config.h"
 #include "base/err.h"
 #include "fleet.h"
 #include "base/json.h"

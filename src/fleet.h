@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "os/caller.h"
-#include "config.h"
+#include "config/config.h"
 #include "base/err.h"
 #include "remote.h"
 

@@ -15,7 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "config.h"
+#include "config/config.h"
 #include "os/dir.h"
 #include "base/err.h"
 #include "joblog.h"

@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "os/caller.h"
-#include "config.h"
+#include "config/config.h"
 #include "os/dir.h"
 #include "base/err.h"
 #include "freeze.h"

@@ -19,7 +19,7 @@
 #include <sys/types.h>
 
 #include "os/caller.h"
-#include "config.h"
+#include "config/config.h"
 #include "base/err.h"
 #include "extras.h"
 #include "content/fill.h"

@@ -11,7 +11,7 @@
 #include <sys/types.h>
 
 #include "base/buf.h"
-#include "config.h"
+#include "config/config.h"
 #include "base/err.h"
 
 struct transport;

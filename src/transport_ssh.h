@@ -4,7 +4,7 @@
 #ifndef TRANSPORT_SSH_H
 #define TRANSPORT_SSH_H
 
-#include "config.h"
+#include "config/config.h"
 #include "base/err.h"
 #include "transport.h"
 

@@ -12,7 +12,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/clock.h"
-#include "config.h"
+#include "config/config.h"
 #include "fifo.h"
 #include "jobrun.h"
 #include "os/intr.h"

@@ -9,7 +9,7 @@
 #include "base/path.h"
 #include "cmd.h"
 #include "cmd/table.h"
-#include "generator.h"
+#include "config/generator.h"
 #include "os/file.h"
 #include "os/log.h"
 #include "wire.h"

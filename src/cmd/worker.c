@@ -3,7 +3,7 @@
 #include "cmd.h"
 #include "cmd/jobs.h"
 #include "cmd/table.h"
-#include "config.h"
+#include "config/config.h"
 #include "os/log.h"
 #include "queue.h"
 #include "worker.h"

@@ -1,5 +1,5 @@
 /* deploy.yml: every message with its place, and what is read. */
-#include "config.h"
+#include "config/config.h"
 
 #include <limits.h>
 #include <stdlib.h>

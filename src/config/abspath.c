@@ -1,4 +1,4 @@
-#include "abspath.h"
+#include "config/abspath.h"
 
 #include <stdbool.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "config.h"
+#include "config/config.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,10 +12,10 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/nearest.h"
-#include "config_host.h"
-#include "config_read.h"
+#include "config/config_host.h"
+#include "config/config_read.h"
+#include "config/yamltext.h"
 #include "os/io.h"
-#include "yamltext.h"
 
 #define FILE_NAME "deploy.yml"
 

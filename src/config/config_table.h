@@ -9,7 +9,7 @@
 #include <cyaml/cyaml.h>
 #include <stdbool.h>
 
-#include "config.h"
+#include "config/config.h"
 
 /* What libcyaml fills; a NULL pointer is a key that was not given. */
 struct raw_carry {

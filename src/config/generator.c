@@ -1,4 +1,4 @@
-#include "generator.h"
+#include "config/generator.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-#include "config_read.h"
+#include "config/config_read.h"
 
 #include <limits.h>
 #include <stdarg.h>
@@ -6,13 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "abspath.h"
 #include "base/alloc.h"
 #include "base/duration.h"
 #include "base/path.h"
-#include "config_host.h"
-#include "config_table.h"
-#include "yamlcheck.h"
+#include "config/abspath.h"
+#include "config/config_host.h"
+#include "config/config_table.h"
+#include "config/yamlcheck.h"
 
 /* One reading of one file. */
 struct reader {

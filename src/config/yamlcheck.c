@@ -3,7 +3,7 @@
  * since there are no aliases, and a walk holds it against the table.  So the
  * recursion here is as deep as the table.
  */
-#include "yamlcheck.h"
+#include "config/yamlcheck.h"
 
 #include <cyaml/cyaml.h>
 #include <limits.h>
@@ -18,7 +18,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/nearest.h"
-#include "yamltext.h"
+#include "config/yamltext.h"
 
 enum {
 	FIELDS_MAX = 64, /* keys that one mapping of the table knows */

@@ -2,7 +2,7 @@
  * The events of libyaml's parser, without a document: syntax errors in its own
  * words, and what is refused wherever it stands.
  */
-#include "yamltext.h"
+#include "config/yamltext.h"
 
 #include <stdarg.h>
 #include <stdbool.h>
