@@ -1,6 +1,6 @@
 #include "transport_ssh.h"
 
-#include "ssh.h"
+#include "ssh/ssh.h"
 
 static void
 close_session(void *self)

@@ -13,7 +13,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "os/io.h"
-#include "ssh_agent.h"
+#include "ssh/ssh_agent.h"
 
 enum { LIMIT = 3, LIST = 12 };
 

@@ -28,7 +28,7 @@
 #include "base/clock.h"
 #include "os/intr.h"
 #include "os/log.h"
-#include "ssh.h"
+#include "ssh/ssh.h"
 
 static struct ssh_options o;
 

@@ -15,8 +15,8 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "ssh_dial.h"
-#include "ssh_settings.h"
+#include "ssh/ssh_dial.h"
+#include "ssh/ssh_settings.h"
 
 struct ssh_link {
 	ssh_session session;

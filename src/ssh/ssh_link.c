@@ -1,4 +1,4 @@
-#include "ssh_link.h"
+#include "ssh/ssh_link.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-#include "ssh_hostkey.h"
+#include "ssh/ssh_hostkey.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "ssh.h"
+#include "ssh/ssh.h"
 #include "base/strvec.h"
 
 struct ssh_settings {

@@ -1,4 +1,4 @@
-#include "ssh_dial.h"
+#include "ssh/ssh_dial.h"
 
 #include <errno.h>
 #include <netdb.h>

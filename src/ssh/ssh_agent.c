@@ -1,4 +1,4 @@
-#include "ssh_agent.h"
+#include "ssh/ssh_agent.h"
 
 #include <errno.h>
 #include <poll.h>

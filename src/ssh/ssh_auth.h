@@ -9,8 +9,8 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "ssh_link.h"
-#include "ssh_settings.h"
+#include "ssh/ssh_link.h"
+#include "ssh/ssh_settings.h"
 
 /*
  * Log in, up to `end`.  0, with the key that was good in words in `*words`, the

@@ -1,4 +1,4 @@
-#include "ssh_auth.h"
+#include "ssh/ssh_auth.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -11,8 +11,8 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "os/log.h"
-#include "ssh_agent.h"
-#include "ssh_identity.h"
+#include "ssh/ssh_agent.h"
+#include "ssh/ssh_identity.h"
 
 /* sshd's MaxAuthTries; every key that is refused counts. */
 enum { TRIES_MAX = 6 };

@@ -1,4 +1,4 @@
-#include "ssh_settings.h"
+#include "ssh/ssh_settings.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -16,7 +16,7 @@
 #include <stdbool.h>
 
 #include "base/err.h"
-#include "ssh_settings.h"
+#include "ssh/ssh_settings.h"
 
 struct ssh_hostkey {
 	int fd;			/* memfd: known_hosts lines for this host */

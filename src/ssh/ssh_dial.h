@@ -10,7 +10,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "os/run.h"
-#include "ssh_settings.h"
+#include "ssh/ssh_settings.h"
 
 struct ssh_dial {
 	int fd;			/* non-blocking; -1: none, or given away */

@@ -1,4 +1,4 @@
-#include "ssh_identity.h"
+#include "ssh/ssh_identity.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-#include "ssh.h"
+#include "ssh/ssh.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,10 +18,10 @@
 #include "os/intr.h"
 #include "os/io.h"
 #include "os/log.h"
-#include "ssh_auth.h"
-#include "ssh_hostkey.h"
-#include "ssh_link.h"
-#include "ssh_settings.h"
+#include "ssh/ssh_auth.h"
+#include "ssh/ssh_hostkey.h"
+#include "ssh/ssh_link.h"
+#include "ssh/ssh_settings.h"
 
 enum {
 	IN_FLIGHT_MAX = 8, /* sshd's MaxStartups drops from the 10th on */
