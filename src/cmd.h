@@ -14,8 +14,8 @@
 #include "base/json.h"
 #include "os/lock.h"
 #include "opt.h"
-#include "store.h"
-#include "view.h"
+#include "root/store.h"
+#include "root/view.h"
 
 /* One call of a command. */
 struct run {

@@ -11,10 +11,10 @@
 
 #include "os/dir.h"
 #include "base/err.h"
-#include "extras.h"
+#include "root/extras.h"
 #include "fleet.h"
 #include "content/manifest.h"
-#include "meta.h"
+#include "root/meta.h"
 
 struct fleet_send {
 	const struct manifest *m;

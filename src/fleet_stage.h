@@ -10,7 +10,7 @@
 #include "base/err.h"
 #include "fleet.h"
 #include "fleet_send.h"
-#include "stage.h"
+#include "root/stage.h"
 
 /*
  * Connect to the hosts and read the build meanwhile; then ask them for their

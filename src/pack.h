@@ -23,7 +23,7 @@
 #include "os/dir.h"
 #include "base/err.h"
 #include "content/manifest.h"
-#include "meta.h"
+#include "root/meta.h"
 
 /* What the host can undo. */
 enum pack_compression { PACK_PLAIN, PACK_GZIP, PACK_ZSTD };

@@ -18,11 +18,11 @@
 #include "base/release.h"
 #include "base/strvec.h"
 #include "base/version.h"
-#include "meta.h"
 #include "os/dir.h"
 #include "os/file.h"
 #include "os/io.h"
 #include "os/run.h"
+#include "root/meta.h"
 #include "wire.h"
 
 enum {

@@ -16,11 +16,11 @@
 #include "base/path.h"
 #include "content/fill.h"
 #include "content/manifest.h"
-#include "extras.h"
-#include "incoming.h"
-#include "meta.h"
 #include "os/intr.h"
 #include "os/io.h"
+#include "root/extras.h"
+#include "root/incoming.h"
+#include "root/meta.h"
 
 enum {
 	PIECE = 256 * 1024,

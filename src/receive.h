@@ -18,7 +18,7 @@
 #include <sys/types.h>
 
 #include "base/err.h"
-#include "store.h"
+#include "root/store.h"
 
 struct receive_options {
 	const char *id;

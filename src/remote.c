@@ -7,14 +7,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "activate.h"
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/hash.h"
 #include "host_script.h"
 #include "os/io.h"
-#include "retention.h"
+#include "root/activate.h"
+#include "root/retention.h"
 #include "wire.h"
 
 enum {

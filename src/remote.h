@@ -12,13 +12,13 @@
 #include "config/config.h"
 #include "os/dir.h"
 #include "base/err.h"
-#include "freeze.h"
+#include "root/freeze.h"
 #include "content/manifest.h"
-#include "meta.h"
+#include "root/meta.h"
 #include "pack.h"
-#include "prune.h"
+#include "root/prune.h"
 #include "transport.h"
-#include "view.h"
+#include "root/view.h"
 
 /* How long a host may take, in seconds. */
 struct remote_waits {

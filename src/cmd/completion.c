@@ -11,7 +11,7 @@
 #include "cmd.h"
 #include "cmd/complete.h"
 #include "cmd/table.h"
-#include "meta.h"
+#include "root/meta.h"
 
 enum { PATIENCE = 5 }; /* seconds with a host that is silent */
 

@@ -1,4 +1,4 @@
-#include "freeze.h"
+#include "root/freeze.h"
 
 #include <stdio.h>
 

@@ -13,7 +13,7 @@
 #include "hook.h"
 #include "os/intr.h"
 #include "os/log.h"
-#include "root_hook.h"
+#include "root/root_hook.h"
 
 /* Something failed that undoes nothing: it is told at the end. */
 static void

@@ -3,7 +3,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "adopt.h"
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/path.h"
@@ -12,6 +11,7 @@
 #include "config/generator.h"
 #include "os/file.h"
 #include "os/log.h"
+#include "root/adopt.h"
 #include "wire.h"
 
 #define CONFIG_NAME "deploy.yml"

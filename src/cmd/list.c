@@ -3,8 +3,8 @@
 
 #include "cmd.h"
 #include "cmd/table.h"
-#include "meta.h"
 #include "os/progress.h"
+#include "root/meta.h"
 
 /* Append a release to the list; the object, for more keys. */
 static json_t *

@@ -2,8 +2,8 @@
 
 #include "cmd.h"
 #include "cmd/table.h"
-#include "meta.h"
 #include "os/log.h"
+#include "root/meta.h"
 
 /* Set the mark in the release's meta, under the exclusive lock. */
 static int

@@ -6,7 +6,7 @@
 #include "cmd/steps.h"
 #include "cmd/table.h"
 #include "os/log.h"
-#include "prune.h"
+#include "root/prune.h"
 
 static struct prune_options
 options_of(const struct run *run)

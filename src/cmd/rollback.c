@@ -2,8 +2,8 @@
 
 #include "cmd/steps.h"
 #include "cmd/table.h"
-#include "freeze.h"
 #include "os/log.h"
+#include "root/freeze.h"
 
 /*
  * A rollback that is repeated finds that another release is live, before it

@@ -5,10 +5,10 @@
 #include "cmd/table.h"
 #include "content/tree.h"
 #include "drift.h"
-#include "freeze.h"
-#include "meta.h"
 #include "os/lock.h"
 #include "os/progress.h"
+#include "root/freeze.h"
+#include "root/meta.h"
 
 /* What `status` found out. */
 struct status {

@@ -7,10 +7,10 @@
 
 #include <stddef.h>
 
-#include "activate.h"
+#include "root/activate.h"
 #include "cmd.h"
 #include "hook.h"
-#include "stage.h"
+#include "root/stage.h"
 #include "base/strvec.h"
 
 /*

@@ -2,13 +2,13 @@
  * Journal text, and what history makes of it for each release that might be
  * live.
  */
-#include "journal.h"
+#include "root/journal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "history.h"
+#include "root/history.h"
 
 #define MUST(expr) ((expr) ? (void)0 : broken(#expr, __LINE__))
 

@@ -2,7 +2,7 @@
  * The text of a release's meta.  Whatever parses is the same when it is
  * written and read again.
  */
-#include "meta.h"
+#include "root/meta.h"
 
 #include <fcntl.h>
 #include <stdio.h>

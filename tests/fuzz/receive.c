@@ -18,13 +18,13 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "incoming.h"
 #include "os/caller.h"
 #include "os/io.h"
 #include "pack.h"
-#include "stage.h"
-#include "store.h"
-#include "verify.h"
+#include "root/incoming.h"
+#include "root/stage.h"
+#include "root/store.h"
+#include "root/verify.h"
 
 #define ID "20261121T190305.482Z-6f9619ff-8b86-4011-b42d-00c04fc964ff"
 

@@ -1,4 +1,4 @@
-#include "history.h"
+#include "root/history.h"
 
 #include "unit.h"
 

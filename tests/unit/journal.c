@@ -1,4 +1,4 @@
-#include "journal.h"
+#include "root/journal.h"
 
 #include <fcntl.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "view.h"
+#include "root/view.h"
 
 #include <string.h>
 

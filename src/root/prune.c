@@ -1,14 +1,14 @@
-#include "prune.h"
+#include "root/prune.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
-#include "meta.h"
 #include "os/intr.h"
 #include "os/log.h"
-#include "retention.h"
+#include "root/meta.h"
+#include "root/retention.h"
 
 /*
  * Which releases are pinned.  One whose meta cannot be read may be: it stays,

@@ -11,7 +11,7 @@
 #include "base/err.h"
 #include "base/hash.h"
 #include "base/release.h"
-#include "store.h"
+#include "root/store.h"
 
 struct meta {
 	struct release_id id;

@@ -10,7 +10,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "store.h"
+#include "root/store.h"
 
 struct freeze {
 	char *who;

@@ -13,7 +13,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/release.h"
-#include "store.h"
+#include "root/store.h"
 
 enum journal_action { JOURNAL_ACTIVATE, JOURNAL_ROLLBACK };
 

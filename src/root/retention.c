@@ -1,4 +1,4 @@
-#include "retention.h"
+#include "root/retention.h"
 
 #include <string.h>
 

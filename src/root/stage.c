@@ -1,4 +1,4 @@
-#include "stage.h"
+#include "root/stage.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,10 +13,10 @@
 #include "base/path.h"
 #include "content/guard.h"
 #include "content/tree.h"
-#include "meta.h"
 #include "os/intr.h"
 #include "os/log.h"
 #include "os/progress.h"
+#include "root/meta.h"
 
 /* Remove a preview's temporary directory. */
 static void

@@ -1,4 +1,4 @@
-#include "incoming.h"
+#include "root/incoming.h"
 
 #include <sys/stat.h>
 #include <unistd.h>

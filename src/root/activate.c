@@ -1,13 +1,13 @@
-#include "activate.h"
+#include "root/activate.h"
 
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "freeze.h"
-#include "meta.h"
 #include "os/intr.h"
 #include "os/log.h"
+#include "root/freeze.h"
+#include "root/meta.h"
 
 /* A release must be listed, with its manifest. */
 static int

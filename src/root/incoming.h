@@ -10,8 +10,8 @@
 #include "os/dir.h"
 #include "base/err.h"
 #include "content/manifest.h"
-#include "meta.h"
-#include "store.h"
+#include "root/meta.h"
+#include "root/store.h"
 
 struct incoming {
 	const struct store *store;

@@ -11,8 +11,8 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "journal.h"
-#include "store.h"
+#include "root/journal.h"
+#include "root/store.h"
 
 /* What a hook is told. */
 struct root_hook_facts {

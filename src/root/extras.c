@@ -1,4 +1,4 @@
-#include "extras.h"
+#include "root/extras.h"
 
 #include <errno.h>
 #include <fcntl.h>

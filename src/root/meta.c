@@ -1,4 +1,4 @@
-#include "meta.h"
+#include "root/meta.h"
 
 #include <stdio.h>
 #include <stdlib.h>

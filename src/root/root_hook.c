@@ -1,4 +1,4 @@
-#include "root_hook.h"
+#include "root/root_hook.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -11,9 +11,9 @@
 
 #include "os/dir.h"
 #include "base/err.h"
-#include "history.h"
+#include "root/history.h"
 #include "content/manifest.h"
-#include "store.h"
+#include "root/store.h"
 #include "base/strvec.h"
 
 struct extras {

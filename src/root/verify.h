@@ -9,7 +9,7 @@
 
 #include "base/err.h"
 #include "content/manifest.h"
-#include "store.h"
+#include "root/store.h"
 #include "base/strvec.h"
 
 /*

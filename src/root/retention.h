@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "history.h"
+#include "root/history.h"
 #include "base/strvec.h"
 
 struct retention_rule {

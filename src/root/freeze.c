@@ -1,4 +1,4 @@
-#include "freeze.h"
+#include "root/freeze.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "adopt.h"
+#include "root/adopt.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,12 +8,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "activate.h"
 #include "base/alloc.h"
 #include "base/path.h"
 #include "os/lock.h"
-#include "stage.h"
-#include "store.h"
+#include "root/activate.h"
+#include "root/stage.h"
+#include "root/store.h"
 
 /* Is there a real directory?  1, 0 for a link, -1 for anything else. */
 static int

@@ -6,10 +6,10 @@
 #define VIEW_H
 
 #include "base/err.h"
-#include "history.h"
-#include "journal.h"
+#include "root/history.h"
+#include "root/journal.h"
 #include "base/release.h"
-#include "store.h"
+#include "root/store.h"
 #include "base/strvec.h"
 
 struct view {

@@ -1,4 +1,4 @@
-#include "verify.h"
+#include "root/verify.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -9,10 +9,10 @@
 #include "base/alloc.h"
 #include "base/hash.h"
 #include "content/tree.h"
-#include "meta.h"
 #include "os/io.h"
 #include "os/pool.h"
 #include "os/progress.h"
+#include "root/meta.h"
 
 enum { WINDOW = 256 * 1024, GRAIN = 32 };
 

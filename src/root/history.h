@@ -17,7 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "journal.h"
+#include "root/journal.h"
 #include "base/release.h"
 #include "base/strvec.h"
 

@@ -9,10 +9,10 @@
 
 #include "os/caller.h"
 #include "base/err.h"
-#include "history.h"
-#include "journal.h"
+#include "root/history.h"
+#include "root/journal.h"
 #include "base/release.h"
-#include "store.h"
+#include "root/store.h"
 
 struct activate_options {
 	const char *id;			/* a release of the root */

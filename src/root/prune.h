@@ -9,9 +9,9 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "store.h"
+#include "root/store.h"
 #include "base/strvec.h"
-#include "view.h"
+#include "root/view.h"
 
 struct prune_options {
 	unsigned int keep;	/* newest that were live */

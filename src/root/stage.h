@@ -21,14 +21,14 @@
 #include "os/caller.h"
 #include "config/config.h"
 #include "base/err.h"
-#include "extras.h"
+#include "root/extras.h"
 #include "content/fill.h"
-#include "incoming.h"
+#include "root/incoming.h"
 #include "os/lock.h"
 #include "content/manifest.h"
 #include "content/source.h"
-#include "store.h"
-#include "view.h"
+#include "root/store.h"
+#include "root/view.h"
 
 /*
  * What a preview for other machines is made against, in place of a store:
