@@ -123,7 +123,7 @@ $(OBJ)/src/%.o: src/%.c $(OBJ)/flags | libraries
 # The sh verbs as C strings, a line each, as they travel: without leading tabs
 # and comments, but for those that begin a part.  (The ? are escaped because of
 # trigraphs.)
-$(OBJ)/host_script.c: src/host.sh Makefile
+$(OBJ)/host_script.c: src/host/host.sh Makefile
 	@mkdir -p $(@D)
 	$(call show,GEN)(echo '#include "host_script.h"'; \
 	    echo 'const char *const host_script[] = {'; \
@@ -318,7 +318,7 @@ SCRIPTS = $(shell find $(wildcard .ci tests completions man/examples) -type f -s
 # Warnings and errors; what is below them is a matter of taste in tests.
 lint-shell:
 	shellcheck -x -P SCRIPTDIR -S warning $(SCRIPTS)
-	shellcheck -s sh src/host.sh
+	shellcheck -s sh src/host/host.sh
 
 # A header that needs another one before it says so by including it.
 HEADERS = $(wildcard src/*.h src/*/*.h tests/unit/*.h)

@@ -11,11 +11,11 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/hash.h"
+#include "host/wire.h"
 #include "host_script.h"
 #include "os/io.h"
 #include "root/activate.h"
 #include "root/retention.h"
-#include "wire.h"
 
 enum {
 	PIECE = 64 * 1024, /* best size of a write over SSH */

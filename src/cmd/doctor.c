@@ -10,9 +10,9 @@
 #include "base/version.h"
 #include "cmd.h"
 #include "cmd/table.h"
+#include "host/probe.h"
+#include "host/wire.h"
 #include "os/intr.h"
-#include "probe.h"
-#include "wire.h"
 
 /* A machine that is looked at. */
 struct patient {

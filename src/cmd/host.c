@@ -1,4 +1,4 @@
-#include "host.h"
+#include "host/host.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -10,9 +10,9 @@
 #include "base/alloc.h"
 #include "cmd.h"
 #include "cmd/table.h"
+#include "host/wire.h"
 #include "os/dir.h"
 #include "os/file.h"
-#include "wire.h"
 
 enum {
 	REQUEST_MAX = 64 * 1024,

@@ -9,10 +9,10 @@
 #include "cmd.h"
 #include "cmd/table.h"
 #include "config/generator.h"
+#include "host/wire.h"
 #include "os/file.h"
 #include "os/log.h"
 #include "root/adopt.h"
-#include "wire.h"
 
 #define CONFIG_NAME "deploy.yml"
 

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "wire.h"
+#include "host/wire.h"
 
 static void
 check_text(const char *text)

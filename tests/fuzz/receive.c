@@ -7,7 +7,7 @@
  * Seeds are made here, with pack_write(), when the first directory on the
  * command line is empty.
  */
-#include "receive.h"
+#include "host/receive.h"
 
 #include <fcntl.h>
 #include <stdio.h>

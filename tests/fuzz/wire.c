@@ -3,7 +3,7 @@
  * and the lines of an answer.  Whatever the words are, quoting them and
  * splitting the line gives them back.
  */
-#include "wire.h"
+#include "host/wire.h"
 
 #include <stdint.h>
 #include <stdio.h>

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 
 #include "base/buf.h"
+#include "host/wire.h"
 #include "unit.h"
-#include "wire.h"
 
 #define ID "20261121T190305.482Z-6f9619ff-8b86-4011-b42d-00c04fc964ff"
 

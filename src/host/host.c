@@ -1,4 +1,4 @@
-#include "host.h"
+#include "host/host.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,12 +13,13 @@
 #include "base/clock.h"
 #include "base/version.h"
 #include "content/manifest.h"
+#include "host/probe.h"
+#include "host/receive.h"
+#include "host/wire.h"
 #include "os/caller.h"
 #include "os/file.h"
 #include "os/io.h"
 #include "os/lock.h"
-#include "probe.h"
-#include "receive.h"
 #include "root/activate.h"
 #include "root/adopt.h"
 #include "root/freeze.h"
@@ -29,7 +30,6 @@
 #include "root/store.h"
 #include "root/verify.h"
 #include "root/view.h"
-#include "wire.h"
 
 enum {
 	LINE_MAX_LEN = 256,

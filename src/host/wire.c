@@ -1,4 +1,4 @@
-#include "wire.h"
+#include "host/wire.h"
 
 #include <stdarg.h>
 #include <stdio.h>

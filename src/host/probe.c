@@ -1,4 +1,4 @@
-#include "probe.h"
+#include "host/probe.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,12 +18,12 @@
 #include "base/release.h"
 #include "base/strvec.h"
 #include "base/version.h"
+#include "host/wire.h"
 #include "os/dir.h"
 #include "os/file.h"
 #include "os/io.h"
 #include "os/run.h"
 #include "root/meta.h"
-#include "wire.h"
 
 enum {
 	TOOLS_MS = 10000,	/* for all of them */

@@ -1,4 +1,4 @@
-#include "receive.h"
+#include "host/receive.h"
 
 #include <archive.h>
 #include <archive_entry.h>
