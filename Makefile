@@ -125,7 +125,7 @@ $(OBJ)/src/%.o: src/%.c $(OBJ)/flags | libraries
 # trigraphs.)
 $(OBJ)/host_script.c: src/host/host.sh Makefile
 	@mkdir -p $(@D)
-	$(call show,GEN)(echo '#include "host_script.h"'; \
+	$(call show,GEN)(echo '#include "remote/host_script.h"'; \
 	    echo 'const char *const host_script[] = {'; \
 	    sed -e '/^[[:blank:]]*#[^:]/d' -e '/^[[:blank:]]*#$$/d' -e 's/^	*//' -e '/^$$/d' \
 	    -e 's/[\\"?]/\\&/g' -e 's/	/\\t/g' -e 's/.*/"&\\n",/' $<; \

@@ -12,7 +12,7 @@
 #include "os/caller.h"
 #include "config/config.h"
 #include "base/err.h"
-#include "remote.h"
+#include "remote/remote.h"
 
 struct fleet {
 	const struct site_config *site;

@@ -16,7 +16,7 @@
 
 #include "base/err.h"
 #include "fleet.h"
-#include "remote.h"
+#include "remote/remote.h"
 
 struct fleet_activation {
 	bool changed;		/* false: all had it live already */

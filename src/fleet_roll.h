@@ -10,7 +10,7 @@
 #include "base/err.h"
 #include "fleet.h"
 #include "fleet_activate.h"
-#include "remote.h"
+#include "remote/remote.h"
 
 /*
  * As fleet_activate(), site->batch hosts at once, with site->pause between

@@ -10,8 +10,8 @@
 #include "fleet_fetch.h"
 #include "os/progress.h"
 #include "os/spool.h"
-#include "pack.h"
-#include "rsync.h"
+#include "remote/pack.h"
+#include "remote/rsync.h"
 
 const char *
 fleet_base_of(const struct remote *r)

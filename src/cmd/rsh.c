@@ -1,4 +1,4 @@
-#include "rsh.h"
+#include "remote/rsh.h"
 
 #include <stdlib.h>
 

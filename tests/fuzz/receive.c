@@ -20,7 +20,7 @@
 #include "base/alloc.h"
 #include "os/caller.h"
 #include "os/io.h"
-#include "pack.h"
+#include "remote/pack.h"
 #include "root/incoming.h"
 #include "root/stage.h"
 #include "root/store.h"

@@ -1,4 +1,4 @@
-#include "pack.h"
+#include "remote/pack.h"
 
 #include <archive.h>
 #include <archive_entry.h>

@@ -1,4 +1,4 @@
-#include "rsync.h"
+#include "remote/rsync.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,7 +10,7 @@
 #include "base/strvec.h"
 #include "os/io.h"
 #include "os/run.h"
-#include "rsh.h"
+#include "remote/rsh.h"
 
 enum {
 	BEGIN_MS = 15000, /* until rsync asks for its remote shell */

@@ -5,7 +5,7 @@
 #define TRANSPORT_LOCAL_H
 
 #include "base/err.h"
-#include "transport.h"
+#include "remote/transport.h"
 
 int transport_local_open(struct transport *t, int64_t silence, struct err *e);
 

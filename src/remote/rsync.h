@@ -14,7 +14,7 @@
 #include "os/dir.h"
 #include "base/err.h"
 #include "content/manifest.h"
-#include "transport.h"
+#include "remote/transport.h"
 
 struct rsync_job {
 	const struct dir *from;		/* the build */

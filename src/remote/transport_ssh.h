@@ -6,7 +6,7 @@
 
 #include "config/config.h"
 #include "base/err.h"
-#include "transport.h"
+#include "remote/transport.h"
 
 int transport_ssh_open(struct transport *t, const struct host_config *h,
     int64_t silence, struct err *e);

@@ -15,9 +15,9 @@
 #include "root/freeze.h"
 #include "content/manifest.h"
 #include "root/meta.h"
-#include "pack.h"
+#include "remote/pack.h"
 #include "root/prune.h"
-#include "transport.h"
+#include "remote/transport.h"
 #include "root/view.h"
 
 /* How long a host may take, in seconds. */

@@ -1,4 +1,4 @@
-#include "remote.h"
+#include "remote/remote.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,8 +12,8 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "host/wire.h"
-#include "host_script.h"
 #include "os/io.h"
+#include "remote/host_script.h"
 #include "root/activate.h"
 #include "root/retention.h"
 

@@ -1,4 +1,4 @@
-#include "transport_ssh.h"
+#include "remote/transport_ssh.h"
 
 #include "ssh/ssh.h"
 

@@ -1,8 +1,8 @@
-#include "transport.h"
+#include "remote/transport.h"
 
 #include "base/alloc.h"
-#include "transport_local.h"
-#include "transport_ssh.h"
+#include "remote/transport_local.h"
+#include "remote/transport_ssh.h"
 
 int
 transport_open(struct transport *t, const struct host_config *h,

@@ -1,4 +1,4 @@
-#include "transport_local.h"
+#include "remote/transport_local.h"
 
 #include <errno.h>
 #include <poll.h>

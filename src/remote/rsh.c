@@ -1,4 +1,4 @@
-#include "rsh.h"
+#include "remote/rsh.h"
 
 #include <errno.h>
 #include <fcntl.h>
