@@ -10,7 +10,7 @@
 #include "os/caller.h"
 #include "config/config.h"
 #include "base/err.h"
-#include "fleet.h"
+#include "fleet/fleet.h"
 #include "base/json.h"
 #include "os/lock.h"
 #include "opt.h"

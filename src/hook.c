@@ -6,8 +6,8 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
-#include "check.h"
 #include "content/diff.h"
+#include "fleet/check.h"
 #include "os/io.h"
 #include "os/log.h"
 #include "os/shell.h"

@@ -3,8 +3,8 @@
 
 #include "cmd/steps.h"
 #include "cmd/table.h"
-#include "fleet_activate.h"
-#include "fleet_roll.h"
+#include "fleet/fleet_activate.h"
+#include "fleet/fleet_roll.h"
 #include "os/log.h"
 
 int

@@ -1,11 +1,11 @@
-#include "check.h"
+#include "fleet/check.h"
 
 #include <stdlib.h>
 
 #include "base/alloc.h"
 #include "cmd.h"
 #include "cmd/table.h"
-#include "fleet_check.h"
+#include "fleet/fleet_check.h"
 #include "os/log.h"
 
 /* What one web server gave; `failed` NULL: all that was asked. */

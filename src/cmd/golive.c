@@ -7,9 +7,9 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "check.h"
 #include "cmd/steps.h"
-#include "fleet_check.h"
+#include "fleet/check.h"
+#include "fleet/fleet_check.h"
 #include "hook.h"
 #include "os/intr.h"
 #include "os/log.h"

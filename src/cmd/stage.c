@@ -3,7 +3,7 @@
 
 #include "cmd/steps.h"
 #include "cmd/table.h"
-#include "fleet_stage.h"
+#include "fleet/fleet_stage.h"
 #include "os/log.h"
 #include "os/progress.h"
 

@@ -4,7 +4,7 @@
 #include "cmd.h"
 #include "cmd/table.h"
 #include "content/tree.h"
-#include "drift.h"
+#include "fleet/drift.h"
 #include "os/lock.h"
 #include "os/progress.h"
 #include "root/freeze.h"

@@ -2,7 +2,7 @@
  * What a host says to `probe`, from anywhere: nothing in it leads outside, and
  * whatever is made of it can be shown on a terminal.
  */
-#include "doctor.h"
+#include "fleet/doctor.h"
 
 #include <stdint.h>
 #include <stdlib.h>

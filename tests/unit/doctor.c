@@ -1,5 +1,5 @@
 /* What the doctor makes of what a host says. */
-#include "doctor.h"
+#include "fleet/doctor.h"
 
 #include <stdlib.h>
 

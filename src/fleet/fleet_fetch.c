@@ -1,4 +1,4 @@
-#include "fleet_fetch.h"
+#include "fleet/fleet_fetch.h"
 
 #include <fcntl.h>
 #include <stdlib.h>

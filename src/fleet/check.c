@@ -1,4 +1,4 @@
-#include "check.h"
+#include "fleet/check.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 #include "base/hash.h"
 #include "base/path.h"
 #include "base/version.h"
-#include "curl.h"
+#include "fleet/curl.h"
 #include "os/intr.h"
 #include "os/log.h"
 

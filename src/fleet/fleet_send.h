@@ -12,7 +12,7 @@
 #include "os/dir.h"
 #include "base/err.h"
 #include "root/extras.h"
-#include "fleet.h"
+#include "fleet/fleet.h"
 #include "content/manifest.h"
 #include "root/meta.h"
 

@@ -8,8 +8,8 @@
 #include <stdbool.h>
 
 #include "base/err.h"
-#include "fleet.h"
-#include "fleet_send.h"
+#include "fleet/fleet.h"
+#include "fleet/fleet_send.h"
 #include "root/stage.h"
 
 /*

@@ -1,4 +1,4 @@
-#include "cache.h"
+#include "fleet/cache.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
-#include "fleet_roll.h"
+#include "fleet/fleet_roll.h"
 
 #include <time.h>
 
-#include "fleet_check.h"
+#include "fleet/fleet_check.h"
 #include "os/intr.h"
 #include "os/log.h"
 

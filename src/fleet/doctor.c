@@ -1,4 +1,4 @@
-#include "doctor.h"
+#include "fleet/doctor.h"
 
 #include <stdarg.h>
 #include <stdio.h>

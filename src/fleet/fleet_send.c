@@ -1,4 +1,4 @@
-#include "fleet_send.h"
+#include "fleet/fleet_send.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -7,7 +7,7 @@
 
 #include "base/alloc.h"
 #include "content/digest_index.h"
-#include "fleet_fetch.h"
+#include "fleet/fleet_fetch.h"
 #include "os/progress.h"
 #include "os/spool.h"
 #include "remote/pack.h"

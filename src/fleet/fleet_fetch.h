@@ -14,7 +14,7 @@
 
 #include "os/dir.h"
 #include "base/err.h"
-#include "fleet.h"
+#include "fleet/fleet.h"
 #include "content/manifest.h"
 
 struct fetch {

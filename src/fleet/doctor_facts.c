@@ -1,4 +1,4 @@
-#include "doctor_facts.h"
+#include "fleet/doctor_facts.h"
 
 #include <ctype.h>
 #include <stdlib.h>

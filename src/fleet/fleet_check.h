@@ -5,9 +5,9 @@
 #ifndef FLEET_CHECK_H
 #define FLEET_CHECK_H
 
-#include "check.h"
+#include "fleet/check.h"
 #include "base/err.h"
-#include "fleet.h"
+#include "fleet/fleet.h"
 
 /*
  * Ask the web server of every host for the release `id`, all at once

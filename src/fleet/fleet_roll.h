@@ -8,8 +8,8 @@
 #include <stdbool.h>
 
 #include "base/err.h"
-#include "fleet.h"
-#include "fleet_activate.h"
+#include "fleet/fleet.h"
+#include "fleet/fleet_activate.h"
 #include "remote/remote.h"
 
 /*

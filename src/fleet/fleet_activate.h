@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "fleet.h"
+#include "fleet/fleet.h"
 #include "remote/remote.h"
 
 struct fleet_activation {

@@ -5,7 +5,7 @@
 #ifndef DRIFT_H
 #define DRIFT_H
 
-#include "fleet.h"
+#include "fleet/fleet.h"
 #include "base/strvec.h"
 
 /* Add a line for each difference between the hosts that have not failed. */

@@ -1,4 +1,4 @@
-#include "fleet.h"
+#include "fleet/fleet.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "cache.h"
+#include "fleet/cache.h"
 #include "os/intr.h"
 #include "os/log.h"
 

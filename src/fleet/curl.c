@@ -1,4 +1,4 @@
-#include "curl.h"
+#include "fleet/curl.h"
 
 #include <pthread.h>
 #include <stdbool.h>

@@ -1,10 +1,10 @@
-#include "fleet_check.h"
+#include "fleet/fleet_check.h"
 
 #include <stdlib.h>
 
 #include "base/alloc.h"
 #include "base/buf.h"
-#include "fleet_activate.h"
+#include "fleet/fleet_activate.h"
 #include "os/log.h"
 
 struct ask {

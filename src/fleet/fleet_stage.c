@@ -1,10 +1,10 @@
-#include "fleet_stage.h"
+#include "fleet/fleet_stage.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
 
-#include "cache.h"
+#include "fleet/cache.h"
 
 /* For stage.h. */
 static int

@@ -1,4 +1,4 @@
-#include "fleet_activate.h"
+#include "fleet/fleet_activate.h"
 
 #include <pthread.h>
 #include <stdlib.h>

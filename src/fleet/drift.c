@@ -1,4 +1,4 @@
-#include "drift.h"
+#include "fleet/drift.h"
 
 #include <stdlib.h>
 #include <string.h>
