@@ -10,10 +10,10 @@
 #include "cmd/steps.h"
 #include "fleet/check.h"
 #include "fleet/fleet_check.h"
-#include "hook.h"
 #include "os/intr.h"
 #include "os/log.h"
 #include "root/root_hook.h"
+#include "site/hook.h"
 
 /* Something failed that undoes nothing: it is told at the end. */
 static void

@@ -4,10 +4,10 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "build.h"
 #include "cmd/steps.h"
 #include "cmd/table.h"
 #include "os/log.h"
+#include "site/build.h"
 
 struct published {
 	struct activation done;

@@ -9,7 +9,7 @@
 
 #include "root/activate.h"
 #include "cmd.h"
-#include "hook.h"
+#include "site/hook.h"
 #include "root/stage.h"
 #include "base/strvec.h"
 

@@ -1,4 +1,4 @@
-#include "build.h"
+#include "site/build.h"
 
 #include "base/strvec.h"
 #include "os/shell.h"

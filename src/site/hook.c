@@ -1,4 +1,4 @@
-#include "hook.h"
+#include "site/hook.h"
 
 #include <stdlib.h>
 #include <string.h>
