@@ -7,7 +7,7 @@
 #include "os/intr.h"
 #include "os/io.h"
 #include "os/log.h"
-#include "queue.h"
+#include "queue/queue.h"
 
 enum { TICK_MS = 1000 }; /* how late a signal may be noticed */
 

@@ -13,10 +13,10 @@
 #include "cmd.h"
 #include "cmd/jobs.h"
 #include "cmd/table.h"
-#include "joblog.h"
 #include "os/io.h"
 #include "os/log.h"
-#include "queue.h"
+#include "queue/joblog.h"
+#include "queue/queue.h"
 
 enum {
 	LISTED = 20,	  /* ended jobs, without --limit */

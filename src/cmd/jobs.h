@@ -8,7 +8,7 @@
 
 #include "cmd.h"
 #include "base/json.h"
-#include "queue.h"
+#include "queue/queue.h"
 
 enum { QUEUE_LOCK_WAIT = 10 };	/* seconds, without --lock-wait */
 

@@ -5,8 +5,8 @@
 #include "cmd/table.h"
 #include "config/config.h"
 #include "os/log.h"
-#include "queue.h"
-#include "worker.h"
+#include "queue/queue.h"
+#include "queue/worker.h"
 
 /* What a worker would do first; nothing is claimed. */
 static int

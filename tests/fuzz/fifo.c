@@ -3,7 +3,7 @@
  * control character or blanks around it, and it does not matter where the
  * pieces were cut.
  */
-#include "fifo.h"
+#include "queue/fifo.h"
 
 #include <stdint.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* Names from a FIFO: what is one, and what is dropped. */
-#include "fifo.h"
+#include "queue/fifo.h"
 
 #include <stdlib.h>
 

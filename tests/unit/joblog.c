@@ -1,5 +1,5 @@
 /* Logs of jobs: what is kept of too much, and which are kept. */
-#include "joblog.h"
+#include "queue/joblog.h"
 
 #include <fcntl.h>
 #include <stdlib.h>

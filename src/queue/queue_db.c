@@ -1,4 +1,4 @@
-#include "queue_db.h"
+#include "queue/queue_db.h"
 
 #include <stdlib.h>
 

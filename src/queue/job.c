@@ -1,4 +1,4 @@
-#include "job.h"
+#include "queue/job.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "joblog.h"
+#include "queue/joblog.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,7 +10,7 @@
 #include "base/alloc.h"
 #include "os/file.h"
 #include "os/io.h"
-#include "queue_dir.h"
+#include "queue/queue_dir.h"
 
 enum {
 	LAST_PART = 4,		       /* of the limit, that is the end */

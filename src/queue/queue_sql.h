@@ -10,8 +10,8 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "job.h"
-#include "queue_db.h"
+#include "queue/job.h"
+#include "queue/queue_db.h"
 
 struct queue {
 	struct queue_db *db;

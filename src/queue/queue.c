@@ -1,4 +1,4 @@
-#include "queue.h"
+#include "queue/queue.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -7,8 +7,8 @@
 
 #include "base/alloc.h"
 #include "base/release.h"
-#include "queue_dir.h"
-#include "queue_sql.h"
+#include "queue/queue_dir.h"
+#include "queue/queue_sql.h"
 
 enum { SETTLE_FACTOR = 10 }; /* requests put a job off so often */
 

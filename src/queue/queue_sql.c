@@ -1,4 +1,4 @@
-#include "queue_sql.h"
+#include "queue/queue_sql.h"
 
 #include <stdio.h>
 #include <string.h>

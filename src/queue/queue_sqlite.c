@@ -23,8 +23,8 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "os/io.h"
-#include "queue_db.h"
-#include "queue_dir.h"
+#include "queue/queue_db.h"
+#include "queue/queue_dir.h"
 
 #define FILE_NAME "queue.db"
 #define CLAIMS "claims"

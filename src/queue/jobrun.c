@@ -1,4 +1,4 @@
-#include "jobrun.h"
+#include "queue/jobrun.h"
 
 #include <libgen.h>
 #include <limits.h>

@@ -1,4 +1,4 @@
-#include "queue_dir.h"
+#include "queue/queue_dir.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-#include "pq.h"
+#include "queue/pq.h"
 
 #include <stdbool.h>
 

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "queue_db.h"
+#include "queue/queue_db.h"
 
 enum job_state {
 	JOB_WAITING, JOB_RUNNING, JOB_DONE, JOB_FAILED,

@@ -1,4 +1,4 @@
-#include "fifo.h"
+#include "queue/fifo.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -18,8 +18,8 @@
 #include "config/config.h"
 #include "os/dir.h"
 #include "base/err.h"
-#include "joblog.h"
-#include "queue.h"
+#include "queue/joblog.h"
+#include "queue/queue.h"
 #include "os/run.h"
 
 struct jobrun_options {

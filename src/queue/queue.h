@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "job.h"
+#include "queue/job.h"
 
 enum {
 	QUEUE_TRIES = 5,	/* then a job has failed for good */

@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "pq.h"
-#include "queue_db.h"
+#include "queue/pq.h"
+#include "queue/queue_db.h"
 
 #define CHANNEL "deploy_queue"
 

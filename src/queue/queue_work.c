@@ -1,4 +1,4 @@
-#include "queue_work.h"
+#include "queue/queue_work.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 #include "base/buf.h"
 #include "base/release.h"
 #include "base/utf8.h"
-#include "queue_sql.h"
+#include "queue/queue_sql.h"
 
 enum {
 	CANDIDATES = 100,	     /* looked at for one claim */

@@ -7,7 +7,7 @@
 #ifndef QUEUE_WORK_H
 #define QUEUE_WORK_H
 
-#include "queue.h"
+#include "queue/queue.h"
 
 struct queue_worker {
 	const char *name;	/* for people */

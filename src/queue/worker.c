@@ -1,4 +1,4 @@
-#include "worker.h"
+#include "queue/worker.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -13,13 +13,13 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "config/config.h"
-#include "fifo.h"
-#include "jobrun.h"
 #include "os/intr.h"
 #include "os/io.h"
 #include "os/log.h"
 #include "os/strays.h"
-#include "queue_work.h"
+#include "queue/fifo.h"
+#include "queue/jobrun.h"
+#include "queue/queue_work.h"
 
 enum {
 	/* Looking without being woken, because: */
