@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
-#include "cmd.h"
+#include "cmd/cmd.h"
 #include "cmd/table.h"
 #include "fleet/fleet_check.h"
 #include "os/log.h"

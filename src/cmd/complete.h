@@ -7,7 +7,7 @@
 
 #include <stddef.h>
 
-#include "cmd.h"
+#include "cmd/cmd.h"
 
 /* What may stand for an operand or for the value of an option. */
 enum complete_kind {

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cmd.h"
+#include "cmd/cmd.h"
 #include "cmd/complete.h"
 #include "cmd/table.h"
 #include "root/meta.h"

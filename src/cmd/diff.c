@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cmd.h"
+#include "cmd/cmd.h"
 #include "cmd/steps.h"
 #include "cmd/table.h"
 #include "fleet/fleet_stage.h"

@@ -8,7 +8,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/version.h"
-#include "cmd.h"
+#include "cmd/cmd.h"
 #include "cmd/table.h"
 #include "host/probe.h"
 #include "host/wire.h"

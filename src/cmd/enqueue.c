@@ -1,7 +1,7 @@
 #include <poll.h>
 #include <stdio.h>
 
-#include "cmd.h"
+#include "cmd/cmd.h"
 #include "cmd/jobs.h"
 #include "cmd/table.h"
 #include "os/intr.h"

@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-#include "cmd.h"
+#include "cmd/cmd.h"
 #include "cmd/table.h"
 #include "os/log.h"
 

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "cmd.h"
+#include "cmd/cmd.h"
 #include "cmd/table.h"
 #include "host/wire.h"
 #include "os/dir.h"

@@ -6,7 +6,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/path.h"
-#include "cmd.h"
+#include "cmd/cmd.h"
 #include "cmd/table.h"
 #include "config/generator.h"
 #include "host/wire.h"

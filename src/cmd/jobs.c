@@ -10,7 +10,7 @@
 #include "base/nearest.h"
 #include "base/release.h"
 #include "base/utf8.h"
-#include "cmd.h"
+#include "cmd/cmd.h"
 #include "cmd/jobs.h"
 #include "cmd/table.h"
 #include "os/io.h"

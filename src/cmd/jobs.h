@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-#include "cmd.h"
+#include "cmd/cmd.h"
 #include "base/json.h"
 #include "queue/queue.h"
 

@@ -1,7 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cmd.h"
+#include "cmd/cmd.h"
 #include "cmd/table.h"
 #include "os/progress.h"
 #include "root/meta.h"

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "cmd.h"
+#include "cmd/cmd.h"
 #include "cmd/table.h"
 
 /* So far apart are the lines of one activation on several hosts, at most. */

@@ -1,6 +1,6 @@
 #include <stdio.h>
 
-#include "cmd.h"
+#include "cmd/cmd.h"
 #include "cmd/table.h"
 #include "os/log.h"
 #include "root/meta.h"

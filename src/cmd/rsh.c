@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "cmd.h"
+#include "cmd/cmd.h"
 #include "cmd/table.h"
 
 /*

@@ -1,7 +1,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "cmd.h"
+#include "cmd/cmd.h"
 #include "cmd/table.h"
 #include "content/tree.h"
 #include "fleet/drift.h"

@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 #include "root/activate.h"
-#include "cmd.h"
+#include "cmd/cmd.h"
 #include "site/hook.h"
 #include "root/stage.h"
 #include "base/strvec.h"

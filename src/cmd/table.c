@@ -2,7 +2,7 @@
 
 #include <stddef.h>
 
-#include "cmd.h"
+#include "cmd/cmd.h"
 
 const struct cmd *const cmd_table[] = { &cmd_init, &cmd_stage, &cmd_activate,
 	&cmd_publish, &cmd_rollback, &cmd_list, &cmd_status, &cmd_diff,

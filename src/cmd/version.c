@@ -1,7 +1,7 @@
 #include <stdio.h>
 
 #include "base/version.h"
-#include "cmd.h"
+#include "cmd/cmd.h"
 #include "cmd/table.h"
 
 static int

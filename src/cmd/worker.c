@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "cmd.h"
+#include "cmd/cmd.h"
 #include "cmd/jobs.h"
 #include "cmd/table.h"
 #include "config/config.h"

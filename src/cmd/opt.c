@@ -1,4 +1,4 @@
-#include "opt.h"
+#include "cmd/opt.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -7,8 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cmd.h"
-#include "opt.h"
+#include "cmd/cmd.h"
+#include "cmd/opt.h"
 #include "os/intr.h"
 #include "os/log.h"
 

@@ -13,7 +13,7 @@
 #include "fleet/fleet.h"
 #include "base/json.h"
 #include "os/lock.h"
-#include "opt.h"
+#include "cmd/opt.h"
 #include "root/store.h"
 #include "root/view.h"
 
