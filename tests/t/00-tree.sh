@@ -52,7 +52,7 @@ include='^[[:blank:]]*#[[:blank:]]*include[[:blank:]]*'
 own_includes() {
 	cd "$TREE/src"
 	grep -HrE "$include\"" --include='*.[ch]' . |
-	    sed -E "s|^\\./([^:]*):$include\"(.*)\".*|\\1\t\\2|" |
+	    sed -E "s/^\.\/([^:]*):[^\"]*\"(.*)\".*/\1\t\2/" |
 	    awk -F '\t' '{ n = split($1, part, "/"); print part[1] "\t" $1 "\t" $2 }'
 }
 
@@ -72,7 +72,7 @@ t_folders_include_only_what_layers_allows() {
 		sub(/#.*/, "")
 		n = split($0, words, /[ \t:]+/)
 		for (i = 1; i <= n; i++)
-			allowed[words[1], words[i]] = 1
+			allowed[words[1], words[i]] = 1 # its own, too
 		next
 	}
 	{
