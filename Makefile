@@ -74,18 +74,31 @@ MISSING := $(if $(shell command -v $(PKG_CONFIG)),,pkgconf) \
 	$(PKG_CONFIG) --exists $(lib) 2>/dev/null && echo y),,$(DEB_$(lib))))
 endif
 
+# The flags, if the compiler and the C library take them without a word: not
+# every gcc fortifies with 3, and -fcf-protection is for x86.
+takes = $(shell $(CC) -O2 -Werror $(1) -include string.h -fsyntax-only \
+	-x c /dev/null 2>/dev/null && echo '$(1)')
+FALLTHROUGH := $(or $(call takes,-Wimplicit-fallthrough=5),\
+	-Wimplicit-fallthrough)
+
 # A sanitizer wants to see the calls that fortified headers hide.
 ifdef SANITIZE
 HARDEN = -fno-omit-frame-pointer -fno-sanitize-recover=all \
 	-fsanitize=$(SANITIZE)
 LINK_HARDEN = -fsanitize=$(SANITIZE) $(SAN_LINK)
 else
-HARDEN = -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fPIE
+HARDEN := -fPIE -fstack-protector-strong $(or \
+	$(call takes,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3),\
+	-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2) \
+	$(call takes,-fstack-clash-protection) $(call takes,-fcf-protection)
 LINK_HARDEN = -pie -Wl,-z,relro,-z,now
 endif
 
 STD = -std=c17 -D_GNU_SOURCE
-WARN = -Wall -Wextra -Wshadow -Wmissing-prototypes -Wpedantic $(WERROR)
+WARN = -Wall -Wextra -Wshadow -Wmissing-prototypes -Wpedantic -Wconversion \
+	-Wcast-qual -Wstrict-prototypes -Wold-style-definition -Wformat=2 \
+	-Wundef -Wwrite-strings -Wvla -Wpointer-arith -Wdouble-promotion \
+	$(FALLTHROUGH) $(WERROR)
 COMPILE = $(CC) $(STD) $(WARN) $(HARDEN) -pthread -Isrc $(LIB_CFLAGS) \
 	$(CPPFLAGS) $(CFLAGS)
 LINK = $(CC) $(CFLAGS) $(HARDEN) $(LINK_HARDEN) -pthread $(LDFLAGS)
