@@ -10,43 +10,12 @@
 #include "base/alloc.h"
 #include "cmd/cmd.h"
 #include "cmd/table.h"
+#include "host/forced.h"
 #include "host/wire.h"
 #include "os/dir.h"
 #include "os/file.h"
 
-enum {
-	REQUEST_MAX = 64 * 1024,
-	KEY_MAX = 64 * 1024,
-};
-
-/*
- * The request of a forced command (sshd(8), "command="): what the client
- * asked for.  Its first word is a path of deploy, whichever: this program
- * answers.  No shell ever sees it.
- */
-static int
-read_forced(struct strvec *words, struct err *e)
-{
-	const char *line = getenv("SSH_ORIGINAL_COMMAND");
-	struct strvec all = STRVEC_INIT;
-	int r;
-
-	if (line == NULL)
-		return err_set(e, ERR_USAGE,
-		    "this key is for deploy only; "
-		    "there is no shell");
-	if (strlen(line) > REQUEST_MAX)
-		return err_set(e, ERR_USAGE, "the request is too long");
-	r = wire_split_command(line, &all, e);
-	if (r == 0 && (all.n < 2 || strcmp(all.v[1], "host") != 0))
-		r = err_set(e, ERR_USAGE,
-		    "this key is for 'deploy host' "
-		    "only");
-	for (size_t i = 2; r == 0 && i < all.n; i++)
-		strvec_add(words, all.v[i]);
-	strvec_release(&all);
-	return r;
-}
+enum { KEY_MAX = 64 * 1024 };
 
 /* Does the text look like a public key, as ssh-keygen(1) writes it? */
 static bool
@@ -176,7 +145,8 @@ run_host(struct run *run, struct err *e)
 		r = authorize(run, e);
 	} else {
 		if (words.n == 0 && (root != NULL || limits.allow != NULL))
-			r = read_forced(&words, e);
+			r = forced_words(getenv("SSH_ORIGINAL_COMMAND"),
+			    &words, e);
 		if (r == 0)
 			r = host_run(&words, &limits, e);
 	}
