@@ -48,8 +48,6 @@ static const struct opt catalogue[] = {
 	{ OPT_LIMIT, '\0', "limit", "N", "the N newest only" },
 	{ OPT_ALLOW, '\0', "allow", "VERBS",
 	    "only these verbs, separated by commas" },
-	{ OPT_ADOPT, '\0', "adopt", NULL,
-	    "make a release of what is served already" },
 	{ OPT_NO_CHECK, '\0', "no-check", NULL,
 	    "do not ask the web servers afterwards" },
 	{ OPT_RELEASE, '\0', "release", "RELEASE",
@@ -160,9 +158,6 @@ set_flag(struct opts *o, enum opt_id id)
 		break;
 	case OPT_VERSION:
 		o->version = true;
-		break;
-	case OPT_ADOPT:
-		o->adopt = true;
 		break;
 	case OPT_NO_CHECK:
 		o->no_check = true;

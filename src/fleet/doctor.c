@@ -414,10 +414,9 @@ judge_format(struct visit *v)
 	    inside(v, ".deploy/trash") == NULL) {
 		doctor_add(v->r, DOCTOR_WARN, "root",
 		    "'%s' is there, but not prepared", v->c->root);
-		doctor_cure(v->r, "run: deploy init%s",
-		    current != NULL && current->type == DOCTOR_DIR ?
-			" --adopt" :
-			"");
+		doctor_cure(v->r, "run: deploy %s",
+		    current != NULL && current->type == DOCTOR_DIR ? "adopt" :
+								     "init");
 	} else {
 		doctor_add(v->r, DOCTOR_OK, "root", "'%s' is prepared",
 		    v->c->root);
@@ -663,7 +662,7 @@ judge_current(struct visit *v)
 	} else if (p->type == DOCTOR_DIR) {
 		doctor_add(v->r, DOCTOR_FAIL, "current",
 		    "'%s' is a real directory, not a link", p->path);
-		doctor_cure(v->r, "run: deploy init --adopt");
+		doctor_cure(v->r, "run: deploy adopt");
 	} else {
 		doctor_add(v->r, DOCTOR_FAIL, "current",
 		    "'%s' is not a symbolic link", p->path);

@@ -107,7 +107,7 @@ make_live(const struct adopt_options *o, const struct store *s, const char *id,
 		.force = true };
 	struct activation done = ACTIVATION_INIT;
 	struct lock lock = LOCK_INIT;
-	char *note = caller_lock_note(o->caller, "init");
+	char *note = caller_lock_note(o->caller, "adopt");
 	int r =
 	    lock_take(&lock, &s->state, LOCK_EXCLUSIVE, o->lock_wait, note, e);
 

@@ -324,7 +324,7 @@ store_current(const struct store *s, struct release_id *out, struct err *e)
 		    s->root.path, CURRENT,
 		    dir_has(&s->root, CURRENT) ? "directory" : "file",
 		    dir_has(&s->root, CURRENT) ?
-			"run 'deploy init --adopt', "
+			"run 'deploy adopt', "
 			"which makes a release of it and lets no request down" :
 			"move it away");
 	}

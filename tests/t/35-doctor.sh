@@ -182,9 +182,9 @@ t_current_is_a_directory() {
 	mkdir "$R"
 	cp -r site "$R/current"
 	look 1
-	is warn root "deploy init --adopt"
-	is fail current "deploy init --adopt"
-	run deploy init --adopt --root "$R"
+	is warn root "deploy adopt"
+	is fail current "deploy adopt"
+	run deploy adopt --root "$R"
 	well
 }
 

@@ -362,10 +362,10 @@ t_adopt_current() {
 	mkdir site
 	echo new >site/index.html
 	expect_status 1 deploy publish site --root www
-	assert_contains "$err" "deploy init --adopt"
-	run deploy init --adopt -n --root www
+	assert_contains "$err" "deploy adopt"
+	run deploy adopt -n --root www
 	[ ! -L www/current ] || fail "a dry run changed something"
-	run deploy init --adopt --root www --json
+	run deploy adopt --root www --json
 	id=$(json "$out" .adopted)
 	assert_eq "$(readlink www/current)" "releases/$id"
 	assert_eq "$(cat www/current/docs/index.html)" "<p>docs"
@@ -376,7 +376,7 @@ t_adopt_current() {
 	run deploy log --root www
 	assert_contains "$out" adopted
 	# Again: nothing to do.  From here on as ever.
-	run deploy init --adopt --root www --json
+	run deploy adopt --root www --json
 	assert_eq "$(json "$out" .changed)" false
 	run deploy publish site --root www
 	run deploy rollback --root www
@@ -389,19 +389,19 @@ t_adopt_another_directory() {
 	local id
 	mkdir served
 	old_root served/html
-	run deploy init --adopt served/html --root "$PWD/www" --json
+	run deploy adopt served/html --root "$PWD/www" --json
 	id=$(json "$out" .adopted)
 	assert_eq "$(readlink served/html)" "$PWD/www/current"
 	assert_eq "$(cat served/html/index.html)" "<p>old"
 	assert_eq "$(readlink www/current)" "releases/$id"
 	assert_eq "$(cat served/html.before-deploy/.git/x)" x
-	run deploy init --adopt served/html --root "$PWD/www"
+	run deploy adopt served/html --root "$PWD/www"
 	assert_contains "$err" "a link already"
-	expect_status 1 deploy init --adopt nosuch --root "$PWD/www"
+	expect_status 1 deploy adopt nosuch --root "$PWD/www"
 	expect_status 2 deploy init served/html --root "$PWD/www"
 	# The root itself cannot be served and have releases.
 	old_root whole
-	expect_status 2 deploy init --adopt whole --root "$PWD/whole"
+	expect_status 2 deploy adopt whole --root "$PWD/whole"
 	[ ! -e whole/.deploy ] || fail "something was made"
 }
 
@@ -413,11 +413,11 @@ t_adopt_with_shared_paths() {
 	cat >deploy.yml <<-EOF
 	sites: [{name: s, root: $PWD/www, shared: [uploads, new]}]
 	EOF
-	expect_status 2 deploy init --adopt
+	expect_status 2 deploy adopt
 	assert_contains "$err" "is a shared path"
 	[ ! -L www/current ] || fail "adopted"
 	eval "$(sed -n "s/.*copy it before: //p" "$err")"
-	run deploy init --adopt
+	run deploy adopt
 	assert_eq "$(cat www/current/uploads/p)" photo
 	assert_eq "$(readlink www/current/uploads)" ../../shared/uploads
 	run deploy verify
@@ -446,7 +446,7 @@ t_adopt_under_load() {
 			echo "$n" >>requests
 		) &
 		sleep 0.1
-		run deploy init --adopt --root www
+		run deploy adopt --root www
 		sleep 0.1
 		rm go
 		wait $!
@@ -470,8 +470,8 @@ t_adopt_on_hosts() {
 	      - {address: www1, transport: local, root: $PWD/h1}
 	      - {address: www2, transport: local, root: $PWD/h2}
 	EOF
-	run deploy init --adopt -n
-	run deploy init --adopt --json
+	run deploy adopt -n
+	run deploy adopt --json
 	id=$(json "$out" '.hosts[0].adopted')
 	assert_eq "$(json "$out" '.hosts[1].adopted')" "$id"
 	for h in 1 2; do
@@ -493,7 +493,7 @@ t_adopt_on_hosts() {
 	      - {address: www3, transport: local, root: $PWD/h3}
 	EOF
 	run deploy rollback --host www1 --host www2
-	run deploy init --adopt
+	run deploy adopt
 	assert_eq "$(readlink h3/current)" "releases/$id"
 	run deploy status
 	# What cannot exchange says so.
@@ -503,7 +503,7 @@ t_adopt_on_hosts() {
 	cat >>deploy.yml <<-EOF
 	      - {address: www4, transport: local, root: $PWD/h4, deploy: none}
 	EOF
-	expect_status 1 deploy init --adopt
+	expect_status 1 deploy adopt
 	assert_contains "$err" "only deploy itself can exchange"
 	[ ! -L h4/current ] || fail "adopted"
 }

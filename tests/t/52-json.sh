@@ -328,9 +328,9 @@ t_adopting() {
 	edit
 	mkdir root
 	cp -R site root/current
-	doc 0 init --adopt -n --root root
-	doc 0 init --adopt --root root
-	doc 0 init --adopt --root root
+	doc 0 adopt -n --root root
+	doc 0 adopt --root root
+	doc 0 adopt --root root
 	all_valid
 }
 
@@ -437,9 +437,9 @@ t_adopting_on_hosts() {
 	mkdir h1 h2
 	cp -R site h1/current
 	cp -R site h2/current
-	doc 0 init --adopt -n
-	doc 0 init --adopt
-	doc 0 init --adopt
+	doc 0 adopt -n
+	doc 0 adopt
+	doc 0 adopt
 	all_valid
 }
 

@@ -285,7 +285,7 @@ test_current(void)
 {
 	begin();
 	change("/srv/x/current", "dir\t33\t755\t7\t1");
-	only(DOCTOR_FAIL, "current", "deploy init --adopt");
+	only(DOCTOR_FAIL, "current", "deploy adopt");
 	change("/srv/x/current", "file\t33\t644\t7\t1");
 	only(DOCTOR_FAIL, "current", "not a symbolic link");
 	change("/srv/x/current", "missing\t0\t0\t0\t0");
