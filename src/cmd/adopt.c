@@ -68,7 +68,7 @@ adopt_here(struct run *run, struct err *e)
 
 	const struct adopt_options o = { .root = root,
 		.path = path,
-		.site = run->site,
+		.rules = &run->site->rules,
 		.caller = &run->caller,
 		.lock_wait = cmd_lock_wait(run) };
 
@@ -179,17 +179,17 @@ adopt_args(const struct run *run, const char *id, int64_t mtime)
 		buf_adds(&b, " --path=");
 		wire_quote(&b, run->opts.args.v[0]);
 	}
-	if (site->group != NULL) {
+	if (site->rules.group != NULL) {
 		buf_adds(&b, " --group=");
-		wire_quote(&b, site->group);
+		wire_quote(&b, site->rules.group);
 	}
-	for (size_t i = 0; i < site->exclude.n; i++)
-		buf_addf(&lines, "%s\n", site->exclude.v[i]);
+	for (size_t i = 0; i < site->rules.exclude.n; i++)
+		buf_addf(&lines, "%s\n", site->rules.exclude.v[i]);
 	buf_adds(&b, " --exclude=");
 	wire_quote(&b, buf_str(&lines));
 	buf_reset(&lines);
-	for (size_t i = 0; i < site->shared.n; i++)
-		buf_addf(&lines, "%s\n", site->shared.v[i]);
+	for (size_t i = 0; i < site->rules.shared.n; i++)
+		buf_addf(&lines, "%s\n", site->rules.shared.v[i]);
 	buf_adds(&b, " --shared=");
 	wire_quote(&b, buf_str(&lines));
 	buf_release(&lines);

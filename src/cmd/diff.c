@@ -116,14 +116,14 @@ diff_build(struct run *run, const struct store *s, const char *source,
 	struct stage st = STAGE_INIT;
 	struct manifest nothing = MANIFEST_INIT;
 	struct stage_options o = { 0 };
-	struct site_config site;
+	struct rules rules;
 	bool live;
 	int r;
 
 	step_stage_options(run, &o);
-	step_site(run, &site);
+	step_rules(run, &rules);
 	o.source = source;
-	o.site = &site;
+	o.rules = &rules;
 	o.force = o.preview = true;
 	r = stage_run(&st, s, &o, e);
 	if (r == 0) {
@@ -132,7 +132,7 @@ diff_build(struct run *run, const struct store *s, const char *source,
 		    st.view.current.s, &st.m, "");
 	}
 	stage_release(&st);
-	strvec_release(&site.exclude);
+	strvec_release(&rules.exclude);
 	return r;
 }
 
@@ -191,7 +191,7 @@ diff_fleet_build(struct run *run, struct fleet *f, const char *source,
 	struct err none = ERR_INIT;
 	struct fleet_sent sent;
 	struct stage_options o = { 0 };
-	struct site_config site;
+	struct rules rules;
 	const char *id = fleet_find(f, "current", &none);
 	int r = 0;
 
@@ -200,9 +200,9 @@ diff_fleet_build(struct run *run, struct fleet *f, const char *source,
 		return -1;
 	}
 	step_stage_options(run, &o);
-	step_site(run, &site);
+	step_rules(run, &rules);
 	o.source = source;
-	o.site = &site;
+	o.rules = &rules;
 	o.force = o.preview = true;
 	if (id != NULL)
 		r = fleet_manifest(f, id, &live, e);
@@ -212,7 +212,7 @@ diff_fleet_build(struct run *run, struct fleet *f, const char *source,
 		show(run, &live, id != NULL ? id : "", &st.m, "");
 	manifest_release(&live);
 	stage_release(&st);
-	strvec_release(&site.exclude);
+	strvec_release(&rules.exclude);
 	return r;
 }
 

@@ -12,7 +12,7 @@ step_stage_options(struct run *run, struct stage_options *o)
 {
 	const struct opts *given = &run->opts;
 
-	o->site = run->site;
+	o->rules = &run->site->rules;
 	o->caller = &run->caller;
 	o->message = given->message;
 	o->commit = given->commit != NULL ? given->commit : run->caller.commit;
@@ -25,14 +25,11 @@ step_stage_options(struct run *run, struct stage_options *o)
 }
 
 void
-step_site(struct run *run, struct site_config *site)
+step_rules(struct run *run, struct rules *out)
 {
-	*site = *run->site;
-	site->exclude = (struct strvec)STRVEC_INIT;
-	for (size_t i = 0; i < run->site->exclude.n; i++)
-		strvec_add(&site->exclude, run->site->exclude.v[i]);
+	rules_borrow(out, &run->site->rules);
 	for (size_t i = 0; i < run->opts.exclude.n; i++)
-		strvec_add(&site->exclude, run->opts.exclude.v[i]);
+		strvec_add(&out->exclude, run->opts.exclude.v[i]);
 }
 
 static void
@@ -99,7 +96,7 @@ int
 step_stage(struct run *run, struct store *s, struct stage *st, struct err *e)
 {
 	struct stage_options o = { 0 };
-	struct site_config site;
+	struct rules rules;
 	bool there;
 	int r;
 
@@ -110,8 +107,8 @@ step_stage(struct run *run, struct store *s, struct stage *st, struct err *e)
 	    check_source(o.source, run->site->root, e) != 0 ||
 	    open_root(run, s, &there, e) != 0)
 		return -1;
-	step_site(run, &site);
-	o.site = &site;
+	step_rules(run, &rules);
+	o.rules = &rules;
 	r = stage_run(st, there ? s : NULL, &o, e);
 	if (r == 0) {
 		tell(st, o.preview);
@@ -120,7 +117,7 @@ step_stage(struct run *run, struct store *s, struct stage *st, struct err *e)
 	if (r == 0 && st->outcome != STAGE_UNCHANGED)
 		r = step_hook(run, HOOK_POST_STAGE, st->id.s,
 		    st->view.current.s, e);
-	strvec_release(&site.exclude);
+	strvec_release(&rules.exclude);
 	return r;
 }
 
@@ -129,7 +126,7 @@ step_stage_hosts(struct run *run, struct fleet *f, struct stage *st,
     struct err *e)
 {
 	struct stage_options o = { 0 };
-	struct site_config site;
+	struct rules rules;
 	struct fleet_sent sent = { 0 };
 	char size[32];
 	int r;
@@ -139,8 +136,8 @@ step_stage_hosts(struct run *run, struct fleet *f, struct stage *st,
 		return no_source(e);
 	if (step_hook(run, HOOK_PRE_STAGE, NULL, NULL, e) != 0)
 		return -1;
-	step_site(run, &site);
-	o.site = &site;
+	step_rules(run, &rules);
+	o.rules = &rules;
 	r = fleet_stage_open(f, st, &o, e);
 	if (r == 0)
 		r = fleet_stage(f, st, &o, &sent, e);
@@ -156,7 +153,7 @@ step_stage_hosts(struct run *run, struct fleet *f, struct stage *st,
 		log_info("sent to %zu of %zu hosts: %s in %zu pack%s",
 		    sent.fresh, f->n, size, sent.packs,
 		    sent.packs == 1 ? "" : "s");
-	strvec_release(&site.exclude);
+	strvec_release(&rules.exclude);
 	return r;
 }
 

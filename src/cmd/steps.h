@@ -15,15 +15,16 @@
 
 /*
  * What the options, the configuration and the environment say about a build,
- * but for the site.
+ * but for what
+ * --exclude adds.
  */
 void step_stage_options(struct run *run, struct stage_options *o);
 
 /*
- * The site with what --exclude adds; everything else in it is borrowed.  The
- * caller releases site->exclude.
+ * The site's rules with what --exclude adds; everything else in it is
+ * borrowed.  The caller releases out->exclude.
  */
-void step_site(struct run *run, struct site_config *site);
+void step_rules(struct run *run, struct rules *out);
 
 /*
  * Stage what the operand, or `source` in the configuration, names.  The

@@ -154,8 +154,7 @@ site_config_init(struct site_config *s)
 	*s = (struct site_config){
 		.build = { .timeout = CONFIG_BUILD_TIMEOUT },
 		.keep = CONFIG_KEEP,
-		.carry_for = CONFIG_CARRY_FOR,
-		.max_delete = CONFIG_MAX_DELETE,
+		.rules = RULES_INIT,
 		.lock_wait = CONFIG_LOCK_WAIT,
 		.timeout = CONFIG_TIMEOUT,
 		.check = {
@@ -179,10 +178,7 @@ site_config_release(struct site_config *s)
 	free(s->build.command);
 	free(s->build.directory);
 	free(s->root);
-	free(s->group);
-	strvec_release(&s->exclude);
-	strvec_release(&s->shared);
-	strvec_release(&s->carry);
+	rules_release(&s->rules);
 	strvec_release(&s->check.urls);
 	free(s->check.contains);
 	free(s->check.connect);

@@ -11,6 +11,7 @@
 
 #include "base/err.h"
 #include "base/strvec.h"
+#include "content/rules.h"
 
 enum host_transport { HOST_SSH, HOST_RSYNC, HOST_LOCAL };
 
@@ -71,12 +72,7 @@ struct site_config {
 	struct build_config build;
 	char *root;		/* absolute */
 	unsigned int keep;	/* releases that were live, for prune */
-	struct strvec exclude;	/* patterns, path_match_any() */
-	struct strvec shared;	/* paths in the release, path_check()ed */
-	struct strvec carry;	/* patterns; empty: nothing is carried */
-	int64_t carry_for;	/* seconds */
-	unsigned int max_delete;	/* percent of the live paths, 0..100 */
-	char *group;		/* group of what is staged; NULL: ours */
+	struct rules rules;	/* of its releases */
 	int64_t lock_wait;	/* seconds */
 	int64_t timeout;	/* seconds that a host may be silent */
 	bool freeze_on_rollback;
@@ -120,7 +116,6 @@ struct config {
 /* Defaults, where deploy.yml is silent. */
 enum {
 	CONFIG_KEEP = 5,
-	CONFIG_MAX_DELETE = 50,
 	CONFIG_LOCK_WAIT = 60,		/* seconds */
 	CONFIG_TIMEOUT = 60,		/* seconds */
 	CONFIG_BUILD_TIMEOUT = 600,	/* seconds */
@@ -130,7 +125,6 @@ enum {
 	CONFIG_WORKER_LOG_SIZE = 1024,	/* KiB */
 	CONFIG_WORKER_RETRY = 30,	/* seconds */
 	CONFIG_WORKER_TIMEOUT = 3600,	/* seconds */
-	CONFIG_CARRY_FOR = 7 * 86400,	/* seconds */
 	CONFIG_CHECK_STATUS = 200,
 	CONFIG_CHECK_SAMPLE = 5,	/* files */
 	CONFIG_CHECK_TRIES = 3,

@@ -214,15 +214,29 @@ read_shared(struct reader *r, char **v, size_t n, struct strvec *out)
 
 /* Read what is carried, and for how long. */
 static int
-read_carry(struct reader *r, const struct raw_carry *raw,
-    struct site_config *s)
+read_carry(struct reader *r, const struct raw_carry *raw, struct rules *out)
 {
 	if (raw == NULL)
 		return 0;
 	if (read_patterns(r, "carry.paths", raw->paths, raw->paths_count,
-		&s->carry) != 0)
+		&out->carry) != 0)
 		return -1;
-	return read_duration(r, "carry.for", raw->duration, &s->carry_for);
+	return read_duration(r, "carry.for", raw->duration, &out->carry_for);
+}
+
+/* Read what the site says about its releases. */
+static int
+read_rules(struct reader *r, const struct raw_site *raw, struct rules *out)
+{
+	out->group = xstrdup_opt(raw->group);
+	if (read_patterns(r, "exclude", raw->exclude, raw->exclude_count,
+		&out->exclude) != 0 ||
+	    read_shared(r, raw->shared, raw->shared_count, &out->shared) !=
+		0 ||
+	    read_carry(r, raw->carry, out) != 0)
+		return -1;
+	return read_percent(r, "max_delete", raw->max_delete,
+	    &out->max_delete);
 }
 
 /* Read a URL that curl can fetch. */
@@ -428,7 +442,6 @@ read_site(struct reader *r, size_t i, const struct raw_site *raw,
 {
 	snprintf(r->base, sizeof(r->base), "sites[%zu].", i);
 	s->freeze_on_rollback = raw->freeze_on_rollback;
-	s->group = xstrdup_opt(raw->group);
 	s->update = xstrdup_opt(raw->update);
 	/* Where `update` runs, too. */
 	s->build.directory = xstrdup(r->dir);
@@ -438,12 +451,7 @@ read_site(struct reader *r, size_t i, const struct raw_site *raw,
 	    read_build(r, raw->build, &s->build) != 0 ||
 	    read_duration(r, "settle", raw->settle, &s->settle) != 0 ||
 	    read_keep(r, raw->keep, &s->keep) != 0 ||
-	    read_patterns(r, "exclude", raw->exclude, raw->exclude_count,
-		&s->exclude) != 0 ||
-	    read_shared(r, raw->shared, raw->shared_count, &s->shared) != 0 ||
-	    read_carry(r, raw->carry, s) != 0 ||
-	    read_percent(r, "max_delete", raw->max_delete, &s->max_delete) !=
-		0 ||
+	    read_rules(r, raw, &s->rules) != 0 ||
 	    read_duration(r, "lock_wait", raw->lock_wait, &s->lock_wait) !=
 		0 ||
 	    read_timeout(r, raw->timeout, &s->timeout) != 0 ||

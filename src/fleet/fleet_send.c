@@ -202,7 +202,7 @@ send_to(struct remote *r, void *ctx, struct err *e)
 	o.filled = reading.batch->rsync;
 	o.ready = o.filled && s->what->build != NULL ? run_rsync : NULL;
 	o.compression = remote_compression(r);
-	o.group = s->f->site->group;
+	o.group = s->f->site->rules.group;
 	o.bytes = reading.batch->bytes;
 	o.inodes = reading.batch->inodes;
 	if (remote_receive(r, &o, e) != 0)

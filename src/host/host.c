@@ -271,19 +271,18 @@ split_option(const struct request *r, const char *key, struct strvec *out)
 static int
 do_adopt(struct request *r, struct err *e)
 {
-	struct site_config site;
+	struct rules rules = RULES_INIT;
 	struct adopt_options o = { .root = r->root,
 		.path = option(r, "path", NULL),
-		.site = &site,
+		.rules = &rules,
 		.caller = &r->caller,
 		.id = wanted_id(r, e) };
 	struct adopted a = ADOPTED_INIT;
 	int c = o.id == NULL ? -1 : 0;
 
-	site_config_init(&site);
-	site.group = xstrdup_opt(option(r, "group", NULL));
-	split_option(r, "exclude", &site.exclude);
-	split_option(r, "shared", &site.shared);
+	rules.group = xstrdup_opt(option(r, "group", NULL));
+	split_option(r, "exclude", &rules.exclude);
+	split_option(r, "shared", &rules.shared);
 	if (c == 0 && o.path != NULL && o.path[0] != '/')
 		c = err_set(e, ERR_USAGE, "--path=%s is not absolute", o.path);
 	if (c == 0 &&
@@ -299,7 +298,7 @@ do_adopt(struct request *r, struct err *e)
 		wire_put(&r->out, "excluded", "%zu", a.excluded);
 	}
 	free(a.kept);
-	site_config_release(&site);
+	rules_release(&rules);
 	return c;
 }
 

@@ -38,7 +38,7 @@ static int
 leave_out_shared(const struct adopt_options *o, const char *path,
     struct strvec *exclude, struct err *e)
 {
-	const struct strvec *shared = &o->site->shared;
+	const struct strvec *shared = &o->rules->shared;
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < shared->n; i++) {
@@ -65,9 +65,9 @@ static int
 make_release(const struct adopt_options *o, const struct store *s,
     const char *path, struct adopted *out, struct err *e)
 {
-	struct site_config site = *o->site;
+	struct rules rules;
 	struct stage_options so = { .source = path,
-		.site = &site,
+		.rules = &rules,
 		.caller = o->caller,
 		.message = "adopted",
 		.seq = -1,
@@ -78,11 +78,9 @@ make_release(const struct adopt_options *o, const struct store *s,
 	struct stage st = STAGE_INIT;
 	int r;
 
-	site.exclude = (struct strvec)STRVEC_INIT;
-	site.carry = (struct strvec)STRVEC_INIT;
-	for (size_t i = 0; i < o->site->exclude.n; i++)
-		strvec_add(&site.exclude, o->site->exclude.v[i]);
-	r = leave_out_shared(o, path, &site.exclude, e);
+	rules_borrow(&rules, o->rules);
+	rules.carry = (struct strvec)STRVEC_INIT;
+	r = leave_out_shared(o, path, &rules.exclude, e);
 	if (r == 0)
 		r = stage_run(&st, s, &so, e);
 	if (r == 0) {
@@ -91,7 +89,7 @@ make_release(const struct adopt_options *o, const struct store *s,
 		out->excluded = st.excluded;
 	}
 	stage_release(&st);
-	strvec_release(&site.exclude);
+	strvec_release(&rules.exclude);
 	return r;
 }
 

@@ -10,16 +10,16 @@
 
 #include <stdint.h>
 
-#include "os/caller.h"
-#include "config/config.h"
 #include "base/err.h"
 #include "base/release.h"
+#include "content/rules.h"
+#include "os/caller.h"
 
 struct adopt_options {
 	const char *root;		/* absolute */
 	const char *path;		/* the directory that is served, absolute;
 					 * NULL: `current` in the root */
-	const struct site_config *site;	/* exclude, shared, group */
+	const struct rules *rules;	/* but for carry and max_delete */
 	const struct caller *caller;
 	int64_t lock_wait;		/* seconds */
 	const char *id;			/* of the release; NULL: a new one */

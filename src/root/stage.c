@@ -134,7 +134,7 @@ choose_mtime(struct stage *st)
 static int
 choose_group(struct stage *st, struct err *e)
 {
-	const char *name = st->opt->site->group;
+	const char *name = st->opt->rules->group;
 	const struct group *gr;
 
 	st->gid = (gid_t)-1;
@@ -218,7 +218,7 @@ check_source(const struct stage *st, struct err *e)
 static int
 read_build(struct stage *st, struct err *e)
 {
-	struct tree_walk w = { .exclude = &st->opt->site->exclude };
+	struct tree_walk w = { .exclude = &st->opt->rules->exclude };
 	size_t unpacked = 0;
 
 	if (!st->opt->preview && begin(st, e) != 0)
@@ -265,7 +265,7 @@ check_deletions(const struct stage *st, struct err *e)
 
 	if (st->opt->force || live == NULL)
 		return 0;
-	return guard_check_deletions(&st->m, live, st->opt->site->max_delete,
+	return guard_check_deletions(&st->m, live, st->opt->rules->max_delete,
 	    e);
 }
 
@@ -299,7 +299,7 @@ is_usable(void *ctx, const char *id, const struct entry *en, struct err *e)
 static void
 set_group_modes(struct stage *st)
 {
-	for (size_t i = 0; st->opt->site->group != NULL && i < st->m.n; i++)
+	for (size_t i = 0; st->opt->rules->group != NULL && i < st->m.n; i++)
 		if (st->m.v[i].type == ENTRY_DIR)
 			st->m.v[i].mode = 02755;
 }
@@ -312,7 +312,7 @@ static int
 add_shared(struct stage *st, struct err *e)
 {
 	if (!st->read)
-		return extras_add_shared(&st->m, &st->opt->site->shared,
+		return extras_add_shared(&st->m, &st->opt->rules->shared,
 		    st->mtime, e);
 	for (size_t i = 0; i < st->m.n; i++)
 		if (st->m.v[i].mark == ENTRY_SHARED &&
@@ -325,16 +325,17 @@ add_shared(struct stage *st, struct err *e)
 static int
 add_extras(struct stage *st, struct err *e)
 {
-	const struct site_config *site = st->opt->site;
+	const struct rules *rules = st->opt->rules;
 	const struct stage_remote *remote = st->opt->remote;
-	const struct extras_carry_rule rule = { &site->carry, site->carry_for,
-		release_now(), remote != NULL ? remote->read : read_stored,
+	const struct extras_carry_rule rule = { &rules->carry,
+		rules->carry_for, release_now(),
+		remote != NULL ? remote->read : read_stored,
 		remote != NULL ? NULL : is_usable,
 		remote != NULL ? remote->ctx : st };
 
 	if (add_shared(st, e) != 0)
 		return -1;
-	if (site->carry.n > 0 &&
+	if (rules->carry.n > 0 &&
 	    extras_add_carried(&st->extras, &st->m, &root_view(st)->ids,
 		&root_view(st)->history, &rule, e) != 0)
 		return -1;
@@ -411,7 +412,7 @@ check_stamp(const struct stage *st, struct err *e)
 
 	if (source_is_archive(&st->source))
 		return 0;
-	if (tree_stamp(stage_build_dir(st), &st->m, &st->opt->site->exclude,
+	if (tree_stamp(stage_build_dir(st), &st->m, &st->opt->rules->exclude,
 		&stamp, e) != 0)
 		return -1;
 	if (stamp != st->stamp)
@@ -568,7 +569,7 @@ stage_read(struct stage *st, const struct stage_options *opt, struct err *e)
 		return -1;
 	set_group_modes(st);
 	st->read = true;
-	if (opt->site->carry.n == 0)
+	if (opt->rules->carry.n == 0)
 		sum_up(st);
 	return 0;
 }

@@ -19,13 +19,13 @@
 #include <sys/types.h>
 
 #include "os/caller.h"
-#include "config/config.h"
 #include "base/err.h"
 #include "root/extras.h"
 #include "content/fill.h"
 #include "root/incoming.h"
 #include "os/lock.h"
 #include "content/manifest.h"
+#include "content/rules.h"
 #include "content/source.h"
 #include "root/store.h"
 #include "root/view.h"
@@ -47,7 +47,7 @@ struct stage_remote {
 
 struct stage_options {
 	const char *source;		/* path, or "-" */
-	const struct site_config *site;	/* exclude, shared, carry, guards */
+	const struct rules *rules;
 	const struct caller *caller;
 	const char *message;		/* NULL: none */
 	const char *commit;		/* NULL: none */

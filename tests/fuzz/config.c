@@ -41,13 +41,13 @@ check_site(const struct config *c, const struct site_config *s)
 	MUST(s->build.timeout > 0);
 	MUST(s->build.command == NULL ||
 	    (s->build.command[0] != '\0' && s->build.directory[0] == '/'));
-	MUST(s->group == NULL || s->group[0] != '\0');
-	MUST(s->keep >= 1 && s->max_delete <= 100);
-	MUST(s->carry_for >= 0 && s->lock_wait >= 0);
-	check_strings(&s->exclude);
-	check_strings(&s->carry);
-	for (size_t i = 0; i < s->shared.n; i++)
-		MUST(path_check(s->shared.v[i], &e) == 0);
+	MUST(s->rules.group == NULL || s->rules.group[0] != '\0');
+	MUST(s->keep >= 1 && s->rules.max_delete <= 100);
+	MUST(s->rules.carry_for >= 0 && s->lock_wait >= 0);
+	check_strings(&s->rules.exclude);
+	check_strings(&s->rules.carry);
+	for (size_t i = 0; i < s->rules.shared.n; i++)
+		MUST(path_check(s->rules.shared.v[i], &e) == 0);
 	MUST(config_site(c, s->name, &e) == s);
 }
 

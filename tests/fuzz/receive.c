@@ -76,16 +76,15 @@ make_base(void)
 {
 	char *root = xasprintf("%s/root", top.path);
 	char *build = xasprintf("%s/build", top.path);
-	struct site_config site;
+	struct rules rules = RULES_INIT;
 	struct caller caller;
 	struct stage st = STAGE_INIT;
 	struct stage_options o = { .source = build,
-		.site = &site,
+		.rules = &rules,
 		.caller = &caller,
 		.seq = -1,
 		.force = true };
 
-	site_config_init(&site);
 	caller_init(&caller);
 	MUST(dir_make(&top, "build", &e) == 0);
 	write_file("build/index.html", "<p>a page");
@@ -96,7 +95,6 @@ make_base(void)
 	base = st.id;
 	stage_release(&st);
 	caller_release(&caller);
-	site_config_release(&site);
 	free(root);
 	free(build);
 }

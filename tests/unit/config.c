@@ -69,17 +69,17 @@ test_defaults(void)
 	CHECK_STR(c.sites[0].name, "a");
 	CHECK_STR(c.sites[0].root, "/a");
 	CHECK_STR(c.sites[0].source, NULL);
-	CHECK_STR(c.sites[0].group, NULL);
+	CHECK_STR(c.sites[0].rules.group, NULL);
 	CHECK_STR(c.sites[0].build.command, NULL);
 	CHECK(c.sites[0].build.timeout == 600);
 	CHECK(c.sites[0].keep == 5);
-	CHECK(c.sites[0].max_delete == 50);
+	CHECK(c.sites[0].rules.max_delete == 50);
 	CHECK(c.sites[0].lock_wait == 60);
 	CHECK(c.sites[0].timeout == 60);
-	CHECK(c.sites[0].carry_for == 7 * 86400);
-	CHECK(c.sites[0].exclude.n == 0);
-	CHECK(c.sites[0].shared.n == 0);
-	CHECK(c.sites[0].carry.n == 0);
+	CHECK(c.sites[0].rules.carry_for == 7 * 86400);
+	CHECK(c.sites[0].rules.exclude.n == 0);
+	CHECK(c.sites[0].rules.shared.n == 0);
+	CHECK(c.sites[0].rules.carry.n == 0);
 	CHECK(!c.sites[0].freeze_on_rollback);
 	config_release(&c);
 	CHECK(c.n == 0 && c.path == NULL);
@@ -116,17 +116,17 @@ test_every_key(void)
 	CHECK_STR(s->build.directory, "/home/me/project/src");
 	CHECK(s->build.timeout == 120);
 	CHECK(s->keep == 3);
-	REQUIRE(s->exclude.n == 2);
-	CHECK_STR(s->exclude.v[0], "*.map");
-	CHECK_STR(s->exclude.v[1], ".DS_Store");
-	REQUIRE(s->shared.n == 2);
-	CHECK_STR(s->shared.v[0], ".well-known/acme-challenge");
-	CHECK_STR(s->shared.v[1], "uploads");
-	REQUIRE(s->carry.n == 1);
-	CHECK_STR(s->carry.v[0], "assets/**");
-	CHECK(s->carry_for == 14 * 86400);
-	CHECK(s->max_delete == 70);
-	CHECK_STR(s->group, "www-data");
+	REQUIRE(s->rules.exclude.n == 2);
+	CHECK_STR(s->rules.exclude.v[0], "*.map");
+	CHECK_STR(s->rules.exclude.v[1], ".DS_Store");
+	REQUIRE(s->rules.shared.n == 2);
+	CHECK_STR(s->rules.shared.v[0], ".well-known/acme-challenge");
+	CHECK_STR(s->rules.shared.v[1], "uploads");
+	REQUIRE(s->rules.carry.n == 1);
+	CHECK_STR(s->rules.carry.v[0], "assets/**");
+	CHECK(s->rules.carry_for == 14 * 86400);
+	CHECK(s->rules.max_delete == 70);
+	CHECK_STR(s->rules.group, "www-data");
 	CHECK(s->lock_wait == 300);
 	CHECK(s->timeout == 90);
 	CHECK(s->freeze_on_rollback);
@@ -150,14 +150,14 @@ test_strings_stay_strings(void)
 	CHECK_STR(c.sites[0].name, "no");
 	CHECK_STR(c.sites[0].root, "/home/me/project/0755");
 	CHECK_STR(c.sites[0].source, "/home/me/project/1.10");
-	CHECK_STR(c.sites[0].group, "033");
-	REQUIRE(c.sites[0].exclude.n == 6);
-	CHECK_STR(c.sites[0].exclude.v[0], "true");
-	CHECK_STR(c.sites[0].exclude.v[1], "0x10");
-	CHECK_STR(c.sites[0].exclude.v[2], "1e3");
-	CHECK_STR(c.sites[0].exclude.v[3], "null");
-	CHECK_STR(c.sites[0].exclude.v[4], "~");
-	CHECK_STR(c.sites[0].exclude.v[5], "12:30");
+	CHECK_STR(c.sites[0].rules.group, "033");
+	REQUIRE(c.sites[0].rules.exclude.n == 6);
+	CHECK_STR(c.sites[0].rules.exclude.v[0], "true");
+	CHECK_STR(c.sites[0].rules.exclude.v[1], "0x10");
+	CHECK_STR(c.sites[0].rules.exclude.v[2], "1e3");
+	CHECK_STR(c.sites[0].rules.exclude.v[3], "null");
+	CHECK_STR(c.sites[0].rules.exclude.v[4], "~");
+	CHECK_STR(c.sites[0].rules.exclude.v[5], "12:30");
 	config_release(&c);
 }
 
@@ -172,7 +172,7 @@ test_unicode_names(void)
 		    "    exclude: [\"\U0001f600*\"]\n") == 0);
 	CHECK_STR(c.sites[0].name, "zo\u00eb.example");
 	CHECK_STR(c.sites[0].root, "/srv/\u4e2d\u6587");
-	CHECK_STR(c.sites[0].exclude.v[0], "\U0001f600*");
+	CHECK_STR(c.sites[0].rules.exclude.v[0], "\U0001f600*");
 	config_release(&c);
 	/* Columns count characters, not bytes. */
 	CHECK_STR(fault_in("sites:\n  - {name: \u4e2d\u6587, root: /a, "
@@ -231,9 +231,9 @@ test_x_keys(void)
 		    "    carry:\n"
 		    "      x-why: tabs\n"
 		    "      paths: [\"*.map\"]\n") == 0);
-	CHECK(c.sites[0].exclude.n == 1);
-	CHECK(c.sites[0].carry.n == 1);
-	CHECK_STR(c.sites[0].carry.v[0], "*.map");
+	CHECK(c.sites[0].rules.exclude.n == 1);
+	CHECK(c.sites[0].rules.carry.n == 1);
+	CHECK_STR(c.sites[0].rules.carry.v[0], "*.map");
 	config_release(&c);
 	CHECK_STR(fault_in("x_a: 1\n" SITE),
 	    AT("1:1") "x_a: unknown key; known here: sites, "
@@ -650,10 +650,10 @@ test_percentages(void)
 	    AT("4:17") "sites[0].max_delete: 'half' is not a percentage from "
 		       "0 to 100, such as 50%");
 	REQUIRE(parse(&c, SITE "    max_delete: 0\n") == 0);
-	CHECK(c.sites[0].max_delete == 0);
+	CHECK(c.sites[0].rules.max_delete == 0);
 	config_release(&c);
 	REQUIRE(parse(&c, SITE "    max_delete: 100%\n") == 0);
-	CHECK(c.sites[0].max_delete == 100);
+	CHECK(c.sites[0].rules.max_delete == 100);
 	config_release(&c);
 }
 
@@ -1141,7 +1141,7 @@ test_site_config_init(void)
 
 	site_config_init(&s);
 	CHECK(s.name == NULL && s.root == NULL && s.keep == 5);
-	CHECK(s.carry_for == 7 * 86400 && s.max_delete == 50);
+	CHECK(s.rules.carry_for == 7 * 86400 && s.rules.max_delete == 50);
 	site_config_release(&s);
 	site_config_release(&s);
 }

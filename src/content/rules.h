@@ -1,0 +1,41 @@
+/*
+ * What a site says about its releases: what stays out of them, what is in
+ * them besides the build, whose they are, and when a build is refused.
+ * deploy.yml says it on the client (config.h), options of a verb on a host.
+ */
+#ifndef RULES_H
+#define RULES_H
+
+#include <stdint.h>
+
+#include "base/strvec.h"
+
+struct rules {
+	struct strvec exclude;	/* patterns, path_match_any() */
+	struct strvec shared;	/* paths in the release, path_check()ed */
+	struct strvec carry;	/* patterns; empty: nothing is carried */
+	int64_t carry_for;	/* seconds */
+	unsigned int max_delete;	/* percent of the live paths, 0..100 */
+	char *group;		/* group of what is staged; NULL: ours */
+};
+
+/* Where nobody says anything. */
+enum {
+	RULES_CARRY_FOR = 7 * 86400,	/* seconds */
+	RULES_MAX_DELETE = 50,		/* percent */
+};
+
+#define RULES_INIT {							\
+	.carry_for = RULES_CARRY_FOR, .max_delete = RULES_MAX_DELETE	\
+}
+
+void rules_release(struct rules *r);		/* neutral values accepted */
+
+/*
+ * Set `out` to the same rules with a list `exclude` of its own, to which the
+ * caller adds and which it releases with strvec_release(); all else in it is
+ * borrowed from `r`.
+ */
+void rules_borrow(struct rules *out, const struct rules *r);
+
+#endif
