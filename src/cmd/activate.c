@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/override.h"
 #include "cmd/steps.h"
 #include "cmd/table.h"
 #include "fleet/fleet_activate.h"
@@ -80,7 +81,7 @@ step_activate(struct run *run, const struct store *s, struct lock *lock,
 		.caller = &run->caller,
 		.message = run->opts.message,
 		.journal_size = -1,
-		.force = run->opts.force,
+		.overrides = run->opts.overrides,
 		.preview = run->opts.dry_run };
 	int r = step_expected(run, v, &o.expect, e);
 
@@ -117,7 +118,7 @@ activate_all(struct run *run, struct fleet *f, const char *id,
 		.message = run->opts.message,
 		.journal_size = -1,
 		.rollback = action == JOURNAL_ROLLBACK,
-		.force = run->opts.force,
+		.overrides = run->opts.overrides,
 		.preview = run->opts.dry_run };
 	bool rolling = run->site->strategy == STRATEGY_ROLLING &&
 	    action == JOURNAL_ACTIVATE;
@@ -275,7 +276,7 @@ run_activate(struct run *run, struct err *e)
 	return r;
 }
 
-static const enum opt_id opts[] = { OPT_EXPECT, OPT_MESSAGE, OPT_FORCE,
+static const enum opt_id opts[] = { OPT_EXPECT, OPT_MESSAGE, OPT_OVERRIDE,
 	OPT_NO_CHECK, OPT_END };
 
 const struct cmd cmd_activate = {
@@ -292,6 +293,7 @@ const struct cmd cmd_activate = {
 		    "deploy activate 20261121T19 --expect current\n",
 	.max_args = 1,
 	.changes = true,
+	.overrides = OVERRIDE_FLIP,
 	.opts = opts,
 	.run = run_activate,
 };

@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/nearest.h"
+#include "base/override.h"
 #include "cmd/steps.h"
 #include "cmd/table.h"
 #include "config/config_host.h"
@@ -59,8 +60,9 @@ cmd_list_opts(const struct cmd *cmd, enum opt_id out[OPT_COUNT])
 }
 
 static void
-print_option(const struct opt *op)
+print_option(const struct cmd *cmd, const struct opt *op)
 {
+	struct buf words = BUF_INIT;
 	char left[64];
 
 	snprintf(left, sizeof(left), "%c%c%s--%s%s%s",
@@ -68,7 +70,10 @@ print_option(const struct opt *op)
 	    op->letter != '\0' ? op->letter : ' ',
 	    op->letter != '\0' ? ", " : "  ", op->name,
 	    op->arg != NULL ? " " : "", op->arg != NULL ? op->arg : "");
-	printf("  %-26s %s\n", left, op->help);
+	override_print(op->id == OPT_OVERRIDE ? cmd->overrides : 0, &words);
+	printf("  %-26s %s%s%s\n", left, op->help, words.len > 0 ? ": " : "",
+	    buf_str(&words));
+	buf_release(&words);
 }
 
 static void
@@ -99,7 +104,7 @@ cmd_print_help(const struct cmd *cmd)
 	printf("\nOptions:\n");
 	cmd_list_opts(cmd, opts);
 	for (const enum opt_id *id = opts; *id != OPT_END; id++)
-		print_option(opt_find(*id));
+		print_option(cmd, opt_find(*id));
 	printf("\nSee deploy(1).\n");
 }
 
@@ -132,6 +137,19 @@ wants_json(int argc, char *const *argv)
 	return false;
 }
 
+/* Which guards are set aside?  Only those that the command has. */
+static int
+parse_overrides(struct run *run, struct err *e)
+{
+	struct opts *o = &run->opts;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < o->override.n; i++)
+		r = override_parse(o->override.v[i], run->cmd->overrides,
+		    &o->overrides, e);
+	return r;
+}
+
 /* Parse what follows the command's name. */
 static int
 parse(struct run *run, int argc, char *const *argv, struct err *e)
@@ -141,7 +159,7 @@ parse(struct run *run, int argc, char *const *argv, struct err *e)
 
 	cmd_list_opts(run->cmd, opts);
 	n = opt_parse(&run->opts, argc, argv, opts, run->cmd->raw_args, e);
-	if (n < 0)
+	if (n < 0 || parse_overrides(run, e) != 0)
 		return err_append(e, " (see 'deploy %s -h')", run->cmd->name);
 	for (; n < argc; n++)
 		strvec_add(&run->opts.args, argv[n]);

@@ -49,6 +49,7 @@ struct cmd {
 	unsigned int max_args;
 	bool changes;			/* stages or flips: hooks */
 	bool raw_args;			/* all from the first operand on */
+	unsigned int overrides;		/* guards of --override */
 	const enum opt_id *opts;	/* besides the common ones; OPT_END */
 	/* 0, or -1 with the error that becomes the exit status. */
 	int (*run)(struct run *run, struct err *e);

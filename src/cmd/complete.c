@@ -35,6 +35,7 @@ complete_kind(const char *placeholder)
 		{ "SHELL", KIND_SHELLS },
 		{ "PATH", KIND_FILES },
 		{ "ACTION", KIND_ACTIONS },
+		{ "GUARDS", KIND_GUARDS },
 	};
 	size_t len;
 	const char *word = complete_first_word(placeholder, &len);

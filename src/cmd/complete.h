@@ -20,11 +20,15 @@ enum complete_kind {
 	KIND_RELEASES_OR_FILES,
 	KIND_COMMANDS,
 	KIND_SHELLS,
-	KIND_ACTIONS
+	KIND_ACTIONS,
+	KIND_GUARDS		/* several, with commas between them */
 };
 
 /* What the first operand of jobs may be. */
-#define COMPLETE_ACTIONS "list log priority remove retry show"
+#define COMPLETE_ACTIONS "list log priority remove retry show stop"
+
+/* What --override knows. */
+#define COMPLETE_GUARDS "build freeze order"
 
 /* The kind that a placeholder of the help means. */
 enum complete_kind complete_kind(const char *placeholder);

@@ -77,6 +77,13 @@ static const char bash_begin[] =
     "		_deploy_reply files\n"
     "		_deploy_ask releases\n"
     "		;;\n"
+    "	guards)\n"
+    "		local given=${cur%\"${cur##*,}\"} word\n"
+    "		for word in " COMPLETE_GUARDS "; do\n"
+    "			[[ ,$given == *,$word,* || $word != \"${cur##*,}\"* ]] ||\n"
+    "			    COMPREPLY+=(\"$given$word\")\n"
+    "		done\n"
+    "		;;\n"
     "	words)\n"
     "		mapfile -t COMPREPLY < <(compgen -W \"$2\" -- \"$cur\")\n"
     "		;;\n"
@@ -183,6 +190,8 @@ bash_kind(enum complete_kind kind)
 		return "releases";
 	case KIND_RELEASES_OR_FILES:
 		return "releases-or-files";
+	case KIND_GUARDS:
+		return "guards";
 	case KIND_COMMANDS:
 	case KIND_SHELLS:
 	case KIND_ACTIONS:

@@ -73,6 +73,15 @@ static const char fish_begin[] =
     "    command $program completion $argv $site 2>/dev/null\n"
     "end\n"
     "\n"
+    "# The guards that may follow those of the word so far.\n"
+    "function __deploy_guards\n"
+    "    set -l given (string replace -r '^--[a-z]+=' '' -- (commandline -ct))\n"
+    "    set given (string replace -r '[^,]*$' '' -- $given)\n"
+    "    for word in " COMPLETE_GUARDS "\n"
+    "        string match -q -- \"*,$word,*\" \",$given\"; or printf '%s\\n' $given$word\n"
+    "    end\n"
+    "end\n"
+    "\n"
     "complete -c deploy -e\n"
     "complete -c deploy -f\n";
 
@@ -94,6 +103,8 @@ fish_words(enum complete_kind kind)
 		return " -f -a 'bash fish zsh'";
 	case KIND_ACTIONS:
 		return " -f -a '" COMPLETE_ACTIONS "'";
+	case KIND_GUARDS:
+		return " -f -a '(__deploy_guards)'";
 	case KIND_FILES:
 		return " -F";
 	default:

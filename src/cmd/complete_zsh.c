@@ -91,6 +91,8 @@ zsh_action(enum complete_kind kind)
 		return "(bash fish zsh)";
 	case KIND_ACTIONS:
 		return "(" COMPLETE_ACTIONS ")";
+	case KIND_GUARDS:
+		return "_sequence compadd - " COMPLETE_GUARDS;
 	default:
 		return " ";
 	}

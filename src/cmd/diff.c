@@ -124,7 +124,8 @@ diff_build(struct run *run, const struct store *s, const char *source,
 	step_rules(run, &rules);
 	o.source = source;
 	o.rules = &rules;
-	o.force = o.preview = true;
+	o.overrides = OVERRIDE_ALL;
+	o.again = o.preview = true;
 	r = stage_run(&st, s, &o, e);
 	if (r == 0) {
 		live = st.view.current.s[0] != '\0';
@@ -203,7 +204,8 @@ diff_fleet_build(struct run *run, struct fleet *f, const char *source,
 	step_rules(run, &rules);
 	o.source = source;
 	o.rules = &rules;
-	o.force = o.preview = true;
+	o.overrides = OVERRIDE_ALL;
+	o.again = o.preview = true;
 	if (id != NULL)
 		r = fleet_manifest(f, id, &live, e);
 	if (r == 0)

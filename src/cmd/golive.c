@@ -147,7 +147,7 @@ go_back(struct run *run, const struct store *s, struct lock *lock,
 		.message = "reverted: the check failed",
 		.expect = done->id.s,
 		.journal_size = -1,
-		.force = true };
+		.overrides = OVERRIDE_FLIP };
 	struct activation back = ACTIVATION_INIT;
 	struct err why = ERR_INIT;
 	int r;

@@ -405,16 +405,19 @@ do_retry(struct call *c, struct err *e)
 }
 
 static int
+do_stop(struct call *c, struct err *e)
+{
+	if (!c->run->opts.dry_run &&
+	    queue_stop(c->q, c->job.id, c->run->caller.who, e) != 0)
+		return -1;
+	return answer_changed(c, "to be ended", e);
+}
+
+static int
 do_remove(struct call *c, struct err *e)
 {
 	const struct opts *o = &c->run->opts;
 
-	if (c->job.state == JOB_RUNNING && o->force) {
-		if (!o->dry_run &&
-		    queue_stop(c->q, c->job.id, c->run->caller.who, e) != 0)
-			return -1;
-		return answer_changed(c, "to be ended", e);
-	}
 	if (!o->dry_run && queue_remove(c->q, c->job.id, e) != 0)
 		return -1;
 	log_info("job %lld of '%s': removed", (long long)c->job.id,
@@ -442,6 +445,7 @@ static const struct action {
 	{ "show", 1, do_show },
 	{ "log", 1, do_log },
 	{ "retry", 1, do_retry },
+	{ "stop", 1, do_stop },
 	{ "remove", 1, do_remove },
 	{ "priority", 2, do_priority },
 };
@@ -532,7 +536,7 @@ run_jobs(struct run *run, struct err *e)
 	return ret;
 }
 
-static const enum opt_id opts[] = { OPT_LIMIT, OPT_FORCE, OPT_END };
+static const enum opt_id opts[] = { OPT_LIMIT, OPT_END };
 
 const struct cmd cmd_jobs = {
 	.name = "jobs",
@@ -546,7 +550,8 @@ const struct cmd cmd_jobs = {
 		 "  log JOB         its log\n"
 		 "  retry JOB       a failed one again, or one that waits "
 		 "at once\n"
-		 "  remove JOB      forget it; with -f end one that runs\n"
+		 "  stop JOB        end one that runs; it has failed then\n"
+		 "  remove JOB      forget one that does not run\n"
 		 "  priority JOB N  of one that waits; higher is sooner\n"
 		 "JOB is a number, or a site for the job that counts.\n",
 	.examples = "deploy jobs\n"

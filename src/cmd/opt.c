@@ -35,7 +35,10 @@ static const struct opt catalogue[] = {
 	    "sequence number of the build (default: the CI's run number)" },
 	{ OPT_EXCLUDE, '\0', "exclude", "PATTERN",
 	    "leave out what matches; may be repeated" },
-	{ OPT_FORCE, 'f', "force", NULL, "override the guards" },
+	{ OPT_OVERRIDE, '\0', "override", "GUARDS",
+	    "set these guards aside, and no others" },
+	{ OPT_AGAIN, '\0', "again", NULL,
+	    "a new release, though nothing has changed" },
 	{ OPT_STRIP, '\0', "strip", NULL,
 	    "drop the leading directory of an archive" },
 	{ OPT_EXPECT, '\0', "expect", "RELEASE",
@@ -85,6 +88,7 @@ opts_release(struct opts *o)
 {
 	strvec_release(&o->hosts);
 	strvec_release(&o->exclude);
+	strvec_release(&o->override);
 	strvec_release(&o->args);
 }
 
@@ -162,8 +166,8 @@ set_flag(struct opts *o, enum opt_id id)
 	case OPT_NO_CHECK:
 		o->no_check = true;
 		break;
-	case OPT_FORCE:
-		o->force = true;
+	case OPT_AGAIN:
+		o->again = true;
 		break;
 	case OPT_STRIP:
 		o->strip = true;
@@ -230,6 +234,9 @@ set_value(struct opts *o, const struct opt *op, const char *value,
 		return opt_priority(value, &o->priority, e);
 	case OPT_JOBS:
 		return set_number(&o->jobs, op, value, 1, e);
+	case OPT_OVERRIDE:
+		strvec_add(&o->override, value);
+		break;
 	case OPT_EXCLUDE:
 		strvec_add(&o->exclude, value);
 		break;

@@ -18,7 +18,7 @@ enum opt_id {
 	OPT_CONFIG, OPT_SITE, OPT_ROOT, OPT_HOST, OPT_JSON, OPT_DRY_RUN, OPT_QUIET,
 	OPT_VERBOSE, OPT_HELP, OPT_VERSION,
 	OPT_LOCK_WAIT, OPT_TIMEOUT, OPT_MESSAGE, OPT_COMMIT, OPT_SEQ, OPT_EXCLUDE,
-	OPT_FORCE, OPT_STRIP, OPT_EXPECT, OPT_KEEP, OPT_OLDER_THAN, OPT_FOR,
+	OPT_OVERRIDE, OPT_AGAIN, OPT_STRIP, OPT_EXPECT, OPT_KEEP, OPT_OLDER_THAN, OPT_FOR,
 	OPT_LIMIT, OPT_ALLOW, OPT_BUILD, OPT_RELEASE, OPT_NO_CHECK,
 	OPT_UPDATE, OPT_PRIORITY, OPT_REF, OPT_REASON, OPT_WAIT, OPT_ONCE,
 	OPT_JOBS, OPT_FIFO,
@@ -42,7 +42,9 @@ struct opts {
 	const char *commit;
 	int64_t seq;		/* -1: not given */
 	struct strvec exclude;
-	bool force;
+	struct strvec override;	/* words, of which the command knows some */
+	unsigned int overrides;	/* what they mean; see override.h */
+	bool again;
 	bool no_check;
 	bool strip;
 	const char *expect;

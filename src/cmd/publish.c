@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/override.h"
 #include "cmd/steps.h"
 #include "cmd/table.h"
 #include "os/log.h"
@@ -177,7 +178,7 @@ check_activation(struct run *run, const struct store *s, struct err *e)
 	struct stage_options build = { 0 };
 	struct activate_options o = { .action = JOURNAL_ACTIVATE,
 		.journal_size = -1,
-		.force = run->opts.force };
+		.overrides = run->opts.overrides };
 	struct view v = VIEW_INIT;
 	int r;
 
@@ -301,8 +302,8 @@ run_publish(struct run *run, struct err *e)
 }
 
 static const enum opt_id opts[] = { OPT_MESSAGE, OPT_COMMIT, OPT_SEQ,
-	OPT_EXPECT, OPT_EXCLUDE, OPT_STRIP, OPT_KEEP, OPT_FORCE, OPT_BUILD,
-	OPT_UPDATE, OPT_NO_CHECK, OPT_END };
+	OPT_EXPECT, OPT_EXCLUDE, OPT_STRIP, OPT_KEEP, OPT_OVERRIDE, OPT_AGAIN,
+	OPT_BUILD, OPT_UPDATE, OPT_NO_CHECK, OPT_END };
 
 const struct cmd cmd_publish = {
 	.name = "publish",
@@ -319,6 +320,7 @@ const struct cmd cmd_publish = {
 	    "deploy publish -s example.org --seq 41 --commit 5f0c1ab\n",
 	.max_args = 1,
 	.changes = true,
+	.overrides = OVERRIDE_ALL,
 	.opts = opts,
 	.run = run_publish,
 };

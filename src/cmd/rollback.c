@@ -1,5 +1,6 @@
 #include <stdio.h>
 
+#include "base/override.h"
 #include "cmd/steps.h"
 #include "cmd/table.h"
 #include "os/log.h"
@@ -191,8 +192,8 @@ run_rollback(struct run *run, struct err *e)
 	return r;
 }
 
-static const enum opt_id opts[] = { OPT_EXPECT, OPT_MESSAGE, OPT_NO_CHECK,
-	OPT_END };
+static const enum opt_id opts[] = { OPT_EXPECT, OPT_MESSAGE, OPT_OVERRIDE,
+	OPT_NO_CHECK, OPT_END };
 
 const struct cmd cmd_rollback = {
 	.name = "rollback",
@@ -209,6 +210,7 @@ const struct cmd cmd_rollback = {
 		    "deploy rollback 20261121T19\n",
 	.max_args = 1,
 	.changes = true,
+	.overrides = OVERRIDE_FLIP,
 	.opts = opts,
 	.run = run_rollback,
 };

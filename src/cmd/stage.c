@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "base/override.h"
 #include "cmd/steps.h"
 #include "cmd/table.h"
 #include "fleet/fleet_stage.h"
@@ -18,7 +19,8 @@ step_stage_options(struct run *run, struct stage_options *o)
 	o->commit = given->commit != NULL ? given->commit : run->caller.commit;
 	o->seq = given->seq >= 0 ? given->seq : run->caller.seq;
 	o->lock_wait = cmd_lock_wait(run);
-	o->force = given->force;
+	o->overrides = given->overrides;
+	o->again = given->again;
 	o->strip = given->strip;
 	o->preview = given->dry_run;
 	o->source = given->args.n > 0 ? given->args.v[0] : run->site->source;
@@ -216,7 +218,8 @@ check_release_options(const struct run *run, struct err *e)
 	const struct opts *o = &run->opts;
 
 	if (o->args.n > 0 || o->message != NULL || o->commit != NULL ||
-	    o->seq >= 0 || o->exclude.n > 0 || o->strip || o->force)
+	    o->seq >= 0 || o->exclude.n > 0 || o->strip || o->overrides != 0 ||
+	    o->again)
 		return err_set(e, ERR_USAGE,
 		    "--release takes a release as it "
 		    "is: no SOURCE, and no option that is about one");
@@ -279,7 +282,8 @@ run_stage(struct run *run, struct err *e)
 }
 
 static const enum opt_id opts[] = { OPT_MESSAGE, OPT_COMMIT, OPT_SEQ,
-	OPT_EXCLUDE, OPT_STRIP, OPT_FORCE, OPT_RELEASE, OPT_END };
+	OPT_EXCLUDE, OPT_STRIP, OPT_OVERRIDE, OPT_AGAIN, OPT_RELEASE,
+	OPT_END };
 
 const struct cmd cmd_stage = {
 	.name = "stage",
@@ -297,6 +301,7 @@ const struct cmd cmd_stage = {
 	    "deploy stage -n                       # what would be sent\n",
 	.max_args = 1,
 	.changes = true,
+	.overrides = OVERRIDE_BUILD,
 	.opts = opts,
 	.run = run_stage,
 };

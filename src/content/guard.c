@@ -34,8 +34,7 @@ check_index(const struct manifest *m, struct err *e)
 		    "directory, or use --strip for an archive",
 		    top);
 	return err_append(e,
-	    "; is it the right directory? --force stages "
-	    "it anyway");
+	    "; is it the right directory? --override=build stages it anyway");
 }
 
 /* Does the entry count as a path of a build? */
@@ -62,7 +61,7 @@ guard_check_deletions(const struct manifest *m, const struct manifest *live,
 	return err_set(e, ERR_GUARD,
 	    "the release lacks %zu of the %zu "
 	    "paths that are live, more than max_delete (%u%%); see 'deploy "
-	    "diff'; --force stages it anyway",
+	    "diff'; --override=build stages it anyway",
 	    gone, paths, max_delete);
 }
 
@@ -72,6 +71,6 @@ guard_check_build(const struct manifest *m, struct err *e)
 	if (manifest_totals(m).files == 0)
 		return err_set(e, ERR_GUARD,
 		    "the build is empty; is it the "
-		    "right directory? --force stages it anyway");
+		    "right directory? --override=build stages it anyway");
 	return check_index(m, e);
 }

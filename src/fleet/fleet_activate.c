@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/override.h"
 #include "os/intr.h"
 #include "os/log.h"
 
@@ -298,7 +299,7 @@ fleet_put_back(struct remote *r, const char *id, const char *why,
 		.message = why,
 		.journal_size = -1,
 		.rollback = true,
-		.force = true };
+		.overrides = OVERRIDE_FLIP };
 
 	if (r->before.s[0] == '\0')
 		return err_set(e, ERR_FAILED, "nothing was live there before");

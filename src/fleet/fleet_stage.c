@@ -186,11 +186,11 @@ take_over(struct fleet *f, struct stage *st, const char *id, struct err *e)
 
 /* Which release is meant: the live one, a staged one, a new one. */
 static int
-choose_id(struct fleet *f, struct stage *st, bool force, struct err *e)
+choose_id(struct fleet *f, struct stage *st, bool again, struct err *e)
 {
-	const char *id = force ? "" : find_staged(f, st->digest);
+	const char *id = again ? "" : find_staged(f, st->digest);
 
-	if (!force && is_live_everywhere(f, st->digest)) {
+	if (!again && is_live_everywhere(f, st->digest)) {
 		st->outcome = STAGE_UNCHANGED;
 		st->id = f->v[0].view.current;
 		return 0;
@@ -238,7 +238,7 @@ fleet_stage_open(struct fleet *f, struct stage *st, struct stage_options *opt,
 		*e = rd.err;
 	if (r != 0 || rd.result != 0)
 		return -1;
-	return st->digest[0] != '\0' && !opt->force ?
+	return st->digest[0] != '\0' && !opt->again ?
 	    fleet_open_unless(f, st->digest, e) :
 	    fleet_open(f, true, e);
 }
@@ -279,7 +279,7 @@ compare(struct fleet *f, struct stage *st, struct stage_options *opt,
 	if (r == 0)
 		r = stage_run(st, NULL, opt, e);
 	if (r == 0)
-		r = choose_id(f, st, opt->force, e);
+		r = choose_id(f, st, opt->again, e);
 	opt->remote = NULL;
 	manifest_release(&base);
 	return r;
@@ -290,7 +290,7 @@ static int
 examine(struct fleet *f, struct stage *st, struct stage_options *opt,
     struct err *e)
 {
-	if (!opt->force && st->digest[0] != '\0' &&
+	if (!opt->again && st->digest[0] != '\0' &&
 	    is_live_everywhere(f, st->digest))
 		return find_unchanged(f, st);
 	return fleet_complete(f, e) == 0 ? compare(f, st, opt, e) : -1;
@@ -350,8 +350,8 @@ fleet_stage_release(struct fleet *f, const char *id, bool preview,
 	if (what.meta->id.s[0] == '\0')
 		return err_set(e, ERR_INTEGRITY,
 		    "the meta of release %s is damaged on the hosts that have "
-		    "it ('.deploy/meta/%s.json'); stage the build again "
-		    "with --force",
+		    "it ('.deploy/meta/%s.json'); stage the build anew "
+		    "with --again",
 		    id, id);
 	release_id_copy(&st->id, id);
 	st->outcome = STAGE_STAGED;

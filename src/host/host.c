@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/override.h"
 #include "base/version.h"
 #include "content/manifest.h"
 #include "host/probe.h"
@@ -588,6 +589,16 @@ run_hook(struct request *r, const struct activation *a,
 	return 0;
 }
 
+/* The guards that are set aside. */
+static int
+overrides(const struct request *r, unsigned int *out, struct err *e)
+{
+	const char *words = option(r, "override", NULL);
+
+	return words == NULL ? 0 :
+			       override_parse(words, OVERRIDE_FLIP, out, e);
+}
+
 static int
 do_activate(struct request *r, struct err *e)
 {
@@ -598,12 +609,12 @@ do_activate(struct request *r, struct err *e)
 		.caller = &r->caller,
 		.message = option(r, "message", NULL),
 		.expect = option(r, "expect", NULL),
-		.force = flag(r, "force"),
 		.preview = flag(r, "check") };
 	int64_t armed, hook_timeout;
 	int c;
 
-	if (o.id == NULL || number(r, "armed", 0, &armed, e) != 0 ||
+	if (o.id == NULL || overrides(r, &o.overrides, e) != 0 ||
+	    number(r, "armed", 0, &armed, e) != 0 ||
 	    number(r, "hook-timeout", HOOK_TIMEOUT, &hook_timeout, e) != 0 ||
 	    number(r, "journal-size", -1, &o.journal_size, e) != 0 ||
 	    store_open(&r->store, r->root, e) != 0 ||

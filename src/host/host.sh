@@ -16,7 +16,7 @@ export LC_ALL
 
 verb=${1-} root=${2-}
 [ $# -lt 2 ] || shift 2
-id='' expect=any line='' armed=0 journal_size='' lock_wait=60 rollback='' force=''
+id='' expect=any line='' armed=0 journal_size='' lock_wait=60 rollback='' override=''
 check='' full='' off='' remove='' who='' job='' record='' group='' bytes=0 inodes=0 compress=none
 filled='' seq='' commit='' unless='' hook_timeout=300
 bad=''
@@ -49,7 +49,7 @@ for arg; do
 		esac
 		;;
 	--rollback) rollback=1 ;;
-	--force) force=1 ;;
+	--override=*) override=,$value ;;
 	--check) check=1 ;;
 	--full) full=1 ;;
 	--off) off=1 ;;
@@ -818,12 +818,34 @@ check_expected() {
 }
 
 #: activate
+# Is the guard $1 set aside?
+overrides() {
+	case $override, in
+	*,$1,*) return 0 ;;
+	esac
+	return 1
+}
+
+# An unknown word would be a guard that somebody thinks is set aside.
+check_overrides() {
+	rest=$override
+	while [ -n "$rest" ]; do
+		rest=${rest#,}
+		word=${rest%%,*}
+		case $word in
+		freeze | order) ;;
+		*) fail 2 "--override knows no guard '$word' here, only freeze,order" ;;
+		esac
+		rest=${rest#"$word"}
+	done
+}
+
 # The client compared sequences; since then a newer build may have turned out
 # to have the live content.
 check_sequence() {
 	value=$(sequence_of "$state/meta/$id.json") last=$(sequence_of "$state/meta/$current.json")
-	[ -n "$rollback" ] || [ -n "$force" ] || [ -z "$value" ] || [ "${last:-0}" -le "$value" ] ||
-		fail 4 "sequence $value is older than $last, which is live; to go back on purpose use 'deploy rollback RELEASE', or --force"
+	[ -n "$rollback" ] || overrides order || [ -z "$value" ] || [ "${last:-0}" -le "$value" ] ||
+		fail 4 "sequence $value is older than $last, which is live; to go back on purpose use 'deploy rollback RELEASE', or use --override=order"
 }
 
 append_line() {
@@ -912,6 +934,7 @@ run_hook() {
 
 do_activate() {
 	need_id
+	check_overrides
 	need_root
 	open_lock
 	lock -x
@@ -928,8 +951,8 @@ do_activate() {
 		return
 	fi
 	check_expected
-	{ [ -n "$rollback" ] && was_live; } || [ -n "$force" ] || ! is_frozen ||
-		fail 3 "'$root' is frozen by $(json_string who "$state/frozen"): $(json_string why "$state/frozen"); run 'deploy thaw'"
+	{ [ -n "$rollback" ] && was_live; } || overrides freeze || ! is_frozen ||
+		fail 3 "'$root' is frozen by $(json_string who "$state/frozen"): $(json_string why "$state/frozen"); run 'deploy thaw' when it may change again, or use --override=freeze"
 	check_sequence
 	[ -z "$check" ] || return 0
 	[ -n "$line" ] || fail 2 "'activate' wants --line=JSON from who cannot write it himself"

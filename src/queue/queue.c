@@ -281,7 +281,7 @@ do_remove(struct queue *q, void *ctx, struct err *e)
 	if (queue_get(q, c->id, &c->job, e) != 0)
 		return -1;
 	if (c->job.state == JOB_RUNNING)
-		return refuse(&c->job, "--force ends it", e);
+		return refuse(&c->job, "'deploy jobs stop' ends it", e);
 	sql_int(&p, c->id);
 	return sql_run(q,
 	    "DELETE FROM deploy_jobs WHERE id = $1 AND state <> 'running'", &p,

@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/hash.h"
+#include "base/override.h"
 #include "host/wire.h"
 #include "os/io.h"
 #include "remote/host_script.h"
@@ -794,7 +795,10 @@ activate_args(const struct remote *r, const struct remote_activate *o,
 		buf_addf(&b, " --armed=%lld", (long long)deadline);
 	buf_addf(&b, " --hook-timeout=%lld", (long long)r->waits.hook);
 	buf_adds(&b, o->rollback ? " --rollback" : "");
-	buf_adds(&b, o->force ? " --force" : "");
+	if ((o->overrides & OVERRIDE_FLIP) != 0) {
+		buf_adds(&b, " --override=");
+		override_print(o->overrides & OVERRIDE_FLIP, &b);
+	}
 	buf_adds(&b, o->preview ? " --check" : "");
 	return buf_detach(&b);
 }
@@ -812,7 +816,7 @@ check_sequence(const struct remote *r, const struct remote_activate *o,
 	const struct history *h = &r->view.history;
 	int64_t last = h->seq;
 
-	if (meta == NULL || o->force ||
+	if (meta == NULL || (o->overrides & OVERRIDE_ORDER) != 0 ||
 	    (o->rollback && history_was_live(&r->view.history, o->id)) ||
 	    strcmp(r->view.current.s, o->id) == 0)
 		return 0;

@@ -149,7 +149,7 @@ struct remote_activate {
 	const char *message;
 	int64_t journal_size;		/* -1: any */
 	bool rollback;
-	bool force;
+	unsigned int overrides;		/* OVERRIDE_FREEZE, OVERRIDE_ORDER */
 	bool preview;
 };
 

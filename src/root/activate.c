@@ -62,7 +62,7 @@ activate_check_sequence(int64_t last, int64_t seq, struct err *e)
 	return err_set(e, ERR_SUPERSEDED,
 	    "sequence %lld is older than %lld, "
 	    "which was activated last; to go back on purpose use 'deploy "
-	    "rollback RELEASE', or --force",
+	    "rollback RELEASE', or use --override=order",
 	    (long long)seq, (long long)last);
 }
 
@@ -106,19 +106,20 @@ static int
 check_guards(const struct store *s, const struct activate_options *o,
     const struct meta *meta, const char *current, struct err *e)
 {
+	unsigned int left = OVERRIDE_FLIP & ~o->overrides;
 	struct journal j = JOURNAL_INIT;
 	struct history h = HISTORY_INIT;
 	int r;
 
-	if (o->force)
+	if (left == 0)
 		return 0;
 	r = journal_read(s, &j, e);
 	if (r == 0)
 		history_init(&h, &j, current);
 	if (r == 0 &&
 	    (o->action != JOURNAL_ROLLBACK || !history_was_live(&h, o->id))) {
-		r = check_freeze(s, e);
-		if (r == 0)
+		r = left & OVERRIDE_FREEZE ? check_freeze(s, e) : 0;
+		if (r == 0 && left & OVERRIDE_ORDER)
 			r = check_sequence(s, &h, meta->seq, e);
 	}
 	history_release(&h);

@@ -9,6 +9,7 @@
 
 #include "os/caller.h"
 #include "base/err.h"
+#include "base/override.h"
 #include "root/history.h"
 #include "root/journal.h"
 #include "base/release.h"
@@ -23,7 +24,7 @@ struct activate_options {
 					 * be; NULL: whatever is */
 	int64_t journal_size;		/* bytes that the journal must have;
 					 * -1: any */
-	bool force;			/* sequence and freeze do not count */
+	unsigned int overrides;		/* OVERRIDE_FREEZE, OVERRIDE_ORDER */
 	bool preview;			/* check the guards, change nothing */
 };
 

@@ -72,7 +72,8 @@ make_release(const struct adopt_options *o, const struct store *s,
 		.message = "adopted",
 		.seq = -1,
 		.lock_wait = o->lock_wait,
-		.force = true,
+		.overrides = OVERRIDE_ALL,
+		.again = true,
 		.id = o->id,
 		.mtime = o->mtime };
 	struct stage st = STAGE_INIT;
@@ -102,7 +103,7 @@ make_live(const struct adopt_options *o, const struct store *s, const char *id,
 		.caller = o->caller,
 		.message = "adopted",
 		.journal_size = -1,
-		.force = true };
+		.overrides = OVERRIDE_FLIP };
 	struct activation done = ACTIVATION_INIT;
 	struct lock lock = LOCK_INIT;
 	char *note = caller_lock_note(o->caller, "adopt");

@@ -263,7 +263,7 @@ check_deletions(const struct stage *st, struct err *e)
 {
 	const struct manifest *live = live_manifest(st);
 
-	if (st->opt->force || live == NULL)
+	if ((st->opt->overrides & OVERRIDE_BUILD) != 0 || live == NULL)
 		return 0;
 	return guard_check_deletions(&st->m, live, st->opt->rules->max_delete,
 	    e);
@@ -446,7 +446,7 @@ find_same(struct stage *st)
 {
 	char digest[HASH_HEX + 1];
 
-	for (size_t i = st->view.ids.n; !st->opt->force && i-- > 0;) {
+	for (size_t i = st->view.ids.n; !st->opt->again && i-- > 0;) {
 		const char *id = st->view.ids.v[i];
 		bool live = strcmp(id, st->view.current.s) == 0;
 
@@ -495,7 +495,9 @@ look_at_build(struct stage *st, struct err *e)
 	}
 	if (read_build(st, e) != 0)
 		return -1;
-	return st->opt->force ? 0 : guard_check_build(&st->m, e);
+	return st->opt->overrides & OVERRIDE_BUILD ?
+	    0 :
+	    guard_check_build(&st->m, e);
 }
 
 /* The sums and the digest of the manifest, which is complete. */
@@ -527,7 +529,7 @@ prepare_fill(struct stage *st)
 	st->fill.m = &st->m;
 	st->fill.mtime = st->mtime;
 	st->fill.gid = st->gid;
-	st->fill.distrust = st->opt->force;
+	st->fill.distrust = st->opt->again;
 	st->fill.hashed = st->read;
 	fill_init(&st->fill);
 }

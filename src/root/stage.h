@@ -20,6 +20,7 @@
 
 #include "os/caller.h"
 #include "base/err.h"
+#include "base/override.h"
 #include "root/extras.h"
 #include "content/fill.h"
 #include "root/incoming.h"
@@ -53,7 +54,9 @@ struct stage_options {
 	const char *commit;		/* NULL: none */
 	int64_t seq;			/* -1: none */
 	int64_t lock_wait;		/* seconds */
-	bool force;			/* no guards, and a new release always */
+	unsigned int overrides;		/* OVERRIDE_BUILD */
+	bool again;			/* a new release always, and nothing is
+					 * linked that was not hashed again */
 	bool strip;			/* an archive's leading directory */
 	const char *id;			/* of the new release; NULL: its own */
 	int64_t mtime;			/* of new content; 0: now */

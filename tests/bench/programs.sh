@@ -24,8 +24,8 @@ programs_for() {
 	programs=("deploy stage" "deploy publish"
 	    "cp -a" "rsync -a --link-dest" "rsync -rlpc --link-dest"
 	    "cp -al; rsync -rlpc")
-	# Without --force there is no release to make.
-	[ "$1" != unchanged ] || programs+=("deploy stage --force")
+	# Without --again there is no release to make.
+	[ "$1" != unchanged ] || programs+=("deploy stage --again")
 }
 
 # make_bases SITE: on $spot, an earlier release with the content of `plain`,

@@ -141,7 +141,7 @@ t_unknown_command() {
 }
 
 t_unknown_option() {
-	usage "did you mean '--force'?" stage --forse
+	usage "did you mean '--again'?" stage --agian
 	usage "did you mean '--exclude'?" publish --exlude=x site
 	usage "did you mean '--root'?" --rot x list
 	usage "unknown option '--xyzzy'" list --xyzzy
@@ -154,7 +154,10 @@ t_unknown_option() {
 	usage "unknown option '--keep'; it belongs to other commands" \
 	    list --keep 3
 	assert_contains "$err" "see 'deploy list -h'"
-	usage "unknown option '--force'" verify --force
+	usage "unknown option '--again'; it belongs to other commands" verify --again
+	# Each guard has a word of its own; there is none for all.
+	usage "unknown option '--force'" stage --force site
+	usage "unknown option '-f'" publish -f site
 	usage "unknown option '--strip'" activate --strip
 }
 
@@ -172,7 +175,7 @@ t_unknown_release() {
 	    activate zzzz --root root
 	assert_not_contains "$err" "did you mean"
 	# Two could be meant: none is.
-	run deploy stage --force site --root root
+	run deploy stage --again site --root root
 	usage "see 'deploy list'" activate "${id:4:4}" --root root
 	run deploy init --root empty
 	usage "run 'deploy activate' first" verify --root empty
@@ -190,16 +193,16 @@ t_damaged_files() {
 	echo '{' >"root/.deploy/meta/$id.json"
 	expect_status 5 deploy pin current --root root
 	assert_contains "$err" "$PWD/root/.deploy/meta/$id.json:2:0: "
-	assert_contains "$err" "; stage the build again with --force"
+	assert_contains "$err" "; stage the build anew with --again"
 	echo garbage >>"root/.deploy/manifests/$id"
 	expect_status 5 deploy diff current --root root
 	assert_contains "$err" "$PWD/root/.deploy/manifests/$id:"
-	assert_contains "$err" "; stage the build again with --force"
+	assert_contains "$err" "; stage the build anew with --again"
 	rm "root/.deploy/manifests/$id"
 	expect_status 5 deploy diff current --root root
-	assert_contains "$err" "; stage the build again with --force"
+	assert_contains "$err" "; stage the build anew with --again"
 	# That is the cure, indeed.
-	run deploy stage --force site --root root
+	run deploy stage --again site --root root
 	run deploy activate latest --root root
 	run deploy pin current --root root
 	run deploy verify --root root
@@ -278,7 +281,7 @@ t_missing_values() {
 	usage "--root wants a directory" list --root ''
 	usage "--root wants a directory" list --root=
 	usage "--json takes no value" list --json=1
-	usage "--force takes no value" stage --force=yes site
+	usage "--again takes no value" stage --again=yes site
 }
 
 t_wrong_values() {
@@ -305,7 +308,7 @@ t_values_that_look_like_options() {
 	run deploy stage site --root root -m -n
 	run deploy list --root root --json
 	assert_eq "$(json "$out" '.releases[0].message')" -n
-	run deploy stage site --root root --force -m ''
+	run deploy stage site --root root --again -m ''
 	run deploy list --root root --json
 	assert_eq "$(json "$out" '.releases[0].message')" ""
 }
@@ -326,7 +329,7 @@ t_options_stand_before_and_after() {
 	run deploy --root other stage site --root root
 	[ ! -e other/releases ] || fail "the earlier --root was used"
 	run deploy stage site --root root -nqm text
-	run deploy stage --force -mtext site --root root -q
+	run deploy stage --again -mtext site --root root -q
 	run deploy list --root root --json
 	assert_eq "$(json "$out" '.releases[0].message')" text
 	assert_eq "$(json "$out" '.releases | length')" 2
@@ -335,9 +338,9 @@ t_options_stand_before_and_after() {
 t_double_dash_ends_the_options() {
 	site
 	cp -r site -- -site
-	cp -r site ./--force
+	cp -r site ./--again
 	run deploy stage --root root -- -site
-	run deploy --root root -- stage -- --force
+	run deploy --root root -- stage -- --again
 	assert_contains "$err" "unchanged"
 	usage "--root and --site exclude each other" stage --root root -site
 	usage "'-q' is one operand too many" list --root root -- -q
@@ -404,7 +407,7 @@ t_verbose_says_no_less() {
 	mv "$out" answer
 	run deploy stage -v site --root root
 	assert_file_eq "$out" answer
-	run deploy stage -v --force site --root root
+	run deploy stage -v --again site --root root
 	assert_contains "$err" "staged 1 files"
 	run deploy status -v --root root
 }
@@ -459,7 +462,7 @@ t_json_errors() {
 	deploy publish -q site --root root
 	json_error 1 "no release that was live before" rollback --root root
 	json_error 2 "there is no release 'zzz'" activate zzz --root root
-	deploy stage -q --force site --root root
+	deploy stage -q --again site --root root
 	json_error 4 "as expected" activate --expect none --root root
 	deploy freeze -q --root root -m "why not"
 	json_error 3 "why not" activate --root root
@@ -503,7 +506,7 @@ t_control_characters_are_shown_not_sent() {
 	expect_status 1 deploy list --root "$evil"
 	assert_not_contains "$err" "$ESC"
 	deploy freeze -q -m "$evil" --root root
-	deploy stage -q --force site --root root
+	deploy stage -q --again site --root root
 	expect_status 3 deploy activate --root root
 	assert_not_contains "$err" "$ESC"
 	assert_contains "$err" "fake line"

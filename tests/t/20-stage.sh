@@ -336,7 +336,7 @@ t_names_of_all_kinds() {
 	for ((i = 0; i < 127; i++)); do wide+=ü; done
 	for name in "with space" " leading" "trailing " "quote'd" 'dou"ble' \
 	    'back\slash' '\012' '*' '?' '[a]' '#hash' '=eq' 'a=b' '%41' '~' \
-	    '$HOME' '`id`' '-dash' '--force' '...' '..a' 'a..' '; rm -rf x' \
+	    '$HOME' '`id`' '-dash' '--again' '...' '..a' 'a..' '; rm -rf x' \
 	    'a|b' '<>&' $'caf\u00e9' $'cafe\u0301' $'\xff\xfe latin' '日本' \
 	    'type=dir' 'tags=shared' '.tmp-1' current releases .deploy \
 	    "$long" "$wide"; do
@@ -408,7 +408,7 @@ t_deep_nesting() {
 	rm -rf site/d
 	long=$(printf '%0200d' 0)
 	nest site "$long" 19
-	id=$(publish --force)
+	id=$(publish --again)
 	intact "$id"
 	assert_eq "$(find "root/releases/$id" -name file | wc -l)" 1
 	rm -rf "site/$long"
@@ -417,7 +417,7 @@ t_deep_nesting() {
 	rm -rf "site/$long"
 	# What was deep can be removed again.
 	echo 1 >site/n
-	publish --force --keep 1 >/dev/null
+	publish --again --keep 1 >/dev/null
 	echo 2 >site/n
 	publish --keep 1 >/dev/null
 	echo 3 >site/n
@@ -451,7 +451,7 @@ t_dotfiles_ship_and_git_does_not() {
 # shipped [OPTION...]: the files that ship, on one line.
 shipped() {
 	local id
-	id=$(stage --force "$@")
+	id=$(stage --again "$@")
 	(cd "root/releases/$id" && find . ! -type d | sed 's,^\./,,' |
 	    LC_ALL=C sort | paste -sd ' ')
 }
@@ -567,7 +567,7 @@ t_base_is_the_live_release_else_the_newest() {
 	# A base without a manifest is none; that is said, and all is copied.
 	rm "root/.deploy/manifests/${a##*/}"
 	echo d >site/d.html
-	run deploy stage site --root root --json --force
+	run deploy stage site --root root --json --again
 	assert_contains "$err" "warning"
 	assert_eq "$(json "$out" .linked)" 0
 	intact "$(json "$out" .id)"
@@ -612,7 +612,7 @@ t_moved_over_an_existing_path_is_copied() {
 	# Two that swap their places.
 	echo AAAA >site/a.html
 	echo BBBB >site/b.html
-	a=root/releases/$(deploy publish -q --force site --root root)
+	a=root/releases/$(deploy publish -q --again site --root root)
 	mv site/a.html site/c
 	mv site/b.html site/a.html
 	mv site/c site/b.html
@@ -788,9 +788,9 @@ t_unchanged_is_no_new_release() {
 	assert_eq "$(everything root/releases root/.deploy/m* \
 	    root/.deploy/journal)" "$before"
 	nothing_left
-	run deploy stage site --root root --force --json
+	run deploy stage site --root root --again --json
 	assert_eq "$(json "$out" .outcome)" new
-	[ "$(json "$out" .id)" != "$id" ] || fail "--force: the same"
+	[ "$(json "$out" .id)" != "$id" ] || fail "--again: the same"
 	assert_eq "$(count_releases)" 2
 }
 
@@ -951,7 +951,7 @@ t_files_that_cannot_be_read_are_named() {
 # refused.  What was staged is what its manifest says.
 tried() {
 	local status=0
-	deploy stage --force site --root root >id 2>why || status=$?
+	deploy stage --again site --root root >id 2>why || status=$?
 	case $status in
 	0)
 		ok=$((ok + 1))
@@ -1184,7 +1184,7 @@ t_group_of_the_configuration() {
 	assert_eq "$(find "root/releases/$id" -printf '%g\n' | sort -u)" root
 	echo '    group: www-data' >>deploy.yml
 	# What has the wrong group is not linked.
-	id=root/releases/$(deploy publish -q --force)
+	id=root/releases/$(deploy publish -q --again)
 	assert_eq "$(find "$id" ! -type l -printf '%g\n' | sort -u)" www-data
 	assert_eq "$(find "$id" -type d -printf '%m\n' | sort -u)" 2755
 	assert_eq "$(find "$id" -type f -printf '%m\n' | sort -u)" 644

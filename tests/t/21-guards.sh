@@ -87,6 +87,46 @@ refused() {
 
 # ------------------------------------------------------- builds that are broken
 
+# A build that three guards refuse: each is set aside alone.
+t_overriding_one_guard_says_nothing_about_the_others() {
+	local words status
+	small
+	deploy publish -q site --root root --seq 9 >/dev/null
+	deploy freeze -q --root root
+	mv site/index.html site/start.html
+	while read -r status words; do
+		expect_status "$status" deploy publish site --root root --seq 8 \
+		    ${words:+--override="$words"}
+		case $status in
+		10) assert_contains "$err" "--override=build" ;;
+		3) assert_contains "$err" "--override=freeze" ;;
+		4) assert_contains "$err" "--override=order" ;;
+		esac
+		assert_eq "$(<root/current/index.html)" hello "$words"
+	done <<-EOF
+	10
+	10 freeze
+	10 order
+	10 freeze,order
+	3 build
+	3 build,order
+	3 order,build
+	4 build,freeze
+	4 freeze,build
+	EOF
+	# Nor is it a guard that there is nothing new.
+	expect_status 3 deploy publish site --root root --again --override=build
+	expect_status 2 deploy publish site --root root --override=build,all
+	assert_contains "$err" "only build,freeze,order"
+	expect_status 2 deploy stage site --root root --override=freeze
+	assert_contains "$err" "only build"
+	expect_status 2 deploy activate --root root --override=build
+	assert_contains "$err" "only freeze,order"
+	run deploy publish site --root root --seq 8 --override=build \
+	    --override=freeze,order
+	assert_eq "$(<root/current/start.html)" hello
+}
+
 t_empty_build() {
 	mkdir site
 	refused 10 "the build is empty"
@@ -94,14 +134,14 @@ t_empty_build() {
 	refused 10 "the build is empty"
 	ln -s css site/link
 	refused 10 "the build is empty"
-	assert_contains "$err" "--force"
+	assert_contains "$err" "--override=build"
 	small
 	publish_it
 	rm -rf site
 	mkdir site
 	refused 10 "the build is empty"
 	refused 10 "the build is empty" --exclude x
-	run deploy stage --force site --root root --json
+	run deploy stage --override=build site --root root --json
 	assert_eq "$(json "$out" .files)" 0
 	run deploy verify latest --root root
 }
@@ -112,11 +152,11 @@ t_no_index() {
 	echo x >site/sub/index.html
 	echo x >site/Index.html
 	refused 10 "no index.html at its top"
-	assert_contains "$err" "--force"
+	assert_contains "$err" "--override=build"
 	mkdir site/index.html
 	echo x >site/index.html/file
 	refused 10 "no index.html at its top"
-	run deploy stage --force site --root root
+	run deploy stage --override=build site --root root
 	rm -rf site/index.html
 	# A link to one counts.
 	ln -s sub/index.html site/index.html
@@ -155,7 +195,7 @@ t_max_delete_is_half_and_half_is_allowed() {
 	paths 3
 	stage_it
 	paths 2
-	run deploy publish site --root root --force
+	run deploy publish site --root root --override=build
 	assert_eq "$(find root/current/ -type f | wc -l)" 2
 }
 
@@ -237,7 +277,7 @@ t_full_disk_that_was_foreseen() {
 	refused 10 "the release needs 3."
 	assert_contains "$err" "MB free"
 	assert_contains "$err" "deploy prune"
-	refused 10 "the release needs" --force
+	refused 10 "the release needs" --override=build
 	assert_eq "$(<root/current/index.html)" hello
 }
 
@@ -358,7 +398,7 @@ t_full_disk_lets_go_back_and_prune() {
 		b=$(deploy publish -q site --root root)
 	done
 	cat /dev/zero >root/fill 2>/dev/null || true
-	expect_status 10 deploy stage --force site --root root
+	expect_status 10 deploy stage --again site --root root
 	run deploy rollback "$a" --root root
 	assert_eq "$(<root/current/index.html)" hello
 	run deploy activate "$b" --root root
@@ -456,18 +496,18 @@ t_root_of_a_user_is_not_for_the_superuser() {
 	    root/.deploy/manifests root/.deploy/meta root/.deploy/trash; do
 		owner=$(stat -c %u "$part")
 		chown 65534 "$part"
-		expect_status 1 deploy publish --force site --root root
+		expect_status 1 deploy publish --again site --root root
 		assert_contains "$err" "$part' belongs to nobody"
 		chown "$owner" "$part"
 	done
-	run deploy publish --force site --root root
+	run deploy publish --again site --root root
 	# A user in a third one's directory.
 	chown -R 65534:65534 root
 	expect_status 1 setpriv --reuid 4711 --regid 4711 --clear-groups \
-	    deploy publish --force site --root root
+	    deploy publish --again site --root root
 	chown 4711 root
 	expect_status 1 setpriv --reuid 4711 --regid 4711 --clear-groups \
-	    deploy publish --force site --root root
+	    deploy publish --again site --root root
 	assert_contains "$err" "belongs to nobody"
 	assert_contains "$err" "; if nobody planted it, run as root: chown 4711 '"
 }

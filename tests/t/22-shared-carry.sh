@@ -164,7 +164,7 @@ t_an_empty_directory_gives_way() {
 	tar -C site -cf site.tar .
 	run deploy publish site.tar
 	assert_contains "$err" unchanged
-	run deploy publish --force site.tar
+	run deploy publish --again site.tar
 	run deploy verify
 }
 

@@ -108,7 +108,7 @@ t_every_format_is_the_same_release() {
 		archive "$format"
 		# The same content: found, not staged again.
 		assert_eq "$(stage "site.$format")" "$dir" "$format"
-		id=$(stage --force "site.$format")
+		id=$(stage --again "site.$format")
 		assert_tree_eq site "root/releases/$id"
 		assert_eq "$(digest "$id")" "$(digest "$dir")" "$format"
 		run deploy verify "$id" --root root
@@ -428,7 +428,7 @@ t_an_archive_that_comes_slowly() {
 	assert_tree_eq site "root/releases/$(<id)"
 	# Its maker dies: no archive, no release.
 	head -c 1500 site.tar >half
-	expect_status 5 piped half --force --root root
+	expect_status 5 piped half --again --root root
 	nothing_left "$(<id)"
 }
 

@@ -203,7 +203,7 @@ t_tree_digest_names_the_content() {
 	assert_eq "$(json "root2/.deploy/meta/$(<id).json" .digest)" "$a"
 	[ "$(stat -c %Y "root2/releases/$(<id)/index.html")" != \
 	    "$(stat -c %Y root/current/index.html)" ] || fail "times"
-	assert_eq "$(digest "$(publish --force)")" "$a"
+	assert_eq "$(digest "$(publish --again)")" "$a"
 	# Whatever changes, changes it.
 	for change in 'echo hellO >site/index.html' 'chmod +x site/about.html' \
 	    'mv site/about.html site/About.html' 'rmdir site/empty' \
@@ -436,8 +436,8 @@ t_status_tells_of_drift() {
 	assert_eq "$(json "$out" '.drift[]')" "about.html: is missing"
 	run deploy status --root root
 	assert_contains "$out" "deploy verify"
-	# A forced stage of the same build mends it.
-	run deploy publish --force site --root root
+	# A new stage of the same build mends it.
+	run deploy publish --again site --root root
 	run deploy verify --root root
 	assert_tree_eq site root/current/.
 }

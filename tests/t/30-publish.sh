@@ -156,8 +156,8 @@ t_same_bytes_keep_etag_and_date() {
 		assert_eq "$(code about.html -H "If-Modified-Since: $date")" \
 		    304
 	done
-	# Also when the release was forced, or came back, or changed its mode.
-	publish --force >/dev/null
+	# Also when the release was made anew, or came back, or changed its mode.
+	publish --again >/dev/null
 	assert_eq "$(header about.html ETag)" "$etag"
 	deploy rollback -q --root root >/dev/null
 	assert_eq "$(header about.html ETag)" "$etag"
@@ -472,7 +472,7 @@ t_publish_stages_activates_and_prunes() {
 	run deploy log --root root --json
 	assert_eq "$(json "$out" '.journal | length')" 8
 	assert_eq "$(json "$out" '.journal[-1].message')" "the first"
-	run deploy publish --keep 2 site --root root --force --json
+	run deploy publish --keep 2 site --root root --again --json
 	assert_eq "$(json "$out" '[.outcome, .changed] | @text')" '["new",true]'
 	assert_eq "$(json "$out" .from)" "$id"
 	assert_eq "$(json "$out" .current)" "$(json "$out" .id)"
@@ -540,7 +540,7 @@ t_dry_run_tells_what_is_in_the_way() {
 	expect_status 4 deploy publish -n site --root root --seq 9
 	[ ! -s "$out" ] || fail "an answer: $(<"$out")"
 	run deploy publish -n site --root root --seq 11
-	run deploy publish -n site --root root --seq 9 --force
+	run deploy publish -n site --root root --seq 9 --override=order
 	expect_status 4 deploy publish -n site --root root --expect none
 	run deploy publish -n site --root root --expect "$a"
 	deploy freeze -q -m "christmas" --root root

@@ -51,7 +51,7 @@ t_a_named_source_is_there_already() {
 	expect_status 1 deploy publish
 	# Unless the build is to go there.
 	site "$writes"
-	run deploy publish --build elsewhere --force
+	run deploy publish --build elsewhere --override=build
 	[ ! -e public ] || fail "built into public"
 	assert_file_eq elsewhere/index.html www/current/index.html
 }

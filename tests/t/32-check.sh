@@ -92,19 +92,19 @@ t_statuses_and_texts() {
 	expect_status 6 deploy publish
 	assert_contains "$err" "'home' is not in the answer"
 	config 'expect: 404'
-	expect_status 6 deploy publish --force
+	expect_status 6 deploy publish --again
 	assert_contains "$err" "GET http://example.org/: the status is 200, not 404"
 	config 'also: [http://example.org/nosuch]'
-	expect_status 6 deploy publish --force
+	expect_status 6 deploy publish --again
 	assert_contains "$err" "nosuch: the status is 404, not 200"
 	assert_contains "$err" "; is the document root the root's 'current'?"
 	config 'also: [http://example.org/docs]'
-	expect_status 6 deploy publish --force
+	expect_status 6 deploy publish --again
 	assert_contains "$err" "docs: the status is 301, not 200; redirections"
 	mkdir site/noindex
 	echo x >site/noindex/page.html
 	config 'also: [http://example.org/noindex/]'
-	expect_status 6 deploy publish --force
+	expect_status 6 deploy publish --again
 	assert_contains "$err" "noindex/: the status is 403, not 200; is there"
 }
 

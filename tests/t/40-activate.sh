@@ -274,7 +274,7 @@ t_force_starts_the_sequence_anew() {
 	go a --seq 10; ten=$id
 	new b --seq 1
 	expect_status 4 d activate "$id"
-	run d activate "$id" --force
+	run d activate "$id" --override=order
 	assert_eq "$(live)" "$id"
 	new c --seq 2
 	run d activate "$id"
@@ -412,8 +412,8 @@ t_dry_run_tells_what_is_in_the_way() {
 	go a --seq 10; a=$id
 	new b --seq 9
 	expect_status 4 d activate -n
-	expect_status 4 d activate "$id" -n --force --expect none
-	run d activate "$id" -n --force
+	expect_status 4 d activate "$id" -n --override=order --expect none
+	run d activate "$id" -n --override=order
 	expect_status 2 d activate -n nonsense
 	run d freeze
 	expect_status 3 d activate -n
@@ -428,7 +428,7 @@ t_exit_5_manifest_is_missing() {
 	expect_status 5 d activate "$id"
 	assert_contains "$err" ".deploy/manifests/$id"
 	expect_status 5 d activate "$id" -n
-	expect_status 5 d activate "$id" --force
+	expect_status 5 d activate "$id" --override=freeze,order
 	untouched "$a" 1
 	mv kept "www/.deploy/manifests/$id"
 	run d activate "$id"
@@ -447,7 +447,7 @@ hopeless() {
 	expect_status 1 d activate "$id"
 	assert_contains "$err" "$1"
 	expect_status 1 d rollback
-	expect_status 1 d stage b-a --force
+	expect_status 1 d stage b-a --again
 	expect_status 1 d prune
 	expect_status 1 d status
 	assert_contains "$err" "www/current"

@@ -174,11 +174,11 @@ t_freeze_dry_run() {
 	[ -e www/.deploy/frozen ] || fail "thawed"
 }
 
-t_force_overrides_a_freeze() {
+t_override_a_freeze() {
 	go a
 	run d freeze
 	new b
-	run d activate --force
+	run d activate --override=freeze
 	assert_eq "$(live)" "$b"
 }
 
@@ -260,7 +260,7 @@ halted() {
 		[ -d big ] || mksite big 1000
 		echo "$try" >big/index.html
 		rm -f www/.deploy/incoming/*
-		deploy stage big --root www --force >halted.out 2>halted.err &
+		deploy stage big --root www --again >halted.out 2>halted.err &
 		stage=$!
 		defer end_halted "$stage"
 		until compgen -G 'www/.deploy/incoming/*' >/dev/null ||
@@ -578,7 +578,7 @@ t_stage_stopped_by_a_signal() {
 	assert_eq "$(live)" "$a"
 	assert_eq "$(find www/releases -mindepth 1 -maxdepth 1 | wc -l)" 1
 	# Nothing is in the way of the next one.
-	run d publish big --force
+	run d publish big --again
 	assert_tree_eq big www/current/.
 }
 

@@ -355,7 +355,7 @@ site_for_diff() {
 	echo new >b/new.html
 	chmod +x b/b.html
 	ln -sfn b.html b/link
-	run d publish b --force
+	run d publish b --override=build
 	second=$(cat "$out")
 }
 
@@ -758,7 +758,7 @@ t_exit_10_a_guard_refused() {
 	expect_status 10 d publish b
 	assert_contains "$err" "max_delete"
 	assert_eq "$(find www/current/ -type f | wc -l)" 4
-	run d publish b --force
+	run d publish b --override=build
 }
 
 # ------------------------------------------------------------------ hosts

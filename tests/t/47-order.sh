@@ -38,11 +38,14 @@ t_a_raised_sequence_outlives_a_rollback() {
 	expect_status 0 d publish b-p --seq 14
 	expect_status 4 d publish b-b --seq 13
 	assert_eq "$(cat www/current/index.html)" '<p>p' 'live'
-	# Numbers that begin anew: --force once, then as ever.
-	expect_status 0 d publish b-b --seq 1 --force
-	expect_status 0 d publish b-a --seq 2 --force
+	# Numbers that begin anew: --override=order once, then as ever.
 	build c
-	expect_status 0 d publish b-c --seq 3
+	expect_status 4 d publish b-c --seq 1
+	assert_contains "$err" "--override=order"
+	expect_status 0 d publish b-c --seq 1 --override=order
+	expect_status 0 d publish b-a --seq 2
+	build d
+	expect_status 0 d publish b-d --seq 3
 }
 
 t_a_staged_release_takes_the_sequence_of_a_newer_build() {
@@ -78,7 +81,7 @@ t_force_does_not_link_what_is_damaged() {
 	printf X | dd of=www/current/index.html conv=notrunc status=none
 	touch -d "@$time" www/current/index.html
 	expect_status 5 d verify
-	expect_status 0 d publish b-a --force
+	expect_status 0 d publish b-a --again
 	expect_status 0 d verify
 	assert_eq "$(cat www/current/index.html)" '<p>a' 'live'
 }

@@ -247,7 +247,12 @@ check_shell() {
 	assert_eq "$(tr '\n' ' ' <"$out")" "bash fish zsh "
 	offer "$shell" deploy jobs ''
 	assert_eq "$(tr '\n' ' ' <"$out")" \
-	    "list log priority remove retry show "
+	    "list log priority remove retry show stop "
+	# Guards, of which the line has some already.
+	offer "$shell" deploy publish --override o
+	assert_eq "$(cat "$out")" order
+	offer "$shell" deploy publish --override freeze,
+	assert_eq "$(sed 's/.*,//' "$out" | tr '\n' ' ')" "build order "
 	offer "$shell" deploy enqueue example.n
 	assert_eq "$(cat "$out")" example.net
 }

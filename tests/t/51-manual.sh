@@ -503,7 +503,7 @@ t_examples_of_deploy_host() {
 	examples deploy-host.7
 	mksite site 3
 	first=$(deploy publish -q site --root "$PWD/root")
-	id=$(deploy stage -q --force site --root "$PWD/root")
+	id=$(deploy stage -q --again site --root "$PWD/root")
 	for e in examples/*; do
 		assert_contains "$e/text" '$ ssh www1 deploy host'
 		# The command, with our root and releases, here.

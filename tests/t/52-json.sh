@@ -372,12 +372,12 @@ t_hosts() {
 	doc 0 diff previous
 	doc 0 rollback -n
 	doc 0 rollback
-	doc 0 activate --force --host www1 latest
+	doc 0 activate --override=order --host www1 latest
 	doc 7 status
 	doc 0 list
 	doc 0 doctor
 	failed 7 rollback
-	doc 0 activate --force latest
+	doc 0 activate --override=order latest
 	doc 0 pin current
 	doc 0 list
 	doc 0 unpin current
@@ -557,7 +557,7 @@ t_a_job_that_is_ended() {
 	deploy enqueue a --wait --json >answer 2>told &
 	waiter=$!
 	wait_for 30 test -e began-a
-	doc 0 jobs remove --force a
+	doc 0 jobs stop a
 	wait_for 60 runs_no_more "$waiter"
 	valid commands/enqueue answer enqueue --wait
 	assert_eq "$(json answer .state)" failed

@@ -774,7 +774,7 @@ fails_to_flip() {
 }
 
 v_activate_guards() {
-	local record
+	local record words
 	releases 2
 	fails_to_flip 2 --id="$C"
 	fails_to_flip 4 --id="$B" --expect=
@@ -784,8 +784,17 @@ v_activate_guards() {
 	ok freeze "$R" --record="$record" --message=fair --who=ann
 	fails_to_flip 3 --id="$B" --expect="$A"
 	assert_contains "$out" "fair"
-	ok activate "$R" --id="$B" --expect="$A" --check --force \
-	    --line="$(line "$B" "$A")"
+	assert_contains "$out" "--override=freeze"
+	fails_to_flip 3 --id="$B" --expect="$A" --override=order
+	for words in build frezee all '' , freeze, ,freeze freeze,,order \
+	    'freeze order' 'freeze,*' freeze,build; do
+		fails_to_flip 2 --id="$B" --expect="$A" --override="$words"
+		assert_contains "$out" "only freeze,order"
+	done
+	for words in freeze order,freeze freeze,order; do
+		ok activate "$R" --id="$B" --expect="$A" --check \
+		    --override="$words" --line="$(line "$B" "$A")"
+	done
 	assert_eq "$(live)" "releases/$A"
 	ok freeze "$R" --off
 	ok activate "$R" --id="$B" --expect="$A" --check \

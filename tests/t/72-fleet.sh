@@ -218,7 +218,7 @@ t_older_builds_are_refused() {
 	expect_status 4 deploy publish --seq 8
 	assert_live "$third"
 	expect_status 4 deploy activate --expect "$first"
-	run deploy activate --force
+	run deploy activate --override=order
 }
 
 t_deploy_none_and_no_deploy() {

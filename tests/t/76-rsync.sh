@@ -269,7 +269,7 @@ t_group() {
 		    "r-$k/current/a/numbers" "r-$k/current/" | tr '\n' ' ')" \
 		    "nogroup 2755 nogroup 644 nogroup 2755 "
 	done
-	run deploy publish -f
+	run deploy publish --again
 	run deploy verify
 }
 

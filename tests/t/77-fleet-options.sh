@@ -157,9 +157,20 @@ t_each_host_refuses_an_older_build() {
 		expect_status 4 "./$h" host activate "$PWD/r-$h" \
 		    --id="$second" --expect="$first" --line='{}'
 		assert_contains "$out" "sequence 7 is older than 8"
-		run "./$h" host activate "$PWD/r-$h" --id="$second" --check --force
+		assert_contains "$out" "--override=order"
+		expect_status 4 "./$h" host activate "$PWD/r-$h" \
+		    --id="$second" --check --override=freeze
+		run "./$h" host activate "$PWD/r-$h" --id="$second" --check --override=order
 	done
 	assert_live "$first"
+	# Over the wire, each alone.
+	run deploy freeze
+	expect_status 3 deploy activate "$second" -n --override=order
+	expect_status 4 deploy activate "$second" -n --override=freeze
+	run deploy activate "$second" -n --override=freeze,order
+	assert_live "$first"
+	run deploy activate "$second" --override=order,freeze
+	assert_live "$second"
 }
 
 t_a_staged_build_raises_its_sequence() {

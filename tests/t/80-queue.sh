@@ -686,7 +686,7 @@ t_remove_jobs() {
 	wait_for 20 test -e began-a
 	expect_status 3 deploy jobs remove a
 	assert_contains "$err" "is running"
-	run deploy jobs remove a --force
+	run deploy jobs stop a
 	wait_for 20 is_state "$job" failed
 	assert_contains <(deploy jobs) "stopped by "
 	run deploy jobs remove "$job"

@@ -101,7 +101,7 @@ test_one_directory(void)
 	CHECK_REFUSED(refusal(&m, NULL, 50), "'public/'");
 	CHECK_REFUSED(refusal(&m, NULL, 50), "--strip");
 	manifest_add(&m, "public.txt", ENTRY_FILE);
-	CHECK_REFUSED(refusal(&m, NULL, 50), "--force");
+	CHECK_REFUSED(refusal(&m, NULL, 50), "--override=build");
 	manifest_release(&m);
 }
 

@@ -439,7 +439,7 @@ test_sequence(void)
 	line(&p, JOURNAL_ROLLBACK, "B", "A", 9);
 	look(&p, "A");
 	CHECK(p.h.seq == 10);
-	/* --force begins anew. */
+	/* --override=order begins anew. */
 	line(&p, JOURNAL_ACTIVATE, "A", "C", 1);
 	look(&p, "C");
 	CHECK(p.h.seq == 1);
