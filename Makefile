@@ -231,7 +231,7 @@ picture: deps-picture
 .PHONY: test run-tests
 test: deps-test
 	+@$(SUBMAKE) all test-programs
-	@TEST_TIMEOUT=$${TEST_TIMEOUT:-900} \
+	@TEST_TIMEOUT=$${TEST_TIMEOUT:-1800} \
 	    $(MAKE) --no-print-directory run-tests
 run-tests:
 	@DEPLOY=$(BIN) TEST_OBJ=$(OBJ) tests/run $(TESTS)
@@ -285,7 +285,7 @@ check-sanitize: SAN_VARS = CC=$(SAN_CC) SANITIZE=$(SAN) OBJ=$(SAN_OBJ) \
 	BIN=$(SAN_OBJ)/deploy CFLAGS="-O1 -g"
 check-sanitize: deps-test
 	+@$(SUBMAKE) $(SAN_VARS) all test-programs
-	@TEST_TIMEOUT=$${TEST_TIMEOUT:-1200} TEST_SANITIZE=$(SAN) \
+	@TEST_TIMEOUT=$${TEST_TIMEOUT:-3600} TEST_SANITIZE=$(SAN) \
 	    $(MAKE) --no-print-directory $(SAN_VARS) run-tests
 comma = ,
 
