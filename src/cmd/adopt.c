@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "base/number.h"
 #include "base/path.h"
 #include "cmd/cmd.h"
 #include "cmd/table.h"
@@ -115,9 +116,9 @@ on_adopted(void *ctx, const char *key, const char *value)
 		free(a->kept);
 		a->kept = xstrdup(value);
 	} else if (strcmp(key, "files") == 0) {
-		a->files = strtoull(value, NULL, 10);
+		a->files = (size_t)number_or(value, 0, INT64_MAX, 0);
 	} else if (strcmp(key, "excluded") == 0) {
-		a->excluded = strtoull(value, NULL, 10);
+		a->excluded = (size_t)number_or(value, 0, INT64_MAX, 0);
 	}
 }
 

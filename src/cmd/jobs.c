@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/nearest.h"
+#include "base/number.h"
 #include "base/release.h"
 #include "base/utf8.h"
 #include "cmd/cmd.h"
@@ -476,7 +477,7 @@ find_action(const char *name, struct err *e)
 static int
 find_job(struct call *c, const char *name, struct err *e)
 {
-	int64_t id = caller_parse_seq(name);
+	int64_t id = number_or(name, 0, INT64_MAX, -1);
 
 	if (c->q == NULL)
 		return err_set(e, ERR_USAGE,

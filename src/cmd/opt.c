@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/duration.h"
 #include "base/nearest.h"
+#include "base/number.h"
 #include "os/caller.h"
 
 static const struct opt catalogue[] = {
@@ -97,8 +98,7 @@ static int
 set_number(int64_t *out, const struct opt *op, const char *value,
     int64_t least, struct err *e)
 {
-	*out = caller_parse_seq(value);
-	if (*out >= least)
+	if (number_parse(value, least, INT64_MAX, out))
 		return 0;
 	return err_set(e, ERR_USAGE,
 	    "--%s wants a whole number of at least "
@@ -109,14 +109,11 @@ set_number(int64_t *out, const struct opt *op, const char *value,
 int
 opt_priority(const char *value, int64_t *out, struct err *e)
 {
-	int64_t n = caller_parse_seq(value + (*value == '-'));
-
-	if (n < 0 || n > OPT_PRIORITY_MAX)
+	if (!number_parse(value, -OPT_PRIORITY_MAX, OPT_PRIORITY_MAX, out))
 		return err_set(e, ERR_USAGE,
 		    "a priority is a whole number "
 		    "from -%d to %d, not '%s'",
 		    OPT_PRIORITY_MAX, OPT_PRIORITY_MAX, value);
-	*out = *value == '-' ? -n : n;
 	return 0;
 }
 

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/number.h"
 #include "cmd/cmd.h"
 #include "cmd/table.h"
 
@@ -13,10 +14,10 @@ static int
 run_rsh(struct run *run, struct err *e)
 {
 	const struct strvec *args = &run->opts.args;
-	int64_t fd = args->n > 0 ? caller_parse_seq(args->v[0]) : -1;
+	int64_t fd;
 	int status;
 
-	if (fd < 3 || fd > 1 << 20 || args->n < 3)
+	if (args->n < 3 || !number_parse(args->v[0], 3, 1 << 20, &fd))
 		return err_set(e, ERR_USAGE,
 		    "only rsync(1) starts this, "
 		    "for 'transport: rsync' in deploy.yml(5)");

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "cmd/cmd.h"
 #include "cmd/table.h"
 #include "os/log.h"
@@ -50,10 +51,13 @@ on_finding(void *ctx, const char *host, const char *key, const char *value)
 	if (strcmp(key, "difference") == 0) {
 		strvec_addf(&f->found, "%s: %s", host, value);
 	} else if (strcmp(key, "verified") == 0) {
-		char *end;
+		int64_t files = 0;
+		const char *end = number_scan(value, 0, INT64_MAX, &files);
 
-		f->totals.files = strtoull(value, &end, 10);
-		f->totals.bytes = strtoll(end, NULL, 10);
+		f->totals.files = (size_t)files;
+		f->totals.bytes = end == NULL || *end == '\0' ?
+		    0 :
+		    number_or(end + 1, 0, INT64_MAX, 0);
 	}
 }
 

@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/nearest.h"
+#include "base/number.h"
 
 bool
 host_config_set_address(struct host_config *h, const char *text,
@@ -43,14 +44,12 @@ host_config_release(struct host_config *h)
 static bool
 cut_port(struct host_config *h)
 {
-	char *colon = strchr(h->address, ':'), *end;
-	unsigned long port;
+	char *colon = strchr(h->address, ':');
+	int64_t port;
 
 	if (colon == NULL || strchr(colon + 1, ':') != NULL)
 		return true;
-	port = strtoul(colon + 1, &end, 10);
-	if (strspn(colon + 1, "0123456789") == 0 || *end != '\0' ||
-	    port == 0 || port > 65535)
+	if (!number_parse(colon + 1, 1, 65535, &port))
 		return false;
 	*colon = '\0';
 	h->port = (unsigned int)port;

@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/duration.h"
+#include "base/number.h"
 #include "base/path.h"
 #include "config/abspath.h"
 #include "config/config_host.h"
@@ -143,15 +144,16 @@ static int
 read_percent(struct reader *r, const char *key, const char *text,
     unsigned int *percent)
 {
-	size_t len;
+	const char *end;
+	int64_t n = 0;
 
 	if (text == NULL)
 		return 0;
 	at(r, "%s", key);
-	len = strspn(text, "0123456789");
-	*percent = (unsigned int)strtoul(text, NULL, 10);
-	if (len > 0 && len <= 3 && *percent <= 100 &&
-	    (text[len] == '\0' || strcmp(text + len, "%") == 0))
+	end = number_scan(text, 0, 100, &n);
+	*percent = (unsigned int)n;
+	if (end != NULL && end - text <= 3 &&
+	    (*end == '\0' || strcmp(end, "%") == 0))
 		return 0;
 	return fault(r, "'%s' is not a percentage from 0 to 100, such as 50%%",
 	    text);
@@ -264,8 +266,7 @@ static int
 read_connect(struct reader *r, const char *key, const char *text, char **out)
 {
 	const char *port;
-	char *end;
-	unsigned long n;
+	int64_t n;
 
 	if (text == NULL)
 		return 0;
@@ -273,9 +274,7 @@ read_connect(struct reader *r, const char *key, const char *text, char **out)
 	port = *text == '[' ? strstr(text, "]:") : strrchr(text, ':');
 	if (port != NULL) {
 		port += *port == ']' ? 2 : 1;
-		n = strtoul(port, &end, 10);
-		if (*port < '0' || *port > '9' || *end != '\0' || n == 0 ||
-		    n > 65535)
+		if (!number_parse(port, 1, 65535, &n))
 			return fault(r,
 			    "'%s' is no address such as "
 			    "192.0.2.1, www1:8080 or [2001:db8::1]:443",

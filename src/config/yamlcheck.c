@@ -18,6 +18,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/nearest.h"
+#include "base/number.h"
 #include "config/yamltext.h"
 
 enum {
@@ -173,10 +174,10 @@ is_bool(const char *s)
 static bool
 is_uint(const char *s)
 {
-	size_t len = strspn(s, "0123456789");
+	int64_t n;
 
-	return s[len] == '\0' && len > 0 && len <= 10 &&
-	    (s[0] != '0' || len == 1) && strtoull(s, NULL, 10) <= UINT_MAX;
+	return number_parse(s, 0, UINT_MAX, &n) &&
+	    (s[0] != '0' || s[1] == '\0');
 }
 
 /* Check a word against those that the table has. */

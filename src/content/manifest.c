@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/arena.h"
+#include "base/number.h"
 #include "base/path.h"
 #include "os/io.h"
 
@@ -319,20 +320,11 @@ unescape(struct parser *p, const char *s, size_t len)
  * when there is something else or more.
  */
 static int64_t
-number(const char *s, size_t len, int base, int64_t max)
+number(const char *s, size_t len, unsigned int base, int64_t max)
 {
-	int64_t n = 0;
+	int64_t n = -1;
 
-	if (len == 0)
-		return -1;
-	for (size_t i = 0; i < len; i++) {
-		int d = s[i] - '0';
-
-		if (d < 0 || d >= base || n > (max - d) / base)
-			return -1;
-		n = n * base + d;
-	}
-	return n;
+	return number_digits(s, len, base, max, &n) ? n : -1;
 }
 
 /* Which keywords a line had. */

@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/number.h"
 #include "base/override.h"
 #include "base/version.h"
 #include "content/manifest.h"
@@ -84,8 +85,8 @@ number(const struct request *r, const char *key, int64_t otherwise,
 	*out = otherwise;
 	if (text == NULL)
 		return 0;
-	*out = caller_parse_seq(text);
-	if (*out >= 0)
+	*out = -1;
+	if (number_parse(text, 0, INT64_MAX, out))
 		return 0;
 	return err_set(e, ERR_USAGE, "--%s wants a number, not '%s'", key,
 	    text);

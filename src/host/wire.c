@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/number.h"
 #include "base/strvec.h"
 #include "os/io.h"
 
@@ -55,11 +56,11 @@ wire_split(char *line, struct wire_line *out)
 int
 wire_error(const char *value, struct err *e)
 {
-	char *end;
-	long code = strtol(value, &end, 10);
+	int64_t code = ERR_FAILED;
+	const char *end = number_scan(value, ERR_OK + 1, ERR_GUARD, &code);
 
-	if (code <= ERR_OK || code > ERR_GUARD)
-		code = ERR_FAILED;
+	if (end == NULL)
+		end = value + strspn(value, "0123456789");
 	err_set(e, (enum err_code)code, "%s", *end == '\t' ? end + 1 : value);
 	e->answered = true;
 	return -1;

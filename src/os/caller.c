@@ -1,6 +1,5 @@
 #include "os/caller.h"
 
-#include <errno.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/json.h"
+#include "base/number.h"
 #include "base/release.h"
 
 /*
@@ -37,19 +37,6 @@ env(const char *name)
 	const char *v = name == NULL ? NULL : getenv(name);
 
 	return v == NULL || *v == '\0' ? NULL : v;
-}
-
-int64_t
-caller_parse_seq(const char *s)
-{
-	char *end;
-	long long n;
-
-	if (s == NULL || *s < '0' || *s > '9')
-		return -1;
-	errno = 0;
-	n = strtoll(s, &end, 10);
-	return errno != 0 || *end != '\0' ? -1 : n;
 }
 
 /* The user and host of this process. */
@@ -91,7 +78,7 @@ caller_init(struct caller *c)
 		c->who = xstrdup_opt(env(ci->actor));
 		c->job = job_url(ci);
 		c->commit = xstrdup_opt(env(ci->commit));
-		c->seq = caller_parse_seq(env(ci->seq));
+		c->seq = number_or(env(ci->seq), 0, INT64_MAX, -1);
 		break;
 	}
 	if (c->who == NULL)

@@ -22,7 +22,4 @@ void caller_release(struct caller *c);		/* neutral values accepted */
 /* What lock.note says while `command` runs; the caller frees it. */
 char *caller_lock_note(const struct caller *c, const char *command);
 
-/* A whole number >= 0 as CI systems count runs; -1 for anything else. */
-int64_t caller_parse_seq(const char *s);
-
 #endif

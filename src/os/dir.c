@@ -318,6 +318,6 @@ dir_space(const struct dir *d, struct dir_space *out, struct err *e)
 		    d->path);
 	out->block = sv.f_frsize > 0 ? sv.f_frsize : 4096;
 	out->bytes = (unsigned long long)sv.f_bavail * out->block;
-	out->inodes = sv.f_files > 0 ? sv.f_favail : ULLONG_MAX;
+	out->inodes = sv.f_files > 0 ? sv.f_favail : LLONG_MAX;
 	return 0;
 }

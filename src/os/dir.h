@@ -82,7 +82,7 @@ int dir_sync_tree(const struct dir *d, struct err *e);
 /* Free space for us. */
 struct dir_space {
 	unsigned long long bytes;
-	unsigned long long inodes;	/* ULLONG_MAX where not limited */
+	unsigned long long inodes;	/* LLONG_MAX where not limited */
 	unsigned long long block;	/* bytes that the smallest file takes */
 };
 int dir_space(const struct dir *d, struct dir_space *out, struct err *e);

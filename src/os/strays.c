@@ -1,6 +1,5 @@
 #include "os/strays.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -15,6 +14,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/number.h"
 #include "os/io.h"
 
 enum {
@@ -63,6 +63,7 @@ is_child(pid_t pid, bool *alive)
 {
 	struct buf text = BUF_INIT;
 	const char *end;
+	int64_t parent;
 	bool ours = false;
 
 	*alive = false;
@@ -70,7 +71,8 @@ is_child(pid_t pid, bool *alive)
 	if (read_proc(pid, "stat", &text) == 0 &&
 	    (end = strrchr(buf_str(&text), ')')) != NULL && strlen(end) > 4) {
 		*alive = end[2] != 'Z';
-		ours = strtol(end + 4, NULL, 10) == getpid();
+		ours = number_scan(end + 4, 0, INT32_MAX, &parent) != NULL &&
+		    parent == getpid();
 	}
 	buf_release(&text);
 	return ours;
@@ -115,14 +117,15 @@ end_them(const struct search *what, bool *any)
 	DIR *proc = opendir("/proc");
 	const struct dirent *entry;
 	pid_t pid, left = 0;
+	int64_t n;
 	bool alive;
 
 	if (proc == NULL)
 		return -1;
 	while ((entry = readdir(proc)) != NULL) {
-		if (!isdigit((unsigned char)entry->d_name[0]))
+		if (!number_parse(entry->d_name, 1, INT32_MAX, &n))
 			continue;
-		pid = (pid_t)strtol(entry->d_name, NULL, 10);
+		pid = (pid_t)n;
 		if (!is_meant(what, pid, &alive))
 			continue;
 		*any |= alive;

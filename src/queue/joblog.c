@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/number.h"
 #include "os/file.h"
 #include "os/io.h"
 #include "queue/queue_dir.h"
@@ -28,10 +29,10 @@ name_of(int64_t id, char out[32])
 static int64_t
 number_of(const char *name)
 {
-	char *end;
-	long long n = strtoll(name, &end, 10);
+	int64_t n;
+	const char *end = number_scan(name, 1, INT64_MAX, &n);
 
-	return n > 0 && strcmp(end, ".log") == 0 ? n : 0;
+	return end != NULL && strcmp(end, ".log") == 0 ? n : 0;
 }
 
 int

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "base/number.h"
 
 void
 queue_rows_add(struct queue_rows *rows, const char *cell)
@@ -40,7 +41,6 @@ queue_rows_text(const struct queue_rows *rows, size_t row, size_t column)
 int64_t
 queue_rows_int(const struct queue_rows *rows, size_t row, size_t column)
 {
-	const char *text = queue_rows_text(rows, row, column);
-
-	return text != NULL ? strtoll(text, NULL, 10) : 0;
+	return number_or(queue_rows_text(rows, row, column), INT64_MIN,
+	    INT64_MAX, 0);
 }

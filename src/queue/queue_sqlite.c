@@ -22,6 +22,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/number.h"
 #include "os/io.h"
 #include "queue/queue_db.h"
 #include "queue/queue_dir.h"
@@ -99,9 +100,9 @@ bind(sqlite3_stmt *stmt, const char *const *params, size_t n)
 
 	for (int i = 1; i <= sqlite3_bind_parameter_count(stmt); i++) {
 		const char *name = sqlite3_bind_parameter_name(stmt, i);
-		size_t k = name != NULL ? (size_t)atoi(name + 1) : 0;
+		int64_t k;
 
-		if (k == 0 || k > n)
+		if (name == NULL || !number_parse(name + 1, 1, (int64_t)n, &k))
 			BUG("a parameter that was not given");
 		r = sqlite3_bind_text(stmt, i, params[k - 1], -1,
 		    SQLITE_STATIC);

@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/hash.h"
+#include "base/number.h"
 #include "base/override.h"
 #include "host/wire.h"
 #include "os/io.h"
@@ -367,6 +368,20 @@ remote_call(struct remote *r, const char *verb, const char *args,
 	return c;
 }
 
+/* "BYTES<TAB>INODES" that are free there. */
+static void
+read_free(struct remote *r, const char *value)
+{
+	int64_t bytes, inodes;
+	const char *tab = number_scan(value, 0, INT64_MAX, &bytes);
+
+	if (tab == NULL || *tab != '\t' ||
+	    !number_parse(tab + 1, 0, INT64_MAX, &inodes))
+		return;
+	r->free_bytes = (uint64_t)bytes;
+	r->free_inodes = (uint64_t)inodes;
+}
+
 /* "ID<TAB>META": a release, oldest first. */
 static void
 add_release(struct remote *r, char *value)
@@ -408,21 +423,18 @@ on_info(void *ctx, const char *key, const char *value)
 	} else if (strcmp(key, "digest") == 0) {
 		snprintf(r->digest, sizeof(r->digest), "%s", value);
 	} else if (strcmp(key, "seq") == 0) {
-		r->seq = caller_parse_seq(value);
+		r->seq = number_or(value, 0, INT64_MAX, -1);
 	} else if (strcmp(key, "frozen") == 0) {
 		r->frozen = strcmp(value, "1") == 0;
 	} else if (strcmp(key, "journal-size") == 0) {
-		r->journal_size = caller_parse_seq(value);
+		r->journal_size = number_or(value, 0, INT64_MAX, -1);
 	} else if (strcmp(key, "has") == 0) {
 		r->has_zstd |= strcmp(value, "zstd") == 0;
 		r->has_gzip |= strcmp(value, "gzip") == 0;
 	} else if (strcmp(key, "links") == 0) {
 		r->cannot_link = strcmp(value, "0") == 0;
 	} else if (strcmp(key, "free") == 0) {
-		char *end;
-
-		r->free_bytes = strtoull(value, &end, 10);
-		r->free_inodes = strtoull(end, NULL, 10);
+		read_free(r, value);
 	} else if (strcmp(key, "release") == 0) {
 		char *copy = xstrdup(value);
 
@@ -534,7 +546,7 @@ remote_manifest(struct remote *r, const char *id, struct manifest *m,
 	if (c == 0)
 		c = expect_line(r, &p, "size", &b, &l, answer_ms(r), e);
 	if (c == 0) {
-		size = caller_parse_seq(l.value);
+		size = number_or(l.value, 0, INT64_MAX, -1);
 		if (size < 0 || size > MANIFEST_MAX)
 			c = err_set(e, ERR_FAILED,
 			    "a wrong answer: '%.80s'; " WRONG_CURE, l.value);
@@ -596,7 +608,7 @@ save_file(struct remote *r, struct transport_proc *p, const struct entry *en,
 	char name[HASH_HEX + 1];
 	int fd, c = expect_line(r, p, "size", &b, &l, answer_ms(r), e);
 
-	if (c == 0 && caller_parse_seq(l.value) != en->size)
+	if (c == 0 && number_or(l.value, 0, INT64_MAX, -1) != en->size)
 		c = err_set(e, ERR_INTEGRITY,
 		    "'%s' on the host has another size than its manifest "
 		    "says; run 'deploy verify'",
@@ -871,7 +883,7 @@ on_flip(struct remote *r, const struct wire_line *l)
 		r->live_at = clock_us();
 		r->stale = true;
 	} else if (strcmp(l->key, "took") == 0) {
-		r->took = caller_parse_seq(l->value);
+		r->took = number_or(l->value, 0, INT64_MAX, -1);
 	} else if (strcmp(l->key, "hook") == 0) {
 		r->hook_runs = true;
 	}

@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/number.h"
 #include "os/intr.h"
 #include "os/io.h"
 #include "os/run.h"
@@ -341,12 +342,11 @@ add_identity(struct ssh_settings *st, const char *identity)
 static int
 resolve(struct ssh_settings *st, const struct ssh_options *o, struct err *e)
 {
-	char *proxy, *agent, *end;
-	unsigned long port =
-	    st->port != NULL ? strtoul(st->port, &end, 10) : 0;
+	char *proxy, *agent;
+	int64_t port;
 
-	if (st->hostname == NULL || st->user == NULL || port == 0 ||
-	    port > PORT_MAX)
+	if (st->hostname == NULL || st->user == NULL ||
+	    !number_parse(st->port, 1, PORT_MAX, &port))
 		return err_set(e, ERR_FAILED,
 		    "'ssh -G' does not say where "
 		    "to connect");

@@ -24,27 +24,6 @@ caller_with(const char *const *variables)
 #define CALLER(...) caller_with((const char *const[]){ __VA_ARGS__, NULL })
 
 static void
-test_parse_seq(void)
-{
-	CHECK(caller_parse_seq("0") == 0);
-	CHECK(caller_parse_seq("42") == 42);
-	CHECK(caller_parse_seq("007") == 7);
-	CHECK(caller_parse_seq("9223372036854775807") == INT64_MAX);
-	CHECK(caller_parse_seq("9223372036854775808") == -1);
-	CHECK(caller_parse_seq("99999999999999999999999") == -1);
-	CHECK(caller_parse_seq(NULL) == -1);
-	CHECK(caller_parse_seq("") == -1);
-	CHECK(caller_parse_seq("-1") == -1);
-	CHECK(caller_parse_seq("+1") == -1);
-	CHECK(caller_parse_seq(" 1") == -1);
-	CHECK(caller_parse_seq("1 ") == -1);
-	CHECK(caller_parse_seq("1.5") == -1);
-	CHECK(caller_parse_seq("1e3") == -1);
-	CHECK(caller_parse_seq("0x10") == -1);
-	CHECK(caller_parse_seq("main.7") == -1);
-}
-
-static void
 test_nobody_in_particular(void)
 {
 	struct caller c = CALLER("HOME=/tmp");
@@ -178,7 +157,7 @@ test_lock_note(void)
 	free(note);
 }
 
-UNIT_MAIN(UNIT(test_parse_seq), UNIT(test_nobody_in_particular),
+UNIT_MAIN(UNIT(test_nobody_in_particular),
     UNIT(test_github), UNIT(test_gitlab), UNIT(test_woodpecker),
     UNIT(test_jenkins), UNIT(test_gaps), UNIT(test_no_mark),
     UNIT(test_lock_note))
