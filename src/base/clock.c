@@ -1,18 +1,62 @@
 #include "base/clock.h"
 
-#include <time.h>
-
-int64_t
-clock_us(void)
+static struct timespec
+read_clock(clockid_t which)
 {
 	struct timespec ts;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+	clock_gettime(which, &ts);
+	return ts;
+}
+
+static int64_t
+to_ms(struct timespec ts)
+{
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+int64_t
+clock_now(void)
+{
+	return to_ms(read_clock(CLOCK_REALTIME));
 }
 
 int64_t
 clock_ms(void)
 {
-	return clock_us() / 1000;
+	return to_ms(read_clock(CLOCK_MONOTONIC));
+}
+
+int64_t
+clock_us(void)
+{
+	struct timespec ts = read_clock(CLOCK_MONOTONIC);
+
+	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+int64_t
+clock_coarse_ms(void)
+{
+	return to_ms(read_clock(CLOCK_MONOTONIC_COARSE));
+}
+
+struct timespec
+clock_in(int64_t ms)
+{
+	struct timespec ts = read_clock(CLOCK_REALTIME);
+
+	ts.tv_sec += ms / 1000;
+	ts.tv_nsec += ms % 1000 * 1000000;
+	ts.tv_sec += ts.tv_nsec / 1000000000;
+	ts.tv_nsec %= 1000000000;
+	return ts;
+}
+
+void
+clock_pause(int64_t ms)
+{
+	const struct timespec ts = { ms / 1000, ms % 1000 * 1000000 };
+
+	(void)nanosleep(&ts, NULL);
 }

@@ -7,6 +7,7 @@
 #include <uuid/uuid.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/nearest.h"
 
 #define SHAPE "00000000T000000.000Z-xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx"
@@ -16,15 +17,6 @@ enum {
 	SHORT_MIN = 15,
 	SUGGEST_MIN = 4, /* letters of an id, to find it by its middle */
 };
-
-int64_t
-release_now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 /* Write the time of an id, STAMP_LEN characters and a NUL. */
 static void
@@ -42,7 +34,7 @@ format_stamp(int64_t ms, char *out, size_t size)
 void
 release_id_new(struct release_id *out, const char *latest)
 {
-	int64_t now = release_now(), least = release_id_time(latest) + 1;
+	int64_t now = clock_now(), least = release_id_time(latest) + 1;
 	char stamp[40], random[37];
 	uuid_t uuid;
 

@@ -36,9 +36,6 @@ bool release_id_is_valid(const char *s);
 /* The time in an id: milliseconds since 1970; 0 for what is no id. */
 int64_t release_id_time(const char *id);
 
-/* Milliseconds since 1970, now. */
-int64_t release_now(void);
-
 /* `ms` as "2026-11-21T19:03:05Z", RFC 3339. */
 void release_format_time(int64_t ms, char out[32]);
 

@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/number.h"
 #include "base/path.h"
 #include "cmd/cmd.h"
@@ -155,7 +156,7 @@ connect_host(struct remote *r, void *ctx, struct err *e)
 static void
 choose_id(const struct fleet *f, struct release_id *id, int64_t *mtime)
 {
-	*mtime = release_now() / 1000;
+	*mtime = clock_now() / 1000;
 	for (size_t i = 0; i < f->n; i++) {
 		const char *live = f->v[i].view.current.s;
 		const struct meta *meta = remote_meta(&f->v[i], live);

@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/version.h"
 #include "cmd/cmd.h"
 #include "cmd/table.h"
@@ -111,7 +112,7 @@ on_line(void *ctx, const char *key, const char *value)
 	struct patient *p = ctx;
 
 	if (strcmp(key, "now") == 0)
-		p->heard = release_now();
+		p->heard = clock_now();
 	doctor_facts_hear(&p->facts, key, value);
 }
 
@@ -122,7 +123,7 @@ ask(struct remote *r, struct patient *p)
 	struct doctor_case c = { .root = r->host->root,
 		.version = DEPLOY_VERSION,
 		.rsync = r->host->transport == HOST_RSYNC,
-		.asked = release_now() };
+		.asked = clock_now() };
 	struct err e = ERR_INIT;
 
 	if (remote_call(r, "probe", NULL, on_line, p, &e) != 0) {

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "cmd/cmd.h"
 #include "cmd/table.h"
 #include "os/log.h"
@@ -26,10 +27,10 @@ freeze_of(const struct run *run)
 	return (struct freeze){
 		.who = run->caller.who,
 		.why = (char *)(uintptr_t)run->opts.message,
-		.since = release_now(),
+		.since = clock_now(),
 		.until = run->opts.duration == 0 ?
 		    0 :
-		    release_now() + run->opts.duration * 1000,
+		    clock_now() + run->opts.duration * 1000,
 	};
 }
 

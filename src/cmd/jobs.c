@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/nearest.h"
 #include "base/number.h"
 #include "base/release.h"
@@ -120,7 +121,7 @@ format_span(int64_t ms, char out[WHEN_LEN])
 static void
 describe(const struct job *job, struct buf *out)
 {
-	int64_t now = release_now();
+	int64_t now = clock_now();
 	char span[WHEN_LEN], took[WHEN_LEN];
 
 	format_span(job->ended - job->started, took);

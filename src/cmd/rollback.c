@@ -1,5 +1,6 @@
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "base/override.h"
 #include "cmd/steps.h"
 #include "cmd/table.h"
@@ -72,7 +73,7 @@ freeze_after(struct run *run, const struct store *s, struct err *e)
 	char why[] = "rolled back";
 	const struct freeze f = { .who = run->caller.who,
 		.why = why,
-		.since = release_now() };
+		.since = clock_now() };
 
 	if (freeze_write(s, &f, e) != 0) {
 		err_prefix(e, "rolled back, but not frozen: ");
@@ -90,7 +91,7 @@ freeze_hosts_after(struct run *run, struct fleet *f, struct err *e)
 	char why[] = "rolled back";
 	const struct freeze freeze = { .who = run->caller.who,
 		.why = why,
-		.since = release_now() };
+		.since = clock_now() };
 	struct buf args = BUF_INIT;
 	int r;
 

@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/hash.h"
 #include "base/path.h"
 #include "base/version.h"
@@ -322,10 +322,8 @@ check_once(const struct check_config *c, const char *connect,
 static int
 rest(int64_t seconds, struct err *e)
 {
-	const struct timespec tenth = { 0, 100000000 };
-
 	for (int64_t i = 0; i < seconds * 10; i++) {
-		nanosleep(&tenth, NULL);
+		clock_pause(100);
 		if (intr_check(e) != 0)
 			return -1;
 	}

@@ -64,12 +64,8 @@ index_of(const struct flight *fl, const struct remote *r)
 static void
 wait_a_turn(struct flight *fl)
 {
-	struct timespec until;
+	struct timespec until = clock_in(fl->armed_ms / 4);
 
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_nsec += fl->armed_ms / 4 * 1000000;
-	until.tv_sec += until.tv_nsec / 1000000000;
-	until.tv_nsec %= 1000000000;
 	pthread_cond_timedwait(&fl->turn, &fl->lock, &until);
 }
 
@@ -259,7 +255,6 @@ ask_until(const struct flight *fl)
 static void
 ask_again(struct flight *fl, struct remote *r)
 {
-	const struct timespec pause = { 0, ASK_PAUSE_MS * 1000000L };
 	enum fate *fate = &fl->fates[index_of(fl, r)];
 	const struct remote_waits waits = r->waits;
 	const struct release_id before = r->before;
@@ -286,7 +281,7 @@ ask_again(struct flight *fl, struct remote *r)
 				return;
 			}
 		}
-		nanosleep(&pause, NULL);
+		clock_pause(ASK_PAUSE_MS);
 	} while (clock_us() < end);
 }
 

@@ -1,7 +1,6 @@
 #include "fleet/fleet_roll.h"
 
-#include <time.h>
-
+#include "base/clock.h"
 #include "fleet/fleet_check.h"
 #include "os/intr.h"
 #include "os/log.h"
@@ -10,12 +9,10 @@
 static int
 rest(int64_t seconds, struct err *e)
 {
-	const struct timespec tenth = { 0, 100000000 };
-
 	for (int64_t i = 0; i < seconds * 10; i++) {
 		if (intr_check(e) != 0)
 			return -1;
-		nanosleep(&tenth, NULL);
+		clock_pause(100);
 	}
 	return intr_check(e);
 }

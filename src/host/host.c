@@ -217,7 +217,7 @@ do_info(struct request *r, struct err *e)
 	int c;
 
 	wire_put(&r->out, "version", "%s", DEPLOY_VERSION);
-	wire_put(&r->out, "now", "%lld", (long long)release_now());
+	wire_put(&r->out, "now", "%lld", (long long)clock_now());
 	wire_put(&r->out, "has", "zstd");
 	wire_put(&r->out, "has", "gzip");
 	if (store_open(&r->store, r->root, e) != 0) {
@@ -242,7 +242,7 @@ do_info(struct request *r, struct err *e)
 static int
 do_probe(struct request *r, struct err *e)
 {
-	wire_put(&r->out, "now", "%lld", (long long)release_now());
+	wire_put(&r->out, "now", "%lld", (long long)clock_now());
 	if (wire_flush(&r->out, e) != 0)
 		return -1;
 	probe(r->root, &r->out);
@@ -730,7 +730,7 @@ do_freeze(struct request *r, struct err *e)
 {
 	struct freeze f = { .who = r->caller.who,
 		.why = (char *)(uintptr_t)option(r, "message", NULL),
-		.since = release_now() };
+		.since = clock_now() };
 
 	if (number(r, "until", 0, &f.until, e) != 0 ||
 	    store_open(&r->store, r->root, e) != 0 ||

@@ -243,7 +243,7 @@ put_leftovers(struct buf *out, const struct dir *state)
 			    fstatat(d.fd, names.v[i], &st,
 				AT_SYMLINK_NOFOLLOW) == 0)
 				wire_put(out, "incoming", "%lld\t%s",
-				    (long long)(release_now() / 1000 -
+				    (long long)(clock_now() / 1000 -
 					st.st_mtim.tv_sec),
 				    names.v[i]);
 	dir_close(&d);

@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/number.h"
 #include "base/release.h"
@@ -101,7 +102,7 @@ caller_lock_note(const struct caller *c, const char *command)
 	struct buf b = BUF_INIT;
 	char since[32];
 
-	release_format_time(release_now(), since);
+	release_format_time(clock_now(), since);
 	json_put_string(j, "who", c->who);
 	json_put_string(j, "command", command);
 	json_put_int(j, "pid", getpid());

@@ -4,10 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "os/io.h"
 
 static bool
@@ -49,7 +49,7 @@ ci_group(const char *title)
 		fprintf(stderr, "::group::%s\n", title);
 	else if (is_gitlab())
 		fprintf(stderr, "section_start:%lld:deploy\r\033[0K%s\n",
-		    (long long)time(NULL), title);
+		    (long long)(clock_now() / 1000), title);
 }
 
 void
@@ -59,7 +59,7 @@ ci_group_end(void)
 		fprintf(stderr, "::endgroup::\n");
 	else if (is_gitlab())
 		fprintf(stderr, "section_end:%lld:deploy\r\033[0K\n",
-		    (long long)time(NULL));
+		    (long long)(clock_now() / 1000));
 }
 
 bool

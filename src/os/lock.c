@@ -6,7 +6,6 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -119,7 +118,6 @@ static int
 wait_lock(int fd, int how, const struct dir *state, int64_t wait,
     struct err *e)
 {
-	const struct timespec pause = { 0, POLL_MS * 1000000L };
 	int64_t end = clock_ms() + wait * 1000;
 	int r;
 
@@ -135,7 +133,7 @@ wait_lock(int fd, int how, const struct dir *state, int64_t wait,
 			tell_holder(state, wait, NULL);
 		if (intr_check(e) != 0)
 			return -1;
-		nanosleep(&pause, NULL);
+		clock_pause(POLL_MS);
 	}
 }
 

@@ -3,8 +3,8 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "os/log.h"
 
 enum { REDRAW_MS = 100, BAR = 24 };
@@ -19,15 +19,6 @@ static struct {
 	_Atomic int64_t drawn; /* ms, monotonic */
 	bool active;
 } now;
-
-static int64_t
-clock_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 void
 progress_format_bytes(int64_t bytes, char out[32])
@@ -88,7 +79,7 @@ progress_begin(const char *phase, size_t files, int64_t bytes)
 	now.phase = phase;
 	now.files = files;
 	now.bytes = bytes;
-	now.began = clock_ms();
+	now.began = clock_coarse_ms();
 	atomic_store(&now.files_done, 0);
 	atomic_store(&now.bytes_done, 0);
 	atomic_store(&now.drawn, now.began);
@@ -105,7 +96,7 @@ progress_add(size_t files, int64_t bytes)
 		return;
 	atomic_fetch_add(&now.files_done, files);
 	atomic_fetch_add(&now.bytes_done, bytes);
-	ms = clock_ms();
+	ms = clock_coarse_ms();
 	drawn = atomic_load(&now.drawn);
 	/* One thread wins the right to draw. */
 	if (ms - drawn >= REDRAW_MS &&

@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -152,7 +151,6 @@ is_childless(void)
 static int
 end_all(const struct search *what, bool *any, struct err *e)
 {
-	const struct timespec pause = { 0, PAUSE_MS * 1000000L };
 	int64_t end = clock_ms() + PATIENCE_MS;
 	pid_t left;
 
@@ -166,7 +164,7 @@ end_all(const struct search *what, bool *any, struct err *e)
 			    "process %ld, which a command left running, "
 			    "cannot be ended",
 			    (long)left);
-		nanosleep(&pause, NULL);
+		clock_pause(PAUSE_MS);
 	}
 	return 0;
 }

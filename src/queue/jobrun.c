@@ -125,7 +125,7 @@ begin_log(struct jobrun *r, const struct job *job,
 	if (joblog_open(&r->log, o->logs, job->id, limit, &e) != 0)
 		log_warn("%s; job %lld goes on without", e.text,
 		    (long long)job->id);
-	release_format_time(release_now(), now);
+	release_format_time(clock_now(), now);
 	line = xasprintf("--- job %lld, try %lld, %s, %s\n",
 	    (long long)job->id, (long long)job->tries + 1, now, o->worker);
 	joblog_add(&r->log, line, strlen(line));

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/release.h"
 #include "queue/queue_dir.h"
 #include "queue/queue_sql.h"
@@ -92,7 +93,7 @@ static int
 do_enqueue(struct queue *q, void *ctx, struct err *e)
 {
 	const struct enqueueing *n = ctx;
-	int64_t now = release_now(), settle = n->r->settle * 1000;
+	int64_t now = clock_now(), settle = n->r->settle * 1000;
 	struct sql_params p = { .n = 0 };
 
 	sql_text(&p, n->r->site);
@@ -209,7 +210,7 @@ int
 queue_next(struct queue *q, int64_t *ms, struct err *e)
 {
 	struct sql_params p = { .n = 0 };
-	int64_t now = release_now(), due;
+	int64_t now = clock_now(), due;
 
 	sql_int(&p, now);
 	*ms = -1;
@@ -268,7 +269,7 @@ do_retry(struct queue *q, void *ctx, struct err *e)
 	if (j->state == JOB_FAILED)
 		j->tries = j->deaths = 0;
 	j->state = JOB_WAITING;
-	j->due = release_now();
+	j->due = clock_now();
 	return sql_write_job(q, j, e);
 }
 

@@ -17,7 +17,6 @@
 #include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -399,13 +398,12 @@ make_file(struct sqlite_queue *q, bool make, struct err *e)
 static int
 use_wal(struct sqlite_queue *q, int64_t wait, struct err *e)
 {
-	const struct timespec pause = { 0, 20 * 1000000L };
 	int64_t end = clock_ms() + wait * 1000;
 
 	while (plain(q, "PRAGMA journal_mode = WAL", e) != 0) {
 		if (e->code != ERR_LOCKED || clock_ms() >= end)
 			return -1;
-		nanosleep(&pause, NULL);
+		clock_pause(20);
 	}
 	return 0;
 }

@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/release.h"
 #include "base/utf8.h"
 #include "queue/queue_sql.h"
@@ -59,7 +60,7 @@ do_take(struct queue *q, void *ctx, struct err *e)
 	if (t->w->max_jobs > 0 && running >= t->w->max_jobs)
 		return 0;
 	sql_int(&p, t->id);
-	sql_int(&p, release_now());
+	sql_int(&p, clock_now());
 	sql_text(&p, t->w->name);
 	sql_text(&p, t->w->host);
 	sql_text(&p, t->token);
@@ -104,7 +105,7 @@ queue_claim(struct queue *q, const struct queue_worker *w, struct job *job,
 	int r;
 
 	*busy = false;
-	sql_int(&p, release_now());
+	sql_int(&p, clock_now());
 	sql_int(&p, CANDIDATES);
 	r = sql_run(q,
 	    "SELECT id, site FROM deploy_jobs WHERE state = 'waiting' AND "
@@ -195,7 +196,7 @@ note_result(struct job *j, const struct queue_result *r)
 	free(j->message);
 	j->message = sql_clean(r->message, 2 * QUEUE_TEXT_MAX);
 	j->status = r->status;
-	j->ended = release_now();
+	j->ended = clock_now();
 	if (!r->good)
 		j->tries++;
 }
@@ -249,7 +250,7 @@ note_death(struct job *j)
 		delay =
 		    delay * 2 < DEATH_DELAY_MAX ? delay * 2 : DEATH_DELAY_MAX;
 	if (j->deaths > DEATHS_FREE)
-		j->due = release_now() + delay;
+		j->due = clock_now() + delay;
 }
 
 static int
@@ -262,7 +263,7 @@ do_put_back(struct queue *q, void *ctx, struct err *e)
 
 	if (held <= 0)
 		return held;
-	j->due = release_now();
+	j->due = clock_now();
 	if (n->died)
 		note_death(j);
 	if (sql_find_waiting(q, j->site, &other, e) != 0)
@@ -275,7 +276,7 @@ do_put_back(struct queue *q, void *ctx, struct err *e)
 		    (long long)j->deaths);
 	}
 	if (j->state != JOB_WAITING)
-		j->ended = release_now();
+		j->ended = clock_now();
 	if (sql_write_job(q, j, e) != 0)
 		return -1;
 	return other != 0 ? sql_hand_over(q, j, other, true, e) : 0;

@@ -765,7 +765,7 @@ add_line(const struct remote *r, const struct remote_activate *o,
     struct buf *out)
 {
 	const struct meta *meta = remote_meta(r, o->id);
-	struct journal_line line = { .time = release_now(),
+	struct journal_line line = { .time = clock_now(),
 		.seq = -1,
 		.action = o->rollback ? JOURNAL_ROLLBACK : JOURNAL_ACTIVATE };
 	struct buf text = BUF_INIT;
@@ -1036,7 +1036,7 @@ add_doomed(const struct remote *r, const struct prune_options *o,
     struct buf *out)
 {
 	const struct retention_rule rule = { o->keep, o->older_than * 1000,
-		release_now() };
+		clock_now() };
 	size_t n = r->view.ids.n;
 	bool *pinned = xcalloc(n, sizeof(*pinned));
 	bool *chosen = xcalloc(n, sizeof(*chosen));

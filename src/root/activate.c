@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "os/intr.h"
 #include "os/log.h"
 #include "root/freeze.h"
@@ -133,7 +134,7 @@ write_line(const struct store *s, const struct activate_options *o,
     const struct meta *meta, const char *from, struct err *e)
 {
 	struct journal_line line = { .action = o->action,
-		.time = release_now(),
+		.time = clock_now(),
 		.seq = meta->seq };
 
 	release_id_copy(&line.from, from);

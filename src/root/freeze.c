@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/release.h"
 #include "os/file.h"
@@ -51,7 +52,7 @@ freeze_read(const struct store *s, struct freeze *out, struct err *e)
 	out->since = get_time(j, "since");
 	out->until = get_time(j, "until");
 	json_free(j);
-	if (out->until == 0 || release_now() < out->until)
+	if (out->until == 0 || clock_now() < out->until)
 		return 1;
 	freeze_release(out);
 	return 0;

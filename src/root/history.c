@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 
 /* The live release as far as the stack knows, or "". */
 static const char *
@@ -112,7 +113,7 @@ history_init(struct history *h, const struct journal *j, const char *current)
 			}
 		}
 	}
-	made_live_by_hand(h, current, release_now());
+	made_live_by_hand(h, current, clock_now());
 	/* A journal that is whole begins with nothing being live. */
 	if (j->n == 0 && *current != '\0')
 		h->lost = INT64_MAX;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "os/intr.h"
 #include "os/log.h"
 #include "root/meta.h"
@@ -79,7 +80,7 @@ prune(const struct store *s, const struct view *v,
     const struct prune_options *o, struct strvec *removed, struct err *e)
 {
 	const struct retention_rule rule = { o->keep, o->older_than * 1000,
-		release_now() };
+		clock_now() };
 	bool *pinned = xcalloc(v->ids.n, sizeof(*pinned));
 	bool *chosen = xcalloc(v->ids.n, sizeof(*chosen));
 	int r = 0;

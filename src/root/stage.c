@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/path.h"
 #include "content/guard.h"
 #include "content/tree.h"
@@ -119,7 +120,7 @@ choose_mtime(struct stage *st)
 	struct meta meta = META_INIT;
 	struct err ignored = ERR_INIT;
 
-	st->mtime = st->opt->mtime > 0 ? st->opt->mtime : release_now() / 1000;
+	st->mtime = st->opt->mtime > 0 ? st->opt->mtime : clock_now() / 1000;
 	if (st->opt->remote != NULL && st->mtime <= st->opt->remote->mtime)
 		st->mtime = st->opt->remote->mtime + 1;
 	if (st->view.ids.n > 0 &&
@@ -328,7 +329,7 @@ add_extras(struct stage *st, struct err *e)
 	const struct rules *rules = st->opt->rules;
 	const struct stage_remote *remote = st->opt->remote;
 	const struct extras_carry_rule rule = { &rules->carry,
-		rules->carry_for, release_now(),
+		rules->carry_for, clock_now(),
 		remote != NULL ? remote->read : read_stored,
 		remote != NULL ? NULL : is_usable,
 		remote != NULL ? remote->ctx : st };

@@ -10,7 +10,6 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/random.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -72,12 +71,8 @@ turn_take(struct err *e)
 
 	pthread_mutex_lock(&turn_lock);
 	while ((r = intr_check(e)) == 0 && in_flight >= IN_FLIGHT_MAX) {
-		struct timespec ts;
+		struct timespec ts = clock_in(TICK_MS);
 
-		clock_gettime(CLOCK_REALTIME, &ts);
-		ts.tv_nsec += TICK_MS * 1000000L;
-		ts.tv_sec += ts.tv_nsec / 1000000000L;
-		ts.tv_nsec %= 1000000000L;
 		pthread_cond_timedwait(&turn_free, &turn_lock, &ts);
 	}
 	if (r == 0)
@@ -128,11 +123,9 @@ pause_about(int64_t ms, struct err *e)
 		chance = 0;
 	end = clock_ms() + ms / 2 + chance % (ms / 2);
 	while (clock_ms() < end) {
-		struct timespec tick = { .tv_nsec = 10 * 1000000 };
-
 		if (intr_check(e) != 0)
 			return -1;
-		nanosleep(&tick, NULL);
+		clock_pause(10);
 	}
 	return 0;
 }
