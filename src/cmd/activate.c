@@ -167,13 +167,6 @@ step_activate_doc(json_t *doc, const char *id, const struct activation *done)
 	cmd_put_id(doc, "from", done->from.s);
 }
 
-/* The release that is asked for. */
-static const char *
-word(const struct run *run)
-{
-	return run->opts.args.n > 0 ? run->opts.args.v[0] : "latest";
-}
-
 static void
 answer(struct run *run, const char *id, const struct activation *done,
     const struct fleet *f)
@@ -191,23 +184,106 @@ answer(struct run *run, const char *id, const struct activation *done,
 	cmd_answer(run, doc);
 }
 
+enum { WAITING_SHOWN = 8 };
+
+/* Which of several is meant is not guessed. */
+static int
+refuse_several(const struct strvec *waiting, struct err *e)
+{
+	size_t shown = waiting->n < WAITING_SHOWN ? waiting->n : WAITING_SHOWN;
+
+	err_set(e, ERR_USAGE, "%zu releases wait to go live:", waiting->n);
+	for (size_t i = 0; i < shown; i++)
+		err_append(e, "%s %s", i > 0 ? "," : "",
+		    waiting->v[waiting->n - 1 - i]);
+	if (shown < waiting->n)
+		err_append(e, ", ...");
+	return err_append(e,
+	    "; run 'deploy activate RELEASE' with one of them, or 'deploy "
+	    "activate latest' for the newest");
+}
+
+/*
+ * Nothing is named: the one release that waits.  When none does, what is
+ * live, so that nothing changes.
+ */
+static int
+choose_waiting(const struct strvec *waiting, const char *live,
+    struct release_id *out, struct err *e)
+{
+	if (waiting->n > 1)
+		return refuse_several(waiting, e);
+	if (waiting->n == 0 && *live == '\0')
+		return err_set(e, ERR_USAGE,
+		    "no release waits to go live, and none is live; run 'deploy "
+		    "stage' first, or name one of 'deploy list'");
+	if (waiting->n == 0)
+		log_info("no release waits to go live");
+	release_id_copy(out, waiting->n > 0 ? waiting->v[0] : live);
+	return 0;
+}
+
+/* The release that is asked for, or waits. */
+static int
+choose_here(const struct run *run, const struct view *v,
+    struct release_id *out, struct err *e)
+{
+	struct strvec waiting = STRVEC_INIT;
+	const char *id;
+	int r;
+
+	if (run->opts.args.n > 0) {
+		id = view_find(v, run->opts.args.v[0], e);
+		if (id != NULL)
+			release_id_copy(out, id);
+		return id != NULL ? 0 : -1;
+	}
+	view_waiting(v, &waiting);
+	r = choose_waiting(&waiting, v->current.s, out, e);
+	strvec_release(&waiting);
+	return r;
+}
+
+/* The same for all hosts. */
+static int
+choose_there(const struct run *run, const struct fleet *f,
+    struct release_id *out, struct err *e)
+{
+	struct strvec waiting = STRVEC_INIT;
+	struct err none = ERR_INIT;
+	const char *id;
+	int r;
+
+	if (run->opts.args.n > 0) {
+		id = fleet_find(f, run->opts.args.v[0], e);
+		if (id != NULL)
+			release_id_copy(out, id);
+		return id != NULL ? 0 : -1;
+	}
+	id = fleet_find(f, "current", &none);
+	fleet_waiting(f, &waiting);
+	if (waiting.n == 0 && none.code == ERR_DIFFER) {
+		*e = none;
+		r = -1;
+	} else {
+		r = choose_waiting(&waiting, id != NULL ? id : "", out, e);
+	}
+	strvec_release(&waiting);
+	return r;
+}
+
 /* Which release?  The hook may refuse it, before the lock is taken. */
 static int
 choose(struct run *run, const struct store *s, struct release_id *out,
     struct err *e)
 {
 	struct view v = VIEW_INIT;
-	const char *id = NULL;
 	int r = view_read(&v, s, e);
 
 	if (r == 0)
-		id = view_find(&v, word(run), e);
-	if (id == NULL)
-		r = -1;
-	if (r == 0)
-		release_id_copy(out, id);
-	if (r == 0 && strcmp(id, v.current.s) != 0)
-		r = step_hook(run, HOOK_PRE_ACTIVATE, id, v.current.s, e);
+		r = choose_here(run, &v, out, e);
+	if (r == 0 && strcmp(out->s, v.current.s) != 0)
+		r = step_hook(run, HOOK_PRE_ACTIVATE, out->s, v.current.s, e);
 	view_release(&v);
 	return r;
 }
@@ -232,21 +308,19 @@ activate_hosts(struct run *run, struct err *e)
 {
 	struct fleet f = FLEET_INIT;
 	struct activation done;
-	const char *id = NULL;
+	struct release_id id;
 	int r = cmd_open_fleet(run, &f, e);
 
 	if (r == 0)
-		id = fleet_find(&f, word(run), e);
-	if (id == NULL)
-		r = -1;
+		r = choose_there(run, &f, &id, e);
 	if (r == 0)
-		r = step_hook(run, HOOK_PRE_ACTIVATE, id,
+		r = step_hook(run, HOOK_PRE_ACTIVATE, id.s,
 		    f.v[0].view.current.s, e);
 	if (r == 0)
-		r = step_activate_hosts(run, &f, id, JOURNAL_ACTIVATE, &done,
+		r = step_activate_hosts(run, &f, id.s, JOURNAL_ACTIVATE, &done,
 		    e);
 	if (r == 0)
-		answer(run, id, &done, &f);
+		answer(run, id.s, &done, &f);
 	fleet_release(&f);
 	return r;
 }
@@ -283,14 +357,18 @@ const struct cmd cmd_activate = {
 	.name = "activate",
 	.group = "Going live",
 	.args = "[RELEASE]",
-	.summary = "make a staged release live (default: latest)",
+	.summary = "make a staged release live (default: the one that waits)",
 	.about =
 	    "RELEASE is an id, a unique prefix of one, current, previous or\n"
-	    "latest.  Refused when the root is frozen, or when the release\n"
-	    "has an older sequence (--seq) than the one activated last.\n"
-	    "Prints the id of the release that is live.\n",
-	.examples = "deploy activate                       # the newest\n"
-		    "deploy activate 20261121T19 --expect current\n",
+	    "latest.  Without it the one release is meant that was staged\n"
+	    "after all that ever were live; several are refused.  Refused\n"
+	    "when the root is frozen (override: freeze), or when the release\n"
+	    "has an older sequence (--seq) than the one activated last\n"
+	    "(override: order).  Prints the id of the release that is live.\n",
+	.examples =
+	    "deploy activate                       # the one that waits\n"
+	    "deploy activate latest --override=freeze\n"
+	    "deploy activate 20261121T19 --expect current\n",
 	.max_args = 1,
 	.changes = true,
 	.overrides = OVERRIDE_FLIP,

@@ -254,6 +254,21 @@ fleet_releases(const struct fleet *f, struct strvec *out)
 	strvec_sort(out);
 }
 
+void
+fleet_waiting(const struct fleet *f, struct strvec *out)
+{
+	for (size_t i = 0; i < f->n; i++) {
+		struct strvec here = STRVEC_INIT;
+
+		view_waiting(&f->v[i].view, &here);
+		for (size_t k = 0; k < here.n; k++)
+			if (!strvec_has(out, here.v[k]))
+				strvec_add(out, here.v[k]);
+		strvec_release(&here);
+	}
+	strvec_sort(out);
+}
+
 /* What the word means on one host; "" when it means nothing there. */
 static const char *
 meaning(const struct remote *r, const char *word)

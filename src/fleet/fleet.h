@@ -76,6 +76,9 @@ const char *fleet_find_on_some(const struct fleet *f, const char *word,
 int fleet_manifest(struct fleet *f, const char *id, struct manifest *m,
     struct err *e);
 
+/* Add the releases that wait on any host (view.h), oldest first, each once. */
+void fleet_waiting(const struct fleet *f, struct strvec *out);
+
 /* Add the ids that any host has, oldest first, each once. */
 void fleet_releases(const struct fleet *f, struct strvec *out);
 

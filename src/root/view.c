@@ -34,6 +34,20 @@ view_latest(const struct view *v)
 	return v->ids.n > 0 ? v->ids.v[v->ids.n - 1] : "";
 }
 
+void
+view_waiting(const struct view *v, struct strvec *out)
+{
+	const struct strvec *seen = &v->history.seen;
+	const char *newest = "";
+
+	for (size_t i = 0; i < seen->n; i++)
+		if (strcmp(seen->v[i], newest) > 0)
+			newest = seen->v[i];
+	for (size_t i = 0; i < v->ids.n; i++)
+		if (strcmp(v->ids.v[i], newest) > 0)
+			strvec_add(out, v->ids.v[i]);
+}
+
 const char *
 view_find(const struct view *v, const char *word, struct err *e)
 {

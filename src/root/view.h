@@ -36,4 +36,10 @@ const char *view_previous(const struct view *v);
 /* The newest complete release, "" when there is none. */
 const char *view_latest(const struct view *v);
 
+/*
+ * Add the releases that wait to go live, oldest first: staged after every
+ * release that was ever live.  An older one was passed over.
+ */
+void view_waiting(const struct view *v, struct strvec *out);
+
 #endif

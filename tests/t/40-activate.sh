@@ -37,14 +37,92 @@ untouched() {
 	assert_eq "$(journal_lines)" "$2" "lines of the journal"
 }
 
-t_default_is_latest() {
-	new a
-	new b
+# two_hosts: www and w2 are a site of two hosts, one of each kind.
+two_hosts() {
+	cat >deploy.yml <<-EOF
+	sites:
+	  - name: s
+	    root: $PWD/www
+	    hosts:
+	      - {address: www1, transport: local, root: $PWD/www}
+	      - {address: www2, transport: local, root: $PWD/w2, deploy: none}
+	EOF
+	d() {
+		deploy "$@"
+	}
+}
+
+# Without an operand: the one release that waits.
+check_default() {
+	local a b c i
+	expect_status "${1:-2}" d activate
+	run d init
+	expect_status 2 d activate
+	assert_contains "$err" "no release waits to go live, and none is live"
+	new a; a=$id
+	run d activate -n
+	assert_contains "$err" "would make: $a is live"
 	run d activate
-	assert_eq "$(cat "$out")" "$id" "stdout"
+	assert_eq "$(cat "$out")" "$a" "stdout"
+	assert_eq "$(live)" "$a"
+	# Several: which of them is not guessed.
+	new b; b=$id
+	new c; c=$id
+	expect_status 2 d activate
+	assert_contains "$err" "2 releases wait to go live: $c, $b; run "
+	assert_contains "$err" "'deploy activate latest'"
+	[ ! -s "$out" ] || fail "an answer"
+	untouched "$a" 1
+	expect_status 2 d activate -n --override=freeze,order --expect "$a"
+	run d activate latest
+	assert_eq "$(live)" "$c"
+	# What was passed over does not wait, nor does what was live.
+	run d activate --json
+	assert_contains "$err" "no release waits to go live"
+	assert_contains "$err" "unchanged: $c"
+	assert_eq "$(json "$out" '[.changed, .current] | @text')" \
+	    "[false,\"$c\"]"
+	run d rollback
+	run d activate
+	assert_eq "$(cat "$out")" "$a"
+	untouched "$a" 3
+	new e
+	run d activate
 	assert_eq "$(live)" "$id"
-	assert_contains "$err" "$id is live"
-	assert_file_eq www/current/index.html b-b/index.html
+	# Not a line for each of very many.
+	for i in 1 2 3 4 5 6 7 8 9 10 11 12; do
+		new "$i"
+	done
+	expect_status 2 d activate
+	assert_contains "$err" "12 releases wait to go live: $id, "
+	assert_contains "$err" ", ...; run 'deploy activate RELEASE'"
+}
+
+t_default_is_the_one_that_waits() { check_default 1; }
+
+t_default_on_hosts() {
+	two_hosts
+	check_default 2
+	assert_eq "$(readlink w2/current)" "$(readlink www/current)"
+}
+
+# It waits where it has not been live yet.
+t_default_where_hosts_differ() {
+	local a b
+	two_hosts
+	go a; a=$id
+	new b; b=$id
+	run d activate --host www1
+	assert_eq "$(live)" "$b"
+	run d activate
+	assert_eq "$(readlink w2/current)" "releases/$b"
+	# One that hosts do not share is not live anywhere afterwards.
+	run d activate "$a" --host www2
+	expect_status 7 d activate
+	assert_contains "$err" "the hosts differ"
+	new c
+	run d activate
+	assert_eq "$(readlink w2/current)" "releases/$id"
 }
 
 t_exit_0_done() {
@@ -121,17 +199,17 @@ t_words() {
 
 t_nothing_staged() {
 	run d init
-	expect_status 2 d activate
+	expect_status 2 d activate latest
 	assert_contains "$err" "no release yet"
 	expect_status 2 d activate current
 	[ ! -L www/current ] || fail "a link"
 }
 
 t_no_root() {
-	expect_status 1 d activate
+	expect_status 1 d activate latest
 	assert_contains "$err" "not a root of deploy"
 	mkdir www
-	expect_status 1 d activate
+	expect_status 1 d activate latest
 	[ -z "$(ls -A www)" ] || fail "something was made"
 }
 
@@ -212,7 +290,7 @@ t_exit_4_older_sequence() {
 	    [.live, .was_live, .seq] | tostring")" "[false,false,9]"
 	run d verify "$id"
 	new c --seq 11
-	run d activate
+	run d activate latest
 	assert_eq "$(live)" "$id"
 }
 
@@ -226,13 +304,13 @@ t_equal_sequence_is_allowed() {
 t_sequence_numbers_are_numbers() {
 	go a --seq 9
 	new b --seq 10
-	run d activate
+	run d activate latest
 	assert_eq "$(live)" "$id"
 	go c --seq 9223372036854775807
 	new d --seq 9223372036854775806
-	expect_status 4 d activate
+	expect_status 4 d activate latest
 	new e --seq 0
-	expect_status 4 d activate
+	expect_status 4 d activate latest
 }
 
 t_wrong_sequence_options() {
@@ -320,7 +398,7 @@ ci() {
 	    '[.seq, .commit, .who, .job] | tostring')" \
 	    "[$seq,\"$commit\",\"$who\",\"$job\"]" meta
 	# The number is the release's, not that of the job which activates.
-	run env "$@" GITHUB_RUN_NUMBER=3 deploy activate --root www
+	run env "$@" GITHUB_RUN_NUMBER=3 deploy activate latest --root www
 	run d log --json
 	assert_eq "$(json "$out" '.journal[0] |
 	    [.seq, .who, .job, .to] | tostring')" \
@@ -396,10 +474,10 @@ t_dry_run_changes_nothing() {
 	# It needs no lock either.
 	exec 9<www/.deploy/lock
 	flock -n 9
-	run d activate -n
+	run d activate latest -n
 	assert_eq "$(cat "$out")" "$id"
 	assert_contains "$err" "would make: $id is live"
-	run d activate --dry-run --json
+	run d activate latest --dry-run --json
 	assert_eq "$(json "$out" '[.dry_run, .current, .from] | tostring')" \
 	    "[true,\"$id\",\"$a\"]"
 	exec 9<&-
@@ -411,12 +489,12 @@ t_dry_run_tells_what_is_in_the_way() {
 	local a
 	go a --seq 10; a=$id
 	new b --seq 9
-	expect_status 4 d activate -n
+	expect_status 4 d activate latest -n
 	expect_status 4 d activate "$id" -n --override=order --expect none
 	run d activate "$id" -n --override=order
 	expect_status 2 d activate -n nonsense
 	run d freeze
-	expect_status 3 d activate -n
+	expect_status 3 d activate latest -n
 	untouched "$a" 1
 }
 
@@ -518,23 +596,23 @@ t_journal_is_not_writable() {
 		id=$(cat "$out")
 	}
 	go_as a; a=$id
-	run as_user deploy activate --root www
+	run as_user deploy activate latest --root www
 	go_as b
 	before=$(cat www/.deploy/journal)
 	chmod 444 www/.deploy/journal
-	expect_status 1 as_user deploy activate --root www
+	expect_status 1 as_user deploy activate latest --root www
 	assert_contains "$err" "www/.deploy/journal"
 	untouched "$a" 1
 	[ -z "$(find www -name '.tmp-*')" ] || fail "a link was left"
 	chmod 644 www/.deploy/journal
-	run as_user deploy activate --root www
+	run as_user deploy activate latest --root www
 	untouched "$id" 2
 }
 
 t_journal_is_a_directory() {
 	new a
 	mkdir www/.deploy/journal
-	expect_status 1 d activate
+	expect_status 1 d activate latest
 	assert_contains "$err" "www/.deploy/journal"
 	[ ! -L www/current ] || fail "went live without a line"
 }
@@ -543,7 +621,7 @@ t_journal_is_a_planted_link() {
 	new a
 	echo precious >victim
 	ln -s "$PWD/victim" www/.deploy/journal
-	expect_status 1 d activate
+	expect_status 1 d activate latest
 	assert_eq "$(cat victim)" precious
 	[ ! -L www/current ] || fail "went live without a line"
 }
@@ -554,7 +632,7 @@ t_root_is_read_only_for_us() {
 	echo x >b/index.html
 	run as_user deploy stage b --root www
 	chown 0:0 www
-	expect_status 1 as_user deploy activate --root www
+	expect_status 1 as_user deploy activate latest --root www
 	[ ! -L www/current ] || fail "a link"
 	[ -z "$(find www -name '.tmp-*')" ] || fail "a link was left"
 }
@@ -572,7 +650,7 @@ t_half_staged_release_is_no_candidate() {
 	expect_status 2 d activate "$half"
 	expect_status 2 d rollback "$half"
 	expect_status 2 d pin "$half"
-	run d activate
+	run d activate latest
 	assert_eq "$(live)" "$a"
 	# The next stage sweeps it, records and all.
 	new b
@@ -595,7 +673,7 @@ t_alien_things_among_releases() {
 	for name in foo README 2999 "$a.bak" "${fake}1" "${fake}2" "${fake}3"; do
 		expect_status 2 d activate "$name"
 	done
-	run d activate
+	run d activate latest
 	assert_eq "$(live)" "$a"
 	run d prune --keep 1
 	for name in foo README "$a.bak"; do
@@ -701,7 +779,7 @@ t_answers_that_get_lost_are_a_failure() {
 
 t_lost_answer_does_not_say_that_nothing_happened() {
 	new a
-	expect_status 9 sh -c 'deploy activate --root www >/dev/full'
+	expect_status 9 sh -c 'deploy activate latest --root www >/dev/full'
 	assert_eq "$(live)" "$id"
 }
 

@@ -218,9 +218,9 @@ t_freeze_does_not_stop_it() {
 t_sequence_does_not_stop_it() {
 	new a --seq 5
 	a=$id
-	run d activate
+	run d activate latest
 	new b --seq 6
-	run d activate
+	run d activate latest
 	back "$a"
 	assert_eq "$(json <(tail -n 1 www/.deploy/journal) .seq)" 5
 }
@@ -281,7 +281,7 @@ t_exit_5_target_without_manifest() {
 t_message_and_who() {
 	new a -m 'first build'
 	a=$id
-	run d activate
+	run d activate latest
 	go b
 	run env GITLAB_CI=1 GITLAB_USER_LOGIN=ann CI_JOB_URL=https://j/1 \
 	    CI_PIPELINE_IID=77 deploy rollback --root www -m 'b is broken'
@@ -309,7 +309,7 @@ t_line_without_its_flip() {
 	back "$a"
 	# Its number does not count either.
 	new e --seq 11
-	run d activate
+	run d activate latest
 }
 
 t_rollback_line_without_its_flip() {

@@ -97,11 +97,11 @@ t_exit_3_frozen() {
 	run env GITHUB_ACTIONS=1 GITHUB_ACTOR=octocat \
 	    deploy freeze --root www -m 'until the launch'
 	new b
-	expect_status 3 d activate
+	expect_status 3 d activate latest
 	assert_contains "$err" "octocat"
 	assert_contains "$err" "until the launch"
 	assert_contains "$err" "deploy thaw"
-	expect_status 3 d activate -n
+	expect_status 3 d activate latest -n
 	assert_eq "$(live)" "$a"
 	assert_eq "$(wc -l <www/.deploy/journal)" 1
 	# What is live already is no activation.
@@ -145,10 +145,10 @@ t_freeze_for_a_time() {
 	go a
 	new b
 	run d freeze --for 2s -m tea
-	expect_status 3 d activate
+	expect_status 3 d activate latest
 	assert_contains "$err" " until 20"
 	sleep 2.1
-	run d activate
+	run d activate latest
 	run d status --json
 	assert_eq "$(json "$out" .frozen)" false
 	# What is over does not come back.
@@ -178,7 +178,7 @@ t_override_a_freeze() {
 	go a
 	run d freeze
 	new b
-	run d activate --override=freeze
+	run d activate latest --override=freeze
 	assert_eq "$(live)" "$b"
 }
 
@@ -191,37 +191,37 @@ t_broken_record_counts_as_frozen() {
 	    '{"until":5}' '{"until":"soon"}' '{"who":7,"why":[]}'
 	do
 		printf '%s' "$text" >www/.deploy/frozen
-		expect_status 3 d activate
+		expect_status 3 d activate latest
 		assert_contains "$err" "frozen"
 		run d status --json
 		assert_eq "$(json "$out" .frozen)" true
 	done
 	run d thaw
 	[ ! -e www/.deploy/frozen ] || fail "still there"
-	run d activate
+	run d activate latest
 }
 
 t_something_else_named_frozen() {
 	go a
 	new b
 	mkdir www/.deploy/frozen
-	expect_status 1 d activate
+	expect_status 1 d activate latest
 	rmdir www/.deploy/frozen
 	ln -s nowhere www/.deploy/frozen
-	expect_status 1 d activate
+	expect_status 1 d activate latest
 	assert_eq "$(live)" "$a"
 	# The link is replaced, and not what it points to.
 	run d freeze
-	expect_status 3 d activate
+	expect_status 3 d activate latest
 	run d thaw
-	run d activate
+	run d activate latest
 }
 
 t_reason_cannot_disturb_a_terminal() {
 	go a
 	new b
 	run d freeze -m $'red \e[31m and\a\nmore \xff'
-	expect_status 3 d activate
+	expect_status 3 d activate latest
 	assert_contains "$err" 'red \x1b[31m and\x07\x0amore'
 	run d status
 	assert_contains "$out" 'red \x1b[31m and\x07\x0amore'
@@ -320,21 +320,21 @@ t_exit_3_locked() {
 	done
 	release
 	assert_eq "$(live)" "$b"
-	run d activate
+	run d activate latest
 }
 
 t_waits_as_long_as_told() {
 	go a
 	new b
 	hold -x "$note"
-	between 1000 5000 expect_status 3 d activate --lock-wait=1s
+	between 1000 5000 expect_status 3 d activate latest --lock-wait=1s
 	assert_contains "$err" "waiting for the lock, held by ann@ci1"
 	assert_contains "$err" "gave up after 1 s"
 	cat >deploy.yml <<-'EOT'
 	sites: [{name: s, root: www, lock_wait: 2s}]
 	EOT
-	between 2000 6000 expect_status 3 deploy activate
-	expect_status 3 deploy activate --lock-wait=0
+	between 2000 6000 expect_status 3 deploy activate latest
+	expect_status 3 deploy activate latest --lock-wait=0
 	assert_contains "$err" "gave up after 0 s"
 	release
 	assert_eq "$(live)" "$a"
@@ -343,7 +343,7 @@ t_waits_as_long_as_told() {
 t_wrong_waits() {
 	go a
 	for t in x -1 1y ''; do
-		expect_status 2 d activate --lock-wait="$t"
+		expect_status 2 d activate latest --lock-wait="$t"
 	done
 }
 
@@ -353,7 +353,7 @@ t_waiting_succeeds_when_released() {
 	hold -x "$note"
 	(
 		exec 9<&-
-		d activate --lock-wait=30 >waited.out 2>waited.err
+		d activate latest --lock-wait=30 >waited.out 2>waited.err
 	) &
 	wait_for 5 grep -q 'waiting for the lock' waited.err
 	assert_eq "$(live)" "$a"
@@ -367,7 +367,7 @@ t_shared_lock_stops_activation_not_staging() {
 	go a
 	new b
 	hold -s "$note"
-	between 0 4000 expect_status 3 d activate --lock-wait=0
+	between 0 4000 expect_status 3 d activate latest --lock-wait=0
 	assert_contains "$err" "ann@ci1"
 	new c
 	# Looking is free.
@@ -376,7 +376,7 @@ t_shared_lock_stops_activation_not_staging() {
 	run d verify
 	run d diff b-a
 	run d log
-	run d activate -n
+	run d activate latest -n
 	release
 	run d activate "$b"
 }
@@ -422,22 +422,22 @@ t_odd_notes() {
 	go a
 	new b
 	hold -x ''
-	expect_status 3 d activate --lock-wait=0
+	expect_status 3 d activate latest --lock-wait=0
 	assert_contains "$err" "a run that left no name"
 	echo 'garbage {' >www/.deploy/lock.note
-	expect_status 3 d activate --lock-wait=0
+	expect_status 3 d activate latest --lock-wait=0
 	assert_contains "$err" "a run that left no name"
 	printf '{"who":"\\u001b[31mann\\n"}' >www/.deploy/lock.note
-	expect_status 3 d activate --lock-wait=0
+	expect_status 3 d activate latest --lock-wait=0
 	assert_contains "$err" '\x1b[31mann\x0a'
 	head -c 1000000 /dev/zero >www/.deploy/lock.note
-	expect_status 3 d activate --lock-wait=0
+	expect_status 3 d activate latest --lock-wait=0
 	rm www/.deploy/lock.note
-	expect_status 3 d activate --lock-wait=0
+	expect_status 3 d activate latest --lock-wait=0
 	mkfifo www/.deploy/lock.note
-	between 0 4000 expect_status 3 d activate --lock-wait=0
+	between 0 4000 expect_status 3 d activate latest --lock-wait=0
 	release
-	between 0 4000 run d activate
+	between 0 4000 run d activate latest
 	rm www/.deploy/lock.note
 	echo precious >victim
 	ln -s "$PWD/victim" www/.deploy/lock.note
@@ -451,15 +451,15 @@ t_planted_lock() {
 	rm www/.deploy/lock
 	echo precious >victim
 	ln -s "$PWD/victim" www/.deploy/lock
-	expect_status 1 d activate
+	expect_status 1 d activate latest
 	assert_contains "$err" "www/.deploy/lock"
 	assert_eq "$(cat victim)" precious
 	rm www/.deploy/lock
 	mkdir www/.deploy/lock
-	expect_status 1 d activate
+	expect_status 1 d activate latest
 	rmdir www/.deploy/lock
 	# Without one it is made.
-	run d activate
+	run d activate latest
 	assert_eq "$(live)" "$b"
 }
 
@@ -603,7 +603,7 @@ t_signal_ends_waiting() {
 	go a
 	new b
 	hold -x "$note"
-	deploy activate --root www --lock-wait=1h >waited.out 2>waited.err 9<&- &
+	deploy activate latest --root www --lock-wait=1h >waited.out 2>waited.err 9<&- &
 	wait_for 5 grep -q 'waiting for the lock' waited.err
 	kill -TERM $!
 	wait $! || status=$?

@@ -148,12 +148,12 @@ t_clock_before_1980() {
 t_mtimes_go_forward() {
 	local meta before
 	new a
-	run d activate
+	run d activate latest
 	before=$(stat -L -c %Y www/current/index.html)
 	meta=www/.deploy/meta/$id.json
 	for n in b c e; do
 		new "$n"
-		run d activate
+		run d activate latest
 		[ "$(stat -L -c %Y www/current/index.html)" -gt "$before" ] ||
 		    fail "no later than $before"
 		before=$(stat -L -c %Y www/current/index.html)

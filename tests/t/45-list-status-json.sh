@@ -54,7 +54,7 @@ t_list_json_of_nothing() {
 
 t_list_json() {
 	new a -m 'first' --commit abc123 --seq 7
-	run d activate
+	run d activate latest
 	go b
 	new c
 	run d pin "$a"
@@ -126,7 +126,7 @@ t_releases_is_list() {
 t_list_table() {
 	local file='[ ]+1 files  [ ]+5 B'
 	new a -m 'first one' --commit 0123456789abcdef --seq 42
-	run d activate
+	run d activate latest
 	go b c
 	new e
 	run d pin "$b"
@@ -158,7 +158,7 @@ t_control_characters_are_escaped() {
 	local bad=$'one\ntwo\e[31m\a\ttab\x7f'
 	local good='one\x0atwo\x1b[31m\x07\x09tab\x7f'
 	new a -m "$bad" --commit "$bad"
-	run d activate
+	run d activate latest
 	for command in list log status; do
 		run d "$command"
 		assert_contains "$out" "$good"
@@ -178,7 +178,7 @@ t_control_characters_are_escaped() {
 
 t_message_that_is_no_utf8() {
 	new a -m $'caf\xe9 \xc3\xa9 \xff\xfe \xf0\x9f\x9a\x80 \xed\xa0\x80'
-	run d activate
+	run d activate latest
 	for command in list log status; do
 		run d "$command" --json
 		doc true
@@ -194,7 +194,7 @@ t_long_message() {
 	local long
 	long=$(printf 'x%.0s' {1..9000})
 	new a -m "$long"
-	run d activate
+	run d activate latest
 	run d list
 	assert_eq "$(wc -l <"$out")" 1
 	grep -q 'xxx\.\.\.$' "$out" || fail "not cut with dots"
@@ -208,7 +208,7 @@ t_long_message() {
 
 t_empty_message() {
 	new a -m ''
-	run d activate
+	run d activate latest
 	run d list --json
 	doc '.releases[0].message == "" or .releases[0].message == null'
 }
@@ -225,7 +225,7 @@ t_status_json() {
 	doc '.current == null and .since == null and .previous == null and
 	    .latest == null and .releases == 0 and .drift == []'
 	new a -m note --commit abc
-	run d activate
+	run d activate latest
 	go b
 	run d activate "$a"
 	run d status --json
@@ -250,7 +250,7 @@ t_status_lines() {
 	assert_contains "$out" "live       nothing yet"
 	assert_contains "$out" "previous   none"
 	new a -m note --commit abc
-	run d activate
+	run d activate latest
 	go b
 	run d freeze -m why
 	run d status
@@ -292,7 +292,7 @@ t_status_shows_drift() {
 
 t_log_json() {
 	new a -m one --seq 3
-	run d activate
+	run d activate latest
 	go b
 	run d rollback -m back
 	run d log --json
@@ -313,7 +313,7 @@ t_log_json() {
 t_log_lines() {
 	new a -m one
 	run env GITLAB_CI=1 GITLAB_USER_LOGIN=ann CI_JOB_URL=https://j/1 \
-	    deploy activate --root www
+	    deploy activate latest --root www
 	go b
 	run d rollback
 	run d log
@@ -516,7 +516,7 @@ t_stage_json() {
 	run d stage b --json --exclude '*.tmp'
 	doc '.outcome == "staged"'
 	assert_eq "$(json "$out" .id)" "$id"
-	run d activate
+	run d activate latest
 	run d stage b --json --exclude '*.tmp'
 	doc '.outcome == "unchanged"'
 	assert_eq "$(json "$out" .id)" "$id"

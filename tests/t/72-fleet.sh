@@ -131,7 +131,7 @@ t_the_commands() {
 	assert_eq "$(cat "$out")" "$first" "the same content is the same release"
 	run deploy list
 	assert_contains "$out" staged
-	run deploy activate
+	run deploy activate latest
 	assert_eq "$(cat "$out")" "$first"
 	assert_serves_site
 	echo two >site/index.html
@@ -173,7 +173,7 @@ t_the_commands() {
 	run deploy status --json
 	assert_eq "$(jq -r '.hosts[].frozen' "$out" | sort -u)" true
 	run deploy thaw
-	run deploy activate
+	run deploy activate latest
 	assert_serves_site
 	run deploy prune --keep 1
 	assert_clean
@@ -217,8 +217,8 @@ t_older_builds_are_refused() {
 	echo four >site/index.html
 	expect_status 4 deploy publish --seq 8
 	assert_live "$third"
-	expect_status 4 deploy activate --expect "$first"
-	run deploy activate --override=order
+	expect_status 4 deploy activate latest --expect "$first"
+	run deploy activate latest --override=order
 }
 
 t_deploy_none_and_no_deploy() {
@@ -257,7 +257,7 @@ t_a_new_host_catches_up() {
 	run deploy stage
 	assert_eq "$(cat "$out")" "$second"
 	[ -d "r-h2/releases/$second" ] || fail "not staged on the new host"
-	run deploy activate
+	run deploy activate latest
 	assert_serves_site
 }
 
@@ -404,11 +404,11 @@ t_one_host_locked() {
 	flock -u 8
 	run deploy stage
 	flock -s 8
-	expect_status 3 deploy activate --lock-wait 1
+	expect_status 3 deploy activate latest --lock-wait 1
 	assert_live "$second"
 	exec 8>&-
 	assert_clean
-	run deploy activate
+	run deploy activate latest
 	assert_serves_site
 }
 
@@ -420,14 +420,14 @@ activation_fails() {
 	run deploy stage
 	third=$(cat "$out")
 	fault "$victim"
-	deploy activate >"$out" 2>"$err" || got=$?
+	deploy activate latest >"$out" 2>"$err" || got=$?
 	[[ " $status " = *" $got "* ]] ||
 	    fail "status $got, expected $status: $(cat "$err")"
 	assert_contains "$err" "$victim"
 	assert_live "$second"
 	heal
 	assert_clean "$victim"
-	run deploy activate
+	run deploy activate latest
 	assert_serves_site
 	assert_clean
 }
@@ -516,14 +516,14 @@ t_lost_for_good() {
 		kill -KILL $$
 	fi
 	END
-	expect_status 7 deploy activate
+	expect_status 7 deploy activate latest
 	assert_contains "$err" "h2"
 	assert_eq "$(live h1)" "$second"
 	assert_eq "$(live h3)" "$second"
 	assert_eq "$(live h4)" "$second"
 	heal
 	expect_status 7 deploy status
-	run deploy activate
+	run deploy activate latest
 	assert_serves_site
 }
 
@@ -548,7 +548,7 @@ t_stopped_while_armed() {
 		sleep 60
 	fi
 	END
-	expect_status 7 deploy activate
+	expect_status 7 deploy activate latest
 	assert_contains "$err" h2
 	assert_live "$second"
 	heal
@@ -557,7 +557,7 @@ t_stopped_while_armed() {
 	kill -CONT "$pid" || true
 	sleep 1
 	assert_live "$second"
-	run deploy activate
+	run deploy activate latest
 	assert_serves_site
 }
 
@@ -576,10 +576,10 @@ t_the_first_activation_fails() {
 	four
 	run deploy stage
 	fault h2 <<<'[ "$verb" != activate ] || exit 255'
-	expect_status 1 deploy activate
+	expect_status 1 deploy activate latest
 	assert_live ""
 	heal
-	run deploy activate
+	run deploy activate latest
 	assert_serves_site
 }
 

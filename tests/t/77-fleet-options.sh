@@ -189,7 +189,7 @@ t_a_staged_build_raises_its_sequence() {
 	run deploy stage --seq 7 --commit seven
 	assert_metas_alike
 	assert_eq "$(meta h1 "$id" seq)" 7
-	run deploy activate
+	run deploy activate latest
 	assert_eq "$(jq -r .seq r-h3/.deploy/journal)" 7
 }
 
@@ -408,11 +408,11 @@ t_json_with_hosts() {
 	echo two >site/index.html
 	run deploy stage --json
 	assert_eq "$(jq -c '[.outcome, .skew_us]' "$out")" '["new",null]'
-	run deploy activate --json
+	run deploy activate latest --json
 	assert_eq "$(jq '.skew_us >= 0' "$out")" true
 	run deploy rollback --json
 	assert_eq "$(jq '.skew_us >= 0' "$out")" true
-	run deploy activate
+	run deploy activate latest
 	assert_contains "$err" "all hosts flipped within"
 	run deploy rollback -n --json
 	assert_eq "$(jq '.skew_us' "$out")" null
@@ -574,7 +574,7 @@ t_a_release_without_files_of_its_own_catches_up_by_rsync() {
 	run deploy publish
 	rm -rf r-h3 site
 	run deploy stage --release current
-	run deploy activate
+	run deploy activate latest
 	assert_serve_alike
 }
 
@@ -596,7 +596,7 @@ t_a_stage_that_is_repeated_goes_on() {
 	assert_contains "$err" "sent to 1 of 3 hosts"
 	assert_eq "$(asked h1 receive) $(asked h2 receive) $(asked h3 receive)" \
 	    "0 1 0"
-	run deploy activate
+	run deploy activate latest
 	assert_serve_alike
 }
 
