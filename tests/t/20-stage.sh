@@ -861,7 +861,7 @@ t_dry_run_changes_nothing() {
 	run deploy publish -n site --root root --json
 	assert_eq "$(json "$out" '[.outcome, .changed] | @text')" \
 	    '["new",true]'
-	run deploy stage -nf site --root root
+	run deploy stage -n --again site --root root
 	run deploy diff site --root root
 	assert_contains "$out" "A b.html"
 	rm -rf site/p
