@@ -5,23 +5,15 @@
 #include <stdio.h>
 #include <string.h>
 
-/*
- * The bytes of the control character at `s`, or 0 when it is none: those of
- * ASCII, and in UTF-8 those from U+0080, of which terminals take U+009B for
- * ESC [, and the separators U+2028 and U+2029.
- */
+#include "base/utf8.h"
+
+/* The bytes of the control character at `s`, or 0 when it is none. */
 static size_t
 control_len(const char *s)
 {
-	const unsigned char *c = (const unsigned char *)s;
+	size_t n = utf8_len(s);
 
-	if (c[0] < 0x20 || c[0] == 0x7f)
-		return 1;
-	if (c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0)
-		return 2;
-	if (c[0] == 0xe2 && c[1] == 0x80 && (c[2] & 0xfe) == 0xa8)
-		return 3;
-	return 0;
+	return !utf8_is_control(s) ? 0 : n > 0 ? n : 1;
 }
 
 /*
@@ -31,13 +23,15 @@ control_len(const char *s)
 static void
 copy_clean(char *out, size_t size, const char *in)
 {
-	size_t n = 0, len;
+	size_t n = 0, len, whole;
 
-	for (; *in != '\0'; in += len > 0 ? len : 1) {
+	for (; *in != '\0'; in += len > 0 ? len : whole) {
 		size_t need;
 
+		/* Not into the middle of a character, which is no control. */
+		whole = utf8_len(in) > 0 ? utf8_len(in) : 1;
 		len = control_len(in);
-		need = len > 0 ? 4 * len : 1;
+		need = len > 0 ? 4 * len : whole;
 		if (n + need + 4 > size) {
 			/* Appending to what is cut already: no room. */
 			if (n + 4 <= size) {
@@ -46,8 +40,10 @@ copy_clean(char *out, size_t size, const char *in)
 			}
 			break;
 		}
-		if (len == 0)
-			out[n++] = *in;
+		if (len == 0) {
+			memcpy(out + n, in, whole);
+			n += whole;
+		}
 		for (size_t i = 0; i < len; i++, n += 4)
 			snprintf(out + n, 5, "\\x%02x", (unsigned char)in[i]);
 	}

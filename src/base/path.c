@@ -3,12 +3,18 @@
 #include <fnmatch.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
 static bool
 has_control(const char *s)
 {
-	for (; *s != '\0'; s++)
-		if ((unsigned char)*s < 0x20 || *s == 0x7f)
+	size_t n;
+
+	for (; *s != '\0'; s += n > 0 ? n : 1) {
+		n = utf8_len(s);
+		if (utf8_is_control(s))
 			return true;
+	}
 	return false;
 }
 

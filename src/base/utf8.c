@@ -22,6 +22,17 @@ utf8_len(const char *text)
 	return n;
 }
 
+bool
+utf8_is_control(const char *text)
+{
+	const unsigned char *c = (const unsigned char *)text;
+
+	if (utf8_len(text) == 0)
+		return c[0] >= 0x80 && c[0] < 0xa0;
+	return c[0] < ' ' || c[0] == 0x7f || (c[0] == 0xc2 && c[1] < 0xa0) ||
+	    (c[0] == 0xe2 && c[1] == 0x80 && (c[2] & 0xfe) == 0xa8);
+}
+
 void
 utf8_add(struct buf *out, const char *data, size_t len)
 {
@@ -37,7 +48,7 @@ utf8_add(struct buf *out, const char *data, size_t len)
 		n = utf8_len(s);
 		if (n == 0)
 			buf_adds(out, "\xef\xbf\xbd");
-		else if ((c >= ' ' && c != 0x7f) || c == '\t' || c == '\n')
+		else if (!utf8_is_control(s) || c == '\t' || c == '\n')
 			buf_add(out, s, n);
 	}
 	buf_release(&text);

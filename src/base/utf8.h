@@ -2,12 +2,20 @@
 #ifndef UTF8_H
 #define UTF8_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/buf.h"
 
 /* The length of the sequence at `s`, which ends in a NUL; 0: it is none. */
 size_t utf8_len(const char *s);
+
+/*
+ * Is a control character at `text`, for whatever terminal: of ASCII, of
+ * U+0080 to U+009F (C1) in UTF-8 or as a byte that is no part of UTF-8, or one
+ * of the separators U+2028 and U+2029?  The NUL at the end is one.
+ */
+bool utf8_is_control(const char *text);
 
 /*
  * Append `len` bytes to `out` as text that a database or a page can take:

@@ -63,6 +63,10 @@ test_set_escapes(void)
 	    "\xc2\x9b"
 	    "31m \xc2\x9f \xe2\x80\xa8");
 	CHECK_STR(e.text, "\\xc2\\x9b31m \\xc2\\x9f \\xe2\\x80\\xa8");
+	err_set(&e, ERR_FAILED, "%s",
+	    "\x9b"
+	    "31m \xe2\x9b\x94");
+	CHECK_STR(e.text, "\\x9b31m \xe2\x9b\x94");
 	err_set(&e, ERR_FAILED, "%s", "\xc2\xa0 \xe2\x80\xa7 \xc2");
 	CHECK_STR(e.text, "\xc2\xa0 \xe2\x80\xa7 \xc2");
 	for (int c = 1; c < 256; c++) {

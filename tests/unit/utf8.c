@@ -41,6 +41,15 @@ test_clean_text(void)
 			  "a\xe2\x82"),
 	    BAD "a" BAD BAD);
 	CHECK_STR(CLEANED(""), "");
+	/* C1, as U+009B and as a byte; the separators. */
+	CHECK_STR(CLEANED("a\xc2\x9b"
+			  "b\xc2\x80\xc2\x9f\xc2\xa0"),
+	    "ab\xc2\xa0");
+	CHECK_STR(CLEANED("a\x9b"
+			  "b"),
+	    "a" BAD "b");
+	CHECK_STR(CLEANED("a\xe2\x80\xa8\xe2\x80\xa9\xe2\x80\xaa"),
+	    "a\xe2\x80\xaa");
 	/* Not beyond the end. */
 	CHECK_STR(cleaned("\xc3\xa4", 1), BAD);
 }
