@@ -52,6 +52,33 @@ release_id_copy(struct release_id *out, const char *s)
 	memcpy(out->s, s, strlen(s) + 1);
 }
 
+/* The number in the `n` digits at `s`. */
+static int
+digits(const char *s, int n)
+{
+	int v = 0;
+
+	while (n-- > 0)
+		v = v * 10 + (*s++ - '0');
+	return v;
+}
+
+/* Do the digits of an id name a moment of the calendar, since 1970? */
+static bool
+is_moment(const char *s)
+{
+	static const int days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30,
+		31 };
+	int year = digits(s, 4), month = digits(s + 4, 2);
+	int day = digits(s + 6, 2);
+	bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+
+	return year >= 1970 && month >= 1 && month <= 12 && day >= 1 &&
+	    day <= days[month - 1] + (month == 2 && leap) &&
+	    digits(s + 9, 2) <= 23 && digits(s + 11, 2) <= 59 &&
+	    digits(s + 13, 2) <= 59;
+}
+
 bool
 release_id_is_valid(const char *s)
 {
@@ -68,18 +95,7 @@ release_id_is_valid(const char *s)
 					  s[i] != shape[i])
 			return false;
 	}
-	return true;
-}
-
-/* The number in the `n` digits at `s`. */
-static int
-digits(const char *s, int n)
-{
-	int v = 0;
-
-	while (n-- > 0)
-		v = v * 10 + (*s++ - '0');
-	return v;
+	return is_moment(s);
 }
 
 int64_t

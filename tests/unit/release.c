@@ -29,6 +29,21 @@ test_id_is_valid(void)
 	    "20261121T190305.482Z-6g9619ff-8b86-4011-b42d-00c04fc964ff"));
 	CHECK(!release_id_is_valid(
 	    "20261121T190305.482Z-6f9619ff08b86-4011-b42d-00c04fc964ff"));
+	CHECK(!release_id_is_valid("19691231T235959.999Z" UUID));
+	CHECK(!release_id_is_valid("00000101T000000.000Z" UUID));
+	CHECK(!release_id_is_valid("20260001T000000.000Z" UUID));
+	CHECK(!release_id_is_valid("20261301T000000.000Z" UUID));
+	CHECK(!release_id_is_valid("20260100T000000.000Z" UUID));
+	CHECK(!release_id_is_valid("20260132T000000.000Z" UUID));
+	CHECK(!release_id_is_valid("20260431T000000.000Z" UUID));
+	CHECK(!release_id_is_valid("20260229T000000.000Z" UUID));
+	CHECK(!release_id_is_valid("21000229T000000.000Z" UUID));
+	CHECK(release_id_is_valid("20000229T000000.000Z" UUID));
+	CHECK(release_id_is_valid("20280229T000000.000Z" UUID));
+	CHECK(!release_id_is_valid("20260101T240000.000Z" UUID));
+	CHECK(!release_id_is_valid("20260101T006600.000Z" UUID));
+	CHECK(!release_id_is_valid("20260101T000060.000Z" UUID));
+	CHECK(release_id_is_valid("99991231T235959.999Z" UUID));
 	CHECK(!release_id_is_valid(
 	    "../../../../../../../../../../../../../../../../../../x.."));
 }
