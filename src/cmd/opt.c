@@ -106,6 +106,18 @@ set_number(int64_t *out, const struct opt *op, const char *value,
 	    op->name, (long long)least, value);
 }
 
+static int
+set_sequence(int64_t *out, const struct opt *op, const char *value,
+    struct err *e)
+{
+	if (set_number(out, op, value, 0, e) != 0)
+		return -1;
+	if (*out <= CALLER_SEQ_MAX)
+		return 0;
+	return err_set(e, ERR_USAGE, "--%s wants at most %lld, not '%s'",
+	    op->name, (long long)CALLER_SEQ_MAX, value);
+}
+
 int
 opt_priority(const char *value, int64_t *out, struct err *e)
 {
@@ -246,7 +258,7 @@ set_value(struct opts *o, const struct opt *op, const char *value,
 	case OPT_FOR:
 		return set_some_time(&o->duration, op, value, e);
 	case OPT_SEQ:
-		return set_number(&o->seq, op, value, 0, e);
+		return set_sequence(&o->seq, op, value, e);
 	case OPT_KEEP:
 		return set_number(&o->keep, op, value, 1, e);
 	case OPT_LIMIT:

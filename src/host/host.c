@@ -15,6 +15,7 @@
 #include "base/override.h"
 #include "base/version.h"
 #include "content/manifest.h"
+#include "host/option.h"
 #include "host/probe.h"
 #include "host/receive.h"
 #include "host/wire.h"
@@ -44,6 +45,7 @@ struct request {
 	const char *verb;
 	const char *root;
 	const struct strvec *words; /* the options are words 2... */
+	struct strvec taken;	    /* the same, held against option.h */
 	struct buf out;		    /* answer lines not yet written */
 	struct store store;
 	struct lock lock;
@@ -75,7 +77,7 @@ flag(const struct request *r, const char *key)
 	return option(r, key, NULL) != NULL;
 }
 
-/* A number; `otherwise` when absent, -1 with the error when wrong. */
+/* A number of the table's range; `otherwise` when absent. */
 static int
 number(const struct request *r, const char *key, int64_t otherwise,
     int64_t *out, struct err *e)
@@ -83,10 +85,7 @@ number(const struct request *r, const char *key, int64_t otherwise,
 	const char *text = option(r, key, NULL);
 
 	*out = otherwise;
-	if (text == NULL)
-		return 0;
-	*out = -1;
-	if (number_parse(text, 0, INT64_MAX, out))
+	if (text == NULL || number_parse(text, 0, INT64_MAX, out))
 		return 0;
 	return err_set(e, ERR_USAGE, "--%s wants a number, not '%s'", key,
 	    text);
@@ -285,8 +284,6 @@ do_adopt(struct request *r, struct err *e)
 	rules.group = xstrdup_opt(option(r, "group", NULL));
 	split_option(r, "exclude", &rules.exclude);
 	split_option(r, "shared", &rules.shared);
-	if (c == 0 && o.path != NULL && o.path[0] != '/')
-		c = err_set(e, ERR_USAGE, "--path=%s is not absolute", o.path);
 	if (c == 0 &&
 	    (number(r, "lock-wait", 60, &o.lock_wait, e) != 0 ||
 		number(r, "mtime", 0, &o.mtime, e) != 0))
@@ -855,14 +852,17 @@ dispatch(struct request *r, const struct host_limits *limits, struct err *e)
 		    "the root '%s' is not an "
 		    "absolute path",
 		    r->root);
-	fill_caller(r);
 	verb = find_verb(r->verb, strlen(r->verb));
-	if (verb != NULL)
-		return verb->run(r, e);
-	return err_set(e, ERR_USAGE,
-	    "the deploy on this host (%s) does not "
-	    "know '%s'; use the same version on both ends",
-	    DEPLOY_VERSION, r->verb);
+	if (verb == NULL)
+		return err_set(e, ERR_USAGE,
+		    "the deploy on this host (%s) does not "
+		    "know '%s'; use the same version on both ends",
+		    DEPLOY_VERSION, r->verb);
+	if (options_take(r->words, &r->taken, e) != 0)
+		return -1;
+	r->words = &r->taken;
+	fill_caller(r);
+	return verb->run(r, e);
 }
 
 int
@@ -888,6 +888,7 @@ host_run(const struct strvec *words, const struct host_limits *limits,
 		c = -1;
 	store_close(&r.store);
 	caller_release(&r.caller);
+	strvec_release(&r.taken);
 	buf_release(&r.out);
 	return c;
 }

@@ -19,41 +19,91 @@ verb=${1-} root=${2-}
 id='' expect=any line='' armed=0 journal_size='' lock_wait=60 rollback='' override=''
 check='' full='' off='' remove='' who='' job='' record='' group='' bytes=0 inodes=0 compress=none
 filled='' seq='' commit='' unless='' hook_timeout=300
-bad=''
+bad='' given=' '
+# What each verb knows besides who, job and lock-wait: see option.c.
+case $verb in
+info) knows='full unless' ;;
+manifest | files | verify) knows='id' ;;
+receive) knows='id compress bytes inodes group filled' ;;
+note) knows='id seq commit' ;;
+activate) knows='id expect journal-size rollback override message line check armed hook-timeout' ;;
+prune) knows='keep older-than remove expect journal-size check' ;;
+pin) knows='id off' ;;
+freeze) knows='message until record off' ;;
+*) knows='' ;;
+esac
+
+# Text without control characters, for whatever terminal: see utf8.h.
+clean() {
+	c1=$(printf '[\200-\237]')
+	printf '%s\n' "$1" | tr -d '\001-\011\013-\037\177' |
+		sed -e "s/$(printf '\302')$c1//g" -e "s/\([ -~]\)$c1\{1,\}/\1?/g" -e "s/^$c1\{1,\}/?/" | tr '\n' ' '
+}
+
+refuse_option() {
+	[ -n "$bad" ] || bad=$*
+}
+
+# number VALUE MOST: hold it against the bound.
+number() {
+	case $1 in
+	'' | *[!0-9]* | ?????????????????*) refuse_option "--$name wants a number from 0 to $2, not '$1'" ;;
+	*) [ "$1" -le "$2" ] || refuse_option "--$name wants a number from 0 to $2, not '$1'" ;;
+	esac
+}
+
 for arg; do
-	value=${arg#*=}
-	case $arg in
-	--id=*) id=$value ;;
-	--expect=*) expect=$value ;;
-	--line=*) line=$value ;;
-	--remove=*) remove=$value ;;
-	--record=*) record=$value ;;
-	--compress=*) compress=$value ;;
-	--who=*) who=$value ;;
-	--job=*) job=$value ;;
-	--group=*) group=$value ;;
-	--commit=*) commit=$value ;;
-	--unless=*) unless=$value ;;
-	--armed=* | --journal-size=* | --lock-wait=* | --bytes=* | --inodes=* | --seq=* | --hook-timeout=*)
-		case $value in
-		'' | *[!0-9]* | ???????????????????*) bad=$arg ;;
-		esac
-		case $arg in
-		--armed=*) armed=$value ;;
-		--journal-size=*) journal_size=$value ;;
-		--lock-wait=*) lock_wait=$value ;;
-		--bytes=*) bytes=$value ;;
-		--seq=*) seq=$value ;;
-		--inodes=*) inodes=$value ;;
-		--hook-timeout=*) hook_timeout=$value ;;
-		esac
+	name=${arg%%=*} value=${arg#*=}
+	name=${name#--}
+	case $name in
+	*[!a-z-]*) name='?' ;;
+	esac
+	case " who job lock-wait $knows :$arg" in
+	*" $name "*:--*) ;;
+	*) refuse_option "'$verb' does not know the option '${arg%%=*}'; use the same version on both ends" ;;
+	esac
+	case $given in
+	*" $name "*) refuse_option "--$name is there twice" ;;
+	esac
+	given="$given$name "
+	case $name in
+	full | rollback | check | off | filled)
+		[ "$arg" = "--$name" ] || refuse_option "--$name wants no value"
+		value=1
 		;;
-	--rollback) rollback=1 ;;
-	--override=*) override=,$value ;;
-	--check) check=1 ;;
-	--full) full=1 ;;
-	--off) off=1 ;;
-	--filled) filled=1 ;;
+	*) [ "$arg" != "--$name" ] || refuse_option "--$name wants a value" ;;
+	esac
+	case $value in
+	*[![:print:]]*) value=$(clean "$value") ;;
+	esac
+	case $name in
+	id) id=$value ;;
+	expect) expect=$value ;;
+	line) line=$value ;;
+	remove) remove=$value ;;
+	record) record=$value ;;
+	compress) compress=$value ;;
+	who) who=$value ;;
+	job) job=$value ;;
+	group) group=$value ;;
+	commit) commit=$value ;;
+	unless) unless=$value ;;
+	rollback) rollback=1 ;;
+	override) override=,$value ;;
+	check) check=1 ;;
+	full) full=1 ;;
+	off) off=1 ;;
+	filled) filled=1 ;;
+	lock-wait) number "$value" 86400 && lock_wait=$value ;;
+	hook-timeout) number "$value" 86400 && hook_timeout=$value ;;
+	armed) number "$value" 3600000 && armed=$value ;;
+	keep) number "$value" 1000000 ;;
+	older-than) number "$value" 3153600000 ;;
+	until) number "$value" 253402300799000 ;;
+	journal-size) number "$value" 9007199254740991 && journal_size=$value ;;
+	bytes) number "$value" 9007199254740991 && bytes=$value ;;
+	inodes) number "$value" 9007199254740991 && inodes=$value ;;
+	seq) number "$value" 9007199254740991 && seq=$value ;;
 	esac
 done
 state=$root/.deploy
@@ -85,12 +135,31 @@ clean_up() {
 	rm -rf "$tmp" 2>/dev/null
 }
 
+# A moment of the calendar since 1970, and a UUID.
 is_id() {
 	case $1 in
-	*[!0-9a-fTZ.-]*) return 1 ;;
-	????????T??????.???Z-????????-????-????-????-????????????) return 0 ;;
+	????????T??????.???Z-????????-????-????-????-????????????) ;;
+	*) return 1 ;;
 	esac
-	return 1
+	rest=${1#????????T??????.???Z-}
+	year=${1%%????T*} day=${1#????}
+	day=${day%%T*}
+	case $rest in
+	*[!0-9a-f-]* | *-*-*-*-*-*) return 1 ;;
+	esac
+	case ${1%"Z-$rest"} in
+	*[!0-9T.]* | *T*T* | *.*.*) return 1 ;;
+	*T[01][0-9][0-5][0-9][0-5][0-9].* | *T2[0-3][0-5][0-9][0-5][0-9].*) ;;
+	*) return 1 ;;
+	esac
+	case $year:$day in
+	19[0-6]?:* | 1[0-8]??:* | 0*) return 1 ;;
+	*:0[1-9]0[1-9] | *:0[1-9]1[0-9] | *:0[13-9]2[0-9] | *:0[13456789]30 | *:0[13578]31) ;;
+	*:1[0-2]0[1-9] | *:1[0-2][12][0-9] | *:1[0-2]30 | *:1[02]31) ;;
+	*:022[0-8]) ;;
+	*:0229) [ $((year % 4)) -eq 0 ] && { [ $((year % 100)) -ne 0 ] || [ $((year % 400)) -eq 0 ]; } ;;
+	*) return 1 ;;
+	esac
 }
 
 need_id() {
@@ -1067,7 +1136,8 @@ case $root in
 /*) ;;
 *) fail 2 "the root '$root' is not an absolute path" ;;
 esac
-[ -z "$bad" ] || fail 2 "not a number: '$bad'"
+[ -z "$bad" ] || fail 2 "$bad"
+{ [ "$expect" = any ] || [ -z "$expect" ] || is_id "$expect"; } || fail 2 "'$verb' wants --expect=RELEASE, not '$expect'"
 for tool in awk find flock sha256sum stat tar timeout; do
 	[ "$verb" != probe ] || break
 	command -v "$tool" >/dev/null 2>&1 ||

@@ -79,7 +79,7 @@ caller_init(struct caller *c)
 		c->who = xstrdup_opt(env(ci->actor));
 		c->job = job_url(ci);
 		c->commit = xstrdup_opt(env(ci->commit));
-		c->seq = number_or(env(ci->seq), 0, INT64_MAX, -1);
+		c->seq = number_or(env(ci->seq), 0, CALLER_SEQ_MAX, -1);
 		break;
 	}
 	if (c->who == NULL)

@@ -22,4 +22,10 @@ void caller_release(struct caller *c);		/* neutral values accepted */
 /* What lock.note says while `command` runs; the caller frees it. */
 char *caller_lock_note(const struct caller *c, const char *command);
 
+/*
+ * The highest sequence that a build can have: what every reader of JSON takes
+ * for a whole number.  One that comes from outside is held against it.
+ */
+#define CALLER_SEQ_MAX ((INT64_C(1) << 53) - 1)
+
 #endif

@@ -294,8 +294,9 @@ v_wrong_requests() {
 v_unprepared_root() {
 	local verb
 	mkdir "$R"
-	for verb in activate manifest verify pin prune freeze; do
-		refused 1 host $verb "$R" --id="$A" --line=x --record=x
+	for verb in "activate --id=$A --line=x" "manifest --id=$A" \
+	    "verify --id=$A" "pin --id=$A" prune "freeze --record=x"; do
+		refused 1 host "${verb%% *}" "$R" ${verb#"${verb%% *}"}
 	done
 	assert_eq "$(ls -A "$R")" ""
 }

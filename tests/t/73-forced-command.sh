@@ -84,7 +84,7 @@ t_shell_characters() {
 		refused 2 "deploy host info $R$c"
 	done
 	# Quoted they are but text.
-	run forced "deploy host info $R '--who=;touch evil' '--x=\$(touch evil)'"
+	run forced "deploy host info $R '--who=;touch evil' '--job=\$(touch evil)'"
 	run forced "deploy host info $R '--who=it'\\''s \`touch evil\`'"
 	[ ! -e evil ] || fail "ran"
 }
