@@ -11,6 +11,7 @@
 #include "cmd/opt.h"
 #include "os/intr.h"
 #include "os/log.h"
+#include "os/secret.h"
 
 /*
  * Descriptors 0, 1 and 2 must be open: else the first file that we open
@@ -48,6 +49,7 @@ main(int argc, char **argv)
 	size_t count = 0;
 	int n;
 
+	secret_init();
 	open_standard();
 	intr_init();
 	umask(022);

@@ -81,11 +81,19 @@ put_tools(struct buf *out)
 	char *argv[] = { sh, c, tools, NULL };
 	struct run_child child = RUN_CHILD_INIT;
 	struct buf said = BUF_INIT;
+	const char *elsewhere = getenv("DEPLOY_TEST_NGINX");
+	struct strvec env = STRVEC_INIT;
 	struct err ignored = ERR_INIT;
+	int r;
 
 	child.argv = argv;
+	if (elsewhere != NULL)
+		strvec_addf(&env, "DEPLOY_TEST_NGINX=%s", elsewhere);
+	child.env = &env;
 	child.pipe_out = child.pipe_err = true;
-	if (run_start(&child, &ignored) != 0)
+	r = run_start(&child, &ignored);
+	strvec_release(&env);
+	if (r != 0)
 		return;
 	close(child.err);
 	child.err = -1;

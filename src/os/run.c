@@ -7,12 +7,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/strvec.h"
+#include "os/environment.h"
 #include "os/io.h"
+#include "os/secret.h"
 
 /* Both ends of the pipes of one start: [0] is read, [1] is written. */
 struct pipes {
 	int in[2], out[2], err[2];
 	int report[2]; /* errno of a failed exec */
+	int secrets;   /* what it inherits of secret.h */
 };
 
 static void
@@ -32,6 +36,9 @@ close_pipes(struct pipes *p)
 	close_pair(p->out);
 	close_pair(p->err);
 	close_pair(p->report);
+	if (p->secrets >= 0)
+		close(p->secrets);
+	p->secrets = -1;
 }
 
 static int
@@ -81,8 +88,10 @@ set_standard(const struct run_child *c, const struct pipes *p)
 
 /* In the child: what it inherits besides the first three.  0 or -1. */
 static int
-keep_open(const struct run_child *c)
+keep_open(const struct run_child *c, const struct pipes *p)
 {
+	if (p->secrets >= 0 && fcntl(p->secrets, F_SETFD, 0) != 0)
+		return -1;
 	for (size_t i = 0; i < c->n_keep; i++)
 		if (fcntl(c->keep[i], F_SETFD, 0) != 0)
 			return -1;
@@ -104,16 +113,18 @@ tie_to_parent(const struct run_child *c, pid_t parent)
 
 /* In the child: become the program, or report errno. */
 static void
-become(const struct run_child *c, const struct pipes *p, pid_t parent)
+become(const struct run_child *c, const struct pipes *p,
+    const struct strvec *env, pid_t parent)
 {
+	char *const nothing[] = { NULL };
 	int saved;
 
 	reset_signals();
 	setpgid(0, 0);
-	if (keep_open(c) == 0 && tie_to_parent(c, parent) == 0 &&
+	if (keep_open(c, p) == 0 && tie_to_parent(c, parent) == 0 &&
 	    set_standard(c, p) == 0 && (c->dir < 0 || fchdir(c->dir) == 0))
 		execvpe(c->file != NULL ? c->file : c->argv[0], c->argv,
-		    c->envp != NULL ? c->envp : environ);
+		    env->n > 0 ? env->v : nothing);
 	saved = errno;
 	(void)io_write(p->report[1], &saved, sizeof(saved));
 	_exit(127);
@@ -148,29 +159,55 @@ wait_for_exec(struct run_child *c, struct pipes *p, struct err *e)
 	return err_sys(e, "cannot run '%s'", c->argv[0]);
 }
 
+/* Its environment, with what leads to the secrets.  0 or -1. */
+static int
+make_environment(const struct run_child *c, struct pipes *p,
+    struct strvec *env, struct err *e)
+{
+	if (c->logs_in)
+		p->secrets = secret_hand_over(e);
+	if (p->secrets < -1)
+		return -1;
+	environment_for(c->kind, c->env, env);
+	if (p->secrets >= 0)
+		strvec_addf(env, SECRET_VARIABLE "=%d", p->secrets);
+	return 0;
+}
+
+/* Fork, and become the program there.  0 or -1. */
+static int
+fork_child(struct run_child *c, struct pipes *p, const struct strvec *env,
+    struct err *e)
+{
+	pid_t parent = getpid();
+
+	if (open_pipes(c, p) != 0 || (c->pid = fork()) < 0) {
+		c->pid = 0;
+		return err_sys(e, "cannot start '%s'", c->argv[0]);
+	}
+	if (c->pid == 0)
+		become(c, p, env, parent);
+	setpgid(c->pid, c->pid);
+	return wait_for_exec(c, p, e);
+}
+
 int
 run_start(struct run_child *c, struct err *e)
 {
-	struct pipes p = { { -1, -1 }, { -1, -1 }, { -1, -1 }, { -1, -1 } };
-	pid_t parent = getpid();
-	int r = 0;
+	struct pipes p = { { -1, -1 }, { -1, -1 }, { -1, -1 }, { -1, -1 },
+		-1 };
+	struct strvec env = STRVEC_INIT;
+	int r = make_environment(c, &p, &env, e);
 
-	if (open_pipes(c, &p) != 0 || (c->pid = fork()) < 0) {
-		err_sys(e, "cannot start '%s'", c->argv[0]);
-		close_pipes(&p);
-		c->pid = 0;
-		return -1;
-	}
-	if (c->pid == 0)
-		become(c, &p, parent);
-	setpgid(c->pid, c->pid);
-	r = wait_for_exec(c, &p, e);
+	if (r == 0)
+		r = fork_child(c, &p, &env, e);
 	if (r == 0) {
 		c->in = keep_end(p.in, 1);
 		c->out = keep_end(p.out, 0);
 		c->err = keep_end(p.err, 0);
 	}
 	close_pipes(&p);
+	strvec_release(&env);
 	return r;
 }
 

@@ -10,6 +10,8 @@
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "base/strvec.h"
+#include "os/environment.h"
 
 struct run_child {
 	/* In. */
@@ -23,7 +25,10 @@ struct run_child {
 	const int *keep;	/* descriptors that it inherits as they are */
 	size_t n_keep;
 	int dir;		/* where it runs; -1: where we do */
-	char *const *envp;	/* its environment; NULL: ours */
+	enum environment kind;	/* which variables of ours it gets, */
+	const struct strvec *env;	/* "NAME=value" besides, or NULL */
+	bool logs_in;		/* it is this program, and gets the secrets
+				 * for hosts (secret.h) */
 	bool talk_only;		/* standard input is empty, standard output
 				 * goes where standard error goes */
 	int death_signal;	/* sent to it when we die; 0: none */

@@ -37,46 +37,14 @@ struct shell {
 	struct buf output; /* the end of it, when quiet */
 };
 
-/* Is the variable `var`, "NAME=value", among those of `o`? */
-static bool
-is_given(const struct shell_options *o, const char *var)
-{
-	size_t len = strcspn(var, "=");
-
-	for (size_t i = 0; i < o->env->n; i++)
-		if (strncmp(o->env->v[i], var, len) == 0 &&
-		    o->env->v[i][len] == '=')
-			return true;
-	return false;
-}
-
-/* The keys for the hosts are nobody else's. */
-static bool
-is_secret(const char *var)
-{
-	return strncmp(var, "DEPLOY_SSH_KEY=", 15) == 0 ||
-	    strncmp(var, "DEPLOY_SSH_KEY_PASSPHRASE=", 26) == 0;
-}
-
-static void
-make_environment(const struct shell_options *o, struct strvec *env)
-{
-	for (char **var = environ; *var != NULL; var++)
-		if (!is_secret(*var) && !is_given(o, *var))
-			strvec_add(env, *var);
-	for (size_t i = 0; i < o->env->n; i++)
-		strvec_add(env, o->env->v[i]);
-}
-
 static int
 start(struct shell *b, const struct dir *dir, struct err *e)
 {
-	struct strvec env = STRVEC_INIT;
 	int r;
 
-	make_environment(b->o, &env);
 	b->child.argv = b->argv;
-	b->child.envp = env.v;
+	b->child.kind = ENVIRONMENT_USER;
+	b->child.env = b->o->env;
 	b->child.dir = dir->fd;
 	b->child.talk_only = true;
 	b->child.pipe_err = b->o->quiet;
@@ -84,8 +52,6 @@ start(struct shell *b, const struct dir *dir, struct err *e)
 	r = run_start(&b->child, e);
 	if (r == 0)
 		b->pidfd = pidfd_open(b->child.pid, 0);
-	b->child.envp = NULL;
-	strvec_release(&env);
 	return r;
 }
 

@@ -1,8 +1,8 @@
 /*
  * Commands of deploy.yml: text for sh(1), run with an empty standard input;
  * what it prints goes to our standard error, or, when `quiet`, is shown only
- * if it fails, the last 64 KB of it.  Its environment is ours without the keys
- * for the hosts, and what `env` adds.
+ * if it fails, the last 64 KB of it.  Its environment is ENVIRONMENT_USER, and
+ * what `env` adds.
  *
  * When it returns nothing of the command's process group is left running;
  * with `alone` neither is what left that (strays.h).  If we are killed the

@@ -40,14 +40,6 @@ mark_of(const struct job *job)
 static void
 add_environment(struct strvec *env, const struct job *job)
 {
-	static const char mine[] = "DEPLOY_";
-
-	/* What is meant for us is not for it, but for where things are. */
-	for (char **var = environ; *var != NULL; var++)
-		if (strncmp(*var, mine, strlen(mine)) != 0 ||
-		    strncmp(*var, "DEPLOY_SSH_", 11) == 0 ||
-		    strncmp(*var, "DEPLOY_KNOWN_HOSTS=", 19) == 0)
-			strvec_add(env, *var);
 	strvec_addf(env, "DEPLOY_JOB=%lld", (long long)job->id);
 }
 
@@ -100,7 +92,7 @@ start(struct jobrun *r, const struct strvec *argv, const struct strvec *env,
 	int ret;
 
 	r->child.argv = argv->v;
-	r->child.envp = env->v;
+	r->child.env = env;
 	r->child.talk_only = true;
 	r->child.death_signal = SIGTERM;
 	r->timeout = timeout_ms;
@@ -108,7 +100,7 @@ start(struct jobrun *r, const struct strvec *argv, const struct strvec *env,
 	r->deadline = r->began + timeout_ms;
 	ret = run_start(&r->child, e);
 	r->child.argv = NULL;
-	r->child.envp = NULL;
+	r->child.env = NULL;
 	if (ret == 0)
 		r->pidfd = pidfd_open(r->child.pid, 0);
 	return ret;
@@ -147,6 +139,8 @@ jobrun_start(struct jobrun *r, const struct job *job, int claim,
 	begin_log(r, job, o);
 	/* This program, also when its file was replaced meanwhile. */
 	r->child.file = "/proc/self/exe";
+	r->child.kind = ENVIRONMENT_JOB;
+	r->child.logs_in = true;
 	r->child.pipe_err = true;
 	r->child.keep = &claim;
 	r->child.n_keep = 1;
@@ -177,6 +171,7 @@ jobrun_notify(struct jobrun *r, const struct job *job,
 	add_outcome(&env, job);
 	ret = dir_open_path(&dir, o->config->dir, e);
 	r->child.dir = dir.fd;
+	r->child.kind = ENVIRONMENT_PLAIN;
 	if (ret == 0)
 		ret = start(r, &argv, &env, NOTIFY_MS, e);
 	r->child.dir = -1;

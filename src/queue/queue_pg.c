@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "os/secret.h"
 #include "queue/pq.h"
 #include "queue/queue_db.h"
 
@@ -123,11 +124,12 @@ static PGconn *
 start_session(struct pg_queue *q, struct err *e)
 {
 	/* What the URL says goes before what stands above it. */
-	const char *const keys[] = { "connect_timeout", "keepalives_idle",
-		"keepalives_interval", "keepalives_count", "tcp_user_timeout",
-		"application_name", "client_encoding", "dbname", NULL };
-	const char *const values[] = { "5", "5", "5", "2", "15000", "deploy",
-		"UTF8", q->url, NULL };
+	const char *const keys[] = { "password", "connect_timeout",
+		"keepalives_idle", "keepalives_interval", "keepalives_count",
+		"tcp_user_timeout", "application_name", "client_encoding",
+		"dbname", NULL };
+	const char *const values[] = { secret_get(SECRET_PG_PASSWORD), "5",
+		"5", "5", "2", "15000", "deploy", "UTF8", q->url, NULL };
 	PGconn *conn = pq->PQconnectdbParams(keys, values, 1);
 
 	if (pq->PQstatus(conn) != CONNECTION_OK) {
@@ -403,6 +405,8 @@ queue_pg_open(const char *url, struct err *e)
 	pq = pq_load(e);
 	if (pq == NULL)
 		return NULL;
+	/* Jobs and what is told of them shall not have the queue's password. */
+	secret_take(SECRET_PG_PASSWORD);
 	q = xcalloc(1, sizeof(*q));
 	q->db.ops = &ops;
 	q->db.wakes_at_commit = true;

@@ -26,6 +26,7 @@ struct rsync {
 	int null;
 	int said;    /* what rsync says on standard error */
 	int pair[2]; /* ours and the remote shell's */
+	int self;    /* this very program */
 	struct run_child child;
 	struct strvec argv;
 	struct buf host_said; /* the same for the host's end */
@@ -73,6 +74,11 @@ open_all(struct rsync *x, struct err *e)
 		return -1;
 	if (x->null < 0)
 		return err_sys(e, "cannot open /dev/null");
+	/* Also when another takes its place meanwhile.  Not by our number in
+	 * /proc: others may not look there (secret.h). */
+	x->self = open("/proc/self/exe", O_PATH | O_CLOEXEC);
+	if (x->self < 0)
+		return err_sys(e, "cannot open /proc/self/exe");
 	return write_list(x, e);
 }
 
@@ -98,9 +104,7 @@ make_command(struct rsync *x)
 		strvec_addf(v, "--link-dest=../../../releases/%s", j->base);
 	strvec_add(v, "--from0");
 	strvec_add(v, "--files-from=-");
-	/* This very program, also when another takes its place meanwhile. */
-	strvec_addf(v, "--rsh=/proc/%ld/exe __rsh %d", (long)getpid(),
-	    x->pair[1]);
+	strvec_addf(v, "--rsh=/proc/self/fd/%d __rsh %d", x->self, x->pair[1]);
 	strvec_addf(v, "/proc/self/fd/%d/", j->from->fd);
 	/* Our remote shell knows the host: any name will do. */
 	strvec_addf(v, "host:%s/", j->to);
@@ -110,7 +114,7 @@ make_command(struct rsync *x)
 static int
 start(struct rsync *x, struct err *e)
 {
-	const int keep[] = { x->job->from->fd, x->pair[1] };
+	const int keep[] = { x->job->from->fd, x->pair[1], x->self };
 	int r;
 
 	make_command(x);
@@ -246,10 +250,11 @@ rsync_fill(struct transport *t, const struct rsync_job *j, struct err *e)
 		.null = -1,
 		.said = -1,
 		.pair = { -1, -1 },
+		.self = -1,
 		.child = RUN_CHILD_INIT,
 		.host_status = -1 };
-	int *const fds[] = { &x.list, &x.null, &x.said, &x.pair[0],
-		&x.pair[1] };
+	int *const fds[] = { &x.list, &x.null, &x.said, &x.pair[0], &x.pair[1],
+		&x.self };
 	int r = check_name(j, e), status = -1;
 
 	if (r == 0)

@@ -77,6 +77,8 @@ local_start(void *self, const char *command, struct err *e)
 	p->local = self;
 	p->child = (struct run_child)RUN_CHILD_INIT;
 	p->child.argv = argv;
+	/* A root's hooks run in it. */
+	p->child.kind = ENVIRONMENT_USER;
 	p->child.pipe_in = p->child.pipe_out = p->child.pipe_err = true;
 	if (run_start(&p->child, e) != 0) {
 		free(p);

@@ -17,6 +17,7 @@
 #include "os/intr.h"
 #include "os/io.h"
 #include "os/log.h"
+#include "os/secret.h"
 #include "ssh/ssh_auth.h"
 #include "ssh/ssh_hostkey.h"
 #include "ssh/ssh_link.h"
@@ -151,7 +152,7 @@ static void
 explain_jump(const struct ssh_settings *st, struct err *e)
 {
 	if (st->jump != NULL &&
-	    (getenv("DEPLOY_SSH_KEY") != NULL ||
+	    (secret_get(SECRET_KEY) != NULL ||
 		getenv("DEPLOY_KNOWN_HOSTS") != NULL))
 		err_append(e,
 		    "; a jump host needs its key in a file and its "

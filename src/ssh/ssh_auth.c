@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "os/log.h"
+#include "os/secret.h"
 #include "ssh/ssh_agent.h"
 #include "ssh/ssh_identity.h"
 
@@ -155,7 +156,7 @@ offer_all(struct login *in, ssh_key key, const char *path, struct err *e)
 static int
 try_variable(struct login *in, struct err *e)
 {
-	const char *text = getenv("DEPLOY_SSH_KEY");
+	const char *text = secret_get(SECRET_KEY);
 	ssh_key key;
 	int r;
 

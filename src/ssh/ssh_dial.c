@@ -317,6 +317,7 @@ dial_proxy(struct ssh_dial *d, const struct ssh_settings *st, struct err *e)
 		strvec_addf(&argv, "exec %s", st->proxy);
 	}
 	d->proxy.argv = argv.v;
+	d->proxy.kind = ENVIRONMENT_PLAIN;
 	d->proxy.use[0] = d->proxy.use[1] = pair[1];
 	d->proxy.pipe_err = true;
 	r = run_start(&d->proxy, e);

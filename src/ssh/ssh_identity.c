@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "os/io.h"
+#include "os/secret.h"
 
 enum {
 	FILE_MAX = 64 * 1024,
@@ -156,7 +157,7 @@ refuse_text(const char *text, const char *what, struct err *e)
 static ssh_key
 decode(const char *text, const char *what, struct err *e)
 {
-	const char *phrase = getenv("DEPLOY_SSH_KEY_PASSPHRASE");
+	const char *phrase = secret_get(SECRET_PASSPHRASE);
 	bool encrypted = is_encrypted(text);
 	ssh_key key = NULL;
 

@@ -92,6 +92,7 @@ ask(struct strvec *argv, struct buf *out, struct err *e)
 	int status = 0, r;
 
 	c.argv = argv->v;
+	c.kind = ENVIRONMENT_PLAIN;
 	c.pipe_out = c.pipe_err = true;
 	if (run_start(&c, e) != 0)
 		return e->sys == ENOENT ? 1 : -1;

@@ -28,6 +28,7 @@
 #include "base/clock.h"
 #include "os/intr.h"
 #include "os/log.h"
+#include "os/secret.h"
 #include "ssh/ssh.h"
 
 static struct ssh_options o;
@@ -369,6 +370,7 @@ main(int argc, char **argv)
 	if (argc == 3 && strcmp(argv[1], "listen") == 0)
 		return listen_only(strcmp(argv[2], "drop") == 0);
 
+	secret_init();
 	intr_init();
 	if (getenv("DRIVER_VERBOSE") != NULL)
 		log_set_level(LOG_VERBOSE);
