@@ -44,7 +44,8 @@ manifest_add(struct manifest *m, const char *path, enum entry_type type)
 		m->v = xreallocarray(m->v, m->cap, sizeof(*m->v));
 	}
 	en = &m->v[m->n++];
-	*en = (struct entry){ .type = (uint8_t)type, .mode = 0755 };
+	*en = (struct entry){ .type = (uint8_t)type,
+		.mode = type == ENTRY_LINK ? 0777 : 0755 };
 	en->path = arena_strndup(m->arena, path, strlen(path));
 	return en;
 }
@@ -435,6 +436,23 @@ is_shared_link(const struct entry *en)
 	return is;
 }
 
+/*
+ * The modes that a release may have.  A set-user-ID bit, or a directory that
+ * everybody may write to, would be a door for other users of the host.
+ */
+static bool
+is_release_mode(const struct entry *en)
+{
+	switch (en->type) {
+	case ENTRY_FILE:
+		return en->mode == 0644 || en->mode == 0755;
+	case ENTRY_DIR:
+		return en->mode == 0755 || en->mode == 02755;
+	default:
+		return en->mode == 0777;
+	}
+}
+
 /* Has the entry all that its type needs, and nothing unsafe? */
 static int
 check_entry(struct parser *p, const struct entry *en, int has, struct err *e)
@@ -449,6 +467,8 @@ check_entry(struct parser *p, const struct entry *en, int has, struct err *e)
 		return bad(p, e, "a keyword is missing");
 	if (en->type != ENTRY_LINK && (has & HAS_LINK) != 0)
 		return bad(p, e, "a link target on what is no link");
+	if (!is_release_mode(en))
+		return bad(p, e, "a mode that nothing in a release may have");
 	if (en->type != ENTRY_LINK)
 		return 0;
 	/* A link to shared/ leaves the release on purpose. */
@@ -512,6 +532,8 @@ parse_line(struct parser *p, const char *s, size_t len, struct err *e)
 			return bad(p, e, "a wrong value");
 		has |= r;
 	}
+	if (en->type == ENTRY_LINK && (has & HAS_MODE) == 0)
+		en->mode = 0777;
 	return check_entry(p, en, has, e);
 }
 

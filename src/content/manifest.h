@@ -15,7 +15,9 @@
  * had it live at that time).
  *
  * The reader accepts what the writer writes, in any order and with keywords
- * that it does not know; everything unsafe (path.h) is refused.
+ * that it does not know; everything unsafe is refused: names and targets
+ * (path.h), and modes other than 0644 and 0755 of files, 0755 and 02755 of
+ * directories, 0777 of links.
  */
 #ifndef MANIFEST_H
 #define MANIFEST_H

@@ -751,6 +751,8 @@ NR > 2 {
 	sub("/[^/]*$", "", path)
 	if (path != "." && type[path] != "type=dir")
 		bad("a name that is in no directory of it")
+	if ($2 $3 !~ /^type=(filemode=0*(644|755)|dirmode=0*2?755|linkmode=0*777)$/ || / mode=.* mode=/)
+		bad("a mode that nothing in a release may have")
 	if ($2 != "type=link")
 		next
 	link = $0

@@ -260,7 +260,7 @@ test_round_trip(void)
 	en->last = INT64_MAX;
 	en->mtime = INT64_MAX;
 	en->size = INT64_MAX;
-	en->mode = 07777;
+	en->mode = 0755;
 	manifest_add(&m, "dir", ENTRY_DIR)->mode = 02755;
 	REQUIRE(manifest_sort(&m, &e) == 0);
 
@@ -378,10 +378,10 @@ test_parse_values(void)
 {
 	static const char text[] =
 	    HEAD ". type=dir mode=0755\n"
-		 "./b type=file mode=7777 size=9223372036854775807 time=0.999 "
+		 "./b type=file mode=755 size=9223372036854775807 time=0.999 "
 		 "sha256digest=" HEX " tags=carried,last-12\n"
 		 "# a comment\n\n"
-		 "./a type=dir mode=0 uid=0 nosuch=key flag time=12\n"
+		 "./a type=dir mode=2755 uid=0 nosuch=key flag time=12\n"
 		 "./a/s\\040t type=link link=../../../shared/a/s\\040t "
 		 "tags=shared\n"
 		 "./c   size=0  type=file sha256=" HEX " mode=0000000644 "
@@ -395,12 +395,13 @@ test_parse_values(void)
 		printf("# %s\n", e.text);
 	REQUIRE(m.n == 4);
 	CHECK_STR(m.v[0].path, "a");
-	CHECK(m.v[0].type == ENTRY_DIR && m.v[0].mode == 0);
+	CHECK(m.v[0].type == ENTRY_DIR && m.v[0].mode == 02755);
 	CHECK_STR(m.v[1].path, "a/s t");
 	CHECK_STR(m.v[1].link, "../../../shared/a/s t");
 	CHECK(m.v[1].type == ENTRY_LINK && m.v[1].mark == ENTRY_SHARED);
+	CHECK(m.v[1].mode == 0777);
 	CHECK_STR(m.v[2].path, "b");
-	CHECK(m.v[2].size == INT64_MAX && m.v[2].mode == 07777);
+	CHECK(m.v[2].size == INT64_MAX && m.v[2].mode == 0755);
 	CHECK(m.v[2].mtime == 0);
 	CHECK(m.v[2].mark == ENTRY_CARRIED && m.v[2].last == 12);
 	CHECK(memcmp(m.v[2].digest, digest, HASH_LEN) == 0);
@@ -541,6 +542,36 @@ test_parse_missing_keywords(void)
 	CHECK_FAILS(HEAD "./a type=dir mode=0755 link=b\n",
 	    "NAME:2: a link target on what is no link");
 	CHECK_PARSES(HEAD "./a type=link link=b\n");
+}
+
+/* Every mode that there is: two of files, two of directories, one of links. */
+static void
+test_parse_modes(void)
+{
+	static const struct {
+		const char *line;
+		unsigned int good[2];
+	} kinds[] = {
+		{ "./a type=file size=1 sha256=" HEX, { 0644, 0755 } },
+		{ "./a type=dir", { 0755, 02755 } },
+		{ "./a type=link link=b", { 0777, 0777 } },
+	};
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		for (unsigned int mode = 0; mode <= 07777; mode++) {
+			struct manifest m = MANIFEST_INIT;
+			struct err e = ERR_INIT;
+			char text[256];
+			bool good = mode == kinds[i].good[0] ||
+			    mode == kinds[i].good[1];
+
+			snprintf(text, sizeof(text), HEAD "%s mode=0%o\n",
+			    kinds[i].line, mode);
+			CHECK((manifest_parse(&m, text, strlen(text), "NAME",
+				   &e) == 0) == good);
+			CHECK(good || e.code == ERR_INTEGRITY);
+			manifest_release(&m);
+		}
 }
 
 static void
@@ -725,7 +756,7 @@ UNIT_MAIN(UNIT(test_sort_and_find), UNIT(test_sorted_duplicate),
     UNIT(test_digest), UNIT(test_digest_is_unambiguous),
     UNIT(test_parse_values), UNIT(test_parse_frame), UNIT(test_parse_nul),
     UNIT(test_parse_names), UNIT(test_parse_wrong_values),
-    UNIT(test_parse_missing_keywords), UNIT(test_parse_links),
-    UNIT(test_parse_parents), UNIT(test_parse_tags),
+    UNIT(test_parse_missing_keywords), UNIT(test_parse_modes),
+    UNIT(test_parse_links), UNIT(test_parse_parents), UNIT(test_parse_tags),
     UNIT(test_parse_long_lines), UNIT(test_read_in_pieces),
     UNIT(test_read_names_the_line))
