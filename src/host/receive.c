@@ -26,6 +26,14 @@ enum {
 	PIECE = 256 * 1024,
 	META_MAX = 64 * 1024,
 	MANIFEST_MAX = 1 << 30,
+	ORIGINS_MAX = 4, /* releases that are open for hard links */
+};
+
+/* A release of the root that hard links name. */
+struct origin {
+	struct release_id id;
+	struct dir dir;
+	struct manifest m;
 };
 
 struct receiver {
@@ -39,8 +47,8 @@ struct receiver {
 	struct meta meta;
 	bool *seen; /* for each entry of m */
 	struct hash *hash;
-	struct release_id origin_id; /* release that `origin` is open on */
-	struct dir origin;
+	struct origin origins[ORIGINS_MAX]; /* the last one first */
+	size_t n_origins;
 	struct received *out;
 };
 
@@ -263,52 +271,91 @@ receive_file(struct receiver *r, const struct entry *en, struct err *e)
 	return c;
 }
 
+static void
+close_origin(struct origin *o)
+{
+	dir_close(&o->dir);
+	manifest_release(&o->m);
+}
+
+/* The release, open, first of the origins; the one used least gives way. */
+static const struct origin *
+open_origin(struct receiver *r, const char *id, struct err *e)
+{
+	const struct store *s = r->in->store;
+	struct origin o = { .dir = DIR_INIT, .m = MANIFEST_INIT };
+	size_t i = 0;
+
+	while (i < r->n_origins && strcmp(r->origins[i].id.s, id) != 0)
+		i++;
+	if (i < r->n_origins) {
+		o = r->origins[i];
+	} else {
+		if (dir_open(&o.dir, &s->releases, id, e) != 0 ||
+		    manifest_read(&o.m, &s->manifests, id, e) != 0) {
+			close_origin(&o);
+			return NULL;
+		}
+		release_id_copy(&o.id, id);
+		if (r->n_origins < ORIGINS_MAX)
+			r->n_origins++;
+		else
+			close_origin(&r->origins[--i]);
+	}
+	memmove(&r->origins[1], &r->origins[0], i * sizeof(o));
+	r->origins[0] = o;
+	return &r->origins[0];
+}
+
 /*
- * Open the release that the hard link names, and point at the path in it.
+ * Cut "releases/<id>/<path>" in two.  The path, or NULL when it is nothing
+ * like that.
  */
 static const char *
-open_origin(struct receiver *r, const struct entry *en, const char *target,
-    struct err *e)
+split_origin(const char *target, char id[RELEASE_ID_LEN + 1])
 {
 	const size_t skip = strlen("releases/");
-	char id[RELEASE_ID_LEN + 1];
+	struct err ignored = ERR_INIT;
 	const char *path;
 
 	if (strncmp(target, "releases/", skip) != 0 ||
 	    strlen(target) < skip + RELEASE_ID_LEN + 2)
-		goto bad;
-	snprintf(id, sizeof(id), "%s", target + skip);
+		return NULL;
+	snprintf(id, RELEASE_ID_LEN + 1, "%s", target + skip);
 	path = target + skip + RELEASE_ID_LEN + 1;
-	if (!release_id_is_valid(id) || path[-1] != '/' ||
-	    path_check(path, e) != 0)
-		goto bad;
-	if (strcmp(r->origin_id.s, id) != 0) {
-		dir_close(&r->origin);
-		r->origin_id.s[0] = '\0';
-		if (dir_open(&r->origin, &r->in->store->releases, id, e) != 0)
-			return NULL;
-		release_id_copy(&r->origin_id, id);
-	}
-	return path;
-bad:
-	hostile(r, en->path, "a hard link to no file of a release", e);
-	return NULL;
+	return release_id_is_valid(id) && path[-1] == '/' &&
+		path_check(path, &ignored) == 0 ?
+	    path :
+	    NULL;
 }
 
 /*
- * A file that is here already.  fill_carry() looks whether it is what the
- * entry says, and hashes what it has to copy.
+ * A file that is here already: one of a release, as the manifest of that
+ * release says, with the content that is wanted.  So the way to it leads
+ * through directories, and no link (to a shared path) lets it name a file
+ * that is in no release.  fill_from() looks whether it still is what it was,
+ * and hashes what it has to copy.
  */
 static int
 receive_hard_link(struct receiver *r, const struct entry *en,
     const char *target, struct err *e)
 {
-	const char *path = open_origin(r, en, target, e);
+	char id[RELEASE_ID_LEN + 1];
+	const char *path = split_origin(target, id);
+	const struct origin *o = path != NULL ? open_origin(r, id, e) : NULL;
+	const struct entry *is = o != NULL ? manifest_find(&o->m, path) : NULL;
 
-	if (path == NULL)
+	if (path != NULL && o == NULL)
 		return -1;
+	if (is == NULL || is->type != ENTRY_FILE)
+		return hostile(r, en->path,
+		    "a hard link to no file of a release", e);
+	if (is->size != en->size ||
+	    memcmp(is->digest, en->digest, HASH_LEN) != 0)
+		return hostile(r, en->path,
+		    "a hard link to a file with other content", e);
 	r->out->linked++;
-	return fill_from(&r->origin, path, en, &r->in->dir, r->o->gid, e);
+	return fill_from(&o->dir, path, en, &r->in->dir, r->o->gid, e);
 }
 
 static int
@@ -504,8 +551,7 @@ receive(struct incoming *in, int fd, const struct receive_options *o,
 		.fd = fd,
 		.out = out,
 		.m = MANIFEST_INIT,
-		.meta = META_INIT,
-		.origin = DIR_INIT };
+		.meta = META_INIT };
 	int c;
 
 	*out = (struct received){ 0 };
@@ -519,7 +565,8 @@ receive(struct incoming *in, int fd, const struct receive_options *o,
 		c = incoming_commit(in, &r.m, &r.meta, o->gid, e);
 	if (r.a != NULL)
 		archive_read_free(r.a);
-	dir_close(&r.origin);
+	for (size_t i = 0; i < r.n_origins; i++)
+		close_origin(&r.origins[i]);
 	manifest_release(&r.m);
 	meta_release(&r.meta);
 	hash_free(r.hash);

@@ -5,9 +5,9 @@
  * The manifest comes first and is checked as manifest_parse() does; every
  * entry that follows must be in it, once, with the announced type and size,
  * and a file's bytes must have the announced SHA-256.  Names therefore
- * cannot leave incoming/<id>.  Hard links may only name files of complete
- * releases of this root that are intact; where link(2) cannot, the file is
- * copied and hashed.
+ * cannot leave incoming/<id>.  Hard links may only name what is a file in the
+ * manifest of a complete release of this root, with the same content, and is
+ * intact; where link(2) cannot, the file is copied and hashed.
  */
 #ifndef RECEIVE_H
 #define RECEIVE_H

@@ -623,19 +623,88 @@ v_hostile_hard_links() {
 	    ".deploy/incoming/$A/index.html" "releases/$B/index.html" \
 	    "releases/$B/none"; do
 		# The page as a link to it, with the page's digest announced.
-		pack "$A" site
-		mkdir -p p/x
-		cp -a p/.deploy/incoming/"$A"/a/page.html p/x/origin
-		ln -f p/x/origin p/.deploy/incoming/"$A"/a/page.html
-		tar -C p --format=gnu --no-recursion -b 1 -P -cf full.tar \
-		    --transform "flags=h;s|^x/origin\$|$t|" x/origin \
-		    --null -T names
-		tail -c +1025 full.tar >pack.tar
+		page_as "$t"
 		refused_any "1 5" receive "$R" --id="$A" <pack.tar
 		[ ! -e "$R/releases/$A" ] || fail "$t: published"
 		assert_clean
 		assert_eq "$(cat outside)" outside
 	done
+}
+
+# Nothing of a release may have other modes than those of a build.
+v_hostile_modes() {
+	local path mode
+	echo outside >outside
+	while read -r path mode; do
+		rm -rf site
+		small_site
+		chmod "$mode" "site/$path"
+		manifest site | sed "s|^\(\./$path type=[a-z]*\) mode=0[0-7]*|\1 mode=$mode|" >m
+		pack "$A" site
+		hostile "$path $mode"
+	done <<-end
+		index.html 04755
+		index.html 02755
+		index.html 06777
+		index.html 0666
+		index.html 0777
+		index.html 0600
+		index.html 01644
+		a/page.html 04644
+		a 0777
+		a 01755
+		a 0700
+		a 0555
+		a 06755
+	end
+	rm -rf site
+	small_site
+	# Said twice: the last word counts for some.
+	for mode in 04755 02755; do
+		manifest site | sed "s|^\./index.html.*|& mode=$mode|" >m
+		pack "$A" site
+		hostile "and $mode"
+	done
+}
+
+# page_as TARGET: a pack in which a/page.html is a hard link to TARGET.
+page_as() {
+	pack "$A" site
+	mkdir -p p/x
+	cp -a p/.deploy/incoming/"$A"/a/page.html p/x/origin
+	ln -f p/x/origin p/.deploy/incoming/"$A"/a/page.html
+	tar -C p --format=gnu --no-recursion -b 1 -P -cf full.tar \
+	    --transform "flags=h;s|^x/origin\$|$1|" x/origin \
+	    --null -T names
+	tail -c +1025 full.tar >pack.tar
+}
+
+# Files that look like the page by size, mtime and mode, but are none of a
+# release, or have other content.
+c_hard_links_by_their_looks() {
+	local t
+	mkdir outside.d
+	echo PAGE >outside.d/secret
+	touch -d "@$when" outside.d/secret
+	small_site
+	echo OTHR >site/other.html
+	ln -s ../../shared/up site/up
+	manifest site | sed 's|^\./up .*|& tags=shared|' >m
+	pack "$B" site
+	ok init "$R"
+	mkdir "$R/shared"
+	ln -s "$PWD/outside.d" "$R/shared/up"
+	ok receive "$R" --id="$B" <pack.tar
+	rm -rf site
+	small_site
+	for t in up/secret other.html; do
+		page_as "releases/$B/$t"
+		refused 5 host receive "$R" --id="$A" <pack.tar
+		[ ! -e "$R/releases/$A" ] || fail "$t: published"
+		assert_eq "$(stat -c %h outside.d/secret)" 1 "$t: names"
+	done
+	page_as "releases/$B/a/page.html"
+	ok receive "$R" --id="$A" <pack.tar
 }
 
 # ----------------------------------------------------- the client goes away
