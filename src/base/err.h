@@ -12,6 +12,8 @@
 
 #include <stdbool.h>
 
+#include "base/text.h"
+
 /* The codes are the exit statuses of deploy(1), EXIT STATUS. */
 enum err_code {
 	ERR_OK = 0,
@@ -31,16 +33,15 @@ struct err {
 	enum err_code code;
 	int sys;		/* errno, 0 when there was none */
 	bool answered;		/* a host said so, it is not a lost one */
-	char text[5120];	/* one sentence, no control characters; the
-				 * longest path (4 KB) fits */
+	char text[TEXT_LINE_MAX];	/* one sentence, text_clean() */
 };
 
 #define ERR_INIT { ERR_OK, 0, false, "" }
 
 /*
- * Fill `e` with `code` and the formatted sentence; control characters in it
- * become \xNN, so that a hostile name cannot disturb a terminal or a log.
- * A sentence that does not fit ends in "...".  Returns -1 always.
+ * Fill `e` with `code` and the formatted sentence as text_clean() makes it,
+ * so that a hostile name cannot disturb a terminal or a log.  Returns -1
+ * always.
  */
 int err_set(struct err *e, enum err_code code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

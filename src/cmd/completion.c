@@ -6,8 +6,10 @@
  */
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "cmd/cmd.h"
 #include "cmd/complete.h"
 #include "cmd/table.h"
@@ -19,16 +21,14 @@ enum { PATIENCE = 5 }; /* seconds with a host that is silent */
 static void __attribute__((format(printf, 2, 3)))
 print_word(const char *word, const char *fmt, ...)
 {
-	struct err about = ERR_INIT;
-	char text[1024];
+	char *about;
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	about = text_vcleanf(fmt, ap);
 	va_end(ap);
-	/* Takes the control characters out of a message. */
-	err_set(&about, ERR_OK, "%s", text);
-	printf("%s\t%s\n", word, about.text);
+	printf("%s\t%s\n", word, about);
+	free(about);
 }
 
 /* A release, and what the root that `v` is of knows about it. */

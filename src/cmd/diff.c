@@ -5,12 +5,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "cmd/cmd.h"
 #include "cmd/steps.h"
 #include "cmd/table.h"
 #include "fleet/fleet_stage.h"
 #include "os/log.h"
-#include "os/progress.h"
 
 static const char *const kinds[] = { "added", "changed", "removed" };
 static const char letters[] = "AMD"; /* as in git diff --name-status */
@@ -18,17 +18,15 @@ static const char letters[] = "AMD"; /* as in git diff --name-status */
 static void
 print_line(const struct diff_line *l)
 {
-	struct err line = ERR_INIT;
 	char old[32], new[32];
 
-	progress_format_bytes(l->old_size, old);
-	progress_format_bytes(l->new_size, new);
+	text_size(l->old_size, old);
+	text_size(l->new_size, new);
 	if (l->kind == DIFF_CHANGED)
-		err_set(&line, ERR_OK, "M %s  (%s -> %s)", l->path, old, new);
+		text_line("M %s  (%s -> %s)", l->path, old, new);
 	else
-		err_set(&line, ERR_OK, "%c %s  (%s)", letters[l->kind],
-		    l->path, l->kind == DIFF_ADDED ? new : old);
-	printf("%s\n", line.text);
+		text_line("%c %s  (%s)", letters[l->kind], l->path,
+		    l->kind == DIFF_ADDED ? new : old);
 }
 
 static void

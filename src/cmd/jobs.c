@@ -11,6 +11,7 @@
 #include "base/nearest.h"
 #include "base/number.h"
 #include "base/release.h"
+#include "base/text.h"
 #include "base/utf8.h"
 #include "cmd/cmd.h"
 #include "cmd/jobs.h"
@@ -158,37 +159,29 @@ describe(const struct job *job, struct buf *out)
 static void
 print_job(const struct job *job)
 {
-	struct err line = ERR_INIT;
 	struct buf what = BUF_INIT;
 
 	describe(job, &what);
-	err_set(&line, ERR_OK, "%6lld  %-7s  %s  %s%s%s%s%s%s%s",
-	    (long long)job->id, job_state_name(job->state), job->site,
-	    buf_str(&what), job->ref != NULL ? "; " : "",
-	    job->ref != NULL ? job->ref : "", job->who != NULL ? "; " : "",
-	    job->who != NULL ? job->who : "",
+	text_line("%6lld  %-7s  %s  %s%s%s%s%s%s%s", (long long)job->id,
+	    job_state_name(job->state), job->site, buf_str(&what),
+	    job->ref != NULL ? "; " : "", job->ref != NULL ? job->ref : "",
+	    job->who != NULL ? "; " : "", job->who != NULL ? job->who : "",
 	    job->state == JOB_FAILED && job->message != NULL ? "; " : "",
 	    job->state == JOB_FAILED && job->message != NULL ? job->message :
 							       "");
-	printf("%s\n", line.text);
 	buf_release(&what);
 }
 
 static void __attribute__((format(printf, 2, 3)))
 print_line(const char *label, const char *fmt, ...)
 {
-	struct err clean = ERR_INIT;
 	char *text;
 	va_list ap;
-	int n;
 
 	va_start(ap, fmt);
-	n = vasprintf(&text, fmt, ap);
+	text = text_vcleanf(fmt, ap);
 	va_end(ap);
-	if (n < 0)
-		return;
-	err_set(&clean, ERR_OK, "%s", text);
-	printf("%-10s %s\n", label, clean.text);
+	printf("%-10s %s\n", label, text);
 	free(text);
 }
 
@@ -281,7 +274,6 @@ static void
 print_log(const char *text, size_t len)
 {
 	bool raw = isatty(STDOUT_FILENO) == 0;
-	struct err line = ERR_INIT;
 
 	if (raw) {
 		fwrite(text, 1, len, stdout);
@@ -291,8 +283,7 @@ print_log(const char *text, size_t len)
 		const char *stop = memchr(text, '\n', (size_t)(end - text));
 		int n = (int)((stop != NULL ? stop : end) - text);
 
-		err_set(&line, ERR_OK, "%.*s", n, text);
-		printf("%s\n", line.text);
+		text_line("%.*s", n, text);
 		text += n + 1;
 	}
 }

@@ -1,9 +1,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "cmd/cmd.h"
 #include "cmd/table.h"
-#include "os/progress.h"
 #include "root/meta.h"
 
 /* Append a release to the list; the object, for more keys. */
@@ -50,24 +50,20 @@ state(const struct view *v, const char *id)
 static void
 print_release(const struct view *v, const char *id, const struct meta *meta)
 {
-	struct err line = ERR_INIT;
 	size_t len = release_short_len(&v->ids);
 	char staged[32], bytes[32], seq[32] = "-";
 
 	release_format_time(release_id_time(id), staged);
-	progress_format_bytes(meta->bytes, bytes);
+	text_size(meta->bytes, bytes);
 	if (meta->seq >= 0)
 		snprintf(seq, sizeof(seq), "%lld", (long long)meta->seq);
-	/* err_set() takes the control characters out of a message. */
-	err_set(&line, ERR_OK,
-	    "%-*.*s  %s  %-8s%s  %6lld files  %9s  %5s  "
-	    "%.12s%s%s",
+	text_line("%-*.*s  %s  %-8s%s  %6lld files  %9s  %5s  "
+		  "%.12s%s%s",
 	    (int)len, (int)len, id, staged, state(v, id),
 	    meta->pinned ? " pinned" : "       ", (long long)meta->files,
 	    bytes, seq, meta->commit != NULL ? meta->commit : "-",
 	    meta->message != NULL ? "  " : "",
 	    meta->message != NULL ? meta->message : "");
-	printf("%s\n", line.text);
 }
 
 /* Newest first, at most --limit of them. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/text.h"
 #include "cmd/cmd.h"
 #include "cmd/table.h"
 
@@ -36,17 +37,15 @@ put_line(json_t *list, const struct journal_line *l, bool happened)
 static void
 print_line(const struct journal_line *l)
 {
-	struct err line = ERR_INIT;
 	char time[32];
 
 	release_format_time(l->time, time);
-	err_set(&line, ERR_OK, "%s  %-8s  %s  (from %s)  %s%s%s%s%s", time,
+	text_line("%s  %-8s  %s  (from %s)  %s%s%s%s%s", time,
 	    journal_action_name(l->action), l->to.s,
 	    l->from.s[0] != '\0' ? l->from.s : "nothing",
 	    l->who != NULL ? l->who : "?", l->job != NULL ? "  " : "",
 	    l->job != NULL ? l->job : "", l->message != NULL ? "  " : "",
 	    l->message != NULL ? l->message : "");
-	printf("%s\n", line.text);
 }
 
 /* Newest first, at most --limit of them. */

@@ -2,11 +2,11 @@
 #include <stdio.h>
 
 #include "base/override.h"
+#include "base/text.h"
 #include "cmd/steps.h"
 #include "cmd/table.h"
 #include "fleet/fleet_stage.h"
 #include "os/log.h"
-#include "os/progress.h"
 
 void
 step_stage_options(struct run *run, struct stage_options *o)
@@ -39,8 +39,8 @@ tell(const struct stage *st, bool preview)
 {
 	char size[32], copied[32];
 
-	progress_format_bytes(st->totals.bytes, size);
-	progress_format_bytes(st->copied_bytes, copied);
+	text_size(st->totals.bytes, size);
+	text_size(st->copied_bytes, copied);
 	if (st->excluded > 0)
 		log_info("left out %zu excluded or .git entries",
 		    st->excluded);
@@ -150,7 +150,7 @@ step_stage_hosts(struct run *run, struct fleet *f, struct stage *st,
 	if (r == 0 && st->outcome != STAGE_UNCHANGED)
 		r = step_hook(run, HOOK_POST_STAGE, st->id.s,
 		    f->v[0].view.current.s, e);
-	progress_format_bytes(sent.pack_bytes, size);
+	text_size(sent.pack_bytes, size);
 	if (r == 0 && sent.fresh > 0)
 		log_info("sent to %zu of %zu hosts: %s in %zu pack%s",
 		    sent.fresh, f->n, size, sent.packs,
@@ -245,7 +245,7 @@ stage_release_there(struct run *run, struct fleet *f, struct stage *st,
 	if (id == NULL ||
 	    fleet_stage_release(f, id, run->opts.dry_run, st, &sent, e) != 0)
 		return -1;
-	progress_format_bytes(sent.pack_bytes, size);
+	text_size(sent.pack_bytes, size);
 	if (sent.fresh == 0)
 		log_info("unchanged: all hosts have %s", id);
 	else if (run->opts.dry_run)

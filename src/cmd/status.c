@@ -1,12 +1,13 @@
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
+#include "base/text.h"
 #include "cmd/cmd.h"
 #include "cmd/table.h"
 #include "content/tree.h"
 #include "fleet/drift.h"
 #include "os/lock.h"
-#include "os/progress.h"
 #include "root/freeze.h"
 #include "root/meta.h"
 
@@ -91,15 +92,14 @@ answer(struct run *run, const struct status *st)
 static void __attribute__((format(printf, 2, 3)))
 line(const char *label, const char *fmt, ...)
 {
-	char text[1024];
-	struct err clean = ERR_INIT;
+	char *text;
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	text = text_vcleanf(fmt, ap);
 	va_end(ap);
-	err_set(&clean, ERR_OK, "%s", text);
-	printf("%-10s %s\n", label, clean.text);
+	printf("%-10s %s\n", label, text);
+	free(text);
 }
 
 static void
@@ -109,7 +109,7 @@ print(const struct run *run, const struct status *st)
 	char since[32], until[32], space[32];
 
 	release_format_time(st->v.history.since, since);
-	progress_format_bytes((int64_t)st->space.bytes, space);
+	text_size((int64_t)st->space.bytes, space);
 	if (run->site->name != NULL)
 		line("site", "%s", run->site->name);
 	line("root", "%s", run->site->root);
@@ -151,7 +151,7 @@ print_host(const struct remote *r)
 		line(label, "%s", r->err.text);
 		return;
 	}
-	progress_format_bytes((int64_t)r->free_bytes, space);
+	text_size((int64_t)r->free_bytes, space);
 	line(label, "live %s, previous %s, %zu releases, lock %s%s, %s free",
 	    r->view.current.s[0] != '\0' ? r->view.current.s : "nothing",
 	    previous != NULL ? previous : "none", r->view.ids.n,

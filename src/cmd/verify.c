@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "base/number.h"
+#include "base/text.h"
 #include "cmd/cmd.h"
 #include "cmd/table.h"
 #include "os/log.h"
-#include "os/progress.h"
 
 static void
 answer(struct run *run, const char *id, const struct strvec *found,
@@ -17,12 +17,8 @@ answer(struct run *run, const char *id, const struct strvec *found,
 	json_t *doc, *list;
 
 	if (!run->opts.json) {
-		for (size_t i = 0; i < found->n; i++) {
-			struct err line = ERR_INIT;
-
-			err_set(&line, ERR_OK, "%s", found->v[i]);
-			printf("%s\n", line.text);
-		}
+		for (size_t i = 0; i < found->n; i++)
+			text_line("%s", found->v[i]);
 		return;
 	}
 	doc = cmd_new_doc(run);
@@ -69,7 +65,7 @@ conclude(struct run *run, const char *id, const struct strvec *found,
 	char bytes[32];
 
 	answer(run, id, found, t);
-	progress_format_bytes(t->bytes, bytes);
+	text_size(t->bytes, bytes);
 	if (found->n > 0)
 		return err_set(e, ERR_INTEGRITY,
 		    "release %s is not what its "

@@ -9,7 +9,7 @@
 #include "base/buf.h"
 #include "base/release.h"
 #include "base/strvec.h"
-#include "os/progress.h"
+#include "base/text.h"
 
 enum {
 	SKEW_MS = 2000,	      /* that nobody notices */
@@ -54,18 +54,6 @@ doctor_count(const struct doctor_report *r, enum doctor_level level)
 	return n;
 }
 
-/* A sentence; what a host said cannot disturb a terminal in it. */
-static char *__attribute__((format(printf, 1, 0)))
-clean_dup(const char *fmt, va_list ap)
-{
-	struct err clean = ERR_INIT;
-	char text[sizeof(clean.text)];
-
-	vsnprintf(text, sizeof(text), fmt, ap);
-	err_set(&clean, ERR_OK, "%s", text);
-	return xstrdup(clean.text);
-}
-
 void
 doctor_add(struct doctor_report *r, enum doctor_level level, const char *what,
     const char *fmt, ...)
@@ -74,8 +62,8 @@ doctor_add(struct doctor_report *r, enum doctor_level level, const char *what,
 
 	r->v = xreallocarray(r->v, r->n + 1, sizeof(*r->v));
 	va_start(ap, fmt);
-	r->v[r->n++] =
-	    (struct doctor_finding){ level, what, clean_dup(fmt, ap), NULL };
+	r->v[r->n++] = (struct doctor_finding){ level, what,
+		text_vcleanf(fmt, ap), NULL };
 	va_end(ap);
 }
 
@@ -87,7 +75,7 @@ doctor_cure(struct doctor_report *r, const char *fmt, ...)
 
 	free(last->cure);
 	va_start(ap, fmt);
-	last->cure = clean_dup(fmt, ap);
+	last->cure = text_vcleanf(fmt, ap);
 	va_end(ap);
 }
 
@@ -559,8 +547,7 @@ add_bytes(struct buf *out, uint64_t bytes)
 {
 	char text[32];
 
-	progress_format_bytes(bytes > INT64_MAX ? INT64_MAX : (int64_t)bytes,
-	    text);
+	text_size(bytes > INT64_MAX ? INT64_MAX : (int64_t)bytes, text);
 	buf_adds(out, text);
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/text.h"
 #include "content/digest_index.h"
 #include "fleet/fleet_fetch.h"
 #include "os/progress.h"
@@ -275,8 +276,8 @@ check_room(struct remote *r, void *ctx, struct err *e)
 
 	if (strvec_has(&r->view.ids, s->id) || !r->prepared)
 		return 0;
-	progress_format_bytes(b->bytes, need);
-	progress_format_bytes((int64_t)r->free_bytes, have);
+	text_size(b->bytes, need);
+	text_size((int64_t)r->free_bytes, have);
 	if ((uint64_t)b->bytes > r->free_bytes)
 		return err_set(e, ERR_GUARD,
 		    "the release needs %s, '%s' has %s free; run "

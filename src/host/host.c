@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/number.h"
 #include "base/override.h"
+#include "base/text.h"
 #include "base/version.h"
 #include "content/manifest.h"
 #include "host/option.h"
@@ -668,10 +669,10 @@ do_verify(struct request *r, struct err *e)
 		wire_put(&r->out, "verified", "%zu\t%lld", t.files,
 		    (long long)t.bytes);
 	for (size_t i = 0; i < found.n; i++) {
-		struct err clean = ERR_INIT;
+		char *clean = text_cleanf("%s", found.v[i]);
 
-		err_set(&clean, ERR_OK, "%s", found.v[i]);
-		wire_put(&r->out, "difference", "%s", clean.text);
+		wire_put(&r->out, "difference", "%s", clean);
+		free(clean);
 	}
 	strvec_release(&found);
 	return c;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "os/ci.h"
 
 static enum log_level level = LOG_NORMAL;
@@ -47,7 +48,7 @@ static void
 print(const char *colour, const char *label, const char *text)
 {
 	bool coloured = *colour != '\0' && log_has_colour();
-	char out[sizeof(((struct err *)0)->text) + sizeof(status) + 64];
+	char out[TEXT_LINE_MAX + sizeof(status) + 64];
 
 	if (strcmp(label, "warning: ") == 0 && ci_annotate("warning", text))
 		return;
@@ -59,18 +60,17 @@ print(const char *colour, const char *label, const char *text)
 	pthread_mutex_unlock(&lock);
 }
 
-/* Format, escape control characters (err.c knows how), print. */
+/* Format, make it safe for a terminal, print. */
 #define PRINT(colour, label) \
 	do { \
-		struct err line = ERR_INIT; \
-		char text[sizeof(line.text)]; \
+		char text[TEXT_LINE_MAX], clean[TEXT_LINE_MAX]; \
 		va_list ap; \
 \
 		va_start(ap, fmt); \
 		vsnprintf(text, sizeof(text), fmt, ap); \
 		va_end(ap); \
-		err_set(&line, ERR_OK, "%s", text); \
-		print(colour, label, line.text); \
+		text_clean(clean, sizeof(clean), text); \
+		print(colour, label, clean); \
 	} while (0)
 
 void

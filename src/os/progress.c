@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "os/log.h"
 
 enum { REDRAW_MS = 100, BAR = 24 };
@@ -19,20 +20,6 @@ static struct {
 	_Atomic int64_t drawn; /* ms, monotonic */
 	bool active;
 } now;
-
-void
-progress_format_bytes(int64_t bytes, char out[32])
-{
-	static const char *const units[] = { "B", "kB", "MB", "GB", "TB" };
-	double n = (double)bytes;
-	int u = 0;
-
-	while (n >= 1000 && u < 4) {
-		n /= 1000;
-		u++;
-	}
-	snprintf(out, 32, u == 0 ? "%.0f %s" : "%.1f %s", n, units[u]);
-}
 
 /* The part that is done, by bytes where they are known. */
 static double
@@ -65,8 +52,8 @@ draw(int64_t ms)
 	for (int i = 0; i < BAR; i++)
 		bar[i] = i < full ? '#' : '.';
 	bar[BAR] = '\0';
-	progress_format_bytes(bytes, size);
-	progress_format_bytes(bytes * 1000 / spent, rate);
+	text_size(bytes, size);
+	text_size(bytes * 1000 / spent, rate);
 	snprintf(line, sizeof(line), "%s [%s] %zu files, %s, %s/s", now.phase,
 	    bar, files, size, rate);
 	log_set_status(line);

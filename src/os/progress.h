@@ -17,7 +17,4 @@ void progress_add(size_t files, int64_t bytes);
 /* End the phase and take the bar away.  Without a phase: nothing. */
 void progress_end(void);
 
-/* "1.2 MB", in powers of 1000 as disks and networks are sold. */
-void progress_format_bytes(int64_t bytes, char out[32]);
-
 #endif

@@ -12,6 +12,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/path.h"
+#include "base/text.h"
 #include "content/guard.h"
 #include "content/tree.h"
 #include "os/intr.h"
@@ -357,8 +358,8 @@ check_space(const struct stage *st, int64_t bytes, size_t files, struct err *e)
 		return -1;
 	/* Half a block more a file, on average, and the manifest. */
 	want = (unsigned long long)bytes + files * (space.block / 2 + 256);
-	progress_format_bytes((int64_t)want, need);
-	progress_format_bytes((int64_t)space.bytes, have);
+	text_size((int64_t)want, need);
+	text_size((int64_t)space.bytes, have);
 	if (want > space.bytes)
 		return err_set(e, ERR_GUARD,
 		    "the release needs %s, '%s' has "
