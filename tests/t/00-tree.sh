@@ -42,8 +42,10 @@ t_manuals_are_clean() {
 }
 
 t_shell_scripts_are_clean() {
+	local obj=${TEST_OBJ:-.build}
 	need_cmd shellcheck
-	run make -s -C "$TREE" lint-shell
+	[ -w "$TREE/$obj" ] || obj=$PWD
+	run make -s -k -j2 -C "$TREE" OBJ="$obj" lint-shell
 }
 
 include='^[[:blank:]]*#[[:blank:]]*include[[:blank:]]*'

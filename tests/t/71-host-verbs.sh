@@ -856,7 +856,7 @@ v_activate_guards() {
 	assert_contains "$out" "fair"
 	assert_contains "$out" "--override=freeze"
 	fails_to_flip 3 --id="$B" --expect="$A" --override=order
-	for words in build frezee all '' , freeze, ,freeze freeze,,order \
+	for words in build frezee all '' ',' 'freeze,' ',freeze' 'freeze,,order' \
 	    'freeze order' 'freeze,*' freeze,build; do
 		fails_to_flip 2 --id="$B" --expect="$A" --override="$words"
 		assert_contains "$out" "only freeze,order"
