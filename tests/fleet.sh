@@ -8,6 +8,11 @@
 #	busybox		the same, with nothing but busybox (and flock)
 #	KIND+rsync	files come by rsync
 #	KIND+proxy	behind tests/proxy.c: `do_cut` and `undo_cut` work
+#	-		there is no such host in this fleet
+#
+# fleet_beside VICTIM [+proxy]: the fleet in which that host is to fail: h1 has
+# deploy, h2 dash, h3 busybox, h4 rsync.  Beside the victim are one that has
+# deploy and one that has not; with TEST_ALL (make test-all) it is all four.
 #
 # A host hN is the address 127.0.0.1N with an sshd of its own; its root is
 # r-hN, and hN/ has its sshd's files.  In front of the verbs stands
@@ -31,6 +36,8 @@
 #	prune		before old releases are removed
 # shellcheck source=tests/sshd.sh
 . "$TREE/tests/sshd.sh"
+# shellcheck source=tests/root.sh
+. "$TREE/tests/root.sh"
 
 fleet_start() {
 	local kind n=0
@@ -46,12 +53,25 @@ fleet_start() {
 	printf '    source: site\n    lock_wait: 20s\n    hosts:\n' >>deploy.yml
 	for kind; do
 		n=$((n + 1))
+		[ "$kind" != - ] || continue
 		hosts+=("h$n")
 		_host_start "h$n" "127.0.0.1$n" "$kind"
 	done
-	DEPLOY_KNOWN_HOSTS=$(cat h*/known)
+	DEPLOY_KNOWN_HOSTS=$(cat h?/known)
 	export DEPLOY_KNOWN_HOSTS
 	unset SSH_AUTH_SOCK
+}
+
+fleet_beside() {
+	local k=(c dash busybox c+rsync)
+	if ! wide; then
+		case $1 in
+		h1 | h2) k[2]=- ;;
+		*) k[1]=- ;;
+		esac
+	fi
+	k[${1#h} - 1]+=${2:-}
+	fleet_start "${k[@]}"
 }
 
 # Two releases are live and previous everywhere; $second is the live one, and
@@ -61,7 +81,7 @@ two() {
 	edit
 	run timed_publish -m second
 	remember
-	second=$(live h1)
+	second=$(live "${hosts[0]}")
 	assert_live "$second"
 }
 
@@ -104,7 +124,7 @@ _host_start() {
 		"$proxy" --cut "$PWD/$h/cut" --listen "$address" "$port" \
 		    >"$h/port" &
 		defer kill "$!"
-		wait_for 10 test -s "$h/port"
+		wait_for 60 test -s "$h/port"
 		port=$(cat "$h/port")
 	fi
 	defer _host_end "$PWD/$h"
@@ -122,14 +142,18 @@ _host_end() {
 	_signal_all KILL "$1"
 }
 
-# The sessions of a host that are left, with all their processes.  That a
-# number still means one of ours, its command line tells.
+# Set sessions: those of a host that are left, with all their processes.  That
+# a number still means one of ours, its command line tells.
 _sessions() {
-	local sid
+	local sid words
+	sessions=()
+	[ -e "$1/sessions" ] || return 0
 	while read -r sid; do
-		! grep -qF "$PWD" "/proc/$sid/cmdline" 2>/dev/null ||
-		    echo "$sid"
-	done < <(sort -u "$1/sessions" 2>/dev/null)
+		[ -e "/proc/$sid" ] || continue
+		{ mapfile -d '' words <"/proc/$sid/cmdline"; } 2>/dev/null ||
+		    continue
+		[[ "${words[*]}" != *"$PWD"* ]] || sessions+=("$sid")
+	done <"$1/sessions"
 }
 
 # What the host can run.
@@ -163,7 +187,7 @@ stop_at() {
 }
 
 wait_at() {
-	wait_for "${2:-60}" test -e "$1/at"
+	wait_for "${2:-240}" test -e "$1/at"
 }
 
 go_on() {
@@ -227,15 +251,15 @@ do_wrong_key() {
 undo_wrong_key() { mv "$1/authorized_keys.own" "$1/authorized_keys"; }
 
 _signal_verbs() {
-	local sid
-	while read -r sid; do
-		pkill "-$1" -s "$sid" || true
-	done < <(_sessions "$2")
+	local IFS=, sessions
+	_sessions "$2"
+	((${#sessions[@]} == 0)) || pkill "-$1" -s "${sessions[*]}" || true
 }
 
 _signal_all() {
-	local pids
-	pids="$(cat "$2/pid") $(sshd_sessions "$(cat "$2/pid")")"
+	local pid pids
+	read -r pid <"$2/pid"
+	pids="$pid $(sshd_sessions "$pid")"
 	# Word splitting is meant.
 	# shellcheck disable=SC2086
 	kill "-$1" $pids 2>/dev/null || true
@@ -261,9 +285,7 @@ sshd_again() {
 # ---------------------------------------------------------- what is served
 
 live() {
-	local l
-	l=$(readlink "r-$1/current" 2>/dev/null) || true
-	echo "${l#releases/}"
+	live_of "r-$1"
 }
 
 # Each serves a whole release: `old` or `site`.
@@ -281,14 +303,14 @@ assert_live() {
 	local h
 	for h in "${hosts[@]}"; do
 		[[ " ${*:2} " = *" $h "* ]] ||
-		    assert_eq "$(live "$h")" "$1" "$h"
+		    assert_live_is "r-$h" "$1"
 	done
 }
 
 # All serve the same, which equals ./site.
 assert_serves_site() {
 	local h
-	assert_live "$(live h1)"
+	assert_live "$(live "${hosts[0]}")"
 	for h in "${hosts[@]}"; do
 		assert_tree_eq "r-$h/current/" site
 	done
@@ -296,14 +318,10 @@ assert_serves_site() {
 
 # Nothing half-made is left, and nothing is locked.
 assert_clean() {
-	local h d
+	local h
 	for h in "${hosts[@]}"; do
-		for d in incoming trash; do
-			assert_eq "$(ls -A "r-$h/.deploy/$d")" "" "$h: $d"
-		done
-		assert_eq "$(find "r-$h/.deploy" -name '.tmp-*')" "" \
-		    "$h: temporary files"
-		flock -n -x "r-$h/.deploy/lock" true || fail "$h is locked"
+		assert_root_clean "r-$h"
+		is_unlocked "r-$h" || fail "$h is locked"
 	done
 }
 
@@ -313,7 +331,7 @@ assert_heals() {
 	remember
 	assert_serves_site
 	assert_clean
-	second=$(live h1)
+	second=$(live "${hosts[0]}")
 }
 
 # At the end: all that was done is well.
@@ -336,11 +354,11 @@ publish_while() {
 	fi
 	# A bound, not a measure: what hangs would hang for ever.
 	# shellcheck disable=SC2154 # lib.sh sets it
-	timeout 300 deploy publish --timeout "${silence}s" --lock-wait 2s \
+	timeout 900 deploy publish --timeout "${silence}s" --lock-wait 2s \
 	    >"$out" 2>said &
 	pid=$!
 	if [ "$step" != start ]; then
-		wait_for 60 is_there_or_gone "$victim" "$pid"
+		wait_for 240 is_there_or_gone "$victim" "$pid"
 		[ -e "$victim/at" ] || fail "it ended before $step: $(cat said)"
 		"do_$action" "$victim"
 		go_on "$victim"
@@ -362,9 +380,7 @@ is_there_or_gone() {
 # the next run heals.
 every_step() {
 	local step want
-	# Word splitting is meant.
-	# shellcheck disable=SC2086
-	fleet_start ${kinds:-c dash busybox c+rsync}
+	fleet_beside "$1" "$([ "$2" != cut ] || echo +proxy)"
 	two
 	for step in ${steps:-info receive pack received activate armed \
 	    went flipped prune}; do
@@ -404,5 +420,5 @@ fails_at() {
 
 # Nothing that was started on the host is left.
 is_over() {
-	wait_for 30 flock -n -x "r-$1/.deploy/lock" true
+	wait_for 120 is_unlocked "r-$1"
 }

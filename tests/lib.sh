@@ -20,6 +20,8 @@
 # A test finds: `deploy` in PATH and $DEPLOY, the program under test; $TREE,
 # the source tree; $PRELOAD, the directory of the libraries built from
 # tests/faults/; $HOME and $TMPDIR, its own, outside the current directory.
+# It waits for conditions, not for time, and what bounds a wait is generous: the
+# machine may be eight times slower, and busy.
 #
 # Mind that errexit does not hold inside `if`, `&&`, `||` and `!`, in bash
 # and therefore here: use expect_status for what must fail.
@@ -50,6 +52,12 @@ need_cmd() {
 	for c; do
 		command -v "$c" >/dev/null || skip "needs $c"
 	done
+}
+
+# wide: are all combinations wanted that are not needed for a promise?  So it
+# is in make test-all.
+wide() {
+	[ -n "${TEST_ALL:-}" ]
 }
 
 # defer CMD...: run CMD when the test ends, however it ends; last one first.
@@ -115,13 +123,20 @@ assert_file_eq() {
 
 # assert_tree_eq A B: the same names, types, modes and bytes; mtimes are free.
 assert_tree_eq() {
+	local modes
 	diff -r --no-dereference -- "$1" "$2" >&2 || fail "$1 and $2 differ"
-	diff <(_modes "$1") <(_modes "$2") >&2 || fail "modes: $1 and $2 differ"
+	modes=$(find "$1" "$2" ! -type l -printf '%y %m %P\n' | LC_ALL=C sort |
+	    uniq -u)
+	[ -z "$modes" ] || fail "modes: $1 and $2 differ:"$'\n'"$modes"
 }
 
-_modes() {
-	(cd -- "$1" && find . ! -type l -printf '%y %m %p\0' | LC_ALL=C sort -z |
-	    tr '\0' '\n')
+# assert_empty DIR: nothing is in it.
+assert_empty() {
+	local f
+	[ -d "$1" ] || fail "no directory $1"
+	for f in "$1"/* "$1"/.[!.]* "$1"/..?*; do
+		[ ! -e "$f" ] && [ ! -L "$f" ] || fail "in $1 is ${f##*/}"
+	done
 }
 
 # json FILE EXPRESSION: what jq(1) says, as raw text.
@@ -135,8 +150,13 @@ wait_for() {
 	shift
 	until "$@" >/dev/null 2>&1; do
 		((SECONDS < end)) || fail "waited in vain for: $*"
-		sleep 0.05
+		pause 0.05
 	done
+}
+
+# pause SECONDS: sleep without a process: nothing is ever read there.
+pause() {
+	read -rt "$1" _ <>"$TEST_DIR/never" || true
 }
 
 # as_user CMD...: CMD as nobody's user and group.  Give it a directory first:
@@ -221,6 +241,7 @@ run_tests() {
 		i=$((i + 1))
 		(((i - ${part%/*}) % ${part#*/} != 0)) || tests+=("$t")
 	done < <(_tests_in_order)
+	[ -e "$TEST_DIR/never" ] || mkfifo "$TEST_DIR/never"
 	echo "1..${#tests[@]}"
 	for t in ${tests[@]+"${tests[@]}"}; do
 		n=$((n + 1))

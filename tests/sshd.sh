@@ -102,7 +102,8 @@ _sshd_listens() {
 	local i
 	for ((i = 0; i < 200; i++)); do
 		kill -0 "$sshd_pid" 2>/dev/null || return 1
-		! (: >"/dev/tcp/127.0.0.1/$sshd_port") 2>/dev/null || return 0
+		! { : >"/dev/tcp/127.0.0.1/$sshd_port"; } 2>/dev/null ||
+		    return 0
 		sleep 0.05
 	done
 	return 1

@@ -1,7 +1,6 @@
 #!/bin/bash
 # Hooks of a root, .deploy/hooks/: here, on hosts with deploy, and on hosts
 # with the sh verbs.
-# timeout: 600
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/sshd.sh
 . "$TREE/tests/sshd.sh"

@@ -1,7 +1,6 @@
 #!/bin/bash
 # deploy doctor: real damage, seen in the same way by the program and by the
 # sh verbs in dash and busybox; and hosts that cannot be reached.
-# timeout: 600
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/sshd.sh
 . "$TREE/tests/sshd.sh"

@@ -1,7 +1,7 @@
 #!/bin/bash
-# A publish to four hosts over real sshd is interrupted at each step, by a
+# A publish to hosts over real sshd is interrupted at each step, by a
 # signal or by another publish.
-# timeout: 900
+# parts: 3
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/fleet.sh
 . "$TREE/tests/fleet.sh"
@@ -37,7 +37,7 @@ has_ended() {
 # All or none, and the next one heals.
 interrupted_at_every_step() {
 	local step
-	fleet_start c dash busybox c+rsync
+	fleet_beside "$2"
 	two
 	for step in info receive $3 pack received activate armed; do
 		interrupt "$1" "$step" "$2"
@@ -68,7 +68,7 @@ t_ctrl_c_with_rsync() { interrupted_at_every_step INT h4 files; }
 # same unless some were told to go and others not, and the next run heals.
 t_killed() {
 	local step
-	fleet_start c dash busybox c+rsync
+	fleet_beside h2
 	two
 	for step in info receive pack received activate armed; do
 		interrupt KILL "$step" h2
@@ -120,7 +120,7 @@ t_several_clients_at_once() {
 
 # While one stands armed, another one finds it locked, and can stage.
 t_another_while_armed() {
-	fleet_start c dash busybox c+rsync
+	fleet_beside h2
 	two
 	edit
 	stop_at h2 armed

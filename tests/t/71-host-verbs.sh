@@ -2,7 +2,6 @@
 # The verbs of deploy-host(7), one suite against all who speak them: the
 # program, and host.sh under dash, bash and busybox, where nothing but
 # busybox's own tools are in PATH (and flock, which Debian's busybox lacks).
-# timeout: 1200
 . "$(dirname "$0")/../lib.sh"
 
 kinds="c dash bash busybox"

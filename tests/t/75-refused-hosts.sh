@@ -1,7 +1,7 @@
 #!/bin/bash
-# Four hosts over real sshd, and one of them does not let us in: no sshd is
+# Hosts over real sshd, and one of them does not let us in: no sshd is
 # there, it has another key, it does not want ours, or its deploy is another.
-# timeout: 900
+# parts: 3
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/fleet.sh
 . "$TREE/tests/fleet.sh"
@@ -15,7 +15,7 @@ t_sshd_of_a_sh_host_is_gone() {
 
 # From the start, then after "go" to all: nobody can ask the lost one.
 not_let_in() {
-	fleet_start c dash busybox c+rsync
+	fleet_beside "$1"
 	two
 	fails_at start "$1" "$2" 8
 	assert_contains said "$3"
@@ -46,7 +46,7 @@ other_deploy() {
 }
 
 t_older_deploy() {
-	fleet_start c dash busybox c+rsync
+	fleet_beside h4
 	two
 	other_deploy 1 "no command 'host'" <<-'END'
 	#!/bin/sh
@@ -77,7 +77,7 @@ t_older_deploy() {
 
 t_root_of_another_format() {
 	local h
-	fleet_start c dash busybox c+rsync
+	fleet_start c dash busybox
 	two
 	for h in h1 h2 h3; do
 		edit

@@ -2,7 +2,6 @@
 # `transport: rsync`: real rsync through our session to a real sshd, for a
 # host with deploy, one with the sh verbs in dash, and one in busybox.  All
 # hosts are this machine; each has a root of its own.
-# timeout: 600
 # shellcheck disable=SC2034
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/sshd.sh

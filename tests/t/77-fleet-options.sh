@@ -7,7 +7,6 @@
 # shellcheck source=tests/sshd.sh
 . "$TREE/tests/sshd.sh"
 
-# timeout: 600
 hosts="h1 h2 h3"
 
 # program NAME KIND: the host's program.  It appends the verb to NAME.verbs;

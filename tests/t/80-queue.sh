@@ -1,6 +1,5 @@
 #!/bin/bash
 # The queue: enqueue, worker, jobs.  81-queue-postgresql.sh runs the same.
-# timeout: 600
 # shellcheck disable=SC2154 # $job, $worker, $queue: set by what is called
 . "$(dirname "$0")/../lib.sh"
 . "$TREE/tests/queue.sh"

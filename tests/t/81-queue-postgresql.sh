@@ -1,6 +1,5 @@
 #!/bin/bash
 # The queue again, in PostgreSQL.
-# timeout: 600
 # shellcheck disable=SC2034 # for the other script
 STORAGE=postgresql
 # shellcheck source=tests/t/80-queue.sh

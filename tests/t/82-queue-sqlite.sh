@@ -1,6 +1,5 @@
 #!/bin/bash
 # The queue in a directory: what may be wrong with it, and who may use it.
-# timeout: 600
 # shellcheck disable=SC2154 # $job, $worker, $queue: set by what is called
 . "$(dirname "$0")/../lib.sh"
 . "$TREE/tests/queue.sh"

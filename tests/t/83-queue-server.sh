@@ -1,6 +1,5 @@
 #!/bin/bash
 # The queue in PostgreSQL, when the server or the way to it fails.
-# timeout: 600
 # shellcheck disable=SC2154 # $job, $worker, $queue: set by what is called
 STORAGE=postgresql
 . "$(dirname "$0")/../lib.sh"

@@ -2,7 +2,6 @@
 # The queue under fire: a thousand requests from sixteen processes for five
 # sites, and four workers of which one is killed again and again, alone or
 # with the process of its job.  85-queue-kill-postgresql.sh runs the same.
-# timeout: 600
 # shellcheck disable=SC2154 # $job, $worker, $queue: set by what is called
 . "$(dirname "$0")/../lib.sh"
 . "$TREE/tests/queue.sh"

@@ -1,7 +1,6 @@
 #!/bin/bash
 # From a signed request of a forge to the page behind nginx: Debian's webhook
 # with the hooks of man/examples/, the queue, a worker, Hugo.
-# timeout: 600
 # shellcheck disable=SC2154 # $job, $worker, $queue: set by what is called
 . "$(dirname "$0")/../lib.sh"
 . "$TREE/tests/queue.sh"

@@ -1,7 +1,7 @@
 #!/bin/bash
-# Four hosts over real sshd, and the disk of one of them is full or read-only
+# Hosts over real sshd, and the disk of one of them is full or read-only
 # at each step of a publish.
-# timeout: 900
+# parts: 4
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/fleet.sh
 . "$TREE/tests/fleet.sh"
@@ -44,7 +44,7 @@ does_not_fit() {
 
 full() {
 	on_tmpfs "$1"
-	fleet_start c dash busybox c+rsync
+	fleet_beside "$1"
 	two
 	does_not_fit "$1"
 	for step in ${steps:-receive pack activate}; do
@@ -72,7 +72,7 @@ read_only() {
 	mkdir "r-$1"
 	mount --bind "r-$1" "r-$1" 2>/dev/null || skip "no bind mounts"
 	defer umount -l "$PWD/r-$1"
-	fleet_start c dash busybox c+rsync
+	fleet_beside "$1"
 	two
 	for step in start receive activate; do
 		fails_at "$step" "$1" read_only 1
@@ -98,7 +98,7 @@ cannot_flip() {
 	mkfs.ext4 -q disk
 	mount -o loop disk "r-$1" 2>/dev/null || skip "no loop devices"
 	defer umount -l "$PWD/r-$1"
-	fleet_start c dash busybox c+rsync
+	fleet_beside "$1"
 	two
 	fails_at armed "$1" fix 6
 	assert_contains said "cannot replace"
