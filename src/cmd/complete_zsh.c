@@ -102,7 +102,7 @@ zsh_action(enum complete_kind kind)
 static void
 print_zsh_option(const struct opt *op)
 {
-	bool many = op->id == OPT_EXCLUDE;
+	bool many = op->kind == OPT_KIND_TEXTS;
 	const char *value = op->arg != NULL ? "=" : "";
 
 	if (op->letter != '\0')

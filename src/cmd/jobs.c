@@ -495,7 +495,9 @@ prepare(struct call *c, const struct action *a, struct err *e)
 		    a->args == 0     ? "nothing more" :
 			a->args == 1 ? "the number of a job, or its site" :
 				       "a job and a priority");
-	if (a->args == 2 && opt_priority(args->v[2], &c->priority, e) != 0)
+	if (a->args == 2 &&
+	    opt_number("a priority", args->v[2], -OPT_PRIORITY_MAX,
+		OPT_PRIORITY_MAX, &c->priority, e) != 0)
 		return -1;
 	return a->args > 0 ? find_job(c, args->v[1], e) : 0;
 }

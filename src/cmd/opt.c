@@ -1,5 +1,6 @@
 #include "cmd/opt.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -7,81 +8,110 @@
 #include "base/duration.h"
 #include "base/nearest.h"
 #include "base/number.h"
+#include "config/config.h"
 #include "os/caller.h"
 
-static const struct opt catalogue[] = {
-	{ OPT_CONFIG, 'c', "config", "FILE",
-	    "configuration (default: $DEPLOY_CONFIG, else deploy.yml here or "
-	    "above)" },
-	{ OPT_SITE, 's', "site", "SITE", "the site of the configuration" },
-	{ OPT_ROOT, '\0', "root", "DIR",
+enum { KEEP_MAX = 1000000 };
+
+#define ANY INT64_MAX
+
+/* The field of struct opts; a kind that is not for its type is no constant. */
+#define FIELD(type, name) \
+	(offsetof(struct opts, name) + \
+	    0 * sizeof(char[_Generic(((struct opts *)0)->name, type : 1)]))
+
+#define FLAG(name) OPT_KIND_FLAG, FIELD(bool, name), 0, 0, NULL
+#define TEXT(name, arg) OPT_KIND_TEXT, FIELD(const char *, name), 0, 0, arg
+#define TEXTS(name, arg) OPT_KIND_TEXTS, FIELD(struct strvec, name), 0, 0, arg
+#define NUMBER(name, min, max) \
+	OPT_KIND_NUMBER, FIELD(int64_t, name), min, max, "N"
+#define TIME(name, min, max) \
+	OPT_KIND_TIME, FIELD(int64_t, name), min, max, "TIME"
+
+/* clang-format off */
+static const struct opt catalogue[OPT_COUNT] = {
+	[OPT_CONFIG] = { "config", 'c', TEXT(config, "FILE"),
+	    "configuration (default: $DEPLOY_CONFIG, else deploy.yml here or above)" },
+	[OPT_SITE] = { "site", 's', TEXT(site, "SITE"),
+	    "the site of the configuration" },
+	[OPT_ROOT] = { "root", '\0', TEXT(root, "DIR"),
 	    "work on this root, without a configuration" },
-	{ OPT_HOST, '\0', "host", "HOST",
+	[OPT_HOST] = { "host", '\0', TEXTS(hosts, "HOST"),
 	    "only this host of the site; may be repeated" },
-	{ OPT_JSON, '\0', "json", NULL, "print one JSON document" },
-	{ OPT_DRY_RUN, 'n', "dry-run", NULL,
+	[OPT_JSON] = { "json", '\0', FLAG(json),
+	    "print one JSON document" },
+	[OPT_DRY_RUN] = { "dry-run", 'n', FLAG(dry_run),
 	    "say what would happen, change nothing" },
-	{ OPT_QUIET, 'q', "quiet", NULL, "only warnings and errors" },
-	{ OPT_VERBOSE, 'v', "verbose", NULL, "more details" },
-	{ OPT_HELP, 'h', "help", NULL, "show this help" },
-	{ OPT_VERSION, 'V', "version", NULL, "show the version" },
-	{ OPT_LOCK_WAIT, '\0', "lock-wait", "TIME",
+	[OPT_QUIET] = { "quiet", 'q', FLAG(quiet),
+	    "only warnings and errors" },
+	[OPT_VERBOSE] = { "verbose", 'v', FLAG(verbose),
+	    "more details" },
+	[OPT_HELP] = { "help", 'h', FLAG(help),
+	    "show this help" },
+	[OPT_VERSION] = { "version", 'V', FLAG(version),
+	    "show the version" },
+	[OPT_LOCK_WAIT] = { "lock-wait", '\0', TIME(lock_wait, 0, ANY),
 	    "wait so long for the lock (default 60s)" },
-	{ OPT_TIMEOUT, '\0', "timeout", "TIME",
+	[OPT_TIMEOUT] = { "timeout", '\0', TIME(timeout, 1, ANY),
 	    "give up on a host that is silent for so long (default 60s)" },
-	{ OPT_MESSAGE, 'm', "message", "TEXT", "a note to remember" },
-	{ OPT_COMMIT, '\0', "commit", "ID",
+	[OPT_MESSAGE] = { "message", 'm', TEXT(message, "TEXT"),
+	    "a note to remember" },
+	[OPT_COMMIT] = { "commit", '\0', TEXT(commit, "ID"),
 	    "commit of the build (default: the CI's)" },
-	{ OPT_SEQ, '\0', "seq", "N",
+	[OPT_SEQ] = { "seq", '\0', NUMBER(seq, 0, CALLER_SEQ_MAX),
 	    "sequence number of the build (default: the CI's run number)" },
-	{ OPT_EXCLUDE, '\0', "exclude", "PATTERN",
+	[OPT_EXCLUDE] = { "exclude", '\0', TEXTS(exclude, "PATTERN"),
 	    "leave out what matches; may be repeated" },
-	{ OPT_OVERRIDE, '\0', "override", "GUARDS",
+	[OPT_OVERRIDE] = { "override", '\0', TEXTS(override, "GUARDS"),
 	    "set these guards aside, and no others" },
-	{ OPT_AGAIN, '\0', "again", NULL,
+	[OPT_AGAIN] = { "again", '\0', FLAG(again),
 	    "a new release, though nothing has changed" },
-	{ OPT_STRIP, '\0', "strip", NULL,
+	[OPT_STRIP] = { "strip", '\0', FLAG(strip),
 	    "drop the leading directory of an archive" },
-	{ OPT_EXPECT, '\0', "expect", "RELEASE",
+	[OPT_EXPECT] = { "expect", '\0', TEXT(expect, "RELEASE"),
 	    "refuse if another release is live" },
-	{ OPT_KEEP, '\0', "keep", "N",
+	[OPT_KEEP] = { "keep", '\0', NUMBER(keep, 1, KEEP_MAX),
 	    "keep the N newest releases that were live (default 5)" },
-	{ OPT_OLDER_THAN, '\0', "older-than", "TIME",
+	[OPT_OLDER_THAN] = { "older-than", '\0', TIME(older_than, 0, ANY),
 	    "keep what is younger than that" },
-	{ OPT_FOR, '\0', "for", "TIME", "thaw by itself after that time" },
-	{ OPT_LIMIT, '\0', "limit", "N", "the N newest only" },
-	{ OPT_ALLOW, '\0', "allow", "VERBS",
+	[OPT_FOR] = { "for", '\0', TIME(duration, 1, ANY),
+	    "thaw by itself after that time" },
+	[OPT_LIMIT] = { "limit", '\0', NUMBER(limit, 1, ANY),
+	    "the N newest only" },
+	[OPT_ALLOW] = { "allow", '\0', TEXT(allow, "VERBS"),
 	    "only these verbs, separated by commas" },
-	{ OPT_NO_CHECK, '\0', "no-check", NULL,
+	[OPT_NO_CHECK] = { "no-check", '\0', FLAG(no_check),
 	    "do not ask the web servers afterwards" },
-	{ OPT_RELEASE, '\0', "release", "RELEASE",
+	[OPT_RELEASE] = { "release", '\0', TEXT(release, "RELEASE"),
 	    "no build, but this one, on the hosts that lack it" },
-	{ OPT_BUILD, '\0', "build", NULL,
+	[OPT_BUILD] = { "build", '\0', FLAG(build),
 	    "run the build command of the site first" },
-	{ OPT_UPDATE, '\0', "update", NULL,
+	[OPT_UPDATE] = { "update", '\0', FLAG(update),
 	    "run the update command of the site before that" },
-	{ OPT_PRIORITY, '\0', "priority", "N",
+	[OPT_PRIORITY] = { "priority", '\0', NUMBER(priority,
+	    -OPT_PRIORITY_MAX, OPT_PRIORITY_MAX),
 	    "higher is sooner (default 0)" },
-	{ OPT_REF, '\0', "ref", "REF",
+	[OPT_REF] = { "ref", '\0', TEXT(ref, "REF"),
 	    "the commit or branch to build (default: the CI's)" },
-	{ OPT_REASON, '\0', "reason", "TEXT", "why; a note to remember" },
-	{ OPT_WAIT, '\0', "wait", NULL,
+	[OPT_REASON] = { "reason", '\0', TEXT(reason, "TEXT"),
+	    "why; a note to remember" },
+	[OPT_WAIT] = { "wait", '\0', FLAG(wait),
 	    "wait for the end of the build, whose status is the status" },
-	{ OPT_ONCE, '\0', "once", NULL, "end when nothing is left to do" },
-	{ OPT_JOBS, '\0', "jobs", "N", "so many sites side by side" },
-	{ OPT_FIFO, '\0', "fifo", "PATH",
+	[OPT_ONCE] = { "once", '\0', FLAG(once),
+	    "end when nothing is left to do" },
+	[OPT_JOBS] = { "jobs", '\0', NUMBER(jobs, 1, CONFIG_JOBS_MAX),
+	    "so many sites side by side" },
+	[OPT_FIFO] = { "fifo", '\0', TEXT(fifo, "PATH"),
 	    "read names of sites from this FIFO, too" },
 };
-
-enum { N_OPTS = sizeof(catalogue) / sizeof(catalogue[0]) };
+/* clang-format on */
 
 const struct opt *
 opt_find(enum opt_id id)
 {
-	for (size_t i = 0; i < N_OPTS; i++)
-		if (catalogue[i].id == id)
-			return &catalogue[i];
-	BUG("an option that is not in the catalogue");
+	if (id <= OPT_END || id >= OPT_COUNT)
+		BUG("an option that is not in the catalogue");
+	return &catalogue[id];
 }
 
 void
@@ -93,180 +123,63 @@ opts_release(struct opts *o)
 	strvec_release(&o->args);
 }
 
-/* A whole number >= `least`. */
+int
+opt_number(const char *what, const char *value, int64_t min, int64_t max,
+    int64_t *out, struct err *e)
+{
+	if (number_parse(value, min, max, out))
+		return 0;
+	if (max == ANY)
+		return err_set(e, ERR_USAGE,
+		    "%s wants a whole number of at least %lld, not '%s'", what,
+		    (long long)min, value);
+	return err_set(e, ERR_USAGE,
+	    "%s wants a whole number from %lld to %lld, not '%s'", what,
+	    (long long)min, (long long)max, value);
+}
+
 static int
 set_number(int64_t *out, const struct opt *op, const char *value,
-    int64_t least, struct err *e)
+    struct err *e)
 {
-	if (number_parse(value, least, INT64_MAX, out))
-		return 0;
-	return err_set(e, ERR_USAGE,
-	    "--%s wants a whole number of at least "
-	    "%lld, not '%s'",
-	    op->name, (long long)least, value);
+	char what[32];
+
+	snprintf(what, sizeof(what), "--%s", op->name);
+	return opt_number(what, value, op->min, op->max, out, e);
 }
 
 static int
-set_sequence(int64_t *out, const struct opt *op, const char *value,
-    struct err *e)
-{
-	if (set_number(out, op, value, 0, e) != 0)
-		return -1;
-	if (*out <= CALLER_SEQ_MAX)
-		return 0;
-	return err_set(e, ERR_USAGE, "--%s wants at most %lld, not '%s'",
-	    op->name, (long long)CALLER_SEQ_MAX, value);
-}
-
-int
-opt_priority(const char *value, int64_t *out, struct err *e)
-{
-	if (!number_parse(value, -OPT_PRIORITY_MAX, OPT_PRIORITY_MAX, out))
-		return err_set(e, ERR_USAGE,
-		    "a priority is a whole number "
-		    "from -%d to %d, not '%s'",
-		    OPT_PRIORITY_MAX, OPT_PRIORITY_MAX, value);
-	return 0;
-}
-
-static int
-set_duration(int64_t *out, const struct opt *op, const char *value,
-    struct err *e)
+set_time(int64_t *out, const struct opt *op, const char *value, struct err *e)
 {
 	if (duration_parse(value, out, e) != 0)
 		return err_prefix(e, "--%s: ", op->name);
-	return 0;
-}
-
-/* A time that is not none; 0 stands for "not given". */
-static int
-set_some_time(int64_t *out, const struct opt *op, const char *value,
-    struct err *e)
-{
-	if (set_duration(out, op, value, e) != 0)
-		return -1;
-	if (*out > 0)
+	if (*out >= op->min)
 		return 0;
 	return err_set(e, ERR_USAGE, "--%s wants more than no time", op->name);
 }
 
-static void
-set_flag(struct opts *o, enum opt_id id)
-{
-	switch (id) {
-	case OPT_JSON:
-		o->json = true;
-		break;
-	case OPT_DRY_RUN:
-		o->dry_run = true;
-		break;
-	case OPT_QUIET:
-		o->quiet = true;
-		break;
-	case OPT_VERBOSE:
-		o->verbose = true;
-		break;
-	case OPT_HELP:
-		o->help = true;
-		break;
-	case OPT_VERSION:
-		o->version = true;
-		break;
-	case OPT_NO_CHECK:
-		o->no_check = true;
-		break;
-	case OPT_AGAIN:
-		o->again = true;
-		break;
-	case OPT_STRIP:
-		o->strip = true;
-		break;
-	case OPT_BUILD:
-		o->build = true;
-		break;
-	case OPT_UPDATE:
-		o->update = true;
-		break;
-	case OPT_WAIT:
-		o->wait = true;
-		break;
-	case OPT_ONCE:
-		o->once = true;
-		break;
-	default:
-		BUG("a flag that nobody sets");
-	}
-}
-
+/* Give the option its value; NULL for a flag. */
 static int
-set_value(struct opts *o, const struct opt *op, const char *value,
-    struct err *e)
+set(struct opts *o, const struct opt *op, const char *value, struct err *e)
 {
-	switch (op->id) {
-	case OPT_CONFIG:
-		o->config = value;
-		break;
-	case OPT_SITE:
-		o->site = value;
-		break;
-	case OPT_ROOT:
-		o->root = value;
-		break;
-	case OPT_MESSAGE:
-		o->message = value;
-		break;
-	case OPT_COMMIT:
-		o->commit = value;
-		break;
-	case OPT_EXPECT:
-		o->expect = value;
-		break;
-	case OPT_RELEASE:
-		o->release = value;
-		break;
-	case OPT_ALLOW:
-		o->allow = value;
-		break;
-	case OPT_HOST:
-		strvec_add(&o->hosts, value);
-		break;
-	case OPT_REF:
-		o->ref = value;
-		break;
-	case OPT_REASON:
-		o->reason = value;
-		break;
-	case OPT_FIFO:
-		o->fifo = value;
-		break;
-	case OPT_PRIORITY:
-		return opt_priority(value, &o->priority, e);
-	case OPT_JOBS:
-		return set_number(&o->jobs, op, value, 1, e);
-	case OPT_OVERRIDE:
-		strvec_add(&o->override, value);
-		break;
-	case OPT_EXCLUDE:
-		strvec_add(&o->exclude, value);
-		break;
-	case OPT_LOCK_WAIT:
-		return set_duration(&o->lock_wait, op, value, e);
-	case OPT_OLDER_THAN:
-		return set_duration(&o->older_than, op, value, e);
-	case OPT_TIMEOUT:
-		return set_some_time(&o->timeout, op, value, e);
-	case OPT_FOR:
-		return set_some_time(&o->duration, op, value, e);
-	case OPT_SEQ:
-		return set_sequence(&o->seq, op, value, e);
-	case OPT_KEEP:
-		return set_number(&o->keep, op, value, 1, e);
-	case OPT_LIMIT:
-		return set_number(&o->limit, op, value, 1, e);
-	default:
-		BUG("an option that nobody sets");
+	void *field = (char *)o + op->field;
+
+	switch (op->kind) {
+	case OPT_KIND_FLAG:
+		*(bool *)field = true;
+		return 0;
+	case OPT_KIND_TEXT:
+		*(const char **)field = value;
+		return 0;
+	case OPT_KIND_TEXTS:
+		strvec_add(field, value);
+		return 0;
+	case OPT_KIND_NUMBER:
+		return set_number(field, op, value, e);
+	case OPT_KIND_TIME:
+		return set_time(field, op, value, e);
 	}
-	return 0;
+	BUG("an option of no kind");
 }
 
 /* The allowed option of that name (`len` bytes) or letter, or NULL. */
@@ -288,8 +201,8 @@ lookup(const enum opt_id *allowed, const char *name, size_t len, char letter)
 static bool
 is_known(const char *name)
 {
-	for (size_t i = 0; i < N_OPTS; i++)
-		if (strcmp(catalogue[i].name, name) == 0)
+	for (int id = OPT_END + 1; id < OPT_COUNT; id++)
+		if (strcmp(catalogue[id].name, name) == 0)
 			return true;
 	return false;
 }
@@ -331,13 +244,13 @@ parse_long(struct opts *o, int left, char *const *argv,
 		if (eq != NULL)
 			return err_set(e, ERR_USAGE, "--%s takes no value",
 			    op->name);
-		set_flag(o, op->id);
+		(void)set(o, op, NULL, e);
 		return 1;
 	}
 	if (eq == NULL && left < 2)
 		return err_set(e, ERR_USAGE, "--%s wants a value: --%s=%s",
 		    op->name, op->name, op->arg);
-	if (set_value(o, op, eq != NULL ? eq + 1 : argv[1], e) != 0)
+	if (set(o, op, eq != NULL ? eq + 1 : argv[1], e) != 0)
 		return -1;
 	return eq != NULL ? 1 : 2;
 }
@@ -354,7 +267,7 @@ parse_short(struct opts *o, int left, char *const *argv,
 		if (op == NULL)
 			return unknown(allowed, word, e);
 		if (op->arg == NULL) {
-			set_flag(o, op->id);
+			(void)set(o, op, NULL, e);
 			continue;
 		}
 		if (p[1] == '\0' && left < 2)
@@ -362,7 +275,7 @@ parse_short(struct opts *o, int left, char *const *argv,
 			    "-%c wants a value: "
 			    "-%c %s",
 			    *p, *p, op->arg);
-		if (set_value(o, op, p[1] != '\0' ? p + 1 : argv[1], e) != 0)
+		if (set(o, op, p[1] != '\0' ? p + 1 : argv[1], e) != 0)
 			return -1;
 		return p[1] != '\0' ? 1 : 2;
 	}

@@ -12,7 +12,7 @@
 #include "base/err.h"
 #include "base/strvec.h"
 
-/* The catalogue; opt_find() describes each. */
+/* The catalogue: opt.c has a row for each. */
 enum opt_id {
 	OPT_END,		/* ends a list */
 	OPT_CONFIG, OPT_SITE, OPT_ROOT, OPT_HOST, OPT_JSON, OPT_DRY_RUN, OPT_QUIET,
@@ -68,11 +68,23 @@ struct opts {
 
 #define OPTS_INIT { .lock_wait = -1, .seq = -1, .keep = -1 }
 
+/* What an option does to its field of struct opts. */
+enum opt_kind {
+	OPT_KIND_FLAG,		/* bool: true; there is no value */
+	OPT_KIND_TEXT,		/* const char *: borrowed, the last one counts */
+	OPT_KIND_TEXTS,		/* struct strvec: one more */
+	OPT_KIND_NUMBER,	/* int64_t: a whole number, min to max */
+	OPT_KIND_TIME		/* int64_t: a duration in seconds, min to max */
+};
+
 struct opt {
-	enum opt_id id;
-	char letter;		/* '\0': none */
 	const char *name;	/* without the dashes */
-	const char *arg;	/* of its value in help; NULL: a flag */
+	char letter;		/* '\0': none */
+	enum opt_kind kind;
+	size_t field;		/* where it is in struct opts */
+	int64_t min, max;
+	const char *arg;	/* of its value in help, which also says how it
+				 * is completed (complete.h); NULL: a flag */
 	const char *help;
 };
 
@@ -90,8 +102,12 @@ int opt_parse(struct opts *o, int argc, char *const *argv,
 
 enum { OPT_PRIORITY_MAX = 1000000 };
 
-/* Read a priority.  0, or -1 with ERR_USAGE. */
-int opt_priority(const char *value, int64_t *out, struct err *e);
+/*
+ * Read the number that `what` ("--keep") wants, min to max.  0, or -1 with
+ * ERR_USAGE.
+ */
+int opt_number(const char *what, const char *value, int64_t min, int64_t max,
+    int64_t *out, struct err *e);
 
 void opts_release(struct opts *o);		/* neutral values accepted */
 

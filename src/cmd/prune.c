@@ -1,4 +1,3 @@
-#include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,11 +10,9 @@
 static struct prune_options
 options_of(const struct run *run)
 {
-	/* More than fits is all of them, not what is left after a cut. */
 	return (struct prune_options){
-		.keep = run->opts.keep < 0    ? run->site->keep :
-		    run->opts.keep > UINT_MAX ? UINT_MAX :
-						(unsigned int)run->opts.keep,
+		.keep = run->opts.keep < 0 ? run->site->keep :
+					     (unsigned int)run->opts.keep,
 		.older_than = run->opts.older_than,
 		.preview = run->opts.dry_run,
 	};

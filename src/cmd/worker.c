@@ -32,11 +32,6 @@ preview(struct run *run, struct err *e)
 static int
 check_options(const struct run *run, struct err *e)
 {
-	if (run->opts.jobs > CONFIG_JOBS_MAX)
-		return err_set(e, ERR_USAGE,
-		    "--jobs wants at most %d, "
-		    "not %lld",
-		    CONFIG_JOBS_MAX, (long long)run->opts.jobs);
 	if (run->opts.once && run->opts.fifo != NULL)
 		return err_set(e, ERR_USAGE,
 		    "--once and --fifo exclude each other: who writes to a "

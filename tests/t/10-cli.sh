@@ -240,7 +240,7 @@ t_queue_words() {
 	run deploy jobs remove 1
 	usage "'deploy enqueue example.org' makes one" jobs show example.org
 	usage "did you mean 'retry'?" jobs rety 1
-	usage "--jobs wants at most 64, not 65" worker --jobs 65
+	usage "--jobs wants a whole number from 1 to 64" worker --jobs 65
 }
 
 t_too_many_operands() {
@@ -292,6 +292,24 @@ t_wrong_values() {
 	for v in 0 -1 x; do
 		usage "--keep wants a whole number" prune --keep="$v"
 		usage "--limit wants a whole number" list --limit="$v"
+	done
+	# The bounds of each, and what is just outside.
+	usage "--seq wants a whole number from 0 to 9007199254740991, not" \
+	    stage --seq=9007199254740992 site
+	usage "--keep wants a whole number from 1 to 1000000, not '1000001'" \
+	    prune --keep 1000001
+	usage "--jobs wants a whole number from 1 to 64, not '65'" \
+	    worker --once --jobs 65
+	for v in 1000001 -1000001; do
+		usage "--priority wants a whole number from -1000000 to" \
+		    enqueue s "--priority=$v"
+	done
+	site
+	run deploy stage -n --seq=9007199254740991 site --root root
+	for v in "prune --keep 1000000" \
+	    "list --limit 9223372036854775807" "list --lock-wait 5200w"; do
+		# shellcheck disable=SC2086 # words
+		expect_status 1 deploy $v --root "$PWD/nosuch/root"
 	done
 	for v in 5x '' x -1 99999999999999999999w; do
 		usage "--lock-wait" list --lock-wait="$v"
