@@ -6,6 +6,46 @@
 
 #include "cmd/table.h"
 
+#define GUARDS "build freeze order"
+
+#define FILES(placeholder) \
+	{ \
+		placeholder, NULL, "files", " -F", "_files" \
+	}
+/* Words that the site, or the program for us, has to be asked for. */
+#define ASKED(placeholder, what, order) \
+	{ \
+		placeholder, NULL, what, \
+		    " -f" order " -a '(__deploy_ask " what ")'", \
+		    " _deploy_ask " what \
+	}
+#define WORDS(placeholder, list) \
+	{ \
+		placeholder, list, "words", " -f -a '" list "'", "(" list ")" \
+	}
+
+static const struct complete_kind kinds[] = {
+	FILES("FILE"),
+	FILES("SOURCE"),
+	FILES("PATH"),
+	{ "DIR", NULL, "directories", " -f -a '(__fish_complete_directories)'",
+	    "_files -/" },
+	ASKED("SITE", "sites", ""),
+	ASKED("HOST", "hosts", ""),
+	ASKED("RELEASE", "releases", " -k"),
+	{ "A", NULL, "releases-or-files",
+	    " -F -k -a '(__deploy_ask releases)'",
+	    " _deploy_releases_or_files" },
+	{ "COMMAND", NULL, "words", " -f", " _deploy_commands" },
+	WORDS("SHELL", "bash fish zsh"),
+	/* The first operand of jobs. */
+	WORDS("ACTION", "list log priority remove retry show stop"),
+	/* Several of them, with commas between. */
+	{ "GUARDS", GUARDS, "several", " -f -a '(__deploy_list " GUARDS ")'",
+	    "_sequence compadd - " GUARDS },
+	{ NULL, NULL, "nothing", " -f", " " },
+};
+
 const char *
 complete_first_word(const char *placeholder, size_t *len)
 {
@@ -17,34 +57,24 @@ complete_first_word(const char *placeholder, size_t *len)
 	return word;
 }
 
-enum complete_kind
-complete_kind(const char *placeholder)
+const struct complete_kind *
+complete_find(const char *placeholder)
 {
-	static const struct {
-		const char *word;
-		enum complete_kind kind;
-	} known[] = {
-		{ "FILE", KIND_FILES },
-		{ "SOURCE", KIND_FILES },
-		{ "DIR", KIND_DIRECTORIES },
-		{ "SITE", KIND_SITES },
-		{ "HOST", KIND_HOSTS },
-		{ "RELEASE", KIND_RELEASES },
-		{ "A", KIND_RELEASES_OR_FILES },
-		{ "COMMAND", KIND_COMMANDS },
-		{ "SHELL", KIND_SHELLS },
-		{ "PATH", KIND_FILES },
-		{ "ACTION", KIND_ACTIONS },
-		{ "GUARDS", KIND_GUARDS },
-	};
-	size_t len;
+	size_t len, i = 0;
 	const char *word = complete_first_word(placeholder, &len);
 
-	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-		if (strlen(known[i].word) == len &&
-		    strncmp(known[i].word, word, len) == 0)
-			return known[i].kind;
-	return KIND_NOTHING;
+	while (kinds[i].placeholder != NULL &&
+	    (strlen(kinds[i].placeholder) != len ||
+		memcmp(kinds[i].placeholder, word, len) != 0))
+		i++;
+	return &kinds[i];
+}
+
+bool
+complete_is_command(const struct complete_kind *kind)
+{
+	return kind->placeholder != NULL &&
+	    strcmp(kind->placeholder, "COMMAND") == 0;
 }
 
 void

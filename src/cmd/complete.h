@@ -5,33 +5,25 @@
 #ifndef CMD_COMPLETE_H
 #define CMD_COMPLETE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "cmd/cmd.h"
 
-/* What may stand for an operand or for the value of an option. */
-enum complete_kind {
-	KIND_NOTHING,
-	KIND_FILES,
-	KIND_DIRECTORIES,
-	KIND_SITES,
-	KIND_HOSTS,
-	KIND_RELEASES,
-	KIND_RELEASES_OR_FILES,
-	KIND_COMMANDS,
-	KIND_SHELLS,
-	KIND_ACTIONS,
-	KIND_GUARDS		/* several, with commas between them */
+/* How each shell completes an operand, or the value of an option. */
+struct complete_kind {
+	const char *placeholder;	/* its first word in help */
+	const char *words;		/* what it may be; NULL: they change */
+	const char *bash;		/* for _deploy_reply */
+	const char *fish;		/* options of complete */
+	const char *zsh;		/* an action of _arguments */
 };
 
-/* What the first operand of jobs may be. */
-#define COMPLETE_ACTIONS "list log priority remove retry show stop"
-
-/* What --override knows. */
-#define COMPLETE_GUARDS "build freeze order"
-
 /* The kind that a placeholder of the help means. */
-enum complete_kind complete_kind(const char *placeholder);
+const struct complete_kind *complete_find(const char *placeholder);
+
+/* Are these the names of our commands? */
+bool complete_is_command(const struct complete_kind *kind);
 
 /* The first word of a placeholder, such as A of "[A [B]]". */
 const char *complete_first_word(const char *placeholder, size_t *len);

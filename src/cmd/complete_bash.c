@@ -77,9 +77,9 @@ static const char bash_begin[] =
     "		_deploy_reply files\n"
     "		_deploy_ask releases\n"
     "		;;\n"
-    "	guards)\n"
+    "	several)\n"
     "		local given=${cur%\"${cur##*,}\"} word\n"
-    "		for word in " COMPLETE_GUARDS "; do\n"
+    "		for word in $2; do\n"
     "			[[ ,$given == *,$word,* || $word != \"${cur##*,}\"* ]] ||\n"
     "			    COMPREPLY+=(\"$given$word\")\n"
     "		done\n"
@@ -145,7 +145,7 @@ static const char bash_end[] =
     "	done\n"
     "	if ((i == n)); then\n"
     "		_deploy_value \"${words[n - 2]}\"\n"
-    "		_deploy_reply \"$kind\"\n"
+    "		_deploy_reply \"$kind\" \"$list\"\n"
     "		return\n"
     "	fi\n"
     "	_deploy_command \"$command\"\n"
@@ -174,33 +174,6 @@ static const char bash_end[] =
     "complete -o nosort -F _deploy deploy 2>/dev/null ||\n"
     "    complete -F _deploy deploy\n";
 
-static const char *
-bash_kind(enum complete_kind kind)
-{
-	switch (kind) {
-	case KIND_FILES:
-		return "files";
-	case KIND_DIRECTORIES:
-		return "directories";
-	case KIND_SITES:
-		return "sites";
-	case KIND_HOSTS:
-		return "hosts";
-	case KIND_RELEASES:
-		return "releases";
-	case KIND_RELEASES_OR_FILES:
-		return "releases-or-files";
-	case KIND_GUARDS:
-		return "guards";
-	case KIND_COMMANDS:
-	case KIND_SHELLS:
-	case KIND_ACTIONS:
-		return "words";
-	default:
-		return "nothing";
-	}
-}
-
 /* Print "-c | --config", as a pattern of case. */
 static void
 print_pattern(const struct opt *op)
@@ -214,16 +187,21 @@ print_pattern(const struct opt *op)
 static void
 print_bash_values(void)
 {
-	printf("\n# Has the option $1 a value?  Sets kind.\n"
+	printf("\n# Has the option $1 a value?  Sets kind and list.\n"
 	       "_deploy_value()\n{\n\tcase $1 in\n");
 	for (int id = OPT_END + 1; id < OPT_COUNT; id++) {
 		const struct opt *op = opt_find((enum opt_id)id);
+		const struct complete_kind *kind;
 
 		if (op->arg == NULL)
 			continue;
 		printf("\t");
 		print_pattern(op);
-		printf(") kind=%s ;;\n", bash_kind(complete_kind(op->arg)));
+		kind = complete_find(op->arg);
+		printf(") kind=%s", kind->bash);
+		if (kind->words != NULL)
+			printf(" list='%s'", kind->words);
+		printf(" ;;\n");
 	}
 	printf("\t*) return 1 ;;\n\tesac\n}\n");
 }
@@ -239,7 +217,7 @@ print_bash_options(const enum opt_id *list)
 static void
 print_bash_command(const struct cmd *cmd)
 {
-	enum complete_kind kind = complete_kind(cmd->args);
+	const struct complete_kind *kind = complete_find(cmd->args);
 
 	printf("\t");
 	complete_names(cmd, " | ");
@@ -250,13 +228,10 @@ print_bash_command(const struct cmd *cmd)
 		printf("'\n");
 	}
 	if (cmd->max_args > 0)
-		printf("\t\tkind=%s most=%u\n", bash_kind(kind),
-		    cmd->max_args);
-	if (kind == KIND_SHELLS)
-		printf("\t\tlist='bash fish zsh'\n");
-	if (kind == KIND_ACTIONS)
-		printf("\t\tlist='" COMPLETE_ACTIONS "'\n");
-	if (kind == KIND_COMMANDS) {
+		printf("\t\tkind=%s most=%u\n", kind->bash, cmd->max_args);
+	if (kind->words != NULL)
+		printf("\t\tlist='%s'\n", kind->words);
+	if (complete_is_command(kind)) {
 		printf("\t\tlist='");
 		complete_commands();
 		printf("'\n");

@@ -73,44 +73,17 @@ static const char fish_begin[] =
     "    command $program completion $argv $site 2>/dev/null\n"
     "end\n"
     "\n"
-    "# The guards that may follow those of the word so far.\n"
-    "function __deploy_guards\n"
+    "# Those of $argv that may follow the list so far.\n"
+    "function __deploy_list\n"
     "    set -l given (string replace -r '^--[a-z]+=' '' -- (commandline -ct))\n"
     "    set given (string replace -r '[^,]*$' '' -- $given)\n"
-    "    for word in " COMPLETE_GUARDS "\n"
+    "    for word in $argv\n"
     "        string match -q -- \"*,$word,*\" \",$given\"; or printf '%s\\n' $given$word\n"
     "    end\n"
     "end\n"
     "\n"
     "complete -c deploy -e\n"
     "complete -c deploy -f\n";
-
-static const char *
-fish_words(enum complete_kind kind)
-{
-	switch (kind) {
-	case KIND_DIRECTORIES:
-		return " -f -a '(__fish_complete_directories)'";
-	case KIND_SITES:
-		return " -f -a '(__deploy_ask sites)'";
-	case KIND_HOSTS:
-		return " -f -a '(__deploy_ask hosts)'";
-	case KIND_RELEASES:
-		return " -f -k -a '(__deploy_ask releases)'";
-	case KIND_RELEASES_OR_FILES:
-		return " -F -k -a '(__deploy_ask releases)'";
-	case KIND_SHELLS:
-		return " -f -a 'bash fish zsh'";
-	case KIND_ACTIONS:
-		return " -f -a '" COMPLETE_ACTIONS "'";
-	case KIND_GUARDS:
-		return " -f -a '(__deploy_guards)'";
-	case KIND_FILES:
-		return " -F";
-	default:
-		return " -f";
-	}
-}
 
 /* An option of `cmd`; with NULL, of all. */
 static void
@@ -126,7 +99,7 @@ print_fish_option(const struct cmd *cmd, const struct opt *op)
 		printf(" -s %c", op->letter);
 	printf(" -l %s", op->name);
 	if (op->arg != NULL)
-		printf(" -r%s", fish_words(complete_kind(op->arg)));
+		printf(" -r%s", complete_find(op->arg)->fish);
 	printf(" -d '");
 	complete_quote(op->help, "'\\");
 	printf("'\n");
@@ -149,7 +122,7 @@ print_fish_operands(const struct cmd *cmd)
 {
 	char condition[64];
 
-	if (complete_kind(cmd->args) == KIND_COMMANDS) {
+	if (complete_is_command(complete_find(cmd->args))) {
 		snprintf(condition, sizeof(condition),
 		    "__deploy_operand_of %u %s", cmd->max_args, cmd->name);
 		print_fish_commands(condition);
@@ -157,7 +130,7 @@ print_fish_operands(const struct cmd *cmd)
 		printf("complete -c deploy -n '__deploy_operand_of %u ",
 		    cmd->max_args);
 		complete_names(cmd, " ");
-		printf("'%s\n", fish_words(complete_kind(cmd->args)));
+		printf("'%s\n", complete_find(cmd->args)->fish);
 	}
 }
 

@@ -69,35 +69,6 @@ static const char zsh_end[] =
     "	compdef _deploy deploy\n"
     "fi\n";
 
-static const char *
-zsh_action(enum complete_kind kind)
-{
-	switch (kind) {
-	case KIND_FILES:
-		return "_files";
-	case KIND_DIRECTORIES:
-		return "_files -/";
-	case KIND_SITES:
-		return " _deploy_ask sites";
-	case KIND_HOSTS:
-		return " _deploy_ask hosts";
-	case KIND_RELEASES:
-		return " _deploy_ask releases";
-	case KIND_RELEASES_OR_FILES:
-		return " _deploy_releases_or_files";
-	case KIND_COMMANDS:
-		return " _deploy_commands";
-	case KIND_SHELLS:
-		return "(bash fish zsh)";
-	case KIND_ACTIONS:
-		return "(" COMPLETE_ACTIONS ")";
-	case KIND_GUARDS:
-		return "_sequence compadd - " COMPLETE_GUARDS;
-	default:
-		return " ";
-	}
-}
-
 /* An option as _arguments wants it: '(-n --dry-run)'{-n,--dry-run}'[...]'. */
 static void
 print_zsh_option(const struct opt *op)
@@ -114,7 +85,7 @@ print_zsh_option(const struct opt *op)
 	complete_quote(op->help, "[]:\\");
 	printf("]");
 	if (op->arg != NULL)
-		printf(":%s:%s", op->arg, zsh_action(complete_kind(op->arg)));
+		printf(":%s:%s", op->arg, complete_find(op->arg)->zsh);
 	printf("'");
 }
 
@@ -133,7 +104,7 @@ print_zsh_command(const struct cmd *cmd)
 	}
 	for (unsigned int i = 1; i <= cmd->max_args; i++)
 		printf(" \\\n\t\t    '%u:%.*s:%s'", i, (int)len, word,
-		    zsh_action(complete_kind(cmd->args)));
+		    complete_find(cmd->args)->zsh);
 	printf(" && ret=0\n\t\t;;\n");
 }
 
