@@ -144,14 +144,15 @@ static void
 print_host(const struct remote *r)
 {
 	const char *previous = view_previous(&r->view);
-	char space[32], label[32];
+	char space[TEXT_SIZE_LEN] = "unknown bytes", label[32];
 
 	snprintf(label, sizeof(label), "%s", r->host->label);
 	if (r->failed) {
 		line(label, "%s", r->err.text);
 		return;
 	}
-	text_size((int64_t)r->free_bytes, space);
+	if (r->room.bytes >= 0)
+		text_size(r->room.bytes, space);
 	line(label, "live %s, previous %s, %zu releases, lock %s%s, %s free",
 	    r->view.current.s[0] != '\0' ? r->view.current.s : "nothing",
 	    previous != NULL ? previous : "none", r->view.ids.n,
@@ -172,7 +173,10 @@ put_host(const struct remote *r)
 	json_put_int(j, "releases", (int64_t)r->view.ids.n);
 	json_put_string(j, "locked_by", r->locked);
 	json_put_bool(j, "frozen", r->frozen);
-	json_put_int(j, "free_bytes", (int64_t)r->free_bytes);
+	if (r->room.bytes >= 0)
+		json_put_int(j, "free_bytes", r->room.bytes);
+	else
+		json_put_null(j, "free_bytes");
 	json_put_string(j, "version", r->version);
 	return j;
 }

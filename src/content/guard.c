@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/path.h"
+#include "base/text.h"
 
 /* The one directory that everything is in, or NULL. */
 static const char *
@@ -73,4 +74,31 @@ guard_check_build(const struct manifest *m, struct err *e)
 		    "the build is empty; is it the "
 		    "right directory? --override=build stages it anyway");
 	return check_index(m, e);
+}
+
+/* Does the need, as far as both are known, exceed what is free? */
+static bool
+is_short(int64_t need, int64_t free)
+{
+	return free >= 0 && need > free;
+}
+
+int
+guard_check_room(const struct guard_room *need, const struct guard_room *free,
+    const char *root, struct err *e)
+{
+	char want[TEXT_SIZE_LEN], have[TEXT_SIZE_LEN];
+
+	if (is_short(need->bytes, free->bytes)) {
+		text_size(need->bytes, want);
+		text_size(free->bytes, have);
+		return err_set(e, ERR_GUARD,
+		    "the release needs %s, '%s' has %s free; run 'deploy prune', or make room",
+		    want, root, have);
+	}
+	if (is_short(need->inodes, free->inodes))
+		return err_set(e, ERR_GUARD,
+		    "the release needs %lld inodes, '%s' has %lld free; run 'deploy prune', or make room",
+		    (long long)need->inodes, root, (long long)free->inodes);
+	return 0;
 }

@@ -4,6 +4,8 @@
 #ifndef GUARD_H
 #define GUARD_H
 
+#include <stdint.h>
+
 #include "base/err.h"
 #include "content/manifest.h"
 
@@ -20,5 +22,18 @@ int guard_check_build(const struct manifest *m, struct err *e);
  */
 int guard_check_deletions(const struct manifest *m,
     const struct manifest *live, unsigned int max_delete, struct err *e);
+
+/* Bytes and inodes; -1 for what is not known. */
+struct guard_room {
+	int64_t bytes;
+	int64_t inodes;
+};
+
+/*
+ * Check that a release that needs so much fits into the root, which has so
+ * much free.  What is not known refuses nothing.  0, or -1 with ERR_GUARD.
+ */
+int guard_check_room(const struct guard_room *need,
+    const struct guard_room *free, const char *root, struct err *e);
 
 #endif

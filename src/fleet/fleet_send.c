@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/text.h"
 #include "content/digest_index.h"
 #include "fleet/fleet_fetch.h"
 #include "os/progress.h"
@@ -272,24 +271,11 @@ check_room(struct remote *r, void *ctx, struct err *e)
 {
 	struct sending *s = ctx;
 	const struct batch *b = batch_of(s, r);
-	char need[32], have[32];
+	const struct guard_room need = { b->bytes, b->inodes };
 
 	if (strvec_has(&r->view.ids, s->id) || !r->prepared)
 		return 0;
-	text_size(b->bytes, need);
-	text_size((int64_t)r->free_bytes, have);
-	if ((uint64_t)b->bytes > r->free_bytes)
-		return err_set(e, ERR_GUARD,
-		    "the release needs %s, '%s' has %s free; run "
-		    "'deploy prune', or make room",
-		    need, r->host->root, have);
-	if ((uint64_t)b->inodes > r->free_inodes)
-		return err_set(e, ERR_GUARD,
-		    "the release needs %lld inodes, '%s' has %llu free; run "
-		    "'deploy prune', or make room",
-		    (long long)b->inodes, r->host->root,
-		    (unsigned long long)r->free_inodes);
-	return 0;
+	return guard_check_room(&need, &r->room, r->host->root, e);
 }
 
 /*

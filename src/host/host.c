@@ -407,47 +407,22 @@ do_files(struct request *r, struct err *e)
 
 /* receive: a pack on standard input becomes a release. */
 
-/* Refuse early what cannot fit. */
+/* The lock, and room for what is announced. */
 static int
-check_room(struct request *r, struct err *e)
+open_incoming(struct request *r, struct incoming *in, struct err *e)
 {
-	struct dir_space space;
-	int64_t bytes, inodes;
+	struct err swept = ERR_INIT;
+	int64_t bytes, inodes, wait;
+	int c;
 
 	if (number(r, "bytes", 0, &bytes, e) != 0 ||
 	    number(r, "inodes", 0, &inodes, e) != 0 ||
-	    dir_space(&r->store.incoming, &space, e) != 0)
+	    number(r, "lock-wait", 60, &wait, e) != 0)
 		return -1;
-	if ((uint64_t)bytes > space.bytes || (uint64_t)inodes > space.inodes)
-		return err_set(e, ERR_GUARD,
-		    "the release needs %lld bytes "
-		    "and %lld inodes, '%s' has %llu and %llu free; run "
-		    "'deploy prune', or make room",
-		    (long long)bytes, (long long)inodes, r->root, space.bytes,
-		    space.inodes);
-	return 0;
-}
-
-/* The lock for a stage; who is alone sweeps first. */
-static int
-lock_for_stage(struct request *r, struct err *e)
-{
-	struct err swept = ERR_INIT;
-	bool alone = false;
-	int64_t wait;
-	char *note;
-	int c;
-
-	if (number(r, "lock-wait", 60, &wait, e) != 0)
-		return -1;
-	note = caller_lock_note(&r->caller, "stage");
-	c = lock_take_alone(&r->lock, &r->store.state, wait, note, &alone, e);
-	free(note);
-	if (c != 0 || !alone)
-		return c;
-	if (store_sweep(&r->store, &swept) != 0)
+	c = incoming_open(in, &r->store, &r->caller, wait, &swept, e);
+	if (swept.code != ERR_OK)
 		wire_put(&r->out, "warning", "%s", swept.text);
-	return lock_share(&r->lock, &r->store.state, wait, e);
+	return c == 0 ? incoming_check_room(in, bytes, inodes, e) : -1;
 }
 
 static int
@@ -479,10 +454,11 @@ do_receive(struct request *r, struct err *e)
 	int c;
 
 	if (o.id == NULL || find_group(r, &o.gid, e) != 0 ||
-	    store_create(&r->store, r->root, e) != 0 ||
-	    lock_for_stage(r, e) != 0 || check_room(r, e) != 0)
+	    store_create(&r->store, r->root, e) != 0)
 		return -1;
-	c = incoming_begin(&in, &r->store, o.id, e);
+	c = open_incoming(r, &in, e);
+	if (c == 0)
+		c = incoming_begin(&in, o.id, e);
 	if (c == 0) {
 		wire_put(&r->out, "ready", "%s", in.dir.path);
 		c = wire_flush(&r->out, e);

@@ -517,7 +517,7 @@ do_probe() {
 free_space() {
 	{ df -Pk "${1:-$root}" | tail -n 1 && df -Pi "${1:-$root}" 2>/dev/null | tail -n 1; } |
 		awk 'NR == 1 { bytes = $4 * 1024 } NR == 2 && $2 > 0 { nodes = $4 } NR == 2 && $2 == 0 { nodes = 1e9 }
-		END { printf "%.0f\t%.0f", bytes, NR < 2 ? 1e9 : nodes }'
+		END { if (NR > 0) printf "%.0f\t%.0f", bytes, NR < 2 ? 1e9 : nodes }'
 }
 
 #: info activate
@@ -816,12 +816,25 @@ unpack_code() {
 	esac
 }
 
+# A number of bytes as people read it.
+size() {
+	awk -v n="$1" 'BEGIN {
+		split("B kB MB GB TB", unit, " ")
+		for (i = 1; n >= 1000 && i < 5; i++)
+			n /= 1000
+		printf i == 1 ? "%d %s" : "%.1f %s", n, unit[i]
+	}'
+}
+
 check_room() {
 	# shellcheck disable=SC2046
 	set -- $(free_space)
-	if [ "${1:-0}" -lt "$bytes" ] || [ "${2:-0}" -lt "$inodes" ]; then
-		fail 10 "the release needs $bytes bytes and $inodes inodes, '$root' has ${1:-?} and ${2:-?} free; run 'deploy prune', or make room"
-	fi
+	# What is not known refuses nothing.
+	[ $# -eq 2 ] || return 0
+	[ "$1" -ge "$bytes" ] ||
+		fail 10 "the release needs $(size "$bytes"), '$root' has $(size "$1") free; run 'deploy prune', or make room"
+	[ "$2" -ge "$inodes" ] ||
+		fail 10 "the release needs $inodes inodes, '$root' has $2 free; run 'deploy prune', or make room"
 }
 
 give_to_group() {

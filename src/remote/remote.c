@@ -44,6 +44,7 @@ remote_init(struct remote *r, const struct host_config *h,
 		.waits = *waits,
 		.journal_size = -1,
 		.seq = -1,
+		.room = { -1, -1 },
 		.script =
 		    h->deploy != NULL && strcmp(h->deploy, "none") == 0 };
 }
@@ -61,6 +62,7 @@ forget(struct remote *r)
 	r->locked = r->version = NULL;
 	r->digest[0] = '\0';
 	r->seq = -1;
+	r->room = (struct guard_room){ -1, -1 };
 	r->latest.s[0] = '\0';
 	r->prepared = r->frozen = r->cannot_link = r->full = r->stale = false;
 	r->has_zstd = r->has_gzip = false;
@@ -372,14 +374,10 @@ remote_call(struct remote *r, const char *verb, const char *args,
 static void
 read_free(struct remote *r, const char *value)
 {
-	int64_t bytes, inodes;
-	const char *tab = number_scan(value, 0, INT64_MAX, &bytes);
+	const char *tab = number_scan(value, 0, INT64_MAX, &r->room.bytes);
 
-	if (tab == NULL || *tab != '\t' ||
-	    !number_parse(tab + 1, 0, INT64_MAX, &inodes))
-		return;
-	r->free_bytes = (uint64_t)bytes;
-	r->free_inodes = (uint64_t)inodes;
+	if (tab != NULL && *tab == '\t')
+		r->room.inodes = number_or(tab + 1, 0, INT64_MAX, -1);
 }
 
 /* "ID<TAB>META": a release, oldest first. */

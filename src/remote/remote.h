@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "content/guard.h"
 #include "os/caller.h"
 #include "config/config.h"
 #include "os/dir.h"
@@ -43,7 +44,7 @@ struct remote {
 	bool cannot_link;		/* files there are another user's */
 	bool has_zstd, has_gzip;
 	int64_t journal_size;
-	uint64_t free_bytes, free_inodes;
+	struct guard_room room;		/* what is free there */
 	char *locked;			/* who holds the lock, or NULL */
 	char *version;
 	bool full;			/* all was asked for and given */

@@ -1,22 +1,56 @@
 #include "root/incoming.h"
 
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "content/guard.h"
 #include "content/tree.h"
 #include "os/intr.h"
 #include "os/log.h"
 #include "os/progress.h"
 
 int
-incoming_begin(struct incoming *in, const struct store *s, const char *id,
+incoming_open(struct incoming *in, const struct store *s,
+    const struct caller *caller, int64_t lock_wait, struct err *swept,
     struct err *e)
 {
-	if (dir_make(&s->incoming, id, e) != 0)
-		return -1;
+	char *note = caller_lock_note(caller, "stage");
+	bool alone = false;
+	int r;
+
 	in->store = s;
+	r = lock_take_alone(&in->lock, &s->state, lock_wait, note, &alone, e);
+	free(note);
+	if (r != 0 || !alone)
+		return r;
+	(void)store_sweep(s, swept);
+	log_debug("nobody else is here; what dead runs left is swept");
+	return lock_share(&in->lock, &s->state, lock_wait, e);
+}
+
+int
+incoming_check_room(const struct incoming *in, int64_t bytes, int64_t inodes,
+    struct err *e)
+{
+	const struct guard_room need = { bytes, inodes };
+	struct guard_room have;
+	struct dir_space space;
+
+	if (dir_space(&in->store->incoming, &space, e) != 0)
+		return -1;
+	have.bytes = (int64_t)space.bytes;
+	have.inodes = (int64_t)space.inodes;
+	return guard_check_room(&need, &have, in->store->root.path, e);
+}
+
+int
+incoming_begin(struct incoming *in, const char *id, struct err *e)
+{
+	if (dir_make(&in->store->incoming, id, e) != 0)
+		return -1;
 	release_id_copy(&in->id, id);
-	return dir_open(&in->dir, &s->incoming, id, e);
+	return dir_open(&in->dir, &in->store->incoming, id, e);
 }
 
 /* What is on disk must be what the manifest says. */
@@ -76,4 +110,5 @@ incoming_end(struct incoming *in)
 	if (in->id.s[0] != '\0' && store_abort(in->store, in->id.s, &e) != 0)
 		log_warn("%s; the next run tries again", e.text);
 	in->id.s[0] = '\0';
+	lock_drop(&in->lock);
 }

@@ -12,7 +12,6 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/path.h"
-#include "base/text.h"
 #include "content/guard.h"
 #include "content/tree.h"
 #include "os/intr.h"
@@ -48,7 +47,6 @@ end(struct stage *st)
 	source_close(&st->source);
 	incoming_end(&st->incoming);
 	remove_scratch(st);
-	lock_drop(&st->lock);
 }
 
 void
@@ -60,28 +58,17 @@ stage_release(struct stage *st)
 	view_release(&st->view);
 }
 
-/*
- * Take the lock shared.  Whoever finds nobody else there sweeps first; a
- * sweep that fails is told but stops nothing.
- */
+/* The lock; a sweep that fails is told but stops nothing. */
 static int
 lock_and_sweep(struct stage *st, struct err *e)
 {
-	const struct stage_options *o = st->opt;
-	char *note = caller_lock_note(o->caller, "stage");
 	struct err swept = ERR_INIT;
-	bool alone = false;
-	int r;
+	int r = incoming_open(&st->incoming, st->store, st->opt->caller,
+	    st->opt->lock_wait, &swept, e);
 
-	r = lock_take_alone(&st->lock, &st->store->state, o->lock_wait, note,
-	    &alone, e);
-	free(note);
-	if (r != 0 || !alone)
-		return r;
-	if (store_sweep(st->store, &swept) != 0)
+	if (swept.code != ERR_OK)
 		log_warn("%s", swept.text);
-	log_debug("nobody else is here; what dead runs left is swept");
-	return lock_share(&st->lock, &st->store->state, o->lock_wait, e);
+	return r;
 }
 
 /*
@@ -162,7 +149,7 @@ begin(struct stage *st, struct err *e)
 	else if (store_new_id(st->store, view_latest(&st->view), &st->id, e) !=
 	    0)
 		return -1;
-	return incoming_begin(&st->incoming, st->store, st->id.s, e);
+	return incoming_begin(&st->incoming, st->id.s, e);
 }
 
 /* A preview's own directory for an archive. */
@@ -351,26 +338,12 @@ static int
 check_space(const struct stage *st, int64_t bytes, size_t files, struct err *e)
 {
 	struct dir_space space;
-	char need[32], have[32];
-	unsigned long long want;
 
 	if (dir_space(&st->store->incoming, &space, e) != 0)
 		return -1;
 	/* Half a block more a file, on average, and the manifest. */
-	want = (unsigned long long)bytes + files * (space.block / 2 + 256);
-	text_size((int64_t)want, need);
-	text_size((int64_t)space.bytes, have);
-	if (want > space.bytes)
-		return err_set(e, ERR_GUARD,
-		    "the release needs %s, '%s' has "
-		    "%s free; run 'deploy prune', or make room",
-		    need, st->store->root.path, have);
-	if (files > space.inodes)
-		return err_set(e, ERR_GUARD,
-		    "the release needs %zu inodes, "
-		    "'%s' has %llu free; run 'deploy prune', or make room",
-		    files, st->store->root.path, space.inodes);
-	return 0;
+	bytes += (int64_t)(files * (space.block / 2 + 256));
+	return incoming_check_room(&st->incoming, bytes, (int64_t)files, e);
 }
 
 /* How many names in the target need an inode of their own whatever happens. */

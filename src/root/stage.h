@@ -88,7 +88,6 @@ struct stage {
 	/* Private. */
 	const struct store *store;
 	const struct stage_options *opt;
-	struct lock lock;
 	struct source source;
 	struct incoming incoming;
 	char *scratch_path;		/* a preview's temporary directory */
@@ -104,7 +103,7 @@ struct stage {
 };
 
 #define STAGE_INIT {							\
-	.lock = LOCK_INIT, .source = SOURCE_INIT,			\
+	.source = SOURCE_INIT,			\
 	.incoming = INCOMING_INIT, .scratch = DIR_INIT,			\
 	.scratch_target = DIR_INIT, .view = VIEW_INIT,			\
 	.base = DIR_INIT, .extras = EXTRAS_INIT				\

@@ -430,7 +430,9 @@ v_no_room() {
 	pack "$A" site
 	refused 10 host receive "$R" --id="$A" --bytes=1000000000000000 \
 	    <pack.tar
+	assert_contains "$out" "the release needs 1000.0 TB, '$R' has "
 	refused 10 host receive "$R" --id="$A" --inodes=100000000000 <pack.tar
+	assert_contains "$out" "the release needs 100000000000 inodes, '$R' has "
 	assert_nothing
 }
 

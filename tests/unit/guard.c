@@ -182,7 +182,40 @@ test_what_counts_as_a_path(void)
 	manifest_release(&live);
 }
 
-UNIT_MAIN(UNIT(test_empty), UNIT(test_index),
+static void
+test_room(void)
+{
+	static const struct {
+		struct guard_room need, free;
+		const char *want; /* NULL: it fits */
+	} t[] = { { { 0, 0 }, { 0, 0 }, NULL },
+		{ { 10, 2 }, { 10, 2 }, NULL },
+		{ { 1500, 2 }, { 1499, 2 },
+		    "needs 1.5 kB, '/srv/x' has 1.5 kB free" },
+		{ { 3000000, 2 }, { 12, 9 },
+		    "needs 3.0 MB, '/srv/x' has 12 B free" },
+		{ { 10, 3 }, { 10, 2 },
+		    "needs 3 inodes, '/srv/x' has 2 free" },
+		/* What is not known refuses nothing. */
+		{ { INT64_MAX, INT64_MAX }, { -1, -1 }, NULL },
+		{ { INT64_MAX, 1 }, { -1, 0 }, "needs 1 inodes" },
+		{ { 1, INT64_MAX }, { 0, -1 }, "needs 1 B" },
+		{ { -1, -1 }, { 0, 0 }, NULL } };
+
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		struct err e = ERR_INIT;
+		int r = guard_check_room(&t[i].need, &t[i].free, "/srv/x", &e);
+
+		CHECK(r == (t[i].want == NULL ? 0 : -1));
+		if (t[i].want == NULL)
+			continue;
+		CHECK(e.code == ERR_GUARD);
+		CHECK_REFUSED(e.text, t[i].want);
+		CHECK_REFUSED(e.text, "run 'deploy prune'");
+	}
+}
+
+UNIT_MAIN(UNIT(test_room), UNIT(test_empty), UNIT(test_index),
     UNIT(test_index_is_a_link_or_directory), UNIT(test_one_directory),
     UNIT(test_deletions), UNIT(test_deletions_do_not_round),
     UNIT(test_what_counts_as_a_path))
