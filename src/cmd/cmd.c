@@ -70,7 +70,8 @@ print_option(const struct cmd *cmd, const struct opt *op)
 	    op->letter != '\0' ? op->letter : ' ',
 	    op->letter != '\0' ? ", " : "  ", op->name,
 	    op->arg != NULL ? " " : "", op->arg != NULL ? op->arg : "");
-	override_print(op == opt_find(OPT_OVERRIDE) ? cmd->overrides : 0, &words);
+	override_print(op == opt_find(OPT_OVERRIDE) ? cmd->overrides : 0,
+	    &words);
 	printf("  %-26s %s%s%s\n", left, op->help, words.len > 0 ? ": " : "",
 	    buf_str(&words));
 	buf_release(&words);
