@@ -237,7 +237,7 @@ run-tests:
 	@DEPLOY=$(BIN) TEST_OBJ=$(OBJ) tests/run $(TESTS)
 
 .PHONY: test-programs
-test-programs: $(UNITS) $(PRELOADS) $(OBJ)/ssh/driver $(OBJ)/proxy
+test-programs: $(UNITS) $(PRELOADS) $(OBJ)/ssh/driver $(OBJ)/proxy $(OBJ)/verbs
 
 $(OBJ)/unit/%: tests/unit/%.c $(LIB_O) $(OBJ)/sources
 	@mkdir -p $(@D)
@@ -249,7 +249,7 @@ $(OBJ)/ssh/%: tests/ssh/%.c $(LIB_O) $(OBJ)/sources
 	$(call show,CC)$(COMPILE) -MMD -MP -MF $@.d -MT $@ -c -o $@.o $<
 	$(call show,LD)$(LINK) -o $@ $@.o $(LIB_O) $(LIB_LIBS)
 
-$(OBJ)/proxy $(OBJ)/flips: $(OBJ)/%: tests/%.c $(OBJ)/flags
+$(OBJ)/proxy $(OBJ)/flips $(OBJ)/verbs: $(OBJ)/%: tests/%.c $(OBJ)/flags
 	@mkdir -p $(@D)
 	$(call show,CC)$(CC) $(STD) $(WARN) -O2 -g -o $@ $<
 

@@ -181,7 +181,7 @@ _host_path() {
 }
 
 stop_at() {
-	rm -f "$1"/{at,go-on,stopped} h*/behind
+	rm -f "$1"/{at,go-on,stopped,step} h*/behind
 	[ "$2" != armed ] || echo "$PWD/$1" >"${hosts[-1]}/behind"
 	echo "$2" >"$1/stop"
 }

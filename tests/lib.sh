@@ -19,7 +19,8 @@
 #
 # A test finds: `deploy` in PATH and $DEPLOY, the program under test; $TREE,
 # the source tree; $PRELOAD, the directory of the libraries built from
-# tests/faults/; $HOME and $TMPDIR, its own, outside the current directory.
+# tests/faults/; $VERBS, tests/verbs.c; $HOME and $TMPDIR, its own, outside
+# the current directory.
 # It waits for conditions, not for time, and what bounds a wait is generous: the
 # machine may be eight times slower, and busy.
 #
@@ -389,7 +390,7 @@ _clean_environment() {
 	while read -r v; do
 		case $v in
 		PATH | TERM | TMPDIR | USER | LOGNAME) ;;
-		TREE | DEPLOY | PRELOAD | KEEP | ONLY | TEST_*) ;;
+		TREE | DEPLOY | PRELOAD | VERBS | KEEP | ONLY | TEST_*) ;;
 		*) unset "$v" 2>/dev/null || true ;;
 		esac
 	done < <(compgen -e)
@@ -400,6 +401,7 @@ _clean_environment
 umask 022
 DEPLOY=$(realpath "${DEPLOY:-$TREE/bin/deploy}")
 PRELOAD=${PRELOAD:-$TREE/.build/preload}
+VERBS=${VERBS:-$TREE/.build/verbs}
 if [ -z "${TEST_DIR:-}" ]; then
 	TEST_DIR=$(mktemp -d "${TMPDIR:-/tmp}/deploy-test.XXXXXX")
 	trap '_drop "$TEST_DIR"' EXIT
@@ -407,7 +409,7 @@ if [ -z "${TEST_DIR:-}" ]; then
 	chmod 755 "$TEST_DIR"
 fi
 [ "${DEPLOY##*/}" != deploy ] || PATH=${DEPLOY%/*}:$PATH
-export TREE DEPLOY PRELOAD PATH TEST_DIR
+export TREE DEPLOY PRELOAD VERBS PATH TEST_DIR
 
 # shellcheck source=tests/nginx.sh
 . "$TREE/tests/nginx.sh"

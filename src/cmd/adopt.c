@@ -102,7 +102,7 @@ adopt_here(struct run *run, struct err *e)
 /* What all hosts are asked, and answer. */
 struct adopt_call {
 	struct fleet *f;
-	char *args;
+	struct strvec args;
 	struct adopted *out;
 };
 
@@ -132,7 +132,7 @@ adopt_host(struct remote *r, void *ctx, struct err *e)
 		return err_set(e, ERR_FAILED,
 		    "only deploy itself can exchange "
 		    "a directory and a link; install it there");
-	return remote_call(r, "adopt", c->args, on_adopted,
+	return remote_call(r, "adopt", &c->args, on_adopted,
 	    &c->out[r - c->f->v], e);
 }
 
@@ -170,32 +170,32 @@ choose_id(const struct fleet *f, struct release_id *id, int64_t *mtime)
 	release_id_new(id, "");
 }
 
-static char *
-adopt_args(const struct run *run, const char *id, int64_t mtime)
+/* An option whose value is the list, an item a line. */
+static void
+add_lines(struct strvec *args, const char *key, const struct strvec *list)
 {
-	const struct site_config *site = run->site;
-	struct buf b = BUF_INIT, lines = BUF_INIT;
+	struct buf lines = BUF_INIT;
 
-	buf_addf(&b, "--id=%s --mtime=%lld", id, (long long)mtime);
-	if (run->opts.args.n > 0) {
-		buf_adds(&b, " --path=");
-		wire_quote(&b, run->opts.args.v[0]);
-	}
-	if (site->rules.group != NULL) {
-		buf_adds(&b, " --group=");
-		wire_quote(&b, site->rules.group);
-	}
-	for (size_t i = 0; i < site->rules.exclude.n; i++)
-		buf_addf(&lines, "%s\n", site->rules.exclude.v[i]);
-	buf_adds(&b, " --exclude=");
-	wire_quote(&b, buf_str(&lines));
-	buf_reset(&lines);
-	for (size_t i = 0; i < site->rules.shared.n; i++)
-		buf_addf(&lines, "%s\n", site->rules.shared.v[i]);
-	buf_adds(&b, " --shared=");
-	wire_quote(&b, buf_str(&lines));
+	for (size_t i = 0; i < list->n; i++)
+		buf_addf(&lines, "%s\n", list->v[i]);
+	strvec_addf(args, "--%s=%s", key, buf_str(&lines));
 	buf_release(&lines);
-	return buf_detach(&b);
+}
+
+static void
+adopt_args(const struct run *run, const char *id, int64_t mtime,
+    struct strvec *args)
+{
+	const struct rules *rules = &run->site->rules;
+
+	strvec_addf(args, "--id=%s", id);
+	strvec_addf(args, "--mtime=%lld", (long long)mtime);
+	if (run->opts.args.n > 0)
+		strvec_addf(args, "--path=%s", run->opts.args.v[0]);
+	if (rules->group != NULL)
+		strvec_addf(args, "--group=%s", rules->group);
+	add_lines(args, "exclude", &rules->exclude);
+	add_lines(args, "shared", &rules->shared);
 }
 
 static void
@@ -225,7 +225,7 @@ static int
 adopt_hosts(struct run *run, struct err *e)
 {
 	struct fleet f = FLEET_INIT;
-	struct adopt_call c = { .f = &f };
+	struct adopt_call c = { .f = &f, .args = STRVEC_INIT };
 	struct release_id id;
 	int64_t mtime;
 	int r;
@@ -237,7 +237,7 @@ adopt_hosts(struct run *run, struct err *e)
 	    0;
 	if (r == 0) {
 		choose_id(&f, &id, &mtime);
-		c.args = adopt_args(run, id.s, mtime);
+		adopt_args(run, id.s, mtime, &c.args);
 	}
 	if (r == 0 && !run->opts.dry_run && fleet_each(&f, adopt_host, &c) > 0)
 		r = fleet_fail(&f, "not adopted everywhere", e);
@@ -256,7 +256,7 @@ adopt_hosts(struct run *run, struct err *e)
 	for (size_t i = 0; i < f.n; i++)
 		free(c.out[i].kept);
 	free(c.out);
-	free(c.args);
+	strvec_release(&c.args);
 	fleet_release(&f);
 	return r;
 }

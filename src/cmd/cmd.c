@@ -406,7 +406,8 @@ cmd_open_fleet(struct run *run, struct fleet *f, struct err *e)
 
 /* A verb for all hosts, and who hears the answers. */
 struct call {
-	const char *verb, *args;
+	const char *verb;
+	const struct strvec *args;
 	void (*line)(void *ctx, const char *host, const char *key,
 	    const char *value);
 	void *ctx;
@@ -442,7 +443,7 @@ call_host(struct remote *r, void *ctx, struct err *e)
 
 int
 cmd_call_hosts(struct run *run, struct fleet *f, const char *verb,
-    const char *args,
+    const struct strvec *args,
     void (*line)(void *ctx, const char *host, const char *key,
 	const char *value),
     void *ctx, struct err *e)

@@ -100,11 +100,11 @@ void cmd_init_fleet(struct run *run, struct fleet *f);
 int cmd_open_fleet(struct run *run, struct fleet *f, struct err *e);
 
 /*
- * Run a verb on all hosts at once; `args` are its options, quoted, or NULL.
+ * Run a verb on all hosts at once; `args` are its options, or NULL.
  * `line` gets each line of the answers, with the host's label.  0 or -1.
  */
 int cmd_call_hosts(struct run *run, struct fleet *f, const char *verb,
-    const char *args, void (*line)(void *ctx, const char *host,
+    const struct strvec *args, void (*line)(void *ctx, const char *host,
     const char *key, const char *value), void *ctx, struct err *e);
 
 /* Seconds to wait for the lock: the option, else the configuration. */

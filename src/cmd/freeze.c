@@ -38,16 +38,16 @@ static int
 freeze_hosts(struct run *run, bool frozen, struct err *e)
 {
 	struct fleet f = FLEET_INIT;
-	struct buf args = BUF_INIT;
+	struct strvec args = STRVEC_INIT;
 	const struct freeze freeze = freeze_of(run);
 	int r = cmd_open_fleet(run, &f, e);
 
 	if (frozen)
 		remote_freeze_args(&freeze, &args);
 	else
-		buf_adds(&args, "--off");
+		strvec_add(&args, "--off");
 	if (r == 0 && !run->opts.dry_run)
-		r = cmd_call_hosts(run, &f, "freeze", buf_str(&args), NULL,
+		r = cmd_call_hosts(run, &f, "freeze", &args, NULL,
 		    NULL, e);
 	if (r == 0) {
 		log_info("%zu hosts %s %s", f.n,
@@ -55,7 +55,7 @@ freeze_hosts(struct run *run, bool frozen, struct err *e)
 		    frozen ? "frozen" : "thawed");
 		answer(run, frozen);
 	}
-	buf_release(&args);
+	strvec_release(&args);
 	fleet_release(&f);
 	return r;
 }

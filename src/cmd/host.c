@@ -51,39 +51,46 @@ read_key(const char *word, struct buf *out, struct err *e)
 }
 
 /* A word of the forced command: quoted for the shell, then for sshd(8). */
-static void
-add_word(struct buf *out, const char *word)
+static int
+add_word(struct buf *out, const char *word, struct err *e)
 {
 	struct buf quoted = BUF_INIT;
+	int r = wire_quote(&quoted, word, e);
 
-	wire_quote(&quoted, word);
-	for (const char *p = quoted.data; *p != '\0'; p++) {
+	for (const char *p = buf_str(&quoted); *p != '\0'; p++) {
 		if (*p == '"')
 			buf_addc(out, '\\');
 		buf_addc(out, *p);
 	}
 	buf_release(&quoted);
+	return r;
 }
 
 /* Print the line for authorized_keys. */
-static void
-print_line(const struct opts *o, const char *root, const char *key)
+static int
+print_line(const struct opts *o, const char *root, const char *key,
+    struct err *e)
 {
 	struct buf b = BUF_INIT;
 	char self[PATH_MAX];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	int r;
 
 	self[n > 0 ? n : 0] = '\0';
 	buf_adds(&b, "restrict,command=\"");
-	add_word(&b, n > 0 ? self : "deploy");
+	r = add_word(&b, n > 0 ? self : "deploy", e);
 	buf_adds(&b, " host --root ");
-	add_word(&b, root);
+	if (r == 0)
+		r = add_word(&b, root, e);
 	if (o->allow != NULL) {
 		buf_adds(&b, " --allow ");
-		add_word(&b, o->allow);
+		if (r == 0)
+			r = add_word(&b, o->allow, e);
 	}
-	printf("%s\" %s\n", b.data, key);
+	if (r == 0)
+		printf("%s\" %s\n", b.data, key);
 	buf_release(&b);
+	return r;
 }
 
 /* deploy host authorize --root DIR [--allow VERBS] KEY */
@@ -114,10 +121,22 @@ authorize(struct run *run, struct err *e)
 	if (r == 0 && o.args.n > 0)
 		r = read_key(o.args.v[0], &key, e);
 	if (r == 0)
-		print_line(&o, o.root, buf_str(&key));
+		r = print_line(&o, o.root, buf_str(&key), e);
 	buf_release(&key);
 	opts_release(&o);
 	return r;
+}
+
+/* One request, or, as `serve ROOT`, all that come. */
+static int
+answer(const struct strvec *words, const struct host_limits *limits,
+    struct err *e)
+{
+	const struct host_io io = { STDIN_FILENO, STDOUT_FILENO };
+
+	if (words->n == 2 && strcmp(words->v[0], "serve") == 0)
+		return host_serve(words->v[1], limits, &io, e);
+	return host_run(words, limits, &io, e);
 }
 
 /* Not the last slashes of a directory: a request has none. */
@@ -148,7 +167,7 @@ run_host(struct run *run, struct err *e)
 			r = forced_words(getenv("SSH_ORIGINAL_COMMAND"),
 			    &words, e);
 		if (r == 0)
-			r = host_run(&words, &limits, e);
+			r = answer(&words, &limits, e);
 	}
 	strvec_release(&words);
 	free(root);

@@ -61,7 +61,7 @@ static int
 pin_hosts(struct run *run, bool pinned, struct err *e)
 {
 	struct fleet f = FLEET_INIT;
-	struct buf args = BUF_INIT;
+	struct strvec args = STRVEC_INIT;
 	const char *id = NULL;
 	int r = cmd_open_fleet(run, &f, e);
 
@@ -70,12 +70,14 @@ pin_hosts(struct run *run, bool pinned, struct err *e)
 	if (id == NULL)
 		r = -1;
 	if (r == 0)
-		buf_addf(&args, "--id=%s%s", id, pinned ? "" : " --off");
+		strvec_addf(&args, "--id=%s", id);
+	if (!pinned)
+		strvec_add(&args, "--off");
 	if (r == 0 && !run->opts.dry_run)
-		r = cmd_call_hosts(run, &f, "pin", args.data, NULL, NULL, e);
+		r = cmd_call_hosts(run, &f, "pin", &args, NULL, NULL, e);
 	if (r == 0)
 		answer(run, id, pinned);
-	buf_release(&args);
+	strvec_release(&args);
 	fleet_release(&f);
 	return r;
 }

@@ -92,12 +92,12 @@ freeze_hosts_after(struct run *run, struct fleet *f, struct err *e)
 	const struct freeze freeze = { .who = run->caller.who,
 		.why = why,
 		.since = clock_now() };
-	struct buf args = BUF_INIT;
+	struct strvec args = STRVEC_INIT;
 	int r;
 
 	remote_freeze_args(&freeze, &args);
-	r = cmd_call_hosts(run, f, "freeze", args.data, NULL, NULL, e);
-	buf_release(&args);
+	r = cmd_call_hosts(run, f, "freeze", &args, NULL, NULL, e);
+	strvec_release(&args);
 	if (r == 0) {
 		log_info("frozen, because of freeze_on_rollback; see "
 			 "'deploy thaw'");

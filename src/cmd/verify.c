@@ -95,7 +95,7 @@ verify_hosts(struct run *run, const char *word, struct err *e)
 {
 	struct fleet f = FLEET_INIT;
 	struct findings all = { STRVEC_INIT, { 0, 0 } };
-	struct buf args = BUF_INIT;
+	struct strvec args = STRVEC_INIT;
 	const char *id = NULL;
 	int r = cmd_open_fleet(run, &f, e);
 
@@ -104,14 +104,14 @@ verify_hosts(struct run *run, const char *word, struct err *e)
 	if (id == NULL)
 		r = -1;
 	if (r == 0) {
-		buf_addf(&args, "--id=%s", id);
-		r = cmd_call_hosts(run, &f, "verify", args.data, on_finding,
+		strvec_addf(&args, "--id=%s", id);
+		r = cmd_call_hosts(run, &f, "verify", &args, on_finding,
 		    &all, e);
 	}
 	if (r == 0)
 		r = conclude(run, id, &all.found, &all.totals, e);
 	strvec_release(&all.found);
-	buf_release(&args);
+	strvec_release(&args);
 	fleet_release(&f);
 	return r;
 }

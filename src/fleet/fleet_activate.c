@@ -94,7 +94,7 @@ wait_for_all(struct flight *fl, struct remote *r, int c, bool *go,
 		if (fl->waiting == fl->expected || fl->refused)
 			break;
 		c = intr_check(e);
-		if (c == 0 && r->armed.ops != NULL)
+		if (c == 0 && r->armed)
 			c = remote_hold(r, e);
 		fl->refused |= c != 0;
 	}

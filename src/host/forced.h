@@ -15,8 +15,9 @@ enum { FORCED_MAX = 64 * 1024 };
 
 /*
  * Append the words after "deploy host" of `line` to `words`: verb, root and
- * options, for host_run().  The first word may be any path of deploy: the
- * program that reads the line answers.  `line` NULL: nothing was asked, which
+ * options, for host_run().  The first word may be any path of deploy, and
+ * "exec SHELL -c SCRIPT" may stand before it, which a client sends that looks
+ * for it there: the program that reads the line answers.  `line` NULL: nothing was asked, which
  * is a wish for a shell.  0, or -1 with ERR_USAGE and no words.
  */
 int forced_words(const char *line, struct strvec *words, struct err *e);

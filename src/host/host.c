@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/number.h"
 #include "base/override.h"
+#include "base/path.h"
 #include "base/text.h"
 #include "base/version.h"
 #include "content/manifest.h"
@@ -37,7 +38,7 @@
 
 enum {
 	LINE_MAX_LEN = 256,
-	PATHS_MAX = 1024 * 1024,
+	PATHS_MS = 60000,   /* until the client says which file it wants */
 	HOOK_TIMEOUT = 300, /* seconds */
 };
 
@@ -47,7 +48,10 @@ struct request {
 	const char *root;
 	const struct strvec *words; /* the options are words 2... */
 	struct strvec taken;	    /* the same, held against option.h */
-	struct buf out;		    /* answer lines not yet written */
+	struct wire_in *in;	    /* its data */
+	int out_fd;
+	struct buf out; /* answer lines not yet written */
+	bool last;	/* its data is the rest of the input */
 	struct store store;
 	struct lock lock;
 	struct caller caller;
@@ -243,7 +247,7 @@ static int
 do_probe(struct request *r, struct err *e)
 {
 	wire_put(&r->out, "now", "%lld", (long long)clock_now());
-	if (wire_flush(&r->out, e) != 0)
+	if (wire_flush(&r->out, r->out_fd, e) != 0)
 		return -1;
 	probe(r->root, &r->out);
 	return 0;
@@ -345,7 +349,7 @@ put_file(struct request *r, const struct dir *d, const struct entry *en,
 			break;
 		buf_add(&r->out, window, (size_t)n);
 		left -= n;
-		if (wire_flush(&r->out, e) != 0)
+		if (wire_flush(&r->out, r->out_fd, e) != 0)
 			break;
 	}
 	close(fd);
@@ -357,24 +361,29 @@ put_file(struct request *r, const struct dir *d, const struct entry *en,
 			       d->path, en->path);
 }
 
-/* The paths on standard input, each a file of the manifest. */
+/* The paths that follow, up to an empty line, each a file of the manifest. */
 static int
 put_files(struct request *r, const struct dir *d, const struct manifest *m,
-    char *paths, struct err *e)
+    struct err *e)
 {
-	while (paths != NULL && *paths != '\0') {
-		const char *path = strsep(&paths, "\n");
-		const struct entry *en = manifest_find(m, path);
+	struct buf path = BUF_INIT;
+	int c = 0;
+
+	while (c == 0 &&
+	    (c = wire_read_line(r->in, &path, PATH_LEN_MAX,
+		 clock_ms() + PATHS_MS, e)) > 0 &&
+	    path.len > 0) {
+		const struct entry *en = manifest_find(m, buf_str(&path));
 
 		if (en == NULL || en->type != ENTRY_FILE)
-			return err_set(e, ERR_FAILED,
-			    "there is no file '%s' "
-			    "in '%s'",
-			    path, d->path);
-		if (put_file(r, d, en, e) != 0)
-			return -1;
+			c = err_set(e, ERR_FAILED,
+			    "there is no file '%s' in '%s'", buf_str(&path),
+			    d->path);
+		else
+			c = put_file(r, d, en, e);
 	}
-	return 0;
+	buf_release(&path);
+	return c < 0 ? -1 : 0;
 }
 
 static int
@@ -383,25 +392,15 @@ do_files(struct request *r, struct err *e)
 	const char *id = wanted_id(r, e);
 	struct manifest m = MANIFEST_INIT;
 	struct dir d = DIR_INIT;
-	char *paths;
-	ssize_t n;
 	int c = -1;
 
 	if (id == NULL || store_open(&r->store, r->root, e) != 0)
 		return -1;
-	paths = xmalloc(PATHS_MAX + 1);
-	n = io_read(STDIN_FILENO, paths, PATHS_MAX);
-	paths[n > 0 ? n : 0] = '\0';
-	if (n < 0)
-		err_sys(e, "cannot read the paths");
-	else if (n == PATHS_MAX)
-		err_set(e, ERR_USAGE, "too many paths");
-	else if (manifest_read(&m, &r->store.manifests, id, e) == 0 &&
+	if (manifest_read(&m, &r->store.manifests, id, e) == 0 &&
 	    dir_open(&d, &r->store.releases, id, e) == 0)
-		c = put_files(r, &d, &m, paths, e);
+		c = put_files(r, &d, &m, e);
 	dir_close(&d);
 	manifest_release(&m);
-	free(paths);
 	return c;
 }
 
@@ -459,12 +458,13 @@ do_receive(struct request *r, struct err *e)
 	c = open_incoming(r, &in, e);
 	if (c == 0)
 		c = incoming_begin(&in, o.id, e);
+	r->last = c == 0;
 	if (c == 0) {
 		wire_put(&r->out, "ready", "%s", in.dir.path);
-		c = wire_flush(&r->out, e);
+		c = wire_flush(&r->out, r->out_fd, e);
 	}
 	if (c == 0)
-		c = receive(&in, STDIN_FILENO, &o, &got, e);
+		c = receive(&in, r->in, &o, &got, e);
 	incoming_end(&in);
 	if (c == 0)
 		wire_put(&r->out, "received", "%zu\t%zu\t%lld", got.files,
@@ -474,29 +474,6 @@ do_receive(struct request *r, struct err *e)
 
 /* activate: at once, or armed. */
 
-/* The client's next line, until `end`.  0, or -1: disarmed. */
-static int
-read_word(char line[LINE_MAX_LEN], int64_t end, struct err *e)
-{
-	size_t n = 0;
-
-	while (n == 0 || line[n - 1] != '\n') {
-		int64_t left = end - clock_ms();
-		ssize_t got = -1;
-		int ready = left > 0 ? io_wait(STDIN_FILENO, left) : 0;
-
-		if (ready > 0 && n < LINE_MAX_LEN - 1)
-			got = io_read_some(STDIN_FILENO, line + n, 1);
-		if (got <= 0)
-			return err_set(e, ERR_FAILED, "disarmed: %s",
-			    ready == 0 ? "no 'go' came in time" :
-					 "the client went away");
-		n++;
-	}
-	line[n] = '\0';
-	return 0;
-}
-
 /*
  * Wait for the line "go"; a line "wait" begins the time anew.  Whatever else
  * comes, the end of the input, or the deadline, disarms: a `go` that was
@@ -504,17 +481,25 @@ read_word(char line[LINE_MAX_LEN], int64_t end, struct err *e)
  * it lost.
  */
 static int
-wait_for_go(int64_t ms, struct err *e)
+wait_for_go(struct request *r, int64_t ms, struct err *e)
 {
-	char line[LINE_MAX_LEN];
+	struct buf line = BUF_INIT;
+	struct err why = ERR_INIT;
+	int c, go;
 
 	do {
-		if (read_word(line, clock_ms() + ms, e) != 0)
-			return -1;
-	} while (strcmp(line, "wait\n") == 0);
-	if (strcmp(line, "go\n") != 0)
+		c = wire_read_line(r->in, &line, LINE_MAX_LEN, clock_ms() + ms,
+		    &why);
+	} while (c > 0 && strcmp(buf_str(&line), "wait") == 0);
+	go = c > 0 && strcmp(buf_str(&line), "go") == 0;
+	buf_release(&line);
+	if (go)
+		return 0;
+	if (c > 0)
 		return err_set(e, ERR_FAILED, "disarmed by the client");
-	return 0;
+	return err_set(e, ERR_FAILED, "disarmed: %s",
+	    why.sys == ETIMEDOUT ? "no 'go' came in time" :
+				   "the client went away");
 }
 
 /* Prepared: wait if armed, flip, say how long that took. */
@@ -525,8 +510,8 @@ go(struct request *r, struct activation *a, int64_t armed_ms, struct err *e)
 
 	if (armed_ms > 0) {
 		wire_put(&r->out, "armed", "%s", a->from.s);
-		if (wire_flush(&r->out, e) != 0 ||
-		    wait_for_go(armed_ms, e) != 0)
+		if (wire_flush(&r->out, r->out_fd, e) != 0 ||
+		    wait_for_go(r, armed_ms, e) != 0)
 			return -1;
 	}
 	began = clock_ms();
@@ -557,7 +542,7 @@ run_hook(struct request *r, const struct activation *a,
 		return 0;
 	lock_drop(&r->lock);
 	wire_put(&r->out, "hook", "%s", name);
-	if (wire_flush(&r->out, e) != 0)
+	if (wire_flush(&r->out, r->out_fd, e) != 0)
 		return -1;
 	if (root_hook_run(&r->store, name, &facts, &why) != 0)
 		wire_put(&r->out, "hook-failed", "%s", why.text);
@@ -842,30 +827,92 @@ dispatch(struct request *r, const struct host_limits *limits, struct err *e)
 	return verb->run(r, e);
 }
 
-int
-host_run(const struct strvec *words, const struct host_limits *limits,
-    struct err *e)
+/*
+ * Run a request and write its answer; the lock ends before the client hears
+ * the end.  0 or -1.
+ */
+static int
+answer(struct request *r, const struct host_limits *limits, struct err *e)
 {
-	struct request r = { .words = words,
+	struct err done = ERR_INIT;
+	int c = dispatch(r, limits, e);
+
+	wire_put_end(&r->out, c == 0 ? &done : e);
+	lock_drop(&r->lock);
+	store_close(&r->store);
+	if (wire_flush(&r->out, r->out_fd, c == 0 ? e : &done) != 0)
+		c = -1;
+	caller_release(&r->caller);
+	strvec_release(&r->taken);
+	buf_release(&r->out);
+	return c;
+}
+
+/* The client hears at once that we are here: a lock takes its time. */
+static int
+greet(int fd, struct err *e)
+{
+	struct buf b = BUF_INIT;
+	int c;
+
+	buf_adds(&b, WIRE_MAGIC "\n");
+	c = wire_flush(&b, fd, e);
+	buf_release(&b);
+	return c;
+}
+
+static struct request
+request(const struct strvec *words, struct wire_in *in, int out)
+{
+	return (struct request){ .words = words,
+		.in = in,
+		.out_fd = out,
 		.store = STORE_INIT,
 		.lock = LOCK_INIT,
 		.caller = CALLER_INIT };
-	struct err done = ERR_INIT;
-	int c;
+}
 
-	/* The client hears at once that we are here: a lock takes its time. */
-	buf_adds(&r.out, WIRE_MAGIC "\n");
-	c = wire_flush(&r.out, e);
-	if (c == 0)
-		c = dispatch(&r, limits, e);
-	wire_put_end(&r.out, c == 0 ? &done : e);
-	/* The lock ends before the client hears the end. */
-	lock_drop(&r.lock);
-	if (wire_flush(&r.out, c == 0 ? e : &done) != 0)
-		c = -1;
-	store_close(&r.store);
-	caller_release(&r.caller);
-	strvec_release(&r.taken);
-	buf_release(&r.out);
+int
+host_run(const struct strvec *words, const struct host_limits *limits,
+    const struct host_io *io, struct err *e)
+{
+	struct wire_in in = WIRE_IN_INIT(io->in);
+	struct request r = request(words, &in, io->out);
+
+	return greet(io->out, e) == 0 ? answer(&r, limits, e) : -1;
+}
+
+/* The next request on `in`: 1 when another one may follow, 0 at the end, -1. */
+static int
+serve_one(const char *root, const struct host_limits *limits,
+    struct wire_in *in, int out, struct err *e)
+{
+	struct strvec said = STRVEC_INIT, words = STRVEC_INIT;
+	struct request r = request(&words, in, out);
+	int c = wire_read_request(in, &said, e);
+
+	if (c > 0 && said.n > 0) {
+		*e = (struct err)ERR_INIT;
+		strvec_add(&words, said.v[0]);
+		strvec_add(&words, root);
+		for (size_t i = 1; i < said.n; i++)
+			strvec_add(&words, said.v[i]);
+		(void)answer(&r, limits, e);
+		c = !r.last;
+	}
+	strvec_release(&said);
+	strvec_release(&words);
 	return c;
+}
+
+int
+host_serve(const char *root, const struct host_limits *limits,
+    const struct host_io *io, struct err *e)
+{
+	struct wire_in in = WIRE_IN_INIT(io->in);
+	int c = greet(io->out, e) == 0 ? 1 : -1;
+
+	while (c > 0)
+		c = serve_one(root, limits, &in, io->out, e);
+	return c == 0 && e->code == ERR_OK ? 0 : -1;
 }

@@ -1,11 +1,12 @@
 /*
- * The host side: verbs over one root, each one run of
+ * The host side: verbs over one root, one a run of
  *
  *	deploy host VERB ROOT [--key=value ...]
  *
- * Requests are arguments, data is standard input, answers are lines (wire.h).
- * deploy-host(7) documents them well enough to write the other end.  Reaches
- * neither network nor configuration.
+ * or one after the other in a run of `deploy host serve ROOT`, and in a
+ * thread of the client itself for a root on this machine.  wire.h has the
+ * form of requests and answers; deploy-host(7) documents them well enough to
+ * write the other end.  Reaches neither network nor configuration.
  */
 #ifndef HOST_H
 #define HOST_H
@@ -22,12 +23,29 @@ struct host_limits {
 /* Is it a list of verbs, separated by commas?  0, or -1 with ERR_USAGE. */
 int host_check_verbs(const char *list, struct err *e);
 
+/* Where requests and data come from, and where answers go. */
+struct host_io {
+	int in, out;
+};
+
 /*
- * Run the request: its words are verb, root and options.  Answers on
- * standard output.  Returns 0, or -1 with the error, which then has been
- * answered too.
+ * Run one request: its words are verb, root and options; `io->in` has its
+ * data.  Returns 0, or -1 with the error, which then has been answered too.
  */
 int host_run(const struct strvec *words, const struct host_limits *limits,
-    struct err *e);
+    const struct host_io *io, struct err *e);
+
+/*
+ * Run one request after another over `root`, until the input ends, or a
+ * `receive`, whose data is the rest of the input, has ended.  A request that
+ * fails is answered, and the next one is waited for.  Returns 0; -1 when the
+ * last one failed, or the client cannot be read or answered any more.
+ *
+ * Touches nothing of the process but what its verbs touch in the root, and
+ * keeps nothing in static memory, so that it may run in a thread, with
+ * others beside it.
+ */
+int host_serve(const char *root, const struct host_limits *limits,
+    const struct host_io *io, struct err *e);
 
 #endif

@@ -1,37 +1,35 @@
 # The host side as one POSIX shell script, for hosts without deploy: the same
-# verbs, arguments and answers as host.c, see deploy-host(7).  The client sends
-# it as `sh -c SCRIPT deploy-host VERB ROOT [--key=value ...]`.  Needs sh, awk,
-# flock, tar, timeout, sha256sum and the rest of coreutils, or busybox.  What a
+# verbs, requests and answers as host.c, see deploy-host(7).  The client starts
+# a shell with the words `host serve ROOT`, which reads this from its standard
+# input, and then requests; `sh host.sh VERB ROOT [--key=value ...]` runs one.
+# Needs sh, awk, flock, tar, timeout, sha256sum and the rest of coreutils, or
+# busybox.  What a
 # shell is bad at, the client does: it sends the journal line, the freeze
 # record and the ids to prune ready-made, and the journal's size, which is
 # compared under the lock.
 #
 # Lines that begin with # and leading tabs do not travel.  A line "#: VERB..."
-# begins a part that travels for these verbs only, "#:" one for all.  The lock
-# is on descriptor 9; what may outlive the shell is run without it.
+# begins a part that travels when one of these verbs is first asked for, "#:"
+# one that goes before all requests.  The lock is on descriptor 9; what may
+# outlive the shell is run without it.
 set -u
 umask 022
 LC_ALL=C
 export LC_ALL
 
+# "host serve ROOT", from who knows that we are here, "serve ROOT", or a
+# request.
+greeted=''
+if [ "${1-}" = host ]; then
+	greeted=1
+	shift
+fi
 verb=${1-} root=${2-}
+serving=''
+[ "$verb" != serve ] || serving=1
 [ $# -lt 2 ] || shift 2
-id='' expect=any line='' armed=0 journal_size='' lock_wait=60 rollback='' override=''
-check='' full='' off='' remove='' who='' job='' record='' group='' bytes=0 inodes=0 compress=none
-filled='' seq='' commit='' unless='' hook_timeout=300
-bad='' given=' '
-# What each verb knows besides who, job and lock-wait: see option.c.
-case $verb in
-info) knows='full unless' ;;
-manifest | files | verify) knows='id' ;;
-receive) knows='id compress bytes inodes group filled' ;;
-note) knows='id seq commit' ;;
-activate) knows='id expect journal-size rollback override message line check armed hook-timeout' ;;
-prune) knows='keep older-than remove expect journal-size check' ;;
-pin) knows='id off' ;;
-freeze) knows='message until record off' ;;
-*) knows='' ;;
-esac
+newline='
+'
 
 # Text without control characters, for whatever terminal: see utf8.h.
 clean() {
@@ -52,65 +50,86 @@ number() {
 	esac
 }
 
-for arg; do
-	name=${arg%%=*} value=${arg#*=}
-	name=${name#--}
-	case $name in
-	*[!a-z-]*) name='?' ;;
+# The options of a request.
+parse() {
+	id='' expect=any line='' armed=0 journal_size='' lock_wait=60 rollback='' override=''
+	check='' full='' off='' remove='' who='' job='' record='' group='' bytes=0 inodes=0 compress=none
+	filled='' seq='' commit='' unless='' hook_timeout=300
+	bad='' given=' '
+	# What each verb knows besides who, job and lock-wait: see option.c.
+	case $verb in
+	info) knows='full unless' ;;
+	manifest | files | verify) knows='id' ;;
+	receive) knows='id compress bytes inodes group filled' ;;
+	note) knows='id seq commit' ;;
+	activate) knows='id expect journal-size rollback override message line check armed hook-timeout' ;;
+	prune) knows='keep older-than remove expect journal-size check' ;;
+	pin) knows='id off' ;;
+	freeze) knows='message until record off' ;;
+	*) knows='' ;;
 	esac
-	case " who job lock-wait $knows :$arg" in
-	*" $name "*:--*) ;;
-	*) refuse_option "'$verb' does not know the option '${arg%%=*}'; use the same version on both ends" ;;
-	esac
-	case $given in
-	*" $name "*) refuse_option "--$name is there twice" ;;
-	esac
-	given="$given$name "
-	case $name in
-	full | rollback | check | off | filled)
-		[ "$arg" = "--$name" ] || refuse_option "--$name wants no value"
-		value=1
-		;;
-	*) [ "$arg" != "--$name" ] || refuse_option "--$name wants a value" ;;
-	esac
-	case $value in
-	*[![:print:]]*) value=$(clean "$value") ;;
-	esac
-	case $name in
-	id) id=$value ;;
-	expect) expect=$value ;;
-	line) line=$value ;;
-	remove) remove=$value ;;
-	record) record=$value ;;
-	compress) compress=$value ;;
-	who) who=$value ;;
-	job) job=$value ;;
-	group) group=$value ;;
-	commit) commit=$value ;;
-	unless) unless=$value ;;
-	rollback) rollback=1 ;;
-	override) override=,$value ;;
-	check) check=1 ;;
-	full) full=1 ;;
-	off) off=1 ;;
-	filled) filled=1 ;;
-	lock-wait) number "$value" 86400 && lock_wait=$value ;;
-	hook-timeout) number "$value" 86400 && hook_timeout=$value ;;
-	armed) number "$value" 3600000 && armed=$value ;;
-	keep) number "$value" 1000000 ;;
-	older-than) number "$value" 3153600000 ;;
-	until) number "$value" 253402300799000 ;;
-	journal-size) number "$value" 9007199254740991 && journal_size=$value ;;
-	bytes) number "$value" 9007199254740991 && bytes=$value ;;
-	inodes) number "$value" 9007199254740991 && inodes=$value ;;
-	seq) number "$value" 9007199254740991 && seq=$value ;;
-	esac
-done
+	for arg; do
+		name=${arg%%=*} value=${arg#*=}
+		name=${name#--}
+		case $name in
+		*[!a-z-]*) name='?' ;;
+		esac
+		case " who job lock-wait $knows :$arg" in
+		*" $name "*:--*) ;;
+		*) refuse_option "'$verb' does not know the option '${arg%%=*}'; use the same version on both ends" ;;
+		esac
+		case $given in
+		*" $name "*) refuse_option "--$name is there twice" ;;
+		esac
+		given="$given$name "
+		case $name in
+		full | rollback | check | off | filled)
+			[ "$arg" = "--$name" ] || refuse_option "--$name wants no value"
+			value=1
+			;;
+		*) [ "$arg" != "--$name" ] || refuse_option "--$name wants a value" ;;
+		esac
+		case $value in
+		*[![:print:]]*) value=$(clean "$value") ;;
+		esac
+		case $name in
+		id) id=$value ;;
+		expect) expect=$value ;;
+		line) line=$value ;;
+		remove) remove=$value ;;
+		record) record=$value ;;
+		compress) compress=$value ;;
+		who) who=$value ;;
+		job) job=$value ;;
+		group) group=$value ;;
+		commit) commit=$value ;;
+		unless) unless=$value ;;
+		rollback) rollback=1 ;;
+		override) override=,$value ;;
+		check) check=1 ;;
+		full) full=1 ;;
+		off) off=1 ;;
+		filled) filled=1 ;;
+		lock-wait) number "$value" 86400 && lock_wait=$value ;;
+		hook-timeout) number "$value" 86400 && hook_timeout=$value ;;
+		armed) number "$value" 3600000 && armed=$value ;;
+		keep) number "$value" 1000000 ;;
+		older-than) number "$value" 3153600000 ;;
+		until) number "$value" 253402300799000 ;;
+		journal-size) number "$value" 9007199254740991 && journal_size=$value ;;
+		bytes) number "$value" 9007199254740991 && bytes=$value ;;
+		inodes) number "$value" 9007199254740991 && inodes=$value ;;
+		seq) number "$value" 9007199254740991 && seq=$value ;;
+		esac
+	done
+}
 state=$root/.deploy
 tmp=$state/.tmp-sh-$$
 tab=$(printf '\t')
 # Of the release that this run receives, until it is complete.
 receiving=''
+# 100 when what follows in the input is no request: the rest of a pack.
+last=0
 
 put() {
 	printf '%s\t%s\n' "$1" "$2"
@@ -124,7 +143,7 @@ fail() {
 	clean_up
 	exec 9>&-
 	put error "$code$tab$(printf %s "$*" | tr '\001-\037\177' ' ')"
-	exit "$code"
+	exit $((code + last))
 }
 
 # However it ends: nothing half-made stays.
@@ -132,7 +151,7 @@ clean_up() {
 	[ -z "$receiving" ] || [ -e "$root/releases/$receiving" ] ||
 		rm -rf "$state/incoming/$receiving" "$state/manifests/$receiving" "$state/meta/$receiving.json"
 	[ -z "$receiving" ] || rm -f "$state/incoming/$receiving".*
-	rm -rf "$tmp" 2>/dev/null
+	rm -rf "$tmp" "$tmp".* 2>/dev/null
 }
 
 # A moment of the calendar since 1970, and a UUID.
@@ -568,7 +587,7 @@ list_tree() {
 do_files() {
 	need_id
 	need_root
-	while IFS= read -r name; do
+	while IFS= read -r name && [ -n "$name" ]; do
 		case /$name/ in
 		//* | */../*) fail 2 "'$name' is no path in a release" ;;
 		esac
@@ -858,6 +877,7 @@ do_receive() {
 	chmod 755 "$in"
 	[ -z "$group" ] || chgrp "$group" "$in" 2>/dev/null ||
 		fail 2 "there is no group '$group' on this host that you could give files to"
+	[ -z "$serving" ] || last=100
 	put ready "$in"
 	if ! unpack; then
 		fail "$(unpack_code)" "the pack for release $id could not be unpacked: $(printf '%s\n' "$said" | head -n 1)"
@@ -1006,14 +1026,18 @@ run_hook() {
 	(
 		cd "$root" || exit 1
 		export DEPLOY_HOOK="$hook" DEPLOY_ROOT="$root" DEPLOY_RELEASE="$id" DEPLOY_PREVIOUS="$from"
-		exec timeout -s KILL "$hook_timeout" ".deploy/hooks/$hook" </dev/null >&2
+		exec timeout -s KILL "$hook_timeout" ".deploy/hooks/$hook" </dev/null >"$tmp.said" 2>&1
 	)
 	status=$?
+	tail -c 65536 "$tmp.said" >&2
+	[ $status -ne 0 ] || return 0
+	said=$(tail -n 1 "$tmp.said")
+	said=$(printf %s "$said" | tr '\001-\037\177' ' ')
 	case $status in
-	0) ;;
-	137) put hook-failed "the $hook command was ended after $hook_timeout s (timeout), or killed" ;;
-	*) put hook-failed "the $hook command failed with status $status" ;;
+	137) wrong="was ended after $hook_timeout s (timeout), or killed" ;;
+	*) wrong="failed with status $status" ;;
 	esac
+	put hook-failed "the $hook command $wrong${said:+: $said}"
 }
 
 do_activate() {
@@ -1146,24 +1170,54 @@ do_freeze() {
 }
 
 #:
-echo 'deploy-host 1'
-case $root in
-/*) ;;
-*) fail 2 "the root '$root' is not an absolute path" ;;
-esac
-[ -z "$bad" ] || fail 2 "$bad"
-{ [ "$expect" = any ] || [ -z "$expect" ] || is_id "$expect"; } || fail 2 "'$verb' wants --expect=RELEASE, not '$expect'"
-for tool in awk find flock sha256sum stat tar timeout; do
-	[ "$verb" != probe ] || break
-	command -v "$tool" >/dev/null 2>&1 ||
-		fail 1 "the host lacks '$tool', which the sh verbs need; install it, or deploy"
-done
+# Run the verb; its options are the operands.
+answer() {
+	parse "$@"
+	trap clean_up EXIT
+	trap 'exit 1' HUP INT PIPE TERM
+	case $root in
+	/*) ;;
+	*) fail 2 "the root '$root' is not an absolute path" ;;
+	esac
+	[ -z "$bad" ] || fail 2 "$bad"
+	{ [ "$expect" = any ] || [ -z "$expect" ] || is_id "$expect"; } || fail 2 "'$verb' wants --expect=RELEASE, not '$expect'"
+	for tool in awk find flock sha256sum stat tar timeout; do
+		[ "$verb" != probe ] || break
+		command -v "$tool" >/dev/null 2>&1 ||
+			fail 1 "the host lacks '$tool', which the sh verbs need; install it, or deploy"
+	done
+	case $verb in
+	info | probe | manifest | files | receive | note | activate | prune | verify | journal | pin | freeze) "do_$verb" ;;
+	init) prepare ;;
+	*) fail 2 "the sh verbs do not know '$verb'; use the same version on both ends" ;;
+	esac
+	# The lock ends before the client hears the end.
+	exec 9>&-
+	echo ok
+}
+
+# Requests, one after the other: the verb and its options, each a line, and an
+# empty line.  "code" has more of this script.  Each has a shell of its own,
+# with which all ends that it began; only these have data of theirs.
+serve() {
+	while IFS= read -r verb && [ -n "$verb" ]; do
+		set --
+		code=''
+		while IFS= read -r word && [ -n "$word" ]; do
+			case $verb:$word in
+			code:*) code=$code$word$newline && continue ;;
+			*\\*) word=$(printf '%bx' "$word") && word=${word%x} ;;
+			esac
+			set -- "$@" "$word"
+		done
+		case $verb in
+		code) eval "$code" ;;
+		receive | files | activate) (answer "$@") || [ $? -lt 100 ] || exit 1 ;;
+		*) (answer "$@" </dev/null) ;;
+		esac
+	done
+}
+
 me=$(id -u)
-trap clean_up EXIT
-trap 'exit 1' HUP INT PIPE TERM
-case $verb in
-info | probe | manifest | files | receive | note | activate | prune | verify | journal | pin | freeze) "do_$verb" ;;
-init) prepare ;;
-*) fail 2 "the sh verbs do not know '$verb'; use the same version on both ends" ;;
-esac
-echo ok
+[ -n "$greeted" ] || echo 'deploy-host 1'
+if [ -n "$serving" ]; then serve; else answer "$@"; fi

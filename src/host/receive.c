@@ -16,6 +16,7 @@
 #include "base/path.h"
 #include "content/fill.h"
 #include "content/manifest.h"
+#include "host/wire.h"
 #include "os/intr.h"
 #include "os/io.h"
 #include "root/extras.h"
@@ -40,7 +41,7 @@ struct receiver {
 	const struct receive_options *o;
 	struct incoming *in;
 	struct archive *a;
-	int fd;
+	struct wire_in *pack;
 	char *window; /* PIECE bytes, for input */
 	char *prefix; /* ".deploy/incoming/<id>" */
 	struct manifest m;
@@ -56,7 +57,7 @@ static la_ssize_t
 on_read(struct archive *a, void *ctx, const void **data)
 {
 	struct receiver *r = ctx;
-	ssize_t n = io_read_some(r->fd, r->window, PIECE);
+	ssize_t n = wire_read_some(r->pack, r->window, PIECE);
 
 	*data = r->window;
 	if (n < 0)
@@ -543,12 +544,12 @@ open_archive(struct receiver *r, struct err *e)
 }
 
 int
-receive(struct incoming *in, int fd, const struct receive_options *o,
-    struct received *out, struct err *e)
+receive(struct incoming *in, struct wire_in *pack,
+    const struct receive_options *o, struct received *out, struct err *e)
 {
 	struct receiver r = { .o = o,
 		.in = in,
-		.fd = fd,
+		.pack = pack,
 		.out = out,
 		.m = MANIFEST_INIT,
 		.meta = META_INIT };

@@ -37,14 +37,15 @@ struct received {
 };
 
 struct incoming;
+struct wire_in;
 
 /*
- * Read a pack from `fd` into the incoming release that was begun, check it
+ * Read a pack, the rest of the input, into the incoming release that was begun, check it
  * and commit it.  Returns 0; -1 with ERR_INTEGRITY for a pack that is
  * damaged, cut short or hostile, ERR_GUARD when the disk is full.  Nothing
  * is listed then.
  */
-int receive(struct incoming *in, int fd, const struct receive_options *o,
+int receive(struct incoming *in, struct wire_in *pack, const struct receive_options *o,
     struct received *out, struct err *e);
 
 #endif

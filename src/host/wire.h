@@ -1,26 +1,34 @@
 /*
- * What the host side answers: lines "key<TAB>value" on standard output,
- * after a magic line that tells them from what a login shell's start-up files
- * print, and before a last line "ok" or "error<TAB>code<TAB>text".  See
- * deploy-host(7).
+ * What goes between a client and the host side; see deploy-host(7).
+ *
+ * A request is a verb and its options, each a line, and an empty line.
+ * Answers are lines "key<TAB>value", before a last line "ok" or
+ * "error<TAB>code<TAB>text".  Before the first answer stands a magic line,
+ * which tells them from what a login shell's start-up files print.
  */
 #ifndef WIRE_H
 #define WIRE_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/strvec.h"
 
 #define WIRE_MAGIC "deploy-host 1"
+
+/* What a host says that wants the sh verbs, and what it sends then. */
+#define WIRE_MAGIC_SH "deploy-host sh"
 
 /* Host side: add a line to what is to be written. */
 void wire_put(struct buf *out, const char *key, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Host side: write what was put to standard output now.  0 or -1. */
-int wire_flush(struct buf *out, struct err *e);
+/* Host side: write what was put now.  0 or -1. */
+int wire_flush(struct buf *out, int fd, struct err *e);
 
 /* Host side: the last line, for success (code ERR_OK) or failure. */
 void wire_put_end(struct buf *out, const struct err *e);
@@ -41,15 +49,52 @@ void wire_split(char *line, struct wire_line *out);
 int wire_error(const char *value, struct err *e);
 
 /*
- * Split a command line as a POSIX shell would that knows only blanks and
- * single quotes with '\'' in between: the form in which the client sends it
- * (wire_quote).  Anything that a shell would expand is an error.  0 or -1
- * with ERR_USAGE.
+ * Client side: add a word of a request, a line: a backslash becomes \\, a
+ * newline \n.
  */
-struct strvec;
-int wire_split_command(const char *line, struct strvec *out, struct err *e);
+void wire_put_word(struct buf *out, const char *word);
 
-/* Append `word` so that every shell, and wire_split_command(), reads it back. */
-void wire_quote(struct buf *out, const char *word);
+/* Where the host side reads from, in pieces. */
+struct wire_in {
+	int fd;
+	size_t at, len;		/* what of `data` is not given yet */
+	char data[4096];
+};
+
+#define WIRE_IN_INIT(fd) { (fd), 0, 0, "" }
+
+/*
+ * Host side: the next line of the input without its newline, of at most
+ * `max` bytes, into `line` (replaced), until `end` (clock_ms(); INT64_MAX: at
+ * any time).  Returns 1; 0 at the end of the input, also in the middle of a
+ * line; -1 with ERR_USAGE for a line that is too long, ETIMEDOUT in e->sys
+ * when the time is over.
+ */
+int wire_read_line(struct wire_in *in, struct buf *line, size_t max,
+    int64_t end, struct err *e);
+
+/*
+ * Host side: the words of the next request into `words`.  1; 0 at the end of
+ * the input; -1: it is no request, or longer than 64 KiB.
+ */
+int wire_read_request(struct wire_in *in, struct strvec *words,
+    struct err *e);
+
+/* Host side: as io_read_some(), what was read in advance first. */
+ssize_t wire_read_some(struct wire_in *in, void *data, size_t len);
+
+/*
+ * Append `word` so that every login shell reads it back: sh, dash, bash, zsh,
+ * ksh, fish, csh, tcsh and busybox.  A word with a newline or another control
+ * character has no such form: -1 with ERR_USAGE.
+ */
+int wire_quote(struct buf *out, const char *word, struct err *e);
+
+/*
+ * Split a command line as a shell would that knows only blanks, single quotes
+ * and backslashes before \, ' and !: the form that wire_quote() gives words.
+ * Anything that a shell would expand is an error.  0 or -1 with ERR_USAGE.
+ */
+int wire_split_command(const char *line, struct strvec *out, struct err *e);
 
 #endif

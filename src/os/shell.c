@@ -47,7 +47,7 @@ start(struct shell *b, const struct dir *dir, struct err *e)
 	b->child.env = b->o->env;
 	b->child.dir = dir->fd;
 	b->child.talk_only = true;
-	b->child.pipe_err = b->o->quiet;
+	b->child.pipe_err = b->o->quiet || b->o->last_words;
 	b->child.death_signal = SIGKILL;
 	r = run_start(&b->child, e);
 	if (r == 0)
@@ -66,6 +66,8 @@ read_output(struct shell *b)
 	    (n = io_read_some(b->child.err, data, sizeof(data))) != 0) {
 		if (n < 0)
 			return;
+		if (!b->o->quiet)
+			(void)io_write(STDERR_FILENO, data, (size_t)n);
 		buf_add(&b->output, data, (size_t)n);
 		if (b->output.len <= 2 * SHOWN)
 			continue;
@@ -136,6 +138,21 @@ judge(const struct shell *b, int status, struct err *e)
 	return -1;
 }
 
+/* The last line of what it printed. */
+static void
+add_last_words(const struct shell *b, struct err *e)
+{
+	const char *start = buf_str(&b->output), *end = start + b->output.len;
+
+	while (end > start && end[-1] == '\n')
+		end--;
+	for (const char *at = start; at < end; at++)
+		if (*at == '\n')
+			start = at + 1;
+	if (end > start)
+		err_append(e, ": %.*s", (int)(end - start), start);
+}
+
 /* From start to end, whatever comes.  0 or -1. */
 static int
 attend(struct shell *b, struct err *e)
@@ -177,7 +194,7 @@ end_strays(const struct shell *b, struct err *e)
 static void
 show_output(const struct shell *b)
 {
-	if (b->output.len == 0)
+	if (b->output.len == 0 || !b->o->quiet)
 		return;
 	fflush(stderr);
 	(void)io_write(STDERR_FILENO, b->output.data, b->output.len);
@@ -215,6 +232,8 @@ shell_run(const struct shell_options *o, struct err *e)
 		}
 		strays_adopt(false);
 	}
+	if (r != 0 && o->last_words)
+		add_last_words(&b, e);
 	if (r != 0)
 		show_output(&b);
 	else

@@ -23,6 +23,7 @@ struct shell_options {
 	const char *directory;	/* where it runs */
 	int64_t timeout;	/* seconds */
 	bool quiet;
+	bool last_words;	/* its last line goes into the error */
 	bool alone;		/* we have no other child */
 	const struct strvec *env;	/* "NAME=value" each */
 };

@@ -12,7 +12,9 @@
 #include "os/caller.h"
 #include "config/config.h"
 #include "os/dir.h"
+#include "base/buf.h"
 #include "base/err.h"
+#include "base/strvec.h"
 #include "root/freeze.h"
 #include "content/manifest.h"
 #include "root/meta.h"
@@ -34,7 +36,16 @@ struct remote {
 	struct remote_waits waits;
 	struct transport transport;
 	bool connected;
-	bool script;			/* no deploy there: host.sh is sent */
+	/* The program there; ask.h. */
+	struct transport_proc program;
+	bool greeted;			/* it has said that it is there */
+	bool speaks_sh;			/* it is the sh verbs */
+	bool script;			/* so it says itself (version) */
+	bool asking;			/* an answer is not read to its end */
+	uint64_t parts;			/* of the sh verbs that it has got */
+	int64_t answer_end;		/* clock_ms(); when it must be over */
+	size_t answer_left;		/* bytes that it may still have */
+	struct buf line;		/* of the answer */
 	/* From remote_info(). */
 	bool prepared;			/* the root is one */
 	struct release_id latest;
@@ -52,7 +63,7 @@ struct remote {
 	struct view view;		/* current; the rest when full */
 	struct meta *metas;		/* of view.ids, when full */
 	/* While it is armed. */
-	struct transport_proc armed;
+	bool armed;
 	int64_t took;			/* ms from the word to the answer, as the
 					 * host says; 0: it does not */
 	int64_t live_at;		/* clock_us() when it said that it is
@@ -93,6 +104,9 @@ enum remote_question {
  */
 int remote_info(struct remote *r, enum remote_question q, const char *digest,
     struct err *e);
+
+/* Forget what remote_info() found. */
+void remote_forget(struct remote *r);
 
 /*
  * The host has got a release: as if it had been asked again.  `meta` is
@@ -193,7 +207,7 @@ int remote_activate(struct remote *r, const struct remote_activate *o,
  * The options of freeze.  A host in C needs half of them, the sh verbs the
  * others.
  */
-void remote_freeze_args(const struct freeze *f, struct buf *out);
+void remote_freeze_args(const struct freeze *f, struct strvec *out);
 
 /*
  * Prune as the host's own state wants it; the sh verbs have to be told, and
@@ -204,10 +218,10 @@ int remote_prune(struct remote *r, const struct prune_options *o,
     struct err *e);
 
 /*
- * Any verb: `args` (may be NULL) is its options, quoted; each line of the
- * answer is given to `line`, which may be NULL.  0 or -1.
+ * Any verb: `args` (may be NULL) are its options; each line of the answer is
+ * given to `line`, which may be NULL.  0 or -1.
  */
-int remote_call(struct remote *r, const char *verb, const char *args,
+int remote_call(struct remote *r, const char *verb, const struct strvec *args,
     void (*line)(void *ctx, const char *key, const char *value), void *ctx,
     struct err *e);
 

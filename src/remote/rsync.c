@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/strvec.h"
+#include "host/wire.h"
 #include "os/io.h"
 #include "os/run.h"
 #include "remote/rsh.h"
@@ -16,6 +17,7 @@ enum {
 	BEGIN_MS = 15000, /* until rsync asks for its remote shell */
 	SAID_MAX = 2048,  /* of its messages, in ours */
 	NO_PROGRAM = 127, /* a shell's status for it */
+	NOISE_MAX = 1000, /* lines before ours */
 };
 
 /* One run of rsync. */
@@ -137,13 +139,46 @@ start(struct rsync *x, struct err *e)
 	return r;
 }
 
+/*
+ * Read past what the login shell's start-up files print, to a line of ours:
+ * rsync would take it for its own protocol.
+ */
+static int
+skip_noise(struct transport_proc *p, int64_t silence, struct err *e)
+{
+	struct buf line = BUF_INIT;
+	int r = 1, n = 0;
+
+	while (r > 0 && n++ < NOISE_MAX) {
+		size_t len = strlen(WIRE_MAGIC);
+
+		r = p->ops->read_line(p->proc, &line, silence * 1000, e);
+		if (r > 0 && line.len >= len &&
+		    strcmp(line.data + line.len - len, WIRE_MAGIC) == 0)
+			break;
+	}
+	buf_release(&line);
+	if (r > 0 && n <= NOISE_MAX)
+		return 0;
+	return r < 0 ? -1 :
+		       err_set(e, ERR_UNREACHABLE,
+			   "the login shell on the host does not run it");
+}
+
 /* Run the host's end of it, which its remote shell asks for. */
 static int
 run_host_end(struct rsync *x, const struct rsh_call *call, struct err *e)
 {
 	struct transport_proc p = TRANSPORT_PROC_INIT;
-	int r = transport_start(x->transport, call->command.data, &p, e);
+	struct buf command = BUF_INIT;
+	int r;
 
+	buf_addf(&command, "echo '" WIRE_MAGIC "'; exec %s",
+	    call->command.data);
+	r = transport_start(x->transport, buf_str(&command), &p, e);
+	buf_release(&command);
+	if (r == 0)
+		r = skip_noise(&p, x->job->silence, e);
 	if (r == 0)
 		r = p.ops->join(p.proc, call->in, call->out, e);
 	if (r == 0)

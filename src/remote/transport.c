@@ -48,15 +48,30 @@ transport_cancel(struct transport *t)
 		t->ops->cancel(t->self);
 }
 
+/* What was started, or NULL. */
+static int
+take(struct transport *t, void *proc, struct transport_proc *p)
+{
+	*p = (struct transport_proc)TRANSPORT_PROC_INIT;
+	if (proc == NULL)
+		return -1;
+	p->ops = t->ops;
+	p->proc = proc;
+	return 0;
+}
+
 int
 transport_start(struct transport *t, const char *command,
     struct transport_proc *p, struct err *e)
 {
-	p->ops = t->ops;
-	p->proc = t->ops->start(t->self, command, e);
-	if (p->proc == NULL)
-		p->ops = NULL;
-	return p->proc == NULL ? -1 : 0;
+	return take(t, t->ops->start(t->self, command, e), p);
+}
+
+int
+transport_serve(struct transport *t, const char *root,
+    struct transport_proc *p, struct err *e)
+{
+	return take(t, t->ops->serve(t->self, root, e), p);
 }
 
 void

@@ -19,7 +19,8 @@ struct transport_proc;
 
 /*
  * What a transport has to offer; the comments of ssh.h say what each does.
- * `proc` is what start returned.  `join` is NULL where no connection is.
+ * `proc` is what start or serve returned.  `join` is NULL where no connection
+ * is, `serve` where one is.
  */
 struct transport_ops {
 	void (*close)(void *self);
@@ -29,6 +30,7 @@ struct transport_ops {
 	void (*login)(const void *self, const char **host_key,
 	    const char **key);
 	void *(*start)(void *self, const char *command, struct err *e);
+	void *(*serve)(void *self, const char *root, struct err *e);
 	int (*write)(void *proc, const void *data, size_t len, struct err *e);
 	int (*end_input)(void *proc, struct err *e);
 	int (*read_line)(void *proc, struct buf *line, int64_t timeout,
@@ -72,8 +74,12 @@ void transport_login(const struct transport *t, const char **host_key,
 /* From any thread: what goes on fails, and everything after it. */
 void transport_cancel(struct transport *t);
 
-/* Start a command line of a POSIX shell. */
+/* Start a command line of the login shell there. */
 int transport_start(struct transport *t, const char *command,
+    struct transport_proc *p, struct err *e);
+
+/* Here: serve the root in this process, as `deploy host serve ROOT` would. */
+int transport_serve(struct transport *t, const char *root,
     struct transport_proc *p, struct err *e);
 void transport_proc_close(struct transport_proc *p);	/* neutral: fine */
 

@@ -1,13 +1,18 @@
 #include "remote/transport_local.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "host/host.h"
 #include "os/intr.h"
 #include "os/io.h"
 #include "os/run.h"
@@ -24,11 +29,20 @@ struct local {
 	uint64_t sent, received;
 };
 
+/* A root of this machine that a thread serves, and the far end of its line. */
+struct server {
+	pthread_t thread;
+	char *root;
+	int fd;
+	struct err err;
+};
+
 struct local_proc {
 	struct local *local;
-	struct run_child child;
-	struct buf out;	   /* read, not yet given */
-	struct buf errors; /* the last of standard error */
+	struct run_child child; /* its pipes; of the thread, our end */
+	struct server *server;	/* NULL: it is a child */
+	struct buf out;		/* read, not yet given */
+	struct buf errors;	/* the last of standard error */
 	bool out_ended;
 };
 
@@ -86,6 +100,83 @@ local_start(void *self, const char *command, struct err *e)
 	}
 	p->child.argv = NULL;
 	return p;
+}
+
+static void *
+serve(void *arg)
+{
+	struct server *s = arg;
+	const struct host_limits all = { NULL, NULL };
+	const struct host_io io = { s->fd, s->fd };
+
+	(void)host_serve(s->root, &all, &io, &s->err);
+	/* The client hears the end. */
+	shutdown(s->fd, SHUT_RDWR);
+	return NULL;
+}
+
+/* Start it with all signals blocked: they are for who asks. */
+static int
+start_thread(struct server *s, struct err *e)
+{
+	sigset_t all, before;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	errno = pthread_create(&s->thread, NULL, serve, s);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return errno == 0 ? 0 : err_sys(e, "cannot start a thread");
+}
+
+static void
+server_free(struct server *s)
+{
+	close(s->fd);
+	free(s->root);
+	free(s);
+}
+
+static void *
+local_serve(void *self, const char *root, struct err *e)
+{
+	struct local_proc *p;
+	struct server *s;
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
+		err_sys(e, "cannot make a socket pair");
+		return NULL;
+	}
+	s = xcalloc(1, sizeof(*s));
+	s->root = xstrdup(root);
+	s->fd = pair[1];
+	s->err = (struct err)ERR_INIT;
+	if (start_thread(s, e) != 0) {
+		close(pair[0]);
+		server_free(s);
+		return NULL;
+	}
+	p = xcalloc(1, sizeof(*p));
+	p->local = self;
+	p->child = (struct run_child)RUN_CHILD_INIT;
+	p->child.in = p->child.out = pair[0];
+	fcntl(pair[0], F_SETFL, O_NONBLOCK);
+	p->server = s;
+	return p;
+}
+
+/* Its end: what it began is finished or given up within its own deadlines. */
+static void
+end_server(struct local_proc *p)
+{
+	if (p->server == NULL)
+		return;
+	shutdown(p->child.out, SHUT_RDWR);
+	pthread_join(p->server->thread, NULL);
+	server_free(p->server);
+	p->server = NULL;
+	close(p->child.out);
+	p->child.in = p->child.out = -1;
 }
 
 /* Take what the descriptor has; false at its end. */
@@ -190,7 +281,9 @@ local_end_input(void *proc, struct err *e)
 	struct local_proc *p = proc;
 
 	(void)e;
-	if (p->child.in >= 0)
+	if (p->server != NULL)
+		shutdown(p->child.in, SHUT_WR);
+	else if (p->child.in >= 0)
 		close(p->child.in);
 	p->child.in = -1;
 	return 0;
@@ -261,6 +354,11 @@ local_finish(void *proc, int *status, struct buf *errors, struct err *e)
 	while (!p->out_ended || p->child.err >= 0)
 		if (step(p, false, end, e) < 0)
 			return -1;
+	if (p->server != NULL) {
+		end_server(p);
+		*status = 0;
+		return 0;
+	}
 	if (errors != NULL)
 		buf_adds(errors, buf_str(&p->errors));
 	p->child.argv = argv;
@@ -278,7 +376,10 @@ local_close_proc(void *proc)
 {
 	struct local_proc *p = proc;
 
-	run_kill(&p->child);
+	if (p->server != NULL)
+		end_server(p);
+	else
+		run_kill(&p->child);
 	buf_release(&p->out);
 	buf_release(&p->errors);
 	free(p);
@@ -291,6 +392,7 @@ static const struct transport_ops ops = {
 	local_address,
 	local_login,
 	local_start,
+	local_serve,
 	local_write,
 	local_end_input,
 	local_read_line,

@@ -103,6 +103,7 @@ root_hook_run(const struct store *s, const char *name,
 		.directory = s->root.path,
 		.timeout = f->timeout,
 		.quiet = f->quiet,
+		.last_words = true,
 		.env = &env };
 	int r = check_hook(s, name, e);
 

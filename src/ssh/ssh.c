@@ -28,6 +28,7 @@ enum {
 	TICK_MS = 200,
 	RETRY_MS = 100, /* before the second attempt, then doubled */
 	RETRY_MAX_MS = 2000,
+	SESSION_MS = 3000, /* for the host to see that a program has ended */
 	PIECE = 64 * 1024, /* of a write; less is slower */
 	ERRORS_MAX = 4096,
 	OUTPUT_MAX = 64 * 1024 * 1024, /* kept for a caller */
@@ -228,16 +229,11 @@ log_in(struct ssh *s, const struct ssh_options *o,
 	return r;
 }
 
-/*
- * Ask for a channel before it is needed: that saves a round trip.  A host
- * that allows no more of them at once (MaxSessions) says no, and no harm is
- * done.
- */
+/* Ask for a channel before it is needed: that saves a round trip. */
 static void
 ask_for_spare(struct ssh *s)
 {
-	if (s->spare == NULL)
-		s->spare = ssh_channel_new(s->link.session);
+	s->spare = ssh_channel_new(s->link.session);
 	if (s->spare != NULL)
 		(void)ssh_channel_open_session(s->spare);
 }
@@ -432,24 +428,35 @@ give_channel_back(struct ssh_proc *p)
 
 /* The spare channel, or else a new one.  SSH_OK, SSH_AGAIN as below, or not. */
 static int
-open_channel(struct ssh_proc *p, int64_t end, struct err *e)
+open_once(struct ssh_proc *p, int64_t end, struct err *e)
 {
 	struct ssh *s = p->ssh;
-	int r = SSH_ERROR;
+	ssh_channel channel =
+	    s->spare != NULL ? s->spare : ssh_channel_new(s->link.session);
+	int r = take_channel(p, channel);
 
-	if (s->spare != NULL) {
-		r = take_channel(p, s->spare);
-		s->spare = NULL;
-		if (r == SSH_OK)
-			UNTIL_DONE(r, p, ssh_channel_open_session(p->channel),
-			    end, e);
-		if (r != SSH_ERROR || !ssh_is_connected(s->link.session))
-			return r;
-		give_channel_back(p);
-	}
-	r = take_channel(p, ssh_channel_new(s->link.session));
+	s->spare = NULL;
 	if (r == SSH_OK)
 		UNTIL_DONE(r, p, ssh_channel_open_session(p->channel), end, e);
+	return r;
+}
+
+/*
+ * The same; a host that says no may still have the program before this one,
+ * and allow only one (MaxSessions).
+ */
+static int
+open_channel(struct ssh_proc *p, int64_t end, struct err *e)
+{
+	const int64_t until = clock_ms() + SESSION_MS;
+	int r;
+
+	while ((r = open_once(p, end, e)) == SSH_ERROR &&
+	    ssh_is_connected(p->ssh->link.session) && clock_ms() < until) {
+		give_channel_back(p);
+		if (pause_about(RETRY_MS, e) != 0)
+			return SSH_AGAIN;
+	}
 	return r;
 }
 
@@ -464,19 +471,17 @@ start(struct ssh_proc *p, const char *command, struct err *e)
 	if (ssh_link_begin(l, e) != 0)
 		return -1;
 	r = open_channel(p, end, e);
-	if (r == SSH_OK) {
-		/* Both travel together. */
-		ask_for_spare(p->ssh);
+	if (r == SSH_OK)
 		UNTIL_DONE(r, p, ssh_channel_request_exec(p->channel, command),
 		    end, e);
-	}
 	if (r == SSH_OK)
 		return 0;
 	if (r == SSH_AGAIN)
 		return -1; /* the wait failed, and said why */
 	if (!ssh_is_connected(l->session))
 		return ssh_link_lost(l, e);
-	return err_set(e, ERR_FAILED, "the host does not start it: %s",
+	return err_set(e, ERR_FAILED,
+	    "the host does not start it: %s; does sshd there allow enough sessions at once (MaxSessions)?",
 	    ssh_get_error(l->session));
 }
 

@@ -253,7 +253,7 @@ verbs_say_that_it_failed() {
 	echo 'echo alas >&2; exit 3' | hook r post-activate
 	flip "$A" ''
 	assert_eq "$(value hook-failed)" \
-	    "the post-activate command failed with status 3"
+	    "the post-activate command failed with status 3: alas"
 	assert_contains "$err" alas
 	# busybox's timeout ends the hook itself, nothing else of it.
 	if [ "$kind" = busybox ]; then
@@ -362,6 +362,7 @@ program() {
 	{
 		echo '#!/bin/bash'
 		printf 'self=%q\n' "$PWD/$1"
+		printf '[ "$2" != serve ] || exec %q "$self" "$3"\n' "$VERBS"
 		case $2 in
 		c) printf 'real=(%q "$@")\n' "$DEPLOY" ;;
 		dash) printf 'shift\nreal=(dash -c "$(cat %q)" deploy-host "$@")\n' \

@@ -15,6 +15,7 @@ program() {
 	{
 		echo '#!/bin/bash'
 		printf 'self=%q\n' "$PWD/$1"
+		printf '[ "$2" != serve ] || exec %q "$self" "$3"\n' "$VERBS"
 		case $2 in
 		c) printf 'real=(%q "$@")\n' "$DEPLOY" ;;
 		dash) printf 'shift\nreal=(dash -c "$(cat %q)" deploy-host "$@")\n' \

@@ -1,0 +1,484 @@
+#include "remote/ask.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "os/intr.h"
+#include "remote/host_script.h"
+#include "remote/remote.h"
+
+enum {
+	WORK_FACTOR = 10,
+	NOISE_MAX = 1000,	      /* lines before the magic */
+	LINES_MAX = 64 * 1024 * 1024, /* bytes of an answer's lines */
+};
+
+/* For tests: the shell that runs the sh verbs. */
+#define SHELL_VARIABLE "DEPLOY_TEST_SH"
+
+/*
+ * What every host gets as its command, with the words "host serve ROOT"
+ * behind it: the program that $0 names, if it is there, else a shell that
+ * wants the sh verbs.  It leaves out the first request, which comes again.
+ * Nothing in it means anything to any login shell between single quotes.
+ */
+#define BOOT \
+	"command -v \"$0\" >/dev/null 2>&1 && exec \"$0\" \"$@\"; " \
+	"while IFS= read -r code && [ -n \"$code\" ]; do :; done; " \
+	"echo " WIRE_MAGIC_SH "; IFS= read -r code && eval \"$code\""
+
+/* The first line that such a shell gets: read the rest, and run it. */
+#define LOADER \
+	"newline=$(printf '\\nx'); newline=${newline%x}; code=; " \
+	"while IFS= read -r line && [ -n \"$line\" ]; do " \
+	"code=$code$line$newline; done; eval \"$code\"\n"
+
+int64_t
+ask_answer_ms(const struct remote *r)
+{
+	return r->waits.silence * 1000;
+}
+
+int64_t
+ask_lock_ms(const struct remote *r)
+{
+	return r->waits.lock * 1000 + ask_answer_ms(r);
+}
+
+int64_t
+ask_work_ms(const struct remote *r)
+{
+	return r->waits.lock * 1000 + WORK_FACTOR * ask_answer_ms(r);
+}
+
+/* How long the answer to a verb may take. */
+static int64_t
+verb_ms(const struct remote *r, const char *verb)
+{
+	if (strcmp(verb, "verify") == 0 || strcmp(verb, "prune") == 0 ||
+	    strcmp(verb, "adopt") == 0)
+		return ask_work_ms(r);
+	return strcmp(verb, "info") == 0 ? ask_answer_ms(r) : ask_lock_ms(r);
+}
+
+void
+ask_hang_up(struct remote *r)
+{
+	transport_proc_close(&r->program);
+	r->asking = r->speaks_sh = false;
+	r->parts = 0;
+}
+
+/* ------------------------------------------------------- the program there */
+
+/* The command that starts it. */
+static int
+add_command(const struct remote *r, struct buf *out, struct err *e)
+{
+	const char *shell = getenv(SHELL_VARIABLE);
+	const char *program =
+	    r->host->deploy != NULL ? r->host->deploy : "deploy";
+
+	buf_addf(out, "exec %s -c ", shell != NULL ? shell : "sh");
+	if (wire_quote(out, BOOT, e) != 0)
+		return -1;
+	buf_addc(out, ' ');
+	/* No program has an empty name. */
+	if (wire_quote(out, strcmp(program, "none") == 0 ? "" : program, e) !=
+	    0)
+		return -1;
+	buf_adds(out, " host serve ");
+	return wire_quote(out, r->host->root, e);
+}
+
+static int
+start_program(struct remote *r, struct err *e)
+{
+	struct buf command = BUF_INIT;
+	int c;
+
+	if (r->transport.ops->serve != NULL && r->host->deploy == NULL)
+		return transport_serve(&r->transport, r->host->root,
+		    &r->program, e);
+	c = add_command(r, &command, e);
+	if (c == 0)
+		c = transport_start(&r->transport, buf_str(&command),
+		    &r->program, e);
+	buf_release(&command);
+	return c;
+}
+
+/* What a login shell, or what runs instead of it, said before it ended. */
+static void
+add_noise(struct err *e, const struct buf *noise, const struct buf *errors)
+{
+	const char *said = errors->len > 0 ? buf_str(errors) : buf_str(noise);
+	size_t n = strcspn(said, "\n");
+
+	if (n > 0)
+		err_append(e, "; it said: %.*s", (int)(n < 300 ? n : 300),
+		    said);
+}
+
+/* Is it a program that calls itself so who complains? */
+static bool
+is_of_deploy(const struct buf *errors)
+{
+	return strncmp(buf_str(errors), "deploy: ", strlen("deploy: ")) == 0;
+}
+
+/* Does deploy.yml name a program of the host? */
+static bool
+has_program(const struct remote *r)
+{
+	return r->host->deploy != NULL && strcmp(r->host->deploy, "none") != 0;
+}
+
+/* It ended and did not answer: how, and what may be the matter. */
+static int
+no_answer(struct remote *r, const struct buf *noise, struct err *e)
+{
+	struct buf errors = BUF_INIT;
+	bool began = r->greeted;
+	int status = 0;
+	int c = r->program.ops->finish(r->program.proc, &status, &errors, e);
+
+	while (errors.len > 0 && errors.data[errors.len - 1] == '\n')
+		errors.data[--errors.len] = '\0';
+	ask_hang_up(r);
+	if (c == 0 && (began || is_of_deploy(&errors))) {
+		err_set(e, ERR_FAILED,
+		    "the host's deploy ended with status %d without an answer%s%s",
+		    status, errors.len > 0 ? ": " : "", buf_str(&errors));
+	} else if (c == 0 && has_program(r)) {
+		err_set(e, ERR_UNREACHABLE,
+		    "'%s' on the host (deploy: in deploy.yml) ended with status %d without an answer",
+		    r->host->deploy, status);
+		add_noise(e, noise, &errors);
+	} else if (c == 0) {
+		err_set(e, ERR_UNREACHABLE,
+		    "the account on the host runs no commands (status %d): deploy needs a login shell such as /bin/sh, and no forced command but its own (see 'deploy host authorize')",
+		    status);
+		add_noise(e, noise, &errors);
+	}
+	buf_release(&errors);
+	return -1;
+}
+
+/* Does the line end in the word?  Noise may lack its newline. */
+static bool
+ends_in(const char *line, const char *word)
+{
+	size_t n = strlen(line), len = strlen(word);
+
+	return n >= len && strcmp(line + n - len, word) == 0;
+}
+
+/* Another version's magic line. */
+static bool
+is_foreign_magic(const char *line)
+{
+	const size_t word = strcspn(WIRE_MAGIC, " ") + 1;
+
+	return strncmp(line, WIRE_MAGIC, word) == 0;
+}
+
+/* Read up to the magic line, past what a login shell has to say. */
+static int
+read_magic(struct remote *r, struct err *e)
+{
+	struct buf noise = BUF_INIT, *line = &r->line;
+	struct transport_proc *p = &r->program;
+	int c = 0;
+
+	for (int i = 0; i < NOISE_MAX; i++) {
+		c = p->ops->read_line(p->proc, line, ask_answer_ms(r), e);
+		if (c <= 0)
+			break;
+		r->speaks_sh = ends_in(buf_str(line), WIRE_MAGIC_SH);
+		r->greeted =
+		    r->speaks_sh || ends_in(buf_str(line), WIRE_MAGIC);
+		if (r->greeted || is_foreign_magic(buf_str(line)))
+			break;
+		buf_reset(&noise);
+		buf_addf(&noise, "%.300s", buf_str(line));
+	}
+	if (c == 0)
+		c = no_answer(r, &noise, e);
+	else if (c > 0 && r->greeted)
+		c = 0;
+	else if (c > 0 && is_foreign_magic(buf_str(line)))
+		c = err_set(e, ERR_FAILED,
+		    "the host speaks '%.40s', and not '" WIRE_MAGIC
+		    "'; use the same version of deploy on both ends",
+		    buf_str(line));
+	else if (c > 0)
+		c = err_set(e, ERR_FAILED,
+		    "the host speaks, but not as a deploy would: '%.80s'",
+		    buf_str(line));
+	buf_release(&noise);
+	return c < 0 ? -1 : 0;
+}
+
+/* ----------------------------------------------------------- the sh verbs */
+
+/* Is the part that the marker begins for the verb?  NULL: for all of them. */
+static bool
+is_part_for(const char *marker, const char *verb)
+{
+	size_t n = verb != NULL ? strlen(verb) : 0;
+	const char *p = marker + strlen("#:");
+
+	if (*p == '\n' || verb == NULL)
+		return *p == '\n' && verb == NULL;
+	while ((p = strstr(p, verb)) != NULL) {
+		if (p[-1] == ' ' && (p[n] == ' ' || p[n] == '\n'))
+			return true;
+		p += n;
+	}
+	return false;
+}
+
+/*
+ * Add the parts of the script that the verb needs and the host has not got;
+ * NULL: those that all need.
+ */
+static void
+add_parts(struct remote *r, const char *verb, struct buf *out)
+{
+	bool wanted = verb == NULL;
+	unsigned int i = 0;
+
+	for (const char *const *line = host_script; *line != NULL; line++) {
+		if (strncmp(*line, "#:", 2) != 0) {
+			if (wanted)
+				buf_adds(out, *line);
+			continue;
+		}
+		i++;
+		wanted = is_part_for(*line, verb) &&
+		    (verb == NULL || (r->parts >> i & 1) == 0);
+		if (wanted)
+			r->parts |= UINT64_C(1) << i;
+	}
+}
+
+/* The script, up to the point where it waits for requests. */
+static int
+send_script(struct remote *r, struct err *e)
+{
+	struct buf b = BUF_INIT;
+	int c;
+
+	if (has_program(r))
+		return err_set(e, ERR_UNREACHABLE,
+		    "there is no deploy on the host at '%s'; see 'deploy:' in deploy.yml",
+		    r->host->deploy);
+	buf_adds(&b, LOADER);
+	add_parts(r, NULL, &b);
+	buf_addc(&b, '\n');
+	c = ask_write(r, b.data, b.len, e);
+	buf_release(&b);
+	return c;
+}
+
+/* --------------------------------------------------------------- requests */
+
+/* The request as it travels; before it what the sh verbs still need. */
+static void
+put_request(struct remote *r, const char *verb, const struct strvec *args,
+    struct buf *out)
+{
+	struct buf parts = BUF_INIT;
+	char wait[48];
+
+	if (r->speaks_sh)
+		add_parts(r, verb, &parts);
+	if (parts.len > 0)
+		buf_addf(out, "code\n%s\n", parts.data);
+	buf_release(&parts);
+	wire_put_word(out, verb);
+	snprintf(wait, sizeof(wait), "--lock-wait=%lld",
+	    (long long)r->waits.lock);
+	wire_put_word(out, wait);
+	buf_adds(out, "--who=");
+	wire_put_word(out, r->caller->who);
+	if (r->caller->job != NULL) {
+		buf_adds(out, "--job=");
+		wire_put_word(out, r->caller->job);
+	}
+	for (size_t i = 0; args != NULL && i < args->n; i++)
+		wire_put_word(out, args->v[i]);
+	buf_addc(out, '\n');
+}
+
+static int
+send_request(struct remote *r, const char *verb, const struct strvec *args,
+    struct err *e)
+{
+	struct buf b = BUF_INIT;
+	int c;
+
+	put_request(r, verb, args, &b);
+	c = ask_write(r, b.data, b.len, e);
+	buf_release(&b);
+	return c;
+}
+
+/* Start the program with this request. */
+static int
+begin(struct remote *r, const char *verb, const struct strvec *args,
+    struct err *e)
+{
+	struct err why = ERR_INIT;
+
+	r->greeted = false;
+	if (start_program(r, e) != 0)
+		return -1;
+	/* What does not listen may still say why. */
+	if (send_request(r, verb, args, &why) != 0 && why.sys == ETIMEDOUT) {
+		*e = why;
+		return -1;
+	}
+	if (read_magic(r, e) != 0)
+		return -1;
+	if (!r->speaks_sh)
+		return 0;
+	return send_script(r, e) == 0 ? send_request(r, verb, args, e) : -1;
+}
+
+int
+ask(struct remote *r, const char *verb, const struct strvec *args,
+    struct err *e)
+{
+	int64_t most = 2 * ask_work_ms(r);
+	int c;
+
+	/* One that has not said all it had to say, or has ended. */
+	if (r->asking)
+		ask_hang_up(r);
+	r->answer_left = LINES_MAX;
+	ask_allow(r, most);
+	if (r->program.ops != NULL)
+		c = send_request(r, verb, args, e);
+	else
+		c = begin(r, verb, args, e);
+	r->asking = true;
+	if (c != 0)
+		ask_hang_up(r);
+	return c;
+}
+
+void
+ask_allow(struct remote *r, int64_t ms)
+{
+	r->answer_end = clock_ms() + ms;
+}
+
+/* How long to wait now, when `timeout` ms were allowed; -1 with the error. */
+static int64_t
+time_left(const struct remote *r, int64_t timeout, struct err *e)
+{
+	int64_t left = r->answer_end - clock_ms();
+
+	if (intr_check(e) != 0)
+		return -1;
+	if (left <= 0) {
+		err_set(e, ERR_FAILED, "the answer did not end in time");
+		e->sys = ETIMEDOUT;
+		return -1;
+	}
+	return left < timeout ? left : timeout;
+}
+
+int
+ask_line(struct remote *r, struct wire_line *l, int64_t timeout, struct err *e)
+{
+	struct transport_proc *p = &r->program;
+	int64_t left = time_left(r, timeout, e);
+	int c = left < 0 ? -1 : p->ops->read_line(p->proc, &r->line, left, e);
+
+	if (c > 0 && r->line.len >= r->answer_left)
+		c = err_set(e, ERR_FAILED, "the answer is longer than %d MB",
+		    LINES_MAX >> 20);
+	if (c == 0)
+		return no_answer(r, &r->line, e);
+	if (c < 0) {
+		ask_hang_up(r);
+		return -1;
+	}
+	r->answer_left -= r->line.len + 1;
+	wire_split(r->line.data, l);
+	if (strcmp(l->key, "ok") != 0 && strcmp(l->key, "error") != 0)
+		return 1;
+	r->asking = false;
+	return *l->key == 'o' ? 0 : wire_error(l->value, e);
+}
+
+int
+ask_wrong(struct remote *r, const char *what, struct err *e)
+{
+	ask_hang_up(r);
+	return err_set(e, ERR_FAILED,
+	    "a wrong answer: '%.80s'; use the same version of deploy on both ends (see 'deploy doctor')",
+	    what);
+}
+
+int
+ask_expect(struct remote *r, const char *key, struct wire_line *l,
+    int64_t timeout, struct err *e)
+{
+	int c = ask_line(r, l, timeout, e);
+
+	if (c > 0 && strcmp(l->key, key) == 0)
+		return 0;
+	return c < 0 ? -1 : ask_wrong(r, c > 0 ? l->key : "ok", e);
+}
+
+int
+ask_rest(struct remote *r, int64_t timeout,
+    void (*line)(void *ctx, const char *key, const char *value), void *ctx,
+    struct err *e)
+{
+	struct wire_line l;
+	int c;
+
+	while ((c = ask_line(r, &l, timeout, e)) > 0)
+		if (line != NULL)
+			line(ctx, l.key, l.value);
+	return c;
+}
+
+int
+ask_all(struct remote *r, const char *verb, const struct strvec *args,
+    void (*line)(void *ctx, const char *key, const char *value), void *ctx,
+    struct err *e)
+{
+	if (ask(r, verb, args, e) != 0)
+		return -1;
+	return ask_rest(r, verb_ms(r, verb), line, ctx, e);
+}
+
+int
+ask_write(struct remote *r, const void *data, size_t len, struct err *e)
+{
+	return r->program.ops->write(r->program.proc, data, len, e);
+}
+
+int
+ask_end_input(struct remote *r, struct err *e)
+{
+	return r->program.ops->end_input(r->program.proc, e);
+}
+
+ssize_t
+ask_read(struct remote *r, void *data, size_t len, struct err *e)
+{
+	if (time_left(r, 0, e) < 0)
+		return -1;
+	return r->program.ops->read(r->program.proc, data, len, e);
+}

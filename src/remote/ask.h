@@ -1,0 +1,79 @@
+/*
+ * Requests to a host and its answers: one program on the host
+ * (`deploy host serve`, or the sh verbs; for a root on this machine a thread)
+ * answers one request after the other.  It is started by the first request,
+ * and again when it has ended or does not behave.
+ *
+ *	ask()		the request is sent, and the host is there
+ *	ask_write()	its data, if it has some
+ *	ask_line()	... the answer, up to its end
+ *
+ * An answer that is not read to its end costs the program.  A host is not
+ * trusted: an answer may not take longer, nor be longer, than all that it may
+ * have to say; a signal ends it at once.
+ */
+#ifndef ASK_H
+#define ASK_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+#include "base/strvec.h"
+#include "host/wire.h"
+
+struct remote;
+
+/* How long, in ms, an answer may take: at once, when it waits for the lock,
+ * and when it works on a whole release. */
+int64_t ask_answer_ms(const struct remote *r);
+int64_t ask_lock_ms(const struct remote *r);
+int64_t ask_work_ms(const struct remote *r);
+
+/*
+ * Send a request; `args` are its options, "--key=value" or "--key"; NULL:
+ * none.  0 or -1.
+ */
+int ask(struct remote *r, const char *verb, const struct strvec *args,
+    struct err *e);
+
+/*
+ * The next line of the answer, cut, within `timeout` ms: 1; 0 at its end; -1
+ * for an error, the host's (e->answered) or ours.  Valid until the next call.
+ */
+int ask_line(struct remote *r, struct wire_line *l, int64_t timeout,
+    struct err *e);
+
+/* The next line, which must have this key.  0 or -1. */
+int ask_expect(struct remote *r, const char *key, struct wire_line *l,
+    int64_t timeout, struct err *e);
+
+/* The rest of the answer, each line within `timeout` ms, to `line`, which
+ * may be NULL.  0 or -1. */
+int ask_rest(struct remote *r, int64_t timeout,
+    void (*line)(void *ctx, const char *key, const char *value), void *ctx,
+    struct err *e);
+
+/* A request without data, and all of its answer. */
+int ask_all(struct remote *r, const char *verb, const struct strvec *args,
+    void (*line)(void *ctx, const char *key, const char *value), void *ctx,
+    struct err *e);
+
+/* Data of the request. */
+int ask_write(struct remote *r, const void *data, size_t len, struct err *e);
+int ask_end_input(struct remote *r, struct err *e);
+
+/* Bytes of the answer, at least one; 0 at the end of all output; -1. */
+ssize_t ask_read(struct remote *r, void *data, size_t len, struct err *e);
+
+/* The answer that goes on may take `ms` from now. */
+void ask_allow(struct remote *r, int64_t ms);
+
+/* An answer that is none: say so.  Returns -1. */
+int ask_wrong(struct remote *r, const char *what, struct err *e);
+
+/* End the program, if one runs. */
+void ask_hang_up(struct remote *r);
+
+#endif

@@ -1,0 +1,249 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/hash.h"
+#include "base/number.h"
+#include "os/io.h"
+#include "remote/ask.h"
+#include "remote/remote.h"
+
+enum {
+	PIECE = 64 * 1024,		  /* best size of a write over SSH */
+	MANIFEST_MAX = 256 * 1024 * 1024, /* of a million files */
+	SLOWEST = 1024 / 1000 + 1, /* bytes a ms that a link must give */
+};
+
+/* Read exactly `len` bytes of the answer into `b`. */
+static int
+read_bytes(struct remote *r, size_t len, struct buf *b, struct err *e)
+{
+	while (b->len < len) {
+		size_t piece = len - b->len < PIECE ? len - b->len : PIECE;
+		ssize_t n;
+
+		/* What was announced need not come. */
+		buf_reserve(b, piece);
+		n = ask_read(r, b->data + b->len, piece, e);
+		if (n < 0)
+			return -1;
+		if (n == 0)
+			return err_set(e, ERR_FAILED,
+			    "the manifest was cut short");
+		b->len += (size_t)n;
+		b->data[b->len] = '\0';
+	}
+	return 0;
+}
+
+/* The manifest's text. */
+static int
+fetch_manifest(struct remote *r, const char *id, struct buf *text,
+    struct err *e)
+{
+	struct strvec args = STRVEC_INIT;
+	struct wire_line l;
+	int64_t size;
+	int c;
+
+	strvec_addf(&args, "--id=%s", id);
+	c = ask(r, "manifest", &args, e);
+	strvec_release(&args);
+	if (c != 0 || ask_expect(r, "size", &l, ask_answer_ms(r), e) != 0)
+		return -1;
+	size = number_or(l.value, 0, INT64_MAX, -1);
+	if (size < 0 || size > MANIFEST_MAX)
+		return ask_wrong(r, l.value, e);
+	if (read_bytes(r, (size_t)size, text, e) != 0)
+		return -1;
+	return ask_rest(r, ask_answer_ms(r), NULL, NULL, e);
+}
+
+int
+remote_manifest(struct remote *r, const char *id, struct manifest *m,
+    struct err *e)
+{
+	struct buf text = BUF_INIT;
+	int c = fetch_manifest(r, id, &text, e);
+
+	if (c == 0)
+		c = manifest_parse(m, buf_str(&text), text.len, id, e);
+	buf_release(&text);
+	return c;
+}
+
+/* The answer's next `len` bytes into the open file, hashed. */
+static int
+save_bytes(struct remote *r, int fd, const struct entry *en, struct err *e)
+{
+	struct hash *h = hash_new();
+	char *piece = xmalloc(PIECE);
+	uint8_t digest[HASH_LEN];
+	int64_t left = en->size;
+	int c = 0;
+
+	while (c == 0 && left > 0) {
+		ssize_t n =
+		    ask_read(r, piece, left < PIECE ? (size_t)left : PIECE, e);
+
+		if (n < 0)
+			c = -1;
+		else if (n == 0)
+			c = err_set(e, ERR_FAILED, "'%s' was cut short",
+			    en->path);
+		else if (io_write(fd, piece, (size_t)n) != 0)
+			c = err_sys(e, "cannot write a temporary file");
+		hash_add(h, piece, n > 0 ? (size_t)n : 0);
+		left -= n;
+	}
+	hash_end(h, digest);
+	if (c == 0 && memcmp(digest, en->digest, HASH_LEN) != 0)
+		c = err_set(e, ERR_INTEGRITY,
+		    "'%s' on the host is not what "
+		    "its manifest says; run 'deploy verify'",
+		    en->path);
+	hash_free(h);
+	free(piece);
+	return c;
+}
+
+/* One file of the answer. */
+static int
+save_file(struct remote *r, const struct entry *en, const struct dir *to,
+    struct err *e)
+{
+	struct wire_line l = { "", "" };
+	char name[HASH_HEX + 1];
+	int fd, c = ask_expect(r, "size", &l, ask_answer_ms(r), e);
+
+	if (c == 0 && number_or(l.value, 0, INT64_MAX, -1) != en->size)
+		c = err_set(e, ERR_INTEGRITY,
+		    "'%s' on the host has another size than its manifest "
+		    "says; run 'deploy verify'",
+		    en->path);
+	if (c != 0)
+		return -1;
+	hash_hex(en->digest, name);
+	fd = openat(to->fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
+	    0600);
+	if (fd < 0)
+		return err_sys(e, "cannot create '%s/%s'", to->path, name);
+	c = save_bytes(r, fd, en, e);
+	if (io_close(fd) != 0 && c == 0)
+		c = err_sys(e, "cannot write '%s/%s'", to->path, name);
+	if (c != 0)
+		unlinkat(to->fd, name, 0);
+	return c;
+}
+
+int
+remote_files(struct remote *r, const char *id, const struct manifest *m,
+    const size_t *indices, size_t n, const struct dir *to, struct err *e)
+{
+	struct strvec args = STRVEC_INIT;
+	struct buf paths = BUF_INIT;
+	int64_t bytes = 0;
+	int c;
+
+	strvec_addf(&args, "--id=%s", id);
+	for (size_t i = 0; i < n; i++) {
+		buf_addf(&paths, "%s\n", m->v[indices[i]].path);
+		bytes += m->v[indices[i]].size;
+	}
+	buf_addc(&paths, '\n');
+	c = ask(r, "files", &args, e);
+	if (c == 0)
+		c = ask_write(r, buf_str(&paths), paths.len, e);
+	ask_allow(r, 2 * ask_work_ms(r) + bytes / SLOWEST);
+	for (size_t i = 0; c == 0 && i < n; i++)
+		c = save_file(r, &m->v[indices[i]], to, e);
+	if (c == 0)
+		c = ask_rest(r, ask_answer_ms(r), NULL, NULL, e);
+	strvec_release(&args);
+	buf_release(&paths);
+	return c;
+}
+
+/*
+ * A host that refuses says why and stops reading: what it said counts more
+ * than that the writing failed.
+ */
+static int
+prefer_answer(struct remote *r, struct err *e)
+{
+	struct err said = ERR_INIT;
+
+	if (e->sys != ETIMEDOUT &&
+	    ask_rest(r, ask_answer_ms(r), NULL, NULL, &said) != 0 &&
+	    said.text[0] != '\0' && said.sys != ETIMEDOUT)
+		*e = said;
+	return -1;
+}
+
+/* Give the host the pack. */
+static int
+send_pack(struct remote *r, const struct remote_receive *o, struct err *e)
+{
+	char *piece = xmalloc(PIECE);
+	ssize_t n;
+	int c = 0;
+
+	while (c == 0 && (n = o->read(o->ctx, piece, PIECE, e)) != 0) {
+		if (n < 0)
+			c = -1;
+		else if (ask_write(r, piece, (size_t)n, e) != 0)
+			c = prefer_answer(r, e);
+	}
+	free(piece);
+	return c == 0 ? ask_end_input(r, e) : -1;
+}
+
+/* Ask, and wait until the host is ready; `l` has the directory there. */
+static int
+wait_until_ready(struct remote *r, const struct remote_receive *o,
+    struct wire_line *l, struct err *e)
+{
+	struct strvec args = STRVEC_INIT;
+	int c;
+
+	strvec_addf(&args, "--id=%s", o->id);
+	strvec_addf(&args, "--bytes=%lld", (long long)o->bytes);
+	strvec_addf(&args, "--inodes=%lld", (long long)o->inodes);
+	strvec_addf(&args, "--compress=%s",
+	    pack_compression_name(o->compression));
+	if (o->filled)
+		strvec_add(&args, "--filled");
+	if (o->group != NULL)
+		strvec_addf(&args, "--group=%s", o->group);
+	c = ask(r, "receive", &args, e);
+	strvec_release(&args);
+	*l = (struct wire_line){ "", "" };
+	while (c == 0 && strcmp(l->key, "ready") != 0) {
+		c = ask_line(r, l, ask_lock_ms(r), e);
+		if (c == 0)
+			return ask_wrong(r, l->key, e);
+		c = c > 0 ? 0 : -1;
+	}
+	return c;
+}
+
+int
+remote_receive(struct remote *r, const struct remote_receive *o, struct err *e)
+{
+	struct wire_line l;
+	int c = wait_until_ready(r, o, &l, e);
+
+	/* The pack is the rest of the input: the program ends with it. */
+	if (c == 0 && o->ready != NULL)
+		c = o->ready(o->ctx, r, l.value, e);
+	if (c == 0)
+		c = send_pack(r, o, e);
+	ask_allow(r, 2 * ask_work_ms(r));
+	if (c == 0)
+		c = ask_rest(r, ask_work_ms(r), NULL, NULL, e);
+	ask_hang_up(r);
+	return c;
+}

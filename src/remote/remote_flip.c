@@ -1,0 +1,238 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/number.h"
+#include "base/override.h"
+#include "remote/ask.h"
+#include "remote/remote.h"
+#include "root/activate.h"
+
+enum { DISARM_MS = 2000 };
+
+/* What is expected to be live. */
+static const char *
+expected(const struct remote *r, const struct remote_activate *o)
+{
+	return o->expect != NULL ? o->expect : r->view.current.s;
+}
+
+/* The journal line, for who cannot write it himself. */
+static void
+add_line(const struct remote *r, const struct remote_activate *o,
+    struct strvec *args)
+{
+	const struct meta *meta = remote_meta(r, o->id);
+	struct journal_line line = { .time = clock_now(),
+		.seq = -1,
+		.action = o->rollback ? JOURNAL_ROLLBACK : JOURNAL_ACTIVATE };
+	struct buf text = BUF_INIT;
+
+	release_id_copy(&line.from, expected(r, o));
+	release_id_copy(&line.to, o->id);
+	/* Borrowed: the line is not released. */
+	line.who = r->caller->who;
+	line.job = r->caller->job;
+	line.message = (char *)(uintptr_t)o->message;
+	if (meta != NULL) {
+		line.seq = meta->seq;
+		if (o->message == NULL)
+			line.message = meta->message;
+	}
+	journal_print(&line, &text);
+	while (text.len > 0 && text.data[text.len - 1] == '\n')
+		text.data[--text.len] = '\0';
+	strvec_addf(args, "--line=%s", buf_str(&text));
+	buf_release(&text);
+}
+
+/* The options of activate. */
+static void
+add_args(const struct remote *r, const struct remote_activate *o,
+    int64_t deadline, struct strvec *args)
+{
+	struct buf words = BUF_INIT;
+
+	strvec_addf(args, "--id=%s", o->id);
+	strvec_addf(args, "--expect=%s", expected(r, o));
+	/* A program writes it itself, and the time in it is its own. */
+	if (r->script)
+		add_line(r, o, args);
+	if (o->message != NULL)
+		strvec_addf(args, "--message=%s", o->message);
+	if (o->journal_size >= 0)
+		strvec_addf(args, "--journal-size=%lld",
+		    (long long)o->journal_size);
+	if (deadline > 0)
+		strvec_addf(args, "--armed=%lld", (long long)deadline);
+	strvec_addf(args, "--hook-timeout=%lld", (long long)r->waits.hook);
+	if (o->rollback)
+		strvec_add(args, "--rollback");
+	if ((o->overrides & OVERRIDE_FLIP) != 0) {
+		override_print(o->overrides & OVERRIDE_FLIP, &words);
+		strvec_addf(args, "--override=%s", buf_str(&words));
+	}
+	if (o->preview)
+		strvec_add(args, "--check");
+	buf_release(&words);
+}
+
+/*
+ * An older build never overtakes a newer one.  A host in C looks for itself,
+ * under its lock; for the others the journal's size tells that nothing has
+ * happened since this was found out.
+ */
+static int
+check_sequence(const struct remote *r, const struct remote_activate *o,
+    struct err *e)
+{
+	const struct meta *meta = remote_meta(r, o->id);
+	const struct history *h = &r->view.history;
+	int64_t last = h->seq;
+
+	if (meta == NULL || (o->overrides & OVERRIDE_ORDER) != 0 ||
+	    (o->rollback && history_was_live(&r->view.history, o->id)) ||
+	    strcmp(r->view.current.s, o->id) == 0)
+		return 0;
+	for (size_t i = 0; i < h->seen.n; i++) {
+		const struct meta *then = remote_meta(r, h->seen.v[i]);
+
+		if (then != NULL && history_is_recent(h, i) &&
+		    then->seq > last)
+			last = then->seq;
+	}
+	return activate_check_sequence(last, meta->seq, e);
+}
+
+/* Send the request, when the sequence allows it. */
+static int
+begin(struct remote *r, const struct remote_activate *o, int64_t deadline,
+    struct err *e)
+{
+	struct strvec args = STRVEC_INIT;
+	int c = check_sequence(r, o, e);
+
+	remote_disarm(r);
+	add_args(r, o, deadline, &args);
+	if (c == 0)
+		c = ask(r, "activate", &args, e);
+	strvec_release(&args);
+	return c;
+}
+
+int
+remote_arm(struct remote *r, const struct remote_activate *o, int64_t deadline,
+    struct err *e)
+{
+	struct wire_line l;
+
+	if (begin(r, o, deadline, e) != 0 ||
+	    ask_expect(r, "armed", &l, ask_lock_ms(r), e) != 0)
+		return -1;
+	r->armed = true;
+	return 0;
+}
+
+int
+remote_hold(struct remote *r, struct err *e)
+{
+	ask_allow(r, 2 * ask_work_ms(r));
+	return ask_write(r, "wait\n", 5, e);
+}
+
+int
+remote_go(struct remote *r, struct err *e)
+{
+	return ask_write(r, "go\n", 3, e);
+}
+
+/* A line of the answer to an activation. */
+static void
+on_flip(struct remote *r, const struct wire_line *l)
+{
+	if (strcmp(l->key, "live") == 0) {
+		r->live_at = clock_us();
+		r->stale = true;
+	} else if (strcmp(l->key, "took") == 0) {
+		r->took = number_or(l->value, 0, INT64_MAX, -1);
+	} else if (strcmp(l->key, "hook") == 0) {
+		r->hook_runs = true;
+	}
+}
+
+/* Read the answer to its end, or until a hook begins. */
+static int
+read_flip(struct remote *r, int64_t timeout, struct err *e)
+{
+	struct wire_line l;
+	int c = 1;
+
+	r->took = r->live_at = 0;
+	while (c > 0 && !r->hook_runs) {
+		c = ask_line(r, &l, timeout, e);
+		if (c > 0)
+			on_flip(r, &l);
+	}
+	r->armed = false;
+	return c < 0 ? -1 : 0;
+}
+
+int
+remote_went(struct remote *r, int64_t timeout, struct err *e)
+{
+	return read_flip(r, timeout, e);
+}
+
+void
+remote_disarm(struct remote *r)
+{
+	struct err ignored = ERR_INIT;
+
+	/* It may need a moment to clean up. */
+	if (r->armed && ask_write(r, "disarm\n", 7, &ignored) == 0)
+		(void)ask_rest(r, DISARM_MS, NULL, NULL, &ignored);
+	if (r->hook_runs)
+		ask_hang_up(r);
+	r->armed = r->hook_runs = false;
+}
+
+/* What came of the hook that runs; "": all is well. */
+static int
+hear_hook(struct remote *r, struct buf *failure, struct err *e)
+{
+	int64_t timeout = r->waits.hook * 1000 + ask_answer_ms(r);
+	struct wire_line l;
+	int c;
+
+	ask_allow(r, timeout);
+	while ((c = ask_line(r, &l, timeout, e)) > 0)
+		if (strcmp(l.key, "hook-failed") == 0)
+			buf_adds(failure, l.value);
+	return c;
+}
+
+void
+remote_await_hook(struct remote *r)
+{
+	struct buf failure = BUF_INIT;
+	struct err e = ERR_INIT;
+
+	if (!r->hook_runs)
+		return;
+	if (hear_hook(r, &failure, &e) != 0)
+		buf_addf(&failure, "what came of its hook is not known: %s",
+		    e.text);
+	r->hook_runs = false;
+	free(r->hook_failure);
+	r->hook_failure = failure.len > 0 ? buf_detach(&failure) : NULL;
+	buf_release(&failure);
+}
+
+int
+remote_activate(struct remote *r, const struct remote_activate *o,
+    struct err *e)
+{
+	return begin(r, o, 0, e) == 0 ? read_flip(r, ask_lock_ms(r), e) : -1;
+}

@@ -1,0 +1,191 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/number.h"
+#include "remote/ask.h"
+#include "remote/remote.h"
+
+void
+remote_forget(struct remote *r)
+{
+	for (size_t i = 0; r->metas != NULL && i < r->view.ids.n; i++)
+		meta_release(&r->metas[i]);
+	free(r->metas);
+	free(r->locked);
+	free(r->version);
+	r->metas = NULL;
+	r->locked = r->version = NULL;
+	r->digest[0] = '\0';
+	r->seq = -1;
+	r->latest.s[0] = '\0';
+	r->prepared = r->frozen = r->cannot_link = r->full = r->stale = false;
+	r->has_zstd = r->has_gzip = false;
+	r->room = (struct guard_room){ -1, -1 };
+	view_release(&r->view);
+}
+
+/* "ID<TAB>META": a release, oldest first. */
+static void
+add_release(struct remote *r, char *value)
+{
+	char *tab = strchr(value, '\t');
+	struct meta meta = META_INIT;
+	struct err ignored = ERR_INIT;
+
+	if (tab == NULL)
+		return;
+	*tab = '\0';
+	if (!release_id_is_valid(value))
+		return;
+	(void)meta_parse(tab + 1, strlen(tab + 1), "meta", &meta, &ignored);
+	strvec_add(&r->view.ids, value);
+	r->metas = xreallocarray(r->metas, r->view.ids.n, sizeof(*r->metas));
+	r->metas[r->view.ids.n - 1] = meta;
+}
+
+/* "BYTES<TAB>INODES" that are free there. */
+static void
+read_free(struct remote *r, const char *value)
+{
+	const char *tab = number_scan(value, 0, INT64_MAX, &r->room.bytes);
+
+	if (tab != NULL && *tab == '\t')
+		r->room.inodes = number_or(tab + 1, 0, INT64_MAX, -1);
+}
+
+static void
+on_info(void *ctx, const char *key, const char *value)
+{
+	struct remote *r = ctx;
+
+	if (strcmp(key, "prepared") == 0) {
+		r->prepared = strcmp(value, "1") == 0;
+	} else if (strcmp(key, "version") == 0) {
+		free(r->version);
+		r->version = xstrdup(value);
+		r->script = strcmp(value, "sh") == 0;
+	} else if (strcmp(key, "locked") == 0) {
+		free(r->locked);
+		r->locked = xstrdup(value);
+	} else if (strcmp(key, "current") == 0) {
+		if (release_id_is_valid(value))
+			release_id_copy(&r->view.current, value);
+	} else if (strcmp(key, "latest") == 0) {
+		if (release_id_is_valid(value))
+			release_id_copy(&r->latest, value);
+	} else if (strcmp(key, "digest") == 0) {
+		snprintf(r->digest, sizeof(r->digest), "%s", value);
+	} else if (strcmp(key, "seq") == 0) {
+		r->seq = number_or(value, 0, INT64_MAX, -1);
+	} else if (strcmp(key, "frozen") == 0) {
+		r->frozen = strcmp(value, "1") == 0;
+	} else if (strcmp(key, "journal-size") == 0) {
+		r->journal_size = number_or(value, 0, INT64_MAX, -1);
+	} else if (strcmp(key, "has") == 0) {
+		r->has_zstd |= strcmp(value, "zstd") == 0;
+		r->has_gzip |= strcmp(value, "gzip") == 0;
+	} else if (strcmp(key, "links") == 0) {
+		r->cannot_link = strcmp(value, "0") == 0;
+	} else if (strcmp(key, "free") == 0) {
+		read_free(r, value);
+	} else if (strcmp(key, "release") == 0) {
+		char *copy = xstrdup(value);
+
+		add_release(r, copy);
+		free(copy);
+	} else if (strcmp(key, "journal") == 0) {
+		journal_parse(&r->view.journal, value, strlen(value));
+	}
+}
+
+int
+remote_info(struct remote *r, enum remote_question q, const char *digest,
+    struct err *e)
+{
+	struct strvec args = STRVEC_INIT;
+	int c;
+
+	remote_forget(r);
+	if (q != REMOTE_STATE)
+		strvec_add(&args, "--full");
+	if (q == REMOTE_ALL_UNLESS)
+		strvec_addf(&args, "--unless=%s", digest);
+	c = ask_all(r, "info", &args, on_info, r, e);
+	strvec_release(&args);
+	if (c != 0)
+		return -1;
+	r->full = q == REMOTE_ALL ||
+	    (q == REMOTE_ALL_UNLESS && strcmp(r->digest, digest) != 0);
+	history_release(&r->view.history);
+	history_init(&r->view.history, &r->view.journal, r->view.current.s);
+	return 0;
+}
+
+void
+remote_learn(struct remote *r, const struct meta *meta)
+{
+	size_t at = 0, n = r->view.ids.n;
+
+	strvec_add(&r->view.ids, meta->id.s);
+	strvec_sort(&r->view.ids);
+	while (strcmp(r->view.ids.v[at], meta->id.s) != 0)
+		at++;
+	r->metas = xreallocarray(r->metas, n + 1, sizeof(*r->metas));
+	memmove(&r->metas[at + 1], &r->metas[at],
+	    (n - at) * sizeof(*r->metas));
+	meta_copy(&r->metas[at], meta);
+	if (strcmp(meta->id.s, r->latest.s) > 0)
+		r->latest = meta->id;
+}
+
+/* The same for changes. */
+static struct meta *
+own_meta(struct remote *r, const char *id)
+{
+	for (size_t i = 0; r->metas != NULL && i < r->view.ids.n; i++)
+		if (strcmp(r->view.ids.v[i], id) == 0)
+			return &r->metas[i];
+	return NULL;
+}
+
+const struct meta *
+remote_meta(const struct remote *r, const char *id)
+{
+	for (size_t i = 0; r->metas != NULL && i < r->view.ids.n; i++)
+		if (strcmp(r->view.ids.v[i], id) == 0)
+			return &r->metas[i];
+	return NULL;
+}
+
+enum pack_compression
+remote_compression(const struct remote *r)
+{
+	return r->has_zstd ? PACK_ZSTD : r->has_gzip ? PACK_GZIP : PACK_PLAIN;
+}
+
+int
+remote_note(struct remote *r, const char *id, int64_t seq, const char *commit,
+    struct err *e)
+{
+	struct meta *meta = own_meta(r, id);
+	bool live = strcmp(r->view.current.s, id) == 0;
+	int64_t known = meta != NULL ? meta->seq : live ? r->seq : -1;
+	struct strvec args = STRVEC_INIT;
+	int c;
+
+	if (seq <= known)
+		return 0;
+	strvec_addf(&args, "--id=%s", id);
+	strvec_addf(&args, "--seq=%lld", (long long)seq);
+	if (commit != NULL)
+		strvec_addf(&args, "--commit=%s", commit);
+	c = ask_all(r, "note", &args, NULL, NULL, e);
+	strvec_release(&args);
+	if (c == 0 && meta != NULL)
+		meta->seq = seq;
+	if (c == 0 && live)
+		r->seq = seq;
+	return c;
+}

@@ -1,0 +1,64 @@
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "remote/ask.h"
+#include "remote/remote.h"
+#include "root/retention.h"
+
+/* The ids that a prune removes, separated by commas. */
+static void
+add_doomed(const struct remote *r, const struct prune_options *o,
+    struct buf *out)
+{
+	const struct retention_rule rule = { o->keep, o->older_than * 1000,
+		clock_now() };
+	size_t n = r->view.ids.n;
+	bool *pinned = xcalloc(n, sizeof(*pinned));
+	bool *chosen = xcalloc(n, sizeof(*chosen));
+	const char *comma = "";
+
+	/* One whose meta makes no sense may be pinned: it stays. */
+	for (size_t i = 0; i < n; i++)
+		pinned[i] = r->metas[i].id.s[0] == '\0' || r->metas[i].pinned;
+	retention_select(&r->view.ids, pinned, &r->view.history, &rule,
+	    chosen);
+	for (size_t i = 0; i < n; i++) {
+		if (!chosen[i])
+			continue;
+		buf_addf(out, "%s%s", comma, r->view.ids.v[i]);
+		comma = ",";
+	}
+	free(pinned);
+	free(chosen);
+}
+
+int
+remote_prune(struct remote *r, const struct prune_options *o,
+    void (*line)(void *ctx, const char *key, const char *value), void *ctx,
+    struct err *e)
+{
+	struct strvec args = STRVEC_INIT;
+	struct buf doomed = BUF_INIT;
+	int c = 0;
+
+	if (r->stale && r->script)
+		c = remote_info(r, REMOTE_ALL, NULL, e);
+	strvec_addf(&args, "--keep=%u", o->keep);
+	strvec_addf(&args, "--older-than=%lld", (long long)o->older_than);
+	if (o->preview)
+		strvec_add(&args, "--check");
+	if (!r->stale && r->script) {
+		strvec_addf(&args, "--expect=%s", r->view.current.s);
+		strvec_addf(&args, "--journal-size=%lld",
+		    (long long)r->journal_size);
+		add_doomed(r, o, &doomed);
+		strvec_addf(&args, "--remove=%s", buf_str(&doomed));
+	}
+	if (c == 0)
+		c = ask_all(r, "prune", &args, line, ctx, e);
+	strvec_release(&args);
+	buf_release(&doomed);
+	return c;
+}
