@@ -14,7 +14,8 @@ remote_init(struct remote *r, const struct host_config *h,
 		.caller = c,
 		.waits = *waits,
 		.journal_size = -1,
-		.seq = -1 };
+		.seq = -1,
+		.room = { -1, -1 } };
 }
 
 void
