@@ -11,8 +11,6 @@
 #include "config/config.h"
 #include "os/caller.h"
 
-enum { KEEP_MAX = 1000000 };
-
 #define ANY INT64_MAX
 
 /* The field of struct opts; a kind that is not for its type is no constant. */
@@ -50,7 +48,7 @@ static const struct opt catalogue[OPT_COUNT] = {
 	    "show this help" },
 	[OPT_VERSION] = { "version", 'V', FLAG(version),
 	    "show the version" },
-	[OPT_LOCK_WAIT] = { "lock-wait", '\0', TIME(lock_wait, 0, ANY),
+	[OPT_LOCK_WAIT] = { "lock-wait", '\0', TIME(lock_wait, 0, CONFIG_WAIT_MAX),
 	    "wait so long for the lock (default 60s)" },
 	[OPT_TIMEOUT] = { "timeout", '\0', TIME(timeout, 1, ANY),
 	    "give up on a host that is silent for so long (default 60s)" },
@@ -70,7 +68,7 @@ static const struct opt catalogue[OPT_COUNT] = {
 	    "drop the leading directory of an archive" },
 	[OPT_EXPECT] = { "expect", '\0', TEXT(expect, "RELEASE"),
 	    "refuse if another release is live" },
-	[OPT_KEEP] = { "keep", '\0', NUMBER(keep, 1, KEEP_MAX),
+	[OPT_KEEP] = { "keep", '\0', NUMBER(keep, 1, CONFIG_KEEP_MAX),
 	    "keep the N newest releases that were live (default 5)" },
 	[OPT_OLDER_THAN] = { "older-than", '\0', TIME(older_than, 0, ANY),
 	    "keep what is younger than that" },
@@ -153,9 +151,14 @@ set_time(int64_t *out, const struct opt *op, const char *value, struct err *e)
 {
 	if (duration_parse(value, out, e) != 0)
 		return err_prefix(e, "--%s: ", op->name);
-	if (*out >= op->min)
-		return 0;
-	return err_set(e, ERR_USAGE, "--%s wants more than no time", op->name);
+	if (*out < op->min)
+		return err_set(e, ERR_USAGE, "--%s wants more than no time",
+		    op->name);
+	if (*out > op->max)
+		return err_set(e, ERR_USAGE,
+		    "--%s wants at most %lld s, not '%s'", op->name,
+		    (long long)op->max, value);
+	return 0;
 }
 
 /* Give the option its value; NULL for a flag. */

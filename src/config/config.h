@@ -116,6 +116,9 @@ struct config {
 /* Defaults, where deploy.yml is silent. */
 enum {
 	CONFIG_KEEP = 5,
+	CONFIG_KEEP_MAX = 1000000,	/* as hosts take it */
+	CONFIG_WAIT_MAX = 86400,	/* seconds; of lock_wait, hooks.timeout:
+					 * what hosts take */
 	CONFIG_LOCK_WAIT = 60,		/* seconds */
 	CONFIG_TIMEOUT = 60,		/* seconds */
 	CONFIG_BUILD_TIMEOUT = 600,	/* seconds */

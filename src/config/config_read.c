@@ -108,9 +108,13 @@ read_keep(struct reader *r, const unsigned int *given, unsigned int *keep)
 		return 0;
 	at(r, "keep");
 	*keep = *given;
-	if (*keep > 0)
-		return 0;
-	return fault(r, "0 leaves nothing to roll back to; at least 1");
+	if (*keep == 0)
+		return fault(r,
+		    "0 leaves nothing to roll back to; at least 1");
+	if (*keep > CONFIG_KEEP_MAX)
+		return fault(r, "%u is too many; at most %d", *keep,
+		    CONFIG_KEEP_MAX);
+	return 0;
 }
 
 /* Read a duration; NULL leaves the default. */
@@ -126,6 +130,18 @@ read_duration(struct reader *r, const char *key, const char *text,
 	if (duration_parse(text, seconds, &e) != 0)
 		return fault(r, "%s", e.text);
 	return 0;
+}
+
+/* Read how long a host is to wait for something: a day at most. */
+static int
+read_wait(struct reader *r, const char *key, const char *text,
+    int64_t *seconds)
+{
+	if (read_duration(r, key, text, seconds) != 0)
+		return -1;
+	if (*seconds <= CONFIG_WAIT_MAX)
+		return 0;
+	return fault(r, "'%s' is more than a day; at most 24h", text);
 }
 
 /* Read how long a host may be silent. */
@@ -328,7 +344,7 @@ read_hooks(struct reader *r, const struct raw_hooks *raw,
 		return 0;
 	for (int i = 0; i < HOOK_COUNT; i++)
 		h->commands[i] = xstrdup_opt(raw->commands[i]);
-	return read_duration(r, "hooks.timeout", raw->timeout, &h->timeout);
+	return read_wait(r, "hooks.timeout", raw->timeout, &h->timeout);
 }
 
 /* How the hosts are flipped. */
@@ -451,8 +467,7 @@ read_site(struct reader *r, size_t i, const struct raw_site *raw,
 	    read_duration(r, "settle", raw->settle, &s->settle) != 0 ||
 	    read_keep(r, raw->keep, &s->keep) != 0 ||
 	    read_rules(r, raw, &s->rules) != 0 ||
-	    read_duration(r, "lock_wait", raw->lock_wait, &s->lock_wait) !=
-		0 ||
+	    read_wait(r, "lock_wait", raw->lock_wait, &s->lock_wait) != 0 ||
 	    read_timeout(r, raw->timeout, &s->timeout) != 0 ||
 	    read_check(r, raw->check, &s->check) != 0 ||
 	    read_hooks(r, raw->hooks, &s->hooks) != 0 ||

@@ -300,6 +300,7 @@ t_wrong_values() {
 	    prune --keep 1000001
 	usage "--jobs wants a whole number from 1 to 64, not '65'" \
 	    worker --once --jobs 65
+	usage "--lock-wait wants at most 86400 s, not '25h'" list --lock-wait=25h
 	for v in 1000001 -1000001; do
 		usage "--priority wants a whole number from -1000000 to" \
 		    enqueue s "--priority=$v"
@@ -307,7 +308,7 @@ t_wrong_values() {
 	site
 	run deploy stage -n --seq=9007199254740991 site --root root
 	for v in "prune --keep 1000000" \
-	    "list --limit 9223372036854775807" "list --lock-wait 5200w"; do
+	    "list --limit 9223372036854775807" "list --lock-wait 24h"; do
 		# shellcheck disable=SC2086 # words
 		expect_status 1 deploy $v --root "$PWD/nosuch/root"
 	done

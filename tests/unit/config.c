@@ -599,8 +599,13 @@ test_whole_numbers(void)
 	    AT("4:11") "sites[0].keep: 0 leaves nothing to roll back to; at "
 		       "least 1");
 	CHECK_STR(fault_in(SITE "    keep: 1\n"), "");
+	CHECK_STR(fault_in(SITE "    keep: 1000000\n"), "");
+	CHECK_STR(fault_in(SITE "    keep: 1000001\n"),
+	    AT("4:11") "sites[0].keep: 1000001 is too many; at most 1000000");
 	CHECK_STR(fault_in(SITE "    keep: \"5\"\n"), "");
-	CHECK_STR(fault_in(SITE "    keep: 4294967295\n"), "");
+	CHECK_STR(fault_in(SITE "    keep: 4294967295\n"),
+	    AT("4:11") "sites[0].keep: 4294967295 is too many; at most "
+		       "1000000");
 }
 
 static void
@@ -664,6 +669,14 @@ test_durations(void)
 	    AT("4:16") "sites[0].lock_wait: '1h30m' is not a duration: a "
 		       "whole number with s, m, h, d or w behind it, such as "
 		       "90s or 7d");
+	CHECK_STR(fault_in(SITE "    lock_wait: 24h\n"), "");
+	CHECK_STR(fault_in(SITE "    lock_wait: 86401\n"),
+	    AT("4:16") "sites[0].lock_wait: '86401' is more than a day; at "
+		       "most 24h");
+	CHECK_STR(fault_in(SITE "    hooks: {timeout: 1d}\n"), "");
+	CHECK_STR(fault_in(SITE "    hooks: {timeout: 2d}\n"),
+	    AT("4:22") "sites[0].hooks.timeout: '2d' is more than a day; at "
+		       "most 24h");
 	CHECK_STR(fault_in(SITE "    carry:\n      paths: [a]\n"
 				"      for: 200y\n"),
 	    AT("6:12") "sites[0].carry.for: '200y' is not a duration: a whole "
