@@ -273,6 +273,9 @@ manifest_write(const struct manifest *m, const struct dir *at,
 
 /* Reading. */
 
+/* The end of the year 9999, in seconds. */
+#define TIME_MAX INT64_C(253402300799)
+
 struct parser {
 	struct manifest *m;
 	const char *name;
@@ -349,7 +352,7 @@ parse_tags(struct entry *en, const char *s, size_t len)
 		en->mark = ENTRY_SHARED;
 	if (len > clen && memcmp(s, carried, clen) == 0) {
 		en->mark = ENTRY_CARRIED;
-		en->last = number(s + clen, len - clen, 10, INT64_MAX);
+		en->last = number(s + clen, len - clen, 10, TIME_MAX);
 		if (en->last < 0)
 			en->last = 0;
 	}
@@ -361,7 +364,7 @@ parse_time(const char *s, size_t len)
 {
 	const char *dot = memchr(s, '.', len);
 
-	return number(s, dot == NULL ? len : (size_t)(dot - s), 10, INT64_MAX);
+	return number(s, dot == NULL ? len : (size_t)(dot - s), 10, TIME_MAX);
 }
 
 static int
@@ -436,26 +439,23 @@ is_shared_link(const struct entry *en)
 	return is;
 }
 
-/*
- * The modes that a release may have.  A set-user-ID bit, or a directory that
- * everybody may write to, would be a door for other users of the host.
- */
-static bool
-is_release_mode(const struct entry *en)
+bool
+manifest_mode_is_allowed(enum entry_type type, unsigned int mode)
 {
-	switch (en->type) {
+	switch (type) {
 	case ENTRY_FILE:
-		return en->mode == 0644 || en->mode == 0755;
+		return mode == 0644 || mode == 0755;
 	case ENTRY_DIR:
-		return en->mode == 0755 || en->mode == 02755;
-	default:
-		return en->mode == 0777;
+		return mode == 0755 || mode == 02755;
+	case ENTRY_LINK:
+		return mode == 0777;
 	}
+	return false;
 }
 
 /* Has the entry all that its type needs, and nothing unsafe? */
 static int
-check_entry(struct parser *p, const struct entry *en, int has, struct err *e)
+check_entry(struct parser *p, struct entry *en, int has, struct err *e)
 {
 	static const int needs[] = {
 		[ENTRY_FILE] = HAS_TYPE | HAS_MODE | HAS_SIZE | HAS_HASH,
@@ -467,7 +467,9 @@ check_entry(struct parser *p, const struct entry *en, int has, struct err *e)
 		return bad(p, e, "a keyword is missing");
 	if (en->type != ENTRY_LINK && (has & HAS_LINK) != 0)
 		return bad(p, e, "a link target on what is no link");
-	if (!is_release_mode(en))
+	if (en->type == ENTRY_LINK && (has & HAS_MODE) == 0)
+		en->mode = 0777;
+	if (!manifest_mode_is_allowed(en->type, en->mode))
 		return bad(p, e, "a mode that nothing in a release may have");
 	if (en->type != ENTRY_LINK)
 		return 0;
@@ -567,6 +569,20 @@ parse_lines(struct parser *p, const char *text, size_t len, bool last,
 	return (ssize_t)done;
 }
 
+/* Can the sizes be added up? */
+static bool
+sum_is_number(const struct manifest *m)
+{
+	int64_t sum = 0;
+
+	for (size_t i = 0; i < m->n; i++)
+		if (m->v[i].size > INT64_MAX - sum)
+			return false;
+		else
+			sum += m->v[i].size;
+	return true;
+}
+
 /* What must hold when every line was read. */
 static int
 parse_end(struct parser *p, struct err *e)
@@ -576,6 +592,9 @@ parse_end(struct parser *p, struct err *e)
 		    p->name);
 	if (manifest_sort(p->m, e) != 0)
 		return err_prefix(e, "%s: ", p->name);
+	if (!sum_is_number(p->m))
+		return err_set(e, ERR_INTEGRITY,
+		    "%s: the sizes of its files are too large", p->name);
 	/* What is in a directory follows it directly. */
 	for (size_t i = 1; i < p->m->n; i++)
 		if (p->m->v[i - 1].type != ENTRY_DIR &&

@@ -16,8 +16,9 @@
  *
  * The reader accepts what the writer writes, in any order and with keywords
  * that it does not know; everything unsafe is refused: names and targets
- * (path.h), and modes other than 0644 and 0755 of files, 0755 and 02755 of
- * directories, 0777 of links.
+ * (path.h), modes other than 0644 and 0755 of files, 0755 and 02755 of
+ * directories, 0777 of links, times after the year 9999, and sizes whose sum
+ * is no number.
  */
 #ifndef MANIFEST_H
 #define MANIFEST_H
@@ -73,6 +74,13 @@ void manifest_set_link(struct manifest *m, struct entry *en,
  * seen from the path in a release.  The caller frees it.
  */
 char *manifest_shared_target(const char *path);
+
+/*
+ * May an entry have the mode?  Files 0644 and 0755, directories 0755 and
+ * 02755, links 0777: nothing that gives rights to others, or that its owner
+ * could not remove.
+ */
+bool manifest_mode_is_allowed(enum entry_type type, unsigned int mode);
 
 /* Sort by path.  Returns 0, or -1 with ERR_INTEGRITY for a path twice. */
 int manifest_sort(struct manifest *m, struct err *e);

@@ -164,6 +164,16 @@ removal_failed(struct removal *r, const char *dir, const char *name)
 		err_sys(r->first, "cannot remove '%s/%s'", dir, name);
 }
 
+/* Or in which he cannot remove anything; where that fails, so does more. */
+static void
+allow_changes(const struct dir *d)
+{
+	struct stat st;
+
+	if (fstat(d->fd, &st) == 0 && (st.st_mode & 0700) != 0700)
+		(void)fchmod(d->fd, 0700);
+}
+
 /* Empty the directory `name` in `at`. */
 static void
 remove_children(struct removal *r, const struct dir *at, const char *name)
@@ -175,7 +185,9 @@ remove_children(struct removal *r, const struct dir *at, const char *name)
 	/* A release may hold directories that its owner cannot enter. */
 	if (dir_open(&d, at, name, &e) != 0 && e.sys == EACCES &&
 	    fchmodat(at->fd, name, 0700, 0) == 0)
-		e.code = dir_open(&d, at, name, &e) == 0 ? ERR_OK : e.code;
+		(void)dir_open(&d, at, name, &e);
+	if (d.fd >= 0)
+		allow_changes(&d);
 	if (d.fd < 0 || dir_list(&d, &names, &e) != 0) {
 		errno = e.sys;
 		removal_failed(r, at->path, name);

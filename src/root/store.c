@@ -499,11 +499,25 @@ remove_records(const struct store *s, const char *id, struct err *e)
 	return file_remove(&s->meta, meta, e);
 }
 
+/*
+ * Into the trash.  A directory that its owner may not write to cannot be moved
+ * to another one.
+ */
+static int
+move_to_trash(const struct store *s, const char *id, struct err *e)
+{
+	int r = dir_rename_new(&s->releases, id, &s->trash, id, e);
+
+	if (r != 0 && e->sys == EACCES && dir_has(&s->releases, id) &&
+	    fchmodat(s->releases.fd, id, 0755, 0) == 0)
+		r = dir_rename_new(&s->releases, id, &s->trash, id, e);
+	return r;
+}
+
 int
 store_discard(const struct store *s, const char *id, struct err *e)
 {
-	if (dir_rename_new(&s->releases, id, &s->trash, id, e) != 0 ||
-	    dir_sync(&s->releases, e) != 0)
+	if (move_to_trash(s, id, e) != 0 || dir_sync(&s->releases, e) != 0)
 		return -1;
 	/* A crash here leaves trash and records of no release: swept. */
 	return remove_records(s, id, e);

@@ -261,6 +261,11 @@ test_remove_tree(void)
 	CHECK(dir_make(&d, "tree/closed", &e) == 0);
 	touch(&d, "tree/closed/file");
 	CHECK(fchmodat(d.fd, "tree/closed", 0, 0) == 0);
+	CHECK(dir_make(&d, "tree/fixed", &e) == 0);
+	CHECK(dir_make(&d, "tree/fixed/fixed", &e) == 0);
+	touch(&d, "tree/fixed/fixed/file");
+	CHECK(fchmodat(d.fd, "tree/fixed/fixed", 0555, 0) == 0);
+	CHECK(fchmodat(d.fd, "tree/fixed", 0555, 0) == 0);
 	CHECK(dir_remove_tree(&d, "tree", &e) == 0);
 	CHECK(!exists(&d, "tree") && exists(&sub, "victim"));
 	dir_close(&sub);

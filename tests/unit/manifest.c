@@ -220,7 +220,7 @@ static const char *const nasty[] = {
 	"~",
 	"\xc3\xa4",
 	"a\xcc\x88",
-	"\x80\xff\xfe",
+	"\xa4\xff\xfe",
 	"\xe2\x80\xae",
 	"/set",
 };
@@ -254,12 +254,13 @@ test_round_trip(void)
 		longest[i] = '/';
 	longest[PATH_LEN_MAX] = '\0';
 	en = manifest_add(&m, longest, ENTRY_LINK);
+	en->mode = 0777;
 	manifest_set_link(&m, en, longest);
 	en = add_file(&m, "carried", 1);
 	en->mark = ENTRY_CARRIED;
-	en->last = INT64_MAX;
-	en->mtime = INT64_MAX;
-	en->size = INT64_MAX;
+	en->last = 253402300799;
+	en->mtime = 253402300799;
+	en->size = INT64_MAX / 2;
 	en->mode = 0755;
 	manifest_add(&m, "dir", ENTRY_DIR)->mode = 02755;
 	REQUIRE(manifest_sort(&m, &e) == 0);
@@ -378,14 +379,14 @@ test_parse_values(void)
 {
 	static const char text[] =
 	    HEAD ". type=dir mode=0755\n"
-		 "./b type=file mode=755 size=9223372036854775807 time=0.999 "
+		 "./b type=file mode=0755 size=9223372036854775807 time=0.999 "
 		 "sha256digest=" HEX " tags=carried,last-12\n"
 		 "# a comment\n\n"
 		 "./a type=dir mode=2755 uid=0 nosuch=key flag time=12\n"
 		 "./a/s\\040t type=link link=../../../shared/a/s\\040t "
 		 "tags=shared\n"
 		 "./c   size=0  type=file sha256=" HEX " mode=0000000644 "
-		 "time=9223372036854775807.5 tags=foreign \n";
+		 "time=253402300799.5 tags=foreign \n";
 	struct manifest m = MANIFEST_INIT;
 	struct err e = ERR_INIT;
 	uint8_t digest[HASH_LEN];
@@ -406,7 +407,7 @@ test_parse_values(void)
 	CHECK(m.v[2].mark == ENTRY_CARRIED && m.v[2].last == 12);
 	CHECK(memcmp(m.v[2].digest, digest, HASH_LEN) == 0);
 	CHECK(m.v[3].mode == 0644 && m.v[3].size == 0);
-	CHECK(m.v[3].mtime == INT64_MAX);
+	CHECK(m.v[3].mtime == 253402300799);
 	CHECK(m.v[3].mark == ENTRY_BUILD);
 	CHECK(memcmp(m.v[3].digest, digest, HASH_LEN) == 0);
 	manifest_release(&m);
@@ -496,6 +497,7 @@ test_parse_wrong_values(void)
 		"time=",
 		"time=.5",
 		"time=-1",
+		"time=253402300800",
 		"time=9223372036854775808",
 		"time=1e9",
 		"sha256digest=",
@@ -523,6 +525,17 @@ test_parse_wrong_values(void)
 					  "g123456789abcdef0123456789abcdef"
 					  "0123456789abcdef0123456789abcdef\n",
 	    "NAME:3: a wrong value");
+}
+
+/* Sizes that cannot be added up. */
+static void
+test_parse_sums(void)
+{
+	static const char text[] = HEAD
+	    "./a type=file mode=0644 size=9223372036854775807 sha256=" HEX "\n"
+	    "./b type=file mode=0644 size=1 sha256=" HEX "\n";
+
+	CHECK_FAILS(text, "too large");
 }
 
 static void
@@ -757,6 +770,6 @@ UNIT_MAIN(UNIT(test_sort_and_find), UNIT(test_sorted_duplicate),
     UNIT(test_parse_values), UNIT(test_parse_frame), UNIT(test_parse_nul),
     UNIT(test_parse_names), UNIT(test_parse_wrong_values),
     UNIT(test_parse_missing_keywords), UNIT(test_parse_modes),
-    UNIT(test_parse_links), UNIT(test_parse_parents), UNIT(test_parse_tags),
-    UNIT(test_parse_long_lines), UNIT(test_read_in_pieces),
-    UNIT(test_read_names_the_line))
+    UNIT(test_parse_sums), UNIT(test_parse_links), UNIT(test_parse_parents),
+    UNIT(test_parse_tags), UNIT(test_parse_long_lines),
+    UNIT(test_read_in_pieces), UNIT(test_read_names_the_line))
