@@ -146,12 +146,21 @@ fail() {
 	exit $((code + last))
 }
 
+# Remove trees, also with directories in which their owner may do nothing.
+remove() {
+	rm -rf "$@" 2>/dev/null && return
+	for tree; do
+		[ -L "$tree" ] || find "$tree" -type d -exec chmod u+rwx {} \; 2>/dev/null
+	done
+	rm -rf "$@"
+}
+
 # However it ends: nothing half-made stays.
 clean_up() {
 	[ -z "$receiving" ] || [ -e "$root/releases/$receiving" ] ||
-		rm -rf "$state/incoming/$receiving" "$state/manifests/$receiving" "$state/meta/$receiving.json"
+		remove "$state/incoming/$receiving" "$state/manifests/$receiving" "$state/meta/$receiving.json"
 	[ -z "$receiving" ] || rm -f "$state/incoming/$receiving".*
-	rm -rf "$tmp" "$tmp".* 2>/dev/null
+	remove "$tmp" "$tmp".* 2>/dev/null
 }
 
 # A moment of the calendar since 1970, and a UUID.
@@ -184,6 +193,27 @@ is_id() {
 need_id() {
 	is_id "$id" || fail 2 "'$verb' wants --id=RELEASE, not '$id'"
 }
+
+#: receive
+# The time of an id, in seconds since 1970.
+time_of() {
+	date -u -d "$(echo "$1" | sed 's/^\(....\)\(..\)\(..\)T\(..\)\(..\)\(..\).*/\1-\2-\3 \4:\5:\6/')" +%s
+}
+
+# Not more than a day after now, or after the latest release: no id could
+# follow one from the end of the year 9999.
+check_future() {
+	latest='' end=$(date +%s)
+	for dir in "$root"/releases/*; do
+		! is_id "${dir##*/}" || latest=${dir##*/}
+	done
+	[ -z "$latest" ] || latest=$(time_of "$latest")
+	[ "${latest:-0}" -le "$end" ] || end=$latest
+	[ "$(time_of "$id")" -le $((end + 86400)) ] ||
+		fail 2 "the release id $id is of the future; set the clocks right, of this host and of who named the release"
+}
+
+#:
 
 # The value of a string in a file that is one JSON object of ours.
 json_string() {
@@ -346,7 +376,7 @@ lock() {
 
 # Remove what dead runs left; only while nobody else is here.
 sweep() {
-	rm -rf "$state"/incoming/* "$state"/trash/* "$state"/.tmp-* "$state"/meta/.tmp-*
+	remove "$state"/incoming/* "$state"/trash/* "$state"/.tmp-* "$state"/meta/.tmp-*
 	for file in "$state"/manifests/* "$state"/meta/*.json; do
 		name=${file##*/}
 		name=${name%.json}
@@ -673,6 +703,57 @@ END {
 	print "end"
 }'
 
+# awk: what is unsafe in a manifest, by the rules of manifest.c.
+# shellcheck disable=SC2016
+unsafe=$plain'
+function bad(what) {
+	print "its manifest has " what ": " $1
+	exit
+}
+function value_of(key,   i) {
+	for (i = 3; i <= NF; i++)
+		if (index($i, key "=") == 1)
+			return substr($i, length(key) + 2)
+	return ""
+}
+function leads_out(link, up,   n, i, part, named) {
+	if (link == "" || link ~ /^\//)
+		return 1
+	n = split(link, part, "/")
+	for (i = 1; i <= n; i++)
+		if (part[i] == ".." && (named || --up < 0))
+			return 1
+		else if (part[i] !~ /^\.?\.?$/)
+			named = 1
+	return 0
+}
+NR > 2 {
+	if ($1 !~ /^\.\/./ || $0 ~ /\\(0[0-3][0-7]|177|302\\2[0-3][0-7])/ || ($1 "/") ~ /\/(\.?\.?|\\056|\.\\056|\\056\.|\\056\\056)\// || \
+	    $1 in type)
+		bad("a wrong name")
+	if ($2 $3 !~ /^type=(filemode=0*(644|755)|dirmode=0*2?755|linkmode=0*777)$/ || / mode=.* mode=/)
+		bad("a mode that nothing in a release may have")
+	if (value_of("size") !~ /^[0-9]*$/ || length(value_of("size")) > 16 || value_of("time") !~ /^[0-9]*(\.[0-9]*)?$/ || \
+	    int(value_of("time")) > 253402300799)
+		bad("a wrong number")
+	path = $1
+	up = split(path, part, "/") - 2
+	type[path] = $2
+	sub("/[^/]*$", "", path)
+	if (path != "." && type[path] != "type=dir")
+		bad("a name that is in no directory of it")
+	if ($2 != "type=link")
+		next
+	link = $0
+	sub(/.* link=/, "", link)
+	sub(/ .*/, "", link)
+	shared = "../../shared/" substr($1, 3)
+	for (i = 0; i < up; i++)
+		shared = "../" shared
+	if ($NF == "tags=shared" ? link != shared : leads_out(plain(link), up))
+		bad("a link to another place")
+}'
+
 # Set `wrong` to the differences between the tree $1 and the manifest $2.
 verify_tree() {
 	wrong=$(cd "$1" 2>/dev/null && list_tree 2>/dev/null | awk "$compare" "$2" -)
@@ -742,48 +823,6 @@ list_shared() {
 	awk "$plain"' $2 == "type=link" && $NF == "tags=shared" { print plain(substr($1, 3)) }' "$1"
 }
 
-# awk: what is unsafe in a manifest, by the rules of manifest.c.
-# shellcheck disable=SC2016
-unsafe=$plain'
-function bad(what) {
-	print "its manifest has " what ": " $1
-	exit
-}
-function leads_out(link, up,   n, i, part, named) {
-	if (link == "" || link ~ /^\//)
-		return 1
-	n = split(link, part, "/")
-	for (i = 1; i <= n; i++)
-		if (part[i] == ".." && (named || --up < 0))
-			return 1
-		else if (part[i] !~ /^\.?\.?$/)
-			named = 1
-	return 0
-}
-NR > 2 {
-	if ($1 !~ /^\.\/./ || $0 ~ /\\(0[0-3][0-7]|177)/ || ($1 "/") ~ /\/(\.?\.?|\\056|\.\\056|\\056\.|\\056\\056)\// || \
-	    $1 in type)
-		bad("a wrong name")
-	path = $1
-	up = split(path, part, "/") - 2
-	type[path] = $2
-	sub("/[^/]*$", "", path)
-	if (path != "." && type[path] != "type=dir")
-		bad("a name that is in no directory of it")
-	if ($2 $3 !~ /^type=(filemode=0*(644|755)|dirmode=0*2?755|linkmode=0*777)$/ || / mode=.* mode=/)
-		bad("a mode that nothing in a release may have")
-	if ($2 != "type=link")
-		next
-	link = $0
-	sub(/.* link=/, "", link)
-	sub(/ .*/, "", link)
-	shared = "../../shared/" substr($1, 3)
-	for (i = 0; i < up; i++)
-		shared = "../" shared
-	if ($NF == "tags=shared" ? link != shared : leads_out(plain(link), up))
-		bad("a link to another place")
-}'
-
 # Unpack standard input in the root, no members but those of this release;
 # `said` is what tar complained of.  What lies nowhere is found out later.
 unpack() {
@@ -794,8 +833,13 @@ unpack() {
 	*) fail 2 "unknown compression '$compress'" ;;
 	esac
 	top=.deploy/incoming/$id
+	# The modes of the members count only as far as the umask lets them.
+	case $(tar --help 2>&1) in
+	*--no-same-permissions*) modes=--no-same-permissions ;;
+	*) modes='' ;;
+	esac
 	# The lock must not outlive this shell in one of these.
-	said=$(exec 9>&- 2>&1; "$@" 2>/dev/null | { cd "$root" && tar -xof - "$top" "$top.manifest" "$top.meta" && cat >/dev/null; })
+	said=$(exec 9>&- 2>&1; "$@" 2>/dev/null | { cd "$root" && tar $modes -xof - "$top" "$top.manifest" "$top.meta" && cat >/dev/null; })
 	code=$?
 	[ $code -ne 0 ] || return 0
 	# An operand is the directory, which is no member.
@@ -856,6 +900,55 @@ check_room() {
 		fail 10 "the release needs $inodes inodes, '$root' has $2 free; run 'deploy prune', or make room"
 }
 
+# Make the directory shared/$1; nothing behind a symbolic link.
+make_shared() {
+	way=$root rest=shared/$1/
+	while [ -n "$rest" ]; do
+		way=$way/${rest%%/*}
+		rest=${rest#*/}
+		[ ! -L "$way" ] && { [ -d "$way" ] || mkdir "$way"; } || return
+	done
+}
+
+# awk: from lines "NUMBER i PATH" of files with several names in $in and
+# "NUMBER r ID/PATH" in releases, which of $in is no name of a file that the
+# release of ID has by its own manifest.
+# shellcheck disable=SC2016
+strangers=$plain'
+function load(id,   line, part) {
+	loaded[id] = 1
+	while ((getline line < (manifests "/" id)) > 0) {
+		split(line, part, " ")
+		if (part[2] == "type=file")
+			listed[id "/" substr(plain(part[1]), 3)] = 1
+	}
+	close(manifests "/" id)
+}
+{
+	path = substr($0, length($1) + 4)
+}
+$2 == "r" {
+	id = path
+	sub(/\/.*/, "", id)
+	if (!(id in loaded))
+		load(id)
+	if (path in listed)
+		known[$1] = 1
+}
+$2 == "i" && !($1 in known) {
+	print path
+}'
+
+# Set `wrong` to a file that the pack has linked to what is no file of a
+# release.  find does not follow links, so what it finds lies where it says.
+check_links() {
+	wrong=$( {
+		cd "$root/releases" && find . -type f -links +1 -exec stat -c '%i r %n' {} + | sed 's/ r \.\// r /'
+		cd "$in" && find . -type f -links +1 -exec stat -c '%i i %n' {} +
+	} 2>/dev/null | awk -v manifests="$state/manifests" "$strangers" | head -n 1)
+	[ -z "$wrong" ] || fail 5 "the pack for release $id is refused: a hard link to no file of a release: $wrong"
+}
+
 give_to_group() {
 	[ -n "$group" ] || return 0
 	chgrp -R "$group" "$1" 2>/dev/null || fail 1 "cannot give '$1' to the group '$group'"
@@ -872,6 +965,7 @@ do_receive() {
 	check_room
 	in=$state/incoming/$id
 	[ ! -e "$root/releases/$id" ] || fail 1 "there is a release '$root/releases/$id' already"
+	check_future
 	mkdir "$in" 2>/dev/null || fail_write "cannot make '$in'"
 	receiving=$id
 	chmod 755 "$in"
@@ -886,16 +980,22 @@ do_receive() {
 		fail 5 "the pack for release $id is damaged or was cut short"
 	fi
 	[ "$(json_string id "$in.meta")" = "$id" ] || fail 5 "the pack for release $id has another release's meta"
+	value=$(sequence_of "$in.meta")
+	case $value in
+	?????????????????*) fail 5 "the pack for release $id has a meta with the sequence $value" ;;
+	esac
+	[ "${value:-0}" -le 9007199254740991 ] || fail 5 "the pack for release $id has a meta with the sequence $value"
 	[ "$(json_string digest "$in.meta")" = "$(tree_digest "$in.manifest")" ] ||
 		fail 5 "the pack for release $id has a meta with the digest of another manifest"
 	wrong=$(awk "$unsafe" "$in.manifest")
 	[ -z "$wrong" ] || fail 5 "the pack for release $id is refused: $wrong"
+	check_links
 	[ -z "$filled" ] || adopt || fail_write "cannot give the files in '$in' their times and modes"
 	give_to_group "$in"
 	verify_tree "$in" "$in.manifest"
 	[ -z "$wrong" ] || fail 5 "the release $id is not what its manifest says: $(printf '%s\n' "$wrong" | head -n 1)"
 	list_shared "$in.manifest" | while IFS= read -r name; do
-		[ -e "$root/shared/$name" ] || [ -L "$root/shared/$name" ] || mkdir -p "$root/shared/$name" || exit 1
+		[ -e "$root/shared/$name" ] || [ -L "$root/shared/$name" ] || make_shared "$name" || exit 1
 	done || fail_write "cannot make the directories in '$root/shared'"
 	commit || fail_write "cannot publish the release '$root/releases/$id'"
 	put received "$(grep -c ' type=file ' "$state/manifests/$id")"
@@ -1092,7 +1192,10 @@ do_prune() {
 		{ is_id "$name" && [ "$name" != "$current" ] && [ -d "$root/releases/$name" ]; } || continue
 		if [ -n "$check" ]; then
 			put pruned "$name"
-		elif mv "$root/releases/$name" "$state/trash/" 2>/dev/null && sync_one "$root/releases"; then
+		elif { mv "$root/releases/$name" "$state/trash/" 2>/dev/null ||
+			# Who may not write to a directory cannot move it either.
+			{ chmod u+w "$root/releases/$name" && mv "$root/releases/$name" "$state/trash/"; } 2>/dev/null; } &&
+			sync_one "$root/releases"; then
 			rm -f "$state/manifests/$name" "$state/meta/$name.json"
 			put pruned "$name"
 		else
@@ -1110,6 +1213,8 @@ do_verify() {
 	manifest=$state/manifests/$id
 	[ -d "$root/releases/$id" ] || fail 2 "there is no release '$id' in '$root'; see 'deploy list'"
 	[ -f "$manifest" ] || fail 5 "the manifest of release $id is missing"
+	wrong=$(awk "$unsafe" "$manifest")
+	[ -z "$wrong" ] || fail 5 "the manifest of release $id is damaged: $wrong"
 	verify_tree "$root/releases/$id" "$manifest"
 	awk '/ type=file / { n++; sub(/.* size=/, ""); bytes += $1 } END { printf "verified\t%.0f\t%.0f\n", n, bytes }' "$manifest"
 	has=$(tree_digest "$manifest")

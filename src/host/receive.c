@@ -17,6 +17,7 @@
 #include "content/fill.h"
 #include "content/manifest.h"
 #include "host/wire.h"
+#include "os/beneath.h"
 #include "os/intr.h"
 #include "os/io.h"
 #include "root/extras.h"
@@ -27,7 +28,8 @@ enum {
 	PIECE = 256 * 1024,
 	META_MAX = 64 * 1024,
 	MANIFEST_MAX = 1 << 30,
-	ORIGINS_MAX = 4, /* releases that are open for hard links */
+	ORIGINS_MAX = 4,  /* releases that are open for hard links */
+	OPENED_MAX = 256, /* and that are opened in all: in turn, if need be */
 };
 
 /* A release of the root that hard links name. */
@@ -50,6 +52,7 @@ struct receiver {
 	struct hash *hash;
 	struct origin origins[ORIGINS_MAX]; /* the last one first */
 	size_t n_origins;
+	size_t opened; /* how often one was */
 	struct received *out;
 };
 
@@ -256,8 +259,8 @@ copy_data(struct receiver *r, int fd, const struct entry *en, struct err *e)
 static int
 receive_file(struct receiver *r, const struct entry *en, struct err *e)
 {
-	int fd = openat(r->in->dir.fd, en->path,
-	    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	int fd = beneath_open(r->in->dir.fd, en->path,
+	    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
 	int c;
 
 	if (fd < 0)
@@ -292,6 +295,11 @@ open_origin(struct receiver *r, const char *id, struct err *e)
 	if (i < r->n_origins) {
 		o = r->origins[i];
 	} else {
+		if (r->opened++ == OPENED_MAX) {
+			hostile(r, id,
+			    "linked to in turn with too many others", e);
+			return NULL;
+		}
 		if (dir_open(&o.dir, &s->releases, id, e) != 0 ||
 		    manifest_read(&o.m, &s->manifests, id, e) != 0) {
 			close_origin(&o);
@@ -345,6 +353,9 @@ receive_hard_link(struct receiver *r, const struct entry *en,
 	const char *path = split_origin(target, id);
 	const struct origin *o = path != NULL ? open_origin(r, id, e) : NULL;
 	const struct entry *is = o != NULL ? manifest_find(&o->m, path) : NULL;
+	struct dir parent = DIR_INIT;
+	const char *name;
+	int c;
 
 	if (path != NULL && o == NULL)
 		return -1;
@@ -355,8 +366,12 @@ receive_hard_link(struct receiver *r, const struct entry *en,
 	    memcmp(is->digest, en->digest, HASH_LEN) != 0)
 		return hostile(r, en->path,
 		    "a hard link to a file with other content", e);
+	if (beneath_open_parent(&o->dir, path, &parent, &name, e) != 0)
+		return -1;
 	r->out->linked++;
-	return fill_from(&o->dir, path, en, &r->in->dir, r->o->gid, e);
+	c = fill_from(&parent, name, en, &r->in->dir, r->o->gid, e);
+	dir_close(&parent);
+	return c;
 }
 
 static int
@@ -444,6 +459,10 @@ receive_entry(struct receiver *r, struct archive_entry *ae, struct err *e)
 
 	if (en == NULL)
 		return -1;
+	if (!manifest_mode_is_allowed(en->type, archive_entry_perm(ae)) &&
+	    archive_entry_filetype(ae) != AE_IFLNK)
+		return hostile(r, en->path, "with a mode that no release has",
+		    e);
 	r->out->files += en->type == ENTRY_FILE;
 	if (hard != NULL && en->type != ENTRY_FILE)
 		return hostile(r, en->path,

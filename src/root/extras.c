@@ -282,30 +282,50 @@ extras_release_of(const struct extras *x, const char *path)
 	return NULL;
 }
 
+/* The directory `name` in `d`, which is made if need be, into `out`. */
+static int
+enter_shared(const struct dir *d, const char *name, struct dir *out,
+    struct err *e)
+{
+	if (mkdirat(d->fd, name, 0755) != 0 && errno != EEXIST)
+		return err_sys(e, "cannot make the directory '%s/%s'", d->path,
+		    name);
+	if (dir_open(out, d, name, e) == 0)
+		return 0;
+	if (e->sys == ENOTDIR || e->sys == ELOOP)
+		err_set(e, ERR_FAILED,
+		    "'%s/%s' is no directory, or a symbolic link: nothing is "
+		    "made behind it; make there by hand what is shared",
+		    d->path, name);
+	return -1;
+}
+
 int
 extras_make_shared(const struct store *s, const struct entry *en,
     struct err *e)
 {
-	const char *path = en->path;
-	char name[PATH_LEN_MAX + 16];
-	size_t len = strlen("shared/");
+	char *path = xasprintf("shared/%s", en->path);
+	struct dir at = DIR_INIT;
+	int r = dir_open(&at, &s->root, ".", e);
 
-	memcpy(name, "shared/", len);
-	memcpy(name + len, path, strlen(path) + 1);
-	if (faccessat(s->root.fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-		return 0;
-	for (char *p = strchr(name, '/');; p = strchr(p + 1, '/')) {
-		if (p != NULL)
-			*p = '\0';
-		if (mkdirat(s->root.fd, name, 0755) != 0 && errno != EEXIST)
-			return err_sys(e,
-			    "cannot make the directory "
-			    "'%s/%s'",
-			    s->root.path, name);
-		if (p == NULL)
-			return 0;
-		*p = '/';
-	}
+	/* What the owner has put there, of whatever type, is his business. */
+	if (r == 0 && faccessat(s->root.fd, path, F_OK, 0) != 0)
+		for (char *p = path; r == 0 && p != NULL;) {
+			const char *name = strsep(&p, "/");
+			struct dir next = DIR_INIT;
+
+			/* The last may be a link to what is not there yet. */
+			if (p == NULL &&
+			    faccessat(at.fd, name, F_OK,
+				AT_SYMLINK_NOFOLLOW) == 0)
+				break;
+			r = enter_shared(&at, name, &next, e);
+			dir_close(&at);
+			at = next;
+		}
+	dir_close(&at);
+	free(path);
+	return r;
 }
 
 /* Make the symbolic link of an entry. */
