@@ -2,11 +2,7 @@
  * Fill a release that is being staged: hash the build on all cores, link
  * what a base has already, copy the rest.
  *
- * What is stored always matches the manifest: the digest of new content is
- * taken of the very bytes that are written, or, for large files that the
- * kernel copied (copy_file_range(2), which shares blocks on XFS and btrfs),
- * of the copy.  A source file that changes while it is read is read again,
- * and refused when it does not come to rest.
+ * What is stored always matches the manifest (place.h has how).
  *
  * mtimes: content that is the same at the same path keeps the base's, new
  * content gets the release's, so that a web server's ETag and Last-Modified
@@ -29,6 +25,7 @@
 #include "os/dir.h"
 #include "base/err.h"
 #include "content/manifest.h"
+#include "content/place.h"
 
 /* A complete release whose files may be linked. */
 struct fill_base {
@@ -58,6 +55,7 @@ struct fill {
 	size_t copied;
 	int64_t copied_bytes;		/* or to be copied */
 	/* Private. */
+	struct place place;
 	struct fill_step *steps;
 	struct fill_index *index;
 	bool write;
@@ -87,41 +85,6 @@ int fill_read(struct fill *f, bool write, struct err *e);
 int fill_place(struct fill *f, struct err *e);
 
 void fill_release(struct fill *f);
-
-/*
- * Can fill_from() bring the file: is it there, and what `en` says?  It is
- * read only when a stat tells that it was touched.  1 or 0; -1 when that
- * cannot be found out.
- */
-int fill_can_bring(const struct dir *release, const char *path,
-    const struct entry *en, struct err *e);
-
-/*
- * Bring one file into `target` from `path` in another complete release: a
- * link, or a copy where link(2) cannot (another owner, too many links,
- * another file system), checked against the entry.  0 or -1.
- */
-int fill_from(const struct dir *release, const char *path,
-    const struct entry *en, const struct dir *target, gid_t gid,
-    struct err *e);
-
-/* What another program (rsync) has put into a directory that is filled. */
-struct fill_adopt {
-	const struct dir *dir;
-	const struct dir *scratch;	/* for temporary names beside it */
-	const struct manifest *m;
-	const bool *skip;		/* for each entry: not to be looked at */
-	gid_t gid;			/* as above */
-};
-
-/*
- * Every entry that is not skipped must be there, of its type, and have the
- * content that it says.  Files and links get their attributes; one that other
- * names share (a link to a release) and that has not the right ones is
- * replaced by a copy.  Nothing is followed or changed outside of `dir`.
- * Returns 0, or -1: ERR_INTEGRITY for what is not as it should be.
- */
-int fill_adopt(const struct fill_adopt *a, struct err *e);
 
 /*
  * After fill_read(): the path in the base that has the content of entry i,

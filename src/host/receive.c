@@ -14,8 +14,9 @@
 #include "base/buf.h"
 #include "base/hash.h"
 #include "base/path.h"
-#include "content/fill.h"
+#include "content/fill_adopt.h"
 #include "content/manifest.h"
+#include "content/place.h"
 #include "host/wire.h"
 #include "os/beneath.h"
 #include "os/intr.h"
@@ -204,22 +205,6 @@ read_records(struct receiver *r, struct err *e)
 	return c;
 }
 
-/* Give the open file its attributes. */
-static int
-finish_file(const struct receiver *r, int fd, const struct entry *en,
-    struct err *e)
-{
-	const struct timespec times[2] = { { 0, UTIME_OMIT },
-		{ en->mtime, 0 } };
-
-	if ((r->o->gid != (gid_t)-1 &&
-		fchown(fd, (uid_t)-1, r->o->gid) != 0) ||
-	    fchmod(fd, en->mode) != 0 || futimens(fd, times) != 0)
-		return err_sys(e, "cannot change '%s/%s'", r->in->dir.path,
-		    en->path);
-	return 0;
-}
-
 /* The entry's bytes from the stream to the open file, hashed. */
 static int
 copy_data(struct receiver *r, int fd, const struct entry *en, struct err *e)
@@ -267,8 +252,9 @@ receive_file(struct receiver *r, const struct entry *en, struct err *e)
 		return err_sys(e, "cannot create '%s/%s'", r->in->dir.path,
 		    en->path);
 	c = copy_data(r, fd, en, e);
-	if (c == 0)
-		c = finish_file(r, fd, en, e);
+	if (c == 0 && place_dress(fd, en, r->o->gid) != 0)
+		c = err_sys(e, "cannot change '%s/%s'", r->in->dir.path,
+		    en->path);
 	if (io_close(fd) != 0 && c == 0)
 		c = err_sys(e, "cannot write '%s/%s'", r->in->dir.path,
 		    en->path);
@@ -342,7 +328,7 @@ split_origin(const char *target, char id[RELEASE_ID_LEN + 1])
  * A file that is here already: one of a release, as the manifest of that
  * release says, with the content that is wanted.  So the way to it leads
  * through directories, and no link (to a shared path) lets it name a file
- * that is in no release.  fill_from() looks whether it still is what it was,
+ * that is in no release.  place_bring() looks whether it still is what it was,
  * and hashes what it has to copy.
  */
 static int
@@ -369,7 +355,7 @@ receive_hard_link(struct receiver *r, const struct entry *en,
 	if (beneath_open_parent(&o->dir, path, &parent, &name, e) != 0)
 		return -1;
 	r->out->linked++;
-	c = fill_from(&parent, name, en, &r->in->dir, r->o->gid, e);
+	c = place_bring(&parent, name, en, &r->in->dir, r->o->gid, e);
 	dir_close(&parent);
 	return c;
 }
@@ -378,9 +364,6 @@ static int
 receive_link(struct receiver *r, const struct entry *en, const char *target,
     struct err *e)
 {
-	const struct timespec times[2] = { { 0, UTIME_OMIT },
-		{ en->mtime, 0 } };
-
 	if (target == NULL || strcmp(target, en->link) != 0)
 		return hostile(r, en->path,
 		    "with another target than its "
@@ -389,12 +372,7 @@ receive_link(struct receiver *r, const struct entry *en, const char *target,
 	if (en->mark == ENTRY_SHARED &&
 	    extras_make_shared(r->in->store, en, e) != 0)
 		return -1;
-	if (symlinkat(target, r->in->dir.fd, en->path) != 0 ||
-	    utimensat(r->in->dir.fd, en->path, times, AT_SYMLINK_NOFOLLOW) !=
-		0)
-		return err_sys(e, "cannot make the link '%s/%s'",
-		    r->in->dir.path, en->path);
-	return 0;
+	return place_symlink(&r->in->dir, en, e);
 }
 
 /* The entry of the manifest that the header stands for; once each. */
@@ -497,34 +475,15 @@ check_all_seen(struct receiver *r, struct err *e)
 static int
 adopt_rest(struct receiver *r, struct err *e)
 {
-	const struct fill_adopt a = { .dir = &r->in->dir,
-		.scratch = &r->in->store->incoming,
+	const struct fill_adopt a = { .place = { .dir = &r->in->dir,
+					  .scratch = &r->in->store->incoming,
+					  .gid = r->o->gid },
 		.m = &r->m,
-		.skip = r->seen,
-		.gid = r->o->gid };
+		.skip = r->seen };
 
 	for (size_t i = 0; i < r->m.n; i++)
 		r->out->files += r->m.v[i].type == ENTRY_FILE && !r->seen[i];
 	return fill_adopt(&a, e);
-}
-
-/* Groups and setgid bits of the directories. */
-static int
-finish_directories(struct receiver *r, struct err *e)
-{
-	for (size_t i = 0; i < r->m.n; i++) {
-		const struct entry *en = &r->m.v[i];
-
-		if (en->type != ENTRY_DIR)
-			continue;
-		if ((r->o->gid != (gid_t)-1 &&
-			fchownat(r->in->dir.fd, en->path, (uid_t)-1, r->o->gid,
-			    AT_SYMLINK_NOFOLLOW) != 0) ||
-		    fchmodat(r->in->dir.fd, en->path, en->mode, 0) != 0)
-			return err_sys(e, "cannot change '%s/%s'",
-			    r->in->dir.path, en->path);
-	}
-	return 0;
 }
 
 static int
@@ -545,7 +504,7 @@ receive_all(struct receiver *r, struct err *e)
 	if (c == 0)
 		c = r->o->filled ? adopt_rest(r, e) : check_all_seen(r, e);
 	if (c == 0)
-		c = finish_directories(r, e);
+		c = place_directories(&r->in->dir, &r->m, r->o->gid, e);
 	return c;
 }
 

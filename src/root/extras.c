@@ -10,7 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/path.h"
-#include "content/fill.h"
+#include "content/place.h"
 
 void
 extras_release(struct extras *x)
@@ -328,30 +328,15 @@ extras_make_shared(const struct store *s, const struct entry *en,
 	return r;
 }
 
-/* Make the symbolic link of an entry. */
-static int
-place_link(const struct entry *en, const struct dir *target, struct err *e)
-{
-	const struct timespec times[2] = { { 0, UTIME_OMIT },
-		{ en->mtime, 0 } };
-
-	/* An unpacked archive may have the empty directory that gives way. */
-	if (en->mark == ENTRY_SHARED)
-		(void)unlinkat(target->fd, en->path, AT_REMOVEDIR);
-	if (symlinkat(en->link, target->fd, en->path) != 0 ||
-	    utimensat(target->fd, en->path, times, AT_SYMLINK_NOFOLLOW) != 0)
-		return err_sys(e, "cannot make the link '%s/%s'", target->path,
-		    en->path);
-	return 0;
-}
-
 static int
 place_shared(const struct entry *en, const struct store *s,
     const struct dir *target, struct err *e)
 {
 	if (extras_make_shared(s, en, e) != 0)
 		return -1;
-	return place_link(en, target, e);
+	/* An unpacked archive may have the empty directory that gives way. */
+	(void)unlinkat(target->fd, en->path, AT_REMOVEDIR);
+	return place_symlink(target, en, e);
 }
 
 /* A carried file or link, out of the release it is from. */
@@ -363,10 +348,10 @@ place_carried(const struct extras_file *f, const struct entry *en,
 	int r;
 
 	if (en->type == ENTRY_LINK)
-		return place_link(en, target, e);
+		return place_symlink(target, en, e);
 	if (dir_open(&from, &s->releases, f->release.s, e) != 0)
 		return -1;
-	r = fill_from(&from, en->path, en, target, gid, e);
+	r = place_bring(&from, en->path, en, target, gid, e);
 	dir_close(&from);
 	return r;
 }

@@ -275,7 +275,7 @@ is_usable(void *ctx, const char *id, const struct entry *en, struct err *e)
 	int r = dir_open(&from, &st->store->releases, id, e);
 
 	if (r == 0)
-		r = fill_can_bring(&from, en->path, en, e);
+		r = place_can_bring(&from, en->path, en, e);
 	dir_close(&from);
 	if (r == 0)
 		log_warn("'%s/%s/%s' is missing or damaged, and is not "
