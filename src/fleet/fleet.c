@@ -14,13 +14,21 @@ void
 fleet_init(struct fleet *f, const struct site_config *site,
     const struct caller *c, const struct remote_waits *waits)
 {
+	static char nothing[] = "";
+
 	f->site = site;
 	f->caller = c;
-	f->n = site->n_hosts;
+	f->is_here = site->n_hosts == 0;
+	f->n = f->is_here ? 1 : site->n_hosts;
+	f->here = (struct host_config){ .label = nothing,
+		.address = nothing,
+		.root = site->root,
+		.transport = HOST_LOCAL };
 	f->skew_us = -1;
 	f->v = xcalloc(f->n, sizeof(*f->v));
 	for (size_t i = 0; i < f->n; i++)
-		remote_init(&f->v[i], &site->hosts[i], c, waits);
+		remote_init(&f->v[i], f->is_here ? &f->here : &site->hosts[i],
+		    c, waits);
 }
 
 void
@@ -29,6 +37,7 @@ fleet_release(struct fleet *f)
 	for (size_t i = 0; i < f->n; i++)
 		remote_release(&f->v[i]);
 	free(f->v);
+	store_close(&f->store);
 	*f = (struct fleet)FLEET_INIT;
 }
 
@@ -153,6 +162,10 @@ fleet_fail(const struct fleet *f, const char *what, struct err *e)
 	}
 	if (first == NULL)
 		return err_set(e, ERR_FAILED, "%s", what);
+	if (f->is_here) {
+		*e = first->err;
+		return -1;
+	}
 	for (size_t i = 0; failed > 1 && i < f->n; i++)
 		if (f->v[i].failed)
 			log_warn("%s: %s", f->v[i].host->label,
@@ -162,6 +175,17 @@ fleet_fail(const struct fleet *f, const char *what, struct err *e)
 		return err_prefix(e, "%s: %zu of %zu hosts failed; %s: ", what,
 		    failed, f->n, first->host->label);
 	return err_prefix(e, "%s: %s: ", what, first->host->label);
+}
+
+int
+fleet_need_root(const struct fleet *f, struct err *e)
+{
+	for (size_t i = 0; i < f->n; i++)
+		if (f->v[i].prepared)
+			return 0;
+	return err_set(e, ERR_FAILED,
+	    "'%s' is not a root of deploy%s; stage a first release, or run: deploy init",
+	    f->v[0].host->root, f->n > 1 ? " on any host" : "");
 }
 
 static int
@@ -379,7 +403,7 @@ ask_manifest(struct remote *r, const char *id, const char *digest,
 	char hex[HASH_HEX + 1];
 
 	if (remote_manifest(r, id, m, e) != 0) {
-		err_prefix(e, "%s: ", r->host->label);
+		remote_say(r, e);
 		return -1;
 	}
 	manifest_digest(m, is);
@@ -387,10 +411,10 @@ ask_manifest(struct remote *r, const char *id, const char *digest,
 	if (strcmp(hex, digest) == 0)
 		return 0;
 	manifest_release(m);
-	return err_set(e, ERR_INTEGRITY,
-	    "%s: the manifest of release %s is "
-	    "damaged; run 'deploy verify %s'",
-	    r->host->label, id, id);
+	err_set(e, ERR_INTEGRITY,
+	    "the manifest of release %s is damaged; run 'deploy verify %s'",
+	    id, id);
+	return remote_say(r, e);
 }
 
 int
@@ -404,11 +428,12 @@ fleet_manifest(struct fleet *f, const char *id, struct manifest *m,
 
 		if (meta == NULL)
 			continue;
-		if (!cache_get(id, meta->digest, m)) {
+		if (f->is_here || !cache_get(id, meta->digest, m)) {
 			if (ask_manifest(&f->v[i], id, meta->digest, m, e) !=
 			    0)
 				continue;
-			cache_put(id, m);
+			if (!f->is_here)
+				cache_put(id, m);
 		}
 		*e = (struct err)ERR_INIT;
 		return 0;

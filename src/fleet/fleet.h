@@ -1,6 +1,7 @@
 /*
  * All hosts of a site, each with a thread of its own for every step, so that
- * a slow or lost host holds up nobody's connection but its own.
+ * a slow or lost host holds up nobody's connection but its own.  A site
+ * without hosts is a fleet of one: this machine, whose label is "".
  */
 #ifndef FLEET_H
 #define FLEET_H
@@ -13,17 +14,22 @@
 #include "config/config.h"
 #include "base/err.h"
 #include "remote/remote.h"
+#include "root/store.h"
 
 struct fleet {
 	const struct site_config *site;
 	const struct caller *caller;
 	struct remote *v;
 	size_t n;
+	bool is_here;		/* this machine, and nothing else */
+	struct host_config here;	/* it */
+	struct store store;	/* its root while something is staged; else
+				 * closed */
 	int64_t skew_us;	/* of its last activation; -1: none */
 	bool changed;		/* something was begun on the hosts */
 };
 
-#define FLEET_INIT { .skew_us = -1 }
+#define FLEET_INIT { .store = STORE_INIT, .skew_us = -1 }
 
 void fleet_init(struct fleet *f, const struct site_config *site,
     const struct caller *c, const struct remote_waits *waits);
@@ -41,11 +47,14 @@ size_t fleet_each(struct fleet *f,
 void fleet_forgive(struct fleet *f);
 
 /*
- * Put the failures into one sentence: "www2: ...", and for more than one how
- * many, after each was told as a warning.  The code is the first one's.
- * Returns -1.
+ * Put the failures into one sentence: "WHAT: www2: ...", and for more than
+ * one how many, after each was told as a warning; of this machine, what it
+ * says.  The code is the first one's.  Returns -1.
  */
 int fleet_fail(const struct fleet *f, const char *what, struct err *e);
+
+/* Is there a root on any host?  0, or -1 with the words of store_open(). */
+int fleet_need_root(const struct fleet *f, struct err *e);
 
 /* Connect to all that are not connected yet.  0 or -1. */
 int fleet_connect(struct fleet *f, struct err *e);

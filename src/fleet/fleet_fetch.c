@@ -95,7 +95,7 @@ fetch_request(struct fetch *x, struct remote *r, const char *id,
 		wanted[rq->v[i]] = !is_here(x, &m->v[rq->v[i]]);
 	rq->n = rq->paths = 0;
 	rq->bytes = 0;
-	return c == 0 ? 0 : err_prefix(e, "%s: ", r->host->label);
+	return c == 0 ? 0 : remote_say(r, e);
 }
 
 /*

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "fleet/cache.h"
+#include "fleet/fleet_here.h"
 
 /* For stage.h. */
 static int
@@ -227,6 +228,9 @@ fleet_stage_open(struct fleet *f, struct stage *st, struct stage_options *opt,
 	pthread_t thread;
 	int r;
 
+	/* It is read while it is copied. */
+	if (f->is_here)
+		return fleet_open(f, true, e);
 	opt->preview = true;
 	errno = pthread_create(&thread, NULL, read_build, &rd);
 	if (errno != 0)
@@ -317,6 +321,8 @@ fleet_stage(struct fleet *f, struct stage *st, struct stage_options *opt,
 	int r;
 
 	*out = (struct fleet_sent){ 0 };
+	if (f->is_here)
+		return fleet_stage_here(f, st, opt, e);
 	/* For the build, which stays as it is. */
 	opt->preview = true;
 	r = examine(f, st, opt, e);

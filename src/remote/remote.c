@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/buf.h"
 #include "remote/ask.h"
 
@@ -15,7 +16,21 @@ remote_init(struct remote *r, const struct host_config *h,
 		.waits = *waits,
 		.journal_size = -1,
 		.seq = -1,
-		.room = { -1, -1 } };
+		.room = { -1, -1 },
+		.said = h->label[0] != '\0' ? xasprintf("%s: ", h->label) :
+					      xstrdup("") };
+}
+
+const char *
+remote_said(const struct remote *r)
+{
+	return r->said;
+}
+
+int
+remote_say(const struct remote *r, struct err *e)
+{
+	return err_prefix(e, "%s", r->said);
 }
 
 void
@@ -27,6 +42,8 @@ remote_release(struct remote *r)
 	r->hook_failure = NULL;
 	ask_hang_up(r);
 	buf_release(&r->line);
+	free(r->said);
+	r->said = NULL;
 	transport_close(&r->transport);
 	r->connected = false;
 }

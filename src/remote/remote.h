@@ -35,6 +35,7 @@ struct remote {
 	const struct caller *caller;
 	struct remote_waits waits;
 	struct transport transport;
+	char *said;			/* "LABEL: ", or "" */
 	bool connected;
 	/* The program there; ask.h. */
 	struct transport_proc program;
@@ -82,6 +83,12 @@ struct remote {
 void remote_init(struct remote *r, const struct host_config *h,
     const struct caller *c, const struct remote_waits *waits);
 void remote_release(struct remote *r);
+
+/* Say in the error which host it is, unless it is this machine.  -1. */
+int remote_say(const struct remote *r, struct err *e);
+
+/* "www2: " for what is told of a host; "" for this machine. */
+const char *remote_said(const struct remote *r);
 
 /* Add what went over its connection, in bytes. */
 void remote_traffic(const struct remote *r, uint64_t *sent,

@@ -240,7 +240,8 @@ step(struct local_proc *p, bool writing, int64_t end, struct err *e)
 		size_t before = p->out.len;
 
 		p->out_ended = !take(p->child.out, &p->out);
-		p->local->received += p->out.len - before;
+		if (p->server == NULL)
+			p->local->received += p->out.len - before;
 	}
 	if ((fds[1].revents & (POLLIN | POLLHUP)) != 0)
 		take_errors(p);
@@ -268,7 +269,7 @@ local_write(void *proc, const void *data, size_t len, struct err *e)
 		if (n > 0) {
 			from += n;
 			len -= (size_t)n;
-			p->local->sent += (uint64_t)n;
+			p->local->sent += p->server == NULL ? (uint64_t)n : 0;
 			end = clock_ms() + p->local->silence;
 		}
 	}
