@@ -271,10 +271,11 @@ check_room(struct remote *r, void *ctx, struct err *e)
 {
 	struct sending *s = ctx;
 	const struct batch *b = batch_of(s, r);
-	const struct guard_room need = { b->bytes, b->inodes };
+	struct guard_room need;
 
 	if (strvec_has(&r->view.ids, s->id) || !r->prepared)
 		return 0;
+	need = (struct guard_room){ b->bytes, b->inodes };
 	return guard_check_room(&need, &r->room, r->host->root, e);
 }
 
