@@ -17,7 +17,6 @@
 #include "base/text.h"
 #include "base/version.h"
 #include "content/manifest.h"
-#include "host/option.h"
 #include "host/probe.h"
 #include "host/receive.h"
 #include "host/wire.h"
@@ -746,33 +745,6 @@ host_check_verbs(const char *list, struct err *e)
 	}
 }
 
-/*
- * Is `verb` in the comma-separated list?  What nothing works without, and
- * what tells no more than the site itself, always is; who may stage may note
- * what he would have staged.
- */
-static bool
-is_allowed(const char *list, const char *verb)
-{
-	size_t n;
-
-	if (strcmp(verb, "note") == 0)
-		verb = "receive";
-	n = strlen(verb);
-	if (list == NULL || strcmp(verb, "info") == 0 ||
-	    strcmp(verb, "probe") == 0 || strcmp(verb, "manifest") == 0)
-		return true;
-	for (const char *p = list; *p != '\0';) {
-		size_t len = strcspn(p, ",");
-
-		if (len == n && memcmp(p, verb, n) == 0)
-			return true;
-		p += len;
-		p += *p == ',';
-	}
-	return false;
-}
-
 /* Who asks, as the client says: a note, not an identity. */
 static void
 fill_caller(struct request *r)
@@ -793,36 +765,14 @@ dispatch(struct request *r, const struct host_limits *limits, struct err *e)
 {
 	const struct verb *verb;
 
-	if (r->words->n < 2)
-		return err_set(e, ERR_USAGE,
-		    "usage: deploy host VERB ROOT "
-		    "[--key=value ...]; see deploy-host(7)");
-	r->verb = r->words->v[0];
-	r->root = r->words->v[1];
-	if (!is_allowed(limits->allow, r->verb))
-		return err_set(e, ERR_UNREACHABLE,
-		    "this key may not '%s' "
-		    "here; it is limited to: %s",
-		    r->verb, limits->allow);
-	if (limits->root != NULL && strcmp(limits->root, r->root) != 0)
-		return err_set(e, ERR_UNREACHABLE,
-		    "this key is limited to "
-		    "another root than '%s'",
-		    r->root);
-	if (r->root[0] != '/')
-		return err_set(e, ERR_USAGE,
-		    "the root '%s' is not an "
-		    "absolute path",
-		    r->root);
-	verb = find_verb(r->verb, strlen(r->verb));
-	if (verb == NULL)
-		return err_set(e, ERR_USAGE,
-		    "the deploy on this host (%s) does not "
-		    "know '%s'; use the same version on both ends",
-		    DEPLOY_VERSION, r->verb);
-	if (options_take(r->words, &r->taken, e) != 0)
+	if (limits_take(limits, r->words, &r->taken, e) != 0)
 		return -1;
 	r->words = &r->taken;
+	r->verb = r->words->v[0];
+	r->root = r->words->v[1];
+	verb = find_verb(r->verb, strlen(r->verb));
+	if (verb == NULL)
+		BUG("a verb that only the table of options has");
 	fill_caller(r);
 	return verb->run(r, e);
 }

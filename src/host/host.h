@@ -13,12 +13,7 @@
 
 #include "base/err.h"
 #include "base/strvec.h"
-
-struct host_limits {
-	const char *root;		/* the only root allowed; NULL: any */
-	const char *allow;		/* comma-separated verbs, besides info,
-					 * probe and manifest; NULL: all */
-};
+#include "host/limits.h"
 
 /* Is it a list of verbs, separated by commas?  0, or -1 with ERR_USAGE. */
 int host_check_verbs(const char *list, struct err *e);
