@@ -211,19 +211,28 @@ check_value(const char *verb, const struct option *o, const char *value,
 	return 0;
 }
 
-/* The word as it is, or, when it is for people, as they can look at it. */
-static void
-add_word(const struct option *o, const char *word, const char *value,
-    struct strvec *out)
+/* Add the word as it is, or, when it is for people, as they can look at it. */
+static int
+add_word(const char *verb, const struct option *o, const char *word,
+    struct strvec *out, struct err *e)
 {
+	size_t name = strlen("--") + strlen(o->name);
 	struct buf b = BUF_INIT;
+	int r;
 
-	if (o->kind == OPTION_TEXT) {
-		buf_add(&b, word, (size_t)(value - word));
-		utf8_add(&b, value, strlen(value));
+	if (o->kind == OPTION_FLAG) {
+		strvec_add(out, word);
+		return 0;
 	}
-	strvec_add(out, o->kind == OPTION_TEXT ? buf_str(&b) : word);
+	if (o->kind == OPTION_TEXT)
+		utf8_add(&b, word + name + 1, strlen(word + name + 1));
+	else
+		buf_adds(&b, word + name + 1);
+	r = check_value(verb, o, buf_str(&b), e);
+	if (r == 0)
+		strvec_addf(out, "--%s=%s", o->name, buf_str(&b));
 	buf_release(&b);
+	return r;
 }
 
 /* Has the option been there before this word? */
@@ -266,10 +275,7 @@ take(const struct strvec *words, size_t i, struct strvec *out, struct err *e)
 	if ((o->kind == OPTION_FLAG) != (eq == NULL))
 		return err_set(e, ERR_USAGE, "--%s wants %s value", name,
 		    o->kind == OPTION_FLAG ? "no" : "a");
-	if (eq != NULL && check_value(verb, o, eq + 1, e) != 0)
-		return -1;
-	add_word(o, word, eq == NULL ? word : eq + 1, out);
-	return 0;
+	return add_word(verb, o, word, out, e);
 }
 
 int
