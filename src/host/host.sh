@@ -247,10 +247,10 @@ check_owners() {
 	wrong=$(stat -c '%u %A %n' "$root" "$root/releases" "$state" "$state/incoming" "$state/manifests" \
 		"$state/meta" "$state/trash" 2>/dev/null | while read -r uid mode name; do
 		case $mode in
-		????????w*) echo "'$name' can be written by everybody; run: chmod o-w '$name'" && break ;;
+		????????w*) printf '%s\n' "'$name' can be written by everybody; run: chmod o-w '$name'" && break ;;
 		esac
 		[ "$uid" = "$me" ] || [ "$uid" = 0 ] || { [ "$me" != 0 ] && [ "$uid" = "$owner" ]; } ||
-			{ echo "'$name' belongs to another user; run deploy as that user" && break; }
+			{ printf '%s\n' "'$name' belongs to another user; run deploy as that user" && break; }
 	done)
 	[ -z "$wrong" ] || fail 1 "$wrong"
 }
@@ -338,7 +338,7 @@ prepare() {
 holder() {
 	note=$(sed -n 's/^{"who":"\([^"]*\)","command":"\([^"]*\)","pid":\([0-9]*\),"since":"\([^"]*\)".*/\1 (\2, process \3, since \4)/p' \
 		"$state/lock.note" 2>/dev/null)
-	echo "${note:-a run that left no name}"
+	printf '%s\n' "${note:-a run that left no name}"
 }
 
 #: receive note activate prune pin freeze
@@ -1097,18 +1097,18 @@ find_hook() {
 refuse_hook() {
 	file=$state/hooks/$hook
 	if [ -L "$state/hooks" ] || [ -L "$file" ] || [ ! -f "$file" ]; then
-		echo "'$file' is no regular file"
+		printf '%s\n' "'$file' is no regular file"
 		return
 	fi
 	owner=$(stat -c %u "$root")
 	stat -c '%u %A %n' "$state/hooks" "$file" | while read -r uid mode name; do
 		[ "$uid" = 0 ] || [ "$uid" = "$owner" ] ||
-			{ echo "'$name' belongs to neither the owner of the root nor root; if it is right, run: chown $owner '$name'" && exit; }
+			{ printf '%s\n' "'$name' belongs to neither the owner of the root nor root; if it is right, run: chown $owner '$name'" && exit; }
 		case $mode in
-		?????w* | ????????w*) echo "'$name' can be written by others; run: chmod go-w '$name'" && exit ;;
+		?????w* | ????????w*) printf '%s\n' "'$name' can be written by others; run: chmod go-w '$name'" && exit ;;
 		esac
 	done
-	[ -x "$file" ] || echo "'$file' cannot be executed; run: chmod +x '$file'"
+	[ -x "$file" ] || printf '%s\n' "'$file' cannot be executed; run: chmod +x '$file'"
 }
 
 # Live: run the hook that follows, if there is one, without the lock.  That it

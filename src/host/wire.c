@@ -23,6 +23,10 @@ wire_put(struct buf *out, const char *key, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(value, sizeof(value), fmt, ap);
 	va_end(ap);
+	/* A name or a note from outside must not begin a line of its own. */
+	for (char *p = value; *p != '\0'; p++)
+		if (*p == '\n' || *p == '\r')
+			*p = ' ';
 	buf_addf(out, "%s\t%s\n", key, value);
 }
 

@@ -808,6 +808,21 @@ v_lock_note() {
 	    fail "$(cat "$R/.deploy/lock.note")"
 }
 
+# Whoever may hold the lock may call himself anything, but say nothing else.
+v_lock_note_is_one_line() {
+	ok init "$R"
+	printf '{"who":"ann\\ncurrent\\tevil\\u2028\\rdigest\\tevil","command":"freeze",' \
+	    >"$R/.deploy/lock.note"
+	printf '"pid":1,"since":"2026-01-01T00:00:00Z"}\n' >>"$R/.deploy/lock.note"
+	exec 8>>"$R/.deploy/lock"
+	flock -x 8
+	ok info "$R"
+	exec 8>&-
+	assert_eq "$(grep -c '^locked	ann' "$out")" 1 locked
+	assert_eq "$(value current)" "" current
+	assert_eq "$(grep -c '^digest' "$out")" 0 digest
+}
+
 # ------------------------------------------------------------- activate
 
 v_activate() {
