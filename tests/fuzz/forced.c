@@ -123,14 +123,15 @@ check_again(const struct host_limits *l, const struct strvec *words)
 	struct strvec again = STRVEC_INIT, taken = STRVEC_INIT;
 	struct buf line = BUF_INIT;
 	struct err e = ERR_INIT;
+	bool fits = true;
 
 	buf_adds(&line, "deploy host");
-	for (size_t i = 0; i < words->n; i++) {
+	for (size_t i = 0; fits && i < words->n; i++) {
 		buf_addc(&line, ' ');
-		wire_quote(&line, words->v[i]);
+		fits = wire_quote(&line, words->v[i], &e) == 0;
 	}
-	/* Quotes may have made it longer than a request may be. */
-	if (line.len <= FORCED_MAX) {
+	/* Lines have no form; quotes may have made it too long. */
+	if (fits && line.len <= FORCED_MAX) {
 		MUST(forced_words(line.data, &again, &e) == 0);
 		MUST(again.n == words->n);
 		MUST(limits_take(l, &again, &taken, &e) == 0);

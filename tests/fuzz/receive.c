@@ -48,7 +48,7 @@ static char *root;
 static struct store store = STORE_INIT;
 static struct hash *hash;
 static struct err e;
-static int input, answer; /* what stands in for standard input and output */
+static int input, answer;	    /* in memory */
 static off_t empty_size, name_size; /* of a directory, and a name in it */
 
 #define MUST(expr) ((expr) ? (void)0 : broken(#expr, __LINE__))
@@ -432,13 +432,14 @@ static int
 request(const struct strvec *words, const struct buf *pack)
 {
 	const struct host_limits limits = { root, "receive" };
+	const struct host_io io = { input, answer };
 
 	e = (struct err)ERR_INIT;
 	MUST(ftruncate(input, 0) == 0 && ftruncate(answer, 0) == 0);
 	MUST(pwrite(input, buf_str(pack), pack->len, 0) == (ssize_t)pack->len);
 	MUST(
 	    lseek(input, 0, SEEK_SET) == 0 && lseek(answer, 0, SEEK_SET) == 0);
-	return host_run(words, &limits, &e);
+	return host_run(words, &limits, &io, &e);
 }
 
 static void
@@ -625,8 +626,6 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	free(path);
 	input = memfd_create("pack", 0);
 	answer = memfd_create("answer", 0);
-	MUST(dup2(input, STDIN_FILENO) == STDIN_FILENO);
-	MUST(dup2(answer, STDOUT_FILENO) == STDOUT_FILENO);
 	hash = hash_new();
 	make_root();
 	atexit(remove_top);
