@@ -9,6 +9,7 @@
 #include "os/intr.h"
 #include "os/log.h"
 #include "os/progress.h"
+#include "root/store_remove.h"
 
 int
 incoming_open(struct incoming *in, const struct store *s,

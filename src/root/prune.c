@@ -10,6 +10,7 @@
 #include "os/log.h"
 #include "root/meta.h"
 #include "root/retention.h"
+#include "root/store_remove.h"
 
 /*
  * Which releases are pinned.  One whose meta cannot be read may be: it stays,

@@ -28,6 +28,7 @@
 #include "host/wire.h"
 #include "os/io.h"
 #include "root/store.h"
+#include "root/store_remove.h"
 #include "root/verify.h"
 
 /* What is fuzzed is the program, not this. */

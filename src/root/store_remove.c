@@ -1,0 +1,123 @@
+#include "root/store_remove.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/release.h"
+#include "base/strvec.h"
+#include "os/file.h"
+
+/* Remove the manifest and meta of a release that is not (any more) there. */
+static int
+remove_records(const struct store *s, const char *id, struct err *e)
+{
+	char meta[RELEASE_ID_LEN + 8];
+
+	store_meta_name(id, meta);
+	if (file_remove(&s->manifests, id, e) != 0)
+		return -1;
+	return file_remove(&s->meta, meta, e);
+}
+
+/*
+ * Into the trash.  A directory that its owner may not write to cannot be moved
+ * to another one.
+ */
+static int
+move_to_trash(const struct store *s, const char *id, struct err *e)
+{
+	int r = dir_rename_new(&s->releases, id, &s->trash, id, e);
+
+	if (r != 0 && e->sys == EACCES && dir_has(&s->releases, id) &&
+	    fchmodat(s->releases.fd, id, 0755, 0) == 0)
+		r = dir_rename_new(&s->releases, id, &s->trash, id, e);
+	return r;
+}
+
+int
+store_discard(const struct store *s, const char *id, struct err *e)
+{
+	if (move_to_trash(s, id, e) != 0 || dir_sync(&s->releases, e) != 0)
+		return -1;
+	/* A crash here leaves trash and records of no release: swept. */
+	return remove_records(s, id, e);
+}
+
+/* Remove every entry of `d`; goes on after an error. */
+static int
+remove_all(const struct dir *d, struct err *e)
+{
+	struct strvec names = STRVEC_INIT;
+	struct err one = ERR_INIT;
+	int r = dir_list(d, &names, e);
+
+	for (size_t i = 0; i < names.n; i++)
+		if (dir_remove_tree(d, names.v[i], &one) != 0) {
+			if (r == 0)
+				*e = one;
+			r = -1;
+		}
+	strvec_release(&names);
+	return r;
+}
+
+int
+store_empty_trash(const struct store *s, struct err *e)
+{
+	return remove_all(&s->trash, e);
+}
+
+int
+store_abort(const struct store *s, const char *id, struct err *e)
+{
+	int r = dir_look(&s->releases, id, e);
+
+	if (r < 0 || dir_remove_tree(&s->incoming, id, e) != 0)
+		return -1;
+	/* The records of a release that is listed stay. */
+	return r > 0 ? 0 : remove_records(s, id, e);
+}
+
+/* Remove the records in `d` whose release is not there. */
+static int
+sweep_records(const struct store *s, const struct dir *d, struct err *e)
+{
+	struct strvec names = STRVEC_INIT;
+	int r = dir_list(d, &names, e);
+
+	for (size_t i = 0; r == 0 && i < names.n; i++) {
+		char id[RELEASE_ID_LEN + 1];
+
+		snprintf(id, sizeof(id), "%s", names.v[i]);
+		if (!release_id_is_valid(id))
+			continue;
+		r = dir_look(&s->releases, id, e);
+		if (r > 0)
+			r = 0;
+		else if (r == 0 && unlinkat(d->fd, names.v[i], 0) != 0)
+			r = err_sys(e, "cannot remove '%s/%s'", d->path,
+			    names.v[i]);
+	}
+	strvec_release(&names);
+	return r;
+}
+
+int
+store_sweep(const struct store *s, struct err *e)
+{
+	const struct dir *const swept[] = { &s->state, &s->meta };
+	struct err more = ERR_INIT;
+	int r = remove_all(&s->incoming, e);
+
+	if (store_empty_trash(s, r == 0 ? e : &more) != 0)
+		r = -1;
+	for (size_t i = 0; i < 2; i++)
+		file_sweep(swept[i]);
+	if (sweep_records(s, &s->manifests, r == 0 ? e : &more) != 0)
+		r = -1;
+	if (sweep_records(s, &s->meta, r == 0 ? e : &more) != 0)
+		r = -1;
+	return r;
+}

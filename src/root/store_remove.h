@@ -1,0 +1,31 @@
+/*
+ * What leaves a root: releases that are pruned, stages that failed, and what
+ * dead runs left.
+ */
+#ifndef STORE_REMOVE_H
+#define STORE_REMOVE_H
+
+#include "base/err.h"
+#include "root/store.h"
+
+/*
+ * Take a release out of the list: into the trash, durably, then its manifest
+ * and meta away.  Under the exclusive lock.  store_empty_trash() deletes.
+ */
+int store_discard(const struct store *s, const char *id, struct err *e);
+
+/* Delete what is in the trash.  Under the exclusive lock.  0 or -1. */
+int store_empty_trash(const struct store *s, struct err *e);
+
+/*
+ * Remove what dead runs left: incoming releases, temporary files and links,
+ * manifests and metas of no release, trash.  Only while the exclusive lock
+ * is held: nothing else is on its way then.  0 or -1 with the first error;
+ * what could be removed is gone.
+ */
+int store_sweep(const struct store *s, struct err *e);
+
+/* Remove incoming/<id> and its manifest and meta: a stage that failed. */
+int store_abort(const struct store *s, const char *id, struct err *e);
+
+#endif
