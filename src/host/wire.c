@@ -70,6 +70,9 @@ wire_error(const char *value, struct err *e)
 	if (end == NULL)
 		end = value + strspn(value, "0123456789");
 	err_set(e, (enum err_code)code, "%s", *end == '\t' ? end + 1 : value);
+	if (e->text[0] == '\0')
+		err_set(e, (enum err_code)code,
+		    "the host failed and does not say why");
 	e->answered = true;
 	return -1;
 }

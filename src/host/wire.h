@@ -44,7 +44,8 @@ void wire_split(char *line, struct wire_line *out);
 
 /*
  * Client side: the error of an "error" line's value ("code<TAB>text") into
- * `e`.  Unknown codes become ERR_FAILED.  Returns -1.
+ * `e`, which then has a sentence whatever was said.  Unknown codes become
+ * ERR_FAILED.  Returns -1.
  */
 int wire_error(const char *value, struct err *e);
 

@@ -69,7 +69,8 @@ void
 ask_hang_up(struct remote *r)
 {
 	transport_proc_close(&r->program);
-	r->asking = r->speaks_sh = false;
+	/* Who waited there for the word does so no more. */
+	r->asking = r->speaks_sh = r->armed = false;
 	r->parts = 0;
 }
 
