@@ -14,6 +14,7 @@
 #include "host/wire.h"
 #include "os/dir.h"
 #include "os/file.h"
+#include "os/log.h"
 
 enum { KEY_MAX = 64 * 1024 };
 
@@ -93,6 +94,23 @@ print_line(const struct opts *o, const char *root, const char *key,
 	return r;
 }
 
+/* Say what the key may do, where it is no part of the line. */
+static void
+tell(const struct opts *o)
+{
+	const struct host_limits limits = { o->root, o->allow };
+	struct buf b = BUF_INIT;
+
+	limits_print(&limits, &b);
+	fputs(b.data, stderr);
+	if (o->allow == NULL)
+		log_warn(
+		    "without --allow the key may do all of this; a CI job "
+		    "that publishes needs no more than --allow "
+		    "receive,activate,prune");
+	buf_release(&b);
+}
+
 /* deploy host authorize --root DIR [--allow VERBS] KEY */
 static int
 authorize(struct run *run, struct err *e)
@@ -122,6 +140,8 @@ authorize(struct run *run, struct err *e)
 		r = read_key(o.args.v[0], &key, e);
 	if (r == 0)
 		r = print_line(&o, o.root, buf_str(&key), e);
+	if (r == 0)
+		tell(&o);
 	buf_release(&key);
 	opts_release(&o);
 	return r;

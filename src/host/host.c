@@ -15,8 +15,10 @@
 #include "base/override.h"
 #include "base/path.h"
 #include "base/text.h"
+#include "base/utf8.h"
 #include "base/version.h"
 #include "content/manifest.h"
+#include "host/limits.h"
 #include "host/probe.h"
 #include "host/receive.h"
 #include "host/wire.h"
@@ -28,6 +30,7 @@
 #include "root/adopt.h"
 #include "root/freeze.h"
 #include "root/incoming.h"
+#include "root/journal.h"
 #include "root/meta.h"
 #include "root/prune.h"
 #include "root/root_hook.h"
@@ -47,7 +50,8 @@ struct request {
 	const char *root;
 	const struct strvec *words; /* the options are words 2... */
 	struct strvec taken;	    /* the same, held against option.h */
-	struct wire_in *in;	    /* its data */
+	const struct host_limits *limits;
+	struct wire_in *in; /* its data */
 	int out_fd;
 	struct buf out; /* answer lines not yet written */
 	bool last;	/* its data is the rest of the input */
@@ -125,16 +129,31 @@ lock_root(struct request *r, enum lock_kind kind, struct err *e)
 
 /* info: what a client needs to know before it does anything. */
 
+/* What `journal` is for: who did it, from where, and why. */
+static void
+forget_people(struct meta *meta)
+{
+	free(meta->who);
+	free(meta->job);
+	free(meta->message);
+	meta->who = meta->job = meta->message = NULL;
+}
+
 static void
 put_releases(struct request *r, const struct view *v)
 {
+	bool all = limits_allow(r->limits, "journal");
+
 	for (size_t i = 0; i < v->ids.n; i++) {
 		struct meta meta = META_INIT;
 		struct err ignored = ERR_INIT;
 		struct buf text = BUF_INIT;
 
-		if (meta_read(&r->store, v->ids.v[i], &meta, &ignored) == 0)
+		if (meta_read(&r->store, v->ids.v[i], &meta, &ignored) == 0) {
+			if (!all)
+				forget_people(&meta);
 			meta_print(&meta, &text);
+		}
 		buf_addf(&r->out, "release\t%s\t%s", v->ids.v[i],
 		    text.len > 0 ? text.data : "\n");
 		buf_release(&text);
@@ -142,9 +161,30 @@ put_releases(struct request *r, const struct view *v)
 	}
 }
 
-/* The journal as it is: what its lines mean is the client's to find out. */
+/* A line for who may know what was live when, and no more. */
+static void
+put_flip(struct request *r, const char *text)
+{
+	struct journal j = JOURNAL_INIT;
+
+	journal_parse(&j, text, strlen(text));
+	if (j.n == 1) {
+		struct journal_line l = j.v[0];
+
+		l.who = l.job = l.message = NULL;
+		buf_adds(&r->out, "journal\t");
+		journal_print(&l, &r->out);
+		buf_addc(&r->out, '\n');
+	}
+	journal_release(&j);
+}
+
+/*
+ * The journal: what its lines mean is the client's to find out.  `all`: as it
+ * is, but for control characters.
+ */
 static int
-put_journal(struct request *r, struct err *e)
+put_journal(struct request *r, bool all, struct err *e)
 {
 	struct buf b = BUF_INIT;
 	char *line, *rest;
@@ -154,8 +194,15 @@ put_journal(struct request *r, struct err *e)
 		c = 0;
 	for (rest = b.data; c == 0 && rest != NULL;) {
 		line = strsep(&rest, "\n");
-		if (*line != '\0')
-			buf_addf(&r->out, "journal\t%s\n", line);
+		if (*line == '\0')
+			continue;
+		if (!all) {
+			put_flip(r, line);
+			continue;
+		}
+		buf_adds(&r->out, "journal\t");
+		utf8_add(&r->out, line, strlen(line));
+		buf_addc(&r->out, '\n');
 	}
 	buf_release(&b);
 	return c;
@@ -223,6 +270,7 @@ do_info(struct request *r, struct err *e)
 	wire_put(&r->out, "now", "%lld", (long long)clock_now());
 	wire_put(&r->out, "has", "zstd");
 	wire_put(&r->out, "has", "gzip");
+	wire_put(&r->out, "has", "adopt");
 	if (store_open(&r->store, r->root, e) != 0) {
 		if (e->sys != ENOENT)
 			return -1;
@@ -235,7 +283,7 @@ do_info(struct request *r, struct err *e)
 		c = put_state(r, &v, e);
 	if (c == 0 && wants_all(r, &v)) {
 		put_releases(r, &v);
-		c = put_journal(r, e);
+		c = put_journal(r, limits_allow(r->limits, "journal"), e);
 	}
 	view_release(&v);
 	return c;
@@ -272,6 +320,45 @@ split_option(const struct request *r, const char *key, struct strvec *out)
 	}
 }
 
+/*
+ * A new id must not be of the future.  The latest release of a root that is
+ * not there is none.
+ */
+static int
+check_new_id(struct request *r, const char *id, struct err *e)
+{
+	struct store s = STORE_INIT;
+	struct strvec ids = STRVEC_INIT;
+	struct err ignored = ERR_INIT;
+	int c;
+
+	if (store_open(&s, r->root, &ignored) == 0)
+		(void)store_releases(&s, &ids, &ignored);
+	c = limits_check_id(r->limits, id, ids.n > 0 ? ids.v[ids.n - 1] : "",
+	    e);
+	strvec_release(&ids);
+	store_close(&s);
+	return c;
+}
+
+/*
+ * The directory gives its place to a link: under a limit to a root nothing
+ * of it but `current` may do so.
+ */
+static int
+check_adopted(const struct request *r, const char *path, struct err *e)
+{
+	size_t n = strlen(r->root);
+
+	if (r->limits->root == NULL || path == NULL ||
+	    (strncmp(path, r->root, n) == 0 &&
+		strcmp(path + n, "/current") == 0))
+		return 0;
+	return err_set(e, ERR_UNREACHABLE,
+	    "this key may adopt nothing but '%s/current', not '%s'", r->root,
+	    path);
+}
+
 /* adopt: what is served already becomes a release. */
 static int
 do_adopt(struct request *r, struct err *e)
@@ -288,9 +375,14 @@ do_adopt(struct request *r, struct err *e)
 	rules.group = xstrdup_opt(option(r, "group", NULL));
 	split_option(r, "exclude", &rules.exclude);
 	split_option(r, "shared", &rules.shared);
+	for (size_t i = 0; c == 0 && i < rules.shared.n; i++)
+		if (path_check(rules.shared.v[i], e) != 0)
+			c = err_prefix(e, "--shared: ");
 	if (c == 0 &&
 	    (number(r, "lock-wait", 60, &o.lock_wait, e) != 0 ||
-		number(r, "mtime", 0, &o.mtime, e) != 0))
+		number(r, "mtime", 0, &o.mtime, e) != 0 ||
+		check_adopted(r, o.path, e) != 0 ||
+		check_new_id(r, o.id, e) != 0))
 		c = -1;
 	if (c == 0)
 		c = adopt(&o, &a, e);
@@ -446,12 +538,16 @@ static int
 do_receive(struct request *r, struct err *e)
 {
 	struct receive_options o = { .id = wanted_id(r, e),
-		.filled = flag(r, "filled") };
+		.filled = flag(r, "filled"),
+		.limited = limits_bind(r->limits),
+		.may_pin = limits_allow(r->limits, "pin") };
 	struct incoming in = INCOMING_INIT;
 	struct received got;
 	int c;
 
 	if (o.id == NULL || find_group(r, &o.gid, e) != 0 ||
+	    number(r, "bytes", -1, &o.announced, e) != 0 ||
+	    check_new_id(r, o.id, e) != 0 ||
 	    store_create(&r->store, r->root, e) != 0)
 		return -1;
 	c = open_incoming(r, &in, e);
@@ -477,18 +573,23 @@ do_receive(struct request *r, struct err *e)
  * Wait for the line "go"; a line "wait" begins the time anew.  Whatever else
  * comes, the end of the input, or the deadline, disarms: a `go` that was
  * stuck in a cut connection must not flip a host after the client has called
- * it lost.
+ * it lost.  A key with limits cannot stay armed for ever.
  */
 static int
 wait_for_go(struct request *r, int64_t ms, struct err *e)
 {
 	struct buf line = BUF_INIT;
 	struct err why = ERR_INIT;
+	int64_t all = limits_bind(r->limits) ?
+	    clock_ms() + limits_ms(LIMITS_ARMED) :
+	    INT64_MAX;
 	int c, go;
 
 	do {
-		c = wire_read_line(r->in, &line, LINE_MAX_LEN, clock_ms() + ms,
-		    &why);
+		int64_t end = clock_ms() + ms;
+
+		c = wire_read_line(r->in, &line, LINE_MAX_LEN,
+		    end < all ? end : all, &why);
 	} while (c > 0 && strcmp(buf_str(&line), "wait") == 0);
 	go = c > 0 && strcmp(buf_str(&line), "go") == 0;
 	buf_release(&line);
@@ -643,7 +744,7 @@ do_journal(struct request *r, struct err *e)
 {
 	if (store_open(&r->store, r->root, e) != 0)
 		return -1;
-	return put_journal(r, e);
+	return put_journal(r, true, e);
 }
 
 static int
@@ -666,12 +767,32 @@ do_pin(struct request *r, struct err *e)
 	return c;
 }
 
+/*
+ * A higher sequence of what is or was live keeps older builds from going
+ * live: who may not activate cannot do that either.  1, 0 or -1.
+ */
+static int
+may_raise(struct request *r, const char *id, struct err *e)
+{
+	struct view v = VIEW_INIT;
+	int c;
+
+	if (limits_allow(r->limits, "activate"))
+		return 1;
+	c = view_read(&v, &r->store, e);
+	if (c == 0)
+		c = !history_was_live(&v.history, id);
+	view_release(&v);
+	return c;
+}
+
 /* note: a newer build has the content of a release. */
 static int
 do_note(struct request *r, struct err *e)
 {
 	const char *id = wanted_id(r, e);
 	int64_t seq;
+	int c;
 
 	if (id == NULL || number(r, "seq", -1, &seq, e) != 0)
 		return -1;
@@ -680,7 +801,15 @@ do_note(struct request *r, struct err *e)
 	if (store_open(&r->store, r->root, e) != 0 ||
 	    lock_root(r, LOCK_SHARED, e) != 0)
 		return -1;
-	return meta_raise(&r->store, id, seq, option(r, "commit", NULL), e);
+	c = may_raise(r, id, e);
+	if (c == 0)
+		wire_put(&r->out, "warning",
+		    "the sequence of release %s stays: "
+		    "it was live, and this key may not 'activate'",
+		    id);
+	return c > 0 ?
+	    meta_raise(&r->store, id, seq, option(r, "commit", NULL), e) :
+	    c;
 }
 
 static int
@@ -728,6 +857,17 @@ find_verb(const char *name, size_t len)
 	return NULL;
 }
 
+/* There is no such verb; which are there? */
+static int
+no_verb(const char *name, size_t len, struct err *e)
+{
+	err_set(e, ERR_USAGE, "there is no verb '%.*s'; there are: ", (int)len,
+	    name);
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+		err_append(e, "%s%s", i > 0 ? ", " : "", verbs[i].name);
+	return -1;
+}
+
 int
 host_check_verbs(const char *list, struct err *e)
 {
@@ -735,10 +875,7 @@ host_check_verbs(const char *list, struct err *e)
 		size_t len = strcspn(p, ",");
 
 		if (find_verb(p, len) == NULL)
-			return err_set(e, ERR_USAGE,
-			    "there is no verb "
-			    "'%.*s'; see deploy-host(7)",
-			    (int)len, p);
+			return no_verb(p, len, e);
 		p += len;
 		if (*p == '\0')
 			return 0;
@@ -765,6 +902,7 @@ dispatch(struct request *r, const struct host_limits *limits, struct err *e)
 {
 	const struct verb *verb;
 
+	r->limits = limits;
 	if (limits_take(limits, r->words, &r->taken, e) != 0)
 		return -1;
 	r->words = &r->taken;

@@ -160,10 +160,17 @@ find_in(const struct option *o, const char *name)
 }
 
 const struct option *
-option_find(const char *verb, const char *name)
+option_of_word(const char *verb, const char *word)
 {
-	const struct option *o = find_in(options_of(verb), name);
+	char name[NAME_LEN_MAX];
+	size_t len = strcspn(word, "=");
+	const struct option *o;
 
+	if (len < 2 || len - 2 >= sizeof(name) || memcmp(word, "--", 2) != 0)
+		return NULL;
+	memcpy(name, word + 2, len - 2);
+	name[len - 2] = '\0';
+	o = find_in(options_of(verb), name);
 	return o != NULL ? o : find_in(common, name);
 }
 
@@ -237,14 +244,10 @@ add_word(const char *verb, const struct option *o, const char *word,
 
 /* Has the option been there before this word? */
 static bool
-is_repeated(const struct strvec *words, size_t at, const char *name)
+is_repeated(const struct strvec *words, size_t at, const struct option *o)
 {
-	size_t n = strlen(name);
-
 	for (size_t i = 2; i < at; i++)
-		if (strncmp(words->v[i], "--", 2) == 0 &&
-		    strncmp(words->v[i] + 2, name, n) == 0 &&
-		    strchr("=", words->v[i][n + 2]) != NULL)
+		if (option_of_word(words->v[0], words->v[i]) == o)
 			return true;
 	return false;
 }
@@ -255,25 +258,19 @@ take(const struct strvec *words, size_t i, struct strvec *out, struct err *e)
 {
 	const char *verb = words->v[0], *word = words->v[i];
 	const char *eq = strchr(word, '=');
-	char name[NAME_LEN_MAX] = "";
-	const struct option *o;
-	size_t len = eq == NULL ? strlen(word) : (size_t)(eq - word);
+	const struct option *o = option_of_word(verb, word);
+	size_t len = strcspn(word, "=");
 
-	if (strncmp(word, "--", 2) == 0 && len - 2 < sizeof(name)) {
-		memcpy(name, word + 2, len - 2);
-		name[len - 2] = '\0';
-	}
-	o = option_find(verb, name);
 	if (o == NULL)
 		return err_set(e, ERR_USAGE,
 		    "'%s' does not know the option '%.*s'; use the same "
 		    "version on both ends",
 		    verb, (int)(len < NAME_LEN_MAX ? len : NAME_LEN_MAX),
 		    word);
-	if (is_repeated(words, i, name))
-		return err_set(e, ERR_USAGE, "--%s is there twice", name);
+	if (is_repeated(words, i, o))
+		return err_set(e, ERR_USAGE, "--%s is there twice", o->name);
 	if ((o->kind == OPTION_FLAG) != (eq == NULL))
-		return err_set(e, ERR_USAGE, "--%s wants %s value", name,
+		return err_set(e, ERR_USAGE, "--%s wants %s value", o->name,
 		    o->kind == OPTION_FLAG ? "no" : "a");
 	return add_word(verb, o, word, out, e);
 }

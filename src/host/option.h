@@ -32,8 +32,8 @@ struct option {
 /* The table of the verb, without those that all take; NULL: no such verb. */
 const struct option *options_of(const char *verb);
 
-/* What the verb, or every verb, knows under that name, or NULL. */
-const struct option *option_find(const char *verb, const char *name);
+/* What the verb knows of the word "--name" or "--name=value", or NULL. */
+const struct option *option_of_word(const char *verb, const char *word);
 
 /*
  * Hold the options of a request, its words from the third on, against the

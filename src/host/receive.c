@@ -12,11 +12,13 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/hash.h"
 #include "base/path.h"
 #include "content/fill_adopt.h"
 #include "content/manifest.h"
 #include "content/place.h"
+#include "host/limits.h"
 #include "host/wire.h"
 #include "os/beneath.h"
 #include "os/intr.h"
@@ -28,8 +30,16 @@
 enum {
 	PIECE = 256 * 1024,
 	META_MAX = 64 * 1024,
-	MANIFEST_MAX = 1 << 30,
-	ORIGINS_MAX = 4,  /* releases that are open for hard links */
+	MANIFEST_MAX = 256 * 1024 * 1024,
+	ENTRIES_MAX = 10 * 1000 * 1000,
+	/*
+	 * Digests do not shrink: a manifest of so many bytes more than it
+	 * took to send is none.
+	 */
+	RECORD_FREE = 16 * 1024 * 1024,
+	RECORD_RATIO = 64,
+	BIG_FILE = 1024 * 1024, /* for which the room is looked at */
+	ORIGINS_MAX = 4,	/* releases that are open for hard links */
 	OPENED_MAX = 256, /* and that are opened in all: in turn, if need be */
 };
 
@@ -45,8 +55,11 @@ struct receiver {
 	struct incoming *in;
 	struct archive *a;
 	struct wire_in *pack;
-	char *window; /* PIECE bytes, for input */
-	char *prefix; /* ".deploy/incoming/<id>" */
+	int64_t began;	 /* clock_ms() */
+	int64_t raw;	 /* bytes of the pack, as they came */
+	struct err late; /* ERR_OK, or why reading was given up */
+	char *window;	 /* PIECE bytes, for input */
+	char *prefix;	 /* ".deploy/incoming/<id>" */
 	struct manifest m;
 	struct meta meta;
 	bool *seen; /* for each entry of m */
@@ -57,15 +70,47 @@ struct receiver {
 	struct received *out;
 };
 
+/*
+ * A key with limits holds the lock no longer than a pack takes that is
+ * really on its way.  Waits for the next byte.  0 or -1.
+ */
+static int
+wait_for_pack(struct receiver *r, struct err *e)
+{
+	int64_t now = clock_ms() - r->began;
+	int64_t total = limits_ms(LIMITS_TOTAL) - now;
+	int64_t wait = limits_ms(LIMITS_SILENCE);
+	int ready = 1;
+
+	if (r->pack->len == 0)
+		ready = io_wait(r->pack->fd, wait < total ? wait : total);
+	if (ready > 0 && total > 0 &&
+	    (now <= limits_ms(LIMITS_GRACE) ||
+		r->raw / LIMITS_RATE >=
+		    (now - limits_ms(LIMITS_GRACE)) / 1000))
+		return 0;
+	return err_set(e, ERR_FAILED,
+	    "the pack for release %s comes too slowly for a key with limits "
+	    "(%lld bytes in %lld s)",
+	    r->o->id, (long long)r->raw, (long long)(now / 1000));
+}
+
 static la_ssize_t
 on_read(struct archive *a, void *ctx, const void **data)
 {
 	struct receiver *r = ctx;
-	ssize_t n = wire_read_some(r->pack, r->window, PIECE);
+	ssize_t n;
 
+	if (r->o->limited && wait_for_pack(r, &r->late) != 0) {
+		archive_set_error(a, ETIMEDOUT, "too slow");
+		return -1;
+	}
+	n = wire_read_some(r->pack, r->window, PIECE);
 	*data = r->window;
 	if (n < 0)
 		archive_set_error(a, errno, "%s", strerror(errno));
+	else
+		r->raw += n;
 	return n;
 }
 
@@ -75,6 +120,10 @@ damaged(struct receiver *r, struct err *e)
 {
 	const char *why = archive_error_string(r->a);
 
+	if (r->late.code != ERR_OK) {
+		*e = r->late;
+		return -1;
+	}
 	return err_set(e, ERR_INTEGRITY,
 	    "the pack for release %s is damaged "
 	    "or was cut short: %s",
@@ -133,6 +182,9 @@ read_record(struct receiver *r, const char *suffix, size_t max,
 			break;
 		out->len += (size_t)n;
 		out->data[out->len] = '\0';
+		if ((int64_t)out->len > RECORD_FREE + RECORD_RATIO * r->raw)
+			c = hostile(r, name, "which is nothing but packing",
+			    e);
 	}
 	free(name);
 	if (c > 0 && n < 0)
@@ -173,6 +225,8 @@ check_meta(struct receiver *r, struct err *e)
 
 	if (strcmp(r->meta.id.s, r->o->id) != 0)
 		return hostile(r, r->meta.id.s, "another release's meta", e);
+	if (!r->o->may_pin)
+		r->meta.pinned = false;
 	manifest_digest(&r->m, digest);
 	hash_hex(digest, hex);
 	if (strcmp(r->meta.digest, hex) != 0)
@@ -183,6 +237,25 @@ check_meta(struct receiver *r, struct err *e)
 	return 0;
 }
 
+/* Each line costs more memory than it has bytes. */
+static int
+check_lines(struct receiver *r, const struct buf *text, struct err *e)
+{
+	size_t max = r->o->limited ? LIMITS_ENTRIES : ENTRIES_MAX, n = 0;
+	const char *p = text->data, *end = p + text->len;
+
+	while (p != NULL && p < end && n <= max) {
+		p = memchr(p, '\n', (size_t)(end - p));
+		p = p == NULL ? NULL : p + 1;
+		n++;
+	}
+	return n <= max ? 0 :
+			  err_set(e, ERR_GUARD,
+			      "the pack for release %s has more than %zu "
+			      "entries",
+			      r->o->id, max);
+}
+
 static int
 read_records(struct receiver *r, struct err *e)
 {
@@ -190,6 +263,7 @@ read_records(struct receiver *r, struct err *e)
 	int c = -1;
 
 	if (read_record(r, "manifest", MANIFEST_MAX, &manifest, e) == 0 &&
+	    check_lines(r, &manifest, e) == 0 &&
 	    manifest_parse(&r->m, buf_str(&manifest), manifest.len,
 		"the pack's manifest", e) == 0 &&
 	    check_parents(r, e) == 0 &&
@@ -241,6 +315,27 @@ copy_data(struct receiver *r, int fd, const struct entry *en, struct err *e)
 	return 0;
 }
 
+/* Is there room for the file, and was it announced? */
+static int
+check_size(struct receiver *r, const struct entry *en, struct err *e)
+{
+	struct dir_space space;
+
+	if (r->o->announced >= 0 && en->size > r->o->announced - r->out->bytes)
+		return hostile(r, en->path, "with more bytes than announced",
+		    e);
+	if (en->size < BIG_FILE)
+		return 0;
+	if (dir_space(&r->in->dir, &space, e) != 0)
+		return -1;
+	if ((uint64_t)en->size <= space.bytes)
+		return 0;
+	return err_set(e, ERR_GUARD,
+	    "'%s' has %lld bytes, '%s' has %llu free; run 'deploy prune', or "
+	    "make room",
+	    en->path, (long long)en->size, r->in->dir.path, space.bytes);
+}
+
 static int
 receive_file(struct receiver *r, const struct entry *en, struct err *e)
 {
@@ -251,7 +346,9 @@ receive_file(struct receiver *r, const struct entry *en, struct err *e)
 	if (fd < 0)
 		return err_sys(e, "cannot create '%s/%s'", r->in->dir.path,
 		    en->path);
-	c = copy_data(r, fd, en, e);
+	c = check_size(r, en, e);
+	if (c == 0)
+		c = copy_data(r, fd, en, e);
 	if (c == 0 && place_dress(fd, en, r->o->gid) != 0)
 		c = err_sys(e, "cannot change '%s/%s'", r->in->dir.path,
 		    en->path);
@@ -441,6 +538,10 @@ receive_entry(struct receiver *r, struct archive_entry *ae, struct err *e)
 	    archive_entry_filetype(ae) != AE_IFLNK)
 		return hostile(r, en->path, "with a mode that no release has",
 		    e);
+	if ((hard != NULL || archive_entry_filetype(ae) != AE_IFREG) &&
+	    archive_entry_size(ae) > 0)
+		return hostile(r, en->path, "with content that no file has",
+		    e);
 	r->out->files += en->type == ENTRY_FILE;
 	if (hard != NULL && en->type != ENTRY_FILE)
 		return hostile(r, en->path,
@@ -518,6 +619,10 @@ open_archive(struct receiver *r, struct err *e)
 	    archive_read_support_filter_gzip(r->a) != ARCHIVE_OK ||
 	    archive_read_open(r->a, r, NULL, on_read, NULL) != ARCHIVE_OK)
 		return damaged(r, e);
+	/* Packed once, or not: each more would unpack what is no tar. */
+	if (archive_filter_count(r->a) > 2)
+		return hostile(r, archive_filter_name(r->a, 0),
+		    "packed more than once", e);
 	return 0;
 }
 
@@ -530,7 +635,9 @@ receive(struct incoming *in, struct wire_in *pack,
 		.pack = pack,
 		.out = out,
 		.m = MANIFEST_INIT,
-		.meta = META_INIT };
+		.meta = META_INIT,
+		.began = clock_ms(),
+		.late = ERR_INIT };
 	int c;
 
 	*out = (struct received){ 0 };

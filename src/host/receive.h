@@ -28,6 +28,9 @@ struct receive_options {
 	 * what the pack lacks is hashed where it lies.
 	 */
 	bool filled;
+	bool limited;		/* by the bounds of limits.h */
+	bool may_pin;		/* else the release comes unpinned */
+	int64_t announced;	/* bytes of contents, at most; -1: any */
 };
 
 struct received {

@@ -9,10 +9,26 @@
 
 #include "base/clock.h"
 #include "base/number.h"
+#include "base/utf8.h"
 #include "os/intr.h"
 #include "os/io.h"
 
 enum { REQUEST_MAX = 64 * 1024 };
+
+/* A value is a line; tabs divide it, and no terminal minds the rest. */
+static void
+blank_controls(char *s)
+{
+	while (*s != '\0') {
+		size_t n = utf8_len(s);
+
+		if (n == 0)
+			n = 1;
+		if (*s != '\t' && utf8_is_control(s))
+			memset(s, ' ', n);
+		s += n;
+	}
+}
 
 void
 wire_put(struct buf *out, const char *key, const char *fmt, ...)
@@ -23,10 +39,7 @@ wire_put(struct buf *out, const char *key, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(value, sizeof(value), fmt, ap);
 	va_end(ap);
-	/* A name or a note from outside must not begin a line of its own. */
-	for (char *p = value; *p != '\0'; p++)
-		if (*p == '\n' || *p == '\r')
-			*p = ' ';
+	blank_controls(value);
 	buf_addf(out, "%s\t%s\n", key, value);
 }
 

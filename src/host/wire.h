@@ -23,7 +23,10 @@
 /* What a host says that wants the sh verbs, and what it sends then. */
 #define WIRE_MAGIC_SH "deploy-host sh"
 
-/* Host side: add a line to what is to be written; one, whatever the value. */
+/*
+ * Host side: add a line to what is to be written.  Control characters of the
+ * value, but for tabs, become spaces.
+ */
 void wire_put(struct buf *out, const char *key, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 

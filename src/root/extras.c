@@ -165,6 +165,9 @@ collect(struct candidates *c, const struct manifest *from, size_t release,
 		    until == INT64_MAX			 ? now :
 							   until / 1000;
 
+		/* Nor for ever, whatever a manifest says. */
+		if (last > now)
+			last = now;
 		if (en->type != ENTRY_DIR && en->mark != ENTRY_SHARED &&
 		    now - last <= rule->seconds &&
 		    path_match_any(rule->patterns, en->path))

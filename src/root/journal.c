@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/json.h"
+#include "os/caller.h"
 #include "os/file.h"
 
 #define JOURNAL_FILE "journal"
@@ -75,6 +76,8 @@ from_json(const json_t *obj, struct journal_line *l)
 	    get_id(obj, "to", &l->to) != 0 || l->to.s[0] == '\0')
 		return -1;
 	l->seq = json_get_int(obj, "seq", -1);
+	if (l->seq < 0 || l->seq > CALLER_SEQ_MAX)
+		l->seq = -1;
 	l->who = xstrdup_opt(json_get_string(obj, "who"));
 	l->job = xstrdup_opt(json_get_string(obj, "job"));
 	l->message = xstrdup_opt(json_get_string(obj, "message"));

@@ -7,6 +7,8 @@
 
 #include "base/alloc.h"
 #include "base/json.h"
+#include "base/utf8.h"
+#include "os/caller.h"
 #include "os/file.h"
 
 enum { META_MAX = 1024 * 1024 };
@@ -31,6 +33,28 @@ meta_copy(struct meta *out, const struct meta *m)
 	out->message = xstrdup_opt(m->message);
 }
 
+/* Text for people, without control characters; NULL for none. */
+static char *
+get_text(const json_t *j, const char *key)
+{
+	const char *s = json_get_string(j, key);
+	struct buf b = BUF_INIT;
+
+	if (s == NULL)
+		return NULL;
+	utf8_add(&b, s, strlen(s));
+	return b.data != NULL ? buf_detach(&b) : xstrdup("");
+}
+
+/* A count, which nobody can make more of than a number. */
+static int64_t
+get_count(const json_t *j, const char *key)
+{
+	int64_t n = json_get_int(j, key, 0);
+
+	return n < 0 || n > CALLER_SEQ_MAX ? 0 : n;
+}
+
 int
 meta_parse(const char *text, size_t len, const char *name, struct meta *out,
     struct err *e)
@@ -45,14 +69,21 @@ meta_parse(const char *text, size_t len, const char *name, struct meta *out,
 		json_free(j);
 		return err_set(e, ERR_INTEGRITY, "%s: no release id", name);
 	}
-	memcpy(out->id.s, id, RELEASE_ID_LEN + 1);
-	out->who = xstrdup_opt(json_get_string(j, "who"));
-	out->job = xstrdup_opt(json_get_string(j, "job"));
-	out->commit = xstrdup_opt(json_get_string(j, "commit"));
-	out->message = xstrdup_opt(json_get_string(j, "message"));
 	out->seq = json_get_int(j, "seq", -1);
-	out->files = json_get_int(j, "files", 0);
-	out->bytes = json_get_int(j, "bytes", 0);
+	if (out->seq > CALLER_SEQ_MAX) {
+		json_free(j);
+		return err_set(e, ERR_INTEGRITY, "%s: a sequence above %lld",
+		    name, (long long)CALLER_SEQ_MAX);
+	}
+	if (out->seq < 0)
+		out->seq = -1;
+	memcpy(out->id.s, id, RELEASE_ID_LEN + 1);
+	out->who = get_text(j, "who");
+	out->job = get_text(j, "job");
+	out->commit = get_text(j, "commit");
+	out->message = get_text(j, "message");
+	out->files = get_count(j, "files");
+	out->bytes = get_count(j, "bytes");
 	out->mtime = json_get_int(j, "mtime", 0);
 	/* The end of the year 9999: what is later is nonsense. */
 	if (out->mtime < 0 || out->mtime > 253402300799)
