@@ -220,24 +220,21 @@ read_build(void *arg)
 }
 
 int
-fleet_stage_open(struct fleet *f, struct stage *st, struct stage_options *opt,
-    struct err *e)
+fleet_stage_open(struct fleet *f, struct stage *st,
+    const struct stage_options *opt, struct err *e)
 {
 	struct reader rd = { .st = st, .opt = opt, .err = ERR_INIT };
-	bool preview = opt->preview;
 	pthread_t thread;
 	int r;
 
 	/* It is read while it is copied. */
 	if (f->is_here)
 		return fleet_open(f, true, e);
-	opt->preview = true;
 	errno = pthread_create(&thread, NULL, read_build, &rd);
 	if (errno != 0)
 		return err_sys(e, "cannot start a thread to read the build");
 	r = fleet_connect(f, e);
 	pthread_join(thread, NULL);
-	opt->preview = preview;
 	if (rd.result != 0)
 		*e = rd.err;
 	if (r != 0 || rd.result != 0)
@@ -262,7 +259,7 @@ find_unchanged(struct fleet *f, struct stage *st)
 
 /* What the build is against what the hosts have, and which id it gets. */
 static int
-compare(struct fleet *f, struct stage *st, struct stage_options *opt,
+compare(struct fleet *f, struct stage *st, const struct stage_options *opt,
     struct err *e)
 {
 	const struct remote *reference = pick_reference(f);
@@ -279,19 +276,17 @@ compare(struct fleet *f, struct stage *st, struct stage_options *opt,
 		r = fleet_manifest(f, remote.base, &base, e);
 		remote.manifest = &base;
 	}
-	opt->remote = &remote;
 	if (r == 0)
-		r = stage_run(st, NULL, opt, e);
+		r = stage_plan(st, &remote, opt, e);
 	if (r == 0)
 		r = choose_id(f, st, opt->again, e);
-	opt->remote = NULL;
 	manifest_release(&base);
 	return r;
 }
 
 /* The same, unless nothing is to be done, which is known sooner. */
 static int
-examine(struct fleet *f, struct stage *st, struct stage_options *opt,
+examine(struct fleet *f, struct stage *st, const struct stage_options *opt,
     struct err *e)
 {
 	if (!opt->again && st->digest[0] != '\0' &&
@@ -314,21 +309,17 @@ stage_there(struct fleet *f, struct stage *st, struct fleet_sent *out,
 }
 
 int
-fleet_stage(struct fleet *f, struct stage *st, struct stage_options *opt,
+fleet_stage(struct fleet *f, struct stage *st, const struct stage_options *opt,
     struct fleet_sent *out, struct err *e)
 {
-	bool preview = opt->preview;
 	int r;
 
 	*out = (struct fleet_sent){ 0 };
 	if (f->is_here)
 		return fleet_stage_here(f, st, opt, e);
-	/* For the build, which stays as it is. */
-	opt->preview = true;
 	r = examine(f, st, opt, e);
-	if (r == 0 && !preview)
+	if (r == 0 && !opt->preview)
 		r = stage_there(f, st, out, e);
-	opt->preview = preview;
 	return r;
 }
 

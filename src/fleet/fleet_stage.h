@@ -14,22 +14,20 @@
 
 /*
  * Connect to the hosts and read the build meanwhile; then ask them for their
- * state, or those where this content is live for hardly anything.  `opt` is
- * for a preview.  0 or -1.
+ * state, or those where this content is live for hardly anything.  0 or -1.
  */
 int fleet_stage_open(struct fleet *f, struct stage *st,
-    struct stage_options *opt, struct err *e);
+    const struct stage_options *opt, struct err *e);
 
 /*
  * Stage on every host of the fleet, which is open (fleet_open, full; or
- * fleet_stage_open).  `opt`
- * is for a preview; its `remote` is set here.  st->id, outcome and m tell
- * what came of it.  A release that some host has staged already with this
- * content is meant, and sent only where it is missing.  Returns 0, or -1 when
- * a host failed: hosts that have the whole release keep it, staged.
+ * fleet_stage_open).  st->id, outcome and m tell what came of it.  A release
+ * that some host has staged already with this content is meant, and sent only
+ * where it is missing.  Returns 0, or -1 when a host failed: hosts that have
+ * the whole release keep it, staged.
  */
-int fleet_stage(struct fleet *f, struct stage *st, struct stage_options *opt,
-    struct fleet_sent *out, struct err *e);
+int fleet_stage(struct fleet *f, struct stage *st,
+    const struct stage_options *opt, struct fleet_sent *out, struct err *e);
 
 /*
  * Stage a release that some host has on all that lack it, without a build:

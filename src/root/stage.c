@@ -109,8 +109,8 @@ choose_mtime(struct stage *st)
 	struct err ignored = ERR_INIT;
 
 	st->mtime = st->opt->mtime > 0 ? st->opt->mtime : clock_now() / 1000;
-	if (st->opt->remote != NULL && st->mtime <= st->opt->remote->mtime)
-		st->mtime = st->opt->remote->mtime + 1;
+	if (st->remote != NULL && st->mtime <= st->remote->mtime)
+		st->mtime = st->remote->mtime + 1;
 	if (st->view.ids.n > 0 &&
 	    meta_read(st->store, st->view.ids.v[st->view.ids.n - 1], &meta,
 		&ignored) == 0 &&
@@ -128,7 +128,7 @@ choose_group(struct stage *st, struct err *e)
 
 	st->gid = (gid_t)-1;
 	/* The hosts know their groups themselves. */
-	if (name == NULL || st->opt->remote != NULL)
+	if (name == NULL || st->elsewhere)
 		return 0;
 	gr = getgrnam(name);
 	if (gr == NULL)
@@ -177,7 +177,7 @@ make_scratch(struct stage *st, struct err *e)
 static const struct dir *
 target_dir(const struct stage *st)
 {
-	return st->opt->preview ? &st->scratch_target : &st->incoming.dir;
+	return st->planning ? &st->scratch_target : &st->incoming.dir;
 }
 
 const struct dir *
@@ -210,10 +210,10 @@ read_build(struct stage *st, struct err *e)
 	struct tree_walk w = { .exclude = &st->opt->rules->exclude };
 	size_t unpacked = 0;
 
-	if (!st->opt->preview && begin(st, e) != 0)
+	if (!st->planning && begin(st, e) != 0)
 		return -1;
 	if (source_is_archive(&st->source) &&
-	    ((st->opt->preview && make_scratch(st, e) != 0) ||
+	    ((st->planning && make_scratch(st, e) != 0) ||
 		source_unpack(&st->source, target_dir(st), w.exclude,
 		    st->opt->strip, &unpacked, e) != 0))
 		return -1;
@@ -228,14 +228,14 @@ read_build(struct stage *st, struct err *e)
 static const struct view *
 root_view(const struct stage *st)
 {
-	return st->opt->remote != NULL ? st->opt->remote->view : &st->view;
+	return st->remote != NULL ? st->remote->view : &st->view;
 }
 
 /* The manifest of the live release, for the guards. */
 static const struct manifest *
 live_manifest(const struct stage *st)
 {
-	const struct stage_remote *remote = st->opt->remote;
+	const struct stage_remote *remote = st->remote;
 
 	if (remote != NULL)
 		return strcmp(remote->base, remote->view->current.s) == 0 ?
@@ -315,7 +315,7 @@ static int
 add_extras(struct stage *st, struct err *e)
 {
 	const struct rules *rules = st->opt->rules;
-	const struct stage_remote *remote = st->opt->remote;
+	const struct stage_remote *remote = st->remote;
 	const struct extras_carry_rule rule = { &rules->carry,
 		rules->carry_for, clock_now(),
 		remote != NULL ? remote->read : read_stored,
@@ -365,7 +365,7 @@ static int
 hash_build(struct stage *st, struct err *e)
 {
 	struct err fits = ERR_INIT;
-	bool write = !st->opt->preview &&
+	bool write = !st->planning &&
 	    check_space(st, st->totals.bytes, st->m.n, &fits) == 0;
 	int r;
 
@@ -373,7 +373,7 @@ hash_build(struct stage *st, struct err *e)
 	    st->totals.bytes);
 	r = fill_read(&st->fill, write, e);
 	progress_end();
-	if (r != 0 || write || st->opt->preview)
+	if (r != 0 || write || st->planning)
 		return r;
 	return check_space(st, st->fill.copied_bytes,
 	    st->fill.copied + count_directories(&st->m), e);
@@ -447,8 +447,8 @@ base_mtime(const struct stage *st)
 	const char *id = path_base(st->base.path != NULL ? st->base.path : "");
 	int64_t mtime = 0;
 
-	if (st->opt->remote != NULL)
-		return st->opt->remote->base_mtime;
+	if (st->remote != NULL)
+		return st->remote->base_mtime;
 	if (*id != '\0' && meta_read(st->store, id, &meta, &ignored) == 0)
 		mtime = meta.mtime;
 	meta_release(&meta);
@@ -493,13 +493,11 @@ prepare_fill(struct stage *st)
 {
 	st->fill.source = stage_build_dir(st);
 	st->fill.target = target_dir(st);
-	st->fill.scratch =
-	    st->opt->preview ? &st->scratch : &st->store->incoming;
+	st->fill.scratch = st->planning ? &st->scratch : &st->store->incoming;
 	st->fill.base.dir = st->base.fd >= 0 ? &st->base : NULL;
-	st->fill.base.manifest = st->opt->remote != NULL ?
-	    st->opt->remote->manifest :
-	    st->base.fd >= 0 ? &st->base_manifest :
-			       NULL;
+	st->fill.base.manifest = st->remote != NULL ? st->remote->manifest :
+	    st->base.fd >= 0			    ? &st->base_manifest :
+						      NULL;
 	st->fill.base.mtime = base_mtime(st);
 	st->fill.m = &st->m;
 	st->fill.mtime = st->mtime;
@@ -533,6 +531,7 @@ stage_read(struct stage *st, const struct stage_options *opt, struct err *e)
 	int r;
 
 	st->opt = opt;
+	st->planning = st->elsewhere = true;
 	if (look_at_build(st, e) != 0)
 		return -1;
 	st->totals = manifest_totals(&st->m);
@@ -593,7 +592,7 @@ note_build(const struct stage *st, struct err *e)
 {
 	const struct stage_options *o = st->opt;
 
-	if (o->preview || o->seq < 0)
+	if (st->planning || o->seq < 0)
 		return 0;
 	return meta_raise(st->store, st->id.s, o->seq, o->commit, e);
 }
@@ -601,7 +600,7 @@ note_build(const struct stage *st, struct err *e)
 static int
 run(struct stage *st, struct err *e)
 {
-	if (!st->opt->preview && lock_and_sweep(st, e) != 0)
+	if (!st->planning && lock_and_sweep(st, e) != 0)
 		return -1;
 	if (examine(st, e) != 0)
 		return -1;
@@ -609,7 +608,7 @@ run(struct stage *st, struct err *e)
 		st->id = st->found;
 		if (note_build(st, e) != 0)
 			return -1;
-	} else if (!st->opt->preview && finish(st, e) != 0) {
+	} else if (!st->planning && finish(st, e) != 0) {
 		return -1;
 	}
 	st->linked = st->fill.linked;
@@ -626,9 +625,24 @@ stage_run(struct stage *st, const struct store *store,
 
 	st->store = store;
 	st->opt = opt;
+	st->planning = opt->preview;
 	r = run(st, e);
 	/* A preview may still be asked for the contents. */
-	if (!opt->preview)
+	if (!st->planning)
 		end(st);
+	return r;
+}
+
+int
+stage_plan(struct stage *st, const struct stage_remote *remote,
+    const struct stage_options *opt, struct err *e)
+{
+	int r;
+
+	st->opt = opt;
+	st->planning = st->elsewhere = true;
+	st->remote = remote;
+	r = run(st, e);
+	st->remote = NULL;
 	return r;
 }

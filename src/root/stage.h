@@ -32,8 +32,8 @@
 #include "root/view.h"
 
 /*
- * What a preview for other machines is made against, in place of a store:
- * the state of the hosts as one of them tells it.
+ * What a build for other machines is held against, in place of a store: the
+ * state of the hosts as one of them tells it.
  */
 struct stage_remote {
 	const struct view *view;
@@ -62,7 +62,6 @@ struct stage_options {
 	int64_t mtime;			/* of new content; 0: now */
 	bool preview;			/* change nothing: stop when all is
 					 * known */
-	const struct stage_remote *remote;	/* in a preview; else NULL */
 };
 
 enum stage_outcome {
@@ -88,6 +87,9 @@ struct stage {
 	/* Private. */
 	const struct store *store;
 	const struct stage_options *opt;
+	const struct stage_remote *remote;	/* during stage_plan() */
+	bool planning;			/* nothing is to be changed */
+	bool elsewhere;			/* it is for other machines */
 	struct source source;
 	struct incoming incoming;
 	char *scratch_path;		/* a preview's temporary directory */
@@ -110,10 +112,9 @@ struct stage {
 }
 
 /*
- * For a preview with hosts, and before they are known: read and hash the
- * build, and find what is wrong with it alone.  st->totals are set, and
- * st->digest unless there is something to carry.  stage_run() does the rest
- * later.  0 or -1.
+ * For hosts, and before they are known: read and hash the build, and find what
+ * is wrong with it alone.  st->totals are set, and st->digest unless there is
+ * something to carry.  stage_plan() does the rest later.  0 or -1.
  */
 int stage_read(struct stage *st, const struct stage_options *opt,
     struct err *e);
@@ -124,6 +125,14 @@ int stage_read(struct stage *st, const struct stage_options *opt,
  * Returns 0, or -1: nothing is listed then, and what is live is untouched.
  */
 int stage_run(struct stage *st, const struct store *store,
+    const struct stage_options *opt, struct err *e);
+
+/*
+ * For hosts: what the build, which stage_read() may have read before, comes to
+ * against what `remote` has.  Changes nothing, also where opt->preview is not
+ * set.  st->id stays "" for a new release.  0 or -1.
+ */
+int stage_plan(struct stage *st, const struct stage_remote *remote,
     const struct stage_options *opt, struct err *e);
 
 void stage_release(struct stage *st);

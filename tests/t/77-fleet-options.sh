@@ -291,6 +291,13 @@ t_host_narrows() {
 	    "true false"
 }
 
+# It is the hosts' group: this machine need not have it.
+t_the_group_is_looked_up_on_the_hosts() {
+	three '    group: no-such-group\n'
+	expect_status 2 deploy stage
+	assert_contains "$err" "user@h1.example: there is no group 'no-such-group' on this host"
+}
+
 t_an_unknown_host_is_an_error() {
 	three
 	expect_status 2 deploy publish --host h2.exmaple
