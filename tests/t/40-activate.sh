@@ -306,8 +306,8 @@ t_sequence_numbers_are_numbers() {
 	new b --seq 10
 	run d activate latest
 	assert_eq "$(live)" "$id"
-	go c --seq 9223372036854775807
-	new d --seq 9223372036854775806
+	go c --seq 9007199254740991
+	new d --seq 9007199254740990
 	expect_status 4 d activate latest
 	new e --seq 0
 	expect_status 4 d activate latest
