@@ -66,9 +66,6 @@ limits_allow(const struct host_limits *l, const char *verb)
 {
 	if (!limits_bind(l))
 		return true;
-	/* Who may stage may note what he would have staged. */
-	if (strcmp(verb, "note") == 0)
-		verb = "receive";
 	for (size_t i = 0; i < MEANINGS; i++) {
 		if (strcmp(meanings[i].verb, verb) != 0)
 			continue;
@@ -77,7 +74,9 @@ limits_allow(const struct host_limits *l, const char *verb)
 		if (l->allow == NULL)
 			return !meanings[i].by_name;
 	}
-	return l->allow == NULL || is_listed(l->allow, verb);
+	/* Who may stage may note what he would have staged. */
+	return l->allow == NULL || is_listed(l->allow, verb) ||
+	    (strcmp(verb, "note") == 0 && is_listed(l->allow, "receive"));
 }
 
 /* Must lie in the root, which is open. */
