@@ -14,9 +14,13 @@ CFLAGS = -O2 -g
 WERROR = -Werror
 # What `make test` runs: all, or names as in `make test TESTS="20-stage"`.
 TESTS =
-# Seconds that `make fuzz` spends on each target, and which targets.
+# Seconds that `make fuzz` spends on each target (0: as long as it takes), runs
+# (-1: any number), which targets, and the sanitizers: without address it makes
+# two or three times as many runs.
 FUZZ_SECONDS = 20
+FUZZ_RUNS = -1
 FUZZ = $(notdir $(basename $(wildcard tests/fuzz/*.c)))
+FUZZ_SAN = address,undefined
 # `make check-sanitize SAN=thread` looks for data races instead.
 SAN = address,undefined
 SAN_CC = gcc
@@ -289,12 +293,14 @@ check-sanitize: deps-test
 	    $(MAKE) --no-print-directory $(SAN_VARS) run-tests
 comma = ,
 
-## fuzz              run each fuzz target for FUZZ_SECONDS (20)
+## fuzz              run each fuzz target for FUZZ_SECONDS (20) or FUZZ_RUNS
 .PHONY: fuzz run-fuzz
+fuzz: FUZZ_OBJ = $(OBJ)/fuzzing-$(subst $(comma),-,$(FUZZ_SAN))
 fuzz: deps-fuzz
-	+@$(SUBMAKE) CC=clang OBJ=$(OBJ)/fuzzing \
-	    SANITIZE=fuzzer-no-link,address,undefined CFLAGS="-O1 -g" fuzzers
-	@FUZZ_SECONDS=$(FUZZ_SECONDS) tests/run-fuzz $(OBJ)/fuzzing/fuzz $(FUZZ)
+	+@$(SUBMAKE) CC=clang OBJ=$(FUZZ_OBJ) \
+	    SANITIZE=fuzzer-no-link,$(FUZZ_SAN) CFLAGS="-O2 -g" fuzzers
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) FUZZ_RUNS=$(FUZZ_RUNS) \
+	    tests/run-fuzz $(FUZZ_OBJ)/fuzz $(FUZZ)
 
 .PHONY: fuzzers
 fuzzers: $(FUZZERS)
@@ -438,6 +444,6 @@ clean:
 help:
 	@sed -n 's/^## /  /p' Makefile
 	@echo 'Variables: CC CFLAGS WERROR= V=1 OBJ BIN PREFIX DESTDIR TESTS' \
-	    'FUZZ FUZZ_SECONDS SAN SAN_CC'
+	    'FUZZ FUZZ_SECONDS FUZZ_RUNS FUZZ_SAN SAN SAN_CC'
 
 -include $(SRC_O:.o=.d) $(UNITS:=.d) $(OBJ)/ssh/driver.d $(PRELOADS:=.d) $(FUZZERS:=.d)
