@@ -11,7 +11,6 @@
 #include "base/alloc.h"
 #include "base/nearest.h"
 #include "base/override.h"
-#include "cmd/steps.h"
 #include "cmd/table.h"
 #include "config/config_host.h"
 #include "os/ci.h"
@@ -183,8 +182,8 @@ flush_answer(const struct run *run, struct err *e)
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return 0;
 	err_sys(e, "%scannot write to standard output",
-	    run->went_live ? "the release is live, but " : "");
-	e->code = run->went_live ? ERR_CLEANUP : ERR_FAILED;
+	    run->work.went_live ? "the release is live, but " : "");
+	e->code = run->work.went_live ? ERR_CLEANUP : ERR_FAILED;
 	return -1;
 }
 
@@ -200,18 +199,17 @@ add_row(struct buf *b, const char *key, const char *value)
 static void
 tell_ci(const struct run *run, int r, const struct err *e)
 {
-	const char *id = run->flip.release.s[0] != '\0' ? run->flip.release.s :
-							  run->staged.s;
+	const struct site_run *w = &run->work;
+	const char *id = w->flip.id.s[0] != '\0' ? w->flip.id.s : w->staged.s;
 	struct buf b = BUF_INIT;
 
 	if (run->opts.dry_run)
 		return;
 	if (*id != '\0')
 		ci_output("id", id);
-	ci_output("changed",
-	    run->flip.release.s[0] != '\0' ? "true" : "false");
-	if (run->flip.previous.s[0] != '\0')
-		ci_output("previous", run->flip.previous.s);
+	ci_output("changed", w->flip.id.s[0] != '\0' ? "true" : "false");
+	if (w->flip.from.s[0] != '\0')
+		ci_output("previous", w->flip.from.s);
 	buf_addf(&b, "### deploy %s%s%s\n\n", run->cmd->name,
 	    run->site != NULL && run->site->name != NULL ? ": " : "",
 	    run->site != NULL && run->site->name != NULL ? run->site->name :
@@ -220,8 +218,8 @@ tell_ci(const struct run *run, int r, const struct err *e)
 		buf_addf(&b, "> **failed (status %d):** %s\n\n", (int)e->code,
 		    e->text);
 	buf_adds(&b, "| | |\n|---|---|\n");
-	add_row(&b, run->flip.release.s[0] != '\0' ? "live" : "release", id);
-	add_row(&b, "before", run->flip.previous.s);
+	add_row(&b, w->flip.id.s[0] != '\0' ? "live" : "release", id);
+	add_row(&b, "before", w->flip.from.s);
 	if (run->site != NULL && run->site->n_hosts > 0)
 		buf_addf(&b, "| hosts | %zu |\n", run->site->n_hosts);
 	add_row(&b, "commit",
@@ -245,7 +243,8 @@ run_command(struct run *run, struct err *e)
 	r = run->cmd->run(run, e);
 	if (r == 0)
 		*e = (struct err)ERR_INIT;
-	r = step_hooks_after(run, e);
+	if (run->work.site != NULL)
+		r = site_end(&run->work, e);
 	if (grouped)
 		ci_group_end();
 	if (run->cmd->changes)
@@ -256,7 +255,7 @@ run_command(struct run *run, struct err *e)
 int
 cmd_main(int argc, char *const *argv, struct opts *global)
 {
-	struct run run = { .opts = *global };
+	struct run run = { .opts = *global, .work = SITE_RUN_INIT };
 	struct err e = ERR_INIT;
 	int r = -1;
 
@@ -278,6 +277,7 @@ cmd_main(int argc, char *const *argv, struct opts *global)
 		r = -1;
 	if (r != 0)
 		log_err(&e);
+	site_run_release(&run.work);
 	free(run.narrow.hosts);
 	site_config_release(&run.adhoc);
 	config_release(&run.config);
@@ -364,6 +364,52 @@ cmd_site(struct run *run, struct err *e)
 	return choose_site(run, e);
 }
 
+static struct remote_waits
+cmd_waits(const struct run *run)
+{
+	return (struct remote_waits){ .lock = cmd_lock_wait(run),
+		.silence = run->opts.timeout > 0 ? run->opts.timeout :
+						   run->site->timeout,
+		.hook = run->site->hooks.timeout };
+}
+
+int
+cmd_begin(struct run *run, struct err *e)
+{
+	const struct opts *o = &run->opts;
+	struct remote_waits waits;
+	struct site_wishes w;
+
+	if (cmd_site(run, e) != 0)
+		return -1;
+	waits = cmd_waits(run);
+	w = (struct site_wishes){
+		.source = o->args.n > 0 ? o->args.v[0] : run->site->source,
+		.source_named = o->args.n > 0,
+		.exclude = &o->exclude,
+		.message = o->message,
+		.commit = o->commit,
+		.expect = o->expect,
+		.seq = o->seq,
+		.overrides = o->overrides,
+		.prune = { .keep = o->keep < 0 ? run->site->keep :
+						 (unsigned int)o->keep,
+		    .older_than = o->older_than,
+		    .preview = o->dry_run },
+		.again = o->again,
+		.strip = o->strip,
+		.build = o->build,
+		.update = o->update,
+		.no_check = o->no_check,
+		.quiet = o->quiet,
+		.dry_run = o->dry_run,
+		.may_fail_hook = run->cmd->changes,
+	};
+	site_run_init(&run->work, run->site, &run->caller, run->cmd->name, &w,
+	    &waits);
+	return 0;
+}
+
 int
 cmd_open(struct run *run, struct store *s, struct err *e)
 {
@@ -389,10 +435,7 @@ cmd_has_hosts(const struct run *run)
 void
 cmd_init_fleet(struct run *run, struct fleet *f)
 {
-	const struct remote_waits waits = { .lock = cmd_lock_wait(run),
-		.silence = run->opts.timeout > 0 ? run->opts.timeout :
-						   run->site->timeout,
-		.hook = run->site->hooks.timeout };
+	const struct remote_waits waits = cmd_waits(run);
 
 	fleet_init(f, run->site, &run->caller, &waits);
 }

@@ -16,6 +16,7 @@
 #include "cmd/opt.h"
 #include "root/store.h"
 #include "root/view.h"
+#include "site/site.h"
 
 /* One call of a command. */
 struct run {
@@ -26,16 +27,8 @@ struct run {
 	struct site_config adhoc;	/* of --root */
 	struct site_config narrow;	/* of --host; borrows all but `hosts` */
 	const struct site_config *site;	/* one of these; cmd_site() */
+	struct site_run work;		/* on the site; cmd_begin() */
 	bool answered;			/* the JSON document is out */
-	bool went_live;			/* what visitors see has changed */
-	struct release_id staged;	/* what was staged, or is there; "" */
-	struct {
-		struct release_id release;	/* "": nothing was flipped */
-		struct release_id previous;
-		char *changed;		/* a file for the hook, or NULL */
-		enum hook_when hook;	/* that follows */
-	} flip;
-	struct err late;		/* of a hook, to be told at the end */
 };
 
 struct cmd {
@@ -79,6 +72,9 @@ int cmd_main(int argc, char *const *argv, struct opts *global);
  * -1 with ERR_USAGE.
  */
 int cmd_site(struct run *run, struct err *e);
+
+/* cmd_site(), and run->work is made from the options. */
+int cmd_begin(struct run *run, struct err *e);
 
 /* cmd_site(), then store_open() of its root. */
 int cmd_open(struct run *run, struct store *s, struct err *e);

@@ -7,7 +7,6 @@
 
 #include "base/text.h"
 #include "cmd/cmd.h"
-#include "cmd/steps.h"
 #include "cmd/table.h"
 #include "fleet/fleet_stage.h"
 #include "os/log.h"
@@ -118,10 +117,8 @@ diff_build(struct run *run, const struct store *s, const char *source,
 	bool live;
 	int r;
 
-	step_stage_options(run, &o);
-	step_rules(run, &rules);
+	site_stage_options(&run->work, &rules, &o);
 	o.source = source;
-	o.rules = &rules;
 	o.overrides = OVERRIDE_ALL;
 	o.again = o.preview = true;
 	r = stage_run(&st, s, &o, e);
@@ -198,10 +195,8 @@ diff_fleet_build(struct run *run, struct fleet *f, const char *source,
 		*e = none;
 		return -1;
 	}
-	step_stage_options(run, &o);
-	step_rules(run, &rules);
+	site_stage_options(&run->work, &rules, &o);
 	o.source = source;
-	o.rules = &rules;
 	o.overrides = OVERRIDE_ALL;
 	o.again = o.preview = true;
 	if (id != NULL)
@@ -277,7 +272,7 @@ run_diff(struct run *run, struct err *e)
 	struct store s = STORE_INIT;
 	struct view v = VIEW_INIT;
 	bool there = true;
-	int r = cmd_site(run, e);
+	int r = cmd_begin(run, e);
 
 	if (r == 0 && cmd_has_hosts(run))
 		return diff_hosts(run, e);

@@ -47,8 +47,7 @@ freeze_hosts(struct run *run, bool frozen, struct err *e)
 	else
 		strvec_add(&args, "--off");
 	if (r == 0 && !run->opts.dry_run)
-		r = cmd_call_hosts(run, &f, "freeze", &args, NULL,
-		    NULL, e);
+		r = cmd_call_hosts(run, &f, "freeze", &args, NULL, NULL, e);
 	if (r == 0) {
 		log_info("%zu hosts %s %s", f.n,
 		    run->opts.dry_run ? "would be" : "are",

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cmd/steps.h"
+#include "cmd/cmd.h"
 #include "cmd/table.h"
 #include "os/log.h"
 #include "root/prune.h"
@@ -18,7 +18,7 @@ options_of(const struct run *run)
 	};
 }
 
-int
+static int
 step_prune(struct run *run, const struct store *s, const struct view *v,
     struct strvec *removed, struct err *e)
 {
@@ -68,7 +68,7 @@ prune_host(struct remote *r, void *ctx, struct err *e)
 	return remote_prune(r, &h.all->o, on_pruned, &h, e);
 }
 
-int
+static int
 step_prune_hosts(struct run *run, struct fleet *f, struct strvec *removed,
     struct err *e)
 {

@@ -105,8 +105,8 @@ verify_hosts(struct run *run, const char *word, struct err *e)
 		r = -1;
 	if (r == 0) {
 		strvec_addf(&args, "--id=%s", id);
-		r = cmd_call_hosts(run, &f, "verify", &args, on_finding,
-		    &all, e);
+		r = cmd_call_hosts(run, &f, "verify", &args, on_finding, &all,
+		    e);
 	}
 	if (r == 0)
 		r = conclude(run, id, &all.found, &all.totals, e);

@@ -177,15 +177,28 @@ fleet_fail(const struct fleet *f, const char *what, struct err *e)
 	return err_prefix(e, "%s: %s: ", what, first->host->label);
 }
 
+bool
+fleet_serves(const struct fleet *f, const char *id)
+{
+	for (size_t i = 0; i < f->n; i++)
+		if (strcmp(f->v[i].view.current.s, id) != 0)
+			return false;
+	return true;
+}
+
 int
 fleet_need_root(const struct fleet *f, struct err *e)
 {
 	for (size_t i = 0; i < f->n; i++)
 		if (f->v[i].prepared)
 			return 0;
+	if (f->is_here)
+		return err_set(e, ERR_FAILED,
+		    "'%s' is not a root of deploy; stage a first release, or run: deploy init --root '%s'",
+		    f->here.root, f->here.root);
 	return err_set(e, ERR_FAILED,
-	    "'%s' is not a root of deploy%s; stage a first release, or run: deploy init",
-	    f->v[0].host->root, f->n > 1 ? " on any host" : "");
+	    "no host has a root of deploy at '%s'; stage a first release, or run: deploy init",
+	    f->v[0].host->root);
 }
 
 static int

@@ -56,6 +56,9 @@ int fleet_fail(const struct fleet *f, const char *what, struct err *e);
 /* Is there a root on any host?  0, or -1 with the words of store_open(). */
 int fleet_need_root(const struct fleet *f, struct err *e);
 
+/* Do all hosts serve this release? */
+bool fleet_serves(const struct fleet *f, const char *id);
+
 /* Connect to all that are not connected yet.  0 or -1. */
 int fleet_connect(struct fleet *f, struct err *e);
 

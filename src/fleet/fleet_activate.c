@@ -150,8 +150,14 @@ go(struct flight *fl, struct remote *r, struct err *e)
 	if (remote_go(r, e) != 0)
 		return -1;
 	c = remote_went(r, fl->armed_ms + GRACE_MS, e);
-	/* Live, and its own disk made trouble: live is what counts here. */
-	if (c == 0 || e->code == ERR_CLEANUP)
+	/* Live, and its own disk made trouble: that is told at the end. */
+	if (c != 0 && e->code == ERR_CLEANUP && e->answered) {
+		free(r->hook_failure);
+		r->hook_failure = xstrdup(e->text);
+		*e = (struct err)ERR_INIT;
+		c = 0;
+	}
+	if (c == 0)
 		*fate = FATE_LIVE;
 	else if (e->answered)
 		*fate = FATE_NONE;
@@ -398,16 +404,6 @@ went_out(const struct flight *fl)
 	return fl->last_go != 0;
 }
 
-/* Is there nothing to do? */
-static bool
-is_live_on_all(const struct fleet *f, const char *id)
-{
-	for (size_t i = 0; i < f->n; i++)
-		if (strcmp(f->v[i].view.current.s, id) != 0)
-			return false;
-	return true;
-}
-
 /* A preview: the guards of one host. */
 static int
 check_host(struct remote *r, void *ctx, struct err *e)
@@ -442,7 +438,7 @@ fleet_activate(struct fleet *f, const struct remote_activate *o,
 	int r = 0;
 
 	*out = (struct fleet_activation){ false, 0 };
-	if (is_live_on_all(f, o->id))
+	if (fleet_serves(f, o->id))
 		return 0;
 	if (o->preview)
 		return check_all(f, o, out, e);

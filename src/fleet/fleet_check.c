@@ -33,8 +33,8 @@ ask(struct remote *r, void *ctx, struct err *e)
 
 	if (check_served(c, address_of(r, c), a->m, out, e) != 0)
 		return -1;
-	log_info("%s serves it: %zu URLs, %zu files compared", r->host->label,
-	    out->urls, out->files);
+	log_info("%sit is served: %zu URLs, %zu files compared",
+	    remote_said(r), out->urls, out->files);
 	return 0;
 }
 
@@ -69,6 +69,20 @@ go_back(struct remote *r, void *ctx, struct err *e)
 	return r->flipped ? fleet_put_back(r, b->id, b->why, e) : 0;
 }
 
+/* What came of going back on this machine. */
+static void
+tell_here(const struct remote *r, struct err *e)
+{
+	e->code = r->flipped ? ERR_DIFFER : ERR_REVERTED;
+	if (!r->flipped)
+		err_append(e, "; %s is live again", r->before.s);
+	else if (r->before.s[0] == '\0')
+		err_append(e, "; nothing was live before, so it stays live");
+	else
+		err_append(e, "; it stays live, because going back failed: %s",
+		    r->err.text);
+}
+
 int
 fleet_revert(struct fleet *f, const char *id, const char *why, struct err *e)
 {
@@ -85,7 +99,9 @@ fleet_revert(struct fleet *f, const char *id, const char *why, struct err *e)
 			buf_addf(&differ, "%s%s (%s)",
 			    differ.len > 0 ? ", " : "", f->v[i].host->label,
 			    f->v[i].err.text);
-	if (differ.len == 0) {
+	if (f->is_here) {
+		tell_here(&f->v[0], e);
+	} else if (differ.len == 0) {
 		err_append(e, "; all hosts serve what they served before");
 		e->code = ERR_REVERTED;
 	} else {

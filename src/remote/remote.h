@@ -176,6 +176,13 @@ struct remote_activate {
 };
 
 /*
+ * Would a release with the sequence `seq`, which is not there yet, be refused
+ * as of the last info?  0, or -1 with ERR_LOCKED or ERR_SUPERSEDED.
+ */
+int remote_check_guards(const struct remote *r, int64_t seq,
+    unsigned int overrides, struct err *e);
+
+/*
  * Check all guards on the host, take its lock, and wait there for the word,
  * at most `deadline` ms from now or from the last remote_hold().  0 or -1:
  * not armed.

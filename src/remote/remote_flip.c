@@ -79,6 +79,36 @@ add_args(const struct remote *r, const struct remote_activate *o,
 	buf_release(&words);
 }
 
+/* The highest sequence that counts: of what was live not long ago. */
+static int64_t
+last_sequence(const struct remote *r)
+{
+	const struct history *h = &r->view.history;
+	int64_t last = h->seq;
+
+	for (size_t i = 0; i < h->seen.n; i++) {
+		const struct meta *then = remote_meta(r, h->seen.v[i]);
+
+		if (then != NULL && history_is_recent(h, i) &&
+		    then->seq > last)
+			last = then->seq;
+	}
+	return last;
+}
+
+int
+remote_check_guards(const struct remote *r, int64_t seq,
+    unsigned int overrides, struct err *e)
+{
+	if (r->frozen && (overrides & OVERRIDE_FREEZE) == 0)
+		return err_set(e, ERR_LOCKED,
+		    "'%s' is frozen; run 'deploy thaw' when it may change again, or use --override=freeze",
+		    r->host->root);
+	if ((overrides & OVERRIDE_ORDER) != 0)
+		return 0;
+	return activate_check_sequence(last_sequence(r), seq, e);
+}
+
 /*
  * An older build never overtakes a newer one.  A host in C looks for itself,
  * under its lock; for the others the journal's size tells that nothing has
@@ -89,21 +119,12 @@ check_sequence(const struct remote *r, const struct remote_activate *o,
     struct err *e)
 {
 	const struct meta *meta = remote_meta(r, o->id);
-	const struct history *h = &r->view.history;
-	int64_t last = h->seq;
 
 	if (meta == NULL || (o->overrides & OVERRIDE_ORDER) != 0 ||
 	    (o->rollback && history_was_live(&r->view.history, o->id)) ||
 	    strcmp(r->view.current.s, o->id) == 0)
 		return 0;
-	for (size_t i = 0; i < h->seen.n; i++) {
-		const struct meta *then = remote_meta(r, h->seen.v[i]);
-
-		if (then != NULL && history_is_recent(h, i) &&
-		    then->seq > last)
-			last = then->seq;
-	}
-	return activate_check_sequence(last, meta->seq, e);
+	return activate_check_sequence(last_sequence(r), meta->seq, e);
 }
 
 /* Send the request, when the sequence allows it. */

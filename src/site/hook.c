@@ -88,12 +88,44 @@ is_directory(const struct manifest *m, const char *path)
 	return en != NULL && en->type == ENTRY_DIR;
 }
 
+/* The URLs that differ between two releases. */
+static void
+add_changes(const struct manifest *from, const struct manifest *to,
+    struct strvec *urls)
+{
+	struct diff d = DIFF_INIT;
+
+	diff_manifests(&d, from, to);
+	for (size_t i = 0; i < d.n; i++) {
+		const char *p = d.v[i].path;
+		char *url;
+
+		/* A directory that came or went empty has no page. */
+		if (is_directory(from, p) || is_directory(to, p))
+			continue;
+		url = check_url("/", p);
+		strvec_add(urls, url);
+		free(url);
+	}
+	diff_release(&d);
+}
+
+/* Sorted, and each once, a line each. */
+static void
+print_once(struct strvec *urls, struct buf *out)
+{
+	strvec_sort(urls);
+	for (size_t i = 0; i < urls->n; i++)
+		if (i == 0 || strcmp(urls->v[i - 1], urls->v[i]) != 0)
+			buf_addf(out, "%s\n", urls->v[i]);
+}
+
 int
-hook_write_changes(const struct manifest *from, const struct manifest *to,
-    char **path, struct err *e)
+hook_write_changes(const struct manifest *from, size_t n,
+    const struct manifest *to, char **path, struct err *e)
 {
 	const char *tmp = getenv("TMPDIR");
-	struct diff d = DIFF_INIT;
+	struct strvec urls = STRVEC_INIT;
 	struct buf b = BUF_INIT;
 	int fd, r = 0;
 
@@ -106,23 +138,14 @@ hook_write_changes(const struct manifest *from, const struct manifest *to,
 		*path = NULL;
 		return -1;
 	}
-	diff_manifests(&d, from, to);
-	for (size_t i = 0; i < d.n; i++) {
-		const char *p = d.v[i].path;
-		char *url;
-
-		/* A directory that came or went empty has no page. */
-		if (is_directory(from, p) || is_directory(to, p))
-			continue;
-		url = check_url("/", p);
-		buf_addf(&b, "%s\n", url);
-		free(url);
-	}
+	for (size_t i = 0; i < n; i++)
+		add_changes(&from[i], to, &urls);
+	print_once(&urls, &b);
 	if (io_write(fd, buf_str(&b), b.len) != 0)
 		r = err_sys(e, "cannot write '%s'", *path);
 	if (io_close(fd) != 0 && r == 0)
 		r = err_sys(e, "cannot write '%s'", *path);
-	diff_release(&d);
+	strvec_release(&urls);
 	buf_release(&b);
 	return r;
 }

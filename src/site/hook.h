@@ -33,12 +33,12 @@ bool hook_exists(const struct site_config *site, enum hook_when when);
 int hook_run(enum hook_when when, const struct hook_facts *f, struct err *e);
 
 /*
- * Write the URLs that differ between two releases into a new temporary file:
- * paths below the site's top, one a line, percent-encoded; "/dir/" for
- * dir/index.html.  `path` is the caller's to free, the file to unlink.  0 or
- * -1.
+ * Write the URLs that differ between any of the `n` releases `from` and the
+ * release `to` into a new temporary file: paths below the site's top, one a
+ * line, each once, sorted, percent-encoded; "/dir/" for dir/index.html.
+ * `path` is the caller's to free, the file to unlink.  0 or -1.
  */
-int hook_write_changes(const struct manifest *from, const struct manifest *to,
-    char **path, struct err *e);
+int hook_write_changes(const struct manifest *from, size_t n,
+    const struct manifest *to, char **path, struct err *e);
 
 #endif

@@ -1,0 +1,135 @@
+/*
+ * The use cases: what stage, activate, publish, rollback and prune mean for a
+ * site, with its build, hooks and checks.  One struct site_run is one run of
+ * a command:
+ *
+ *	site_run_init(&s, site, caller, "publish", &wishes, &waits);
+ *	r = site_publish(&s, &done, &e);
+ *	r = site_end(&s, &e);		the hooks that follow; how all ended
+ *	site_run_release(&s);
+ *
+ * Each function says on standard error what it did.  None asks whether the
+ * site has hosts: a root here is a fleet of one.
+ */
+#ifndef SITE_H
+#define SITE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/strvec.h"
+#include "config/config.h"
+#include "fleet/fleet.h"
+#include "fleet/fleet_send.h"
+#include "os/caller.h"
+#include "root/journal.h"
+#include "root/prune.h"
+#include "root/stage.h"
+
+/* What was asked for; strings are borrowed, NULL: not said. */
+struct site_wishes {
+	const char *source;		/* of the build, or "-" */
+	bool source_named;		/* by the command, not by deploy.yml */
+	const struct strvec *exclude;	/* besides the site's; NULL: none */
+	const char *message, *commit;
+	const char *expect;		/* a release, or "none" */
+	int64_t seq;			/* -1: none */
+	unsigned int overrides;		/* override.h */
+	struct prune_options prune;
+	bool again, strip, build, update, no_check;
+	bool quiet;
+	bool dry_run;
+	bool may_fail_hook;		/* the hook "failed" is for it */
+};
+
+/* What a flip came to. */
+struct site_flip {
+	struct release_id id;		/* live now; "" when none was meant */
+	struct release_id from;		/* live before, where hosts agree: on
+					 * all of them; "" nothing */
+	bool changed;
+};
+
+struct site_run {
+	const struct site_config *site;
+	const struct caller *caller;
+	const char *command;		/* its name, for hooks */
+	struct site_wishes wishes;
+	struct fleet fleet;
+	/* Of what was done. */
+	struct release_id staged;	/* what was staged, or is there; "" */
+	struct site_flip flip;		/* flip.id "": nothing was flipped */
+	bool went_live;			/* what visitors see has changed */
+	/* For the hooks that follow. */
+	enum hook_when hook;
+	char *changed;			/* a file of URLs, or NULL */
+	struct err late;		/* to be told at the end */
+};
+
+#define SITE_RUN_INIT { .fleet = FLEET_INIT, .late = ERR_INIT }
+
+/* `wishes` is copied, with borrowed strings. */
+void site_run_init(struct site_run *s, const struct site_config *site,
+    const struct caller *caller, const char *command,
+    const struct site_wishes *wishes, const struct remote_waits *waits);
+void site_run_release(struct site_run *s);	/* neutral values accepted */
+
+/* Connect to the hosts and ask them for all (fleet_open).  0 or -1. */
+int site_open(struct site_run *s, struct err *e);
+
+/*
+ * Stage what wishes.source names on all hosts.  `st` is released by the
+ * caller, before the run.  0 or -1.
+ */
+int site_stage(struct site_run *s, struct stage *st, struct fleet_sent *sent,
+    struct err *e);
+
+/* What is to be staged, as stage.h wants it; `rules` gets what --exclude
+ * adds: the caller releases rules->exclude. */
+void site_stage_options(const struct site_run *s, struct rules *rules,
+    struct stage_options *out);
+
+/* A release that some hosts have, on the others (`word` as fleet_find()). */
+int site_stage_release(struct site_run *s, const char *word, struct stage *st,
+    struct fleet_sent *sent, struct err *e);
+
+/*
+ * Make a release live on all hosts, or on none; `word` NULL: the one that
+ * waits.  Returns 0; or -1:
+ *	ERR_REVERTED	a host or the check failed, all is as it was
+ *	ERR_DIFFER	hosts differ, or what is live failed its check
+ *	ERR_CLEANUP	live; a signal came before it was checked
+ *	others		nothing was flipped
+ */
+int site_activate(struct site_run *s, const char *word,
+    struct site_flip *out, struct err *e);
+
+/* Back to what was live before, or to `word`; the same. */
+int site_rollback(struct site_run *s, const char *word,
+    struct site_flip *out, struct err *e);
+
+/* Remove old releases from all hosts; `removed` gets their ids. */
+int site_prune(struct site_run *s, struct strvec *removed, struct err *e);
+
+/* All in one; what came of it is valid also after a failure. */
+struct site_published {
+	struct stage st;
+	struct site_flip flip;
+	struct strvec removed;
+	bool answer;			/* there is something to tell */
+};
+
+#define SITE_PUBLISHED_INIT { .st = STAGE_INIT, .removed = STRVEC_INIT }
+
+int site_publish(struct site_run *s, struct site_published *out,
+    struct err *e);
+void site_published_release(struct site_published *p);
+
+/*
+ * After the command: the hooks that follow.  `e` is how it ended, and then
+ * how all ended.  0 or -1.
+ */
+int site_end(struct site_run *s, struct err *e);
+
+#endif

@@ -1,0 +1,215 @@
+#include "site/site_flip.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "fleet/fleet_activate.h"
+#include "fleet/fleet_check.h"
+#include "fleet/fleet_roll.h"
+#include "os/intr.h"
+#include "os/log.h"
+#include "root/activate.h"
+
+const char *
+site_current(const struct site_run *s)
+{
+	struct err ignored = ERR_INIT;
+	const char *id = fleet_find(&s->fleet, "current", &ignored);
+
+	return id != NULL ? id : "";
+}
+
+/* ---- guards ------------------------------------------------------------ */
+
+int
+site_expected(const struct site_run *s, const char **out, struct err *e)
+{
+	const char *word = s->wishes.expect;
+
+	*out = NULL;
+	if (word == NULL)
+		return 0;
+	if (strcmp(word, "none") == 0)
+		*out = "";
+	else if (release_id_is_valid(word))
+		/* It may be gone by now; it is not live, then. */
+		*out = word;
+	else
+		*out = fleet_find(&s->fleet, word, e);
+	return *out == NULL ? -1 : 0;
+}
+
+/* --expect, on every host. */
+static int
+check_expected(const struct site_run *s, struct err *e)
+{
+	const struct fleet *f = &s->fleet;
+	const char *want;
+
+	if (site_expected(s, &want, e) != 0)
+		return -1;
+	for (size_t i = 0; i < f->n; i++)
+		if (activate_check_expect(want, f->v[i].view.current.s, e) !=
+		    0)
+			return remote_say(&f->v[i], e);
+	return 0;
+}
+
+int
+site_check_flip(struct site_run *s, int64_t seq, struct err *e)
+{
+	struct fleet *f = &s->fleet;
+
+	if (check_expected(s, e) != 0)
+		return -1;
+	for (size_t i = 0; i < f->n; i++)
+		if (remote_check_guards(&f->v[i], seq, s->wishes.overrides,
+			e) != 0)
+			return remote_say(&f->v[i], e);
+	return 0;
+}
+
+int
+site_before_flip(struct site_run *s, const char *id, struct err *e)
+{
+	if (fleet_serves(&s->fleet, id))
+		return 0;
+	return site_hook(s, HOOK_PRE_ACTIVATE, id, site_current(s), e);
+}
+
+/* ---- the check --------------------------------------------------------- */
+
+static bool
+wants_check(const struct site_run *s)
+{
+	return s->site->check.urls.n > 0 && !s->wishes.no_check &&
+	    !s->wishes.dry_run;
+}
+
+/* A signal came while it was checked: it stays. */
+static bool
+was_interrupted(struct err *e)
+{
+	struct err ignored = ERR_INIT;
+
+	if (intr_check(&ignored) == 0)
+		return false;
+	err_prefix(e, "the release is live, but was not checked: ");
+	e->code = ERR_CLEANUP;
+	return true;
+}
+
+/* A rollback that fails its check stays: there is nothing better. */
+static bool
+was_rollback(enum journal_action action, struct err *e)
+{
+	if (action != JOURNAL_ROLLBACK)
+		return false;
+	err_prefix(e, "rolled back, but ");
+	e->code = ERR_DIFFER;
+	return true;
+}
+
+/* Ask the web servers for what was made live; go back when they do not give
+ * it. */
+static int
+check(struct site_run *s, const char *id, enum journal_action action,
+    struct err *e)
+{
+	if (!wants_check(s) || fleet_check(&s->fleet, id, NULL, e) == 0)
+		return 0;
+	if (was_interrupted(e) || was_rollback(action, e))
+		return -1;
+	return fleet_revert(&s->fleet, id, "reverted: the check failed", e);
+}
+
+/* ---- the flip ---------------------------------------------------------- */
+
+static void
+tell(const struct site_flip *done, enum journal_action action, bool preview)
+{
+	if (!done->changed)
+		log_info("unchanged: %s is live already", done->id.s);
+	else
+		log_info("%s%s is live%s%s%s", preview ? "would make: " : "",
+		    done->id.s,
+		    action == JOURNAL_ROLLBACK ? ", rolled back" : "",
+		    done->from.s[0] != '\0' ? "; before it: " : "",
+		    done->from.s);
+}
+
+/* Between several hosts there is a time between the flips. */
+static void
+tell_skew(const struct fleet *f)
+{
+	if (f->n > 1 && f->skew_us >= 0)
+		log_info("all hosts flipped within %.1f ms",
+		    (double)f->skew_us / 1000);
+}
+
+/* All but what the hooks of the roots came to. */
+static int
+flip_all(struct site_run *s, const char *id, enum journal_action action,
+    struct site_flip *out, struct err *e)
+{
+	struct fleet *f = &s->fleet;
+	const struct remote_activate o = { .id = out->id.s,
+		.message = s->wishes.message,
+		.journal_size = -1,
+		.rollback = action == JOURNAL_ROLLBACK,
+		.overrides = s->wishes.overrides,
+		.preview = s->wishes.dry_run };
+	bool rolling = s->site->strategy == STRATEGY_ROLLING &&
+	    action == JOURNAL_ACTIVATE;
+	struct fleet_activation done;
+	int r;
+
+	*out = (struct site_flip){ .changed = false };
+	release_id_copy(&out->id, id);
+	if (check_expected(s, e) != 0)
+		return -1;
+	release_id_copy(&out->from, site_current(s));
+	r = rolling ? fleet_roll(f, &o, wants_check(s), &done, e) :
+		      fleet_activate(f, &o, &done, e);
+	if (r != 0)
+		return -1;
+	out->changed = done.changed;
+	f->skew_us =
+	    done.changed && !o.preview && !rolling ? done.skew_us : -1;
+	tell(out, action, o.preview);
+	tell_skew(f);
+	if (!done.changed || o.preview)
+		return 0;
+	if (!rolling && check(s, out->id.s, action, e) != 0)
+		return -1;
+	site_went_live(s, out, action);
+	return 0;
+}
+
+/* What the hooks of the roots came to is told at the end. */
+static void
+tell_root_hooks(struct site_run *s)
+{
+	for (size_t i = 0; i < s->fleet.n; i++) {
+		struct remote *r = &s->fleet.v[i];
+		struct err why = ERR_INIT;
+
+		if (r->hook_failure == NULL)
+			continue;
+		err_set(&why, ERR_CLEANUP, "%s%s", remote_said(r),
+		    r->hook_failure);
+		site_tell_late(s, &why);
+		free(r->hook_failure);
+		r->hook_failure = NULL;
+	}
+}
+
+int
+site_flip(struct site_run *s, const char *id, enum journal_action action,
+    struct site_flip *out, struct err *e)
+{
+	int r = flip_all(s, id, action, out, e);
+
+	tell_root_hooks(s);
+	return r;
+}

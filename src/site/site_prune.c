@@ -1,0 +1,56 @@
+#include <pthread.h>
+#include <string.h>
+
+#include "os/log.h"
+#include "site/site.h"
+
+/* A prune of all hosts. */
+struct pruning {
+	const struct prune_options *o;
+	pthread_mutex_t lock; /* guards removed */
+	struct strvec *removed;
+};
+
+/* What one of them is doing. */
+struct host_pruning {
+	struct pruning *all;
+	const struct remote *r;
+};
+
+static void
+on_pruned(void *ctx, const char *key, const char *value)
+{
+	struct host_pruning *h = ctx;
+
+	if (strcmp(key, "pruned") != 0)
+		return;
+	pthread_mutex_lock(&h->all->lock);
+	log_info("%s%s %s", remote_said(h->r),
+	    h->all->o->preview ? "would prune" : "pruned", value);
+	if (!strvec_has(h->all->removed, value))
+		strvec_add(h->all->removed, value);
+	pthread_mutex_unlock(&h->all->lock);
+}
+
+/* Each host has its own past, and so its own releases to remove. */
+static int
+prune_host(struct remote *r, void *ctx, struct err *e)
+{
+	struct host_pruning h = { ctx, r };
+
+	return remote_prune(r, h.all->o, on_pruned, &h, e);
+}
+
+int
+site_prune(struct site_run *s, struct strvec *removed, struct err *e)
+{
+	struct pruning p = { .o = &s->wishes.prune, .removed = removed };
+	size_t failed;
+
+	pthread_mutex_init(&p.lock, NULL);
+	failed = fleet_each(&s->fleet, prune_host, &p);
+	pthread_mutex_destroy(&p.lock);
+	strvec_sort(removed);
+	return failed > 0 ? fleet_fail(&s->fleet, "not pruned everywhere", e) :
+			    0;
+}

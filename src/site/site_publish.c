@@ -1,0 +1,178 @@
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "os/log.h"
+#include "site/build.h"
+#include "site/site.h"
+#include "site/site_flip.h"
+
+/* ---- the build --------------------------------------------------------- */
+
+/*
+ * Is the build to be made?  Not when it is named and so is there, and not by
+ * what a build command runs, which would begin again.
+ */
+static bool
+wants_build(const struct site_run *s)
+{
+	if (s->wishes.build)
+		return true;
+	return s->site->build.command != NULL && !s->wishes.source_named &&
+	    getenv("DEPLOY_BUILD") == NULL;
+}
+
+/* Refuse a build that cannot be. */
+static int
+check_build(const struct site_run *s, struct err *e)
+{
+	const char *source = s->wishes.source;
+
+	if (s->site->build.command == NULL)
+		return err_set(e, ERR_USAGE,
+		    "--build needs 'build' in deploy.yml: build: {command: ...}");
+	if (getenv("DEPLOY_BUILD") != NULL)
+		return err_set(e, ERR_USAGE,
+		    "--build in a build command would run it again, for ever");
+	if (source != NULL && strcmp(source, "-") == 0)
+		return err_set(e, ERR_USAGE,
+		    "--build makes its SOURCE, it does not read one from standard input");
+	return 0;
+}
+
+/* `path` as an absolute one, wherever the command runs; the caller frees. */
+static char *
+absolute(const char *path, struct err *e)
+{
+	char *cwd, *all;
+
+	if (path[0] == '/')
+		return xstrdup(path);
+	cwd = getcwd(NULL, 0);
+	if (cwd == NULL) {
+		err_sys(e, "cannot tell the current directory");
+		return NULL;
+	}
+	all = xasprintf("%s/%s", cwd, path);
+	free(cwd);
+	return all;
+}
+
+/* Run one of the commands of the site; a dry run only says so. */
+static int
+run_command(struct site_run *s, const char *what, const char *command,
+    const char *source, struct err *e)
+{
+	const struct build_config *b = &s->site->build;
+	const struct build_options build = { .what = what,
+		.command = command,
+		.directory = b->directory,
+		.timeout = b->timeout,
+		.quiet = s->wishes.quiet,
+		.site = s->site->name,
+		.source = source,
+		.ref = s->wishes.commit != NULL ? s->wishes.commit :
+						  s->caller->commit };
+
+	if (s->wishes.dry_run) {
+		log_info("would run: %s", command);
+		return 0;
+	}
+	if (build_run(&build, e) != 0)
+		return err_append(e, "; nothing was changed");
+	return 0;
+}
+
+/* Update what is built, and build.  Before anything is opened. */
+static int
+make_build(struct site_run *s, struct err *e)
+{
+	bool wanted = wants_build(s);
+	bool update = s->wishes.update && s->site->update != NULL;
+	char *source;
+	int r;
+
+	if (s->wishes.build && check_build(s, e) != 0)
+		return -1;
+	/* Without a source the stage has its say. */
+	if (s->wishes.source == NULL || (!wanted && !update))
+		return 0;
+	source = absolute(s->wishes.source, e);
+	if (source == NULL)
+		return -1;
+	r = update ? run_command(s, "update", s->site->update, source, e) : 0;
+	if (r == 0 && wanted)
+		r = run_command(s, "build", s->site->build.command, source, e);
+	free(source);
+	return r;
+}
+
+/* ---- all in one -------------------------------------------------------- */
+
+/*
+ * Flip all hosts, from what was live when they were asked.  When somebody was
+ * faster since then, from what is live now.
+ */
+static int
+flip(struct site_run *s, const char *id, struct site_flip *out, struct err *e)
+{
+	if (site_flip(s, id, JOURNAL_ACTIVATE, out, e) == 0)
+		return 0;
+	if (e->code != ERR_SUPERSEDED)
+		return -1;
+	log_debug("%s; asking again", e->text);
+	*e = (struct err)ERR_INIT;
+	fleet_forgive(&s->fleet);
+	if (site_open(s, e) != 0)
+		return -1;
+	return site_flip(s, id, JOURNAL_ACTIVATE, out, e);
+}
+
+/* What is staged goes live, and old releases go. */
+static int
+go_live(struct site_run *s, struct site_published *out, struct err *e)
+{
+	const char *id = out->st.id.s;
+	int r = site_before_flip(s, id, e);
+
+	if (r == 0)
+		r = flip(s, id, &out->flip, e);
+	/* ERR_CLEANUP: live, but not checked. */
+	out->answer = r == 0 || e->code == ERR_CLEANUP;
+	if (r != 0) {
+		if (e->code != ERR_DIFFER && e->code != ERR_CLEANUP)
+			log_info("%s stays staged", id);
+		return -1;
+	}
+	if (site_prune(s, &out->removed, e) == 0)
+		return 0;
+	err_prefix(e, "the release is live, but pruning failed: ");
+	e->code = ERR_CLEANUP;
+	return -1;
+}
+
+int
+site_publish(struct site_run *s, struct site_published *out, struct err *e)
+{
+	struct fleet_sent sent;
+	int64_t seq = s->wishes.seq >= 0 ? s->wishes.seq : s->caller->seq;
+	int r;
+
+	if (make_build(s, e) != 0 || site_stage(s, &out->st, &sent, e) != 0)
+		return -1;
+	if (out->st.outcome != STAGE_UNCHANGED && !s->wishes.dry_run)
+		return go_live(s, out, e);
+	/* A dry run: would it be refused? */
+	r = out->st.outcome != STAGE_UNCHANGED ? site_check_flip(s, seq, e) :
+						 0;
+	out->answer = r == 0;
+	return r;
+}
+
+void
+site_published_release(struct site_published *p)
+{
+	strvec_release(&p->removed);
+	stage_release(&p->st);
+}

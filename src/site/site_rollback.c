@@ -1,0 +1,101 @@
+#include "base/clock.h"
+#include "os/log.h"
+#include "root/activate.h"
+#include "root/freeze.h"
+#include "site/site.h"
+#include "site/site_flip.h"
+
+/* Why there is nothing to go back to from `current`, "" when none is live. */
+static int
+tell_none(const char *current, struct err *e)
+{
+	if (*current == '\0')
+		return err_set(e, ERR_FAILED,
+		    "nothing is live, so there is nothing to roll back from; see 'deploy list'");
+	return err_set(e, ERR_FAILED,
+	    "no release that was live before %s is left; name one of 'deploy list'",
+	    current);
+}
+
+/*
+ * A rollback that is repeated finds that another release is live, before it
+ * looks for what to go back to.
+ */
+static int
+check_expected(const struct site_run *s, struct err *e)
+{
+	const char *want;
+
+	if (site_expected(s, &want, e) != 0)
+		return -1;
+	for (size_t i = 0; i < s->fleet.n; i++)
+		if (activate_check_expect(want, s->fleet.v[i].view.current.s,
+			e) != 0)
+			return remote_say(&s->fleet.v[i], e);
+	return 0;
+}
+
+/* The release that all hosts go back to. */
+static int
+find_target(const struct site_run *s, const char *word, struct release_id *out,
+    struct err *e)
+{
+	const char *id;
+
+	if (word == NULL && check_expected(s, e) != 0)
+		return -1;
+	id = fleet_find(&s->fleet, word != NULL ? word : "previous", e);
+	if (id == NULL && word == NULL && e->code == ERR_USAGE)
+		return tell_none(s->fleet.v[0].view.current.s, e);
+	if (id != NULL)
+		release_id_copy(out, id);
+	return id != NULL ? 0 : -1;
+}
+
+static int
+freeze_host(struct remote *r, void *ctx, struct err *e)
+{
+	return remote_call(r, "freeze", ctx, NULL, NULL, e);
+}
+
+/* freeze_on_rollback: the build that was bad shall not come back by itself. */
+static int
+freeze_after(struct site_run *s, struct err *e)
+{
+	char why[] = "rolled back";
+	const struct freeze freeze = { .who = s->caller->who,
+		.why = why,
+		.since = clock_now() };
+	struct strvec args = STRVEC_INIT;
+	size_t failed;
+
+	remote_freeze_args(&freeze, &args);
+	failed = fleet_each(&s->fleet, freeze_host, &args);
+	strvec_release(&args);
+	if (failed == 0) {
+		log_info(
+		    "frozen, because of freeze_on_rollback; see 'deploy thaw'");
+		return 0;
+	}
+	fleet_fail(&s->fleet, "freeze", e);
+	err_prefix(e, "rolled back, but not frozen%s: ",
+	    s->fleet.n > 1 ? " everywhere" : "");
+	e->code = ERR_CLEANUP;
+	return -1;
+}
+
+int
+site_rollback(struct site_run *s, const char *word, struct site_flip *out,
+    struct err *e)
+{
+	struct release_id id = { "" };
+
+	*out = (struct site_flip){ .changed = false };
+	if (site_open(s, e) != 0 || fleet_need_root(&s->fleet, e) != 0 ||
+	    find_target(s, word, &id, e) != 0 ||
+	    site_flip(s, id.s, JOURNAL_ROLLBACK, out, e) != 0)
+		return -1;
+	if (!out->changed || !s->site->freeze_on_rollback || s->wishes.dry_run)
+		return 0;
+	return freeze_after(s, e);
+}

@@ -1,0 +1,128 @@
+#include "base/text.h"
+#include "fleet/fleet_stage.h"
+#include "os/log.h"
+#include "site/site.h"
+#include "site/site_flip.h"
+
+void
+site_stage_options(const struct site_run *s, struct rules *rules,
+    struct stage_options *out)
+{
+	const struct site_wishes *w = &s->wishes;
+
+	rules_borrow(rules, &s->site->rules);
+	for (size_t i = 0; w->exclude != NULL && i < w->exclude->n; i++)
+		strvec_add(&rules->exclude, w->exclude->v[i]);
+	*out = (struct stage_options){ .source = w->source,
+		.rules = rules,
+		.caller = s->caller,
+		.message = w->message,
+		.commit = w->commit != NULL ? w->commit : s->caller->commit,
+		.seq = w->seq >= 0 ? w->seq : s->caller->seq,
+		.lock_wait = s->fleet.v[0].waits.lock,
+		.overrides = w->overrides,
+		.again = w->again,
+		.strip = w->strip,
+		.preview = w->dry_run };
+}
+
+static void
+tell(const struct stage *st, bool preview)
+{
+	char size[TEXT_SIZE_LEN], copied[TEXT_SIZE_LEN];
+
+	text_size(st->totals.bytes, size);
+	text_size(st->copied_bytes, copied);
+	if (st->excluded > 0)
+		log_info("left out %zu excluded or .git entries",
+		    st->excluded);
+	if (st->outcome == STAGE_UNCHANGED)
+		log_info("unchanged: %s, which is live, has this content",
+		    st->id.s);
+	else if (st->outcome == STAGE_STAGED)
+		log_info("unchanged: %s is staged already with this content",
+		    st->id.s);
+	else
+		log_info(
+		    "%s %zu files (%s): %zu linked, %zu copied (%s), %zu carried",
+		    preview ? "would stage" : "staged", st->totals.files, size,
+		    st->linked, st->copied, copied, st->carried);
+}
+
+/* What went over the wire. */
+static void
+tell_sent(const struct site_run *s, const struct fleet_sent *sent)
+{
+	char size[TEXT_SIZE_LEN];
+
+	text_size(sent->pack_bytes, size);
+	if (sent->fresh > 0)
+		log_info("sent to %zu of %zu hosts: %s in %zu pack%s",
+		    sent->fresh, s->fleet.n, size, sent->packs,
+		    sent->packs == 1 ? "" : "s");
+}
+
+/* Stage, with the hooks around it. */
+static int
+stage(struct site_run *s, struct stage *st, struct stage_options *o,
+    struct fleet_sent *sent, struct err *e)
+{
+	struct fleet *f = &s->fleet;
+
+	if (site_hook(s, HOOK_PRE_STAGE, NULL, NULL, e) != 0 ||
+	    fleet_stage_open(f, st, o, e) != 0 ||
+	    fleet_stage(f, st, o, sent, e) != 0)
+		return -1;
+	tell(st, o->preview);
+	s->staged = st->id;
+	if (st->outcome != STAGE_UNCHANGED &&
+	    site_hook(s, HOOK_POST_STAGE, st->id.s, site_current(s), e) != 0)
+		return -1;
+	tell_sent(s, sent);
+	return 0;
+}
+
+int
+site_stage(struct site_run *s, struct stage *st, struct fleet_sent *sent,
+    struct err *e)
+{
+	struct stage_options o;
+	struct rules rules;
+	int r;
+
+	*sent = (struct fleet_sent){ 0 };
+	if (s->wishes.source == NULL)
+		return err_set(e, ERR_USAGE,
+		    "what is to be staged? name a directory or an archive, or set 'source' in deploy.yml");
+	site_stage_options(s, &rules, &o);
+	r = stage(s, st, &o, sent, e);
+	strvec_release(&rules.exclude);
+	return r;
+}
+
+int
+site_stage_release(struct site_run *s, const char *word, struct stage *st,
+    struct fleet_sent *sent, struct err *e)
+{
+	struct fleet *f = &s->fleet;
+	bool preview = s->wishes.dry_run;
+	char size[TEXT_SIZE_LEN];
+	const char *id = NULL;
+
+	*sent = (struct fleet_sent){ 0 };
+	if (site_open(s, e) == 0)
+		id = fleet_find_on_some(f, word, e);
+	if (id == NULL ||
+	    fleet_stage_release(f, id, preview, st, sent, e) != 0)
+		return -1;
+	text_size(sent->pack_bytes, size);
+	if (sent->fresh == 0)
+		log_info("unchanged: all hosts have %s", id);
+	else if (preview)
+		log_info("would send %s to %zu of %zu hosts", id, sent->fresh,
+		    f->n);
+	else
+		log_info("sent %s to %zu of %zu hosts: %s", id, sent->fresh,
+		    f->n, size);
+	return 0;
+}
