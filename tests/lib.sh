@@ -155,6 +155,11 @@ wait_for() {
 	done
 }
 
+# ended PID: has this process ended?
+ended() {
+	! kill -0 "$1" 2>/dev/null
+}
+
 # pause SECONDS: sleep without a process: nothing is ever read there.
 pause() {
 	read -rt "$1" _ <>"$TEST_DIR/never" || true

@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2154,SC2034 # of lib.sh, and for those who source this
 # What the scripts that look into a root on disk have in common: what is live
 # there, and what must not be left.  Without processes, where that is
 # possible: these are asked thousands of times.
@@ -24,9 +25,9 @@ assert_live_is() {
 # assert_root_clean ROOT: no run left anything half-made or half-removed.
 assert_root_clean() {
 	local f
-	assert_empty "$1/.deploy/incoming"
-	assert_empty "$1/.deploy/trash"
-	for f in "$1"/.tmp-* "$1"/.deploy/.tmp-* "$1"/.deploy/*/.tmp-*; do
+	[ -d "$1" ] || fail "no root $1"
+	for f in "$1"/.deploy/{incoming,trash}/{*,.[!.]*} \
+	    "$1"/{.,.deploy,.deploy/*}/.tmp-*; do
 		[ ! -e "$f" ] && [ ! -L "$f" ] || fail "left behind: $f"
 	done
 }
@@ -49,4 +50,104 @@ assert_records() {
 # is_unlocked ROOT: does nobody hold its lock?
 is_unlocked() {
 	flock -n -x 9 9<"$1/.deploy/lock"
+}
+
+# ------------------------------------------- a root `www` of small releases
+
+# d COMMAND [ARG...]: on the root www.
+d() {
+	deploy "$1" --root www "${@:2}"
+}
+
+# live [ROOT]: the id of what www serves.
+live() {
+	live_of "${1:-www}"
+}
+
+# new NAME... [OPTION...]: stage for each NAME a release whose page has it.
+# Its id is in $id and, when it can have that name, in the variable NAME.
+new() {
+	local name names=()
+	while (($# > 0)) && [[ $1 != -* ]]; do
+		names+=("$1")
+		shift
+	done
+	for name in "${names[@]}"; do
+		[ -d "b-$name" ] || mkdir "b-$name"
+		printf '<p>%s\n' "$name" >"b-$name/index.html"
+		run d stage "b-$name" "$@"
+		read -r id <"$out"
+		[[ $name = [!a-z]* ]] || declare -g "$name=$id"
+	done
+}
+
+# go NAME... [OPTION...]: the same, and activate each.
+go() {
+	local names=()
+	while (($# > 0)) && [[ $1 != -* ]]; do
+		names+=("$1")
+		shift
+	done
+	for name in "${names[@]}"; do
+		new "$name" "$@"
+		run d activate "$id"
+	done
+}
+
+# ------------------------------------------------- ./site and a root ./root
+
+# A small site in ./site.
+small() {
+	mkdir -p site/css
+	echo hello >site/index.html
+	echo about >site/about.html
+	echo 'a {}' >site/css/a.css
+}
+
+# site TEXT: ./site has one page, with this text.
+site() {
+	[ -d site ] || mkdir site
+	echo "$1" >site/index.html
+}
+
+publish() {
+	deploy publish -q site --root root "$@"
+}
+
+releases() {
+	ls root/releases
+}
+
+# Of the release with this id.
+digest() {
+	json "root/.deploy/meta/$1.json" .digest
+}
+
+# No run left anything but whole releases.
+nothing_left() {
+	[ -d root/.deploy ] || return 0
+	assert_root_clean root
+	assert_records root
+}
+
+inode() {
+	stat -c %i -- "$1"
+}
+
+# ------------------------------------------------------------ file systems
+
+# tmpfs DIR [OPTIONS]: mount one there, for this test.
+tmpfs() {
+	need_root
+	[ -n "${TEST_MOUNTS:-}" ] || skip "no mount namespaces"
+	mkdir -p -- "$1"
+	mount -t tmpfs -o "mode=755${2:+,$2}" none "$1"
+	defer umount -l "$PWD/$1"
+}
+
+# Go on in memory, where that is possible: large sites are written and removed.
+in_memory() {
+	[ -n "${TEST_MOUNTS:-}" ] || return 0
+	tmpfs memory
+	cd memory
 }

@@ -48,6 +48,57 @@ t_shell_scripts_are_clean() {
 	run make -s -k -j2 -C "$TREE" OBJ="$obj" lint-shell
 }
 
+t_numbers_of_scripts_are_unique() {
+	local twice
+	twice=$(cd "$TREE/tests/t" && printf '%s\n' *.sh | cut -d - -f 1 |
+	    uniq -d)
+	assert_eq "$twice" "" "given twice"
+}
+
+# The lines of tests/README.md that say which tests attack a promise:
+# "NUMBER SCRIPT TEST", and "NUMBER" alone for each promise.
+promises() {
+	awk '
+	/^## / { n = "" }
+	/^### [0-9]+\. / { n = $2 + 0; print n }
+	n != "" && /^- / {
+		script = ""
+		while (match($0, /`[^`]+`/)) {
+			word = substr($0, RSTART + 1, RLENGTH - 2)
+			$0 = substr($0, RSTART + RLENGTH)
+			if (word ~ /^[0-9]/)
+				script = word
+			print n, script, word
+		}
+	}' "$TREE/tests/README.md"
+}
+
+t_each_promise_is_attacked() {
+	local n script word
+	promises >map
+	for n in 1 2 3 4 5 6 7 8 9 10; do
+		grep -qx "$n" map || fail "tests/README.md: no promise $n"
+		grep -q "^$n [0-9].* t_" map || grep -q "^$n [0-9].* v_" map ||
+		    fail "no test attacks promise $n"
+	done
+	while read -r n script word; do
+		[ -n "$script" ] || continue
+		[ -e "$TREE/tests/t/$script.sh" ] ||
+		    fail "promise $n: there is no script $script"
+		[ "$word" = "$script" ] ||
+		    grep -q "^$word()" "$TREE/tests/t/$script.sh" ||
+		    fail "promise $n: $script has no $word"
+	done <map
+}
+
+t_each_script_is_named_in_the_readme_of_the_tests() {
+	local f
+	for f in "$TREE"/tests/t/*.sh; do
+		f=${f##*/}
+		assert_contains "$TREE/tests/README.md" "\`${f%.sh}\`"
+	done
+}
+
 include='^[[:blank:]]*#[[:blank:]]*include[[:blank:]]*'
 
 # "folder<TAB>file<TAB>header" for each header of ours that a file includes.

@@ -10,6 +10,8 @@ if [ "$(id -u)" -eq 0 ] && [ -z "${TEST_MOUNTS:-}" ] &&
 	TEST_MOUNTS=1 exec unshare -m bash "$0" "$@"
 fi
 . "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/root.sh
+. "$TREE/tests/root.sh"
 
 ID='^[0-9]{8}T[0-9]{6}\.[0-9]{3}Z-[0-9a-f-]{36}$'
 
@@ -18,29 +20,8 @@ stage() {
 	deploy stage -q site --root root "$@"
 }
 
-publish() {
-	deploy publish -q site --root root "$@"
-}
-
-# small: a site of three files.
-small() {
-	mkdir -p site/css
-	echo hello >site/index.html
-	echo about >site/about.html
-	echo 'a {}' >site/css/a.css
-}
-
-inode() {
-	stat -c %i -- "$1"
-}
-
 mtime() {
 	stat -c %Y -- "$1"
-}
-
-# The complete releases, oldest first.
-releases() {
-	ls root/releases
 }
 
 count_releases() {
@@ -54,19 +35,6 @@ intact() {
 	done
 }
 
-# Nothing half done may be there: nothing incoming, no record of no release,
-# no temporary file.
-nothing_left() {
-	local left
-	[ -d root/.deploy ] || return 0
-	left=$(find root/.deploy -mindepth 2 \
-	    \( -path '*/incoming/*' -o -path '*/trash/*' -o -name '.tmp-*' \))
-	assert_eq "$left" "" "left behind"
-	assert_eq "$(ls root/.deploy/manifests)" "$(releases)" "manifests"
-	assert_eq "$(ls root/.deploy/meta)" "$(releases | sed 's/$/.json/')" \
-	    "metas"
-}
-
 # refused STATUS TEXT [OPTION...]: staging ./site ends with STATUS and TEXT
 # and leaves nothing.
 refused() {
@@ -78,15 +46,6 @@ refused() {
 	[ ! -s "$out" ] || fail "an answer: $(<"$out")"
 	assert_eq "$([ ! -d root/releases ] || releases)" "$before" releases
 	nothing_left
-}
-
-# tmpfs DIR [OPTION]: mount one, for this test.
-tmpfs() {
-	need_root
-	[ -n "${TEST_MOUNTS:-}" ] || skip "no mount namespaces"
-	mkdir -p -- "$1"
-	mount -t tmpfs -o "mode=755${2:+,$2}" none "$1"
-	defer umount -l "$PWD/$1"
 }
 
 # Everything about every file but when it was read.

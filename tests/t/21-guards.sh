@@ -9,13 +9,8 @@ if [ "$(id -u)" -eq 0 ] && [ -z "${TEST_MOUNTS:-}" ] &&
 	TEST_MOUNTS=1 exec unshare -m bash "$0" "$@"
 fi
 . "$(dirname "$0")/../lib.sh"
-
-small() {
-	mkdir -p site/css
-	echo hello >site/index.html
-	echo about >site/about.html
-	echo 'a {}' >site/css/a.css
-}
+# shellcheck source=tests/root.sh
+. "$TREE/tests/root.sh"
 
 # paths N: ./site is index.html and N - 1 more.
 paths() {
@@ -35,29 +30,6 @@ stage_it() {
 
 publish_it() {
 	deploy publish -q site --root root >/dev/null
-}
-
-# tmpfs DIR [OPTION]: mount one, for this test.
-tmpfs() {
-	need_root
-	[ -n "${TEST_MOUNTS:-}" ] || skip "no mount namespaces"
-	mkdir -p -- "$1"
-	mount -t tmpfs -o "mode=755${2:+,$2}" none "$1"
-	defer umount -l "$PWD/$1"
-}
-
-# Nothing half done may be there.
-nothing_left() {
-	local left
-	[ -d root/.deploy ] || return 0
-	left=$(find root/.deploy -mindepth 2 \
-	    \( -path '*/incoming/*' -o -path '*/trash/*' -o -name '.tmp-*' \))
-	assert_eq "$left" "" "left behind"
-	assert_eq "$(ls root/.deploy/manifests)" "$(ls root/releases)" \
-	    "manifests"
-	assert_eq "$(ls root/.deploy/meta)" \
-	    "$(find root/releases -mindepth 1 -maxdepth 1 -printf '%f.json\n' |
-	    sort)" "metas"
 }
 
 # What visitors see and what is listed, to compare.

@@ -2,6 +2,8 @@
 # What a release has besides the build: links to shared paths, and files that
 # are carried over from earlier releases.
 . "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/root.sh
+. "$TREE/tests/root.sh"
 
 # config LINE...: a deploy.yml for ./site and ./root with these lines.
 config() {
@@ -17,10 +19,6 @@ small() {
 
 publish() {
 	deploy publish -q "$@"
-}
-
-inode() {
-	stat -c %i -- "$1"
 }
 
 # refused STATUS TEXT: staging is refused, and nothing is left.

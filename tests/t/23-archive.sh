@@ -3,6 +3,8 @@
 # whatever the format; what is damaged or unsafe is refused whole.
 # (tests/unit/unpack.c has the formats from inside.)
 . "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/root.sh
+. "$TREE/tests/root.sh"
 
 # A site with what archives are bad at.
 site() {
@@ -28,11 +30,6 @@ small() {
 
 stage() {
 	deploy stage -q "$@" --root root
-}
-
-# The content's name.
-digest() {
-	json "root/.deploy/meta/$1.json" .digest
 }
 
 # refused STATUS TEXT ARCHIVE [OPTION...]: the archive is refused, as a file

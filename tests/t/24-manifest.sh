@@ -9,6 +9,8 @@ if [ "$(id -u)" -eq 0 ] && [ -z "${TEST_MOUNTS:-}" ] &&
 	TEST_MOUNTS=1 exec unshare -m bash "$0" "$@"
 fi
 . "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/root.sh
+. "$TREE/tests/root.sh"
 
 small() {
 	mkdir -p site/css site/empty
@@ -39,16 +41,8 @@ nasty() {
 	nastiest=('back\slash' '\040' 'C:\dir' $'\xff\xfe' $'e\xcc')
 }
 
-publish() {
-	deploy publish -q site --root root "$@"
-}
-
 manifest() {
 	echo "root/.deploy/manifests/$1"
-}
-
-digest() {
-	json "root/.deploy/meta/$1.json" .digest
 }
 
 # ------------------------------------------------------------ other programs
@@ -250,14 +244,6 @@ t_intact_releases_pass() {
 		expect_status 2 deploy verify "$w" --root root
 		assert_contains "$err" "deploy list"
 	done
-}
-
-in_memory() {
-	[ -n "${TEST_MOUNTS:-}" ] || return 0
-	mkdir memory
-	mount -t tmpfs -o mode=755 none memory
-	defer umount -l "$PWD/memory"
-	cd memory
 }
 
 # damage TEXT CMD...: with CMD done to the release, verify ends with 5 and

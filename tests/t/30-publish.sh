@@ -9,23 +9,10 @@ if [ "$(id -u)" -eq 0 ] && [ -z "${TEST_MOUNTS:-}" ] &&
 	TEST_MOUNTS=1 exec unshare -m bash "$0" "$@"
 fi
 . "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/root.sh
+. "$TREE/tests/root.sh"
 
 ID='^[0-9]{8}T[0-9]{6}\.[0-9]{3}Z-[0-9a-f-]{36}$'
-
-small() {
-	mkdir -p site/css
-	echo hello >site/index.html
-	echo about >site/about.html
-	echo 'a {}' >site/css/a.css
-}
-
-publish() {
-	deploy publish -q site --root root "$@"
-}
-
-releases() {
-	ls root/releases
-}
 
 # get PATH [OPTION...]: what the server answers.
 get() {
@@ -293,14 +280,6 @@ client() {
 		get "page.html?[1-20]"
 		sleep 0.1
 	done 2>"curl.$1" | check_pages >"seen.$1"
-}
-
-in_memory() {
-	[ -n "${TEST_MOUNTS:-}" ] || return 0
-	mkdir memory
-	mount -t tmpfs -o mode=755 none memory
-	defer umount -l "$PWD/memory"
-	cd memory
 }
 
 t_a_thousand_flips_under_load() {

@@ -161,10 +161,6 @@ t_killed_with_its_build() {
 	untouched
 }
 
-ended() {
-	! kill -0 "$1" 2>/dev/null
-}
-
 t_dry_run_builds_nothing() {
 	site "$writes; touch ran"
 	mksite public 1

@@ -2,6 +2,8 @@
 # Live means served: what the web servers are asked after a flip, and what
 # happens when they give something else.  A real nginx for each host.
 . "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/root.sh
+. "$TREE/tests/root.sh"
 
 # site N: a build whose pages say N.
 site() {
@@ -24,10 +26,6 @@ config() {
 	      connect: ${url#http://}
 	$(for line in "$@"; do echo "      $line"; done)
 	EOF
-}
-
-live() {
-	basename "$(readlink www/current)"
 }
 
 # Serve www/current, and make the first release.

@@ -2,6 +2,8 @@
 # Hooks: what runs before and after, what it is told, and what its failure
 # means.
 . "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/root.sh
+. "$TREE/tests/root.sh"
 
 # config LINE...: a site whose hooks are these.
 config() {
@@ -15,15 +17,6 @@ config() {
 	      x-none: of these
 	$(for line in "$@"; do echo "      $line"; done)
 	EOF
-}
-
-site() {
-	mkdir -p site
-	echo "$1" >site/index.html
-}
-
-live() {
-	basename "$(readlink www/current)"
 }
 
 # Every hook writes a line: which, and what it was told.

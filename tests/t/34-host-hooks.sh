@@ -2,10 +2,12 @@
 # Hooks of a root, .deploy/hooks/: here, on hosts with deploy, and on hosts
 # with the sh verbs.
 . "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/hosts.sh
+. "$TREE/tests/hosts.sh"
 # shellcheck source=tests/sshd.sh
 . "$TREE/tests/sshd.sh"
 
-hosts="h1 h2 h3"
+hosts=(h1 h2 h3)
 
 # hook ROOT NAME: standard input is what it does.
 hook() {
@@ -36,20 +38,11 @@ ran() {
 	rm ran
 }
 
-site() {
-	mkdir -p site
-	echo "$1" >site/index.html
-}
-
 # publish TEXT [ARG...]: a build with that text to the root r, here.
 publish() {
 	site "$1"
 	run deploy publish site --root r "${@:2}"
 	cat "$out"
-}
-
-live() {
-	basename "$(readlink "$1/current")"
 }
 
 # ------------------------------------------------------------- this machine
@@ -89,7 +82,7 @@ t_here_failing() {
 	site 1
 	expect_status 9 deploy publish site --root r --json
 	a=$(json "$out" .current)
-	assert_eq "$(live r)" "$a"
+	assert_eq "$(live_of r)" "$a"
 	assert_contains "$err" "no use"
 	assert_contains "$err" \
 	    "$a is live, but the post-activate command failed with status 3"
@@ -97,7 +90,7 @@ t_here_failing() {
 	run deploy stage site --root r
 	expect_status 9 deploy activate --root r
 	expect_status 9 deploy rollback --root r
-	assert_eq "$(live r)" "$a"
+	assert_eq "$(live_of r)" "$a"
 }
 
 t_here_may_call_deploy() {
@@ -121,7 +114,7 @@ t_here_another_run_comes_between() {
 	run deploy rollback --root r
 	expect_status 9 deploy activate "$b" --root r
 	assert_contains "$err" "another run made $a live while the hook ran"
-	assert_eq "$(live r)" "$a"
+	assert_eq "$(live_of r)" "$a"
 }
 
 t_here_time_and_signals() {
@@ -175,46 +168,19 @@ t_here_before_the_check() {
 	touch lazy
 	site 2
 	expect_status 6 deploy publish
-	assert_eq "$(live r)" "$a"
+	assert_eq "$(live_of r)" "$a"
 	assert_eq "$(cat served/index.html served/back)" "1
 back"
 }
 
 # -------------------------------------------------------------- the verbs
 
-script() {
-	cat "$TREE/src/host/host.sh"
-}
-
-busybox_path() {
-	[ ! -d "$_base/bb" ] || return 0
-	need_cmd busybox flock
-	mkdir "$_base/bb"
-	busybox --install -s "$_base/bb"
-	ln -sf "$(command -v flock)" "$_base/bb/flock"
-}
-
-# host VERB [ARG...]: as the client would have it run.
-host() {
-	case $kind in
-	c) deploy host "$@" ;;
-	dash) dash -c "$(script)" deploy-host "$@" ;;
-	bash) bash --posix -c "$(script)" deploy-host "$@" ;;
-	busybox) PATH=$_base/bb "$_base/bb/sh" -c "$(script)" deploy-host "$@" ;;
-	esac
-}
-
-# The value of a key of the answer.
-value() {
-	sed -n "s/^$1	//p" "$out"
-}
-
 # flip ID FROM [ARG...]
 flip() {
 	run host activate "$R" --id="$1" --expect="$2" \
 	    --line="{\"from\":null,\"to\":\"$1\"}" "${@:3}"
 	assert_eq "$(tail -n 1 "$out")" ok
-	assert_eq "$(live "$R")" "$1"
+	assert_eq "$(live_of "$R")" "$1"
 }
 
 # Two releases in $R, $A and $B; nothing is live.
@@ -271,8 +237,8 @@ verbs_say_that_it_failed() {
 # Make the other release live.
 flip_other() {
 	local other=$A
-	[ "$(live r)" != "$A" ] || other=$B
-	flip "$other" "$(live r)"
+	[ "$(live_of r)" != "$A" ] || other=$B
+	flip "$other" "$(live_of r)"
 }
 
 # refuses WORDS: the hook, and says why.
@@ -357,29 +323,6 @@ t_owners() {
 
 # ---------------------------------------------------------------- the fleet
 
-# program NAME KIND: the host's program; the file NAME.fault is run first.
-program() {
-	{
-		echo '#!/bin/bash'
-		printf 'self=%q\n' "$PWD/$1"
-		printf '[ "$2" != serve ] || exec %q "$self" "$3"\n' "$VERBS"
-		case $2 in
-		c) printf 'real=(%q "$@")\n' "$DEPLOY" ;;
-		dash) printf 'shift\nreal=(dash -c "$(cat %q)" deploy-host "$@")\n' \
-		    "$TREE/src/host/host.sh" ;;
-		busybox) printf 'shift\nreal=(env PATH=%q sh -c "$(cat %q)" deploy-host "$@")\n' \
-		    "$_base/bb" "$TREE/src/host/host.sh" ;;
-		esac
-		cat <<-'END'
-		verb=$1
-		[ "$verb" != host ] || verb=$2
-		[ ! -e "$self.fault" ] || . "$self.fault"
-		exec "${real[@]}"
-		END
-	} >"$1"
-	chmod +x "$1"
-}
-
 # Three hosts, of each kind one; what is added to deploy.yml.
 fleet() {
 	local h
@@ -390,7 +333,7 @@ fleet() {
 	{
 		printf 'sites:\n  - name: t\n    root: %s\n' "$PWD/r"
 		printf '    source: site\n%b    hosts:\n' "${1:-}"
-		for h in $hosts; do
+		for h in "${hosts[@]}"; do
 			printf '      - {address: %s, transport: local, root: %s, deploy: %s%s}\n' \
 			    "$h" "$PWD/r-$h" "$PWD/$h" "${2:-}"
 		done
@@ -402,7 +345,7 @@ fleet() {
 each_hook() {
 	local h
 	cat >hook-text
-	for h in $hosts; do
+	for h in "${hosts[@]}"; do
 		hook "r-$h" "$1" <hook-text
 	done
 }
@@ -410,17 +353,10 @@ each_hook() {
 # all LINE: it for each host, with its root for %.
 all() {
 	local h lines=()
-	for h in $hosts; do
+	for h in "${hosts[@]}"; do
 		lines+=("${1//%/$PWD/r-$h}")
 	done
 	ran "${lines[@]}"
-}
-
-assert_live() {
-	local h
-	for h in $hosts; do
-		assert_eq "$(live "r-$h")" "$1" "$h"
-	done
 }
 
 t_hosts() {
@@ -458,7 +394,7 @@ t_hosts_one_fails() {
 	echo 'exit 4' | each_hook post-activate
 	site all
 	expect_status 9 deploy publish
-	for h in $hosts; do
+	for h in "${hosts[@]}"; do
 		assert_eq "$(grep -c "$h: the post-activate command failed" "$err")" 1
 	done
 	chmod g+w r-h1/.deploy/hooks/post-activate
@@ -556,7 +492,7 @@ t_hosts_over_ssh() {
 	defer sshd_stop
 	export DEPLOY_KNOWN_HOSTS
 	DEPLOY_KNOWN_HOSTS=$(cat sshd/known_hosts)
-	hosts="c sh"
+	hosts=(c sh)
 	cat >deploy.yml <<-END
 	sites:
 	  - name: t

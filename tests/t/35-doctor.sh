@@ -2,6 +2,8 @@
 # deploy doctor: real damage, seen in the same way by the program and by the
 # sh verbs in dash and busybox; and hosts that cannot be reached.
 . "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/hosts.sh
+. "$TREE/tests/hosts.sh"
 # shellcheck source=tests/sshd.sh
 . "$TREE/tests/sshd.sh"
 
@@ -9,28 +11,6 @@
 export DEPLOY_TEST_NGINX=none
 
 id=20260101T000000.001Z-00000000-0000-4000-8000-000000000001
-
-# program NAME KIND: what stands for a host's program.
-program() {
-	{
-		echo '#!/bin/bash'
-		case $2 in
-		c) printf 'exec %q "$@"\n' "$DEPLOY" ;;
-		dash) printf 'shift\nexec dash -c "$(cat %q)" deploy-host "$@"\n' \
-		    "$TREE/src/host/host.sh" ;;
-		busybox) printf 'shift\nexec env PATH=%q sh -c "$(cat %q)" deploy-host "$@"\n' \
-		    "$_base/bb" "$TREE/src/host/host.sh" ;;
-		esac
-	} >"$1"
-	chmod +x "$1"
-}
-
-busybox_path() {
-	need_cmd busybox flock
-	mkdir "$_base/bb"
-	busybox --install -s "$_base/bb"
-	ln -sf "$(command -v flock)" "$_base/bb/flock"
-}
 
 # A root, $R, with a release that is live, and three hosts that all have it,
 # so that whoever looks at it must find the same.
@@ -42,9 +22,9 @@ begin() {
 	mksite site 3
 	mkdir top
 	run deploy publish site --root "$R"
-	program c c
-	program dash dash
-	program busybox busybox
+	program c c plain
+	program dash dash plain
+	program busybox busybox plain
 	{
 		printf 'sites:\n  - name: t\n    root: %s\n    hosts:\n' "$R"
 		for h in c dash busybox; do

@@ -1,11 +1,8 @@
 #!/bin/bash
 # What CI systems are given: outputs, a summary, annotations, groups.
 . "$(dirname "$0")/../lib.sh"
-
-site() {
-	mkdir -p site
-	echo "$1" >site/index.html
-}
+# shellcheck source=tests/root.sh
+. "$TREE/tests/root.sh"
 
 github() {
 	: >output

@@ -1,31 +1,8 @@
 #!/bin/bash
 # deploy activate: which release it takes, what it refuses, how it flips.
 . "$(dirname "$0")/../lib.sh"
-
-d() {
-	deploy "$1" --root www "${@:2}"
-}
-
-# new CONTENT [OPTION...]: stage a build with this content; its id is in $id.
-new() {
-	mkdir -p "b-$1"
-	printf '<p>%s\n' "$1" >"b-$1/index.html"
-	run d stage "b-$1" "${@:2}"
-	id=$(cat "$out")
-}
-
-# go CONTENT [OPTION...]: the same, and live.
-go() {
-	new "$@"
-	run d activate "$id"
-}
-
-# The id that is live.
-live() {
-	local target
-	target=$(readlink www/current)
-	echo "${target#releases/}"
-}
+# shellcheck source=tests/root.sh
+. "$TREE/tests/root.sh"
 
 journal_lines() {
 	[ ! -e www/.deploy/journal ] || wc -l <www/.deploy/journal

@@ -2,36 +2,8 @@
 # deploy rollback: by the journal, and by what a journal may look like.
 # shellcheck disable=SC2154 # the letters: set by go
 . "$(dirname "$0")/../lib.sh"
-
-d() {
-	deploy "$1" --root www "${@:2}"
-}
-
-# new CONTENT [OPTION...]: stage a build with this content; its id is in $id.
-new() {
-	mkdir -p "b-$1"
-	printf '<p>%s\n' "$1" >"b-$1/index.html"
-	run d stage "b-$1" "${@:2}"
-	id=$(cat "$out")
-}
-
-# go NAME...: make a release of each name live, one after the other; their
-# ids are in the variables of these names.
-go() {
-	local name
-	for name; do
-		new "$name"
-		declare -g "$name=$id"
-		run d activate "$id"
-	done
-}
-
-# The id that is live.
-live() {
-	local target
-	target=$(readlink www/current)
-	echo "${target#releases/}"
-}
+# shellcheck source=tests/root.sh
+. "$TREE/tests/root.sh"
 
 # back WANTED_ID [OPTION...]: roll back, and there we are.
 back() {

@@ -2,31 +2,8 @@
 # deploy prune: what goes, what stays, and what happens when it cannot go.
 # shellcheck disable=SC2154 # the names: set by new, go and old
 . "$(dirname "$0")/../lib.sh"
-
-d() {
-	deploy "$1" --root www "${@:2}"
-}
-
-# new NAME...: stage a release for each name, one after the other; their ids
-# are in the variables of these names.
-new() {
-	local name
-	for name; do
-		mkdir -p "b-$name"
-		printf '<p>%s\n' "$name" >"b-$name/index.html"
-		run d stage "b-$name"
-		declare -g "$name=$(cat "$out")"
-	done
-}
-
-# go NAME...: the same, and live.
-go() {
-	local name
-	for name; do
-		new "$name"
-		run d activate "${!name}"
-	done
-}
+# shellcheck source=tests/root.sh
+. "$TREE/tests/root.sh"
 
 # old NAME HOURS: the release of this name was staged so many hours ago.  Its
 # new id is in the variable.  Everything that names it is changed.

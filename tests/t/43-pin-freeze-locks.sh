@@ -2,37 +2,8 @@
 # Keeping order: pin, freeze, the lock, and runs that are stopped.
 # shellcheck disable=SC2154 # the names: set by new and go
 . "$(dirname "$0")/../lib.sh"
-
-d() {
-	deploy "$1" --root www "${@:2}"
-}
-
-# new NAME...: stage a release for each name, one after the other; their ids
-# are in the variables of these names.
-new() {
-	local name
-	for name; do
-		mkdir -p "b-$name"
-		printf '<p>%s\n' "$name" >"b-$name/index.html"
-		run d stage "b-$name"
-		declare -g "$name=$(cat "$out")"
-	done
-}
-
-# go NAME...: the same, and live.
-go() {
-	local name
-	for name; do
-		new "$name"
-		run d activate "${!name}"
-	done
-}
-
-live() {
-	local target
-	target=$(readlink www/current)
-	echo "${target#releases/}"
-}
+# shellcheck source=tests/root.sh
+. "$TREE/tests/root.sh"
 
 # -------------------------------------------------------------------- pin
 

@@ -1,12 +1,10 @@
 #!/bin/bash
 # Release ids: their form, their order, and clocks that are wrong.
 . "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/root.sh
+. "$TREE/tests/root.sh"
 
 uuid=6f9619ff-8b86-4011-b42d-00c04fc964ff
-
-d() {
-	deploy "$1" --root www "${@:2}"
-}
 
 # new CONTENT [OPTION...]: stage a build with this content; its id is in $id.
 new() {

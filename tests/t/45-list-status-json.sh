@@ -2,28 +2,8 @@
 # What the looking commands show, every JSON document, every exit status.
 # shellcheck disable=SC2154 # the names: set by new and go
 . "$(dirname "$0")/../lib.sh"
-
-d() {
-	deploy "$1" --root www "${@:2}"
-}
-
-# new NAME [OPTION...]: stage a build of that content; its id is in the
-# variable of this name.
-new() {
-	mkdir -p "b-$1"
-	printf '<p>%s\n' "$1" >"b-$1/index.html"
-	run d stage "b-$1" "${@:2}"
-	declare -g "$1=$(cat "$out")"
-}
-
-# go NAME...: stage and activate each.
-go() {
-	local name
-	for name; do
-		new "$name"
-		run d activate "${!name}"
-	done
-}
+# shellcheck source=tests/root.sh
+. "$TREE/tests/root.sh"
 
 # doc CONDITION: $out is one JSON document, ended by a newline, for which it
 # holds; jq has these words for types.

@@ -1,10 +1,8 @@
 #!/bin/bash
 # An older build never overtakes a newer one, whatever became of the newer.
 . "$(dirname "$0")/../lib.sh"
-
-d() {
-	deploy "$1" --root www "${@:2}"
-}
+# shellcheck source=tests/root.sh
+. "$TREE/tests/root.sh"
 
 # build NAME: a build of its own content.
 build() {

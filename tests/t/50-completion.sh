@@ -1,6 +1,8 @@
 #!/bin/bash
 # Completion: the scripts in the shells that they are for.
 . "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/manual.sh
+. "$TREE/tests/manual.sh"
 
 # complete_bash WORD...: what bash would offer for the last word.  As for
 # readline, "=" is a word of its own.
@@ -179,11 +181,6 @@ offer() {
 	*) "complete_$shell" "$*" ;;
 	esac >"$out"
 	sort -u -o "$out" "$out"
-}
-
-# The commands and the options that the help shows.
-commands() {
-	deploy help | sed -n 's/^  \([a-z]*\)  *[^ ].*/\1/p' | grep -v '^deploy$'
 }
 
 options() {

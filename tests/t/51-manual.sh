@@ -1,31 +1,10 @@
 #!/bin/bash
 # The manuals against the program: what they say must be so.
 . "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/manual.sh
+. "$TREE/tests/manual.sh"
 
 pages=("$TREE"/man/*.[1-9])
-
-# The text of a page as a reader sees it, without bold and underlined.
-page() {
-	need_cmd mandoc
-	mandoc -T utf8 -O width=78 "$TREE/man/$1" | col -bx
-}
-
-# The text of a section (.Sh) of a page, and of a subsection (.Ss).
-section() {
-	page "$1" | awk -v want="$2" '
-	/^[^ ]/ { inside = $0 == want; next }
-	inside'
-}
-
-subsection() {
-	section "$1" "$2" | awk -v want="   $3" '
-	/^   [^ ]/ { inside = $0 == want; next }
-	inside'
-}
-
-commands() {
-	deploy help | sed -n 's/^  \([a-z]*\)  *[^ ].*/\1/p' | grep -v '^deploy$'
-}
 
 # "-m, --message TEXT" for each option in the help of a command, and in a text
 # of the manual (where a line may have its description behind it).

@@ -2,6 +2,8 @@
 # Every JSON document that deploy prints, and every one below .deploy, against
 # its schema in tests/schema/, and the schemas against the manuals.
 . "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/manual.sh
+. "$TREE/tests/manual.sh"
 . "$TREE/tests/queue.sh"
 
 seen=$TEST_DIR/seen
@@ -117,16 +119,6 @@ found() {
 }
 
 # ------------------------------------------------------------ the manuals
-
-# The text of subsection $3 of section $2 of page $1.
-subsection() {
-	need_cmd mandoc
-	mandoc -T utf8 -O width=78 "$TREE/man/$1" | col -bx |
-	    awk -v section="$2" -v want="   $3" '
-	/^[^ ]/ { there = $0 == section; next }
-	/^   [^ ]/ { inside = $0 == want; next }
-	there && inside'
-}
 
 as_in() {
 	validate --manual "$1" >wrong || fail "$1: $(cat wrong)"

@@ -2,42 +2,15 @@
 # The verbs of deploy-host(7), one suite against all who speak them: the
 # program, and host.sh under dash, bash and busybox, where nothing but
 # busybox's own tools are in PATH (and flock, which Debian's busybox lacks).
+# parts: 3
 . "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/hosts.sh
+. "$TREE/tests/hosts.sh"
 
 kinds="c dash bash busybox"
 
 # A function v_NAME is a test for every kind, c_NAME for the program only.
 # $kind tells which it is, $R is its root, not made yet.
-
-# What the client sends of the sh verbs for the verb $1.
-script() {
-	awk -v verb="${1:-}" '
-	BEGIN { wanted = 1 }
-	/^#:/ {
-		wanted = NF == 1
-		for (i = 2; i <= NF; i++)
-			wanted = wanted || $i == verb
-		next
-	}
-	wanted' "$TREE/src/host/host.sh"
-}
-
-busybox_path() {
-	[ -d "$_base/bb" ] && return
-	mkdir "$_base/bb"
-	busybox --install -s "$_base/bb"
-	ln -sf "$(command -v flock)" "$_base/bb/flock"
-}
-
-# host VERB [ARG...]: as the client would have it run.
-host() {
-	case $kind in
-	c) deploy host "$@" ;;
-	dash) dash -c "$(script "$1")" deploy-host "$@" ;;
-	bash) bash --posix -c "$(script "$1")" deploy-host "$@" ;;
-	busybox) PATH=$_base/bb "$_base/bb/sh" -c "$(script "$1")" deploy-host "$@" ;;
-	esac
-}
 
 begin() {
 	kind=$1
@@ -46,33 +19,39 @@ begin() {
 	R=$PWD/root
 }
 
+# Set first and last, the lines of the answer.
+first_and_last() {
+	local lines=()
+	mapfile -t lines <"$out"
+	first=${lines[0]:-} last=
+	((${#lines[@]} == 0)) || last=${lines[-1]}
+}
+
 # ok VERB [ARG...]: it answers, and ends in "ok".
 ok() {
+	local first last
 	run host "$@"
-	assert_eq "$(head -n 1 "$out")" "deploy-host 1" "magic line"
-	assert_eq "$(tail -n 1 "$out")" "ok" "last line"
+	first_and_last
+	assert_eq "$first" "deploy-host 1" "magic line"
+	assert_eq "$last" "ok" "last line"
 }
 
 # refused CODE host VERB [ARG...]: it says so, in its last line and its status.
 refused() {
+	local first last
 	expect_status "$@"
-	assert_eq "$(head -n 1 "$out")" "deploy-host 1" "magic line"
-	[[ $(tail -n 1 "$out") = error$'\t'$1$'\t'?* ]] ||
-	    fail "no error $1: $(tail -n 1 "$out")"
+	first_and_last
+	assert_eq "$first" "deploy-host 1" "magic line"
+	[[ $last = error$'\t'$1$'\t'?* ]] || fail "no error $1: $last"
 }
 
 # refused_any "CODE CODE" VERB [ARG...]: with one of them.
 refused_any() {
-	local got=0
+	local got=0 first last
 	host "${@:2}" >"$out" 2>"$err" || got=$?
+	first_and_last
 	[[ " $1 " = *" $got "* ]] || fail "status $got, not $1: host ${*:2}"
-	[[ $(tail -n 1 "$out") = error$'\t'$got$'\t'?* ]] ||
-	    fail "no error $got: $(tail -n 1 "$out")"
-}
-
-# The value of a key of the answer.
-value() {
-	sed -n "s/^$1	//p" "$out"
+	[[ $last = error$'\t'$got$'\t'?* ]] || fail "no error $got: $last"
 }
 
 ids=(
@@ -85,40 +64,62 @@ ids=(
 A=${ids[0]} B=${ids[1]} C=${ids[2]}
 when=1767225600
 
-# The paths below a directory as a manifest has them in order, NUL-separated.
+# ordered DIR: set `paths` to those below it, as a manifest has them in order.
 ordered() {
-	(cd "$1" && find . -mindepth 1 -printf '%P\0' | tr '/' '\001' |
-	    LC_ALL=C sort -z | tr '\001' '/')
+	local LC_ALL=C
+	paths=()
+	shopt -s dotglob nullglob
+	below "$1" ''
+	shopt -u dotglob nullglob
 }
 
+below() {
+	local f
+	for f in "$1/$2"*; do
+		paths+=("${f#"$1/"}")
+		[ -L "$f" ] || [ ! -d "$f" ] || below "$1" "${f#"$1/"}/"
+	done
+}
+
+# escape TEXT: set `escaped` to how a manifest has it.
 escape() {
-	local s=$1 i c
-	for ((i = 0; i < ${#s}; i++)); do
-		c=${s:i:1}
-		case $c in
-		[A-Za-z0-9._/-]) printf %s "$c" ;;
-		*) printf %s "$c" | od -An -v -to1 | tr -d '\n' |
-		    tr ' ' '\\' ;;
-		esac
+	local LC_ALL=C i c
+	escaped=$1
+	[[ $1 = *[!A-Za-z0-9._/-]* ]] || return 0
+	escaped=
+	for ((i = 0; i < ${#1}; i++)); do
+		c=${1:i:1}
+		[[ $c = [A-Za-z0-9._/-] ]] ||
+		    printf -v c '\\%03o' $(($(printf %d "'$c") & 255))
+		escaped+=$c
 	done
 }
 
 # manifest DIR: of what is there, all files of the same time.
 manifest() {
-	local f
+	local f paths files=() sums=() sizes=() i=0 escaped
+	ordered "$1"
+	for f in "${paths[@]}"; do
+		[ -L "$1/$f" ] || [ -d "$1/$f" ] || files+=("$1/$f")
+	done
+	if ((${#files[@]} > 0)); then
+		mapfile -t sizes < <(stat -c 'mode=0%a size=%s' -- "${files[@]}")
+		mapfile -d '' -t sums < <(sha256sum -z -- "${files[@]}")
+	fi
 	echo '#mtree v2.0'
 	echo '. type=dir mode=0755'
-	ordered "$1" | while IFS= read -r -d '' f; do
-		printf './%s ' "$(escape "$f")"
+	for f in "${paths[@]}"; do
+		escape "$f"
+		printf './%s ' "$escaped"
 		if [ -L "$1/$f" ]; then
-			echo "type=link mode=0777 time=$when.0" \
-			    "link=$(escape "$(readlink "$1/$f")")"
+			escape "$(readlink "$1/$f")"
+			echo "type=link mode=0777 time=$when.0 link=$escaped"
 		elif [ -d "$1/$f" ]; then
 			echo "type=dir mode=0755"
 		else
-			echo "type=file mode=$(stat -c 0%a "$1/$f")" \
-			    "size=$(stat -c %s "$1/$f") time=$when.0" \
-			    "sha256digest=$(sha256sum <"$1/$f" | cut -c -64)"
+			echo "type=file ${sizes[i]} time=$when.0" \
+			    "sha256digest=${sums[i]:0:64}"
+			i=$((i + 1))
 		fi
 	done
 }
@@ -126,9 +127,8 @@ manifest() {
 # meta ID [SEQ]: of the manifest m.
 meta() {
 	local digest
-	digest=$(sed -e '1,2d' -e 's/ time=[^ ]*//' \
-	    -e 's/\( tags=carried\),last-[0-9]*$/\1/' m |
-	    sha256sum | cut -c -64)
+	read -r digest _ < <(sed -e '1,2d' -e 's/ time=[^ ]*//' \
+	    -e 's/\( tags=carried\),last-[0-9]*$/\1/' m | sha256sum)
 	printf '{"id":"%s","staged_at":"2026-01-01T00:00:00Z","who":"t",' "$1"
 	printf '"job":null,"commit":null,"message":"say \\"pinned\\":true",'
 	printf '"seq":%s,"files":1,"bytes":1,"mtime":%s,' "${2:-null}" "$when"
@@ -139,24 +139,22 @@ meta() {
 # manifest is m and the meta is j when they are there.  What stands in extra/
 # comes after it, as it is.
 pack() {
-	local id=$1 dir=$2 in=p/.deploy/incoming
+	local id=$1 dir=$2 in=p/.deploy/incoming paths
 	shift 2
-	rm -rf p
+	[ ! -e p ] || rm -rf p
 	mkdir -p $in
 	cp -a "$dir" "$in/$id"
-	find "$in/$id" -exec touch -h -d "@$when" {} +
+	ordered "$in/$id"
+	touch -h -d "@$when" -- "$in/$id" "${paths[@]/#/"$in/$id/"}"
 	[ -e m ] || manifest "$dir" >m
 	[ -e j ] || meta "$id" >j
-	cp m "$in/$id.manifest"
-	cp j "$in/$id.meta"
-	(
-		printf '%s\0' ".deploy/incoming/$id.manifest" \
-		    ".deploy/incoming/$id.meta"
-		ordered "$in/$id" | sed -z "s|^|.deploy/incoming/$id/|"
-	) >names
+	mv m "$in/$id.manifest"
+	mv j "$in/$id.meta"
+	printf '%s\0' ".deploy/incoming/$id.manifest" \
+	    ".deploy/incoming/$id.meta" \
+	    "${paths[@]/#/".deploy/incoming/$id/"}" >names
 	tar -C p --format=gnu --no-recursion --null -T names \
 	    -b 1 -cf pack.tar "$@"
-	rm -f m j
 }
 
 # A small site in ./site.
@@ -208,20 +206,13 @@ live() {
 
 # Nothing is there but complete releases with their records.
 assert_clean() {
-	local d
-	for d in incoming trash; do
-		assert_eq "$(ls -A "$R/.deploy/$d")" "" "$d"
-	done
-	assert_eq "$(ls -A "$R/.deploy/manifests")" \
-	    "$(ls -A "$R/releases")" "manifests"
-	assert_eq "$(ls -A "$R/.deploy/meta" | sed 's/\.json$//')" \
-	    "$(ls -A "$R/releases")" "metas"
-	assert_eq "$(find "$R/.deploy" -name '.tmp-*')" "" "temporary files"
+	assert_root_clean "$R"
+	assert_records "$R"
 }
 
 # No release at all.
 assert_nothing() {
-	assert_eq "$(ls -A "$R/releases")" "" "releases"
+	assert_empty "$R/releases"
 	assert_clean
 }
 
@@ -465,12 +456,14 @@ v_no_permission() {
 
 # host(), as nobody.
 as_user_host() {
+	local text
+	script "$1"
 	local cmd
 	case $kind in
 	c) cmd=("$DEPLOY" host) ;;
-	dash) cmd=(dash -c "$(script "$1")" deploy-host) ;;
-	bash) cmd=(bash --posix -c "$(script "$1")" deploy-host) ;;
-	busybox) cmd=(env PATH="$_base/bb" sh -c "$(script "$1")" deploy-host) ;;
+	dash) cmd=(dash -c "$text" deploy-host) ;;
+	bash) cmd=(bash --posix -c "$text" deploy-host) ;;
+	busybox) cmd=(env PATH="$_base/bb" sh -c "$text" deploy-host) ;;
 	esac
 	as_user "${cmd[@]}" "$@"
 }
@@ -478,8 +471,7 @@ as_user_host() {
 # damaged WHAT CODE: the pack is refused with it, and leaves nothing.
 damaged() {
 	refused "$2" host receive "$R" --id="$A" <pack.tar
-	assert_eq "$(ls -A "$R/releases")" "" "$1: releases"
-	assert_clean
+	assert_nothing
 }
 
 v_damaged_packs() {
@@ -525,8 +517,10 @@ v_damaged_packs() {
 
 # hostile WHAT: the pack is refused; nothing of it is anywhere.
 hostile() {
+	local text
 	damaged "$1" 5
-	assert_eq "$(cat outside)" "outside" "$1"
+	read -r text <outside
+	assert_eq "$text" "outside" "$1"
 	[ ! -e "$PWD/evil" ] || fail "$1: wrote outside"
 	[ ! -e "$R/evil" ] || fail "$1: wrote into the root"
 	[ ! -e "$R/.deploy/evil" ] || fail "$1: wrote into .deploy"

@@ -3,40 +3,10 @@
 # deploy, h2 the sh verbs in dash, h3 in busybox, h4 deploy again.  One of
 # them fails at each step; what visitors see stays whole and the same.
 . "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/hosts.sh
+. "$TREE/tests/hosts.sh"
 
-hosts="h1 h2 h3 h4"
-
-# program NAME KIND: the host's program.  When the file NAME.fault is there, it
-# is run first, with the verb in $verb and the real program in "${real[@]}";
-# it may do the program's work, in its own way.
-program() {
-	{
-		echo '#!/bin/bash'
-		printf 'self=%q\n' "$PWD/$1"
-		printf '[ "$2" != serve ] || exec %q "$self" "$3"\n' "$VERBS"
-		case $2 in
-		c) printf 'real=(%q "$@")\n' "$DEPLOY" ;;
-		dash) printf 'shift\nreal=(dash -c "$(cat %q)" deploy-host "$@")\n' \
-		    "$TREE/src/host/host.sh" ;;
-		busybox) printf 'shift\nreal=(env PATH=%q sh -c "$(cat %q)" deploy-host "$@")\n' \
-		    "$PWD/bb" "$TREE/src/host/host.sh" ;;
-		esac
-		cat <<-'END'
-		verb=$1
-		[ "$verb" != host ] || verb=$2
-		[ ! -e "$self.fault" ] || . "$self.fault"
-		exec "${real[@]}"
-		END
-	} >"$1"
-	chmod +x "$1"
-}
-
-busybox_path() {
-	need_cmd busybox flock
-	mkdir bb
-	busybox --install -s "$PWD/bb"
-	ln -sf "$(command -v flock)" bb/flock
-}
+hosts=(h1 h2 h3 h4)
 
 # Four hosts in deploy.yml and a build in site.
 four() {
@@ -53,57 +23,11 @@ four() {
 	{
 		printf 'sites:\n  - name: t\n    root: %s\n' "$PWD/r"
 		printf '    source: site\n    lock_wait: 2s\n%b    hosts:\n' "${1:-}"
-		for h in $hosts; do
+		for h in "${hosts[@]}"; do
 			printf '      - {address: %s, transport: local, root: %s, deploy: %s}\n' \
 			    "$h" "$PWD/r-$h" "$PWD/$h"
 		done
 	} >deploy.yml
-}
-
-# fault HOST: standard input is what it does from now on.
-fault() {
-	cat >"$1.fault"
-}
-
-heal() {
-	rm -f -- *.fault
-}
-
-live() {
-	local l
-	l=$(readlink "r-$1/current" 2>/dev/null) || true
-	echo "${l#releases/}"
-}
-
-# All serve the release $1, whole.
-assert_live() {
-	local h
-	for h in $hosts; do
-		assert_eq "$(live "$h")" "$1" "$h"
-		[ -z "$1" ] || (cd "r-$h/current/" && [ -s index.html ])
-	done
-}
-
-# All serve the same, which equals ./site.
-assert_serves_site() {
-	local h
-	assert_live "$(live h1)"
-	for h in $hosts; do
-		assert_tree_eq "r-$h/current/" site
-	done
-}
-
-# Nothing half-made is left but on the hosts that are named.
-assert_clean() {
-	local h d
-	for h in $hosts; do
-		[[ " $* " != *" $h "* ]] || continue
-		for d in incoming trash; do
-			assert_eq "$(ls -A "r-$h/.deploy/$d")" "" "$h: $d"
-		done
-		assert_eq "$(find "r-$h/.deploy" -name '.tmp-*')" "" "$h: temporary files"
-		flock -w 10 -x "r-$h/.deploy/lock" true || fail "$h is locked"
-	done
 }
 
 # Two releases are live and previous everywhere: $first, $second.
@@ -183,7 +107,7 @@ t_journals_and_metas_are_alike() {
 	local h
 	two
 	run deploy rollback -m oops
-	for h in $hosts; do
+	for h in "${hosts[@]}"; do
 		jq -cS 'del(.time)' "r-$h/.deploy/journal" >"j-$h"
 		assert_file_eq "j-$h" j-h1
 		diff -r "r-$h/.deploy/meta" r-h1/.deploy/meta >&2
@@ -202,7 +126,7 @@ t_prune_keeps_the_same_everywhere() {
 	run deploy prune --keep 2 -n
 	assert_eq "$(ls r-h2/releases | wc -l)" 5
 	run deploy prune --keep 2
-	for h in $hosts; do
+	for h in "${hosts[@]}"; do
 		assert_eq "$(ls "r-$h/releases")" "$(ls r-h1/releases)" "$h"
 	done
 	assert_eq "$(ls r-h1/releases | wc -l)" 3
@@ -268,7 +192,7 @@ t_carried_files() {
 	mv site/a/big site/a/big2
 	echo 2 >site/a/numbers
 	run deploy publish
-	for h in $hosts; do
+	for h in "${hosts[@]}"; do
 		cmp "r-$h/current/a/big" "r-$h/current/a/big2"
 		assert_eq "$(cat "r-$h/current/a/numbers")" 2
 	done
@@ -276,7 +200,7 @@ t_carried_files() {
 	rm -rf r-h3 r-h4
 	echo three >site/index.html
 	run deploy publish
-	for h in $hosts; do
+	for h in "${hosts[@]}"; do
 		cmp "r-$h/current/a/big" "r-h1/current/a/big2"
 	done
 	assert_live "$(live h1)"
@@ -289,7 +213,7 @@ t_unchanged_files_do_not_travel() {
 	find site -exec touch -h {} +
 	echo three >site/index.html
 	run deploy publish
-	for h in $hosts; do
+	for h in "${hosts[@]}"; do
 		[ "r-$h/releases/$second/a/big" -ef "r-$h/current/a/big" ] ||
 		    fail "$h: the unchanged file is not linked"
 	done

@@ -4,6 +4,8 @@
 # hosts are this machine; each has a root of its own.
 # shellcheck disable=SC2034
 . "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/hosts.sh
+. "$TREE/tests/hosts.sh"
 # shellcheck source=tests/sshd.sh
 . "$TREE/tests/sshd.sh"
 
@@ -16,32 +18,6 @@ setup() {
 	DEPLOY_KNOWN_HOSTS=$(cat "$PWD/sshd/known_hosts")
 }
 
-# A program that is what sshd runs as `deploy` on the host NAME: the sh verbs
-# in a shell, where $2 says so.
-program() {
-	case $2 in
-	c) printf '#!/bin/sh\nexec %q "$@"\n' "$DEPLOY" ;;
-	dash) printf '#!/bin/bash\nshift\nexec dash -c "$(cat %q)" deploy-host "$@"\n' \
-	    "$TREE/src/host/host.sh" ;;
-	busybox)
-		busybox_path
-		printf '#!/bin/bash\nshift\nexec env PATH=%q sh -c "$(cat %q)" deploy-host "$@"\n' \
-		    "$PWD/bb" "$TREE/src/host/host.sh"
-		;;
-	esac >"$1"
-	chmod +x "$1"
-}
-
-busybox_path() {
-	local a
-	need_cmd busybox flock
-	mkdir bb
-	for a in $(busybox --list); do
-		ln -s "$(command -v busybox)" "bb/$a"
-	done
-	ln -sf "$(command -v flock)" bb/flock
-}
-
 # config TRANSPORT KIND...: deploy.yml with a host for each kind, called by
 # its root r-KIND.  $more goes to the site.
 config() {
@@ -52,7 +28,7 @@ config() {
 		printf '    source: site\n    lock_wait: 5s\n%b    hosts:\n' \
 		    "${more:-}"
 		for k; do
-			[ -e "h-$k" ] || program "h-$k" "$k"
+			[ -e "h-$k" ] || program "h-$k" "$k" plain
 			printf '      - {address: 127.0.0.1, port: %s, root: "%s", identity: %s, transport: %s, deploy: %s}\n' \
 			    "$sshd_port" "$PWD/r-$k" "$PWD/sshd/id" "$transport" \
 			    "$PWD/h-$k"

@@ -4,45 +4,12 @@
 # h2 the sh verbs in dash, h3 in busybox.
 # shellcheck disable=SC2046,SC2120
 . "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/hosts.sh
+. "$TREE/tests/hosts.sh"
 # shellcheck source=tests/sshd.sh
 . "$TREE/tests/sshd.sh"
 
-hosts="h1 h2 h3"
-
-# program NAME KIND: the host's program.  It appends the verb to NAME.verbs;
-# the file NAME.fault, if there is one, is run first.
-program() {
-	{
-		echo '#!/bin/bash'
-		printf 'self=%q\n' "$PWD/$1"
-		printf '[ "$2" != serve ] || exec %q "$self" "$3"\n' "$VERBS"
-		case $2 in
-		c) printf 'real=(%q "$@")\n' "$DEPLOY" ;;
-		dash) printf 'shift\nreal=(dash -c "$(cat %q)" deploy-host "$@")\n' \
-		    "$TREE/src/host/host.sh" ;;
-		busybox) printf 'shift\nreal=(env PATH=%q sh -c "$(cat %q)" deploy-host "$@")\n' \
-		    "$PWD/bb" "$TREE/src/host/host.sh" ;;
-		esac
-		cat <<-'END'
-		verb=$1
-		[ "$verb" != host ] || verb=$2
-		echo "$verb" >>"$self.verbs"
-		[ ! -e "$self.fault" ] || . "$self.fault"
-		exec "${real[@]}"
-		END
-	} >"$1"
-	chmod +x "$1"
-}
-
-busybox_path() {
-	local a
-	need_cmd busybox flock
-	mkdir bb
-	for a in $(busybox --list); do
-		ln -s "$(command -v busybox)" "bb/$a"
-	done
-	ln -sf "$(command -v flock)" bb/flock
-}
+hosts=(h1 h2 h3)
 
 # three [LINES]: the hosts in deploy.yml, with the lines in the site, and a
 # build in site.
@@ -60,28 +27,11 @@ three() {
 	{
 		printf 'sites:\n  - name: t\n    root: %s\n' "$PWD/r"
 		printf '    source: site\n    lock_wait: 2s\n%b    hosts:\n' "${1:-}"
-		for h in $hosts; do
+		for h in "${hosts[@]}"; do
 			printf '      - {address: user@%s.example, transport: local, root: %s, deploy: %s}\n' \
 			    "$h" "$PWD/r-$h" "$PWD/$h"
 		done
 	} >deploy.yml
-}
-
-live() {
-	local l
-	l=$(readlink "r-$1/current" 2>/dev/null) || true
-	echo "${l#releases/}"
-}
-
-# assert_live ID HOST...: they serve it.
-assert_live() {
-	local id=$1 h
-	shift
-	# Word splitting is meant.
-	# shellcheck disable=SC2068
-	for h in ${@:-$hosts}; do
-		assert_eq "$(live "$h")" "$id" "$h"
-	done
 }
 
 # What the meta of a release has under a key, on one host.
@@ -92,7 +42,7 @@ meta() {
 # The metas of all hosts are the same.
 assert_metas_alike() {
 	local h
-	for h in $hosts; do
+	for h in "${hosts[@]}"; do
 		diff -r "r-$h/.deploy/meta" r-h1/.deploy/meta >&2 ||
 		    fail "$h has other metas than h1"
 	done
@@ -117,7 +67,7 @@ t_an_unchanged_build_raises_the_sequence() {
 	id=$(cat "$out")
 	run deploy publish --seq 8 --commit 'e"i,g\h&t'
 	assert_eq "$(cat "$out")" "$id"
-	for h in $hosts; do
+	for h in "${hosts[@]}"; do
 		assert_eq "$(meta "$h" "$id" seq)" 8 "$h"
 		assert_eq "$(meta "$h" "$id" message)" 'say "seq":9, \ & co'
 	done
@@ -129,7 +79,7 @@ t_an_unchanged_build_raises_the_sequence() {
 	# An older build, and one as old, do not take it down again.
 	run deploy publish --seq 3 --commit three
 	run deploy publish --seq 9 --commit nine-again
-	for h in $hosts; do
+	for h in "${hosts[@]}"; do
 		assert_eq "$(meta "$h" "$id" seq)" 9 "$h"
 		assert_eq "$(meta "$h" "$id" commit)" nine
 	done
@@ -151,7 +101,7 @@ t_each_host_refuses_an_older_build() {
 	echo two >site/index.html
 	run deploy stage --seq 7
 	second=$(cat "$out")
-	for h in $hosts; do
+	for h in "${hosts[@]}"; do
 		"./$h" host note "$PWD/r-$h" --id="$first" --seq=8 >"$out"
 		assert_eq "$(tail -n 1 "$out")" ok
 		expect_status 4 "./$h" host activate "$PWD/r-$h" \
@@ -222,7 +172,7 @@ t_two_notes_at_once_keep_the_higher() {
 	three
 	run deploy publish --seq 1
 	id=$(cat "$out")
-	for h in $hosts; do
+	for h in "${hosts[@]}"; do
 		pids=()
 		for i in 9 4 7 3 8 5; do
 			"./$h" host note "$PWD/r-$h" --id="$id" --seq="$i" \
@@ -239,7 +189,7 @@ t_wrong_notes() {
 	three
 	run deploy publish --seq 1
 	id=$(cat "$out")
-	for h in $hosts; do
+	for h in "${hosts[@]}"; do
 		expect_status 2 "./$h" host note "$PWD/r-$h" --id="$id"
 		expect_status 2 "./$h" host note "$PWD/r-$h" --id="$id" --seq=x
 		expect_status 2 "./$h" host note "$PWD/r-$h" --id=x --seq=2
@@ -305,7 +255,7 @@ t_an_unknown_host_is_an_error() {
 	expect_status 2 deploy publish --host h1.example --host elsewhere
 	assert_contains "$err" "there is user@h1.example, user@h2.example"
 	expect_status 2 deploy status --host ""
-	for h in $hosts; do
+	for h in "${hosts[@]}"; do
 		[ ! -e "$h.verbs" ] || fail "$h was asked"
 	done
 	expect_status 2 deploy status --host x -s t -c <(
@@ -430,7 +380,7 @@ t_json_with_hosts() {
 # All serve the same as h1, verified.
 assert_serve_alike() {
 	local h
-	for h in $hosts; do
+	for h in "${hosts[@]}"; do
 		assert_eq "$(live "$h")" "$(live h1)" "$h"
 		assert_tree_eq "r-$h/current/" r-h1/current/
 		assert_file_eq "r-$h/.deploy/meta/$(live h1).json" \
@@ -450,7 +400,7 @@ t_carried_files_from_another_host() {
 	echo two >site/index.html
 	run deploy publish
 	# Neither build nor base has it where nothing is: from the others.
-	for h in $hosts; do
+	for h in "${hosts[@]}"; do
 		rm -rf "r-$h"
 		echo "$h" >site/index.html
 		run deploy publish
@@ -470,7 +420,7 @@ t_carried_files_after_a_prune() {
 		run deploy publish --keep 1
 	done
 	assert_eq "$(ls r-h2/releases | wc -l)" 2
-	for h in $hosts; do
+	for h in "${hosts[@]}"; do
 		cmp noise "r-$h/current/a/noise"
 	done
 	assert_serve_alike
@@ -498,7 +448,7 @@ t_carried_files_that_are_nowhere_whole() {
 	run deploy publish
 	live=$(cat "$out")
 	rm site/a/noise
-	for h in $hosts; do
+	for h in "${hosts[@]}"; do
 		printf X | dd of="r-$h/current/a/noise" conv=notrunc 2>/dev/null
 	done
 	rm -rf r-h3
@@ -522,7 +472,7 @@ t_a_new_host_catches_up() {
 	second=$(cat "$out")
 	run deploy pin "$first"
 	rm -rf site
-	for h in $hosts; do
+	for h in "${hosts[@]}"; do
 		rm -rf "r-$h"
 		run deploy stage -n --release current
 		assert_contains "$err" "would send $second to 1 of 3 hosts"

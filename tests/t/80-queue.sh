@@ -571,10 +571,6 @@ t_killed_with_its_child() {
 	assert_eq "$(state "$job")" "done"
 }
 
-ended() {
-	! kill -0 "$1" 2>/dev/null
-}
-
 # Another worker that lives takes it over, without being told.
 t_another_worker_takes_over() {
 	sites a b
