@@ -129,7 +129,7 @@ tab=$(printf '\t')
 # Of the release that this run receives, until it is complete.
 receiving=''
 # 100 when what follows in the input is no request: the rest of a pack.
-last=0
+in_pack=0
 
 put() {
 	printf '%s\t%s\n' "$1" "$2"
@@ -143,7 +143,7 @@ fail() {
 	clean_up
 	exec 9>&-
 	put error "$code$tab$(printf %s "$*" | tr '\001-\037\177' ' ')"
-	exit $((code + last))
+	exit $((code + in_pack))
 }
 
 # Remove trees, also with directories in which their owner may do nothing.
@@ -971,7 +971,7 @@ do_receive() {
 	chmod 755 "$in"
 	[ -z "$group" ] || chgrp "$group" "$in" 2>/dev/null ||
 		fail 2 "there is no group '$group' on this host that you could give files to"
-	[ -z "$serving" ] || last=100
+	[ -z "$serving" ] || in_pack=100
 	put ready "$in"
 	if ! unpack; then
 		fail "$(unpack_code)" "the pack for release $id could not be unpacked: $(printf '%s\n' "$said" | head -n 1)"
