@@ -8,6 +8,7 @@ if [ "$(id -u)" -eq 0 ] && [ -z "${TEST_MOUNTS:-}" ] &&
     unshare -m true 2>/dev/null; then
 	TEST_MOUNTS=1 exec unshare -m bash "$0" "$@"
 fi
+# parts: 2
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/root.sh
 . "$TREE/tests/root.sh"

@@ -1,5 +1,6 @@
 #!/bin/bash
 # deploy activate: which release it takes, what it refuses, how it flips.
+# parts: 2
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/root.sh
 . "$TREE/tests/root.sh"

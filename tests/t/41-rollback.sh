@@ -1,6 +1,7 @@
 #!/bin/bash
 # deploy rollback: by the journal, and by what a journal may look like.
 # shellcheck disable=SC2154 # the letters: set by go
+# parts: 2
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/root.sh
 . "$TREE/tests/root.sh"

@@ -1,6 +1,7 @@
 #!/bin/bash
 # What the looking commands show, every JSON document, every exit status.
 # shellcheck disable=SC2154 # the names: set by new and go
+# parts: 2
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/root.sh
 . "$TREE/tests/root.sh"

@@ -22,6 +22,7 @@ if [ -z "${TEST_OWN_MOUNTS:-}" ] && unshare --mount true 2>/dev/null; then
 	TEST_OWN_MOUNTS=y exec unshare --mount bash "$0"
 fi
 
+# parts: 3
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/faults/lib.sh
 . "$TREE/tests/faults/lib.sh"

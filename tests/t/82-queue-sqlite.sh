@@ -1,6 +1,7 @@
 #!/bin/bash
 # The queue in a directory: what may be wrong with it, and who may use it.
 # shellcheck disable=SC2154 # $job, $worker, $queue: set by what is called
+# parts: 2
 . "$(dirname "$0")/../lib.sh"
 . "$TREE/tests/queue.sh"
 
