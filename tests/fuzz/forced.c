@@ -37,16 +37,19 @@ static void __attribute__((noreturn)) broken(const char *what, int line)
 	abort();
 }
 
-/* Is the verb one of the list, or one that every key has? */
+/*
+ * Is the verb one of the list, or one that every key has?  Without a list
+ * it is any, but a key for one root adopts only when that is listed.
+ */
 static bool
-may(const char *allow, const char *verb)
+may(const char *root, const char *allow, const char *verb)
 {
 	char *list, *rest, *word;
 	bool found = strcmp(verb, "info") == 0 || strcmp(verb, "probe") == 0 ||
 	    strcmp(verb, "manifest") == 0;
 
 	if (allow == NULL)
-		return true;
+		return root == NULL || strcmp(verb, "adopt") != 0;
 	list = rest = xstrdup(allow);
 	while ((word = strsep(&rest, ",")) != NULL)
 		found |= strcmp(word, verb) == 0 ||
@@ -79,15 +82,11 @@ static void
 check_option(const char *verb, const char *word)
 {
 	const char *eq = strchr(word, '=');
-	char *name;
-	const struct option *o;
+	const struct option *o = option_of_word(verb, word);
 
 	MUST(strncmp(word, "--", 2) == 0);
-	name = xstrndup(word + 2,
-	    eq != NULL ? (size_t)(eq - word - 2) : strlen(word + 2));
-	o = option_find(verb, name);
-	free(name);
 	MUST(o != NULL);
+	MUST(strncmp(word + 2, o->name, strlen(o->name)) == 0);
 	MUST((o->kind == OPTION_FLAG) == (eq == NULL));
 	if (o->kind == OPTION_NUMBER) {
 		char *end;
@@ -106,11 +105,15 @@ static void
 check_allowed(const struct host_limits *l, const struct strvec *words)
 {
 	MUST(words->n >= 2);
-	MUST(may(l->allow, words->v[0]));
+	MUST(may(l->root, l->allow, words->v[0]));
 	MUST(words->v[1][0] == '/');
 	MUST(l->root == NULL || strcmp(words->v[1], l->root) == 0);
 	for (size_t i = 2; i < words->n; i++) {
 		check_option(words->v[0], words->v[i]);
+		if (l->root != NULL && strncmp(words->v[i], "--path=", 7) == 0)
+			MUST(strncmp(words->v[i] + 7, l->root,
+				 strlen(l->root)) == 0 &&
+			    words->v[i][7 + strlen(l->root)] == '/');
 		for (size_t k = 2; k < i; k++)
 			MUST(strcmp(words->v[i], words->v[k]) != 0);
 	}
