@@ -119,12 +119,15 @@ check_sequence(const struct remote *r, const struct remote_activate *o,
     struct err *e)
 {
 	const struct meta *meta = remote_meta(r, o->id);
+	struct err why = ERR_INIT;
 
 	if (meta == NULL || (o->overrides & OVERRIDE_ORDER) != 0 ||
 	    (o->rollback && history_was_live(&r->view.history, o->id)) ||
-	    strcmp(r->view.current.s, o->id) == 0)
+	    strcmp(r->view.current.s, o->id) == 0 ||
+	    activate_check_sequence(last_sequence(r), meta->seq, &why) == 0)
 		return 0;
-	return activate_check_sequence(last_sequence(r), meta->seq, e);
+	/* A freeze is told before that, as the host would. */
+	return remote_check_guards(r, meta->seq, o->overrides, e);
 }
 
 /* Send the request, when the sequence allows it. */

@@ -36,7 +36,8 @@ choose_waiting(const struct strvec *waiting, const char *live,
 		return err_set(e, ERR_USAGE,
 		    "no release waits to go live, and none is live; run 'deploy stage' first, or name one of 'deploy list'");
 	if (waiting->n == 0)
-		log_info("no release waits to go live");
+		log_info(
+		    "no release waits to go live; another has to be named, see 'deploy list'");
 	release_id_copy(out, waiting->n > 0 ? waiting->v[0] : live);
 	return 0;
 }

@@ -33,7 +33,7 @@ two_hosts() {
 # Without an operand: the one release that waits.
 check_default() {
 	local a b c i
-	expect_status "${1:-2}" d activate
+	expect_status 1 d activate
 	run d init
 	expect_status 2 d activate
 	assert_contains "$err" "no release waits to go live, and none is live"
@@ -76,11 +76,11 @@ check_default() {
 	assert_contains "$err" ", ...; run 'deploy activate RELEASE'"
 }
 
-t_default_is_the_one_that_waits() { check_default 1; }
+t_default_is_the_one_that_waits() { check_default; }
 
 t_default_on_hosts() {
 	two_hosts
-	check_default 2
+	check_default
 	assert_eq "$(readlink w2/current)" "$(readlink www/current)"
 }
 

@@ -116,6 +116,7 @@ t_each_host_refuses_an_older_build() {
 	assert_live "$first"
 	# Over the wire, each alone.
 	run deploy freeze
+	expect_status 3 deploy activate "$second" -n
 	expect_status 3 deploy activate "$second" -n --override=order
 	expect_status 4 deploy activate "$second" -n --override=freeze
 	run deploy activate "$second" -n --override=freeze,order
