@@ -15,6 +15,7 @@
 #include "content/reader.h"
 #include "os/intr.h"
 #include "os/io.h"
+#include "os/jail.h"
 
 enum { ENTRIES_MAX = 10000000 };
 
@@ -721,23 +722,43 @@ unpack_entries(struct job *j, struct err *e)
 	return more;
 }
 
+/* What unpack() was asked to do. */
+struct request {
+	struct job *j;
+	int fd;
+	const struct dir *into;
+};
+
+static int
+read_archive(void *ctx, struct err *e)
+{
+	const struct request *q = ctx;
+	struct job *j = q->j;
+	int r = reader_open(&j->r, q->fd, q->into, j->opt->max_bytes, e);
+
+	if (r == 0)
+		r = unpack_entries(j, e);
+	/* Here, because its locale is this thread's. */
+	reader_release(&j->r);
+	return r;
+}
+
 int
 unpack(int fd, const char *name, const struct dir *into,
     const struct unpack_options *opt, size_t *excluded, struct err *e)
 {
 	struct job *j = xcalloc(1, sizeof(*j));
+	struct request q = { j, fd, into };
+	const struct jail_place place = { into->fd, JAIL_WRITE };
 	int r;
 
 	j->opt = opt;
 	j->max_entries = opt->max_entries > 0 ? opt->max_entries : ENTRIES_MAX;
 	j->stack[0] = *into;
-	r = reader_open(&j->r, fd, into, opt->max_bytes, e);
-	if (r == 0)
-		r = unpack_entries(j, e);
+	r = jail_run(&place, 1, read_archive, &q, e);
 	*excluded = j->excluded;
 	while (j->depth > 0)
 		dir_close(&j->stack[j->depth--]);
-	reader_release(&j->r);
 	free(j->first);
 	free(j->left_out);
 	free(j);

@@ -17,6 +17,9 @@
  * that comes twice replaces the earlier one, as tar does.  A hard link becomes
  * a copy-free link(2) inside the directory to a file that came before it.
  *
+ * It is done in a jail (jail.h): should all that fail, nothing but the directory
+ * can be written.
+ *
  * Names are bytes and stay what they are, except that "./", "//" and a
  * trailing "/" mean nothing; those of a zip or 7z are Unicode, which libarchive
  * brings into the composed form (NFC).

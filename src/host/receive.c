@@ -23,6 +23,7 @@
 #include "os/beneath.h"
 #include "os/intr.h"
 #include "os/io.h"
+#include "os/jail.h"
 #include "root/extras.h"
 #include "root/incoming.h"
 #include "root/meta.h"
@@ -626,6 +627,37 @@ open_archive(struct receiver *r, struct err *e)
 	return 0;
 }
 
+/* Read the pack into the incoming release. */
+static int
+read_pack(void *ctx, struct err *e)
+{
+	struct receiver *r = ctx;
+	int c = open_archive(r, e);
+
+	return c == 0 ? receive_all(r, e) : c;
+}
+
+/*
+ * The same in a jail: what is wrong here reaches the new release, and what
+ * links to files of the others need; neither what is live, nor hooks, nor
+ * records.
+ */
+static int
+read_in_jail(struct receiver *r, struct err *e)
+{
+	const struct store *s = r->in->store;
+	const struct jail_place places[] = {
+		{ r->o->filled ? s->incoming.fd : r->in->dir.fd, JAIL_WRITE },
+		{ s->releases.fd, JAIL_LINK },
+		{ s->manifests.fd, JAIL_READ },
+		/* For what the release shares. */
+		{ s->root.fd, JAIL_LIST | JAIL_MAKE_DIR },
+	};
+
+	return jail_run(places, sizeof(places) / sizeof(places[0]), read_pack,
+	    r, e);
+}
+
 int
 receive(struct incoming *in, struct wire_in *pack,
     const struct receive_options *o, struct received *out, struct err *e)
@@ -644,9 +676,7 @@ receive(struct incoming *in, struct wire_in *pack,
 	r.hash = hash_new();
 	r.window = xmalloc(PIECE);
 	r.prefix = xasprintf(".deploy/incoming/%s", o->id);
-	c = open_archive(&r, e);
-	if (c == 0)
-		c = receive_all(&r, e);
+	c = read_in_jail(&r, e);
 	if (c == 0)
 		c = incoming_commit(in, &r.m, &r.meta, o->gid, e);
 	if (r.a != NULL)
