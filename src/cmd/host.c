@@ -1,6 +1,8 @@
 #include "host/host.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +16,9 @@
 #include "host/wire.h"
 #include "os/dir.h"
 #include "os/file.h"
+#include "os/jail.h"
 #include "os/log.h"
+#include "root/hook_runner.h"
 
 enum { KEY_MAX = 64 * 1024 };
 
@@ -170,25 +174,83 @@ root_dup(const char *root)
 	return root == NULL ? NULL : xstrndup(root, n);
 }
 
+/* The directory, or the nearest one above it that is there. */
+static int
+open_nearest(const char *path)
+{
+	char *copy = xstrdup(path), *at = copy;
+	int fd;
+
+	while ((fd = open(at, O_PATH | O_DIRECTORY | O_CLOEXEC)) < 0 &&
+	    errno == ENOENT && strcmp(at, "/") != 0)
+		at = dirname(at);
+	free(copy);
+	return fd;
+}
+
+/*
+ * Whoever sends the request is limited to one root, and so are we: from now
+ * on nothing outside of it can be written, or read but what libraries read.
+ */
+static int
+enter_jail(const struct strvec *words, const struct host_limits *limits,
+    struct err *e)
+{
+	const char *root =
+	    limits->root != NULL || words->n < 2 ? limits->root : words->v[1];
+	struct jail_place place = { .rights = JAIL_WRITE };
+	/* What is wrong with another root is told by host_run(). */
+	bool is_root = root != NULL && root[0] == '/';
+	bool flips = is_root && words->n > 0 &&
+	    (strcmp(words->v[0], "activate") == 0 ||
+		strcmp(words->v[0], "serve") == 0);
+	int r = 0;
+
+	/* Before the limits, too, which no hook shall have. */
+	if (flips)
+		r = hook_runner_start(root, e);
+	jail_limit();
+	place.fd = r == 0 && is_root ? open_nearest(root) : -1;
+	if (place.fd < 0)
+		return r;
+	r = jail_enter(&place, 1, e);
+	close(place.fd);
+	return r;
+}
+
+/* What sshd(8) runs for a limited key. */
+static int
+run_limited(struct strvec *words, const struct host_limits *limits,
+    struct err *e)
+{
+	int r = words->n > 0 ?
+	    0 :
+	    forced_words(getenv("SSH_ORIGINAL_COMMAND"), words, e);
+
+	if (r == 0)
+		r = enter_jail(words, limits, e);
+	if (r == 0)
+		r = answer(words, limits, e);
+	hook_runner_stop();
+	return r;
+}
+
 static int
 run_host(struct run *run, struct err *e)
 {
 	char *root = root_dup(run->opts.root);
 	const struct host_limits limits = { root, run->opts.allow };
 	struct strvec words = STRVEC_INIT;
-	int r = 0;
+	int r;
 
 	for (size_t i = 0; i < run->opts.args.n; i++)
 		strvec_add(&words, run->opts.args.v[i]);
-	if (words.n > 0 && strcmp(words.v[0], "authorize") == 0) {
+	if (words.n > 0 && strcmp(words.v[0], "authorize") == 0)
 		r = authorize(run, e);
-	} else {
-		if (words.n == 0 && (root != NULL || limits.allow != NULL))
-			r = forced_words(getenv("SSH_ORIGINAL_COMMAND"),
-			    &words, e);
-		if (r == 0)
-			r = answer(&words, &limits, e);
-	}
+	else if (root != NULL || limits.allow != NULL)
+		r = run_limited(&words, &limits, e);
+	else
+		r = answer(&words, &limits, e);
 	strvec_release(&words);
 	free(root);
 	return r;

@@ -198,7 +198,7 @@ judge_program(struct visit *v)
 	}
 }
 
-/* "sh dash, tar 1.34, ..." */
+/* "sh dash, tar 1.34, ..., Landlock" */
 static void
 list_tools(const struct visit *v, struct buf *out)
 {
@@ -218,6 +218,10 @@ list_tools(const struct visit *v, struct buf *out)
 		buf_addf(out, "%s%s%s%s", out->len > 0 ? ", " : "", t->name,
 		    *base != '\0' ? " " : "", base);
 	}
+	/* The sh verbs do not ask the kernel. */
+	if (!is_script(v))
+		buf_addf(out, "%s%sLandlock", out->len > 0 ? ", " : "",
+		    v->f->landlock ? "" : "no ");
 }
 
 /* Those that the sh verbs need and do not find. */

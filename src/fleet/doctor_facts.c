@@ -176,6 +176,10 @@ doctor_facts_hear(struct doctor_facts *f, const char *key, const char *value)
 			set(texts[i].to, value);
 			return;
 		}
+	if (strcmp(key, "has") == 0) {
+		f->landlock |= strcmp(value, "landlock") == 0;
+		return;
+	}
 	if (strcmp(key, "nginx-line") == 0) {
 		strvec_add(&f->nginx_lines, value);
 		return;

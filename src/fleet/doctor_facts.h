@@ -37,6 +37,7 @@ struct doctor_facts {
 	int64_t now;			/* ms since 1970; -1 */
 	char *user;			/* who answers; NULL */
 	unsigned int uid;
+	bool landlock;			/* its kernel has it (jail.h) */
 	struct doctor_tool *tools;
 	size_t n_tools;
 	struct doctor_path *paths;	/* the way from / to the root, then

@@ -22,6 +22,7 @@
 #include "os/dir.h"
 #include "os/file.h"
 #include "os/io.h"
+#include "os/jail.h"
 #include "os/run.h"
 #include "root/meta.h"
 
@@ -332,6 +333,8 @@ void
 probe(const char *root, struct buf *out)
 {
 	wire_put(out, "version", "%s", DEPLOY_VERSION);
+	if (jail_is_there())
+		wire_put(out, "has", "landlock");
 	put_user(out);
 	put_tools(out);
 	put_way(out, root);

@@ -27,6 +27,7 @@
 #include "host/host.h"
 #include "host/wire.h"
 #include "os/io.h"
+#include "os/jail.h"
 #include "root/store.h"
 #include "root/store_remove.h"
 #include "root/verify.h"
@@ -630,6 +631,8 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	hash = hash_new();
 	make_root();
 	atexit(remove_top);
+	/* A thread and a jail for each input would take most of the time. */
+	jail_open();
 	while (i < *argc && (*argv)[i][0] == '-')
 		i++;
 	if (i < *argc && dir_open_path(&d, (*argv)[i], &e) == 0) {

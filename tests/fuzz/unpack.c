@@ -23,6 +23,7 @@
 #include "base/alloc.h"
 #include "content/unpack.h"
 #include "os/io.h"
+#include "os/jail.h"
 
 enum { MAX_BYTES = 1 << 20, MAX_ENTRIES = 500 };
 
@@ -151,6 +152,8 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	MUST(mkdtemp(path) != NULL && dir_open_path(&top, path, &e) == 0);
 	free(path);
 	atexit(remove_top);
+	/* A thread and a jail for each input would take most of the time. */
+	jail_open();
 	MUST(dir_make(&top, "out", &e) == 0);
 	while (i < *argc && (*argv)[i][0] == '-')
 		i++;

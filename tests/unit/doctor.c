@@ -230,6 +230,9 @@ test_programs(void)
 	only(DOCTOR_FAIL, "rsync", "transport: ssh");
 	hear("tool\trsync\trsync  version 3.2.7  protocol version 31");
 	only(DOCTOR_OK, "tools", "rsync 3.2.7");
+	only(DOCTOR_OK, "tools", ", no Landlock");
+	hear("has\tzstd\nhas\tlandlock");
+	only(DOCTOR_OK, "tools", "rsync 3.2.7, Landlock");
 	known.rsync = false;
 	/* Nothing else is needed by the program. */
 	hear("version\tsh");
