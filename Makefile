@@ -232,11 +232,14 @@ picture: deps-picture
 	@DEPLOY=$(BIN) tests/picture man/deploy.svg
 
 ## test              run every test, or those in TESTS="NAME ..."
-.PHONY: test run-tests
+## test-all          the same, with all combinations of hosts and faults, also
+##                   those that no promise depends on
+.PHONY: test test-all run-tests
+test-all: export TEST_ALL = yes
+test-all: test
 test: deps-test
 	+@$(SUBMAKE) all test-programs
-	@TEST_TIMEOUT=$${TEST_TIMEOUT:-1800} \
-	    $(MAKE) --no-print-directory run-tests
+	@$(MAKE) --no-print-directory run-tests
 run-tests:
 	@DEPLOY=$(BIN) TEST_OBJ=$(OBJ) tests/run $(TESTS)
 

@@ -124,7 +124,7 @@ _host_start() {
 		"$proxy" --cut "$PWD/$h/cut" --listen "$address" "$port" \
 		    >"$h/port" &
 		defer kill "$!"
-		wait_for 60 test -s "$h/port"
+		wait_for 10 test -s "$h/port"
 		port=$(cat "$h/port")
 	fi
 	defer _host_end "$PWD/$h"
@@ -187,7 +187,7 @@ stop_at() {
 }
 
 wait_at() {
-	wait_for "${2:-240}" test -e "$1/at"
+	wait_for "${2:-60}" test -e "$1/at"
 }
 
 go_on() {
@@ -335,7 +335,7 @@ publish_while() {
 	    >"$out" 2>said &
 	pid=$!
 	if [ "$step" != start ]; then
-		wait_for 240 is_there_or_gone "$victim" "$pid"
+		wait_for 60 is_there_or_gone "$victim" "$pid"
 		[ -e "$victim/at" ] || fail "it ended before $step: $(cat said)"
 		"do_$action" "$victim"
 		go_on "$victim"
@@ -397,5 +397,5 @@ fails_at() {
 
 # Nothing that was started on the host is left.
 is_over() {
-	wait_for 120 is_unlocked "r-$1"
+	wait_for 30 is_unlocked "r-$1"
 }

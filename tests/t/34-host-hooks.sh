@@ -518,7 +518,7 @@ t_hosts_over_ssh() {
 	site 2
 	began=$SECONDS
 	expect_status 9 deploy publish
-	((SECONDS - began < 40)) || fail "took $((SECONDS - began)) s"
+	((SECONDS - began < 150)) || fail "took $((SECONDS - began)) s"
 	for h in 127.0.0.1 localhost; do
 		assert_contains "$err" \
 		    "$h: the post-activate command failed with status 3: last words"

@@ -950,7 +950,7 @@ arm() {
 ends() {
 	local status=0 began=$SECONDS
 	wait "$pid" || status=$?
-	((SECONDS - began <= ${2:-2})) || fail "took $((SECONDS - began)) s"
+	((SECONDS - began <= ${2:-20})) || fail "took $((SECONDS - began)) s"
 	assert_eq "$status" "$1" "status"
 	exec 7>&-
 	wait_for 2 flock -n -x "$R/.deploy/lock" true
@@ -958,7 +958,7 @@ ends() {
 
 v_armed() {
 	releases 2
-	arm "$B" "$A" 15000
+	arm "$B" "$A" 90000
 	assert_eq "$(sed -n 's/^armed	//p' answer)" "$A"
 	assert_eq "$(live)" "releases/$A"
 	ok info "$R"
@@ -967,7 +967,7 @@ v_armed() {
 	ends 0
 	assert_eq "$(live)" "releases/$B"
 	assert_eq "$(tail -n 1 answer)" ok
-	arm "$B" "$A" 15000
+	arm "$B" "$A" 90000
 	echo go >&7
 	ends 0
 	assert_contains answer "changed	0"
@@ -975,7 +975,7 @@ v_armed() {
 
 # disarmed: nothing flipped, and the journal's line is not believed.
 disarmed() {
-	ends 1 "${1:-2}"
+	ends 1 "${1:-20}"
 	assert_contains answer "error	1	disarmed"
 	assert_eq "$(live)" "releases/$A"
 	assert_eq "$(find "$R/.deploy" -name '.tmp-*')" "" "temporary files"
@@ -983,9 +983,9 @@ disarmed() {
 
 v_armed_is_held() {
 	releases 2
-	arm "$B" "$A" 2000
+	arm "$B" "$A" 4000
 	for _ in 1 2 3; do
-		sleep 1.2
+		sleep 1.5
 		printf 'wait\nwait\n' >&7
 	done
 	printf 'wait\ngo\n' >&7
@@ -997,7 +997,7 @@ v_disarmed_by_a_word() {
 	local word
 	releases 2
 	for word in stop "" gone "go " " go" GO; do
-		arm "$B" "$A" 15000
+		arm "$B" "$A" 90000
 		echo "$word" >&7
 		disarmed
 	done
@@ -1005,10 +1005,10 @@ v_disarmed_by_a_word() {
 
 v_disarmed_by_the_end() {
 	releases 2
-	arm "$B" "$A" 15000
+	arm "$B" "$A" 90000
 	exec 7>&-
 	disarmed
-	arm "$B" "$A" 15000
+	arm "$B" "$A" 90000
 	printf go >&7
 	exec 7>&-
 	# A line that is cut off is no word.
@@ -1019,16 +1019,16 @@ v_disarmed_by_the_deadline() {
 	local pids
 	releases 2
 	arm "$B" "$A" 1000
-	disarmed 4
+	disarmed 40
 	# The word came while it was frozen, and too late.
-	arm "$B" "$A" 1000
+	arm "$B" "$A" 2000
 	mapfile -t pids < <(descendants "$pid")
 	kill -STOP "${pids[@]}" "$pid"
 	sleep 0.2
 	echo go >&7
-	sleep 2.5
+	sleep 3
 	kill -CONT "${pids[@]}" "$pid"
-	disarmed 4
+	disarmed 40
 }
 
 descendants() {
@@ -1043,7 +1043,7 @@ v_armed_dies_with_its_client() {
 	releases 2
 	rm -f in
 	mkfifo in
-	setsid_host activate "$R" --id="$B" --expect="$A" --armed=15000 \
+	setsid_host activate "$R" --id="$B" --expect="$A" --armed=90000 \
 	    --line="$(line "$B" "$A")"
 	exec 7>in
 	wait_for 5 grep -q '^armed' answer
