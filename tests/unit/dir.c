@@ -6,37 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "unit.h"
-
-/* A directory for one test, removed by leave(). */
-static char place[256];
-
-static int
-enter(struct dir *d)
-{
-	const char *base = getenv("TEST_DIR");
-	struct err e = ERR_INIT;
-
-	snprintf(place, sizeof(place), "%s/dir-XXXXXX",
-	    base != NULL ? base : "/tmp");
-	if (mkdtemp(place) == NULL || dir_open_path(d, place, &e) != 0) {
-		CHECK(!"a temporary directory");
-		return -1;
-	}
-	return 0;
-}
-
-static void
-leave(struct dir *d)
-{
-	struct dir top = DIR_INIT;
-	struct err e = ERR_INIT;
-
-	dir_close(d);
-	CHECK(dir_open_path(&top, "/", &e) == 0);
-	CHECK(dir_remove_tree(&top, place + 1, &e) == 0);
-	dir_close(&top);
-}
+#include "place.h"
 
 static void
 touch(const struct dir *d, const char *name)

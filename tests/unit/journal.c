@@ -7,7 +7,7 @@
 
 #include "base/buf.h"
 #include "os/file.h"
-#include "unit.h"
+#include "place.h"
 
 #define A "20261121T190305.482Z-6f9619ff-8b86-4011-b42d-00c04fc964ff"
 #define B "20261121T190405.000Z-00000000-8b86-4011-b42d-00c04fc964ff"
@@ -195,34 +195,22 @@ test_deep_nesting(void)
 	buf_release(&b);
 }
 
-/* A root for one test, removed by leave(). */
-static char place[256];
-
+/* A new root in a directory of its own. */
 static int
-enter(struct store *s)
+enter_root(struct store *s)
 {
-	const char *base = getenv("TEST_DIR");
 	struct err e = ERR_INIT;
 
-	snprintf(place, sizeof(place), "%s/journal-XXXXXX",
-	    base != NULL ? base : "/tmp");
-	if (mkdtemp(place) == NULL || store_create(s, place, &e) != 0) {
-		CHECK(!"a temporary root");
+	if (make_place() != 0)
 		return -1;
-	}
-	return 0;
+	return CHECK(store_create(s, place, &e) == 0) ? 0 : -1;
 }
 
 static void
-leave(struct store *s)
+leave_root(struct store *s)
 {
-	struct dir top = DIR_INIT;
-	struct err e = ERR_INIT;
-
 	store_close(s);
-	CHECK(dir_open_path(&top, "/", &e) == 0);
-	CHECK(dir_remove_tree(&top, place + 1, &e) == 0);
-	dir_close(&top);
+	remove_place();
 }
 
 static void
@@ -246,7 +234,7 @@ test_append_and_read(void)
 	struct journal j = JOURNAL_INIT;
 	struct err e = ERR_INIT;
 
-	REQUIRE(enter(&s) == 0);
+	REQUIRE(enter_root(&s) == 0);
 	CHECK(journal_read(&s, &j, &e) == 0);
 	CHECK(j.n == 0);
 	CHECK(journal_append(&s, &first, &e) == 0);
@@ -271,7 +259,7 @@ test_append_and_read(void)
 		CHECK_STR(j.v[1].message, NULL);
 	}
 	journal_release(&j);
-	leave(&s);
+	leave_root(&s);
 }
 
 static void
@@ -285,7 +273,7 @@ test_append_after_a_torn_line(void)
 	struct journal j = JOURNAL_INIT;
 	struct err e = ERR_INIT;
 
-	REQUIRE(enter(&s) == 0);
+	REQUIRE(enter_root(&s) == 0);
 	CHECK(journal_append(&s, &line, &e) == 0);
 	CHECK(file_append(&s.state, "journal", "{\"time\":\"2026-", 14, &e) ==
 	    0);
@@ -293,7 +281,7 @@ test_append_after_a_torn_line(void)
 	CHECK(journal_read(&s, &j, &e) == 0);
 	CHECK(j.n == 2 && j.broken == 1);
 	journal_release(&j);
-	leave(&s);
+	leave_root(&s);
 }
 
 static void
@@ -311,14 +299,14 @@ test_long_message(void)
 	line.message = malloc(len + 1);
 	memset(line.message, '\n', len);
 	line.message[len] = '\0';
-	REQUIRE(enter(&s) == 0);
+	REQUIRE(enter_root(&s) == 0);
 	CHECK(journal_append(&s, &line, &e) == 0);
 	CHECK(journal_read(&s, &j, &e) == 0);
 	if (CHECK(j.n == 1))
 		CHECK_STR(j.v[0].message, line.message);
 	journal_release(&j);
 	free(line.message);
-	leave(&s);
+	leave_root(&s);
 }
 
 static void
@@ -328,14 +316,14 @@ test_no_journal_but_something_else(void)
 	struct journal j = JOURNAL_INIT;
 	struct err e = ERR_INIT;
 
-	REQUIRE(enter(&s) == 0);
+	REQUIRE(enter_root(&s) == 0);
 	CHECK(symlinkat("../outside", s.state.fd, "journal") == 0);
 	CHECK(journal_read(&s, &j, &e) == -1);
 	CHECK(unlinkat(s.state.fd, "journal", 0) == 0);
 	CHECK(mkfifoat(s.state.fd, "journal", 0600) == 0);
 	CHECK(journal_read(&s, &j, &e) == -1);
 	journal_release(&j);
-	leave(&s);
+	leave_root(&s);
 }
 
 static void

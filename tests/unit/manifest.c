@@ -6,42 +6,12 @@
 
 #include "base/buf.h"
 #include "base/path.h"
-#include "unit.h"
+#include "place.h"
 
 #define HEAD "#mtree v2.0\n"
 #define HEX "0123456789abcdef0123456789ABCDEF0123456789abcdef0123456789abcdef"
 #define FILE_LINE(name) \
 	name " type=file mode=0644 size=1 sha256digest=" HEX "\n"
-
-/* A directory for one test, removed by leave(). */
-static char place[256];
-
-static int
-enter(struct dir *d)
-{
-	const char *base = getenv("TEST_DIR");
-	struct err e = ERR_INIT;
-
-	snprintf(place, sizeof(place), "%s/manifest-XXXXXX",
-	    base != NULL ? base : "/tmp");
-	if (mkdtemp(place) == NULL || dir_open_path(d, place, &e) != 0) {
-		CHECK(!"a temporary directory");
-		return -1;
-	}
-	return 0;
-}
-
-static void
-leave(struct dir *d)
-{
-	struct dir top = DIR_INIT;
-	struct err e = ERR_INIT;
-
-	dir_close(d);
-	CHECK(dir_open_path(&top, "/", &e) == 0);
-	CHECK(dir_remove_tree(&top, place + 1, &e) == 0);
-	dir_close(&top);
-}
 
 /* Parse `text`; the message of a failure, or NULL. */
 static const char *
