@@ -51,8 +51,8 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *text = xstrndup((const char *)data, size);
-	struct ssh_settings st = { .hostname = (char *)"Www1.example.org",
-		.port = (char *)"22" };
+	static char name[] = "Www1.example.org", port[] = "22";
+	struct ssh_settings st = { .hostname = name, .port = port };
 	struct ssh_hostkey k = SSH_HOSTKEY_INIT;
 	struct err e = ERR_INIT;
 
