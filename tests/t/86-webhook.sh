@@ -53,10 +53,10 @@ receiver() {
 	local try
 	need_cmd webhook curl openssl
 	sed "s,/etc/deploy/deploy.yml,$PWD/deploy.yml," \
-	    "$TREE/man/examples/hooks.json" >hooks.json
+	    "${hooks_file:-$TREE/man/examples/hooks.json}" >hooks.json
 	for ((try = 0; try < 20; try++)); do
 		port=$((20000 + RANDOM % 12000))
-		DEPLOY_HOOK_SECRET=$secret webhook -template \
+		env ${secret+DEPLOY_HOOK_SECRET="$secret"} webhook -template \
 		    -hooks hooks.json -ip 127.0.0.1 -port "$port" \
 		    -http-methods POST -nopanic -verbose >webhook.log 2>&1 &
 		receiver=$!
@@ -241,6 +241,55 @@ t_what_cannot_be_enqueued_is_an_error() {
 	assert_eq "$status" 500
 }
 
+# Whoever forgot the secret, or left it empty, has no hooks, and none that
+# anybody may use.
+without_secret() {
+	local key hmac
+	configuration
+	receiver
+	grep -q "couldn't load hooks\|error" webhook.log ||
+	    fail "not told: $(cat webhook.log)"
+	payload main 0123456789abcdef0123456789abcdef01234567 pwned
+	for key in '' ' ' '<no value>' undefined; do
+		hmac=$(openssl dgst -sha256 -mac HMAC -macopt "key:$key" -r \
+		    payload 2>/dev/null | cut -d ' ' -f 1) || hmac=
+		github "$hmac"
+		assert_eq "$status" 404 "GitHub"
+		post example.org-gitea "X-Gitea-Event: push" \
+		    "X-Gitea-Signature: $hmac"
+		assert_eq "$status" 404 "Gitea"
+		post example.org-gitlab "X-Gitlab-Event: Push Hook" \
+		    "X-Gitlab-Token: $key"
+		assert_eq "$status" 404 "GitLab"
+	done
+	post example.org-gitlab "X-Gitlab-Event: Push Hook" "X-Gitlab-Token;"
+	assert_eq "$status" 404 "GitLab, an empty token"
+	post example.org-gitlab "X-Gitlab-Event: Push Hook"
+	assert_eq "$status" 404 "GitLab, no token"
+	no_jobs 'without a secret'
+}
+
+t_an_empty_secret() {
+	secret=
+	without_secret
+}
+
+t_no_secret() {
+	unset secret
+	without_secret
+}
+
+# Also if the template let it pass: an empty token is none.
+t_an_empty_token() {
+	configuration
+	sed -n '/^\[/,$p' "$TREE/man/examples/hooks.json" >rest.json
+	secret='' hooks_file=rest.json receiver
+	payload main 0123456789abcdef0123456789abcdef01234567 pwned
+	post example.org-gitlab "X-Gitlab-Event: Push Hook" "X-Gitlab-Token;"
+	assert_contains "$out" "Hook rules were not satisfied"
+	no_jobs "an empty token"
+}
+
 # ------------------------------------------------------------ other examples
 
 t_units() {
@@ -253,9 +302,13 @@ t_units() {
 			s,^ExecStart=webhook,ExecStart=/bin/true," "$f" \
 		    >"units/${f##*/}"
 	done
-	systemd-analyze verify --user --man=no units/* >verify 2>&1 ||
+	systemd-analyze verify --man=no units/* >verify 2>&1 ||
 	    fail "$(cat verify)"
 	[ ! -s verify ] || fail "$(cat verify)"
+	for f in units/*.service; do
+		systemd-analyze security --offline=true --threshold=30 "$f" \
+		    >exposure 2>&1 || fail "$f: $(tail -n 1 exposure)"
+	done
 	# What they start is what the program takes.
 	grep -h '^ExecStart=deploy' "$TREE"/man/examples/*.service >starts
 	assert_eq "$(wc -l <starts)" 2
