@@ -23,6 +23,7 @@
 #include "fleet/fleet.h"
 #include "fleet/fleet_send.h"
 #include "os/caller.h"
+#include "root/adopt.h"
 #include "root/journal.h"
 #include "root/prune.h"
 #include "root/stage.h"
@@ -111,6 +112,15 @@ int site_rollback(struct site_run *s, const char *word,
 
 /* Remove old releases from all hosts; `removed` gets their ids. */
 int site_prune(struct site_run *s, struct strvec *removed, struct err *e);
+
+/*
+ * Make a release of what every host serves already, in `dir` there, or NULL:
+ * in `current` of its root; see root/adopt.h.  `out` has what came of it for
+ * each host, and is the caller's to free.  0 or -1.
+ */
+int site_adopt(struct site_run *s, const char *dir, struct adopted **out,
+    struct err *e);
+void site_adopted_free(const struct site_run *s, struct adopted *a);
 
 /* All in one; what came of it is valid also after a failure. */
 struct site_published {

@@ -366,11 +366,11 @@ t_adopt_current() {
 	run deploy adopt -n --root www
 	[ ! -L www/current ] || fail "a dry run changed something"
 	run deploy adopt --root www --json
-	id=$(json "$out" .adopted)
+	id=$(json "$out" '.hosts[0].adopted')
 	assert_eq "$(readlink www/current)" "releases/$id"
 	assert_eq "$(cat www/current/docs/index.html)" "<p>docs"
 	[ ! -e www/current/.git ] || fail ".git is served"
-	old=$(json "$out" .kept)
+	old=$(json "$out" '.hosts[0].kept')
 	assert_eq "$(cat "$old/.git/x")" x
 	run deploy verify --root www
 	run deploy log --root www
@@ -390,7 +390,7 @@ t_adopt_another_directory() {
 	mkdir served
 	old_root served/html
 	run deploy adopt served/html --root "$PWD/www" --json
-	id=$(json "$out" .adopted)
+	id=$(json "$out" '.hosts[0].adopted')
 	assert_eq "$(readlink served/html)" "$PWD/www/current"
 	assert_eq "$(cat served/html/index.html)" "<p>old"
 	assert_eq "$(readlink www/current)" "releases/$id"
@@ -470,7 +470,10 @@ t_adopt_on_hosts() {
 	      - {address: www1, transport: local, root: $PWD/h1}
 	      - {address: www2, transport: local, root: $PWD/h2}
 	EOF
+	expect_status 2 deploy adopt h1/current
+	assert_contains "$err" "an absolute path"
 	run deploy adopt -n
+	assert_contains "$err" "www1: would adopt '$PWD/h1/current'"
 	run deploy adopt --json
 	id=$(json "$out" '.hosts[0].adopted')
 	assert_eq "$(json "$out" '.hosts[1].adopted')" "$id"

@@ -1,0 +1,205 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/number.h"
+#include "base/path.h"
+#include "os/log.h"
+#include "site/site.h"
+
+/*
+ * `given` as an absolute path without links but for its own name, which may be
+ * one; NULL: it is not there.
+ */
+static char *
+resolve(const char *given)
+{
+	char *trimmed, *above, *real, *out = NULL;
+	size_t len = strlen(given);
+
+	while (len > 1 && given[len - 1] == '/')
+		len--;
+	trimmed = xstrndup(given, len);
+	above = xstrndup(trimmed, (size_t)(path_base(trimmed) - trimmed));
+	real = realpath(*above != '\0' ? above : ".", NULL);
+	if (real != NULL)
+		out = xasprintf("%s/%s", strcmp(real, "/") == 0 ? "" : real,
+		    path_base(trimmed));
+	free(real);
+	free(above);
+	free(trimmed);
+	return out;
+}
+
+/* The directory that is served, as the hosts are told; NULL: none is named. */
+static int
+served_path(const struct fleet *f, const char *given, char **out,
+    struct err *e)
+{
+	*out = NULL;
+	if (given == NULL)
+		return 0;
+	if (!f->is_here && given[0] != '/')
+		return err_set(e, ERR_USAGE,
+		    "on hosts DIR is an absolute path, not '%s'", given);
+	*out = f->is_here ? resolve(given) : xstrdup(given);
+	return *out != NULL ?
+	    0 :
+	    err_sys(e, "there is nothing to adopt: '%s'", given);
+}
+
+/* What all hosts are asked, and answer. */
+struct adopt_call {
+	struct fleet *f;
+	struct strvec args;
+	struct adopted *out;
+};
+
+static void
+on_adopted(void *ctx, const char *key, const char *value)
+{
+	struct adopted *a = ctx;
+
+	if (strcmp(key, "adopted") == 0 && release_id_is_valid(value)) {
+		release_id_copy(&a->id, value);
+	} else if (strcmp(key, "kept") == 0) {
+		free(a->kept);
+		a->kept = xstrdup(value);
+	} else if (strcmp(key, "files") == 0) {
+		a->files = (size_t)number_or(value, 0, INT64_MAX, 0);
+	} else if (strcmp(key, "excluded") == 0) {
+		a->excluded = (size_t)number_or(value, 0, INT64_MAX, 0);
+	}
+}
+
+static int
+adopt_host(struct remote *r, void *ctx, struct err *e)
+{
+	struct adopt_call *c = ctx;
+
+	if (r->script)
+		return err_set(e, ERR_FAILED,
+		    "only deploy itself can exchange a directory and a link; install it there");
+	return remote_call(r, "adopt", &c->args, on_adopted,
+	    &c->out[r - c->f->v], e);
+}
+
+/* Connect; a root whose `current` is a directory has no state to tell. */
+static int
+connect_host(struct remote *r, void *ctx, struct err *e)
+{
+	struct err ignored = ERR_INIT;
+
+	(void)ctx;
+	if (remote_open(r, e) != 0)
+		return -1;
+	(void)remote_info(r, REMOTE_ALL, NULL, &ignored);
+	return 0;
+}
+
+/*
+ * The id and the time for all hosts: those of a host that was adopted
+ * before, when the command is repeated; else new ones.
+ */
+static void
+choose_id(const struct fleet *f, struct release_id *id, int64_t *mtime)
+{
+	*mtime = clock_now() / 1000;
+	for (size_t i = 0; i < f->n; i++) {
+		const char *live = f->v[i].view.current.s;
+		const struct meta *meta = remote_meta(&f->v[i], live);
+
+		if (*live == '\0' || meta == NULL)
+			continue;
+		release_id_copy(id, live);
+		*mtime = meta->mtime;
+		return;
+	}
+	release_id_new(id, "");
+}
+
+/* An option whose value is the list, an item a line. */
+static void
+add_lines(struct strvec *args, const char *key, const struct strvec *list)
+{
+	struct buf lines = BUF_INIT;
+
+	for (size_t i = 0; i < list->n; i++)
+		buf_addf(&lines, "%s\n", list->v[i]);
+	strvec_addf(args, "--%s=%s", key, buf_str(&lines));
+	buf_release(&lines);
+}
+
+static void
+add_args(const struct site_run *s, const char *path, struct strvec *args)
+{
+	const struct rules *rules = &s->site->rules;
+	struct release_id id;
+	int64_t mtime;
+
+	choose_id(&s->fleet, &id, &mtime);
+	strvec_addf(args, "--id=%s", id.s);
+	strvec_addf(args, "--mtime=%lld", (long long)mtime);
+	if (path != NULL)
+		strvec_addf(args, "--path=%s", path);
+	if (rules->group != NULL)
+		strvec_addf(args, "--group=%s", rules->group);
+	add_lines(args, "exclude", &rules->exclude);
+	add_lines(args, "shared", &rules->shared);
+}
+
+static void
+tell(const struct site_run *s, const struct remote *r, const struct adopted *a,
+    const char *path)
+{
+	char *served = path != NULL ? xstrdup(path) :
+				      xasprintf("%s/current", r->host->root);
+
+	if (s->wishes.dry_run)
+		log_info("%swould adopt '%s'", remote_said(r), served);
+	else if (a->id.s[0] == '\0')
+		log_info("%s'%s' is a link already; there is nothing to adopt",
+		    remote_said(r), served);
+	else
+		log_info(
+		    "%s'%s' is the release %s now (%zu files, %zu left out); the directory is kept as '%s': remove it when you are sure",
+		    remote_said(r), served, a->id.s, a->files, a->excluded,
+		    a->kept);
+	free(served);
+}
+
+int
+site_adopt(struct site_run *s, const char *dir, struct adopted **out,
+    struct err *e)
+{
+	struct fleet *f = &s->fleet;
+	struct adopt_call c = { .f = f, .args = STRVEC_INIT };
+	char *path;
+	int r = served_path(f, dir, &path, e);
+
+	*out = c.out = xcalloc(f->n, sizeof(*c.out));
+	if (r == 0 && fleet_each(f, connect_host, NULL) > 0)
+		r = fleet_fail(f, "nothing was changed", e);
+	if (r == 0)
+		add_args(s, path, &c.args);
+	if (r == 0 && !s->wishes.dry_run && fleet_each(f, adopt_host, &c) > 0)
+		r = fleet_fail(f, "not adopted everywhere", e);
+	for (size_t i = 0; r == 0 && i < f->n; i++)
+		tell(s, &f->v[i], &c.out[i], path);
+	if (r == 0 && path == NULL && !s->wishes.dry_run)
+		log_info("the web server may go on as it is: 'current' is a "
+			 "link to the live release");
+	strvec_release(&c.args);
+	free(path);
+	return r;
+}
+
+void
+site_adopted_free(const struct site_run *s, struct adopted *a)
+{
+	for (size_t i = 0; a != NULL && i < s->fleet.n; i++)
+		free(a[i].kept);
+	free(a);
+}
