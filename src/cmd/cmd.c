@@ -443,15 +443,17 @@ cmd_init_fleet(struct run *run, struct fleet *f)
 int
 cmd_open_fleet(struct run *run, struct fleet *f, struct err *e)
 {
+	if (cmd_site(run, e) != 0)
+		return -1;
 	cmd_init_fleet(run, f);
-	return fleet_open(f, true, e);
+	return fleet_open(f, true, e) == 0 ? fleet_need_root(f, e) : -1;
 }
 
 /* A verb for all hosts, and who hears the answers. */
 struct call {
 	const char *verb;
 	const struct strvec *args;
-	void (*line)(void *ctx, const char *host, const char *key,
+	void (*line)(void *ctx, const struct remote *r, const char *key,
 	    const char *value);
 	void *ctx;
 	pthread_mutex_t lock; /* one answer line at a time */
@@ -460,7 +462,7 @@ struct call {
 /* The same for one host. */
 struct host_call {
 	struct call *call;
-	const char *label;
+	const struct remote *r;
 };
 
 static void
@@ -471,7 +473,7 @@ on_line(void *ctx, const char *key, const char *value)
 	if (h->call->line == NULL)
 		return;
 	pthread_mutex_lock(&h->call->lock);
-	h->call->line(h->call->ctx, h->label, key, value);
+	h->call->line(h->call->ctx, h->r, key, value);
 	pthread_mutex_unlock(&h->call->lock);
 }
 
@@ -479,7 +481,7 @@ static int
 call_host(struct remote *r, void *ctx, struct err *e)
 {
 	struct call *c = ctx;
-	struct host_call h = { c, r->host->label };
+	struct host_call h = { c, r };
 
 	return remote_call(r, c->verb, c->args, on_line, &h, e);
 }
@@ -487,7 +489,7 @@ call_host(struct remote *r, void *ctx, struct err *e)
 int
 cmd_call_hosts(struct run *run, struct fleet *f, const char *verb,
     const struct strvec *args,
-    void (*line)(void *ctx, const char *host, const char *key,
+    void (*line)(void *ctx, const struct remote *r, const char *key,
 	const char *value),
     void *ctx, struct err *e)
 {

@@ -90,17 +90,18 @@ bool cmd_has_hosts(const struct run *run);
 void cmd_init_fleet(struct run *run, struct fleet *f);
 
 /*
- * Connect to all hosts of the site and ask for their state (fleet_open).
- * The caller releases `f` in any case.
+ * Find the site, connect to all its hosts and ask for their state
+ * (fleet_open); one of them must have a root.  The caller releases `f` in any
+ * case.
  */
 int cmd_open_fleet(struct run *run, struct fleet *f, struct err *e);
 
 /*
  * Run a verb on all hosts at once; `args` are its options, or NULL.
- * `line` gets each line of the answers, with the host's label.  0 or -1.
+ * `line` gets each line of the answers, one at a time.  0 or -1.
  */
 int cmd_call_hosts(struct run *run, struct fleet *f, const char *verb,
-    const struct strvec *args, void (*line)(void *ctx, const char *host,
+    const struct strvec *args, void (*line)(void *ctx, const struct remote *r,
     const char *key, const char *value), void *ctx, struct err *e);
 
 /* Seconds to wait for the lock: the option, else the configuration. */

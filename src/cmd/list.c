@@ -4,7 +4,6 @@
 #include "base/text.h"
 #include "cmd/cmd.h"
 #include "cmd/table.h"
-#include "root/meta.h"
 
 /* Append a release to the list; the object, for more keys. */
 static json_t *
@@ -66,26 +65,6 @@ print_release(const struct view *v, const char *id, const struct meta *meta)
 	    meta->message != NULL ? meta->message : "");
 }
 
-/* Newest first, at most --limit of them. */
-static void
-list(const struct run *run, const struct store *s, const struct view *v,
-    json_t *out)
-{
-	int64_t left = run->opts.limit > 0 ? run->opts.limit : INT64_MAX;
-
-	for (size_t i = v->ids.n; i-- > 0 && left-- > 0;) {
-		struct meta meta = META_INIT;
-		struct err ignored = ERR_INIT;
-
-		(void)meta_read(s, v->ids.v[i], &meta, &ignored);
-		if (out != NULL)
-			(void)put_release(out, v, v->ids.v[i], &meta);
-		else
-			print_release(v, v->ids.v[i], &meta);
-		meta_release(&meta);
-	}
-}
-
 /* The labels of the hosts that have the release, or serve it. */
 static void
 name_hosts(const struct fleet *f, const char *id, bool live,
@@ -138,7 +117,7 @@ print_some(const struct fleet *f, const char *what,
 
 /* One release, and where it is when that is not everywhere. */
 static void
-list_on_hosts(const struct fleet *f, const char *id, json_t *out)
+list_release(const struct fleet *f, const char *id, json_t *out)
 {
 	struct strvec having = STRVEC_INIT, serving = STRVEC_INIT;
 	const struct meta *meta = NULL;
@@ -170,57 +149,36 @@ put_common(json_t *doc, const struct fleet *f, const char *key)
 	cmd_put_id(doc, key, fleet_find(f, key, &ignored));
 }
 
+static void
+answer(struct run *run, const struct fleet *f, json_t *releases)
+{
+	json_t *doc = cmd_new_doc(run);
+
+	put_common(doc, f, "current");
+	put_common(doc, f, "previous");
+	json_put(doc, "releases", releases);
+	cmd_answer(run, doc);
+}
+
+/* Newest first, at most --limit of them. */
 static int
-list_hosts(struct run *run, struct err *e)
+run_list(struct run *run, struct err *e)
 {
 	int64_t left = run->opts.limit > 0 ? run->opts.limit : INT64_MAX;
 	struct fleet f = FLEET_INIT;
 	struct strvec ids = STRVEC_INIT;
-	json_t *doc, *releases = NULL;
+	json_t *releases = NULL;
 	int r = cmd_open_fleet(run, &f, e);
 
 	if (r == 0 && run->opts.json)
 		releases = json_new_array();
 	fleet_releases(&f, &ids);
 	for (size_t i = ids.n; r == 0 && i-- > 0 && left-- > 0;)
-		list_on_hosts(&f, ids.v[i], releases);
-	if (releases != NULL) {
-		doc = cmd_new_doc(run);
-		put_common(doc, &f, "current");
-		put_common(doc, &f, "previous");
-		json_put(doc, "releases", releases);
-		cmd_answer(run, doc);
-	}
+		list_release(&f, ids.v[i], releases);
+	if (releases != NULL)
+		answer(run, &f, releases);
 	strvec_release(&ids);
 	fleet_release(&f);
-	return r;
-}
-
-static int
-run_list(struct run *run, struct err *e)
-{
-	struct store s = STORE_INIT;
-	struct view v = VIEW_INIT;
-	json_t *doc, *releases;
-	int r = cmd_site(run, e);
-
-	if (r == 0 && cmd_has_hosts(run))
-		return list_hosts(run, e);
-	if (r == 0)
-		r = cmd_open_view(run, &s, &v, e);
-	if (r == 0 && run->opts.json) {
-		doc = cmd_new_doc(run);
-		releases = json_new_array();
-		cmd_put_id(doc, "current", v.current.s);
-		cmd_put_id(doc, "previous", view_previous(&v));
-		list(run, &s, &v, releases);
-		json_put(doc, "releases", releases);
-		cmd_answer(run, doc);
-	} else if (r == 0) {
-		list(run, &s, &v, NULL);
-	}
-	view_release(&v);
-	store_close(&s);
 	return r;
 }
 

@@ -40,12 +40,13 @@ struct findings {
 };
 
 static void
-on_finding(void *ctx, const char *host, const char *key, const char *value)
+on_finding(void *ctx, const struct remote *r, const char *key,
+    const char *value)
 {
 	struct findings *f = ctx;
 
 	if (strcmp(key, "difference") == 0) {
-		strvec_addf(&f->found, "%s: %s", host, value);
+		strvec_addf(&f->found, "%s%s", remote_said(r), value);
 	} else if (strcmp(key, "verified") == 0) {
 		int64_t files = 0;
 		const char *end = number_scan(value, 0, INT64_MAX, &files);

@@ -342,10 +342,7 @@ find_common(const struct fleet *f, const char *word, bool strict,
 		goto differ;
 	if (*found != '\0')
 		return found;
-	err_set(e, ERR_USAGE,
-	    "there is no '%s' release on the hosts; name "
-	    "one of 'deploy list'",
-	    word);
+	view_refuse(word, e);
 	return NULL;
 differ:
 	err_set(e, ERR_DIFFER,
@@ -379,9 +376,7 @@ find_release(const struct fleet *f, const char *word, struct err *e)
 	else if (ids.n > 0)
 		id = ids.v[ids.n - 1];
 	else
-		err_set(e, ERR_USAGE,
-		    "there is no release yet; run "
-		    "'deploy stage' first");
+		view_refuse(word, e);
 	id = own(f, id);
 	strvec_release(&ids);
 	return id;

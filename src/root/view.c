@@ -48,35 +48,34 @@ view_waiting(const struct view *v, struct strvec *out)
 			strvec_add(out, v->ids.v[i]);
 }
 
+int
+view_refuse(const char *word, struct err *e)
+{
+	if (strcmp(word, "current") == 0)
+		return err_set(e, ERR_USAGE,
+		    "nothing is live yet, so there is no 'current' release; run 'deploy activate' first, or name one of 'deploy list'");
+	if (strcmp(word, "previous") == 0)
+		return err_set(e, ERR_USAGE,
+		    "no release that was live before is left, so there is no 'previous'; name one of 'deploy list'");
+	return err_set(e, ERR_USAGE,
+	    "there is no release yet; run 'deploy stage' first");
+}
+
 const char *
 view_find(const struct view *v, const char *word, struct err *e)
 {
-	const char *previous = view_previous(v);
+	const char *id;
 
-	if (strcmp(word, "current") == 0) {
-		if (v->current.s[0] != '\0')
-			return v->current.s;
-		err_set(e, ERR_USAGE,
-		    "nothing is live yet, so there is no "
-		    "'current' release; run 'deploy activate' first, or name "
-		    "one of 'deploy list'");
-		return NULL;
-	}
-	if (strcmp(word, "previous") == 0) {
-		if (previous == NULL)
-			err_set(e, ERR_USAGE,
-			    "no release that was live "
-			    "before is left, so there is no 'previous'; name "
-			    "one of 'deploy list'");
-		return previous;
-	}
-	if (strcmp(word, "latest") == 0) {
-		if (v->ids.n > 0)
-			return view_latest(v);
-		err_set(e, ERR_USAGE,
-		    "there is no release yet; run "
-		    "'deploy stage' first");
-		return NULL;
-	}
-	return release_match(&v->ids, word, e);
+	if (strcmp(word, "current") == 0)
+		id = v->current.s;
+	else if (strcmp(word, "previous") == 0)
+		id = view_previous(v);
+	else if (strcmp(word, "latest") == 0)
+		id = view_latest(v);
+	else
+		return release_match(&v->ids, word, e);
+	if (id != NULL && *id != '\0')
+		return id;
+	view_refuse(word, e);
+	return NULL;
 }

@@ -30,6 +30,9 @@ void view_release(struct view *v);		/* neutral values accepted */
  */
 const char *view_find(const struct view *v, const char *word, struct err *e);
 
+/* Say that "current", "previous" or "latest" means no release.  -1. */
+int view_refuse(const char *word, struct err *e);
+
 /* What a rollback would go to; NULL when there is nothing. */
 const char *view_previous(const struct view *v);
 

@@ -224,7 +224,7 @@ t_unknown_site_and_host() {
 	usage "did you mean 'deploy@www1'?" list -s example.net --host deploy@ww1
 	usage "has no hosts" list -s example.org --host www1
 	run deploy init -s example.net
-	usage "there is no 'current' release on the hosts; name one of" \
+	usage "there is no 'current' release; run 'deploy activate' first" \
 	    verify -s example.net
 	usage "did you mean 'example.net'?" enqueue example.nt
 }

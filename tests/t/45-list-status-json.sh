@@ -44,8 +44,11 @@ t_list_json() {
 	doc '.releases[] | keys_unsorted[:10] == ["id", "staged_at", "live",
 	    "was_live", "pinned", "files", "bytes", "commit", "message", "seq"]'
 	# Besides those, only what the manual has.
-	doc '[.releases[] | keys_unsorted[10:] - ["who", "job"]] |
-	    all(. == [])'
+	doc '[.releases[] | keys_unsorted[10:] - ["who", "job", "hosts",
+	    "live_on"]] | all(. == [])'
+	# This machine is "".
+	doc '.releases | all(.hosts == [""]) and
+	    (map(.live_on) == [[], [""], []])'
 	doc '.releases | all((.id | id) and (.staged_at | time) and
 	    (.live | bool) and (.was_live | bool) and (.pinned | bool) and
 	    (.files | int) and (.bytes | int) and
