@@ -115,65 +115,47 @@ write_config(struct run *run, struct err *e)
 	return 0;
 }
 
-/* Prepare the root of the site, and say how to serve it. */
-static int
-prepare_root(struct run *run, struct err *e)
+/* What there was on a host, and what is there now. */
+static void
+tell_prepared(const struct run *run, const struct remote *r)
 {
-	struct store s = STORE_INIT;
-	struct release_id current;
-	bool ready = store_is_root(run->site->root);
-	json_t *doc;
-	int r = 0;
-
-	if (!run->opts.dry_run) {
-		r = store_create(&s, run->site->root, e);
-		if (r == 0)
-			r = store_current(&s, &current, e);
-	}
-	store_close(&s);
-	if (r != 0)
-		return -1;
-	log_info("'%s' %s; the web server's document root is '%s/current'",
-	    run->site->root,
-	    ready		  ? "is prepared already" :
+	log_info("%s'%s' %s; the web server's document root is '%s/current'",
+	    remote_said(r), r->host->root,
+	    r->prepared		  ? "is prepared already" :
 		run->opts.dry_run ? "would be prepared" :
 				    "is prepared",
-	    run->site->root);
-	if (run->opts.json) {
-		doc = cmd_new_doc(run);
-		json_put_bool(doc, "dry_run", run->opts.dry_run);
-		json_put_bool(doc, "prepared", ready || !run->opts.dry_run);
-		json_put_bool(doc, "changed", !ready);
-		cmd_answer(run, doc);
-	}
-	return 0;
+	    r->host->root);
 }
 
-/* Prepare the root on every host. */
+static void
+answer_prepared(struct run *run, bool ready)
+{
+	json_t *doc = cmd_new_doc(run);
+
+	json_put_bool(doc, "dry_run", run->opts.dry_run);
+	json_put_bool(doc, "prepared", ready || !run->opts.dry_run);
+	json_put_bool(doc, "changed", !ready);
+	cmd_answer(run, doc);
+}
+
+/* Prepare the root on every host, and say how to serve it. */
 static int
-prepare_hosts(struct run *run, struct err *e)
+prepare_roots(struct run *run, struct err *e)
 {
 	struct fleet f = FLEET_INIT;
-	json_t *doc;
 	bool ready = true;
-	int r = cmd_open_fleet(run, &f, e);
+	int r;
 
+	cmd_init_fleet(run, &f);
+	r = fleet_open(&f, false, e);
 	for (size_t i = 0; r == 0 && i < f.n; i++)
 		ready &= f.v[i].prepared;
 	if (r == 0 && !run->opts.dry_run)
 		r = cmd_call_hosts(run, &f, "init", NULL, NULL, NULL, e);
 	for (size_t i = 0; r == 0 && i < f.n; i++)
-		log_info("%s: '%s' %s", f.v[i].host->label, f.v[i].host->root,
-		    f.v[i].prepared	  ? "is prepared already" :
-			run->opts.dry_run ? "would be prepared" :
-					    "is prepared");
-	if (r == 0 && run->opts.json) {
-		doc = cmd_new_doc(run);
-		json_put_bool(doc, "dry_run", run->opts.dry_run);
-		json_put_bool(doc, "prepared", ready || !run->opts.dry_run);
-		json_put_bool(doc, "changed", !ready);
-		cmd_answer(run, doc);
-	}
+		tell_prepared(run, &f.v[i]);
+	if (r == 0 && run->opts.json)
+		answer_prepared(run, ready);
 	fleet_release(&f);
 	return r;
 }
@@ -188,10 +170,7 @@ run_init(struct run *run, struct err *e)
 			return write_config(run, e);
 		config_release(&run->config);
 	}
-	if (cmd_site(run, e) != 0)
-		return -1;
-	return cmd_has_hosts(run) ? prepare_hosts(run, e) :
-				    prepare_root(run, e);
+	return cmd_site(run, e) == 0 ? prepare_roots(run, e) : -1;
 }
 
 static const enum opt_id opts[] = { OPT_END };

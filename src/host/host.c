@@ -303,7 +303,11 @@ do_probe(struct request *r, struct err *e)
 static int
 do_init(struct request *r, struct err *e)
 {
-	return store_create(&r->store, r->root, e);
+	struct release_id current;
+
+	if (store_create(&r->store, r->root, e) != 0)
+		return -1;
+	return store_current(&r->store, &current, e);
 }
 
 /* The lines of an option. */
