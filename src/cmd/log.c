@@ -48,32 +48,17 @@ print_line(const struct journal_line *l)
 	    l->message != NULL ? l->message : "");
 }
 
-/* Newest first, at most --limit of them. */
-static void
-show(struct run *run, const struct view *v, json_t *out)
+/* Lines that count for nothing are a reason to look.  How many there are. */
+static size_t
+tell_broken(const struct remote *r)
 {
-	int64_t left = run->opts.limit > 0 ? run->opts.limit : INT64_MAX;
+	size_t broken = r->view.journal.broken;
 
-	for (size_t i = v->journal.n; i-- > 0 && left > 0;) {
-		const struct journal_line *l = &v->journal.v[i];
-		bool happened = v->history.happened[i];
-
-		if (out != NULL)
-			put_line(out, l, happened);
-		else if (happened)
-			print_line(l);
-		left -= out != NULL || happened;
-	}
-}
-
-/* Lines that count for nothing are a reason to look; `where` has them. */
-static void
-tell_broken(const struct view *v, const char *where)
-{
-	if (v->journal.broken > 0)
-		log_warn("%s: %zu lines of the journal make no sense and do "
-			 "not count; deploy-root(5) describes it",
-		    where, v->journal.broken);
+	if (broken > 0)
+		log_warn(
+		    "%s%zu lines of the journal in '%s' make no sense and do not count; deploy-root(5) describes it",
+		    remote_said(r), broken, r->host->root);
+	return broken;
 }
 
 /* The same line of the journals of all hosts: when, and to what. */
@@ -86,11 +71,11 @@ is_same_line(const struct journal_line *a, const struct journal_line *b)
 }
 
 /*
- * The journals merged, newest first: what happened on several hosts within
- * some seconds is one line.
+ * The journals merged, newest first, at most --limit lines: what happened on
+ * several hosts within some seconds is one.
  */
 static void
-show_hosts(struct run *run, const struct fleet *f, json_t *out)
+show(struct run *run, const struct fleet *f, json_t *out)
 {
 	int64_t left = run->opts.limit > 0 ? run->opts.limit : INT64_MAX;
 	size_t *at = xcalloc(f->n, sizeof(*at));
@@ -127,58 +112,31 @@ show_hosts(struct run *run, const struct fleet *f, json_t *out)
 	free(at);
 }
 
-static int
-log_hosts(struct run *run, struct err *e)
+static void
+answer(struct run *run, const struct fleet *f, size_t broken)
 {
-	struct fleet f = FLEET_INIT;
-	json_t *doc, *lines;
-	size_t broken = 0;
-	int r = cmd_open_fleet(run, &f, e);
+	json_t *doc = cmd_new_doc(run), *lines = json_new_array();
 
-	for (size_t i = 0; r == 0 && i < f.n; i++) {
-		tell_broken(&f.v[i].view, f.v[i].host->label);
-		broken += f.v[i].view.journal.broken;
-	}
-	if (r == 0 && run->opts.json) {
-		doc = cmd_new_doc(run);
-		lines = json_new_array();
-		show_hosts(run, &f, lines);
-		json_put(doc, "journal", lines);
-		json_put_int(doc, "broken", (int64_t)broken);
-		cmd_answer(run, doc);
-	} else if (r == 0) {
-		show_hosts(run, &f, NULL);
-	}
-	fleet_release(&f);
-	return r;
+	show(run, f, lines);
+	json_put(doc, "journal", lines);
+	json_put_int(doc, "broken", (int64_t)broken);
+	cmd_answer(run, doc);
 }
 
 static int
 run_log(struct run *run, struct err *e)
 {
-	struct store s = STORE_INIT;
-	struct view v = VIEW_INIT;
-	json_t *doc, *lines;
-	int r = cmd_site(run, e);
+	struct fleet f = FLEET_INIT;
+	size_t broken = 0;
+	int r = cmd_open_fleet(run, &f, e);
 
-	if (r == 0 && cmd_has_hosts(run))
-		return log_hosts(run, e);
-	if (r == 0)
-		r = cmd_open_view(run, &s, &v, e);
-	if (r == 0)
-		tell_broken(&v, s.root.path);
-	if (r == 0 && run->opts.json) {
-		doc = cmd_new_doc(run);
-		lines = json_new_array();
-		show(run, &v, lines);
-		json_put(doc, "journal", lines);
-		json_put_int(doc, "broken", (int64_t)v.journal.broken);
-		cmd_answer(run, doc);
-	} else if (r == 0) {
-		show(run, &v, NULL);
-	}
-	view_release(&v);
-	store_close(&s);
+	for (size_t i = 0; r == 0 && i < f.n; i++)
+		broken += tell_broken(&f.v[i]);
+	if (r == 0 && run->opts.json)
+		answer(run, &f, broken);
+	else if (r == 0)
+		show(run, &f, NULL);
+	fleet_release(&f);
 	return r;
 }
 
