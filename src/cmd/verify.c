@@ -1,5 +1,3 @@
-#include "root/verify.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,43 +75,20 @@ conclude(struct run *run, const char *id, const struct strvec *found,
 	return 0;
 }
 
+/* Every host hashes its own. */
 static int
-verify_release(struct run *run, const struct store *s, const char *id,
-    struct err *e)
+verify_release(struct run *run, struct fleet *f, const char *id, struct err *e)
 {
-	struct strvec found = STRVEC_INIT;
-	struct manifest_totals t;
-	int r = verify(s, id, &found, &t, e);
-
-	if (r == 0)
-		r = conclude(run, id, &found, &t, e);
-	strvec_release(&found);
-	return r;
-}
-
-static int
-verify_hosts(struct run *run, const char *word, struct err *e)
-{
-	struct fleet f = FLEET_INIT;
 	struct findings all = { STRVEC_INIT, { 0, 0 } };
 	struct strvec args = STRVEC_INIT;
-	const char *id = NULL;
-	int r = cmd_open_fleet(run, &f, e);
+	int r;
 
-	if (r == 0)
-		id = fleet_find(&f, word, e);
-	if (id == NULL)
-		r = -1;
-	if (r == 0) {
-		strvec_addf(&args, "--id=%s", id);
-		r = cmd_call_hosts(run, &f, "verify", &args, on_finding, &all,
-		    e);
-	}
+	strvec_addf(&args, "--id=%s", id);
+	r = cmd_call_hosts(run, f, "verify", &args, on_finding, &all, e);
 	if (r == 0)
 		r = conclude(run, id, &all.found, &all.totals, e);
 	strvec_release(&all.found);
 	strvec_release(&args);
-	fleet_release(&f);
 	return r;
 }
 
@@ -121,22 +96,15 @@ static int
 run_verify(struct run *run, struct err *e)
 {
 	const char *word =
-		       run->opts.args.n > 0 ? run->opts.args.v[0] : "current",
-		   *id;
-	struct store s = STORE_INIT;
-	struct view v = VIEW_INIT;
-	int r = cmd_site(run, e);
+	    run->opts.args.n > 0 ? run->opts.args.v[0] : "current";
+	struct fleet f = FLEET_INIT;
+	const char *id = NULL;
+	int r;
 
-	if (r == 0 && cmd_has_hosts(run))
-		return verify_hosts(run, word, e);
-	if (r == 0)
-		r = cmd_open_view(run, &s, &v, e);
-	if (r == 0) {
-		id = view_find(&v, word, e);
-		r = id == NULL ? -1 : verify_release(run, &s, id, e);
-	}
-	view_release(&v);
-	store_close(&s);
+	if (cmd_open_fleet(run, &f, e) == 0)
+		id = fleet_find(&f, word, e);
+	r = id != NULL ? verify_release(run, &f, id, e) : -1;
+	fleet_release(&f);
 	return r;
 }
 
