@@ -35,7 +35,7 @@ freeze_of(const struct run *run)
 }
 
 static int
-freeze_hosts(struct run *run, bool frozen, struct err *e)
+change_freeze(struct run *run, bool frozen, struct err *e)
 {
 	struct fleet f = FLEET_INIT;
 	struct strvec args = STRVEC_INIT;
@@ -48,71 +48,27 @@ freeze_hosts(struct run *run, bool frozen, struct err *e)
 		strvec_add(&args, "--off");
 	if (r == 0 && !run->opts.dry_run)
 		r = cmd_call_hosts(run, &f, "freeze", &args, NULL, NULL, e);
-	if (r == 0) {
-		log_info("%zu hosts %s %s", f.n,
-		    run->opts.dry_run ? "would be" : "are",
+	for (size_t i = 0; r == 0 && i < f.n; i++)
+		log_info("%s'%s' %s %s", remote_said(&f.v[i]),
+		    f.v[i].host->root, run->opts.dry_run ? "would be" : "is",
 		    frozen ? "frozen" : "thawed");
+	if (r == 0)
 		answer(run, frozen);
-	}
 	strvec_release(&args);
 	fleet_release(&f);
 	return r;
 }
 
-/* Open, lock, and freeze or thaw with `change`. */
-static int
-change_freeze(struct run *run,
-    int (*change)(struct run *run, const struct store *s, struct err *e),
-    bool frozen, struct err *e)
-{
-	struct store s = STORE_INIT;
-	struct lock lock = LOCK_INIT;
-	int r = cmd_site(run, e);
-
-	if (r == 0 && cmd_has_hosts(run))
-		return freeze_hosts(run, frozen, e);
-	if (r == 0)
-		r = store_open(&s, run->site->root, e);
-	if (r == 0)
-		r = cmd_lock(run, &s, &lock, e);
-	if (r == 0 && !run->opts.dry_run)
-		r = change(run, &s, e);
-	if (r == 0) {
-		log_info("'%s' %s %s", s.root.path,
-		    run->opts.dry_run ? "would be" : "is",
-		    frozen ? "frozen" : "thawed");
-		answer(run, frozen);
-	}
-	lock_drop(&lock);
-	store_close(&s);
-	return r;
-}
-
-static int
-freeze(struct run *run, const struct store *s, struct err *e)
-{
-	const struct freeze f = freeze_of(run);
-
-	return freeze_write(s, &f, e);
-}
-
-static int
-thaw(struct run *run, const struct store *s, struct err *e)
-{
-	(void)run;
-	return freeze_end(s, e);
-}
-
 static int
 run_freeze(struct run *run, struct err *e)
 {
-	return change_freeze(run, freeze, true, e);
+	return change_freeze(run, true, e);
 }
 
 static int
 run_thaw(struct run *run, struct err *e)
 {
-	return change_freeze(run, thaw, false, e);
+	return change_freeze(run, false, e);
 }
 
 static const enum opt_id freeze_opts[] = { OPT_MESSAGE, OPT_FOR, OPT_END };

@@ -208,16 +208,35 @@ put_journal(struct request *r, bool all, struct err *e)
 	return c;
 }
 
+/*
+ * Is the root frozen, and by whom?  A record that cannot be read is a freeze,
+ * too: nothing is activated.
+ */
+static void
+put_freeze(struct request *r)
+{
+	struct freeze f = FREEZE_INIT;
+	struct err ignored = ERR_INIT;
+	struct buf record = BUF_INIT;
+	int frozen = freeze_read(&r->store, &f, &ignored);
+
+	wire_put(&r->out, "frozen", "%d", frozen != 0);
+	if (frozen > 0) {
+		freeze_print(&f, &record);
+		wire_put(&r->out, "freeze", "%s", buf_str(&record));
+	}
+	buf_release(&record);
+	freeze_release(&f);
+}
+
 static int
 put_state(struct request *r, const struct view *v, struct err *e)
 {
-	struct freeze f = FREEZE_INIT;
 	struct dir_space space;
 	struct meta meta = META_INIT;
 	struct err ignored = ERR_INIT;
 	struct buf holder = BUF_INIT;
 	int64_t size;
-	int frozen;
 
 	wire_put(&r->out, "current", "%s", v->current.s);
 	if (v->current.s[0] != '\0' &&
@@ -228,12 +247,10 @@ put_state(struct request *r, const struct view *v, struct err *e)
 	}
 	meta_release(&meta);
 	wire_put(&r->out, "latest", "%s", view_latest(v));
-	frozen = freeze_read(&r->store, &f, e);
-	freeze_release(&f);
-	if (frozen < 0 || dir_space(&r->store.root, &space, e) != 0 ||
+	if (dir_space(&r->store.root, &space, e) != 0 ||
 	    journal_size(&r->store, &size, e) != 0)
 		return -1;
-	wire_put(&r->out, "frozen", "%d", frozen);
+	put_freeze(r);
 	wire_put(&r->out, "journal-size", "%lld", (long long)size);
 	wire_put(&r->out, "free", "%llu\t%llu", space.bytes, space.inodes);
 	if (lock_is_held(&r->store.state, &holder))

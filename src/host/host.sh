@@ -415,7 +415,12 @@ do_info() {
 		! is_id "${dir##*/}" || [ ! -d "$dir" ] || latest=${dir##*/}
 	done
 	put latest "$latest"
-	if is_frozen; then put frozen 1; else put frozen 0; fi
+	if is_frozen; then
+		put frozen 1
+		[ ! -r "$state/frozen" ] || printf 'freeze\t%s\n' "$(head -n 1 "$state/frozen")"
+	else
+		put frozen 0
+	fi
 	put journal-size "$(size_of "$state/journal")"
 	put free "$(free_space)"
 	[ ! -e "$state/lock" ] || flock -s -n "$state/lock" true || put locked "$(holder)"
@@ -571,7 +576,7 @@ free_space() {
 
 #: info activate
 is_frozen() {
-	[ -f "$state/frozen" ] || return 1
+	[ -e "$state/frozen" ] || [ -L "$state/frozen" ] || return 1
 	until=$(json_string until "$state/frozen")
 	[ -n "$until" ] || return 0
 	expr "$(date -u +%Y-%m-%dT%H:%M:%SZ)" \< "$until" >/dev/null

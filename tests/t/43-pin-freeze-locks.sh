@@ -194,11 +194,11 @@ t_reason_cannot_disturb_a_terminal() {
 	new b
 	run d freeze -m $'red \e[31m and\a\nmore \xff'
 	expect_status 3 d activate latest
-	assert_contains "$err" 'red \x1b[31m and\x07\x0amore'
+	assert_contains "$err" 'red [31m and\x0amore'
 	run d status
-	assert_contains "$out" 'red \x1b[31m and\x07\x0amore'
+	assert_contains "$out" 'red [31m and\x0amore'
 	run d status --json
-	assert_eq "$(json "$out" .frozen_why)" $'red \e[31m and\a\nmore \ufffd'
+	assert_eq "$(json "$out" .frozen_why)" $'red [31m and\nmore \ufffd'
 }
 
 t_freeze_without_a_root() {
