@@ -281,7 +281,7 @@ t_one_of_four_hosts_is_broken() {
 	fleet 4
 	run deploy publish
 	for i in 1 2 3 4; do
-		assert_contains "$err" "www$i serves it: 1 URLs, 3 files"
+		assert_contains "$err" "www$i: it is served: 1 URLs, 3 files"
 	done
 	# The third has another document root.
 	kill "${pids[3]}"
@@ -322,7 +322,7 @@ t_rolling() {
 	kill "${pids[3]}"
 	expect_status 6 deploy publish
 	assert_contains "$err" "flipped www1 and the rest of its batch"
-	assert_contains "$err" "www2 serves it"
+	assert_contains "$err" "www2: it is served"
 	assert_contains "$err" "www3: GET"
 	all_serve 3 '<p>home 1'
 	# The first one fails: the last never flips.

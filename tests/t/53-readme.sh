@@ -120,7 +120,7 @@ t_to_four_hosts() {
 	assert_eq "$(sort found | uniq -c | awk '{ print $1, $2 ~ /fog/ }')" \
 	    $'4 0\n4 1' "$(cat found)"
 	for n in 1 2 3 4; do
-		assert_eq "$(grep -c "@www$n.example.org serves it" "$err")" 3
+		assert_eq "$(grep -c "@www$n.example.org: it is served" "$err")" 3
 	done
 	assert_contains "$out" "www4.example.org"
 }
