@@ -724,7 +724,8 @@ do_prune(struct request *r, struct err *e)
 	    store_open(&r->store, r->root, e) != 0)
 		return -1;
 	o.keep = keep < 1 ? 1 : (unsigned int)keep;
-	if (lock_root(r, LOCK_EXCLUSIVE, e) != 0)
+	/* Who only looks waits for nobody. */
+	if (!o.preview && lock_root(r, LOCK_EXCLUSIVE, e) != 0)
 		return -1;
 	c = view_read(&v, &r->store, e);
 	if (c == 0)
