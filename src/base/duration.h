@@ -11,6 +11,6 @@
  * seconds), at most 100 years.  Returns 0 and the seconds, or -1 with
  * ERR_USAGE; then `seconds` is as it was.
  */
-int duration_parse(const char *text, int64_t *seconds, struct err *e);
+int duration_parse(const char *text, int64_t *seconds, struct err *e) MUST_USE;
 
 #endif

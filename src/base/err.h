@@ -14,6 +14,17 @@
 
 #include "base/text.h"
 
+/*
+ * For every function that can fail: its result must be looked at.  Where a
+ * failure does not matter, err_ignore() says so.
+ */
+#define MUST_USE __attribute__((warn_unused_result))
+#define err_ignore(call)						\
+	do {								\
+		if (call) {						\
+		}							\
+	} while (0)
+
 /* The codes are the exit statuses of deploy(1), EXIT STATUS. */
 enum err_code {
 	ERR_OK = 0,

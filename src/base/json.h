@@ -42,7 +42,7 @@ void json_print(const json_t *j, FILE *f);
  * line and column.
  */
 json_t *json_parse(const char *text, size_t len, const char *name,
-    struct err *e);
+    struct err *e) MUST_USE;
 
 /* Read a key; NULL, `otherwise` when absent or of another type. */
 const char *json_get_string(const json_t *obj, const char *key);

@@ -23,7 +23,7 @@ enum {
  * ".." component, no control characters, within the limits above?  Returns 0
  * or -1 with ERR_INTEGRITY and what is wrong with it.
  */
-int path_check(const char *path, struct err *e);
+int path_check(const char *path, struct err *e) MUST_USE;
 
 /*
  * Does a symbolic link at `path` with target `target` stay inside the
@@ -31,7 +31,8 @@ int path_check(const char *path, struct err *e);
  * often than `path` has parents: a ".." that follows a name could leave
  * through another link.  Returns 0 or -1 with ERR_INTEGRITY.
  */
-int path_check_link(const char *path, const char *target, struct err *e);
+int path_check_link(const char *path, const char *target, struct err *e)
+    MUST_USE;
 
 /*
  * Order of manifests: by byte values, with '/' before every other byte, so

@@ -55,6 +55,6 @@ size_t release_short_len(const struct strvec *ids);
  * NULL with ERR_USAGE: there is none, or more than one (they are named).
  */
 const char *release_match(const struct strvec *ids, const char *prefix,
-    struct err *e);
+    struct err *e) MUST_USE;
 
 #endif

@@ -52,7 +52,7 @@ struct cmd {
 extern const struct cmd *const cmd_table[];
 
 /* The command of that name or alias, or NULL with ERR_USAGE and the nearest. */
-const struct cmd *cmd_find(const char *name, struct err *e);
+const struct cmd *cmd_find(const char *name, struct err *e) MUST_USE;
 
 /* Options that every command takes; OPT_END. */
 extern const enum opt_id cmd_common_opts[];
@@ -71,17 +71,17 @@ int cmd_main(int argc, char *const *argv, struct opts *global);
  * --host leaves the hosts that it names, or with --root is one of them.  0, or
  * -1 with ERR_USAGE.
  */
-int cmd_site(struct run *run, struct err *e);
+int cmd_site(struct run *run, struct err *e) MUST_USE;
 
 /* cmd_site(), and run->work is made from the options. */
-int cmd_begin(struct run *run, struct err *e);
+int cmd_begin(struct run *run, struct err *e) MUST_USE;
 
 /* cmd_site(), then store_open() of its root. */
-int cmd_open(struct run *run, struct store *s, struct err *e);
+int cmd_open(struct run *run, struct store *s, struct err *e) MUST_USE;
 
 /* The same and view_read(). */
 int cmd_open_view(struct run *run, struct store *s, struct view *v,
-    struct err *e);
+    struct err *e) MUST_USE;
 
 /* Are there hosts, or is it this machine's root?  After cmd_site(). */
 bool cmd_has_hosts(const struct run *run);
@@ -94,7 +94,7 @@ void cmd_init_fleet(struct run *run, struct fleet *f);
  * (fleet_open); one of them must have a root.  The caller releases `f` in any
  * case.
  */
-int cmd_open_fleet(struct run *run, struct fleet *f, struct err *e);
+int cmd_open_fleet(struct run *run, struct fleet *f, struct err *e) MUST_USE;
 
 /*
  * Run a verb on all hosts at once; `args` are its options, or NULL.
@@ -102,14 +102,14 @@ int cmd_open_fleet(struct run *run, struct fleet *f, struct err *e);
  */
 int cmd_call_hosts(struct run *run, struct fleet *f, const char *verb,
     const struct strvec *args, void (*line)(void *ctx, const struct remote *r,
-    const char *key, const char *value), void *ctx, struct err *e);
+    const char *key, const char *value), void *ctx, struct err *e) MUST_USE;
 
 /* Seconds to wait for the lock: the option, else the configuration. */
 int64_t cmd_lock_wait(const struct run *run);
 
 /* Take the lock exclusively for the command; not in a dry run. */
 int cmd_lock(struct run *run, const struct store *s, struct lock *l,
-    struct err *e);
+    struct err *e) MUST_USE;
 
 /* Print the command's JSON document and free it. */
 void cmd_answer(struct run *run, json_t *doc);

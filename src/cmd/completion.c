@@ -71,7 +71,7 @@ print_releases_here(struct run *run, struct err *e)
 		struct meta meta = META_INIT;
 		struct err ignored = ERR_INIT;
 
-		(void)meta_read(&s, v.ids.v[i], &meta, &ignored);
+		err_ignore(meta_read(&s, v.ids.v[i], &meta, &ignored));
 		print_release(&v, &meta, v.ids.v[i]);
 		meta_release(&meta);
 	}

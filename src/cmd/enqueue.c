@@ -89,7 +89,7 @@ wait_for_end(struct queue *q, struct job *job, struct err *e)
 			    (long long)id);
 		if (queue_heed(q, e) < 0)
 			return -1;
-		(void)io_wait(fd, TICK_MS);
+		err_ignore(io_wait(fd, TICK_MS));
 	}
 }
 

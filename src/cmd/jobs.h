@@ -13,14 +13,14 @@
 enum { QUEUE_LOCK_WAIT = 10 };	/* seconds, without --lock-wait */
 
 /* Load the configuration; refuse what goes without one.  0 or -1. */
-int step_queue_config(struct run *run, struct err *e);
+int step_queue_config(struct run *run, struct err *e) MUST_USE;
 
 /*
  * The same, and open its queue; `make`: one that is not there yet, else that
  * is no error and `*q` is NULL.  0 or -1.
  */
 int step_queue_open(struct run *run, bool make, struct queue **q,
-    struct err *e);
+    struct err *e) MUST_USE;
 
 /* A job, for --json. */
 json_t *step_job_doc(const struct job *job);

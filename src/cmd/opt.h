@@ -98,7 +98,7 @@ const struct opt *opt_find(enum opt_id id);
  * missing, unexpected or wrong.
  */
 int opt_parse(struct opts *o, int argc, char *const *argv,
-    const enum opt_id *allowed, bool stop, struct err *e);
+    const enum opt_id *allowed, bool stop, struct err *e) MUST_USE;
 
 enum { OPT_PRIORITY_MAX = 1000000 };
 
@@ -107,7 +107,7 @@ enum { OPT_PRIORITY_MAX = 1000000 };
  * ERR_USAGE.
  */
 int opt_number(const char *what, const char *value, int64_t min, int64_t max,
-    int64_t *out, struct err *e);
+    int64_t *out, struct err *e) MUST_USE;
 
 void opts_release(struct opts *o);		/* neutral values accepted */
 

@@ -12,6 +12,6 @@
  * symbolic link.  Returns what the caller frees, or NULL with ERR_USAGE.
  */
 char *abspath_make(const char *text, const char *dir, const char *home,
-    struct err *e);
+    struct err *e) MUST_USE;
 
 #endif

@@ -144,7 +144,7 @@ enum {
  * column, the key, and what would be right.  On failure `c` is empty.
  */
 int config_parse(struct config *c, const char *text, size_t len,
-    const char *path, const char *dir, struct err *e);
+    const char *path, const char *dir, struct err *e) MUST_USE;
 
 /*
  * Find and parse the configuration: `file` when not NULL, else
@@ -153,7 +153,7 @@ int config_parse(struct config *c, const char *text, size_t len,
  * and an error).  None found is no error: c->path stays NULL.  c->path is the
  * name as it was given, "deploy.yml", or an absolute path.
  */
-int config_load(struct config *c, const char *file, struct err *e);
+int config_load(struct config *c, const char *file, struct err *e) MUST_USE;
 
 void config_release(struct config *c);		/* neutral values accepted */
 
@@ -163,7 +163,7 @@ void config_release(struct config *c);		/* neutral values accepted */
  * `name` is NULL and there are several (with their names).
  */
 const struct site_config *config_site(const struct config *c,
-    const char *name, struct err *e);
+    const char *name, struct err *e) MUST_USE;
 
 /* A site that no file describes, with the defaults; for --root. */
 void site_config_init(struct site_config *s);

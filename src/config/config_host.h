@@ -25,14 +25,15 @@ bool host_config_set_address(struct host_config *h, const char *text,
  * name that no host has (with the nearest one).
  */
 int site_config_narrow(const struct site_config *s,
-    const struct strvec *names, struct site_config *out, struct err *e);
+    const struct strvec *names, struct site_config *out, struct err *e)
+    MUST_USE;
 
 /*
  * Add a host that no file describes, "user@host:port" or less, with the root
  * of the site.  0, or -1 with ERR_USAGE.
  */
 int site_config_add_host(struct site_config *s, const char *address,
-    struct err *e);
+    struct err *e) MUST_USE;
 
 /* Free what a host has; neutral values accepted. */
 void host_config_release(struct host_config *h);

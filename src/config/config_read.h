@@ -20,6 +20,6 @@
  * -1 with ERR_USAGE; then `c` may be filled in part, for config_release().
  */
 int config_read(struct config *c, const char *text, size_t len,
-    const char *path, const char *dir, struct err *e);
+    const char *path, const char *dir, struct err *e) MUST_USE;
 
 #endif

@@ -32,7 +32,7 @@ struct cyaml_schema_value;	/* of <cyaml/cyaml.h> */
  */
 struct yamlcheck *yamlcheck_open(const char *file, const char *text,
     size_t len, const struct cyaml_schema_value *table, const char *example,
-    struct err *e);
+    struct err *e) MUST_USE;
 void yamlcheck_free(struct yamlcheck *y);	/* NULL accepted */
 
 /*
@@ -40,6 +40,6 @@ void yamlcheck_free(struct yamlcheck *y);	/* NULL accepted */
  * has, such as "sites[0].keep", at its place.  Returns -1 with ERR_USAGE.
  */
 int yamlcheck_fault(const struct yamlcheck *y, const char *key, const char *what,
-    struct err *e);
+    struct err *e) MUST_USE;
 
 #endif

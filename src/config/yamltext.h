@@ -17,6 +17,6 @@ enum { YAMLTEXT_MAX = 1024 * 1024 };	/* bytes */
  * messages.  Returns 0, or -1 with ERR_USAGE, line, column and a cure.
  */
 int yamltext_check(const char *file, const char *text, size_t len,
-    struct err *e);
+    struct err *e) MUST_USE;
 
 #endif

@@ -65,7 +65,8 @@ struct fill {
  * Only hash every file of the build: sets size and digest in its manifest.
  * For who does not know the base yet.  0 or -1.
  */
-int fill_hash(const struct dir *source, struct manifest *m, struct err *e);
+int fill_hash(const struct dir *source, struct manifest *m, struct err *e)
+    MUST_USE;
 
 /* Prepare; `f` has the fields under "In". */
 void fill_init(struct fill *f);
@@ -76,13 +77,13 @@ void fill_init(struct fill *f);
  * saves reading it again; without, nothing is written.  Sets linked, copied
  * and copied_bytes to what there is to do.  0 or -1.
  */
-int fill_read(struct fill *f, bool write, struct err *e);
+int fill_read(struct fill *f, bool write, struct err *e) MUST_USE;
 
 /*
  * Make in the target everything that is not there yet.  linked, copied and
  * copied_bytes then say what was done.  0 or -1.
  */
-int fill_place(struct fill *f, struct err *e);
+int fill_place(struct fill *f, struct err *e) MUST_USE;
 
 void fill_release(struct fill *f);
 

@@ -24,6 +24,6 @@ struct fill_adopt {
  * replaced by a copy.  Nothing is followed or changed outside of the place.
  * Returns 0, or -1: ERR_INTEGRITY for what is not as it should be.
  */
-int fill_adopt(const struct fill_adopt *a, struct err *e);
+int fill_adopt(const struct fill_adopt *a, struct err *e) MUST_USE;
 
 #endif

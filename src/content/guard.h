@@ -13,7 +13,7 @@
  * Check the sorted manifest of a build: it has files, and an index.html at
  * the top.  0, or -1 with ERR_GUARD.
  */
-int guard_check_build(const struct manifest *m, struct err *e);
+int guard_check_build(const struct manifest *m, struct err *e) MUST_USE;
 
 /*
  * Check a release against what is live: it leaves out no more than
@@ -21,7 +21,8 @@ int guard_check_build(const struct manifest *m, struct err *e);
  * carried on is not left out.  0, or -1 with ERR_GUARD.
  */
 int guard_check_deletions(const struct manifest *m,
-    const struct manifest *live, unsigned int max_delete, struct err *e);
+    const struct manifest *live, unsigned int max_delete, struct err *e)
+    MUST_USE;
 
 /* Bytes and inodes; -1 for what is not known. */
 struct guard_room {
@@ -34,6 +35,6 @@ struct guard_room {
  * much free.  What is not known refuses nothing.  0, or -1 with ERR_GUARD.
  */
 int guard_check_room(const struct guard_room *need,
-    const struct guard_room *free, const char *root, struct err *e);
+    const struct guard_room *free, const char *root, struct err *e) MUST_USE;
 
 #endif

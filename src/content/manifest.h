@@ -83,7 +83,7 @@ char *manifest_shared_target(const char *path);
 bool manifest_mode_is_allowed(enum entry_type type, unsigned int mode);
 
 /* Sort by path.  Returns 0, or -1 with ERR_INTEGRITY for a path twice. */
-int manifest_sort(struct manifest *m, struct err *e);
+int manifest_sort(struct manifest *m, struct err *e) MUST_USE;
 
 /* The entry at `path` in a sorted manifest, or NULL. */
 struct entry *manifest_find(const struct manifest *m, const char *path);
@@ -94,21 +94,21 @@ struct entry *manifest_find(const struct manifest *m, const char *path);
  * ERR_INTEGRITY, name and line number.
  */
 int manifest_parse(struct manifest *m, const char *text, size_t len,
-    const char *name, struct err *e);
+    const char *name, struct err *e) MUST_USE;
 
 /*
  * The same from the file `name` in `at`, read in pieces.  0, or -1, with
  * ERR_INTEGRITY also when there is no such file.
  */
 int manifest_read(struct manifest *m, const struct dir *at, const char *name,
-    struct err *e);
+    struct err *e) MUST_USE;
 
 /*
  * Write the manifest as the new file `name` in `at` (O_EXCL) and fsync it;
  * its name is the caller's to sync (dir_sync).  0 or -1.
  */
 int manifest_write(const struct manifest *m, const struct dir *at,
-    const char *name, struct err *e);
+    const char *name, struct err *e) MUST_USE;
 
 /* Append the text that manifest_write() writes. */
 void manifest_print(const struct manifest *m, struct buf *out);

@@ -40,7 +40,7 @@ void *placer_begin(void *ctx);
 void placer_end(void *ctx, void *placer);
 
 /* Open a regular file of a tree to read.  The descriptor or -1. */
-int place_open(const struct dir *d, const char *path, struct err *e);
+int place_open(const struct dir *d, const char *path, struct err *e) MUST_USE;
 
 /*
  * Hash the open file en->path of `d`, which holds still; one that changes
@@ -49,41 +49,41 @@ int place_open(const struct dir *d, const char *path, struct err *e);
  * 0 or -1.
  */
 int place_hash(struct placer *w, int fd, const struct dir *d,
-    struct entry *en, struct err *e);
+    struct entry *en, struct err *e) MUST_USE;
 
 /*
  * Has the origin the content that the entry says?  Read again.  1 or 0; -1
  * when that cannot be found out.
  */
 int place_has_content(struct placer *w, const struct place_origin *o,
-    const struct entry *en, struct err *e);
+    const struct entry *en, struct err *e) MUST_USE;
 
 /*
  * Make the new file en->path in `d` from the open source, or from the
  * window where that holds its content (`in_window`).  0 or -1.
  */
 int place_store(struct placer *w, int in, const struct dir *d,
-    const struct entry *en, gid_t gid, bool in_window, struct err *e);
+    const struct entry *en, gid_t gid, bool in_window, struct err *e) MUST_USE;
 
 /*
  * The open file lies there already: give it its attributes, and an inode of
  * its own when it has other names (each path has its own mtime).  0 or -1.
  */
 int place_keep(struct placer *w, int fd, const struct place *p,
-    const struct entry *en, struct err *e);
+    const struct entry *en, struct err *e) MUST_USE;
 
 /* Give the open file its mode, group and mtime.  0, or -1 with errno. */
-int place_dress(int fd, const struct entry *en, gid_t gid);
+int place_dress(int fd, const struct entry *en, gid_t gid) MUST_USE;
 
 /* Make the symbolic link; or give it, which is there, its mtime.  0 or -1. */
 int place_symlink(const struct dir *d, const struct entry *en,
-    struct err *e);
+    struct err *e) MUST_USE;
 int place_dress_symlink(const struct dir *d, const struct entry *en,
-    struct err *e);
+    struct err *e) MUST_USE;
 
 /* Modes and groups of the directories, when nothing is made in them more. */
 int place_directories(const struct dir *d, const struct manifest *m,
-    gid_t gid, struct err *e);
+    gid_t gid, struct err *e) MUST_USE;
 
 /*
  * Link the origin as the new name `path` in `d`.  Returns 0; 1 when the
@@ -91,11 +91,11 @@ int place_directories(const struct dir *d, const struct manifest *m,
  * owner, too many links, another file system); -1 on an error.
  */
 int place_link(const struct place_origin *o, const struct dir *d,
-    const char *path, const struct entry *en, struct err *e);
+    const char *path, const struct entry *en, struct err *e) MUST_USE;
 
 /* The same in the place of the file that is there. */
 int place_link_over(const struct place *p, const struct place_origin *o,
-    const struct entry *en, struct err *e);
+    const struct entry *en, struct err *e) MUST_USE;
 
 /*
  * Can place_bring() bring the file: is it there, and what `en` says?  It is
@@ -103,13 +103,14 @@ int place_link_over(const struct place *p, const struct place_origin *o,
  * cannot be found out.
  */
 int place_can_bring(const struct dir *release, const char *path,
-    const struct entry *en, struct err *e);
+    const struct entry *en, struct err *e) MUST_USE;
 
 /*
  * Bring one file into `d` from `path` in another complete release: a link, or
  * a copy where link(2) cannot, checked against the entry.  0 or -1.
  */
 int place_bring(const struct dir *release, const char *path,
-    const struct entry *en, const struct dir *d, gid_t gid, struct err *e);
+    const struct entry *en, const struct dir *d, gid_t gid, struct err *e)
+    MUST_USE;
 
 #endif

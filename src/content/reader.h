@@ -38,7 +38,7 @@ struct reader {
  * by the same thread, whose locale may be another one meanwhile.  0 or -1.
  */
 int reader_open(struct reader *r, int fd, const struct dir *into,
-    int64_t max_bytes, struct err *e);
+    int64_t max_bytes, struct err *e) MUST_USE;
 
 void reader_release(struct reader *r);		/* neutral values accepted */
 
@@ -48,7 +48,7 @@ void reader_release(struct reader *r);		/* neutral values accepted */
  * r->ar.  Returns 1, 0 at the end, -1.
  */
 int reader_next(struct reader *r, struct archive_entry **en,
-    const char **name, struct err *e);
+    const char **name, struct err *e) MUST_USE;
 
 /* What libarchive complained of last, as an error.  -1. */
 int reader_failed(struct reader *r, struct err *e);

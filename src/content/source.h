@@ -24,7 +24,7 @@ struct source {
  * Open `path`, or standard input for "-".  Returns 0, or -1 with ERR_USAGE
  * when there is nothing of that name, or neither directory nor file.
  */
-int source_open(struct source *s, const char *path, struct err *e);
+int source_open(struct source *s, const char *path, struct err *e) MUST_USE;
 void source_close(struct source *s);		/* neutral values accepted */
 
 bool source_is_archive(const struct source *s);
@@ -41,6 +41,6 @@ bool source_contains(const struct source *s, const char *path);
  */
 int source_unpack(const struct source *s, const struct dir *into,
     const struct strvec *exclude, bool strip, size_t *excluded,
-    struct err *e);
+    struct err *e) MUST_USE;
 
 #endif

@@ -34,7 +34,7 @@ struct tree_walk {
  * reading a directory are errors: ERR_INTEGRITY or errno's.  0 or -1.
  */
 int tree_read(const struct dir *top, struct tree_walk *w, struct manifest *m,
-    struct err *e);
+    struct err *e) MUST_USE;
 
 /*
  * A number that changes when a directory of `m` below `top` got, lost or
@@ -42,7 +42,7 @@ int tree_read(const struct dir *top, struct tree_walk *w, struct manifest *m,
  * -1.
  */
 int tree_stamp(const struct dir *top, const struct manifest *m,
-    const struct strvec *exclude, uint64_t *stamp, struct err *e);
+    const struct strvec *exclude, uint64_t *stamp, struct err *e) MUST_USE;
 
 /*
  * Is the tree below `top` what `m` says: the same paths, types, link
@@ -51,6 +51,6 @@ int tree_stamp(const struct dir *top, const struct manifest *m,
  * not empty.  Returns 0, or -1 when the tree cannot be read.
  */
 int tree_compare(const struct dir *top, const struct manifest *m,
-    struct strvec *found, struct err *e);
+    struct strvec *found, struct err *e) MUST_USE;
 
 #endif

@@ -64,6 +64,6 @@ struct unpack_options {
  * remove.
  */
 int unpack(int fd, const char *name, const struct dir *into,
-    const struct unpack_options *opt, size_t *excluded, struct err *e);
+    const struct unpack_options *opt, size_t *excluded, struct err *e) MUST_USE;
 
 #endif

@@ -27,7 +27,7 @@ struct check_result {
  *	the same	a signal came, as intr_check()
  */
 int check_served(const struct check_config *c, const char *connect,
-    const struct manifest *m, struct check_result *out, struct err *e);
+    const struct manifest *m, struct check_result *out, struct err *e) MUST_USE;
 
 /*
  * The files of `m` to compare: at most `n`, index.html first, then those that

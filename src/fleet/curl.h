@@ -27,6 +27,6 @@ struct curl {
  * The library, ready to use, from any thread.  NULL with ERR_FAILED when it
  * is not installed.
  */
-const struct curl *curl_load(struct err *e);
+const struct curl *curl_load(struct err *e) MUST_USE;
 
 #endif

@@ -54,23 +54,24 @@ void fleet_forgive(struct fleet *f);
 int fleet_fail(const struct fleet *f, const char *what, struct err *e);
 
 /* Is there a root on any host?  0, or -1 with the words of store_open(). */
-int fleet_need_root(const struct fleet *f, struct err *e);
+int fleet_need_root(const struct fleet *f, struct err *e) MUST_USE;
 
 /* Do all hosts serve this release? */
 bool fleet_serves(const struct fleet *f, const char *id);
 
 /* Connect to all that are not connected yet.  0 or -1. */
-int fleet_connect(struct fleet *f, struct err *e);
+int fleet_connect(struct fleet *f, struct err *e) MUST_USE;
 
 /* The same, and ask for their state (remote_info).  0 or -1. */
-int fleet_open(struct fleet *f, bool full, struct err *e);
+int fleet_open(struct fleet *f, bool full, struct err *e) MUST_USE;
 
 /*
  * The same, but where this tree digest is live nothing more; and then ask
  * those for the rest.  0 or -1.
  */
-int fleet_open_unless(struct fleet *f, const char *digest, struct err *e);
-int fleet_complete(struct fleet *f, struct err *e);
+int fleet_open_unless(struct fleet *f, const char *digest, struct err *e)
+    MUST_USE;
+int fleet_complete(struct fleet *f, struct err *e) MUST_USE;
 
 /*
  * The release that the user's word means on all hosts together: as
@@ -78,15 +79,15 @@ int fleet_complete(struct fleet *f, struct err *e);
  * (else ERR_DIFFER).  Borrowed; NULL with the error.
  */
 const char *fleet_find(const struct fleet *f, const char *word,
-    struct err *e);
+    struct err *e) MUST_USE;
 
 /* The same, but a host without a "current" or "previous" has no say. */
 const char *fleet_find_on_some(const struct fleet *f, const char *word,
-    struct err *e);
+    struct err *e) MUST_USE;
 
 /* The manifest of a release: from the cache, else from a host that has it. */
 int fleet_manifest(struct fleet *f, const char *id, struct manifest *m,
-    struct err *e);
+    struct err *e) MUST_USE;
 
 /* Add the releases that wait on any host (view.h), oldest first, each once. */
 void fleet_waiting(const struct fleet *f, struct strvec *out);

@@ -32,7 +32,7 @@ struct fleet_activation {
  *	others		nothing was flipped
  */
 int fleet_activate(struct fleet *f, const struct remote_activate *o,
-    struct fleet_activation *out, struct err *e);
+    struct fleet_activation *out, struct err *e) MUST_USE;
 
 /*
  * Put a host that serves `id` back to what it served before (r->before), for
@@ -40,7 +40,7 @@ int fleet_activate(struct fleet *f, const struct remote_activate *o,
  * by its own thread (fleet_each), before fleet_await_hooks().  0 or -1.
  */
 int fleet_put_back(struct remote *r, const char *id, const char *why,
-    struct err *e);
+    struct err *e) MUST_USE;
 
 /*
  * Wait for the hooks that the flips have started on the hosts.  What failed is

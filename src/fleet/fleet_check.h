@@ -16,7 +16,7 @@
  * for those that failed.
  */
 int fleet_check(struct fleet *f, const char *id, struct check_result *out,
-    struct err *e);
+    struct err *e) MUST_USE;
 
 /*
  * Put every flipped host back, because of `e`, which gets what came of it:

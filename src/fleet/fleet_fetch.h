@@ -31,7 +31,7 @@ struct fetch {
  * is asked.  0, or -1 when one is nowhere.
  */
 int fetch_files(struct fetch *x, struct fleet *f, const char *id,
-    const struct manifest *m, bool *wanted, struct err *e);
+    const struct manifest *m, bool *wanted, struct err *e) MUST_USE;
 
 void fetch_release(struct fetch *x);		/* neutral values accepted */
 

@@ -14,6 +14,6 @@
  * open with it: release `st` before the fleet.
  */
 int fleet_stage_here(struct fleet *f, struct stage *st,
-    const struct stage_options *opt, struct err *e);
+    const struct stage_options *opt, struct err *e) MUST_USE;
 
 #endif

@@ -18,6 +18,6 @@
  * all hosts are asked before the first flips.  0 or -1 as fleet_activate().
  */
 int fleet_roll(struct fleet *f, const struct remote_activate *o, bool check,
-    struct fleet_activation *out, struct err *e);
+    struct fleet_activation *out, struct err *e) MUST_USE;
 
 #endif

@@ -39,6 +39,6 @@ const char *fleet_base_of(const struct remote *r);
  * or -1 when a host failed, and those that have the whole release keep it.
  */
 int fleet_send(struct fleet *f, const struct fleet_send *what,
-    struct fleet_sent *out, struct err *e);
+    struct fleet_sent *out, struct err *e) MUST_USE;
 
 #endif

@@ -17,7 +17,7 @@
  * state, or those where this content is live for hardly anything.  0 or -1.
  */
 int fleet_stage_open(struct fleet *f, struct stage *st,
-    const struct stage_options *opt, struct err *e);
+    const struct stage_options *opt, struct err *e) MUST_USE;
 
 /*
  * Stage on every host of the fleet, which is open (fleet_open, full; or
@@ -27,7 +27,8 @@ int fleet_stage_open(struct fleet *f, struct stage *st,
  * the whole release keep it, staged.
  */
 int fleet_stage(struct fleet *f, struct stage *st,
-    const struct stage_options *opt, struct fleet_sent *out, struct err *e);
+    const struct stage_options *opt, struct fleet_sent *out, struct err *e)
+    MUST_USE;
 
 /*
  * Stage a release that some host has on all that lack it, without a build:
@@ -36,6 +37,6 @@ int fleet_stage(struct fleet *f, struct stage *st,
  * nothing is sent.  0 or -1.
  */
 int fleet_stage_release(struct fleet *f, const char *id, bool preview,
-    struct stage *st, struct fleet_sent *out, struct err *e);
+    struct stage *st, struct fleet_sent *out, struct err *e) MUST_USE;
 
 #endif

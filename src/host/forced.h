@@ -20,6 +20,7 @@ enum { FORCED_MAX = 64 * 1024 };
  * for it there: the program that reads the line answers.  `line` NULL: nothing was asked, which
  * is a wish for a shell.  0, or -1 with ERR_USAGE and no words.
  */
-int forced_words(const char *line, struct strvec *words, struct err *e);
+int forced_words(const char *line, struct strvec *words, struct err *e)
+    MUST_USE;
 
 #endif

@@ -354,7 +354,7 @@ check_new_id(struct request *r, const char *id, struct err *e)
 	int c;
 
 	if (store_open(&s, r->root, &ignored) == 0)
-		(void)store_releases(&s, &ids, &ignored);
+		err_ignore(store_releases(&s, &ids, &ignored));
 	c = limits_check_id(r->limits, id, ids.n > 0 ? ids.v[ids.n - 1] : "",
 	    e);
 	strvec_release(&ids);

@@ -16,7 +16,7 @@
 #include "host/limits.h"
 
 /* Is it a list of verbs, separated by commas?  0, or -1 with ERR_USAGE. */
-int host_check_verbs(const char *list, struct err *e);
+int host_check_verbs(const char *list, struct err *e) MUST_USE;
 
 /* Where requests and data come from, and where answers go. */
 struct host_io {
@@ -28,7 +28,7 @@ struct host_io {
  * data.  Returns 0, or -1 with the error, which then has been answered too.
  */
 int host_run(const struct strvec *words, const struct host_limits *limits,
-    const struct host_io *io, struct err *e);
+    const struct host_io *io, struct err *e) MUST_USE;
 
 /*
  * Run one request after another over `root`, until the input ends, or a
@@ -41,6 +41,6 @@ int host_run(const struct strvec *words, const struct host_limits *limits,
  * others beside it.
  */
 int host_serve(const char *root, const struct host_limits *limits,
-    const struct host_io *io, struct err *e);
+    const struct host_io *io, struct err *e) MUST_USE;
 
 #endif

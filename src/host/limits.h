@@ -51,7 +51,7 @@ bool limits_allow(const struct host_limits *l, const char *verb);
  * not do, ERR_USAGE for what is no request.
  */
 int limits_take(const struct host_limits *l, const struct strvec *words,
-    struct strvec *out, struct err *e);
+    struct strvec *out, struct err *e) MUST_USE;
 
 /*
  * A new release must not take the ids of the years to come: it is at most
@@ -59,7 +59,7 @@ int limits_take(const struct host_limits *l, const struct strvec *words,
  * release ("": none).  0, or -1 with ERR_USAGE.
  */
 int limits_check_id(const struct host_limits *l, const char *id,
-    const char *latest, struct err *e);
+    const char *latest, struct err *e) MUST_USE;
 
 /*
  * One of the times above in milliseconds; tests make all shorter by the

@@ -42,6 +42,6 @@ const struct option *option_of_word(const char *verb, const char *word);
  * not known, comes twice, or has a wrong value.
  */
 int options_take(const struct strvec *words, struct strvec *out,
-    struct err *e);
+    struct err *e) MUST_USE;
 
 #endif

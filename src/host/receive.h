@@ -49,6 +49,6 @@ struct wire_in;
  * is listed then.
  */
 int receive(struct incoming *in, struct wire_in *pack, const struct receive_options *o,
-    struct received *out, struct err *e);
+    struct received *out, struct err *e) MUST_USE;
 
 #endif

@@ -31,7 +31,7 @@ void wire_put(struct buf *out, const char *key, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* Host side: write what was put now.  0 or -1. */
-int wire_flush(struct buf *out, int fd, struct err *e);
+int wire_flush(struct buf *out, int fd, struct err *e) MUST_USE;
 
 /* Host side: the last line, for success (code ERR_OK) or failure. */
 void wire_put_end(struct buf *out, const struct err *e);
@@ -50,7 +50,7 @@ void wire_split(char *line, struct wire_line *out);
  * `e`, which then has a sentence whatever was said.  Unknown codes become
  * ERR_FAILED.  Returns -1.
  */
-int wire_error(const char *value, struct err *e);
+int wire_error(const char *value, struct err *e) MUST_USE;
 
 /*
  * Client side: add a word of a request, a line: a backslash becomes \\, a
@@ -75,14 +75,14 @@ struct wire_in {
  * when the time is over.
  */
 int wire_read_line(struct wire_in *in, struct buf *line, size_t max,
-    int64_t end, struct err *e);
+    int64_t end, struct err *e) MUST_USE;
 
 /*
  * Host side: the words of the next request into `words`.  1; 0 at the end of
  * the input; -1: it is no request, or longer than 64 KiB.
  */
 int wire_read_request(struct wire_in *in, struct strvec *words,
-    struct err *e);
+    struct err *e) MUST_USE;
 
 /* Host side: as io_read_some(), what was read in advance first. */
 ssize_t wire_read_some(struct wire_in *in, void *data, size_t len);
@@ -92,13 +92,14 @@ ssize_t wire_read_some(struct wire_in *in, void *data, size_t len);
  * ksh, fish, csh, tcsh and busybox.  A word with a newline or another control
  * character has no such form: -1 with ERR_USAGE.
  */
-int wire_quote(struct buf *out, const char *word, struct err *e);
+int wire_quote(struct buf *out, const char *word, struct err *e) MUST_USE;
 
 /*
  * Split a command line as a shell would that knows only blanks, single quotes
  * and backslashes before \, ' and !: the form that wire_quote() gives words.
  * Anything that a shell would expand is an error.  0 or -1 with ERR_USAGE.
  */
-int wire_split_command(const char *line, struct strvec *out, struct err *e);
+int wire_split_command(const char *line, struct strvec *out, struct err *e)
+    MUST_USE;
 
 #endif

@@ -24,6 +24,6 @@ int beneath_open(int at, const char *path, int flags, mode_t mode);
  * NULL, points at that component then.  0 or -1.
  */
 int beneath_open_parent(const struct dir *at, const char *path,
-    struct dir *parent, const char **name, struct err *e);
+    struct dir *parent, const char **name, struct err *e) MUST_USE;
 
 #endif

@@ -88,8 +88,8 @@ append(const char *variable, const char *text, size_t len)
 	fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return;
-	(void)io_write(fd, text, len);
-	(void)io_close(fd);
+	err_ignore(io_write(fd, text, len));
+	err_ignore(io_close(fd));
 }
 
 void

@@ -185,7 +185,7 @@ remove_children(struct removal *r, const struct dir *at, const char *name)
 	/* A release may hold directories that its owner cannot enter. */
 	if (dir_open(&d, at, name, &e) != 0 && e.sys == EACCES &&
 	    fchmodat(at->fd, name, 0700, 0) == 0)
-		(void)dir_open(&d, at, name, &e);
+		err_ignore(dir_open(&d, at, name, &e));
 	if (d.fd >= 0)
 		allow_changes(&d);
 	if (d.fd < 0 || dir_list(&d, &names, &e) != 0) {

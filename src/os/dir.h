@@ -24,11 +24,11 @@ struct dir {
  * Open the directory `path`, which the user named: symbolic links are
  * followed.  ENOENT and ENOTDIR stay readable in e->sys.  0 or -1.
  */
-int dir_open_path(struct dir *d, const char *path, struct err *e);
+int dir_open_path(struct dir *d, const char *path, struct err *e) MUST_USE;
 
 /* Open `name` in `at`; a symbolic link there is refused.  0 or -1. */
 int dir_open(struct dir *d, const struct dir *at, const char *name,
-    struct err *e);
+    struct err *e) MUST_USE;
 
 /* Close; a directory that is not open is accepted. */
 void dir_close(struct dir *d);
@@ -37,20 +37,20 @@ void dir_close(struct dir *d);
  * Make the directory `name` (mode 0755 whatever the umask).  One that is
  * there already is an error with EEXIST.  0 or -1.
  */
-int dir_make(const struct dir *at, const char *name, struct err *e);
+int dir_make(const struct dir *at, const char *name, struct err *e) MUST_USE;
 
 /* As dir_make and dir_open; one that is there already is opened. */
 int dir_ensure(struct dir *d, const struct dir *at, const char *name,
-    struct err *e);
+    struct err *e) MUST_USE;
 
 /* fsync(2): names made, renamed or removed in it survive a power cut. */
-int dir_sync(const struct dir *d, struct err *e);
+int dir_sync(const struct dir *d, struct err *e) MUST_USE;
 
 /*
  * Add the names in the directory to `out`, sorted, without "." and "..".
  * Every error of readdir(3) is one: a list is complete or not given.
  */
-int dir_list(const struct dir *d, struct strvec *out, struct err *e);
+int dir_list(const struct dir *d, struct strvec *out, struct err *e) MUST_USE;
 
 /* Is there a directory `name` (not a link to one) in `at`? */
 bool dir_has(const struct dir *at, const char *name);
@@ -59,25 +59,26 @@ bool dir_has(const struct dir *at, const char *name);
  * The same for decisions in which an error must not pass for a no: 1 for
  * yes, 0 for no, -1 when that cannot be told.
  */
-int dir_look(const struct dir *at, const char *name, struct err *e);
+int dir_look(const struct dir *at, const char *name, struct err *e) MUST_USE;
 
 /* Rename from/a to to/b; an existing b is an error with EEXIST.  0 or -1. */
 int dir_rename_new(const struct dir *from, const char *a, const struct dir *to,
-    const char *b, struct err *e);
+    const char *b, struct err *e) MUST_USE;
 
 /*
  * Remove the file, link or whole tree `name`.  Goes on after an error and
  * returns -1 with the first one; what could be removed is gone.  Nothing
  * there is success.  Symbolic links are removed, not followed.
  */
-int dir_remove_tree(const struct dir *at, const char *name, struct err *e);
+int dir_remove_tree(const struct dir *at, const char *name, struct err *e)
+    MUST_USE;
 
 /*
  * Write everything below `d` to disk: one syncfs(2) on a descriptor inside
  * it, or fsync(2) of every file where syncfs cannot be trusted to reach the
  * server (NFS, FUSE, CIFS).  0 or -1, and then nothing may be relied on.
  */
-int dir_sync_tree(const struct dir *d, struct err *e);
+int dir_sync_tree(const struct dir *d, struct err *e) MUST_USE;
 
 /* Free space for us. */
 struct dir_space {
@@ -85,6 +86,7 @@ struct dir_space {
 	unsigned long long inodes;	/* LLONG_MAX where not limited */
 	unsigned long long block;	/* bytes that the smallest file takes */
 };
-int dir_space(const struct dir *d, struct dir_space *out, struct err *e);
+int dir_space(const struct dir *d, struct dir_space *out, struct err *e)
+    MUST_USE;
 
 #endif

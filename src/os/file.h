@@ -16,7 +16,7 @@
  * `max` bytes is an error.  ENOENT stays readable in e->sys.  0 or -1.
  */
 int file_read(const struct dir *at, const char *name, size_t max,
-    struct buf *out, struct err *e);
+    struct buf *out, struct err *e) MUST_USE;
 
 /*
  * Replace `name` by `data`, durably and all at once: written aside under a
@@ -25,7 +25,7 @@ int file_read(const struct dir *at, const char *name, size_t max,
  * file_sweep() removes.  0 or -1, then the old content is there.
  */
 int file_publish(const struct dir *at, const char *name, const void *data,
-    size_t len, struct err *e);
+    size_t len, struct err *e) MUST_USE;
 
 /*
  * Append `data` to `name`, made if absent, and fsync it; when it was made,
@@ -34,10 +34,10 @@ int file_publish(const struct dir *at, const char *name, const void *data,
  * unknown part of `data`.
  */
 int file_append(const struct dir *at, const char *name, const void *data,
-    size_t len, struct err *e);
+    size_t len, struct err *e) MUST_USE;
 
 /* Remove `name`, fsync the directory.  Nothing there is success.  0 or -1. */
-int file_remove(const struct dir *at, const char *name, struct err *e);
+int file_remove(const struct dir *at, const char *name, struct err *e) MUST_USE;
 
 /* Remove what dead runs of file_publish() left.  Best effort. */
 void file_sweep(const struct dir *at);

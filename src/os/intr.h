@@ -20,6 +20,6 @@ void intr_hold(void);
 void intr_release(void);
 
 /* Returns 0, or -1 with ERR_FAILED "interrupted by ..." after a signal. */
-int intr_check(struct err *e);
+int intr_check(struct err *e) MUST_USE;
 
 #endif

@@ -48,14 +48,15 @@ bool jail_is_there(void);
  * Put this thread, and all that it starts from now on, in a jail.  0; -1: the
  * kernel has it, and it failed.
  */
-int jail_enter(const struct jail_place *places, size_t n, struct err *e);
+int jail_enter(const struct jail_place *places, size_t n, struct err *e)
+    MUST_USE;
 
 /*
  * Run `work` in a jail of its own, in a thread that is waited for, so that the
  * caller stays outside.  What it returned; -1 also when the jail failed.
  */
 int jail_run(const struct jail_place *places, size_t n,
-    int (*work)(void *ctx, struct err *e), void *ctx, struct err *e);
+    int (*work)(void *ctx, struct err *e), void *ctx, struct err *e) MUST_USE;
 
 /*
  * Bounds for a process that strangers talk to: no core, and so much address

@@ -15,7 +15,7 @@
  * and ends with the Debian package that has it.  It is never closed.
  */
 void *library_open(const char *what, const char *name, const char *package,
-    struct err *e);
+    struct err *e) MUST_USE;
 
 /* Put the address of a function into *out, NULL and false: there is none. */
 bool library_find(void *lib, const char *name, void *out);

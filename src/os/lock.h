@@ -29,7 +29,7 @@ struct lock {
  * 0, or -1: ERR_LOCKED and who holds it, or why it cannot be taken.
  */
 int lock_take(struct lock *l, const struct dir *state, enum lock_kind kind,
-    int64_t wait, const char *note, struct err *e);
+    int64_t wait, const char *note, struct err *e) MUST_USE;
 
 /*
  * For a stage.  When nobody holds the lock it is taken exclusively and
@@ -37,11 +37,11 @@ int lock_take(struct lock *l, const struct dir *state, enum lock_kind kind,
  * lock_share().  Else it is taken shared, waiting as lock_take() does.
  */
 int lock_take_alone(struct lock *l, const struct dir *state, int64_t wait,
-    const char *note, bool *alone, struct err *e);
+    const char *note, bool *alone, struct err *e) MUST_USE;
 
 /* From exclusive to shared; others may come in between.  0 or -1. */
 int lock_share(struct lock *l, const struct dir *state, int64_t wait,
-    struct err *e);
+    struct err *e) MUST_USE;
 
 void lock_drop(struct lock *l);			/* neutral values accepted */
 

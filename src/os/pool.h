@@ -23,6 +23,6 @@ struct pool_job {
  * thread in order, `grain` at a time.  After the first failure, or a signal
  * (intr.h), no new item is begun.  Returns 0, or -1 with the first error.
  */
-int pool_run(const struct pool_job *job, struct err *e);
+int pool_run(const struct pool_job *job, struct err *e) MUST_USE;
 
 #endif

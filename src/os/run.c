@@ -126,7 +126,7 @@ become(const struct run_child *c, const struct pipes *p,
 		execvpe(c->file != NULL ? c->file : c->argv[0], c->argv,
 		    env->n > 0 ? env->v : nothing);
 	saved = errno;
-	(void)io_write(p->report[1], &saved, sizeof(saved));
+	err_ignore(io_write(p->report[1], &saved, sizeof(saved)));
 	_exit(127);
 }
 
@@ -246,5 +246,5 @@ run_kill(struct run_child *c)
 	if (c->pid <= 0)
 		return;
 	kill(-c->pid, SIGKILL);
-	(void)run_finish(c, &status, &ignored);
+	err_ignore(run_finish(c, &status, &ignored));
 }

@@ -47,13 +47,13 @@ struct run_child {
  * neither piped nor in `use` is ours.  With `death_signal` the thread that
  * starts it counts as us.  0 or -1.
  */
-int run_start(struct run_child *c, struct err *e);
+int run_start(struct run_child *c, struct err *e) MUST_USE;
 
 /*
  * Close the pipes and wait.  The exit status, or 128 + the signal that ended
  * it, is put into `status`.  0 or -1.
  */
-int run_finish(struct run_child *c, int *status, struct err *e);
+int run_finish(struct run_child *c, int *status, struct err *e) MUST_USE;
 
 /* Kill it with its children (SIGKILL to the group), close, wait. */
 void run_kill(struct run_child *c);

@@ -51,6 +51,6 @@ const char *secret_get(enum secret which);
  * -2 with the error.
  */
 #define SECRET_VARIABLE "DEPLOY_SECRETS"
-int secret_hand_over(struct err *e);
+int secret_hand_over(struct err *e) MUST_USE;
 
 #endif

@@ -67,7 +67,7 @@ read_output(struct shell *b)
 		if (n < 0)
 			return;
 		if (!b->o->quiet)
-			(void)io_write(STDERR_FILENO, data, (size_t)n);
+			err_ignore(io_write(STDERR_FILENO, data, (size_t)n));
 		buf_add(&b->output, data, (size_t)n);
 		if (b->output.len <= 2 * SHOWN)
 			continue;
@@ -197,9 +197,9 @@ show_output(const struct shell *b)
 	if (b->output.len == 0 || !b->o->quiet)
 		return;
 	fflush(stderr);
-	(void)io_write(STDERR_FILENO, b->output.data, b->output.len);
+	err_ignore(io_write(STDERR_FILENO, b->output.data, b->output.len));
 	if (b->output.data[b->output.len - 1] != '\n')
-		(void)io_write(STDERR_FILENO, "\n", 1);
+		err_ignore(io_write(STDERR_FILENO, "\n", 1));
 }
 
 int

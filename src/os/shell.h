@@ -32,6 +32,6 @@ struct shell_options {
  * Run the command to its end.  0 when its status is 0; else -1: it failed,
  * was ended by a signal, took too long, or we were asked to stop (intr.h).
  */
-int shell_run(const struct shell_options *o, struct err *e);
+int shell_run(const struct shell_options *o, struct err *e) MUST_USE;
 
 #endif

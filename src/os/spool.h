@@ -14,11 +14,12 @@
 struct spool;
 
 /* In $TMPDIR, else /tmp.  NULL on failure. */
-struct spool *spool_new(struct err *e);
+struct spool *spool_new(struct err *e) MUST_USE;
 void spool_free(struct spool *s);		/* NULL accepted */
 
 /* The one writer: append.  0 or -1. */
-int spool_write(struct spool *s, const void *data, size_t len, struct err *e);
+int spool_write(struct spool *s, const void *data, size_t len, struct err *e)
+    MUST_USE;
 
 /* The writer is done: with NULL all is there, else it failed so. */
 void spool_end(struct spool *s, const struct err *why);
@@ -28,7 +29,7 @@ void spool_end(struct spool *s, const struct err *why);
  * yet.  0 at the end, -1 when the writer failed.
  */
 ssize_t spool_read(struct spool *s, int64_t at, void *data, size_t len,
-    struct err *e);
+    struct err *e) MUST_USE;
 
 /* Bytes written so far. */
 int64_t spool_size(struct spool *s);

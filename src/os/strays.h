@@ -25,13 +25,13 @@ void strays_adopt(bool on);
  * leave in turn, within some seconds.  `any` says whether there was one.  0,
  * or -1 when there is one that does not end.
  */
-int strays_end(const pid_t *keep, size_t n, bool *any, struct err *e);
+int strays_end(const pid_t *keep, size_t n, bool *any, struct err *e) MUST_USE;
 
 /*
  * The same for every process of this machine, of whatever parent, that has
  * `variable` ("NAME=value") in the environment it was started with: what is
  * left of a tree whose root and adopter were killed together.
  */
-int strays_end_marked(const char *variable, bool *any, struct err *e);
+int strays_end_marked(const char *variable, bool *any, struct err *e) MUST_USE;
 
 #endif

@@ -23,11 +23,11 @@ struct joblog {
 #define JOBLOG_INIT { -1, 0, 0, 0, BUF_INIT }
 
 /* Open the directory, made if need be.  0 or -1. */
-int joblog_dir(struct dir *d, const char *path, struct err *e);
+int joblog_dir(struct dir *d, const char *path, struct err *e) MUST_USE;
 
 /* Begin a try of job `id`.  0, or -1, and then it may be used all the same. */
 int joblog_open(struct joblog *l, const struct dir *d, int64_t id,
-    int64_t limit, struct err *e);
+    int64_t limit, struct err *e) MUST_USE;
 
 /* Add output.  An error (no space) ends the writing, not the tail. */
 void joblog_add(struct joblog *l, const char *data, size_t len);
@@ -40,12 +40,12 @@ void joblog_close(struct joblog *l);
 
 /* Append the log of job `id` to `out`; ENOENT stays in e->sys.  0 or -1. */
 int joblog_read(const struct dir *d, int64_t id, struct buf *out,
-    struct err *e);
+    struct err *e) MUST_USE;
 
 /* Remove the log of a job; none is success.  0 or -1. */
-int joblog_remove(const struct dir *d, int64_t id, struct err *e);
+int joblog_remove(const struct dir *d, int64_t id, struct err *e) MUST_USE;
 
 /* Remove all but the `keep` newest, by their numbers.  0 or -1. */
-int joblog_prune(const struct dir *d, size_t keep, struct err *e);
+int joblog_prune(const struct dir *d, size_t keep, struct err *e) MUST_USE;
 
 #endif

@@ -47,11 +47,11 @@ struct jobrun {
 
 /* Start a try; `claim` is handed on to it.  0 or -1. */
 int jobrun_start(struct jobrun *r, const struct job *job, int claim,
-    const struct jobrun_options *o, struct err *e);
+    const struct jobrun_options *o, struct err *e) MUST_USE;
 
 /* Start the command `notify` for a job whose try has ended.  0 or -1. */
 int jobrun_notify(struct jobrun *r, const struct job *job,
-    const struct jobrun_options *o, struct err *e);
+    const struct jobrun_options *o, struct err *e) MUST_USE;
 
 /* Ask it to end; it is killed if it does not. */
 void jobrun_stop(struct jobrun *r, const char *why);
@@ -68,7 +68,7 @@ int64_t jobrun_patience(const struct jobrun *r);
  * ended it, or -1.
  */
 int jobrun_reap(struct jobrun *r, const pid_t *keep, size_t n,
-    struct err *e);
+    struct err *e) MUST_USE;
 
 /* Why it failed, from what it said last; "" when it did not say. */
 void jobrun_reason(const struct jobrun *r, struct buf *out);

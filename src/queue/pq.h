@@ -25,6 +25,6 @@ struct pq {
 };
 
 /* The library, ready to use; NULL with ERR_FAILED when it is not there. */
-const struct pq *pq_load(struct err *e);
+const struct pq *pq_load(struct err *e) MUST_USE;
 
 #endif

@@ -31,7 +31,7 @@ struct queue;
  * error with ENOENT in e->sys.  A locked one is waited for `wait` seconds.
  */
 struct queue *queue_open(const char *where, bool make, int64_t wait,
-    struct err *e);
+    struct err *e) MUST_USE;
 void queue_close(struct queue *q);		/* NULL accepted */
 
 /* ---- asking ------------------------------------------------------------- */
@@ -46,63 +46,65 @@ struct queue_request {
 };
 
 /* May it be a ref: a commit, a branch?  0 or -1 with ERR_USAGE. */
-int queue_check_ref(const char *ref, struct err *e);
+int queue_check_ref(const char *ref, struct err *e) MUST_USE;
 
 /*
  * Ask for a build.  `job` is the one that will do it: a new one, or, when
  * requests > 1, the one that waits already.
  */
 int queue_enqueue(struct queue *q, const struct queue_request *r,
-    struct job *job, struct err *e);
+    struct job *job, struct err *e) MUST_USE;
 
 /* ---- looking ------------------------------------------------------------ */
 
 /* The job of that number.  0; -1, with ERR_USAGE when there is none. */
-int queue_get(struct queue *q, int64_t id, struct job *job, struct err *e);
+int queue_get(struct queue *q, int64_t id, struct job *job, struct err *e)
+    MUST_USE;
 
 /* The job of that site that counts: running, else waiting, else the last. */
 int queue_find(struct queue *q, const char *site, struct job *job,
-    struct err *e);
+    struct err *e) MUST_USE;
 
 /*
  * What runs, what waits in the order in which it will be done, what failed
  * and what is done, newest first; `ended` of these at most.
  */
 int queue_list(struct queue *q, int64_t ended, struct job_list *out,
-    struct err *e);
+    struct err *e) MUST_USE;
 
 /* ---- changing; `why` not: ERR_USAGE, ERR_LOCKED ------------------------- */
 
 /* Do a failed job again, or one that waits for its next try now. */
-int queue_retry(struct queue *q, int64_t id, struct err *e);
+int queue_retry(struct queue *q, int64_t id, struct err *e) MUST_USE;
 
 /* Remove one that does not run. */
-int queue_remove(struct queue *q, int64_t id, struct err *e);
+int queue_remove(struct queue *q, int64_t id, struct err *e) MUST_USE;
 
 /* Ask the worker to end a running one. */
-int queue_stop(struct queue *q, int64_t id, const char *who, struct err *e);
+int queue_stop(struct queue *q, int64_t id, const char *who, struct err *e)
+    MUST_USE;
 
 /* For one that waits. */
 int queue_set_priority(struct queue *q, int64_t id, int64_t priority,
-    struct err *e);
+    struct err *e) MUST_USE;
 
 /* ---- for a worker -------------------------------------------------------- */
 
 /* Milliseconds until a waiting job is due; -1: there is none. */
-int queue_next(struct queue *q, int64_t *ms, struct err *e);
+int queue_next(struct queue *q, int64_t *ms, struct err *e) MUST_USE;
 
 /* Forget the oldest of those that are done, and of those that failed. */
-int queue_prune(struct queue *q, int64_t keep, struct err *e);
+int queue_prune(struct queue *q, int64_t keep, struct err *e) MUST_USE;
 
 /*
  * A descriptor for poll(2) that is readable when something has changed, or -1
  * where there is none; and queue_heed() makes it unreadable: 1 when something
  * has changed, to be asked before each wait; 0; -1: open the queue again.
  */
-int queue_listen(struct queue *q, struct err *e);
-int queue_heed(struct queue *q, struct err *e);
+int queue_listen(struct queue *q, struct err *e) MUST_USE;
+int queue_heed(struct queue *q, struct err *e) MUST_USE;
 
 /* The directory for logs where no other is configured; the caller frees. */
-char *queue_logs(const char *where, struct err *e);
+char *queue_logs(const char *where, struct err *e) MUST_USE;
 
 #endif

@@ -105,7 +105,7 @@ struct queue_db {
  * how many seconds a locked one is waited for.
  */
 struct queue_db *queue_sqlite_open(const char *path, bool make, int64_t wait,
-    struct err *e);
-struct queue_db *queue_pg_open(const char *url, struct err *e);
+    struct err *e) MUST_USE;
+struct queue_db *queue_pg_open(const char *url, struct err *e) MUST_USE;
 
 #endif

@@ -14,7 +14,7 @@
  * The default, which the caller frees: deploy/ below $XDG_STATE_HOME or
  * ~/.local/state.  NULL with ERR_USAGE when there is no home.
  */
-char *queue_dir_default(struct err *e);
+char *queue_dir_default(struct err *e) MUST_USE;
 
 /*
  * Open `path`; `make` it, for us alone, with what is above it.  One that
@@ -22,17 +22,17 @@ char *queue_dir_default(struct err *e);
  * stays readable in e->sys.  0 or -1.
  */
 int queue_dir_open(struct dir *d, const char *path, bool make,
-    struct err *e);
+    struct err *e) MUST_USE;
 
 /* Open the directory `name` in it, made if need be.  0 or -1. */
 int queue_dir_enter(struct dir *d, const struct dir *at, const char *name,
-    struct err *e);
+    struct err *e) MUST_USE;
 
 /*
  * Open the regular file `name`, made if need be, for the same users as the
  * directory; `flags` as for open(2).  The descriptor or -1.
  */
 int queue_dir_file(const struct dir *at, const char *name, int flags,
-    struct err *e);
+    struct err *e) MUST_USE;
 
 #endif

@@ -29,15 +29,15 @@ void sql_int(struct sql_params *p, int64_t number);
 
 /* Run a statement; `rows` may be NULL.  0 or -1. */
 int sql_run(struct queue *q, const char *sql, const struct sql_params *p,
-    struct queue_rows *rows, struct err *e);
+    struct queue_rows *rows, struct err *e) MUST_USE;
 
 /* A statement that gives one job (JOB_COLUMNS) or none.  1, 0, -1. */
 int sql_one_job(struct queue *q, const char *sql, const struct sql_params *p,
-    struct job *j, struct err *e);
+    struct job *j, struct err *e) MUST_USE;
 
 /* A statement that gives one number; `otherwise` when there is none. */
 int sql_one_int(struct queue *q, const char *sql, const struct sql_params *p,
-    int64_t otherwise, int64_t *out, struct err *e);
+    int64_t otherwise, int64_t *out, struct err *e) MUST_USE;
 
 /*
  * Do `work` in a transaction, again when another one came in between, and
@@ -45,18 +45,18 @@ int sql_one_int(struct queue *q, const char *sql, const struct sql_params *p,
  */
 int sql_transact(struct queue *q, bool alone,
     int (*work)(struct queue *q, void *ctx, struct err *e), void *ctx,
-    struct err *e);
+    struct err *e) MUST_USE;
 
 /* Write what of a job changes, but for what asks for it. */
-int sql_write_job(struct queue *q, const struct job *j, struct err *e);
+int sql_write_job(struct queue *q, const struct job *j, struct err *e) MUST_USE;
 
 /* The number of the job of a site that waits; 0 when there is none. */
 int sql_find_waiting(struct queue *q, const char *site, int64_t *id,
-    struct err *e);
+    struct err *e) MUST_USE;
 
 /* Let the waiting job `id` do what `j` was to do. */
 int sql_hand_over(struct queue *q, const struct job *j, int64_t id,
-    bool merged, struct err *e);
+    bool merged, struct err *e) MUST_USE;
 
 /*
  * What people write, cut to `max` bytes and without what a table cannot

@@ -25,7 +25,8 @@ struct queue_worker {
  * is worth while to look again in a second; -1.
  */
 int queue_claim(struct queue *q, const struct queue_worker *w,
-    struct job *job, struct queue_claim *claim, bool *busy, struct err *e);
+    struct job *job, struct queue_claim *claim, bool *busy, struct err *e)
+    MUST_USE;
 
 /*
  * Is the claim lost?  To be asked when its descriptor is readable; only a
@@ -56,10 +57,10 @@ struct queue_result {
  * somebody else has the job, nothing is changed, which is no error.
  */
 int queue_finish(struct queue *q, struct job *job,
-    const struct queue_result *r, struct err *e);
+    const struct queue_result *r, struct err *e) MUST_USE;
 
 /* Put a claimed job back as if it had not been begun. */
-int queue_return(struct queue *q, struct job *job, struct err *e);
+int queue_return(struct queue *q, struct job *job, struct err *e) MUST_USE;
 
 /*
  * Put back what dead workers had.  `left` is called for each before, to end
@@ -67,6 +68,6 @@ int queue_return(struct queue *q, struct job *job, struct err *e);
  * other workers, so that it is to be called again in some seconds?
  */
 int queue_recover(struct queue *q, const struct queue_worker *w,
-    void (*left)(const struct job *job), bool *others, struct err *e);
+    void (*left)(const struct job *job), bool *others, struct err *e) MUST_USE;
 
 #endif

@@ -29,6 +29,6 @@ struct worker_options {
  * until nothing is to be done.  `failed` counts tries that failed.  0 or -1.
  */
 int worker_run(const struct worker_options *o, size_t *failed,
-    struct err *e);
+    struct err *e) MUST_USE;
 
 #endif

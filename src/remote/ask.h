@@ -36,42 +36,44 @@ int64_t ask_work_ms(const struct remote *r);
  * none.  0 or -1.
  */
 int ask(struct remote *r, const char *verb, const struct strvec *args,
-    struct err *e);
+    struct err *e) MUST_USE;
 
 /*
  * The next line of the answer, cut, within `timeout` ms: 1; 0 at its end; -1
  * for an error, the host's (e->answered) or ours.  Valid until the next call.
  */
 int ask_line(struct remote *r, struct wire_line *l, int64_t timeout,
-    struct err *e);
+    struct err *e) MUST_USE;
 
 /* The next line, which must have this key.  0 or -1. */
 int ask_expect(struct remote *r, const char *key, struct wire_line *l,
-    int64_t timeout, struct err *e);
+    int64_t timeout, struct err *e) MUST_USE;
 
 /* The rest of the answer, each line within `timeout` ms, to `line`, which
  * may be NULL.  0 or -1. */
 int ask_rest(struct remote *r, int64_t timeout,
     void (*line)(void *ctx, const char *key, const char *value), void *ctx,
-    struct err *e);
+    struct err *e) MUST_USE;
 
 /* A request without data, and all of its answer. */
 int ask_all(struct remote *r, const char *verb, const struct strvec *args,
     void (*line)(void *ctx, const char *key, const char *value), void *ctx,
-    struct err *e);
+    struct err *e) MUST_USE;
 
 /* Data of the request. */
-int ask_write(struct remote *r, const void *data, size_t len, struct err *e);
-int ask_end_input(struct remote *r, struct err *e);
+int ask_write(struct remote *r, const void *data, size_t len, struct err *e)
+    MUST_USE;
+int ask_end_input(struct remote *r, struct err *e) MUST_USE;
 
 /* Bytes of the answer, at least one; 0 at the end of all output; -1. */
-ssize_t ask_read(struct remote *r, void *data, size_t len, struct err *e);
+ssize_t ask_read(struct remote *r, void *data, size_t len, struct err *e)
+    MUST_USE;
 
 /* The answer that goes on may take `ms` from now. */
 void ask_allow(struct remote *r, int64_t ms);
 
 /* An answer that is none: say so.  Returns -1. */
-int ask_wrong(struct remote *r, const char *what, struct err *e);
+int ask_wrong(struct remote *r, const char *what, struct err *e) MUST_USE;
 
 /* End the program, if one runs. */
 void ask_hang_up(struct remote *r);

@@ -59,6 +59,6 @@ struct pack_source {
  */
 int pack_write(const struct pack_source *src,
     int (*write)(void *ctx, const void *data, size_t len, struct err *e),
-    void *ctx, struct err *e);
+    void *ctx, struct err *e) MUST_USE;
 
 #endif

@@ -95,7 +95,7 @@ void remote_traffic(const struct remote *r, uint64_t *sent,
     uint64_t *received);
 
 /* Connect.  0, or -1 with ERR_UNREACHABLE. */
-int remote_open(struct remote *r, struct err *e);
+int remote_open(struct remote *r, struct err *e) MUST_USE;
 
 /* How much to ask for. */
 enum remote_question {
@@ -110,7 +110,7 @@ enum remote_question {
  * that is not prepared is no error.  0 or -1.
  */
 int remote_info(struct remote *r, enum remote_question q, const char *digest,
-    struct err *e);
+    struct err *e) MUST_USE;
 
 /* Forget what remote_info() found. */
 void remote_forget(struct remote *r);
@@ -129,7 +129,7 @@ enum pack_compression remote_compression(const struct remote *r);
 
 /* Fetch the manifest of a release.  0 or -1. */
 int remote_manifest(struct remote *r, const char *id, struct manifest *m,
-    struct err *e);
+    struct err *e) MUST_USE;
 
 /*
  * Fetch files of a release, whose sizes and digests are those of the entries
@@ -137,7 +137,8 @@ int remote_manifest(struct remote *r, const char *id, struct manifest *m,
  * in hexadecimal.  0 or -1.
  */
 int remote_files(struct remote *r, const char *id, const struct manifest *m,
-    const size_t *indices, size_t n, const struct dir *to, struct err *e);
+    const size_t *indices, size_t n, const struct dir *to, struct err *e)
+    MUST_USE;
 
 struct remote_receive {
 	const char *id;
@@ -155,14 +156,14 @@ struct remote_receive {
 
 /* Send a pack; the release is complete on the host afterwards.  0 or -1. */
 int remote_receive(struct remote *r, const struct remote_receive *o,
-    struct err *e);
+    struct err *e) MUST_USE;
 
 /*
  * A newer build has the content of a release that the host has: meta_raise()
  * there.  Nothing is asked when it is known to be done.  0 or -1.
  */
 int remote_note(struct remote *r, const char *id, int64_t seq,
-    const char *commit, struct err *e);
+    const char *commit, struct err *e) MUST_USE;
 
 struct remote_activate {
 	const char *id;
@@ -180,7 +181,7 @@ struct remote_activate {
  * as of the last info?  0, or -1 with ERR_LOCKED or ERR_SUPERSEDED.
  */
 int remote_check_guards(const struct remote *r, int64_t seq,
-    unsigned int overrides, struct err *e);
+    unsigned int overrides, struct err *e) MUST_USE;
 
 /*
  * Check all guards on the host, take its lock, and wait there for the word,
@@ -188,13 +189,13 @@ int remote_check_guards(const struct remote *r, int64_t seq,
  * not armed.
  */
 int remote_arm(struct remote *r, const struct remote_activate *o,
-    int64_t deadline, struct err *e);
+    int64_t deadline, struct err *e) MUST_USE;
 
 /* Ask an armed host to go on waiting.  0 or -1. */
-int remote_hold(struct remote *r, struct err *e);
+int remote_hold(struct remote *r, struct err *e) MUST_USE;
 
 /* Say go to an armed host; its answer is for remote_went().  0 or -1. */
-int remote_go(struct remote *r, struct err *e);
+int remote_go(struct remote *r, struct err *e) MUST_USE;
 
 /*
  * The answer to go, within `timeout` ms: 0 when the release is live, and then
@@ -202,7 +203,7 @@ int remote_go(struct remote *r, struct err *e);
  * that live it is but not synced (ERR_CLEANUP), or when there is no answer:
  * unknown.
  */
-int remote_went(struct remote *r, int64_t timeout, struct err *e);
+int remote_went(struct remote *r, int64_t timeout, struct err *e) MUST_USE;
 
 /* An armed host that shall not flip; or a hook that is not waited for. */
 void remote_disarm(struct remote *r);
@@ -215,7 +216,7 @@ void remote_await_hook(struct remote *r);
 
 /* Activate at once, without the others; a hook may run then.  0 or -1. */
 int remote_activate(struct remote *r, const struct remote_activate *o,
-    struct err *e);
+    struct err *e) MUST_USE;
 
 /*
  * The options of freeze.  A host in C needs half of them, the sh verbs the
@@ -229,7 +230,7 @@ void remote_freeze_args(const struct freeze *f, struct strvec *out);
  */
 int remote_prune(struct remote *r, const struct prune_options *o,
     void (*line)(void *ctx, const char *key, const char *value), void *ctx,
-    struct err *e);
+    struct err *e) MUST_USE;
 
 /*
  * Any verb: `args` (may be NULL) are its options; each line of the answer is
@@ -237,6 +238,6 @@ int remote_prune(struct remote *r, const struct prune_options *o,
  */
 int remote_call(struct remote *r, const char *verb, const struct strvec *args,
     void (*line)(void *ctx, const char *key, const char *value), void *ctx,
-    struct err *e);
+    struct err *e) MUST_USE;
 
 #endif

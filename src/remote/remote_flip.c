@@ -216,7 +216,7 @@ remote_disarm(struct remote *r)
 
 	/* It may need a moment to clean up. */
 	if (r->armed && ask_write(r, "disarm\n", 7, &ignored) == 0)
-		(void)ask_rest(r, DISARM_MS, NULL, NULL, &ignored);
+		err_ignore(ask_rest(r, DISARM_MS, NULL, NULL, &ignored));
 	if (r->hook_runs)
 		ask_hang_up(r);
 	r->armed = r->hook_runs = false;

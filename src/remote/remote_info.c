@@ -39,7 +39,8 @@ add_release(struct remote *r, char *value)
 	*tab = '\0';
 	if (!release_id_is_valid(value))
 		return;
-	(void)meta_parse(tab + 1, strlen(tab + 1), "meta", &meta, &ignored);
+	err_ignore(
+	    meta_parse(tab + 1, strlen(tab + 1), "meta", &meta, &ignored));
 	strvec_add(&r->view.ids, value);
 	r->metas = xreallocarray(r->metas, r->view.ids.n, sizeof(*r->metas));
 	r->metas[r->view.ids.n - 1] = meta;

@@ -18,13 +18,13 @@
 #include "base/err.h"
 
 /* Make the pair: pair[0] for the program, pair[1] for rsync.  0 or -1. */
-int rsh_pair(int pair[2], struct err *e);
+int rsh_pair(int pair[2], struct err *e) MUST_USE;
 
 /*
  * In `deploy __rsh`: hand over the standard input and output and the words
  * of the command, and wait for its end.  Its exit status, or -1.
  */
-int rsh_hand_over(int fd, char *const *words, struct err *e);
+int rsh_hand_over(int fd, char *const *words, struct err *e) MUST_USE;
 
 /* What was handed over. */
 struct rsh_call {
@@ -38,7 +38,8 @@ struct rsh_call {
  * In the program: wait until a command is handed over.  1; 0 when rsync has
  * ended without; -1 also when it takes longer than `timeout` ms.
  */
-int rsh_take(int fd, struct rsh_call *c, int64_t timeout, struct err *e);
+int rsh_take(int fd, struct rsh_call *c, int64_t timeout, struct err *e)
+    MUST_USE;
 
 /* Tell how the command ended. */
 void rsh_tell(int fd, int status);

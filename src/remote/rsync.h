@@ -32,6 +32,7 @@ struct rsync_job {
  * ERR_UNREACHABLE when there is no rsync, here or there, ERR_GUARD when the
  * disk is full, and so on.
  */
-int rsync_fill(struct transport *t, const struct rsync_job *j, struct err *e);
+int rsync_fill(struct transport *t, const struct rsync_job *j, struct err *e)
+    MUST_USE;
 
 #endif

@@ -61,7 +61,7 @@ struct transport_proc {
  * was heard of it for `silence` ms.  0, or -1 with ERR_UNREACHABLE.
  */
 int transport_open(struct transport *t, const struct host_config *h,
-    int64_t silence, struct err *e);
+    int64_t silence, struct err *e) MUST_USE;
 void transport_close(struct transport *t);	/* neutral values accepted */
 
 /* The host's name or address as it was connected to; NULL: this machine. */
@@ -76,11 +76,11 @@ void transport_cancel(struct transport *t);
 
 /* Start a command line of the login shell there. */
 int transport_start(struct transport *t, const char *command,
-    struct transport_proc *p, struct err *e);
+    struct transport_proc *p, struct err *e) MUST_USE;
 
 /* Here: serve the root in this process, as `deploy host serve ROOT` would. */
 int transport_serve(struct transport *t, const char *root,
-    struct transport_proc *p, struct err *e);
+    struct transport_proc *p, struct err *e) MUST_USE;
 void transport_proc_close(struct transport_proc *p);	/* neutral: fine */
 
 #endif

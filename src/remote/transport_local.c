@@ -109,7 +109,7 @@ serve(void *arg)
 	const struct host_limits all = { NULL, NULL };
 	const struct host_io io = { s->fd, s->fd };
 
-	(void)host_serve(s->root, &all, &io, &s->err);
+	err_ignore(host_serve(s->root, &all, &io, &s->err));
 	/* The client hears the end. */
 	shutdown(s->fd, SHUT_RDWR);
 	return NULL;

@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "remote/transport.h"
 
-int transport_local_open(struct transport *t, int64_t silence, struct err *e);
+int transport_local_open(struct transport *t, int64_t silence, struct err *e)
+    MUST_USE;
 
 #endif

@@ -9,6 +9,6 @@
 #include "remote/transport.h"
 
 int transport_ssh_open(struct transport *t, const struct host_config *h,
-    int64_t silence, struct err *e);
+    int64_t silence, struct err *e) MUST_USE;
 
 #endif

@@ -207,7 +207,7 @@ activate_prepare(struct activation *a, const struct store *s,
 	if (!a->changed)
 		return 0;
 	/* A meta that is lost does not keep a complete release from going. */
-	(void)meta_read(s, o->id, &meta, &ignored);
+	err_ignore(meta_read(s, o->id, &meta, &ignored));
 	r = check_all(s, o, &meta, a->from.s, e);
 	if (r == 0 && !o->preview) {
 		/* The last moment to stop. */

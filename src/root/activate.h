@@ -35,21 +35,21 @@ struct activate_options {
  * since (history_is_recent()).  Releases without a sequence (-1) pass.
  * 0, or -1 with ERR_SUPERSEDED.
  */
-int activate_check_sequence(int64_t last, int64_t seq, struct err *e);
+int activate_check_sequence(int64_t last, int64_t seq, struct err *e) MUST_USE;
 
 /*
  * Is `current` the release that the caller expects to be live?  NULL: any;
  * "": none.  0, or -1 with ERR_SUPERSEDED.
  */
 int activate_check_expect(const char *expect, const char *current,
-    struct err *e);
+    struct err *e) MUST_USE;
 
 /*
  * Would a release with the sequence `seq`, which is not there yet, pass the
  * guards?  o->id is not looked at.  0, or -1 as activate_prepare().
  */
 int activate_check(const struct store *s, const struct activate_options *o,
-    int64_t seq, struct err *e);
+    int64_t seq, struct err *e) MUST_USE;
 
 /* An activation between its guards and its flip. */
 struct activation {
@@ -78,13 +78,13 @@ struct activation {
  *	others		what visitors see is untouched
  */
 int activate_prepare(struct activation *a, const struct store *s,
-    const struct activate_options *o, struct err *e);
+    const struct activate_options *o, struct err *e) MUST_USE;
 
 /*
  * Flip what was prepared; nothing when it was live already.  0, or -1 as
  * store_flip().
  */
-int activate_go(struct activation *a, struct err *e);
+int activate_go(struct activation *a, struct err *e) MUST_USE;
 
 /* End it, flipped or not.  Neutral values accepted. */
 void activate_end(struct activation *a);

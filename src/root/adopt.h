@@ -41,6 +41,7 @@ struct adopted {
  * Guards do not count.  Returns 0; or -1: visitors get what they got.  The
  * caller frees out->kept.
  */
-int adopt(const struct adopt_options *o, struct adopted *out, struct err *e);
+int adopt(const struct adopt_options *o, struct adopted *out, struct err *e)
+    MUST_USE;
 
 #endif

@@ -36,7 +36,7 @@ void extras_release(struct extras *x);		/* neutral values accepted */
  * than as an empty directory, which gives way) is ERR_USAGE.  0 or -1.
  */
 int extras_add_shared(struct manifest *m, const struct strvec *paths,
-    int64_t mtime, struct err *e);
+    int64_t mtime, struct err *e) MUST_USE;
 
 struct extras_carry_rule {
 	const struct strvec *patterns;	/* path_match_any() */
@@ -62,7 +62,7 @@ struct extras_carry_rule {
  */
 int extras_add_carried(struct extras *x, struct manifest *m,
     const struct strvec *ids, const struct history *h,
-    const struct extras_carry_rule *rule, struct err *e);
+    const struct extras_carry_rule *rule, struct err *e) MUST_USE;
 
 /* The release that the carried `path` is from; NULL: not carried. */
 const char *extras_release_of(const struct extras *x, const char *path);
@@ -73,13 +73,13 @@ const char *extras_release_of(const struct extras *x, const char *path);
  */
 int extras_place(const struct extras *x, const struct manifest *m,
     const struct store *s, const struct dir *target, gid_t gid,
-    struct err *e);
+    struct err *e) MUST_USE;
 
 /*
  * Make the directory in shared/ that the shared link `en` points to, unless
  * something is there.  0 or -1.
  */
 int extras_make_shared(const struct store *s, const struct entry *en,
-    struct err *e);
+    struct err *e) MUST_USE;
 
 #endif

@@ -28,20 +28,21 @@ void freeze_release(struct freeze *f);		/* neutral values accepted */
  * more), -1 when that cannot be found out.  A record that cannot be
  * understood counts as a freeze: it was meant as one.
  */
-int freeze_read(const struct store *s, struct freeze *out, struct err *e);
+int freeze_read(const struct store *s, struct freeze *out, struct err *e)
+    MUST_USE;
 
 /* Fill `e` with ERR_LOCKED and what the freeze says.  Returns -1. */
 int freeze_refuse(const struct store *s, const struct freeze *f,
-    struct err *e);
+    struct err *e) MUST_USE;
 
 /* Append its record, JSON without a newline, to `out`. */
 void freeze_print(const struct freeze *f, struct buf *out);
 
 /* Freeze, or replace the freeze that is there.  0 or -1. */
 int freeze_write(const struct store *s, const struct freeze *f,
-    struct err *e);
+    struct err *e) MUST_USE;
 
 /* End the freeze; none is success.  0 or -1. */
-int freeze_end(const struct store *s, struct err *e);
+int freeze_end(const struct store *s, struct err *e) MUST_USE;
 
 #endif

@@ -15,14 +15,14 @@
 #include "root/root_hook.h"
 
 /* Start it for this root, if the root has a hook.  0 or -1. */
-int hook_runner_start(const char *root, struct err *e);
+int hook_runner_start(const char *root, struct err *e) MUST_USE;
 
 /* Is it there?  Then root_hook_run() asks it. */
 bool hook_runner_is_there(void);
 
 /* As root_hook_run(), by it. */
 int hook_runner_ask(const char *name, const struct root_hook_facts *f,
-    struct err *e);
+    struct err *e) MUST_USE;
 
 void hook_runner_stop(void);	/* neutral when there is none */
 

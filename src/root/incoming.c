@@ -25,7 +25,7 @@ incoming_open(struct incoming *in, const struct store *s,
 	free(note);
 	if (r != 0 || !alone)
 		return r;
-	(void)store_sweep(s, swept);
+	err_ignore(store_sweep(s, swept));
 	log_debug("nobody else is here; what dead runs left is swept");
 	return lock_share(&in->lock, &s->state, lock_wait, e);
 }

@@ -36,14 +36,14 @@ struct incoming {
  */
 int incoming_open(struct incoming *in, const struct store *s,
     const struct caller *caller, int64_t lock_wait, struct err *swept,
-    struct err *e);
+    struct err *e) MUST_USE;
 
 /* Is there room for so much?  0, or -1 with ERR_GUARD. */
 int incoming_check_room(const struct incoming *in, int64_t bytes,
-    int64_t inodes, struct err *e);
+    int64_t inodes, struct err *e) MUST_USE;
 
 /* Make incoming/<id>; it must be new.  0 or -1. */
-int incoming_begin(struct incoming *in, const char *id, struct err *e);
+int incoming_begin(struct incoming *in, const char *id, struct err *e) MUST_USE;
 
 /*
  * What is there must be what the manifest says; then write it to disk, write
@@ -52,7 +52,7 @@ int incoming_begin(struct incoming *in, const char *id, struct err *e);
  * release, which store_sweep() takes.  `gid` as in fill.h.  0 or -1.
  */
 int incoming_commit(struct incoming *in, const struct manifest *m,
-    const struct meta *meta, gid_t gid, struct err *e);
+    const struct meta *meta, gid_t gid, struct err *e) MUST_USE;
 
 /*
  * Close; what was begun and not committed is removed; the lock is dropped.

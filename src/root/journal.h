@@ -46,17 +46,18 @@ void journal_release(struct journal *j);	/* neutral values accepted */
 void journal_parse(struct journal *j, const char *text, size_t len);
 
 /* Read the journal of a root; none yet is an empty one.  0 or -1. */
-int journal_read(const struct store *s, struct journal *j, struct err *e);
+int journal_read(const struct store *s, struct journal *j, struct err *e)
+    MUST_USE;
 
 /* Its size in bytes, 0 when there is none yet: has it grown?  0 or -1. */
-int journal_size(const struct store *s, int64_t *out, struct err *e);
+int journal_size(const struct store *s, int64_t *out, struct err *e) MUST_USE;
 
 /* Append its text, a line of JSON without the newline, to `out`. */
 void journal_print(const struct journal_line *l, struct buf *out);
 
 /* Append a line, durably.  Under the exclusive lock.  0 or -1. */
 int journal_append(const struct store *s, const struct journal_line *l,
-    struct err *e);
+    struct err *e) MUST_USE;
 
 /* "activate" or "rollback". */
 const char *journal_action_name(enum journal_action action);

@@ -37,17 +37,18 @@ void meta_copy(struct meta *out, const struct meta *m);
  * e->sys when there is none, ERR_INTEGRITY when it cannot be understood.
  */
 int meta_read(const struct store *s, const char *id, struct meta *out,
-    struct err *e);
+    struct err *e) MUST_USE;
 
 /* Parse its text; `name` is for messages.  0 or -1 with ERR_INTEGRITY. */
 int meta_parse(const char *text, size_t len, const char *name,
-    struct meta *out, struct err *e);
+    struct meta *out, struct err *e) MUST_USE;
 
 /* Append its text, a line of JSON, to `out`. */
 void meta_print(const struct meta *m, struct buf *out);
 
 /* Write it, durably (file_publish).  0 or -1. */
-int meta_write(const struct store *s, const struct meta *m, struct err *e);
+int meta_write(const struct store *s, const struct meta *m, struct err *e)
+    MUST_USE;
 
 /*
  * A newer build turned out to have the content of the release: give it that
@@ -56,6 +57,6 @@ int meta_write(const struct store *s, const struct meta *m, struct err *e);
  * shared; of several who do this at once the highest sequence stays.  0 or -1.
  */
 int meta_raise(const struct store *s, const char *id, int64_t seq,
-    const char *commit, struct err *e);
+    const char *commit, struct err *e) MUST_USE;
 
 #endif

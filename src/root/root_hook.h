@@ -32,6 +32,6 @@ const char *root_hook_find(const struct store *s, enum journal_action action);
  * a hook_runner.h, that runs it.
  */
 int root_hook_run(const struct store *s, const char *name,
-    const struct root_hook_facts *f, struct err *e);
+    const struct root_hook_facts *f, struct err *e) MUST_USE;
 
 #endif

@@ -117,7 +117,7 @@ struct stage {
  * something to carry.  stage_plan() does the rest later.  0 or -1.
  */
 int stage_read(struct stage *st, const struct stage_options *opt,
-    struct err *e);
+    struct err *e) MUST_USE;
 
 /*
  * Stage the build into `store`, or in a preview say what would be staged
@@ -125,7 +125,7 @@ int stage_read(struct stage *st, const struct stage_options *opt,
  * Returns 0, or -1: nothing is listed then, and what is live is untouched.
  */
 int stage_run(struct stage *st, const struct store *store,
-    const struct stage_options *opt, struct err *e);
+    const struct stage_options *opt, struct err *e) MUST_USE;
 
 /*
  * For hosts: what the build, which stage_read() may have read before, comes to
@@ -133,7 +133,7 @@ int stage_run(struct stage *st, const struct store *store,
  * set.  st->id stays "" for a new release.  0 or -1.
  */
 int stage_plan(struct stage *st, const struct stage_remote *remote,
-    const struct stage_options *opt, struct err *e);
+    const struct stage_options *opt, struct err *e) MUST_USE;
 
 void stage_release(struct stage *st);
 

@@ -33,26 +33,26 @@ struct store {
  * is not the owner of the root, root or us: it could have been planted.
  * Returns 0, or -1: ERR_FAILED with the cure.  Changes nothing.
  */
-int store_open(struct store *s, const char *path, struct err *e);
+int store_open(struct store *s, const char *path, struct err *e) MUST_USE;
 
 /*
  * As store_open(), but prepare the root first where something is missing:
  * the root itself (its parent must be there), releases and .deploy.
  */
-int store_create(struct store *s, const char *path, struct err *e);
+int store_create(struct store *s, const char *path, struct err *e) MUST_USE;
 
 /*
  * As store_create(), where `current` may be a real directory, which counts
  * as nothing being live until store_flip() exchanges it for the link and
  * keeps it in .deploy as adopted-<id>.
  */
-int store_adopt(struct store *s, const char *path, struct err *e);
+int store_adopt(struct store *s, const char *path, struct err *e) MUST_USE;
 
 /*
  * Would store_create() make a root at `path`, as far as can be told without
  * doing it?  For previews, where store_open() finds none.  0 or -1.
  */
-int store_check_new(const char *path, struct err *e);
+int store_check_new(const char *path, struct err *e) MUST_USE;
 
 void store_close(struct store *s);		/* neutral values accepted */
 
@@ -68,24 +68,25 @@ bool store_is_root(const char *path);
  * error.  0 or -1.
  */
 int store_current(const struct store *s, struct release_id *out,
-    struct err *e);
+    struct err *e) MUST_USE;
 
 /* Add the ids of all complete releases, oldest first.  0 or -1. */
-int store_releases(const struct store *s, struct strvec *out, struct err *e);
+int store_releases(const struct store *s, struct strvec *out, struct err *e)
+    MUST_USE;
 
 /*
  * A new id, later than that of every release that is complete or on its way,
  * and than `latest` ("" for nothing).  0 or -1.
  */
 int store_new_id(const struct store *s, const char *latest,
-    struct release_id *out, struct err *e);
+    struct release_id *out, struct err *e) MUST_USE;
 
 /*
  * Publish incoming/<id>: it, and its manifest and meta, must have been
  * written to disk (dir_sync_tree).  Afterwards the release is complete and
  * survives a power cut.  0 or -1, then the release is still incoming.
  */
-int store_commit(const struct store *s, const char *id, struct err *e);
+int store_commit(const struct store *s, const char *id, struct err *e) MUST_USE;
 
 /* A link to a release that waits to become `current`. */
 struct store_link {
@@ -97,7 +98,7 @@ struct store_link {
  * Under the exclusive lock.
  */
 int store_prepare_flip(const struct store *s, const char *id,
-    struct store_link *l, struct err *e);
+    struct store_link *l, struct err *e) MUST_USE;
 
 /*
  * Rename the prepared link over `current`, durably: one system call for the
@@ -107,7 +108,7 @@ int store_prepare_flip(const struct store *s, const char *id,
  * a power cut.
  */
 int store_flip(const struct store *s, const char *id, struct store_link *l,
-    struct err *e);
+    struct err *e) MUST_USE;
 
 /* Remove a prepared link that is not wanted any more; none is fine. */
 void store_drop_flip(const struct store *s, struct store_link *l);

@@ -12,10 +12,11 @@
  * Take a release out of the list: into the trash, durably, then its manifest
  * and meta away.  Under the exclusive lock.  store_empty_trash() deletes.
  */
-int store_discard(const struct store *s, const char *id, struct err *e);
+int store_discard(const struct store *s, const char *id, struct err *e)
+    MUST_USE;
 
 /* Delete what is in the trash.  Under the exclusive lock.  0 or -1. */
-int store_empty_trash(const struct store *s, struct err *e);
+int store_empty_trash(const struct store *s, struct err *e) MUST_USE;
 
 /*
  * Remove what dead runs left: incoming releases, temporary files and links,
@@ -23,9 +24,9 @@ int store_empty_trash(const struct store *s, struct err *e);
  * is held: nothing else is on its way then.  0 or -1 with the first error;
  * what could be removed is gone.
  */
-int store_sweep(const struct store *s, struct err *e);
+int store_sweep(const struct store *s, struct err *e) MUST_USE;
 
 /* Remove incoming/<id> and its manifest and meta: a stage that failed. */
-int store_abort(const struct store *s, const char *id, struct err *e);
+int store_abort(const struct store *s, const char *id, struct err *e) MUST_USE;
 
 #endif

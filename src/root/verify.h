@@ -20,6 +20,6 @@
  * there is no such release.
  */
 int verify(const struct store *s, const char *id, struct strvec *found,
-    struct manifest_totals *totals, struct err *e);
+    struct manifest_totals *totals, struct err *e) MUST_USE;
 
 #endif

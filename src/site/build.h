@@ -27,6 +27,6 @@ struct build_options {
  * Run the command to its end.  0 when its status is 0; else -1: it failed,
  * was ended by a signal, took too long, or we were asked to stop (intr.h).
  */
-int build_run(const struct build_options *o, struct err *e);
+int build_run(const struct build_options *o, struct err *e) MUST_USE;
 
 #endif

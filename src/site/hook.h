@@ -30,7 +30,8 @@ bool hook_exists(const struct site_config *site, enum hook_when when);
  * Run the hook, if there is one.  0; or -1 with ERR_FAILED, and ERR_CLEANUP
  * for those that come after what they are about.
  */
-int hook_run(enum hook_when when, const struct hook_facts *f, struct err *e);
+int hook_run(enum hook_when when, const struct hook_facts *f, struct err *e)
+    MUST_USE;
 
 /*
  * Write the URLs that differ between any of the `n` releases `from` and the
@@ -39,6 +40,6 @@ int hook_run(enum hook_when when, const struct hook_facts *f, struct err *e);
  * `path` is the caller's to free, the file to unlink.  0 or -1.
  */
 int hook_write_changes(const struct manifest *from, size_t n,
-    const struct manifest *to, char **path, struct err *e);
+    const struct manifest *to, char **path, struct err *e) MUST_USE;
 
 #endif

@@ -77,14 +77,14 @@ void site_run_init(struct site_run *s, const struct site_config *site,
 void site_run_release(struct site_run *s);	/* neutral values accepted */
 
 /* Connect to the hosts and ask them for all (fleet_open).  0 or -1. */
-int site_open(struct site_run *s, struct err *e);
+int site_open(struct site_run *s, struct err *e) MUST_USE;
 
 /*
  * Stage what wishes.source names on all hosts.  `st` is released by the
  * caller, before the run.  0 or -1.
  */
 int site_stage(struct site_run *s, struct stage *st, struct fleet_sent *sent,
-    struct err *e);
+    struct err *e) MUST_USE;
 
 /* What is to be staged, as stage.h wants it; `rules` gets what --exclude
  * adds: the caller releases rules->exclude. */
@@ -93,7 +93,7 @@ void site_stage_options(const struct site_run *s, struct rules *rules,
 
 /* A release that some hosts have, on the others (`word` as fleet_find()). */
 int site_stage_release(struct site_run *s, const char *word, struct stage *st,
-    struct fleet_sent *sent, struct err *e);
+    struct fleet_sent *sent, struct err *e) MUST_USE;
 
 /*
  * Make a release live on all hosts, or on none; `word` NULL: the one that
@@ -104,14 +104,15 @@ int site_stage_release(struct site_run *s, const char *word, struct stage *st,
  *	others		nothing was flipped
  */
 int site_activate(struct site_run *s, const char *word,
-    struct site_flip *out, struct err *e);
+    struct site_flip *out, struct err *e) MUST_USE;
 
 /* Back to what was live before, or to `word`; the same. */
 int site_rollback(struct site_run *s, const char *word,
-    struct site_flip *out, struct err *e);
+    struct site_flip *out, struct err *e) MUST_USE;
 
 /* Remove old releases from all hosts; `removed` gets their ids. */
-int site_prune(struct site_run *s, struct strvec *removed, struct err *e);
+int site_prune(struct site_run *s, struct strvec *removed, struct err *e)
+    MUST_USE;
 
 /*
  * Make a release of what every host serves already, in `dir` there, or NULL:
@@ -119,7 +120,7 @@ int site_prune(struct site_run *s, struct strvec *removed, struct err *e);
  * each host, and is the caller's to free.  0 or -1.
  */
 int site_adopt(struct site_run *s, const char *dir, struct adopted **out,
-    struct err *e);
+    struct err *e) MUST_USE;
 void site_adopted_free(const struct site_run *s, struct adopted *a);
 
 /* All in one; what came of it is valid also after a failure. */
@@ -133,13 +134,13 @@ struct site_published {
 #define SITE_PUBLISHED_INIT { .st = STAGE_INIT, .removed = STRVEC_INIT }
 
 int site_publish(struct site_run *s, struct site_published *out,
-    struct err *e);
+    struct err *e) MUST_USE;
 void site_published_release(struct site_published *p);
 
 /*
  * After the command: the hooks that follow.  `e` is how it ended, and then
  * how all ended.  0 or -1.
  */
-int site_end(struct site_run *s, struct err *e);
+int site_end(struct site_run *s, struct err *e) MUST_USE;
 
 #endif

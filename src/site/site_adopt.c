@@ -95,7 +95,7 @@ connect_host(struct remote *r, void *ctx, struct err *e)
 	(void)ctx;
 	if (remote_open(r, e) != 0)
 		return -1;
-	(void)remote_info(r, REMOTE_ALL, NULL, &ignored);
+	err_ignore(remote_info(r, REMOTE_ALL, NULL, &ignored));
 	return 0;
 }
 

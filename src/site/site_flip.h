@@ -12,24 +12,26 @@ const char *site_current(const struct site_run *s);
  * already, check, and remember it for the hooks.  As site_activate().
  */
 int site_flip(struct site_run *s, const char *id, enum journal_action action,
-    struct site_flip *out, struct err *e);
+    struct site_flip *out, struct err *e) MUST_USE;
 
 /* Would a release with the sequence `seq` that is not there yet be refused? */
-int site_check_flip(struct site_run *s, int64_t seq, struct err *e);
+int site_check_flip(struct site_run *s, int64_t seq, struct err *e) MUST_USE;
 
 /*
  * The hook "pre_activate", when not all hosts serve `id` already.  0, or -1
  * when it refuses.
  */
-int site_before_flip(struct site_run *s, const char *id, struct err *e);
+int site_before_flip(struct site_run *s, const char *id, struct err *e)
+    MUST_USE;
 
 /* The id that --expect means: "" none; NULL: not given.  0 or -1. */
-int site_expected(const struct site_run *s, const char **out, struct err *e);
+int site_expected(const struct site_run *s, const char **out, struct err *e)
+    MUST_USE;
 
 /* Run a hook, if there is one and it is no dry run.  0; or -1 when one that
  * comes before refused.  That a later one failed is told at the end. */
 int site_hook(struct site_run *s, enum hook_when when, const char *release,
-    const char *previous, struct err *e);
+    const char *previous, struct err *e) MUST_USE;
 
 /* Something failed that undoes nothing: it is told at the end. */
 void site_tell_late(struct site_run *s, const struct err *why);

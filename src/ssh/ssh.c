@@ -292,7 +292,7 @@ ssh_cancel(struct ssh *s)
 {
 	uint64_t one = 1;
 
-	(void)io_write(s->link.cancel, &one, sizeof(one));
+	err_ignore(io_write(s->link.cancel, &one, sizeof(one)));
 }
 
 const char *

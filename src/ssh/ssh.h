@@ -56,7 +56,7 @@ struct ssh_options {
  * others wait.  A connection that is dropped before its banner is tried
  * again, with jitter, within the deadline.
  */
-struct ssh *ssh_open(const struct ssh_options *o, struct err *e);
+struct ssh *ssh_open(const struct ssh_options *o, struct err *e) MUST_USE;
 
 /* End it at once; NULL accepted.  Programs on it must be closed before. */
 void ssh_close(struct ssh *s);
@@ -83,7 +83,8 @@ void ssh_traffic(const struct ssh *s, uint64_t *sent, uint64_t *received);
  * Start `command`, which the user's login shell on the host gets.  Several
  * may run at once (MaxSessions: 10).  Returns the program, or NULL.
  */
-struct ssh_proc *ssh_start(struct ssh *s, const char *command, struct err *e);
+struct ssh_proc *ssh_start(struct ssh *s, const char *command, struct err *e)
+    MUST_USE;
 
 /*
  * Send to its standard input, all of it; what it says meanwhile is kept (up
@@ -92,10 +93,10 @@ struct ssh_proc *ssh_start(struct ssh *s, const char *command, struct err *e);
  * in the message; what it said can still be read).
  */
 int ssh_write(struct ssh_proc *p, const void *data, size_t len,
-    struct err *e);
+    struct err *e) MUST_USE;
 
 /* End its standard input.  0 or -1. */
-int ssh_end_input(struct ssh_proc *p, struct err *e);
+int ssh_end_input(struct ssh_proc *p, struct err *e) MUST_USE;
 
 /*
  * The next line of its standard output, without the newline, into `line`
@@ -105,13 +106,14 @@ int ssh_end_input(struct ssh_proc *p, struct err *e);
  * error.
  */
 int ssh_read_line(struct ssh_proc *p, struct buf *line, int64_t timeout,
-    struct err *e);
+    struct err *e) MUST_USE;
 
 /*
  * What is there of its standard output, at least a byte; 0 at the end; -1 on
  * failure, or when nothing came for longer than `idle`.
  */
-ssize_t ssh_read(struct ssh_proc *p, void *data, size_t len, struct err *e);
+ssize_t ssh_read(struct ssh_proc *p, void *data, size_t len, struct err *e)
+    MUST_USE;
 
 /*
  * Be the wire between it and another program: what `from` gives is its
@@ -121,7 +123,7 @@ ssize_t ssh_read(struct ssh_proc *p, void *data, size_t len, struct err *e);
  * connection as long as the other program is there: it is to have its own.
  * 0 or -1.
  */
-int ssh_join(struct ssh_proc *p, int from, int to, struct err *e);
+int ssh_join(struct ssh_proc *p, int from, int to, struct err *e) MUST_USE;
 
 /*
  * Wait for its end, up to `idle` after the last that it said; output that
@@ -130,7 +132,7 @@ int ssh_join(struct ssh_proc *p, int from, int to, struct err *e);
  * standard error are added to `errors` when that is not NULL.  0 or -1.
  */
 int ssh_finish(struct ssh_proc *p, int *status, struct buf *errors,
-    struct err *e);
+    struct err *e) MUST_USE;
 
 /* What it said on standard error until now, the last 4 KiB; borrowed. */
 const char *ssh_errors(const struct ssh_proc *p);

@@ -314,7 +314,7 @@ ssh_agent_stop(struct ssh_agent_relay *r, struct err *e)
 	uint64_t one = 1;
 	int shown;
 
-	(void)io_write(r->stop, &one, sizeof(one));
+	err_ignore(io_write(r->stop, &one, sizeof(one)));
 	pthread_join(r->thread, NULL);
 	shown = r->failed ? -1 : r->shown;
 	if (r->failed)

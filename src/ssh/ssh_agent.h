@@ -33,12 +33,12 @@ struct ssh_agent_options {
  * Returns the relay, or NULL.
  */
 struct ssh_agent_relay *ssh_agent_start(const struct ssh_agent_options *o,
-    int *fd, struct err *e);
+    int *fd, struct err *e) MUST_USE;
 
 /*
  * End it.  The number of keys that it has shown, or -1 when the agent did
  * not work.
  */
-int ssh_agent_stop(struct ssh_agent_relay *r, struct err *e);
+int ssh_agent_stop(struct ssh_agent_relay *r, struct err *e) MUST_USE;
 
 #endif

@@ -17,6 +17,6 @@
  * caller's to free; or -1, and the message says what became of each key.
  */
 int ssh_auth(struct ssh_link *l, const struct ssh_settings *st, int64_t end,
-    char **words, struct err *e);
+    char **words, struct err *e) MUST_USE;
 
 #endif

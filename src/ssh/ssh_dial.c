@@ -60,7 +60,7 @@ lookup_run(void *arg)
 	uint64_t one = 1;
 
 	l->error = getaddrinfo(l->name, l->port, &l->hints, &l->found);
-	(void)io_write(l->done, &one, sizeof(one));
+	err_ignore(io_write(l->done, &one, sizeof(one)));
 	lookup_drop(l);
 	return NULL;
 }
@@ -137,7 +137,7 @@ look_up(const struct ssh_settings *st, int64_t end, struct err *e)
 		    "what '%s' is; check the DNS of this machine",
 		    st->hostname);
 	if (r > 0)
-		(void)io_read(l->done, &ignored, sizeof(ignored));
+		err_ignore(io_read(l->done, &ignored, sizeof(ignored)));
 	if (r > 0 && l->error != 0)
 		r = err_set(e, ERR_UNREACHABLE,
 		    "resolve: '%s': %s; check "

@@ -26,7 +26,7 @@ struct ssh_dial {
  * -1 with ERR_UNREACHABLE.
  */
 int ssh_dial_open(struct ssh_dial *d, const struct ssh_settings *st,
-    int64_t timeout, int64_t silence, struct err *e);
+    int64_t timeout, int64_t silence, struct err *e) MUST_USE;
 
 /* Close what is left, end the proxy; neutral values accepted. */
 void ssh_dial_close(struct ssh_dial *d);

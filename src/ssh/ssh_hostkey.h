@@ -31,7 +31,7 @@ struct ssh_hostkey {
 
 /* Read all that is known about the host of `st`.  0 or -1. */
 int ssh_hostkey_load(struct ssh_hostkey *k, const struct ssh_settings *st,
-    struct err *e);
+    struct err *e) MUST_USE;
 
 void ssh_hostkey_release(struct ssh_hostkey *k);	/* neutral: fine */
 
@@ -42,6 +42,6 @@ void ssh_hostkey_release(struct ssh_hostkey *k);	/* neutral: fine */
  * free; or -1 with ERR_UNREACHABLE.
  */
 int ssh_hostkey_check(const struct ssh_hostkey *k, ssh_session session,
-    const char *pin, char **words, struct err *e);
+    const char *pin, char **words, struct err *e) MUST_USE;
 
 #endif

@@ -35,12 +35,12 @@ struct ssh_link {
 
 /* Make the session from the connected d->fd, which it takes.  0 or -1. */
 int ssh_link_open(struct ssh_link *l, const struct ssh_settings *st,
-    const char *known_hosts, struct err *e);
+    const char *known_hosts, struct err *e) MUST_USE;
 
 void ssh_link_close(struct ssh_link *l);	/* keeps `cancel` */
 
 /* Exchange keys, up to `end`.  0 or -1. */
-int ssh_link_kex(struct ssh_link *l, int64_t end, struct err *e);
+int ssh_link_kex(struct ssh_link *l, int64_t end, struct err *e) MUST_USE;
 
 /* Did the peer go away without having said that it is an SSH server? */
 bool ssh_link_was_dropped(const struct ssh_link *l);
@@ -50,20 +50,20 @@ bool ssh_link_was_dropped(const struct ssh_link *l);
  * it.  0; -1 when it was cancelled (ECANCELED in e->sys), when the connection
  * is lost (ECONNRESET) or silent (ETIMEDOUT), and at `end` (ETIMEDOUT).
  */
-int ssh_link_wait(struct ssh_link *l, int64_t end, struct err *e);
+int ssh_link_wait(struct ssh_link *l, int64_t end, struct err *e) MUST_USE;
 
 /* The same, woken also by descriptors of this machine; -1 is none. */
 struct pollfd;
 int ssh_link_wait_also(struct ssh_link *l, const struct pollfd *also,
-    size_t n, int64_t end, struct err *e);
+    size_t n, int64_t end, struct err *e) MUST_USE;
 
 /*
  * Begin an operation: nobody listened until now, so the silence before it
  * does not count.  0; -1 when it was cancelled or the connection is lost.
  */
-int ssh_link_begin(struct ssh_link *l, struct err *e);
+int ssh_link_begin(struct ssh_link *l, struct err *e) MUST_USE;
 
 /* "the connection was lost: " and why, as far as anyone said. */
-int ssh_link_lost(struct ssh_link *l, struct err *e);
+int ssh_link_lost(struct ssh_link *l, struct err *e) MUST_USE;
 
 #endif

@@ -40,7 +40,7 @@ struct ssh_settings {
  * is empty.
  */
 int ssh_settings_load(struct ssh_settings *st, const struct ssh_options *o,
-    struct err *e);
+    struct err *e) MUST_USE;
 
 void ssh_settings_release(struct ssh_settings *st);	/* neutral: fine */
 

@@ -59,8 +59,8 @@ clean_up(void)
 {
 	fresh();
 	dir_close(&in);
-	dir_remove_tree(&top, "in", &e);
-	dir_remove_tree(&top, "out", &e);
+	err_ignore(dir_remove_tree(&top, "in", &e));
+	err_ignore(dir_remove_tree(&top, "out", &e));
 	rmdir(top.path);
 	dir_close(&top);
 }
