@@ -30,8 +30,7 @@ duration_parse(const char *text, int64_t *seconds, struct err *e)
 
 	if (len == 0 || unit == 0)
 		return err_set(e, ERR_USAGE,
-		    "'%s' is not a duration: a whole number with s, m, h, d "
-		    "or w behind it, such as 90s or 7d",
+		    "'%s' is not a duration: a whole number with s, m, h, d or w behind it, such as 90s or 7d",
 		    text);
 	for (size_t i = 0; i < len && n <= max; i++)
 		n = n * 10 + (text[i] - '0');

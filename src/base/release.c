@@ -212,8 +212,7 @@ release_match(const struct strvec *ids, const char *prefix, struct err *e)
 			continue;
 		if (found != NULL) {
 			err_set(e, ERR_USAGE,
-			    "'%s' could be release %s or %s; use more of "
-			    "the id",
+			    "'%s' could be release %s or %s; use more of the id",
 			    prefix, found, ids->v[i]);
 			return NULL;
 		}

@@ -219,8 +219,8 @@ fault_site(const struct config *c, const char *name, struct err *e)
 	}
 	if (c->n == 0)
 		err_set(e, ERR_USAGE,
-		    "no " FILE_NAME " here or in a parent directory; name "
-		    "one with -c, or a root with --root");
+		    "no " FILE_NAME
+		    " here or in a parent directory; name one with -c, or a root with --root");
 	else if (name == NULL)
 		err_set(e, ERR_USAGE,
 		    "%s has several sites; choose one with -s: %s", c->path,

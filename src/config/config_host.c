@@ -105,8 +105,7 @@ fault_host(const struct site_config *s, const char *name, struct err *e)
 	}
 	if (s->n_hosts == 0)
 		err_set(e, ERR_USAGE,
-		    "no host '%s': the site '%s' has no hosts, it is on this "
-		    "machine",
+		    "no host '%s': the site '%s' has no hosts, it is on this machine",
 		    name, s->name);
 	else if ((near = nearest_word(name, names)) != NULL)
 		err_set(e, ERR_USAGE,

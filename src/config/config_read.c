@@ -96,8 +96,7 @@ read_root(struct reader *r, const char *text, char **root)
 	if (strcmp(*root, "/") != 0)
 		return 0;
 	return fault(r,
-	    "'/' cannot be a root; give the site a directory, "
-	    "such as /srv/www/example.org");
+	    "'/' cannot be a root; give the site a directory, such as /srv/www/example.org");
 }
 
 /* Read how many releases to keep; NULL leaves the default. */
@@ -200,8 +199,7 @@ read_patterns(struct reader *r, const char *key, char **v, size_t n,
 		at(r, "%s[%zu]", key, i);
 		if (v[i][0] == '!')
 			return fault(r,
-			    "'%s': patterns cannot be negated; write '\\!' "
-			    "for a name that begins with '!'",
+			    "'%s': patterns cannot be negated; write '\\!' for a name that begins with '!'",
 			    v[i]);
 		if (check_inside(r, v[i] + (v[i][0] == '/')) != 0)
 			return -1;
@@ -222,8 +220,7 @@ read_shared(struct reader *r, char **v, size_t n, struct strvec *out)
 			if (path_is_within(v[i], v[j]) ||
 			    path_is_within(v[j], v[i]))
 				return fault(r,
-				    "'%s' and '%s' are the same or lie inside "
-				    "each other; name only the outer one",
+				    "'%s' and '%s' are the same or lie inside each other; name only the outer one",
 				    v[j], v[i]);
 		strvec_add(out, v[i]);
 	}
@@ -292,8 +289,7 @@ read_connect(struct reader *r, const char *key, const char *text, char **out)
 		port += *port == ']' ? 2 : 1;
 		if (!number_parse(port, 1, 65535, &n))
 			return fault(r,
-			    "'%s' is no address such as "
-			    "192.0.2.1, www1:8080 or [2001:db8::1]:443",
+			    "'%s' is no address such as 192.0.2.1, www1:8080 or [2001:db8::1]:443",
 			    text);
 	}
 	*out = xstrdup(text);
@@ -530,8 +526,7 @@ read_queue(struct reader *r, const char *text, char **queue)
 		if (text != NULL && strstr(text, "://") != NULL) {
 			at(r, "queue");
 			return fault(r,
-			    "neither a directory nor "
-			    "postgresql://...");
+			    "neither a directory nor postgresql://...");
 		}
 		return read_path(r, "queue", text, queue);
 	}
@@ -620,8 +615,7 @@ read_text(struct reader *r, const char *path, const char *text, size_t len,
 
 	if (err != CYAML_OK || raw == NULL)
 		ret = err_set(r->e, ERR_USAGE,
-		    "%s:1:1: libcyaml cannot load the file (%s); please "
-		    "report this",
+		    "%s:1:1: libcyaml cannot load the file (%s); please report this",
 		    path, cyaml_strerror(err));
 	else
 		ret = read_sites(r, raw, c) != 0 ? -1 : read_top(r, raw, c);
@@ -638,8 +632,7 @@ config_read(struct config *c, const char *text, size_t len, const char *path,
 	int ret;
 
 	yaml = yamlcheck_open(path, text, len, &config_table,
-	    "describe a site: 'sites: [{name: example.org, root: "
-	    "/srv/www/example.org}]'",
+	    "describe a site: 'sites: [{name: example.org, root: /srv/www/example.org}]'",
 	    e);
 	if (yaml == NULL)
 		return -1;

@@ -43,8 +43,7 @@ static const struct sign signs[] = {
 	{ "config.toml", "archetypes", HUGO },
 	{ "pelicanconf.py", NULL,
 	    { "Pelican", "output",
-		"pelican content --output \\\"$DEPLOY_SOURCE\\\" --settings "
-		"pelicanconf.py --delete-output-directory",
+		"pelican content --output \\\"$DEPLOY_SOURCE\\\" --settings pelicanconf.py --delete-output-directory",
 		NULL } },
 	{ ".eleventy.js", NULL, ELEVENTY },
 	{ "eleventy.config.js", NULL, ELEVENTY },
@@ -55,9 +54,7 @@ static const struct sign signs[] = {
 	{ "astro.config.ts", NULL, ASTRO },
 	{ "mkdocs.yml", NULL,
 	    { "MkDocs", "site",
-		"SOURCE_DATE_EPOCH=$(git log -1 --format=%ct 2>/dev/null || "
-		"date +%s) "
-		"mkdocs build --site-dir \\\"$DEPLOY_SOURCE\\\"",
+		"SOURCE_DATE_EPOCH=$(git log -1 --format=%ct 2>/dev/null || date +%s) mkdocs build --site-dir \\\"$DEPLOY_SOURCE\\\"",
 		NULL } },
 	{ "_config.yml", NULL,
 	    { "Jekyll", "_site",

@@ -211,14 +211,12 @@ check_scalar(struct yamlcheck *y, const cyaml_schema_value_t *want,
 
 	if (has_control(node))
 		return fault_at(y, node->start_mark,
-		    "a line break or another control character in the value; "
-		    "write it on one line");
+		    "a line break or another control character in the value; write it on one line");
 	if (want->type == CYAML_ENUM)
 		return check_enum(y, want, node);
 	if (want->type == CYAML_UINT && !is_uint(s))
 		return fault_at(y, node->start_mark,
-		    "'%s' is not a whole number (digits only, no leading "
-		    "zeros, at most %u)",
+		    "'%s' is not a whole number (digits only, no leading zeros, at most %u)",
 		    s, UINT_MAX);
 	if (want->type == CYAML_BOOL && !is_bool(s))
 		return fault_at(y, node->start_mark,

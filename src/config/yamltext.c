@@ -70,8 +70,7 @@ check_directives(struct reader *r)
 		if (p == r->text || p[-1] == '\n' || p[-1] == '\r' ||
 		    (p[-1] & 0x80) != 0)
 			return fault_at(r, mark_of(r, (size_t)(p - r->text)),
-			    "a %%TAG directive; tags have no meaning here, "
-			    "remove the line");
+			    "a %%TAG directive; tags have no meaning here, remove the line");
 	return 0;
 }
 
@@ -101,13 +100,11 @@ syntax_cure(const char *problem)
 		{ "violates indentation",
 		    "; indent with spaces, not with tabs" },
 		{ "cannot start any token",
-		    "; indent with spaces, not with tabs, and quote a value "
-		    "that begins with '@', '`' or '%'" },
+		    "; indent with spaces, not with tabs, and quote a value that begins with '@', '`' or '%'" },
 		{ "alphabetic or numeric",
 		    "; quote a value that begins with '*' or '&'" },
 		{ "mapping values",
-		    "; quote a value that contains ': ', and line up keys "
-		    "that belong together" },
+		    "; quote a value that contains ': ', and line up keys that belong together" },
 	};
 
 	for (size_t i = 0; i < sizeof(cures) / sizeof(cures[0]); i++)
@@ -140,12 +137,10 @@ check_properties(struct reader *r, yaml_mark_t mark, const yaml_char_t *anchor,
 {
 	if (anchor != NULL)
 		return fault_at(r, mark,
-		    "anchors (&) and aliases (*) are not supported; write "
-		    "the value out, or quote one that begins with '*' or '&'");
+		    "anchors (&) and aliases (*) are not supported; write the value out, or quote one that begins with '*' or '&'");
 	if (tag != NULL)
 		return fault_at(r, mark,
-		    "tags (!) have no meaning here; remove it, or quote a "
-		    "value that begins with '!'");
+		    "tags (!) have no meaning here; remove it, or quote a value that begins with '!'");
 	return 0;
 }
 
@@ -170,8 +165,7 @@ check_event(struct reader *r, const yaml_event_t *ev)
 		if (r->documents++ == 0)
 			return 0;
 		return fault_at(r, mark,
-		    "a second document begins here; write everything in one, "
-		    "without '---' between");
+		    "a second document begins here; write everything in one, without '---' between");
 	case YAML_ALIAS_EVENT:
 		return check_properties(r, mark, ev->data.alias.anchor, NULL);
 	case YAML_SCALAR_EVENT:

@@ -42,9 +42,7 @@ adopt_open(const struct fill_adopt *a, struct placer *w, int fd,
 	if (is.size != en->size ||
 	    memcmp(is.digest, en->digest, HASH_LEN) != 0)
 		return misfit(a, en,
-		    "has other content than its manifest "
-		    "says",
-		    e);
+		    "has other content than its manifest says", e);
 	if (fstat(fd, &st) != 0)
 		return err_sys(e, "cannot examine '%s/%s'", a->place.dir->path,
 		    en->path);

@@ -31,8 +31,7 @@ check_index(const struct manifest *m, struct err *e)
 	err_set(e, ERR_GUARD, "the build has no index.html at its top");
 	if (top != NULL)
 		return err_append(e,
-		    "; everything is in '%s/': name that "
-		    "directory, or use --strip for an archive",
+		    "; everything is in '%s/': name that directory, or use --strip for an archive",
 		    top);
 	return err_append(e,
 	    "; is it the right directory? --override=build stages it anyway");
@@ -60,9 +59,7 @@ guard_check_deletions(const struct manifest *m, const struct manifest *live,
 	if (gone * 100 <= (size_t)max_delete * paths)
 		return 0;
 	return err_set(e, ERR_GUARD,
-	    "the release lacks %zu of the %zu "
-	    "paths that are live, more than max_delete (%u%%); see 'deploy "
-	    "diff'; --override=build stages it anyway",
+	    "the release lacks %zu of the %zu paths that are live, more than max_delete (%u%%); see 'deploy diff'; --override=build stages it anyway",
 	    gone, paths, max_delete);
 }
 
@@ -71,8 +68,7 @@ guard_check_build(const struct manifest *m, struct err *e)
 {
 	if (manifest_totals(m).files == 0)
 		return err_set(e, ERR_GUARD,
-		    "the build is empty; is it the "
-		    "right directory? --override=build stages it anyway");
+		    "the build is empty; is it the right directory? --override=build stages it anyway");
 	return check_index(m, e);
 }
 

@@ -341,8 +341,7 @@ parse_end(struct parser *p, struct err *e)
 		if (p->m->v[i - 1].type != ENTRY_DIR &&
 		    path_is_within(p->m->v[i].path, p->m->v[i - 1].path))
 			return err_set(e, ERR_INTEGRITY,
-			    "%s: '%s' is in '%s', "
-			    "which is no directory",
+			    "%s: '%s' is in '%s', which is no directory",
 			    p->name, p->m->v[i].path, p->m->v[i - 1].path);
 	return 0;
 }

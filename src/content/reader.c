@@ -42,8 +42,7 @@ damaged(struct archive *a, struct err *e)
 	const char *why = archive_error_string(a);
 
 	return err_set(e, ERR_INTEGRITY,
-	    "it is damaged, cut short, or no "
-	    "archive: %s",
+	    "it is damaged, cut short, or no archive: %s",
 	    why != NULL ? why : "unexpected end");
 }
 
@@ -54,8 +53,7 @@ reader_failed(struct reader *r, struct err *e)
 
 	if (why != NULL && strstr(why, "assphrase") != NULL)
 		return err_set(e, ERR_INTEGRITY,
-		    "the archive is encrypted; "
-		    "make one without a password");
+		    "the archive is encrypted; make one without a password");
 	return damaged(r->ar, e);
 }
 
@@ -148,8 +146,7 @@ put_aside(struct reader *r, const struct dir *into, int64_t max, struct err *e)
 		return err_sys(e, "cannot put it aside in '%s'", into->path);
 	if (max > 0 && total > max)
 		return err_set(e, ERR_GUARD,
-		    "it has more than the limit of "
-		    "%lld bytes",
+		    "it has more than the limit of %lld bytes",
 		    (long long)max);
 	return n > 0 ? -1 : 0;
 }
@@ -308,12 +305,10 @@ check_end(struct reader *r, struct err *e)
 	    ARCHIVE_FORMAT_TAR) {
 		if (used < TAR_BLOCK)
 			return err_set(e, ERR_INTEGRITY,
-			    "it was cut short: "
-			    "it is a tar without an end mark");
+			    "it was cut short: it is a tar without an end mark");
 	} else if (used > CPIO_END_MAX) {
 		return err_set(e, ERR_INTEGRITY,
-		    "it is damaged: a cpio with "
-		    "garbage before its end");
+		    "it is damaged: a cpio with garbage before its end");
 	}
 	return check_rest(r, e);
 }

@@ -57,8 +57,7 @@ clean_name(const char *name, char *out, struct err *e)
 		if (n > 0 && !(n == 1 && name[0] == '.')) {
 			if (len + n + 1 > PATH_LEN_MAX)
 				return err_set(e, ERR_INTEGRITY,
-				    "the name '...%.100s' is longer than %d "
-				    "bytes",
+				    "the name '...%.100s' is longer than %d bytes",
 				    name, PATH_LEN_MAX);
 			if (len > 0)
 				out[len++] = '/';
@@ -123,14 +122,12 @@ strip_first(struct job *j, char *path, bool dir, struct err *e)
 		if (is_excluded(j->opt, path))
 			return 1;
 		return err_set(e, ERR_INTEGRITY,
-		    "'%s' is not in the directory '%s', in which all should "
-		    "be when a leading directory is stripped",
+		    "'%s' is not in the directory '%s', in which all should be when a leading directory is stripped",
 		    path, j->first);
 	}
 	if (path[len] == '\0' && !dir)
 		return err_set(e, ERR_INTEGRITY,
-		    "'%s' is no directory: nothing is left when a leading "
-		    "directory is stripped",
+		    "'%s' is no directory: nothing is left when a leading directory is stripped",
 		    path);
 	len += path[len] == '/';
 	memmove(path, path + len, strlen(path + len) + 1);
@@ -193,8 +190,7 @@ descend_one(struct job *j, const char *name, struct err *e)
 		*e = why;
 		if (why.sys == ENOTDIR || why.sys == ELOOP) {
 			err_set(e, ERR_INTEGRITY,
-			    "the archive has names below '%s%s%s', which is "
-			    "a file or symbolic link in it",
+			    "the archive has names below '%s%s%s', which is a file or symbolic link in it",
 			    j->cwd, len > 0 ? "/" : "", name);
 			e->sys = why.sys;
 		}
@@ -257,8 +253,7 @@ clear_way(const struct dir *d, const char *path, struct err *e)
 			return 0;
 		if (errno == ENOTEMPTY || errno == EEXIST)
 			return err_set(e, ERR_INTEGRITY,
-			    "the archive has '%s' twice, as a directory with "
-			    "content and as something else",
+			    "the archive has '%s' twice, as a directory with content and as something else",
 			    path);
 	}
 	return err_sys(e, "cannot replace '%s/%s'", d->path, name);
@@ -316,8 +311,7 @@ check_bound(const struct job *j, int64_t more, struct err *e)
 
 	if (max > 0 && more > max - j->bytes)
 		return err_set(e, ERR_GUARD,
-		    "the archive has more content than the limit of %lld "
-		    "bytes",
+		    "the archive has more content than the limit of %lld bytes",
 		    (long long)max);
 	return 0;
 }
@@ -384,8 +378,7 @@ finish_content(struct job *j, struct content *c, int fd, struct err *e)
 	if (c->holes >= 0 ? c->got != c->holes :
 			    c->size >= 0 && c->end != c->size)
 		return err_set(e, ERR_INTEGRITY,
-		    "the archive is damaged or cut short: '%s' is shorter "
-		    "than announced",
+		    "the archive is damaged or cut short: '%s' is shorter than announced",
 		    c->path);
 	if (c->end < c->size) {
 		if (ftruncate(fd, c->size) != 0)
@@ -601,8 +594,7 @@ make_link(struct job *j, const char *path, struct archive_entry *en,
 		r = make_file(j, path, en, e);
 	else if (r == 0 && !t.found)
 		r = err_set(e, ERR_INTEGRITY,
-		    "the hard link '%s' points to '%s', which is no earlier "
-		    "file of the archive, or excluded",
+		    "the hard link '%s' points to '%s', which is no earlier file of the archive, or excluded",
 		    path, t.path);
 	else if (r == 0 && strcmp(path, t.path) != 0)
 		r = link_target(j, path, &t, e);
@@ -628,8 +620,7 @@ check_left_out(struct job *j, struct archive_entry *en, struct err *e)
 	r = find_target(j, "", name, &t, e);
 	if (r == 0 && brings_content(j, en, &t))
 		r = err_set(e, ERR_INTEGRITY,
-		    "'%s' is the same file as an excluded one, which has the "
-		    "content; use tar",
+		    "'%s' is the same file as an excluded one, which has the content; use tar",
 		    t.path);
 	dir_close(&t.dir);
 	return r;
@@ -651,8 +642,7 @@ make_entry(struct job *j, const char *path, bool dir, struct archive_entry *en,
 		return make_symlink(j, path, archive_entry_symlink(en), e);
 	default:
 		return err_set(e, ERR_INTEGRITY,
-		    "'%s' is a device, socket, FIFO or of an unknown kind; "
-		    "remove or exclude it",
+		    "'%s' is a device, socket, FIFO or of an unknown kind; remove or exclude it",
 		    path);
 	}
 }

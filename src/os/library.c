@@ -12,8 +12,7 @@ library_open(const char *what, const char *name, const char *package,
 {
 	(void)package;
 	err_set(e, ERR_FAILED,
-	    "%s: this deploy is linked statically and "
-	    "cannot load %s; use another one",
+	    "%s: this deploy is linked statically and cannot load %s; use another one",
 	    what, name);
 	return NULL;
 }

@@ -107,8 +107,7 @@ tell_holder(const struct dir *state, int64_t wait, struct err *e)
 		log_info("waiting for the lock, held by %s", who.data);
 	else
 		err_set(e, ERR_LOCKED,
-		    "'%s' is locked by %s; gave up after "
-		    "%lld s (--lock-wait)",
+		    "'%s' is locked by %s; gave up after %lld s (--lock-wait)",
 		    state->path, who.data, (long long)wait);
 	buf_release(&who);
 }

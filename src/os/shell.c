@@ -128,9 +128,8 @@ judge(const struct shell *b, int status, struct err *e)
 		return 0;
 	if (status > 128 && sigabbrev_np(status - 128) != NULL)
 		return err_set(e, ERR_FAILED,
-		    "the %s command was ended by "
-		    "SIG%s",
-		    what, sigabbrev_np(status - 128));
+		    "the %s command was ended by SIG%s", what,
+		    sigabbrev_np(status - 128));
 	err_set(e, ERR_FAILED, "the %s command failed with status %d", what,
 	    status);
 	if (status == 126 || status == 127)
@@ -163,8 +162,7 @@ attend(struct shell *b, struct err *e)
 
 	if (r == 0)
 		err_set(e, ERR_FAILED,
-		    "the %s command was ended after %lld "
-		    "s (timeout)",
+		    "the %s command was ended after %lld s (timeout)",
 		    b->o->what, (long long)b->o->timeout);
 	if (r != 1)
 		stop(b);

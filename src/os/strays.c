@@ -157,12 +157,10 @@ end_all(const struct search *what, bool *any, struct err *e)
 	while ((left = end_them(what, any)) != 0) {
 		if (left < 0)
 			return err_sys(e,
-			    "cannot end what a command left "
-			    "running: /proc cannot be read");
+			    "cannot end what a command left running: /proc cannot be read");
 		if (clock_ms() >= end)
 			return err_set(e, ERR_FAILED,
-			    "process %ld, which a command left running, "
-			    "cannot be ended",
+			    "process %ld, which a command left running, cannot be ended",
 			    (long)left);
 		clock_pause(PAUSE_MS);
 	}

@@ -20,13 +20,11 @@ check_complete(const struct store *s, const char *id, struct err *e)
 		return -1;
 	if (r == 0)
 		return err_set(e, ERR_USAGE,
-		    "there is no release '%s' in "
-		    "'%s'; see 'deploy list'",
-		    id, s->root.path);
+		    "there is no release '%s' in '%s'; see 'deploy list'", id,
+		    s->root.path);
 	if (faccessat(s->manifests.fd, id, R_OK, 0) != 0)
 		return err_set(e, ERR_INTEGRITY,
-		    "the manifest of release %s "
-		    "is missing or unreadable ('%s/%s'); stage it again",
+		    "the manifest of release %s is missing or unreadable ('%s/%s'); stage it again",
 		    id, s->manifests.path, id);
 	return 0;
 }
@@ -37,8 +35,7 @@ activate_check_expect(const char *expect, const char *current, struct err *e)
 	if (expect == NULL || strcmp(expect, current) == 0)
 		return 0;
 	return err_set(e, ERR_SUPERSEDED,
-	    "%s is live, not %s as expected; "
-	    "somebody else changed it meanwhile",
+	    "%s is live, not %s as expected; somebody else changed it meanwhile",
 	    *current != '\0' ? current : "nothing",
 	    *expect != '\0' ? expect : "nothing");
 }
@@ -61,9 +58,7 @@ activate_check_sequence(int64_t last, int64_t seq, struct err *e)
 	if (seq < 0 || last <= seq)
 		return 0;
 	return err_set(e, ERR_SUPERSEDED,
-	    "sequence %lld is older than %lld, "
-	    "which was activated last; to go back on purpose use 'deploy "
-	    "rollback RELEASE', or use --override=order",
+	    "sequence %lld is older than %lld, which was activated last; to go back on purpose use 'deploy rollback RELEASE', or use --override=order",
 	    (long long)seq, (long long)last);
 }
 
@@ -162,8 +157,7 @@ check_journal(const struct store *s, int64_t size, struct err *e)
 	if (now == size)
 		return 0;
 	return err_set(e, ERR_SUPERSEDED,
-	    "another run changed '%s' "
-	    "meanwhile; look again with 'deploy log'",
+	    "another run changed '%s' meanwhile; look again with 'deploy log'",
 	    s->root.path);
 }
 
@@ -237,8 +231,7 @@ activate_go(struct activation *a, struct err *e)
 	}
 	if (strcmp(now.s, a->id.s) != 0)
 		return err_set(e, ERR_FAILED,
-		    "'%s/current' does not point "
-		    "to %s after it was replaced; another program changes it",
+		    "'%s/current' does not point to %s after it was replaced; another program changes it",
 		    a->store->root.path, a->id.s);
 	return 0;
 }

@@ -49,9 +49,7 @@ leave_out_shared(const struct adopt_options *o, const char *path,
 		if (lstat(here, &st) == 0 && !S_ISLNK(st.st_mode) &&
 		    access(there, F_OK) != 0)
 			r = err_set(e, ERR_USAGE,
-			    "'%s' is a shared path; "
-			    "copy it before: mkdir -p '%s' && cp -a '%s/.' "
-			    "'%s'",
+			    "'%s' is a shared path; copy it before: mkdir -p '%s' && cp -a '%s/.' '%s'",
 			    here, there, here, there);
 		strvec_addf(exclude, "/%s", shared->v[i]);
 		free(here);
@@ -154,19 +152,15 @@ check_place(const char *path, const char *root, const char *kept,
 
 	if (strcmp(path, root) == 0)
 		r = err_set(e, ERR_USAGE,
-		    "'%s' cannot be the root and what "
-		    "is served; give the site another root: its 'current' "
-		    "takes the place of '%s'",
+		    "'%s' cannot be the root and what is served; give the site another root: its 'current' takes the place of '%s'",
 		    root, path);
 	else if (access(above, W_OK) != 0)
 		r = err_sys(e,
-		    "cannot replace '%s': no right to write into "
-		    "'%s'",
-		    path, above);
+		    "cannot replace '%s': no right to write into '%s'", path,
+		    above);
 	else if (faccessat(AT_FDCWD, kept, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 		r = err_set(e, ERR_USAGE,
-		    "'%s' is there already; that is "
-		    "where the directory would be kept",
+		    "'%s' is there already; that is where the directory would be kept",
 		    kept);
 	free(above);
 	return r;
@@ -188,9 +182,7 @@ adopt_elsewhere(const struct adopt_options *o, const char *path,
 		r = store_current(&s, &current, e);
 	if (r == 0 && current.s[0] != '\0')
 		r = err_set(e, ERR_USAGE,
-		    "'%s' has a live release, %s; what "
-		    "is in '%s' would take its place: deploy stage '%s' "
-		    "first, and compare",
+		    "'%s' has a live release, %s; what is in '%s' would take its place: deploy stage '%s' first, and compare",
 		    o->root, current.s, path, path);
 	if (r == 0)
 		r = make_release(o, &s, path, out, e);

@@ -63,9 +63,7 @@ check(const struct incoming *in, const struct manifest *m, struct err *e)
 
 	if (r == 0 && found.n > 0)
 		r = err_set(e, ERR_INTEGRITY,
-		    "the new release is not what "
-		    "was staged: %s (%zu differences); the disk or another "
-		    "program is at fault",
+		    "the new release is not what was staged: %s (%zu differences); the disk or another program is at fault",
 		    found.v[0], found.n);
 	strvec_release(&found);
 	return r;

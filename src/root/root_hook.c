@@ -42,9 +42,7 @@ check_owner(const struct store *s, const struct stat *st, const char *path,
 		return err_sys(e, "cannot examine '%s'", s->root.path);
 	if (st->st_uid != 0 && st->st_uid != root.st_uid)
 		return err_set(e, ERR_FAILED,
-		    "'%s' belongs to neither the "
-		    "owner of the root nor root; if it is right, run: "
-		    "chown %lu '%s'",
+		    "'%s' belongs to neither the owner of the root nor root; if it is right, run: chown %lu '%s'",
 		    path, (unsigned long)root.st_uid, path);
 	if ((st->st_mode & (S_IWGRP | S_IWOTH)) != 0)
 		return err_set(e, ERR_FAILED,

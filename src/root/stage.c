@@ -133,8 +133,7 @@ choose_group(struct stage *st, struct err *e)
 	gr = getgrnam(name);
 	if (gr == NULL)
 		return err_set(e, ERR_USAGE,
-		    "there is no group '%s' here; "
-		    "see 'group' in deploy.yml",
+		    "there is no group '%s' here; see 'group' in deploy.yml",
 		    name);
 	st->gid = gr->gr_gid;
 	return 0;
@@ -198,8 +197,7 @@ check_source(const struct stage *st, struct err *e)
 	    !source_contains(&st->source, st->store->root.path))
 		return 0;
 	return err_set(e, ERR_USAGE,
-	    "the root '%s' is inside the source "
-	    "'%s'; put it elsewhere",
+	    "the root '%s' is inside the source '%s'; put it elsewhere",
 	    st->store->root.path, st->source.name);
 }
 
@@ -278,8 +276,8 @@ is_usable(void *ctx, const char *id, const struct entry *en, struct err *e)
 		r = place_can_bring(&from, en->path, en, e);
 	dir_close(&from);
 	if (r == 0)
-		log_warn("'%s/%s/%s' is missing or damaged, and is not "
-			 "carried on",
+		log_warn(
+		    "'%s/%s/%s' is missing or damaged, and is not carried on",
 		    st->store->releases.path, id, en->path);
 	return r;
 }
@@ -392,8 +390,7 @@ check_stamp(const struct stage *st, struct err *e)
 		return -1;
 	if (stamp != st->stamp)
 		return err_set(e, ERR_FAILED,
-		    "'%s' changed while it was "
-		    "read; stage when the build has ended",
+		    "'%s' changed while it was read; stage when the build has ended",
 		    st->source.dir.path);
 	return 0;
 }

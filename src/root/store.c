@@ -88,15 +88,12 @@ check_owner(const struct dir *d, uid_t root_owner, struct err *e)
 		return 0;
 	if (me == 0)
 		return err_set(e, ERR_FAILED,
-		    "'%s' belongs to %s; run "
-		    "deploy as that user, or: chown root '%s'",
+		    "'%s' belongs to %s; run deploy as that user, or: chown root '%s'",
 		    d->path, user_name(st.st_uid), d->path);
 	if (st.st_uid == root_owner)
 		return 0;
 	return err_set(e, ERR_FAILED,
-	    "'%s' belongs to %s, who is neither "
-	    "you nor the owner of the root; if nobody planted it, run as "
-	    "root: chown %lu '%s'",
+	    "'%s' belongs to %s, who is neither you nor the owner of the root; if nobody planted it, run as root: chown %lu '%s'",
 	    d->path, user_name(st.st_uid), (unsigned long)root_owner, d->path);
 }
 
@@ -127,8 +124,7 @@ check_format(const struct store *s, struct err *e)
 
 	if (r == 0 && strcmp(b.data, FORMAT) != 0)
 		r = err_set(e, ERR_FAILED,
-		    "'%s' has format '%.*s', this "
-		    "program knows 1; use a newer deploy",
+		    "'%s' has format '%.*s', this program knows 1; use a newer deploy",
 		    s->root.path, (int)strcspn(b.data, "\n"), b.data);
 	buf_release(&b);
 	return r;
@@ -139,8 +135,7 @@ static int
 not_prepared(struct err *e, const char *path)
 {
 	err_set(e, ERR_FAILED,
-	    "'%s' is not a root of deploy; stage a first "
-	    "release, or run: deploy init --root '%s'",
+	    "'%s' is not a root of deploy; stage a first release, or run: deploy init --root '%s'",
 	    path, path);
 	e->sys = ENOENT;
 	return -1;
@@ -203,8 +198,7 @@ create_root(struct store *s, const char *path, struct err *e)
 			return err_sys(e, "cannot make the root '%s'", path);
 	} else if (errno == ENOENT) {
 		return err_set(e, ERR_FAILED,
-		    "cannot make the root '%s': "
-		    "its parent directory is missing; run: mkdir -p '%s'",
+		    "cannot make the root '%s': its parent directory is missing; run: mkdir -p '%s'",
 		    path, path);
 	} else if (errno != EEXIST) {
 		return err_sys(e, "cannot make the root '%s'", path);
@@ -319,13 +313,11 @@ store_current(const struct store *s, struct release_id *out, struct err *e)
 		if (s->adopting && dir_has(&s->root, CURRENT))
 			return 0;
 		return err_set(e, ERR_FAILED,
-		    "'%s/%s' is not a symbolic "
-		    "link but a real %s; %s",
+		    "'%s/%s' is not a symbolic link but a real %s; %s",
 		    s->root.path, CURRENT,
 		    dir_has(&s->root, CURRENT) ? "directory" : "file",
 		    dir_has(&s->root, CURRENT) ?
-			"run 'deploy adopt', "
-			"which makes a release of it and lets no request down" :
+			"run 'deploy adopt', which makes a release of it and lets no request down" :
 			"move it away");
 	}
 	/* What is made by hand often has a slash at the end. */
@@ -335,9 +327,7 @@ store_current(const struct store *s, struct release_id *out, struct err *e)
 	id = target_id(s, target);
 	if (id == NULL)
 		return err_set(e, ERR_FAILED,
-		    "'%s/%s' points to '%s', which "
-		    "is no release of this root; remove the link, or point "
-		    "it at one of releases/",
+		    "'%s/%s' points to '%s', which is no release of this root; remove the link, or point it at one of releases/",
 		    s->root.path, CURRENT, target);
 	memcpy(out->s, id, RELEASE_ID_LEN + 1);
 	return 0;
@@ -388,8 +378,7 @@ store_new_id(const struct store *s, const char *latest, struct release_id *out,
 	/* After the year 9999 it would not be one. */
 	if (r == 0 && !release_id_is_valid(out->s))
 		r = err_set(e, ERR_FAILED,
-		    "'%s' has a release of the "
-		    "far future, %s, and no id is later; remove it",
+		    "'%s' has a release of the far future, %s, and no id is later; remove it",
 		    s->root.path, last);
 	strvec_release(&ids);
 	return r;
@@ -478,8 +467,7 @@ store_flip(const struct store *s, const char *id, struct store_link *l,
 	l->name[0] = '\0';
 	if (fsync(s->root.fd) != 0) {
 		err_sys(e,
-		    "release %s is live, but not known to survive a "
-		    "power cut: cannot write '%s' to disk",
+		    "release %s is live, but not known to survive a power cut: cannot write '%s' to disk",
 		    id, s->root.path);
 		e->code = ERR_CLEANUP;
 		return -1;

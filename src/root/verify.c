@@ -132,9 +132,8 @@ check_digest(const struct store *s, const char *id, const struct manifest *m,
 		strvec_addf(found, "meta of %s: %s", id, why.text);
 	else if (meta.digest[0] != '\0' && strcmp(meta.digest, hex) != 0)
 		strvec_addf(found,
-		    "manifest of %s: has digest %s instead "
-		    "of %s",
-		    id, hex, meta.digest);
+		    "manifest of %s: has digest %s instead of %s", id, hex,
+		    meta.digest);
 	meta_release(&meta);
 }
 
@@ -150,9 +149,8 @@ verify(const struct store *s, const char *id, struct strvec *found,
 		return -1;
 	if (r == 0)
 		return err_set(e, ERR_USAGE,
-		    "there is no release '%s' in "
-		    "'%s'; see 'deploy list'",
-		    id, s->root.path);
+		    "there is no release '%s' in '%s'; see 'deploy list'", id,
+		    s->root.path);
 	r = -1;
 	if (manifest_read(&m, &s->manifests, id, e) != 0)
 		e->code = ERR_INTEGRITY;

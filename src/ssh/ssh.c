@@ -156,9 +156,7 @@ explain_jump(const struct ssh_settings *st, struct err *e)
 	    (secret_get(SECRET_KEY) != NULL ||
 		getenv("DEPLOY_KNOWN_HOSTS") != NULL))
 		err_append(e,
-		    "; a jump host needs its key in a file and its "
-		    "host key in known_hosts: ssh(1) gets there, and does "
-		    "not know DEPLOY_SSH_KEY and DEPLOY_KNOWN_HOSTS");
+		    "; a jump host needs its key in a file and its host key in known_hosts: ssh(1) gets there, and does not know DEPLOY_SSH_KEY and DEPLOY_KNOWN_HOSTS");
 }
 
 /* One connection, up to the exchange of keys. */
@@ -196,8 +194,7 @@ connect_host(struct ssh *s, const struct ssh_settings *st,
 			return -1;
 		if (clock_ms() + wait >= end)
 			return err_append(e,
-			    "; does sshd let this machine "
-			    "in, and is it not too busy (MaxStartups)?");
+			    "; does sshd let this machine in, and is it not too busy (MaxStartups)?");
 		log_debug("%s dropped the connection; trying again",
 		    s->link.name);
 		ssh_link_close(&s->link);
@@ -523,8 +520,7 @@ static int
 ended_early(struct ssh_proc *p, struct err *e)
 {
 	return err_set(e, ERR_FAILED,
-	    "the program on %s ended before it had "
-	    "read everything%s%s",
+	    "the program on %s ended before it had read everything%s%s",
 	    p->ssh->link.name, p->errors.len > 0 ? ": " : "",
 	    buf_str(&p->errors));
 }
@@ -815,13 +811,11 @@ ssh_finish(struct ssh_proc *p, int *status, struct buf *errors, struct err *e)
 		return -1;
 	if (p->signal[0] != '\0')
 		return err_set(e, ERR_FAILED,
-		    "the program on %s was ended "
-		    "by SIG%s",
-		    p->ssh->link.name, p->signal);
+		    "the program on %s was ended by SIG%s", p->ssh->link.name,
+		    p->signal);
 	if (!p->exited)
 		return err_set(e, ERR_FAILED,
-		    "the program on %s ended "
-		    "without a status",
+		    "the program on %s ended without a status",
 		    p->ssh->link.name);
 	*status = p->status;
 	return 0;

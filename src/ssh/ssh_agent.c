@@ -168,8 +168,7 @@ wait_for(struct ssh_agent_relay *r, int fd)
 			return 0;
 		if (clock_ms() >= r->o.end)
 			return give_up(r,
-			    "does not answer (does it wait for "
-			    "somebody to confirm?)");
+			    "does not answer (does it wait for somebody to confirm?)");
 	}
 }
 

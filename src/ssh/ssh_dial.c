@@ -133,15 +133,13 @@ look_up(const struct ssh_settings *st, int64_t end, struct err *e)
 		r = err_sys(e, "cannot look up '%s'", st->hostname);
 	else if ((r = wait_for(l->done, POLLIN, end, e)) == 0)
 		err_set(e, ERR_UNREACHABLE,
-		    "resolve: nobody knows in time "
-		    "what '%s' is; check the DNS of this machine",
+		    "resolve: nobody knows in time what '%s' is; check the DNS of this machine",
 		    st->hostname);
 	if (r > 0)
 		err_ignore(io_read(l->done, &ignored, sizeof(ignored)));
 	if (r > 0 && l->error != 0)
 		r = err_set(e, ERR_UNREACHABLE,
-		    "resolve: '%s': %s; check "
-		    "the spelling, or name the address in ssh_config",
+		    "resolve: '%s': %s; check the spelling, or name the address in ssh_config",
 		    st->hostname, gai_strerror(l->error));
 	if (r > 0)
 		return l;
@@ -216,8 +214,7 @@ cure(int error)
 	case ECONNREFUSED:
 		return "is sshd running there, and is the port right?";
 	case ETIMEDOUT:
-		return "is the host up, and does a firewall let this port "
-		       "through?";
+		return "is the host up, and does a firewall let this port through?";
 	case ENETUNREACH:
 	case EHOSTUNREACH:
 		return "is there a route to it?";

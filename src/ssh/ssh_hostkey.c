@@ -218,8 +218,7 @@ shown_get(struct shown *s, ssh_session session, struct err *e)
 	ssh_clean_pubkey_hash(&hash);
 	if (s->print == NULL)
 		return err_set(e, ERR_UNREACHABLE,
-		    "host key: the host's key "
-		    "cannot be read");
+		    "host key: the host's key cannot be read");
 	/* "ssh-ed25519", "ecdsa-sha2-nistp256": as known_hosts has it. */
 	s->type = ssh_key_type_to_char(ssh_key_type(s->key));
 	return 0;
@@ -244,9 +243,7 @@ check_pin(const struct ssh_hostkey *k, const struct shown *s, const char *pin,
 	if (strncmp(s->print, pin, n) == 0 && s->print[n] == '\0')
 		return 0;
 	return err_set(e, ERR_UNREACHABLE,
-	    "host key: %s has the %s key %s, "
-	    "not %s as 'host_key' says; if the host got a new key, and its "
-	    "administrator confirms the fingerprint, change 'host_key'",
+	    "host key: %s has the %s key %s, not %s as 'host_key' says; if the host got a new key, and its administrator confirms the fingerprint, change 'host_key'",
 	    k->name, s->type, s->print, pin);
 }
 
@@ -256,13 +253,11 @@ refuse_unknown(const struct ssh_hostkey *k, const struct shown *s,
     struct err *e)
 {
 	return err_set(e, ERR_UNREACHABLE,
-	    "host key: %s is not known%s; its "
-	    "%s key is %s; if its administrator confirms that, add this line "
-	    "to known_hosts or DEPLOY_KNOWN_HOSTS: %s %s %s",
+	    "host key: %s is not known%s; its %s key is %s; if its administrator confirms that, add this line to known_hosts or DEPLOY_KNOWN_HOSTS: %s %s %s",
 	    k->name,
-	    k->authority ? " (host certificates of @cert-authority are not "
-			   "supported)" :
-			   "",
+	    k->authority ?
+		" (host certificates of @cert-authority are not supported)" :
+		"",
 	    s->type, s->print, k->name, s->type, s->base64);
 }
 
@@ -271,10 +266,7 @@ refuse_changed(const struct ssh_hostkey *k, const struct shown *s,
     struct err *e)
 {
 	return err_set(e, ERR_UNREACHABLE,
-	    "host key: THE KEY OF %s HAS "
-	    "CHANGED: somebody may be listening in; it is now the %s key %s; "
-	    "only if its administrator confirms that, replace the host's "
-	    "lines in known_hosts by: %s %s %s",
+	    "host key: THE KEY OF %s HAS CHANGED: somebody may be listening in; it is now the %s key %s; only if its administrator confirms that, replace the host's lines in known_hosts by: %s %s %s",
 	    k->name, s->type, s->print, k->name, s->type, s->base64);
 }
 
@@ -306,9 +298,7 @@ ssh_hostkey_check(const struct ssh_hostkey *k, ssh_session session,
 
 	if (r == 0 && is_revoked(k, s.key))
 		r = err_set(e, ERR_UNREACHABLE,
-		    "host key: the %s key %s of "
-		    "%s is marked @revoked in known_hosts: do not trust this "
-		    "host",
+		    "host key: the %s key %s of %s is marked @revoked in known_hosts: do not trust this host",
 		    s.type, s.print, k->name);
 	else if (r == 0 && pin != NULL)
 		r = check_pin(k, &s, pin, e);

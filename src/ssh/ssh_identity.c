@@ -133,24 +133,17 @@ refuse_text(const char *text, const char *what, struct err *e)
 {
 	if (strncmp(text, "ssh-", 4) == 0 || strncmp(text, "ecdsa-", 6) == 0)
 		err_set(e, ERR_UNREACHABLE,
-		    "%s is a public key; the private "
-		    "one is needed",
-		    what);
+		    "%s is a public key; the private one is needed", what);
 	else if (strncmp(text, "PuTTY-", 6) == 0)
 		err_set(e, ERR_UNREACHABLE,
-		    "%s is a key of PuTTY; 'puttygen "
-		    "KEY -O private-openssh' converts it",
+		    "%s is a key of PuTTY; 'puttygen KEY -O private-openssh' converts it",
 		    what);
 	else if (strstr(text, "-----BEGIN ") != NULL)
 		err_set(e, ERR_UNREACHABLE,
-		    "%s is cut short: it has no END "
-		    "line",
-		    what);
+		    "%s is cut short: it has no END line", what);
 	else
 		err_set(e, ERR_UNREACHABLE,
-		    "%s is no private key: it has no "
-		    "BEGIN line",
-		    what);
+		    "%s is no private key: it has no BEGIN line", what);
 }
 
 /* Decode a repaired key. */
@@ -164,8 +157,7 @@ decode(const char *text, const char *what, struct err *e)
 	/* libcrypto would ask for a passphrase on the terminal. */
 	if (encrypted && (phrase == NULL || *phrase == '\0')) {
 		err_set(e, ERR_UNREACHABLE,
-		    "%s is encrypted; set "
-		    "DEPLOY_SSH_KEY_PASSPHRASE, or add it to the agent",
+		    "%s is encrypted; set DEPLOY_SSH_KEY_PASSPHRASE, or add it to the agent",
 		    what);
 		return NULL;
 	}
@@ -174,13 +166,10 @@ decode(const char *text, const char *what, struct err *e)
 		return key;
 	if (encrypted)
 		err_set(e, ERR_UNREACHABLE,
-		    "%s: DEPLOY_SSH_KEY_PASSPHRASE "
-		    "is wrong for it",
-		    what);
+		    "%s: DEPLOY_SSH_KEY_PASSPHRASE is wrong for it", what);
 	else
 		err_set(e, ERR_UNREACHABLE,
-		    "%s is damaged, or a kind of key "
-		    "that only an agent can use",
+		    "%s is damaged, or a kind of key that only an agent can use",
 		    what);
 	return NULL;
 }

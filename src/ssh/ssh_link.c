@@ -174,8 +174,7 @@ check_silence(struct ssh_link *l, struct err *e)
 		return 0;
 	}
 	err_set(e, ERR_FAILED,
-	    "the connection to %s was lost: nothing "
-	    "was heard for %lld s",
+	    "the connection to %s was lost: nothing was heard for %lld s",
 	    l->name, (long long)(silent / 1000));
 	e->sys = ETIMEDOUT;
 	return -1;

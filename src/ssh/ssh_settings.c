@@ -72,8 +72,7 @@ read_outputs(struct run_child *c, struct buf *out, struct buf *errors,
 			return -1;
 		if (clock_ms() >= end)
 			return err_set(e, ERR_FAILED,
-			    "'ssh -G' does not "
-			    "answer");
+			    "'ssh -G' does not answer");
 		if (poll(fds, 2, TICK_MS) <= 0)
 			continue;
 		for (int i = 0; i < 2; i++)
@@ -282,16 +281,14 @@ defaults(struct buf *out, const struct ssh_options *o, const char *user,
 	free(config);
 	if (needed)
 		return err_set(e, ERR_FAILED,
-		    "ssh(1), which knows what "
-		    "ssh_config says, is not there; install openssh-client");
+		    "ssh(1), which knows what ssh_config says, is not there; install openssh-client");
 	buf_addf(out, "hostname %s\nport %d\nuser %s\n", o->host,
 	    o->port > 0 ? o->port : 22, o->user != NULL ? o->user : user);
 	buf_addf(out,
 	    "identityfile ~/.ssh/id_rsa\n"
 	    "identityfile ~/.ssh/id_ecdsa\nidentityfile ~/.ssh/id_ed25519\n"
 	    "userknownhostsfile ~/.ssh/known_hosts ~/.ssh/known_hosts2\n"
-	    "globalknownhostsfile /etc/ssh/ssh_known_hosts "
-	    "/etc/ssh/ssh_known_hosts2\n");
+	    "globalknownhostsfile /etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2\n");
 	return 0;
 }
 
@@ -349,13 +346,10 @@ resolve(struct ssh_settings *st, const struct ssh_options *o, struct err *e)
 	if (st->hostname == NULL || st->user == NULL ||
 	    !number_parse(st->port, 1, PORT_MAX, &port))
 		return err_set(e, ERR_FAILED,
-		    "'ssh -G' does not say where "
-		    "to connect");
+		    "'ssh -G' does not say where to connect");
 	if (st->revoked != NULL)
 		return err_set(e, ERR_USAGE,
-		    "RevokedHostKeys of ssh_config "
-		    "is not supported; mark the keys @revoked in known_hosts "
-		    "instead");
+		    "RevokedHostKeys of ssh_config is not supported; mark the keys @revoked in known_hosts instead");
 	if (o->identity != NULL)
 		add_identity(st, o->identity);
 	expand_all(st, &st->identities);
