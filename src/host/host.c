@@ -26,6 +26,7 @@
 #include "os/file.h"
 #include "os/io.h"
 #include "os/lock.h"
+#include "os/log.h"
 #include "root/activate.h"
 #include "root/adopt.h"
 #include "root/freeze.h"
@@ -119,6 +120,9 @@ lock_root(struct request *r, enum lock_kind kind, struct err *e)
 	char *note;
 	int c;
 
+	/* Looking is free. */
+	if (flag(r, "check"))
+		return 0;
 	if (number(r, "lock-wait", 60, &wait, e) != 0)
 		return -1;
 	note = caller_lock_note(&r->caller, r->verb);
@@ -163,11 +167,11 @@ put_releases(struct request *r, const struct view *v)
 
 /* A line for who may know what was live when, and no more. */
 static void
-put_flip(struct request *r, const char *text)
+put_flip(struct request *r, const char *text, size_t len)
 {
 	struct journal j = JOURNAL_INIT;
 
-	journal_parse(&j, text, strlen(text));
+	journal_parse(&j, text, len);
 	if (j.n == 1) {
 		struct journal_line l = j.v[0];
 
@@ -187,21 +191,25 @@ static int
 put_journal(struct request *r, bool all, struct err *e)
 {
 	struct buf b = BUF_INIT;
-	char *line, *rest;
+	const char *line, *end, *nl;
 	int c = file_read(&r->store.state, "journal", (size_t)1 << 28, &b, e);
 
 	if (c != 0 && e->sys == ENOENT)
 		c = 0;
-	for (rest = b.data; c == 0 && rest != NULL;) {
-		line = strsep(&rest, "\n");
-		if (*line == '\0')
+	line = buf_str(&b);
+	end = line + b.len;
+	for (; c == 0 && line < end; line = nl + 1) {
+		nl = memchr(line, '\n', (size_t)(end - line));
+		if (nl == NULL)
+			nl = end;
+		if (nl == line)
 			continue;
 		if (!all) {
-			put_flip(r, line);
+			put_flip(r, line, (size_t)(nl - line));
 			continue;
 		}
 		buf_adds(&r->out, "journal\t");
-		utf8_add(&r->out, line, strlen(line));
+		utf8_add(&r->out, line, (size_t)(nl - line));
 		buf_addc(&r->out, '\n');
 	}
 	buf_release(&b);
@@ -645,6 +653,21 @@ go(struct request *r, struct activation *a, int64_t armed_ms, struct err *e)
 	return 0;
 }
 
+/* Has another run come between, while the hook ran and the lock was free? */
+static int
+check_still_live(const struct store *s, const char *id, struct err *e)
+{
+	struct release_id now;
+
+	if (store_current(s, &now, e) != 0)
+		return -1;
+	if (strcmp(now.s, id) == 0)
+		return 0;
+	return err_set(e, ERR_CLEANUP,
+	    "%s was live, but another run made %s live while the hook ran", id,
+	    now.s);
+}
+
 /*
  * Live: say so, then run the hook that follows, if there is one, without the
  * lock.  That it fails is an answer, and no failure.
@@ -655,7 +678,8 @@ run_hook(struct request *r, const struct activation *a,
 {
 	const struct root_hook_facts facts = { .release = a->id.s,
 		.previous = a->from.s,
-		.timeout = timeout };
+		.timeout = timeout,
+		.quiet = log_level() == LOG_QUIET };
 	const char *name = root_hook_find(&r->store, action);
 	struct err why = ERR_INIT;
 
@@ -665,7 +689,8 @@ run_hook(struct request *r, const struct activation *a,
 	wire_put(&r->out, "hook", "%s", name);
 	if (wire_flush(&r->out, r->out_fd, e) != 0)
 		return -1;
-	if (root_hook_run(&r->store, name, &facts, &why) != 0)
+	if (root_hook_run(&r->store, name, &facts, &why) != 0 ||
+	    check_still_live(&r->store, a->id.s, &why) != 0)
 		wire_put(&r->out, "hook-failed", "%s", why.text);
 	return 0;
 }

@@ -348,6 +348,9 @@ seconds() {
 }
 
 open_lock() {
+	[ -z "$check" ] || return 0
+	# Looking is free.
+	[ -z "$check" ] || return 0
 	said=$( (true >>"$state/lock") 2>&1) || case $said in
 	*'ermission denied') fail 1 "cannot open the lock '$state/lock': ${said##*: }; run deploy as the owner of the root" ;;
 	*) fail_write "cannot open the lock '$state/lock': ${said##*: }" ;;
@@ -1135,6 +1138,9 @@ run_hook() {
 	)
 	status=$?
 	tail -c 65536 "$tmp.said" >&2
+	read_current
+	[ $status -ne 0 ] || [ "$current" = "$id" ] ||
+		put hook-failed "$id was live, but another run made $current live while the hook ran"
 	[ $status -ne 0 ] || return 0
 	said=$(tail -n 1 "$tmp.said")
 	said=$(printf %s "$said" | tr '\001-\037\177' ' ')

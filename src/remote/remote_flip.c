@@ -111,8 +111,8 @@ remote_check_guards(const struct remote *r, int64_t seq,
 
 /*
  * An older build never overtakes a newer one.  A host in C looks for itself,
- * under its lock; for the others the journal's size tells that nothing has
- * happened since this was found out.
+ * under its lock; for the sh verbs the journal's size tells that nothing has
+ * happened since this was found out.  That it is frozen comes first.
  */
 static int
 check_sequence(const struct remote *r, const struct remote_activate *o,
@@ -121,7 +121,9 @@ check_sequence(const struct remote *r, const struct remote_activate *o,
 	const struct meta *meta = remote_meta(r, o->id);
 	struct err why = ERR_INIT;
 
-	if (meta == NULL || (o->overrides & OVERRIDE_ORDER) != 0 ||
+	if (!r->script || meta == NULL ||
+	    (r->frozen && (o->overrides & OVERRIDE_FREEZE) == 0) ||
+	    (o->overrides & OVERRIDE_ORDER) != 0 ||
 	    (o->rollback && history_was_live(&r->view.history, o->id)) ||
 	    strcmp(r->view.current.s, o->id) == 0 ||
 	    activate_check_sequence(last_sequence(r), meta->seq, &why) == 0)

@@ -9,7 +9,11 @@ const char *site_current(const struct site_run *s);
 
 /*
  * Flip all hosts of the open fleet to `id`, which some of them may serve
- * already, check, and remember it for the hooks.  As site_activate().
+ * already, check, and remember it for the hooks.  From what was live when
+ * they were asked; an activation for which somebody else was faster starts
+ * from what is live then, unless it said what it expects.  A rollback never
+ * goes back from what its user has not seen (ERR_SUPERSEDED).  As
+ * site_activate().
  */
 int site_flip(struct site_run *s, const char *id, enum journal_action action,
     struct site_flip *out, struct err *e) MUST_USE;

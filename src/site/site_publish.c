@@ -110,25 +110,6 @@ make_build(struct site_run *s, struct err *e)
 
 /* ---- all in one -------------------------------------------------------- */
 
-/*
- * Flip all hosts, from what was live when they were asked.  When somebody was
- * faster since then, from what is live now.
- */
-static int
-flip(struct site_run *s, const char *id, struct site_flip *out, struct err *e)
-{
-	if (site_flip(s, id, JOURNAL_ACTIVATE, out, e) == 0)
-		return 0;
-	if (e->code != ERR_SUPERSEDED)
-		return -1;
-	log_debug("%s; asking again", e->text);
-	*e = (struct err)ERR_INIT;
-	fleet_forgive(&s->fleet);
-	if (site_open(s, e) != 0)
-		return -1;
-	return site_flip(s, id, JOURNAL_ACTIVATE, out, e);
-}
-
 /* What is staged goes live, and old releases go. */
 static int
 go_live(struct site_run *s, struct site_published *out, struct err *e)
@@ -137,7 +118,7 @@ go_live(struct site_run *s, struct site_published *out, struct err *e)
 	int r = site_before_flip(s, id, e);
 
 	if (r == 0)
-		r = flip(s, id, &out->flip, e);
+		r = site_flip(s, id, JOURNAL_ACTIVATE, &out->flip, e);
 	/* ERR_CLEANUP: live, but not checked. */
 	out->answer = r == 0 || e->code == ERR_CLEANUP;
 	if (r != 0) {
@@ -147,6 +128,12 @@ go_live(struct site_run *s, struct site_published *out, struct err *e)
 	}
 	if (site_prune(s, &out->removed, e) == 0)
 		return 0;
+	/* Who has the lock is about to prune, or the next one is. */
+	if (e->code == ERR_LOCKED) {
+		log_info("not pruned now: %s", e->text);
+		*e = (struct err)ERR_INIT;
+		return 0;
+	}
 	err_prefix(e, "the release is live, but pruning failed: ");
 	e->code = ERR_CLEANUP;
 	return -1;

@@ -396,7 +396,7 @@ t_read_only_root() {
 	echo c >site/c.html
 	mount -o remount,ro root
 	before=$(state)
-	for c in 'stage site' 'publish site' activate rollback prune thaw \
+	for c in 'stage site' 'publish site' 'activate previous' rollback prune thaw \
 	    freeze 'pin current' 'unpin current'; do
 		# shellcheck disable=SC2086 # words are meant
 		expect_status 1 deploy $c --root root
@@ -420,6 +420,8 @@ t_root_of_somebody_else() {
 	local before c
 	need_root
 	small
+	publish_it
+	echo two >site/two.html
 	chmod -R a+rX site
 	publish_it
 	before=$(state)

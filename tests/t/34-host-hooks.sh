@@ -86,7 +86,7 @@ t_here_failing() {
 	assert_eq "$(live_of r)" "$a"
 	assert_contains "$err" "no use"
 	assert_contains "$err" \
-	    "$a is live, but the post-activate command failed with status 3"
+	    "the post-activate command failed with status 3: no use"
 	site 2
 	run deploy stage site --root r
 	expect_status 9 deploy activate --root r
