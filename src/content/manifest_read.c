@@ -398,7 +398,8 @@ manifest_read(struct manifest *m, const struct dir *at, const char *name,
 	char *path;
 	int fd, r;
 
-	fd = openat(at->fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	fd = openat(at->fd, name,
+	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0) {
 		bool lost = errno == ENOENT;
 

@@ -22,6 +22,7 @@
 #include "host/probe.h"
 #include "host/receive.h"
 #include "host/wire.h"
+#include "os/beneath.h"
 #include "os/caller.h"
 #include "os/file.h"
 #include "os/io.h"
@@ -454,8 +455,7 @@ put_file(struct request *r, const struct dir *d, const struct entry *en,
 {
 	char window[64 * 1024];
 	int64_t left = en->size;
-	int fd = openat(d->fd, en->path,
-	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	int fd = beneath_open(d->fd, en->path, O_RDONLY | O_NONBLOCK, 0);
 
 	if (fd < 0)
 		return err_sys(e, "cannot open '%s/%s'", d->path, en->path);

@@ -601,8 +601,8 @@ do_manifest() {
 }
 
 #: receive verify
-# Write lines "f DIGEST ./PATH", "d ./PATH", "l ./PATH<TAB>TARGET" and
-# "m MODE ./PATH" for what is below the current directory.
+# Write lines "f DIGEST ./PATH", "d ./PATH", "l ./PATH<TAB>TARGET",
+# "m MODE ./PATH" and "s SIZE ./PATH" for what is below the current directory.
 list_tree() {
 	find . -type f -exec sha256sum {} + | awk '{
 		escaped = sub(/^\\/, "")
@@ -617,6 +617,7 @@ list_tree() {
 	for mode in 644 755 2755; do
 		find . ! -type l -perm "$mode" | sed "s/^/m $mode /"
 	done
+	find . -type f -exec stat -c 's %s %n' {} +
 	find . ! -type f ! -type d ! -type l | sed 's/^/o /'
 }
 
@@ -630,7 +631,9 @@ do_files() {
 		//* | */../*) fail 2 "'$name' is no path in a release" ;;
 		esac
 		file=$root/releases/$id/$name
-		{ [ -f "$file" ] && [ ! -L "$file" ]; } || fail 1 "there is no file '$file'"
+		# Nor through a link.
+		{ [ -f "$file" ] && [ "$(readlink -f "$file")" = "$(readlink -f "$root/releases")/$id/$name" ]; } ||
+			fail 1 "there is no file '$file'"
 		put size "$(size_of "$file")"
 		cat "$file"
 	done
@@ -676,6 +679,8 @@ NR == FNR {
 			type[path] = substr($i, 6, 1)
 		else if ($i ~ /^mode=/)
 			mode[path] = substr($i, 7)
+		else if ($i ~ /^size=/)
+			size[path] = substr($i, 6)
 		else if ($i ~ /^sha256digest=/)
 			value[path] = substr($i, 14)
 		else if ($i ~ /^link=/)
@@ -697,6 +702,12 @@ what == "l" {
 	path = substr(rest, 1, i - 1)
 	if (see(path, "l") && value[path] != substr(rest, i + 1))
 		tell(path, "points to another target")
+}
+what == "s" {
+	i = index(rest, " ")
+	path = substr(rest, i + 1)
+	if (type[path] == "f" && size[path] + 0 != substr(rest, 1, i - 1) + 0)
+		tell(path, "has " substr(rest, 1, i - 1) " bytes instead of " size[path])
 }
 what == "m" {
 	i = index(rest, " ")
@@ -986,6 +997,10 @@ do_receive() {
 	fi
 	if [ ! -s "$in.manifest" ] || [ ! -s "$in.meta" ]; then
 		fail 5 "the pack for release $id is damaged or was cut short"
+	fi
+	if LC_ALL=C grep -q '[^ -~]' "$in.meta"; then
+		value=$(clean "$(cat "$in.meta")")
+		printf '%s\n' "${value% }" >"$in.meta"
 	fi
 	[ "$(json_string id "$in.meta")" = "$id" ] || fail 5 "the pack for release $id has another release's meta"
 	value=$(sequence_of "$in.meta")

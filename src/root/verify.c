@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/hash.h"
 #include "content/tree.h"
+#include "os/beneath.h"
 #include "os/io.h"
 #include "os/pool.h"
 #include "os/progress.h"
@@ -63,8 +64,7 @@ static int
 hash_file(const struct check *c, struct worker *w, const char *path,
     uint8_t digest[HASH_LEN])
 {
-	int fd = openat(c->dir->fd, path,
-	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	int fd = beneath_open(c->dir->fd, path, O_RDONLY | O_NONBLOCK, 0);
 	ssize_t n;
 
 	if (fd < 0)
