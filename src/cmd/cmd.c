@@ -165,8 +165,7 @@ parse(struct run *run, int argc, char *const *argv, struct err *e)
 		strvec_add(&run->opts.args, argv[n]);
 	if (run->opts.args.n > run->cmd->max_args)
 		return err_set(e, ERR_USAGE,
-		    "'%s' is one operand too many "
-		    "(see 'deploy %s -h')",
+		    "'%s' is one operand too many (see 'deploy %s -h')",
 		    run->opts.args.v[run->cmd->max_args], run->cmd->name);
 	if (run->opts.quiet)
 		log_set_level(LOG_QUIET);
@@ -295,8 +294,7 @@ make_site(struct run *run, struct err *e)
 
 	if (run->opts.site != NULL)
 		return err_set(e, ERR_USAGE,
-		    "--root and --site exclude each "
-		    "other: --root works without a configuration");
+		    "--root and --site exclude each other: --root works without a configuration");
 	if (run->opts.root[0] == '\0')
 		return err_set(e, ERR_USAGE, "--root wants a directory");
 	if (run->opts.root[0] == '/') {
@@ -320,8 +318,7 @@ make_hosts(struct run *run, struct err *e)
 {
 	if (run->opts.hosts.n > 0 && run->opts.root[0] != '/')
 		return err_set(e, ERR_USAGE,
-		    "with --host, --root wants an "
-		    "absolute path, not '%s'",
+		    "with --host, --root wants an absolute path, not '%s'",
 		    run->opts.root);
 	for (size_t i = 0; i < run->opts.hosts.n; i++)
 		if (site_config_add_host(&run->adhoc, run->opts.hosts.v[i],
@@ -358,9 +355,7 @@ cmd_site(struct run *run, struct err *e)
 		return -1;
 	if (run->config.path == NULL)
 		return err_set(e, ERR_USAGE,
-		    "there is no deploy.yml here or "
-		    "above; name a root with --root, a file with -c, or run "
-		    "'deploy init'");
+		    "there is no deploy.yml here or above; name a root with --root, a file with -c, or run 'deploy init'");
 	return choose_site(run, e);
 }
 

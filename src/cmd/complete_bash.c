@@ -244,8 +244,8 @@ complete_bash(void)
 {
 	fputs(bash_begin, stdout);
 	print_bash_values();
-	printf("\n# What the command $1 takes.  Sets options, kind, list, "
-	       "most.\n_deploy_command()\n{\n\toptions='");
+	printf(
+	    "\n# What the command $1 takes.  Sets options, kind, list, most.\n_deploy_command()\n{\n\toptions='");
 	print_bash_options(cmd_common_opts);
 	printf("'\n\tcase $1 in\n\t'')\n\t\toptions+=' --version'\n"
 	       "\t\tkind=words most=1\n\t\tlist='");

@@ -55,8 +55,7 @@ static const char fish_begin[] =
     "\n"
     "# The releases, sites or hosts ($argv) of what the line names.\n"
     "function __deploy_ask\n"
-    "    set -l words (string replace -r '^(--[a-z]+=)?~/' \"\\$1$HOME/\" -- "
-    "(commandline -opc))\n"
+    "    set -l words (string replace -r '^(--[a-z]+=)?~/' \"\\$1$HOME/\" -- (commandline -opc))\n"
     "    set -l program $words[1]\n"
     "    set -l site\n"
     "    set -e words[1]\n"
@@ -137,8 +136,8 @@ print_fish_operands(const struct cmd *cmd)
 void
 complete_fish(void)
 {
-	printf("# fish completion for deploy(1), made by 'deploy completion "
-	       "fish'.\n\nset -g __deploy_valued");
+	printf(
+	    "# fish completion for deploy(1), made by 'deploy completion fish'.\n\nset -g __deploy_valued");
 	for (int id = OPT_END + 1; id < OPT_COUNT; id++) {
 		const struct opt *op = opt_find((enum opt_id)id);
 
@@ -151,8 +150,8 @@ complete_fish(void)
 	fputs(fish_begin, stdout);
 	for (const enum opt_id *id = cmd_common_opts; *id != OPT_END; id++)
 		print_fish_option(NULL, opt_find(*id));
-	printf("complete -c deploy -n __deploy_before_command -s V "
-	       "-l version -d 'show the version'\n");
+	printf(
+	    "complete -c deploy -n __deploy_before_command -s V -l version -d 'show the version'\n");
 	print_fish_commands("__deploy_before_command");
 	for (const struct cmd *const *c = cmd_table; *c != NULL; c++) {
 		for (const enum opt_id *id = (*c)->opts; *id != OPT_END; id++)

@@ -170,12 +170,10 @@ run_completion(struct run *run, struct err *e)
 		return print_hosts(run, e);
 	else if (*word == '\0')
 		return err_set(e, ERR_USAGE,
-		    "which shell? usage: deploy "
-		    "completion bash|zsh|fish");
+		    "which shell? usage: deploy completion bash|zsh|fish");
 	else
 		return err_set(e, ERR_USAGE,
-		    "there is no completion for "
-		    "'%s'; there is one for bash, zsh and fish",
+		    "there is no completion for '%s'; there is one for bash, zsh and fish",
 		    word);
 	return 0;
 }

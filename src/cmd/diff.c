@@ -143,8 +143,7 @@ static int
 no_source(struct err *e)
 {
 	return err_set(e, ERR_USAGE,
-	    "what is to be compared? name a build "
-	    "or a release, or set 'source' in deploy.yml");
+	    "what is to be compared? name a build or a release, or set 'source' in deploy.yml");
 }
 
 /* The manifest of what the word means on all hosts. */
@@ -260,8 +259,7 @@ diff(struct run *run, const struct store *s, const struct view *v,
 		return no_source(e);
 	if (s == NULL)
 		return err_set(e, ERR_USAGE,
-		    "there is no release '%s': '%s' "
-		    "is not a root of deploy",
+		    "there is no release '%s': '%s' is not a root of deploy",
 		    run->opts.args.v[0], run->site->root);
 	return diff_releases(run, s, v, e);
 }

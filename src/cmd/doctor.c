@@ -235,9 +235,8 @@ answer(struct run *run, const struct patient *v, size_t n, struct err *e)
 	}
 	if (lost != NULL)
 		return err_set(e, ERR_UNREACHABLE,
-		    "'%s' cannot be reached; "
-		    "%zu of %zu checks failed",
-		    lost, failed, all);
+		    "'%s' cannot be reached; %zu of %zu checks failed", lost,
+		    failed, all);
 	if (failed > 0)
 		return err_set(e, ERR_FAILED, "%zu of %zu checks failed",
 		    failed, all);

@@ -17,8 +17,7 @@ named_site(struct run *run, struct err *e)
 {
 	if (run->opts.site != NULL || run->opts.args.n == 0) {
 		err_set(e, ERR_USAGE,
-		    "name the site: deploy enqueue SITE (see 'deploy enqueue "
-		    "-h')");
+		    "name the site: deploy enqueue SITE (see 'deploy enqueue -h')");
 		return NULL;
 	}
 	if (step_queue_config(run, e) != 0)
@@ -176,10 +175,9 @@ const struct cmd cmd_enqueue = {
 	.group = "Building on request",
 	.args = "SITE",
 	.summary = "ask for a site to be built and published",
-	.about = "SITE is one of the configuration.  A request for a site "
-		 "that waits\n"
-		 "already is merged into that; a worker does the job.  "
-		 "Prints its number.\n",
+	.about =
+	    "SITE is one of the configuration.  A request for a site that waits\n"
+	    "already is merged into that; a worker does the job.  Prints its number.\n",
 	.examples = "deploy enqueue example.org --wait\n",
 	.max_args = 1,
 	.opts = opts,

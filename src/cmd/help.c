@@ -12,8 +12,7 @@ print_commands(void)
 
 	printf(
 	    "usage: deploy [options] COMMAND [options] [operands]\n\n"
-	    "Put a built static site live so that no visitor ever sees half "
-	    "of it.\n");
+	    "Put a built static site live so that no visitor ever sees half of it.\n");
 	for (const struct cmd *const *c = cmd_table; *c != NULL; c++) {
 		if (strcmp((*c)->group, group) != 0)
 			printf("\n%s\n", (*c)->group);

@@ -50,9 +50,7 @@ read_key(const char *word, struct buf *out, struct err *e)
 	if (is_key(buf_str(out)) && strchr(out->data, '\n') == NULL)
 		return 0;
 	return err_set(e, ERR_USAGE,
-	    "'%s' is no public key; the file ends "
-	    "in .pub",
-	    word);
+	    "'%s' is no public key; the file ends in .pub", word);
 }
 
 /* A word of the forced command: quoted for the shell, then for sshd(8). */
@@ -109,9 +107,7 @@ tell(const struct opts *o)
 	fputs(b.data, stderr);
 	if (o->allow == NULL)
 		log_warn(
-		    "without --allow the key may do all of this; a CI job "
-		    "that publishes needs no more than --allow "
-		    "receive,activate,prune");
+		    "without --allow the key may do all of this; a CI job that publishes needs no more than --allow receive,activate,prune");
 	buf_release(&b);
 }
 
@@ -135,9 +131,7 @@ authorize(struct run *run, struct err *e)
 	    (o.root == NULL || o.root[0] != '/' ||
 		strchr(o.root, '\n') != NULL || o.args.n > 1))
 		r = err_set(e, ERR_USAGE,
-		    "usage: deploy host authorize "
-		    "--root DIR [--allow VERB,...] [KEY], with an absolute "
-		    "DIR");
+		    "usage: deploy host authorize --root DIR [--allow VERB,...] [KEY], with an absolute DIR");
 	if (r == 0 && o.allow != NULL)
 		r = host_check_verbs(o.allow, e);
 	if (r == 0 && o.args.n > 0)

@@ -47,8 +47,7 @@ make_config(const struct generator *g)
 	    "  - name: %s\n"
 	    "    source: %-18s # what the site generator writes\n"
 	    "    root: /srv/www/%s\n"
-	    "    # The web server's document root is `current` in the "
-	    "root.\n",
+	    "    # The web server's document root is `current` in the root.\n",
 	    name, g->source, name);
 	if (g->command != NULL)
 		buf_addf(&b,
@@ -56,8 +55,7 @@ make_config(const struct generator *g)
 		    "    # build: {command: \"%s\"}\n",
 		    g->command);
 	buf_adds(&b,
-	    "    keep: 5                    # releases that were "
-	    "live stay\n");
+	    "    keep: 5                    # releases that were live stay\n");
 	if (g->exclude != NULL)
 		buf_addf(&b, "    exclude: [\"%s\"]   # %s copies it\n",
 		    g->exclude, g->name);
@@ -66,8 +64,7 @@ make_config(const struct generator *g)
 	buf_adds(&b,
 	    "    # shared: [\".well-known/acme-challenge\"]\n"
 	    "    # carry: {paths: [\"assets/**\"], for: 7d}\n"
-	    "    # max_delete: 50%          # refuse a build that lacks "
-	    "more\n");
+	    "    # max_delete: 50%          # refuse a build that lacks more\n");
 	buf_addf(&b,
 	    "    # check: {url: \"https://%s/\"}\n"
 	    "    # hooks: {post_activate: \"./purge-cdn\"}\n"
@@ -101,8 +98,8 @@ write_config(struct run *run, struct err *e)
 	if (g->name != NULL)
 		log_info("this is a site of %s, which writes to '%s'", g->name,
 		    g->source);
-	log_info("%s %s; set name, source and root in it, then run 'deploy "
-		 "init' again",
+	log_info(
+	    "%s %s; set name, source and root in it, then run 'deploy init' again",
 	    run->opts.dry_run ? "would write" : "wrote", CONFIG_NAME);
 	if (run->opts.json) {
 		doc = json_new_object();

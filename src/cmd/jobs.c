@@ -34,8 +34,7 @@ step_queue_config(struct run *run, struct err *e)
 {
 	if (run->opts.root != NULL || run->opts.hosts.n > 0)
 		return err_set(e, ERR_USAGE,
-		    "the queue works with the sites of deploy.yml, without "
-		    "--root and --host");
+		    "the queue works with the sites of deploy.yml, without --root and --host");
 	if (config_load(&run->config, run->opts.config, e) != 0)
 		return -1;
 	if (run->config.path == NULL)
@@ -473,8 +472,7 @@ find_job(struct call *c, const char *name, struct err *e)
 
 	if (c->q == NULL)
 		return err_set(e, ERR_USAGE,
-		    "there are no jobs "
-		    "yet; 'deploy enqueue SITE' makes one");
+		    "there are no jobs yet; 'deploy enqueue SITE' makes one");
 	if (id >= 0)
 		return queue_get(c->q, id, &c->job, e);
 	if (config_site(&c->run->config, name, e) == NULL)
@@ -538,17 +536,16 @@ const struct cmd cmd_jobs = {
 	.group = "Building on request",
 	.args = "[ACTION [JOB [N]]]",
 	.summary = "what waits, runs, failed and is done",
-	.about = "ACTION is one of\n"
-		 "  list            running, waiting and ended jobs "
-		 "(the default)\n"
-		 "  show JOB        one of them, and the end of its log\n"
-		 "  log JOB         its log\n"
-		 "  retry JOB       a failed one again, or one that waits "
-		 "at once\n"
-		 "  stop JOB        end one that runs; it has failed then\n"
-		 "  remove JOB      forget one that does not run\n"
-		 "  priority JOB N  of one that waits; higher is sooner\n"
-		 "JOB is a number, or a site for the job that counts.\n",
+	.about =
+	    "ACTION is one of\n"
+	    "  list            running, waiting and ended jobs (the default)\n"
+	    "  show JOB        one of them, and the end of its log\n"
+	    "  log JOB         its log\n"
+	    "  retry JOB       a failed one again, or one that waits at once\n"
+	    "  stop JOB        end one that runs; it has failed then\n"
+	    "  remove JOB      forget one that does not run\n"
+	    "  priority JOB N  of one that waits; higher is sooner\n"
+	    "JOB is a number, or a site for the job that counts.\n",
 	.examples = "deploy jobs\n"
 		    "deploy jobs log example.org\n"
 		    "deploy jobs retry 17\n",

@@ -56,8 +56,7 @@ print_release(const struct view *v, const char *id, const struct meta *meta)
 	text_size(meta->bytes, bytes);
 	if (meta->seq >= 0)
 		snprintf(seq, sizeof(seq), "%lld", (long long)meta->seq);
-	text_line("%-*.*s  %s  %-8s%s  %6lld files  %9s  %5s  "
-		  "%.12s%s%s",
+	text_line("%-*.*s  %s  %-8s%s  %6lld files  %9s  %5s  %.12s%s%s",
 	    (int)len, (int)len, id, staged, state(v, id),
 	    meta->pinned ? " pinned" : "       ", (long long)meta->files,
 	    bytes, seq, meta->commit != NULL ? meta->commit : "-",

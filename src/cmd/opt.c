@@ -275,9 +275,7 @@ parse_short(struct opts *o, int left, char *const *argv,
 		}
 		if (p[1] == '\0' && left < 2)
 			return err_set(e, ERR_USAGE,
-			    "-%c wants a value: "
-			    "-%c %s",
-			    *p, *p, op->arg);
+			    "-%c wants a value: -%c %s", *p, *p, op->arg);
 		if (set(o, op, p[1] != '\0' ? p + 1 : argv[1], e) != 0)
 			return -1;
 		return p[1] != '\0' ? 1 : 2;

@@ -19,8 +19,7 @@ run_rsh(struct run *run, struct err *e)
 
 	if (args->n < 3 || !number_parse(args->v[0], 3, 1 << 20, &fd))
 		return err_set(e, ERR_USAGE,
-		    "only rsync(1) starts this, "
-		    "for 'transport: rsync' in deploy.yml(5)");
+		    "only rsync(1) starts this, for 'transport: rsync' in deploy.yml(5)");
 	status = rsh_hand_over((int)fd, args->v + 2, e);
 	if (status < 0)
 		return -1;

@@ -34,8 +34,7 @@ check_options(const struct run *run, struct err *e)
 {
 	if (run->opts.once && run->opts.fifo != NULL)
 		return err_set(e, ERR_USAGE,
-		    "--once and --fifo exclude each other: who writes to a "
-		    "FIFO waits for a reader");
+		    "--once and --fifo exclude each other: who writes to a FIFO waits for a reader");
 	return 0;
 }
 
@@ -66,9 +65,8 @@ run_worker(struct run *run, struct err *e)
 	}
 	if (ret == 0 && run->opts.once && failed > 0)
 		return err_set(e, ERR_FAILED,
-		    "%zu %s failed; see 'deploy "
-		    "jobs'",
-		    failed, failed == 1 ? "try" : "tries");
+		    "%zu %s failed; see 'deploy jobs'", failed,
+		    failed == 1 ? "try" : "tries");
 	return ret;
 }
 
@@ -79,10 +77,9 @@ const struct cmd cmd_worker = {
 	.group = "Building on request",
 	.args = "",
 	.summary = "do what the queue asks for",
-	.about = "For each job: update, build, publish.  Runs until SIGTERM, "
-		 "which puts\n"
-		 "running jobs back, or with --once until nothing is to be "
-		 "done, for cron.\n",
+	.about =
+	    "For each job: update, build, publish.  Runs until SIGTERM, which puts\n"
+	    "running jobs back, or with --once until nothing is to be done, for cron.\n",
 	.examples = "deploy worker --once -q               # from cron\n",
 	.opts = opts,
 	.run = run_worker,

@@ -201,11 +201,9 @@ static const char *
 cure_of(long status)
 {
 	if (status >= 300 && status < 400)
-		return "; redirections are not followed: name the URL that it "
-		       "leads to";
+		return "; redirections are not followed: name the URL that it leads to";
 	if (status == 403)
-		return "; is there an index.html, and may the web server read "
-		       "it? see 'deploy doctor'";
+		return "; is there an index.html, and may the web server read it? see 'deploy doctor'";
 	if (status == 404)
 		return "; is the document root the root's 'current'?";
 	return "";
@@ -234,9 +232,8 @@ get(struct client *cl, const char *url, unsigned int expect,
 	cl->lib->getinfo(cl->curl, CURLINFO_RESPONSE_CODE, &status);
 	if (status != (long)expect)
 		return err_set(e, ERR_FAILED,
-		    "GET %s: the status is %ld, not "
-		    "%u%s",
-		    url, status, expect, cure_of(status));
+		    "GET %s: the status is %ld, not %u%s", url, status, expect,
+		    cure_of(status));
 	return 0;
 }
 
@@ -256,9 +253,8 @@ check_urls(struct client *cl, struct check_result *out, struct err *e)
 			memmem(cl->body.data, cl->body.len, c->contains,
 			    strlen(c->contains)) == NULL))
 			return err_set(e, ERR_FAILED,
-			    "GET %s: '%s' is not in "
-			    "the answer",
-			    c->urls.v[i], c->contains);
+			    "GET %s: '%s' is not in the answer", c->urls.v[i],
+			    c->contains);
 		out->urls++;
 	}
 	cl->keep = false;
@@ -277,9 +273,7 @@ check_file(struct client *cl, const struct entry *en, struct err *e)
 	    (cl->size != en->size ||
 		memcmp(digest, en->digest, HASH_LEN) != 0))
 		r = err_set(e, ERR_FAILED,
-		    "GET %s: the answer is not '%s' of "
-		    "the release (%lld bytes instead of %lld); is the document "
-		    "root the root's 'current', and is no cache before it?",
+		    "GET %s: the answer is not '%s' of the release (%lld bytes instead of %lld); is the document root the root's 'current', and is no cache before it?",
 		    url, en->path, (long long)cl->size, (long long)en->size);
 	free(url);
 	return r;

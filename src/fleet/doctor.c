@@ -252,8 +252,7 @@ judge_tools(struct visit *v)
 	} else if (is_script(v) && doctor_facts_tool(v->f, "zstd") == NULL &&
 	    doctor_facts_tool(v->f, "gzip") == NULL) {
 		doctor_add(v->r, DOCTOR_WARN, "tools",
-		    "neither zstd nor gzip is there: releases travel "
-		    "uncompressed");
+		    "neither zstd nor gzip is there: releases travel uncompressed");
 		doctor_cure(v->r, "install zstd on the host, or deploy");
 	} else {
 		doctor_add(v->r, DOCTOR_OK, "tools", "%s", buf_str(&all));
@@ -338,8 +337,7 @@ judge_missing_root(struct visit *v, const struct doctor_path *first,
 {
 	if (strcmp(first->path, v->root) != 0) {
 		doctor_add(v->r, DOCTOR_FAIL, "root",
-		    "'%.*s' is not there, and deploy makes the root, not what "
-		    "is above it",
+		    "'%.*s' is not there, and deploy makes the root, not what is above it",
 		    shown(first), first->path);
 	} else if (last->writable) {
 		doctor_add(v->r, DOCTOR_WARN, "root", "'%s' is not there yet",
@@ -463,8 +461,7 @@ judge_owners(struct visit *v)
 			    "'%.*s' belongs to user %u, not to %s", shown(p),
 			    p->path, p->uid, who(v));
 			doctor_cure(v->r,
-			    "log in as that user, or run there: chown -R %s "
-			    "'%s'",
+			    "log in as that user, or run there: chown -R %s '%s'",
 			    who(v), v->c->root);
 		}
 	}
@@ -509,8 +506,7 @@ judge_writing(struct visit *v)
 		    "'%.*s' is on a file system that is read-only", shown(p),
 		    p->path);
 		doctor_cure(v->r,
-		    "see what the kernel's log says about it; mount it "
-		    "read-write");
+		    "see what the kernel's log says about it; mount it read-write");
 		return;
 	}
 	doctor_add(v->r, DOCTOR_FAIL, "writing",
@@ -520,8 +516,7 @@ judge_writing(struct visit *v)
 		    p->path);
 	else
 		doctor_cure(v->r,
-		    "log in as user %u, who owns it, or run there: chown -R "
-		    "%s '%s'",
+		    "log in as user %u, who owns it, or run there: chown -R %s '%s'",
 		    p->uid, who(v), v->c->root);
 }
 
@@ -536,8 +531,7 @@ judge_devices(struct visit *v)
 		if (p == NULL || p->device == root->device)
 			continue;
 		doctor_add(v->r, DOCTOR_FAIL, "file system",
-		    "'%s' is on another one than '%s': nothing can be renamed "
-		    "between them",
+		    "'%s' is on another one than '%s': nothing can be renamed between them",
 		    p->path, v->c->root);
 		doctor_cure(v->r, "mount the whole root there, not a part");
 		return;
@@ -624,12 +618,10 @@ judge_link(struct visit *v)
 
 	if (id == NULL) {
 		doctor_add(v->r, DOCTOR_FAIL, "current",
-		    "'%s/current' points to '%s', which is no release of this "
-		    "root",
+		    "'%s/current' points to '%s', which is no release of this root",
 		    v->c->root, target);
 		doctor_cure(v->r,
-		    "remove the link, then run: deploy "
-		    "activate");
+		    "remove the link, then run: deploy activate");
 	} else if (inside(v, "current/") == NULL) {
 		doctor_add(v->r, DOCTOR_FAIL, "current",
 		    "'%s/current' points to %s, which is not there",
@@ -669,18 +661,15 @@ judge_passage(struct visit *v, const struct doctor_path *p)
 		return;
 	if ((p->mode & 010) != 0) {
 		doctor_add(v->r, DOCTOR_WARN, "readable",
-		    "'%.*s' has mode %04o: only its owner and its group may "
-		    "enter",
+		    "'%.*s' has mode %04o: only its owner and its group may enter",
 		    shown(p), p->path, p->mode);
 		doctor_cure(v->r,
-		    "fine if the web server is in that group; "
-		    "else run there: chmod o+x '%.*s'",
+		    "fine if the web server is in that group; else run there: chmod o+x '%.*s'",
 		    shown(p), p->path);
 		return;
 	}
 	doctor_add(v->r, DOCTOR_FAIL, "readable",
-	    "'%.*s' has mode %04o: only its owner may enter, and no web "
-	    "server",
+	    "'%.*s' has mode %04o: only its owner may enter, and no web server",
 	    shown(p), p->path, p->mode);
 	doctor_cure(v->r, "run there: chmod o+x '%.*s'", shown(p), p->path);
 }
@@ -722,8 +711,7 @@ judge_lock(struct visit *v)
 		    "'%s/.deploy/lock' cannot be locked: %s", v->c->root,
 		    lock);
 		doctor_cure(v->r,
-		    "a root wants a file system with flock(2), "
-		    "and to be worked on by its owner");
+		    "a root wants a file system with flock(2), and to be worked on by its owner");
 	}
 }
 
@@ -742,8 +730,7 @@ judge_leftovers(struct visit *v)
 		return;
 	}
 	doctor_add(v->r, DOCTOR_WARN, "leftovers",
-	    "%zu unfinished stages, %llu releases to be deleted, of runs that "
-	    "died",
+	    "%zu unfinished stages, %llu releases to be deleted, of runs that died",
 	    f->incoming, (unsigned long long)f->trash);
 	doctor_cure(v->r, "run: deploy prune");
 }
@@ -763,8 +750,7 @@ judge_hook(struct visit *v, const char *name)
 		    p->path, is_dir ? "directory" : "regular file");
 	} else if (p->uid != 0 && p->uid != root->uid) {
 		doctor_add(v->r, DOCTOR_FAIL, "hooks",
-		    "'%s' belongs to "
-		    "neither the owner of the root nor root",
+		    "'%s' belongs to neither the owner of the root nor root",
 		    p->path);
 		doctor_cure(v->r, "run there: chown --reference='%s' '%s'",
 		    v->c->root, p->path);
@@ -834,18 +820,15 @@ judge_nginx(struct visit *v)
 
 		if (is_on(setting(line, "open_file_cache"))) {
 			doctor_add(v->r, DOCTOR_WARN, "nginx",
-			    "%s would serve the old release for a while, page "
-			    "by page",
+			    "%s would serve the old release for a while, page by page",
 			    line);
 			doctor_cure(v->r,
-			    "open_file_cache off; for this "
-			    "site");
+			    "open_file_cache off; for this site");
 		} else if (is_on(setting(line, "disable_symlinks"))) {
 			doctor_add(v->r, DOCTOR_WARN, "nginx",
 			    "%s would not let it follow 'current'", line);
 			doctor_cure(v->r,
-			    "disable_symlinks off; for this "
-			    "site");
+			    "disable_symlinks off; for this site");
 		}
 	}
 	if (v->r->n == before)

@@ -346,8 +346,7 @@ find_common(const struct fleet *f, const char *word, bool strict,
 	return NULL;
 differ:
 	err_set(e, ERR_DIFFER,
-	    "the hosts differ in what is '%s': see 'deploy "
-	    "status', then name a release",
+	    "the hosts differ in what is '%s': see 'deploy status', then name a release",
 	    word);
 	return NULL;
 }

@@ -106,8 +106,7 @@ fleet_revert(struct fleet *f, const char *id, const char *why, struct err *e)
 		e->code = ERR_REVERTED;
 	} else {
 		err_append(e,
-		    "; these still serve the new release: %s; see "
-		    "'deploy status'",
+		    "; these still serve the new release: %s; see 'deploy status'",
 		    differ.data);
 		e->code = ERR_DIFFER;
 	}

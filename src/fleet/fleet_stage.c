@@ -346,9 +346,7 @@ fleet_stage_release(struct fleet *f, const char *id, bool preview,
 		return -1;
 	if (what.meta->id.s[0] == '\0')
 		return err_set(e, ERR_INTEGRITY,
-		    "the meta of release %s is damaged on the hosts that have "
-		    "it ('.deploy/meta/%s.json'); stage the build anew "
-		    "with --again",
+		    "the meta of release %s is damaged on the hosts that have it ('.deploy/meta/%s.json'); stage the build anew with --again",
 		    id, id);
 	release_id_copy(&st->id, id);
 	st->outcome = STAGE_STAGED;

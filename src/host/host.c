@@ -474,11 +474,10 @@ put_file(struct request *r, const struct dir *d, const struct entry *en,
 	}
 	close(fd);
 	/* What was announced must come: the client cannot tell otherwise. */
-	return left == 0 ? 0 :
-			   err_set(e, ERR_INTEGRITY,
-			       "cannot read all of "
-			       "'%s/%s'",
-			       d->path, en->path);
+	return left == 0 ?
+	    0 :
+	    err_set(e, ERR_INTEGRITY, "cannot read all of '%s/%s'", d->path,
+		en->path);
 }
 
 /* The paths that follow, up to an empty line, each a file of the manifest. */
@@ -556,9 +555,7 @@ find_group(struct request *r, gid_t *gid, struct err *e)
 	gr = getgrnam(name);
 	if (gr == NULL)
 		return err_set(e, ERR_USAGE,
-		    "there is no group '%s' on this "
-		    "host",
-		    name);
+		    "there is no group '%s' on this host", name);
 	*gid = gr->gr_gid;
 	return 0;
 }
@@ -851,8 +848,7 @@ do_note(struct request *r, struct err *e)
 	c = may_raise(r, id, e);
 	if (c == 0)
 		wire_put(&r->out, "warning",
-		    "the sequence of release %s stays: "
-		    "it was live, and this key may not 'activate'",
+		    "the sequence of release %s stays: it was live, and this key may not 'activate'",
 		    id);
 	return c > 0 ?
 	    meta_raise(&r->store, id, seq, option(r, "commit", NULL), e) :

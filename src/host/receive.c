@@ -91,8 +91,7 @@ wait_for_pack(struct receiver *r, struct err *e)
 		    (now - limits_ms(LIMITS_GRACE)) / 1000))
 		return 0;
 	return err_set(e, ERR_FAILED,
-	    "the pack for release %s comes too slowly for a key with limits "
-	    "(%lld bytes in %lld s)",
+	    "the pack for release %s comes too slowly for a key with limits (%lld bytes in %lld s)",
 	    r->o->id, (long long)r->raw, (long long)(now / 1000));
 }
 
@@ -126,8 +125,7 @@ damaged(struct receiver *r, struct err *e)
 		return -1;
 	}
 	return err_set(e, ERR_INTEGRITY,
-	    "the pack for release %s is damaged "
-	    "or was cut short: %s",
+	    "the pack for release %s is damaged or was cut short: %s",
 	    r->o->id, why != NULL ? why : "unexpected end");
 }
 
@@ -135,9 +133,7 @@ static int
 hostile(struct receiver *r, const char *name, const char *what, struct err *e)
 {
 	return err_set(e, ERR_INTEGRITY,
-	    "the pack for release %s has '%s', "
-	    "%s",
-	    r->o->id, name, what);
+	    "the pack for release %s has '%s', %s", r->o->id, name, what);
 }
 
 /* The next header: 1, 0 at the end of the pack, -1. */
@@ -173,9 +169,7 @@ read_record(struct receiver *r, const char *suffix, size_t max,
 		archive_entry_size(en) < 0 ||
 		(uint64_t)archive_entry_size(en) > max))
 		c = hostile(r, archive_entry_pathname(en),
-		    "where its records "
-		    "should be",
-		    e);
+		    "where its records should be", e);
 	while (c > 0) {
 		buf_reserve(out, PIECE);
 		n = archive_read_data(r->a, out->data + out->len, PIECE);
@@ -210,9 +204,7 @@ check_parents(struct receiver *r, struct err *e)
 		free(dir);
 		if (parent == NULL || parent->type != ENTRY_DIR)
 			return hostile(r, path,
-			    "which is in no directory of "
-			    "its manifest",
-			    e);
+			    "which is in no directory of its manifest", e);
 	}
 	return 0;
 }
@@ -232,9 +224,7 @@ check_meta(struct receiver *r, struct err *e)
 	hash_hex(digest, hex);
 	if (strcmp(r->meta.digest, hex) != 0)
 		return hostile(r, r->meta.digest,
-		    "which is not the digest "
-		    "of its manifest",
-		    e);
+		    "which is not the digest of its manifest", e);
 	return 0;
 }
 
@@ -250,11 +240,11 @@ check_lines(struct receiver *r, const struct buf *text, struct err *e)
 		p = p == NULL ? NULL : p + 1;
 		n++;
 	}
-	return n <= max ? 0 :
-			  err_set(e, ERR_GUARD,
-			      "the pack for release %s has more than %zu "
-			      "entries",
-			      r->o->id, max);
+	return n <= max ?
+	    0 :
+	    err_set(e, ERR_GUARD,
+		"the pack for release %s has more than %zu entries", r->o->id,
+		max);
 }
 
 static int
@@ -295,9 +285,7 @@ copy_data(struct receiver *r, int fd, const struct entry *en, struct err *e)
 	    ARCHIVE_OK) {
 		if (at != done || (int64_t)len > en->size - done)
 			return hostile(r, en->path,
-			    "with more bytes than "
-			    "announced",
-			    e);
+			    "with more bytes than announced", e);
 		hash_add(r->hash, data, len);
 		if (io_write(fd, data, len) != 0)
 			return err_sys(e, "cannot write '%s/%s'",
@@ -310,9 +298,7 @@ copy_data(struct receiver *r, int fd, const struct entry *en, struct err *e)
 	r->out->bytes += done;
 	if (done != en->size || memcmp(digest, en->digest, HASH_LEN) != 0)
 		return hostile(r, en->path,
-		    "with other content than its "
-		    "manifest says",
-		    e);
+		    "with other content than its manifest says", e);
 	return 0;
 }
 
@@ -332,8 +318,7 @@ check_size(struct receiver *r, const struct entry *en, struct err *e)
 	if ((uint64_t)en->size <= space.bytes)
 		return 0;
 	return err_set(e, ERR_GUARD,
-	    "'%s' has %lld bytes, '%s' has %llu free; run 'deploy prune', or "
-	    "make room",
+	    "'%s' has %lld bytes, '%s' has %llu free; run 'deploy prune', or make room",
 	    en->path, (long long)en->size, r->in->dir.path, space.bytes);
 }
 
@@ -464,9 +449,7 @@ receive_link(struct receiver *r, const struct entry *en, const char *target,
 {
 	if (target == NULL || strcmp(target, en->link) != 0)
 		return hostile(r, en->path,
-		    "with another target than its "
-		    "manifest says",
-		    e);
+		    "with another target than its manifest says", e);
 	if (en->mark == ENTRY_SHARED &&
 	    extras_make_shared(r->in->store, en, e) != 0)
 		return -1;
@@ -521,9 +504,7 @@ receive_whole(struct receiver *r, const struct entry *en,
 	default:
 		break;
 	}
-	return hostile(r, en->path,
-	    "with another type than its manifest "
-	    "says",
+	return hostile(r, en->path, "with another type than its manifest says",
 	    e);
 }
 
@@ -546,18 +527,14 @@ receive_entry(struct receiver *r, struct archive_entry *ae, struct err *e)
 	r->out->files += en->type == ENTRY_FILE;
 	if (hard != NULL && en->type != ENTRY_FILE)
 		return hostile(r, en->path,
-		    "with another type than its "
-		    "manifest says",
-		    e);
+		    "with another type than its manifest says", e);
 	if (hard != NULL)
 		return receive_hard_link(r, en, hard, e);
 	if (receive_whole(r, en, ae, e) == 0)
 		return 0;
-	return e->sys == ENOENT ? hostile(r, en->path,
-				      "before its "
-				      "directory",
-				      e) :
-				  -1;
+	return e->sys == ENOENT ?
+	    hostile(r, en->path, "before its directory", e) :
+	    -1;
 }
 
 /* Every entry of the manifest must have come. */
@@ -567,8 +544,7 @@ check_all_seen(struct receiver *r, struct err *e)
 	for (size_t i = 0; i < r->m.n; i++)
 		if (!r->seen[i])
 			return err_set(e, ERR_INTEGRITY,
-			    "the pack for "
-			    "release %s lacks '%s' (it was cut short)",
+			    "the pack for release %s lacks '%s' (it was cut short)",
 			    r->o->id, r->m.v[i].path);
 	return 0;
 }

@@ -73,8 +73,7 @@ queue_check_ref(const char *ref, struct err *e)
 	if (len > 0 && len <= 255 && ref[0] != '-')
 		return 0;
 	return err_set(e, ERR_USAGE,
-	    "'%s' is no ref: it has 1 to 255 letters, digits and %s, and no "
-	    "'-' at the beginning",
+	    "'%s' is no ref: it has 1 to 255 letters, digits and %s, and no '-' at the beginning",
 	    ref, others);
 }
 

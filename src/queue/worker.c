@@ -321,12 +321,12 @@ tell(const struct slot *s)
 		    (double)ms / 1000, s->reason.len > 0 ? ": " : "",
 		    buf_str(&s->reason));
 	else if (j->state == JOB_FAILED)
-		log_warn("job %lld: %s: failed: %s; see 'deploy jobs log "
-			 "%lld'",
-		    id, j->site, buf_str(&s->reason), id);
+		log_warn(
+		    "job %lld: %s: failed: %s; see 'deploy jobs log %lld'", id,
+		    j->site, buf_str(&s->reason), id);
 	else
-		log_warn("job %lld: %s: try %lld failed: %s; the next one is "
-			 "in %lld s",
+		log_warn(
+		    "job %lld: %s: try %lld failed: %s; the next one is in %lld s",
 		    id, j->site, (long long)j->tries, buf_str(&s->reason),
 		    (long long)(j->due - j->ended) / 1000);
 }

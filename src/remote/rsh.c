@@ -120,8 +120,7 @@ receive_command(int fd, struct rsh_call *call, struct err *e)
 	take_descriptors(&msg, call);
 	if (call->in < 0)
 		return err_set(e, ERR_FAILED,
-		    "rsync's remote shell handed "
-		    "nothing over");
+		    "rsync's remote shell handed nothing over");
 	return 1;
 }
 

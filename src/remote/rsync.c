@@ -133,9 +133,7 @@ start(struct rsync *x, struct err *e)
 	x->pair[1] = -1;
 	if (r != 0 && e->sys == ENOENT)
 		return err_set(e, ERR_UNREACHABLE,
-		    "there is no rsync here, "
-		    "and 'transport: rsync' needs it; install it, or take "
-		    "that out of deploy.yml");
+		    "there is no rsync here, and 'transport: rsync' needs it; install it, or take that out of deploy.yml");
 	return r;
 }
 
@@ -252,14 +250,11 @@ explain(struct rsync *x, int status, struct err *e)
 	cut_line(said);
 	if (x->host_status == NO_PROGRAM)
 		err_set(e, ERR_UNREACHABLE,
-		    "there is no rsync on the host, "
-		    "and 'transport: rsync' needs it; install it there, or "
-		    "take that out of deploy.yml");
+		    "there is no rsync on the host, and 'transport: rsync' needs it; install it there, or take that out of deploy.yml");
 	else
 		err_set(e, full ? ERR_GUARD : ERR_FAILED,
-		    "rsync ended with "
-		    "status %d%s%s",
-		    status, said->len > 0 ? ": " : "", buf_str(said));
+		    "rsync ended with status %d%s%s", status,
+		    said->len > 0 ? ": " : "", buf_str(said));
 	buf_release(&here);
 	return -1;
 }
@@ -271,9 +266,7 @@ check_name(const struct rsync_job *j, struct err *e)
 	if (strpbrk(j->to, "*?[\\") == NULL)
 		return 0;
 	return err_set(e, ERR_USAGE,
-	    "'transport: rsync' cannot be used with "
-	    "this root: rsync reads '*', '?', '[' and '\\' in it as a "
-	    "pattern");
+	    "'transport: rsync' cannot be used with this root: rsync reads '*', '?', '[' and '\\' in it as a pattern");
 }
 
 int

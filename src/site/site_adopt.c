@@ -189,8 +189,8 @@ site_adopt(struct site_run *s, const char *dir, struct adopted **out,
 	for (size_t i = 0; r == 0 && i < f->n; i++)
 		tell(s, &f->v[i], &c.out[i], path);
 	if (r == 0 && path == NULL && !s->wishes.dry_run)
-		log_info("the web server may go on as it is: 'current' is a "
-			 "link to the live release");
+		log_info(
+		    "the web server may go on as it is: 'current' is a link to the live release");
 	strvec_release(&c.args);
 	free(path);
 	return r;
