@@ -158,4 +158,18 @@ t_runner_notices_scripts_that_die() {
 	expect_status 2 runner nosuchtest
 }
 
+t_runner_divides_scripts_into_parts() {
+	{
+		echo '# parts: 2'
+		printf '. "%s/tests/lib.sh"\n' "$TREE"
+		echo 't_a() { :; }; t_b() { :; }'
+		echo 't_c() { false; }'
+		echo run_tests
+	} >x.sh
+	expect_status 1 env -u TEST_DIR -u KEEP -u ONLY "$TREE/tests/run" ./x.sh
+	assert_eq "$(tail -n 1 "$out")" "2 passed, 1 failed, 0 skipped"
+	assert_contains "$out" "FAILED: x.1: 2 - c"
+	grep -Eq '^ok +x\.2 +1 passed' "$out" || fail "$(cat "$out")"
+}
+
 run_tests
