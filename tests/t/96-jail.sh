@@ -200,14 +200,14 @@ t_limits() {
 	local pid
 	[ -z "${TEST_SANITIZE:-}" ] || skip "a sanitizer needs the space"
 	begin
-	mkfifo wait
+	mkfifo input
 	(
 		ulimit -S -c 1
 		export SSH_ORIGINAL_COMMAND="deploy host receive $R --id=20991231T000000.000Z-d1cab69e-2bac-4877-9283-4128af38cee1"
 		exec deploy host --root "$R"
-	) <wait >"$out" 2>"$err" &
+	) <input >"$out" 2>"$err" &
 	pid=$!
-	exec 7>wait
+	exec 7>input
 	wait_for 20 grep -q '^ready' "$out"
 	grep -E '^Max (core|address)' "/proc/$pid/limits" >limits
 	assert_contains limits "Max core file size        0 "
