@@ -266,6 +266,14 @@ fleet_open(struct fleet *f, bool full, struct err *e)
 }
 
 int
+fleet_open_with_drift(struct fleet *f, struct err *e)
+{
+	struct question q = { REMOTE_DRIFT, NULL, f };
+
+	return each_or_nothing(f, open_and_ask, &q, e);
+}
+
+int
 fleet_open_unless(struct fleet *f, const char *digest, struct err *e)
 {
 	struct question q = { REMOTE_ALL_UNLESS, digest, f };

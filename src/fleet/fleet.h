@@ -65,6 +65,9 @@ int fleet_connect(struct fleet *f, struct err *e) MUST_USE;
 /* The same, and ask for their state (remote_info).  0 or -1. */
 int fleet_open(struct fleet *f, bool full, struct err *e) MUST_USE;
 
+/* The same, and for what has drifted on them (REMOTE_DRIFT).  0 or -1. */
+int fleet_open_with_drift(struct fleet *f, struct err *e);
+
 /*
  * The same, but where this tree digest is live nothing more; and then ask
  * those for the rest.  0 or -1.

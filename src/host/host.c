@@ -18,6 +18,7 @@
 #include "base/utf8.h"
 #include "base/version.h"
 #include "content/manifest.h"
+#include "content/tree.h"
 #include "host/limits.h"
 #include "host/probe.h"
 #include "host/receive.h"
@@ -44,6 +45,7 @@ enum {
 	LINE_MAX_LEN = 256,
 	PATHS_MS = 60000,   /* until the client says which file it wants */
 	HOOK_TIMEOUT = 300, /* seconds */
+	DRIFT_MAX = 1000,   /* differences that are told */
 };
 
 /* A request, taken apart. */
@@ -268,6 +270,57 @@ put_state(struct request *r, const struct view *v, struct err *e)
 	return 0;
 }
 
+/* The names, sizes and times of the live release against its manifest. */
+static int
+find_drift(const struct request *r, const char *id, struct strvec *found,
+    struct err *e)
+{
+	struct manifest m = MANIFEST_INIT;
+	struct meta meta = META_INIT;
+	struct dir d = DIR_INIT;
+	int c = -1;
+
+	if (meta_read(&r->store, id, &meta, e) == 0 &&
+	    manifest_read(&m, &r->store.manifests, id, e) == 0 &&
+	    dir_open(&d, &r->store.releases, id, e) == 0)
+		c = tree_compare(&d, &m, found, e);
+	dir_close(&d);
+	meta_release(&meta);
+	manifest_release(&m);
+	return c;
+}
+
+static void
+put_differences(struct request *r, const struct strvec *found, size_t most)
+{
+	for (size_t i = 0; i < found->n && i < most; i++) {
+		char *clean = text_cleanf("%s", found->v[i]);
+
+		wire_put(&r->out, "difference", "%s", clean);
+		free(clean);
+	}
+	if (found->n > most)
+		wire_put(&r->out, "difference", "and %zu more",
+		    found->n - most);
+}
+
+/* --drift, which may take its time: the client hears that it has begun. */
+static int
+put_drift(struct request *r, const char *id, struct err *e)
+{
+	struct strvec found = STRVEC_INIT;
+	struct err why = ERR_INIT;
+	int c;
+
+	wire_put(&r->out, "drift", "%s", id);
+	c = wire_flush(&r->out, r->out_fd, e);
+	if (c == 0 && *id != '\0' && find_drift(r, id, &found, &why) != 0)
+		strvec_add(&found, why.text);
+	put_differences(r, &found, DRIFT_MAX);
+	strvec_release(&found);
+	return c;
+}
+
 /* --full, and not what --unless says is live? */
 static bool
 wants_all(const struct request *r, const struct view *v)
@@ -311,6 +364,8 @@ do_info(struct request *r, struct err *e)
 		put_releases(r, &v);
 		c = put_journal(r, limits_allow(r->limits, "journal"), e);
 	}
+	if (c == 0 && flag(r, "drift"))
+		c = put_drift(r, v.current.s, e);
 	view_release(&v);
 	return c;
 }
@@ -773,12 +828,7 @@ do_verify(struct request *r, struct err *e)
 	if (c == 0)
 		wire_put(&r->out, "verified", "%zu\t%lld", t.files,
 		    (long long)t.bytes);
-	for (size_t i = 0; i < found.n; i++) {
-		char *clean = text_cleanf("%s", found.v[i]);
-
-		wire_put(&r->out, "difference", "%s", clean);
-		free(clean);
-	}
+	put_differences(r, &found, SIZE_MAX);
 	strvec_release(&found);
 	return c;
 }

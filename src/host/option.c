@@ -48,6 +48,7 @@ static const struct option none[] = { END };
 static const struct option info[] = {
 	{ "full", OPTION_FLAG, 0, 0 },
 	{ "unless", OPTION_TEXT, 0, WORD_MAX },
+	{ "drift", OPTION_FLAG, 0, 0 },
 	END,
 };
 

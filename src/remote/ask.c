@@ -227,7 +227,10 @@ read_magic(struct remote *r, struct err *e)
 
 /* ----------------------------------------------------------- the sh verbs */
 
-/* Is the part that the marker begins for the verb?  NULL: for all of them. */
+/*
+ * Is the part that the marker begins for the verb, or the option?  NULL: for
+ * all of them.
+ */
 static bool
 is_part_for(const char *marker, const char *verb)
 {
@@ -245,8 +248,8 @@ is_part_for(const char *marker, const char *verb)
 }
 
 /*
- * Add the parts of the script that the verb needs and the host has not got;
- * NULL: those that all need.
+ * Add the parts of the script that the verb or option needs and the host has
+ * not got; NULL: those that all need.
  */
 static void
 add_parts(struct remote *r, const char *verb, struct buf *out)
@@ -299,6 +302,9 @@ put_request(struct remote *r, const char *verb, const struct strvec *args,
 
 	if (r->speaks_sh)
 		add_parts(r, verb, &parts);
+	for (size_t i = 0; r->speaks_sh && args != NULL && i < args->n; i++)
+		if (strncmp(args->v[i], "--", 2) == 0)
+			add_parts(r, args->v[i], &parts);
 	if (parts.len > 0)
 		buf_addf(out, "code\n%s\n", parts.data);
 	buf_release(&parts);

@@ -53,6 +53,7 @@ struct remote {
 	char digest[HASH_HEX + 1];	/* of the live release, or "" */
 	int64_t seq;			/* of its meta; -1: none */
 	bool frozen;
+	struct freeze freeze;		/* as far as it is known */
 	bool cannot_link;		/* files there are another user's */
 	bool has_zstd, has_gzip;
 	int64_t journal_size;
@@ -61,6 +62,8 @@ struct remote {
 	char *version;
 	bool full;			/* all was asked for and given */
 	bool stale;			/* it has flipped since then */
+	struct strvec drift;		/* differences of the live release from
+					 * its manifest; REMOTE_DRIFT */
 	struct view view;		/* current; the rest when full */
 	struct meta *metas;		/* of view.ids, when full */
 	/* While it is armed. */
@@ -103,6 +106,8 @@ enum remote_question {
 	REMOTE_ALL,			/* also releases, metas, journal */
 	REMOTE_ALL_UNLESS,		/* the same, unless a tree digest is
 					 * live already */
+	REMOTE_DRIFT,			/* all, and what of the live release
+					 * is not what its manifest says */
 };
 
 /*

@@ -13,6 +13,8 @@ remote_forget(struct remote *r)
 	for (size_t i = 0; r->metas != NULL && i < r->view.ids.n; i++)
 		meta_release(&r->metas[i]);
 	free(r->metas);
+	freeze_release(&r->freeze);
+	strvec_release(&r->drift);
 	free(r->locked);
 	free(r->version);
 	r->metas = NULL;
@@ -82,6 +84,11 @@ on_info(void *ctx, const char *key, const char *value)
 		r->seq = number_or(value, 0, INT64_MAX, -1);
 	} else if (strcmp(key, "frozen") == 0) {
 		r->frozen = strcmp(value, "1") == 0;
+	} else if (strcmp(key, "freeze") == 0) {
+		freeze_release(&r->freeze);
+		(void)freeze_parse(value, strlen(value), &r->freeze);
+	} else if (strcmp(key, "difference") == 0) {
+		strvec_add(&r->drift, value);
 	} else if (strcmp(key, "journal-size") == 0) {
 		r->journal_size = number_or(value, 0, INT64_MAX, -1);
 	} else if (strcmp(key, "has") == 0) {
@@ -101,6 +108,22 @@ on_info(void *ctx, const char *key, const char *value)
 	}
 }
 
+/* Hear the answer; to look for drift may take longer than an answer. */
+static int
+hear(struct remote *r, struct err *e)
+{
+	int64_t timeout = ask_answer_ms(r);
+	struct wire_line l;
+	int c;
+
+	while ((c = ask_line(r, &l, timeout, e)) > 0) {
+		if (strcmp(l.key, "drift") == 0)
+			timeout = ask_work_ms(r);
+		on_info(r, l.key, l.value);
+	}
+	return c;
+}
+
 int
 remote_info(struct remote *r, enum remote_question q, const char *digest,
     struct err *e)
@@ -113,11 +136,13 @@ remote_info(struct remote *r, enum remote_question q, const char *digest,
 		strvec_add(&args, "--full");
 	if (q == REMOTE_ALL_UNLESS)
 		strvec_addf(&args, "--unless=%s", digest);
-	c = ask_all(r, "info", &args, on_info, r, e);
+	if (q == REMOTE_DRIFT)
+		strvec_add(&args, "--drift");
+	c = ask(r, "info", &args, e) == 0 ? hear(r, e) : -1;
 	strvec_release(&args);
 	if (c != 0)
 		return -1;
-	r->full = q == REMOTE_ALL ||
+	r->full = q == REMOTE_ALL || q == REMOTE_DRIFT ||
 	    (q == REMOTE_ALL_UNLESS && strcmp(r->digest, digest) != 0);
 	history_release(&r->view.history);
 	history_init(&r->view.history, &r->view.journal, r->view.current.s);

@@ -33,25 +33,32 @@ get_time(const json_t *j, const char *key)
 }
 
 int
-freeze_read(const struct store *s, struct freeze *out, struct err *e)
+freeze_parse(const char *text, size_t len, struct freeze *out)
 {
 	struct err bad = ERR_INIT;
-	struct buf b = BUF_INIT;
-	json_t *j;
+	json_t *j = json_parse(text, len, FROZEN, &bad);
 
-	if (file_read(&s->state, FROZEN, FROZEN_MAX, &b, e) != 0) {
-		buf_release(&b);
-		return e->sys == ENOENT ? 0 : -1;
-	}
-	j = json_parse(buf_str(&b), b.len, FROZEN, &bad);
-	buf_release(&b);
 	if (j == NULL)
-		return 1;
+		return -1;
 	out->who = xstrdup_opt(json_get_string(j, "who"));
 	out->why = xstrdup_opt(json_get_string(j, "why"));
 	out->since = get_time(j, "since");
 	out->until = get_time(j, "until");
 	json_free(j);
+	return 0;
+}
+
+int
+freeze_read(const struct store *s, struct freeze *out, struct err *e)
+{
+	struct buf b = BUF_INIT;
+
+	if (file_read(&s->state, FROZEN, FROZEN_MAX, &b, e) != 0) {
+		buf_release(&b);
+		return e->sys == ENOENT ? 0 : -1;
+	}
+	(void)freeze_parse(buf_str(&b), b.len, out);
+	buf_release(&b);
 	if (out->until == 0 || clock_now() < out->until)
 		return 1;
 	freeze_release(out);

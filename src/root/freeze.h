@@ -24,6 +24,12 @@ struct freeze {
 void freeze_release(struct freeze *f);		/* neutral values accepted */
 
 /*
+ * What a record says, as far as it can be understood; `out` is released by
+ * the caller.  0, or -1 when it says nothing.
+ */
+int freeze_parse(const char *text, size_t len, struct freeze *out);
+
+/*
  * Is the root frozen now?  Returns 1 and fills `out`, 0 when it is not (any
  * more), -1 when that cannot be found out.  A record that cannot be
  * understood counts as a freeze: it was meant as one.

@@ -416,10 +416,10 @@ t_status_tells_of_drift() {
 	small
 	publish >/dev/null
 	run deploy status --root root --json
-	assert_eq "$(json "$out" '.drift | length')" 0
+	assert_eq "$(json "$out" '.hosts[0].drift | length')" 0
 	rm root/current/about.html
 	run deploy status --root root --json
-	assert_eq "$(json "$out" '.drift[]')" "about.html: is missing"
+	assert_eq "$(json "$out" '.hosts[0].drift[]')" "about.html: is missing"
 	run deploy status --root root
 	assert_contains "$out" "deploy verify"
 	# A new stage of the same build mends it.

@@ -363,10 +363,10 @@ t_looking_is_free_under_an_exclusive_lock() {
 	run d status
 	assert_contains "$out" "ann@ci1 (publish, process 4711"
 	run d status --json
-	assert_eq "$(json "$out" '.locked_by | test("ann@ci1")')" true
+	assert_eq "$(json "$out" '.hosts[0].locked_by | test("ann@ci1")')" true
 	release
 	run d status --json
-	assert_eq "$(json "$out" .locked_by)" null
+	assert_eq "$(json "$out" '.hosts[0].locked_by')" null
 	run d status
 	assert_contains "$out" "free"
 }

@@ -138,9 +138,9 @@ t_list_of_a_release_without_meta() {
 
 # ----------------------------------------------- messages that do not behave
 
-t_control_characters_are_escaped() {
+t_control_characters_reach_no_terminal() {
 	local bad=$'one\ntwo\e[31m\a\ttab\x7f'
-	local good='one\x0atwo\x1b[31m\x07\x09tab\x7f'
+	local good='one\x0atwo[31m\x09tab' clean=$'one\ntwo[31m\ttab'
 	new a -m "$bad" --commit "$bad"
 	run d activate latest
 	for command in list log status; do
@@ -152,12 +152,12 @@ t_control_characters_are_escaped() {
 	run d list
 	assert_eq "$(wc -l <"$out")" 1
 	run d list --json
-	assert_eq "$(json "$out" '.releases[0].message')" "$bad"
+	assert_eq "$(json "$out" '.releases[0].message')" "$clean"
 	doc true
 	run d log --json
-	assert_eq "$(json "$out" '.journal[0].message')" "$bad"
+	assert_eq "$(json "$out" '.journal[0].message')" "$clean"
 	run d status --json
-	assert_eq "$(json "$out" .message)" "$bad"
+	assert_eq "$(json "$out" .message)" "$clean"
 }
 
 t_message_that_is_no_utf8() {
@@ -201,8 +201,7 @@ t_empty_message() {
 
 t_status_json() {
 	local keys="site root current since commit message previous latest"
-	keys+=" releases locked_by frozen frozen_by frozen_why frozen_until"
-	keys+=" free_bytes drift"
+	keys+=" releases frozen frozen_by frozen_why frozen_until hosts drift"
 	run d init
 	run d status --json
 	doc "has_keys(\"$keys\")"
@@ -216,16 +215,23 @@ t_status_json() {
 	doc "has_keys(\"$keys\")"
 	doc '(.current | id) and (.since | time) and (.previous | id) and
 	    (.latest | id) and .commit == "abc" and .message == "note" and
-	    .releases == 2 and .locked_by == null and .frozen == false and
+	    .releases == 2 and .frozen == false and
 	    .frozen_by == null and .frozen_why == null and
-	    .frozen_until == null and (.free_bytes | int) and
-	    .free_bytes > 0 and .drift == []'
+	    .frozen_until == null and .drift == []'
+	doc '.hosts | length == 1 and all(.host == "" and .error == null and
+	    (.free_bytes | int) and .free_bytes > 0 and .releases == 2 and
+	    .locked_by == null and .frozen == false and .drift == [] and
+	    (.version | string))'
+	doc '.hosts[0].root == .root and .hosts[0].current == .current and
+	    .hosts[0].previous == .previous'
 	assert_eq "$(json "$out" '[.current, .previous, .latest] | tostring')" \
 	    "[\"$a\",\"$b\",\"$b\"]"
 	run d freeze -m why --for 1h
 	run d status --json
 	doc '.frozen and (.frozen_by | string) and .frozen_why == "why" and
 	    (.frozen_until | time)'
+	doc '[.hosts[0], .] | map([.frozen, .frozen_by, .frozen_why,
+	    .frozen_until]) | .[0] == .[1]'
 }
 
 t_status_lines() {
@@ -263,13 +269,13 @@ t_status_shows_drift() {
 	assert_contains "$out" "drift      index.html: has 13 bytes instead of 5"
 	assert_contains "$out" "and more"
 	run d status --json
-	doc '.drift | length >= 2 and all(string)'
+	doc '.hosts[0].drift | length >= 2 and all(string)'
 	rm www/current/index.html
 	run d status --json
-	doc '.drift | any(test("index.html: is missing"))'
+	doc '.hosts[0].drift | any(test("index.html: is missing"))'
 	rm "www/.deploy/manifests/$a"
 	run d status --json
-	doc '.drift | length == 1'
+	doc '.hosts[0].drift | length == 1'
 }
 
 # -------------------------------------------------------------------- log

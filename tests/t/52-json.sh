@@ -261,7 +261,7 @@ t_a_locked_root() {
 	exec {fd}<root/.deploy/lock
 	flock "$fd"
 	doc 0 status --root root
-	[ "$(json "$out" .locked_by)" != null ] || fail "not locked"
+	[ "$(json "$out" '.hosts[0].locked_by')" != null ] || fail "not locked"
 	edit
 	failed 3 publish --root root site --lock-wait 0
 	all_valid
