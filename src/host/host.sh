@@ -851,8 +851,10 @@ NR > 2 {
 		bad("a wrong name")
 	if ($2 $3 !~ /^type=(filemode=0*(644|755)|dirmode=0*2?755|linkmode=0*777)$/ || / mode=.* mode=/)
 		bad("a mode that nothing in a release may have")
-	if (value_of("size") !~ /^[0-9]*$/ || length(value_of("size")) > 16 || value_of("time") !~ /^[0-9]*(\.[0-9]*)?$/ || \
-	    int(value_of("time")) > 253402300799)
+	when = value_of("time")
+	sub(/\.[0-9]*$/, "", when)
+	if ((value_of("size") when) !~ /^[0-9]*$/ || length(value_of("size")) > 16 || length(when) > 12 || \
+	    when + 0 > 253402300799)
 		bad("a wrong number")
 	path = $1
 	up = split(path, part, "/") - 2
