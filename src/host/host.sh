@@ -444,98 +444,6 @@ put_all() {
 	do_journal
 }
 
-#: --drift
-# awk: compare the manifest with lines "MODE PERMISSIONS SIZE MTIME ./PATH", the
-# mode in hexadecimal, and "l ./PATH<TAB>TARGET": what differs, and last a line
-# "end".
-# shellcheck disable=SC2016 # the $ are awk's
-drifted=$plain'
-function tell(path, what) {
-	print substr(path, 3) ": " what
-}
-function full(mode) {
-	return length(mode) < 4 ? "0" mode : mode
-}
-NR == FNR {
-	if ($1 !~ /^\.\//)
-		next
-	path = plain($1)
-	for (i = 2; i <= NF; i++) {
-		if ($i ~ /^type=/)
-			type[path] = substr($i, 6, 1)
-		else if ($i ~ /^mode=/)
-			mode[path] = substr($i, 7)
-		else if ($i ~ /^size=/)
-			size[path] = substr($i, 6)
-		else if ($i ~ /^time=/) {
-			time[path] = substr($i, 6)
-			sub(/\..*/, "", time[path])
-		} else if ($i ~ /^link=/)
-			link[path] = plain(substr($i, 6))
-	}
-	next
-}
-$1 == "l" {
-	i = index($0, "\t")
-	path = substr($0, 3, i - 3)
-	to = substr($0, i + 1)
-	if (type[path] == "l" && link[path] != to)
-		tell(path, "points to \047" to "\047 instead of \047" link[path] "\047")
-	next
-}
-{
-	path = substr($0, length($1 $2 $3 $4) + 5)
-	if (path == ".")
-		next
-	what = $1 ~ /^8...$/ ? "f" : $1 ~ /^4...$/ ? "d" : $1 ~ /^a...$/ ? "l" : "o"
-	seen[path] = 1
-	if (!(path in type))
-		tell(path, "does not belong there")
-	else if (type[path] != what)
-		tell(path, "has another type")
-	else if (what != "l" && $2 != mode[path])
-		tell(path, "has mode " full($2) " instead of " full(mode[path]))
-	if (type[path] != "f" || what != "f")
-		next
-	if ($3 != size[path])
-		tell(path, "has " $3 " bytes instead of " size[path])
-	if ($4 != time[path])
-		tell(path, "was modified")
-}
-END {
-	for (path in type)
-		if (type[path] != "" && !(path in seen))
-			tell(path, "is missing")
-	print "end"
-}'
-
-# What of the live release is not what its manifest says, but for contents.
-put_drift() {
-	put drift "$current"
-	[ -n "$current" ] || return 0
-	manifest=$state/manifests/$current
-	if [ ! -f "$state/meta/$current.json" ]; then
-		put difference "there is no meta of release $current"
-	elif [ ! -f "$manifest" ]; then
-		put difference "the manifest of release $current is missing"
-	else
-		{
-			cd "$root/releases/$current" && find . -exec stat -c '%f %a %s %Y %n' {} + &&
-				find . -type l | while IFS= read -r name; do
-					printf 'l %s\t%s\n' "$name" "$(readlink "$name")"
-				done
-		} 2>/dev/null | awk "$drifted" "$manifest" - | sort | awk '
-			$0 == "end" { whole = 1; next }
-			++n <= 1000 { print "difference\t" $0 }
-			END {
-				if (!whole)
-					print "difference\tit cannot be compared"
-				if (n > 1000)
-					print "difference\tand " n - 1000 " more"
-			}'
-	fi
-}
-
 #: probe
 # Could who runs this write to $1?  busybox says yes to root for whatever is
 # there, also where everything is read-only.
@@ -693,6 +601,7 @@ do_manifest() {
 	need_id
 	need_root
 	file=$state/manifests/$id
+	[ -f "$file" ] || [ ! -d "$root/releases/$id" ] || fail 5 "the manifest of release $id is missing"
 	[ -f "$file" ] || fail 1 "there is no manifest of release $id in '$root'"
 	put size "$(size_of "$file")"
 	cat "$file"
@@ -750,6 +659,98 @@ function plain(s,   out, i) {
 	}
 	return out s
 }'
+
+#: --drift
+# awk: compare the manifest with lines "MODE PERMISSIONS SIZE MTIME ./PATH", the
+# mode in hexadecimal, and "l ./PATH<TAB>TARGET": what differs, and last a line
+# "end".
+# shellcheck disable=SC2016 # the $ are awk's
+drifted=$plain'
+function tell(path, what) {
+	print substr(path, 3) ": " what
+}
+function full(mode) {
+	return length(mode) < 4 ? "0" mode : mode
+}
+NR == FNR {
+	if ($1 !~ /^\.\//)
+		next
+	path = plain($1)
+	for (i = 2; i <= NF; i++) {
+		if ($i ~ /^type=/)
+			type[path] = substr($i, 6, 1)
+		else if ($i ~ /^mode=/)
+			mode[path] = substr($i, 7)
+		else if ($i ~ /^size=/)
+			size[path] = substr($i, 6)
+		else if ($i ~ /^time=/) {
+			time[path] = substr($i, 6)
+			sub(/\..*/, "", time[path])
+		} else if ($i ~ /^link=/)
+			link[path] = plain(substr($i, 6))
+	}
+	next
+}
+$1 == "l" {
+	i = index($0, "\t")
+	path = substr($0, 3, i - 3)
+	to = substr($0, i + 1)
+	if (type[path] == "l" && link[path] != to)
+		tell(path, "points to \047" to "\047 instead of \047" link[path] "\047")
+	next
+}
+{
+	path = substr($0, length($1 $2 $3 $4) + 5)
+	if (path == ".")
+		next
+	what = $1 ~ /^8...$/ ? "f" : $1 ~ /^4...$/ ? "d" : $1 ~ /^a...$/ ? "l" : "o"
+	seen[path] = 1
+	if (!(path in type))
+		tell(path, "does not belong there")
+	else if (type[path] != what)
+		tell(path, "has another type")
+	else if (what != "l" && $2 != mode[path])
+		tell(path, "has mode " full($2) " instead of " full(mode[path]))
+	if (type[path] != "f" || what != "f")
+		next
+	if ($3 != size[path])
+		tell(path, "has " $3 " bytes instead of " size[path])
+	if ($4 != time[path])
+		tell(path, "was modified")
+}
+END {
+	for (path in type)
+		if (type[path] != "" && !(path in seen))
+			tell(path, "is missing")
+	print "end"
+}'
+
+# What of the live release is not what its manifest says, but for contents.
+put_drift() {
+	put drift "$current"
+	[ -n "$current" ] || return 0
+	manifest=$state/manifests/$current
+	if [ ! -f "$state/meta/$current.json" ]; then
+		put difference "there is no meta of release $current"
+	elif [ ! -f "$manifest" ]; then
+		put difference "the manifest of release $current is missing"
+	else
+		{
+			cd "$root/releases/$current" && find . -exec stat -c '%f %a %s %Y %n' {} + &&
+				find . -type l | while IFS= read -r name; do
+					printf 'l %s\t%s\n' "$name" "$(readlink "$name")"
+				done
+		} 2>/dev/null | awk "$drifted" "$manifest" - | sort | awk '
+			$0 == "end" { whole = 1; next }
+			++n <= 1000 { print "difference\t" $0 }
+			END {
+				if (!whole)
+					print "difference\tit cannot be compared"
+				if (n > 1000)
+					print "difference\tand " n - 1000 " more"
+			}'
+	fi
+}
 
 #: receive verify
 # awk: compare the manifest with a list_tree() on standard input: what
