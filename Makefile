@@ -244,7 +244,8 @@ run-tests:
 	@DEPLOY=$(BIN) TEST_OBJ=$(OBJ) tests/run $(TESTS)
 
 .PHONY: test-programs
-test-programs: $(UNITS) $(PRELOADS) $(OBJ)/ssh/driver $(OBJ)/proxy $(OBJ)/verbs
+test-programs: $(UNITS) $(PRELOADS) $(OBJ)/ssh/driver $(OBJ)/proxy $(OBJ)/verbs \
+	$(OBJ)/host-alone
 
 $(OBJ)/unit/%: tests/unit/%.c $(LIB_O) $(OBJ)/sources
 	@mkdir -p $(@D)
@@ -255,6 +256,13 @@ $(OBJ)/ssh/%: tests/ssh/%.c $(LIB_O) $(OBJ)/sources
 	@mkdir -p $(@D)
 	$(call show,CC)$(COMPILE) -MMD -MP -MF $@.d -MT $@ -c -o $@.o $<
 	$(call show,LD)$(LINK) -o $@ $@.o $(LIB_O) $(LIB_LIBS)
+
+# What the host side may reach, by src/LAYERS, and nothing else.
+HOST_O = $(filter $(foreach f,base os content root host,$(OBJ)/src/$(f)/%),\
+	$(SRC_O))
+$(OBJ)/host-alone: tests/host-alone.c $(HOST_O) $(OBJ)/sources
+	$(call show,CC)$(COMPILE) -c -o $@.o $<
+	$(call show,LD)$(LINK) -o $@ $@.o $(HOST_O) $(LIB_LIBS)
 
 $(OBJ)/proxy $(OBJ)/flips $(OBJ)/verbs: $(OBJ)/%: tests/%.c $(OBJ)/flags
 	@mkdir -p $(@D)

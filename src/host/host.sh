@@ -361,6 +361,7 @@ open_lock() {
 
 # Take the lock: lock -x or lock -s.
 lock() {
+	[ -z "$check" ] || return 0
 	lock_end=$(($(seconds) + lock_wait))
 	tries=0
 	until flock "$1" -n 9; do

@@ -137,6 +137,58 @@ t_folders_include_only_what_layers_allows() {
 	[ ! -s wrong ] || fail "$(cat wrong)"
 }
 
+# "folder<TAB>object<TAB>folder<TAB>symbol" for each symbol that an object needs
+# of another folder.
+own_symbols() {
+	local obj=${TEST_OBJ:-.build}
+	[[ $obj = /* ]] || obj=$TREE/$obj
+	cd "$obj/src" && find . -mindepth 2 -name '*.o' -exec nm -A {} + |
+	    sed -nE 's/^\.\/([^:]*):[0-9a-f ]* ([A-Za-z]) (.*)/\1 \2 \3/p' |
+	    awk '{
+		n = split($1, part, "/")
+		if ($2 == "U")
+			wants[$1, $3] = part[1] "\t" $1 "\t"
+		else if ($2 ~ /[TDBRC]/)
+			has[$3] = part[1]
+	}
+	END {
+		for (i in wants) {
+			split(i, key, SUBSEP)
+			if (key[2] in has)
+				print wants[i] has[key[2]] "\t" key[2]
+		}
+	}'
+}
+
+# What an object needs to be linked is what its folder may include, and what
+# those may: a header can lie, the linker cannot.
+t_objects_need_only_what_layers_allows() {
+	need_cmd nm
+	(own_symbols) >symbols
+	[ "$(wc -l <symbols)" -gt 500 ] || fail "symbols are not seen"
+	awk -F '\t' '
+	FILENAME == ARGV[1] {
+		sub(/#.*/, "")
+		n = split($0, words, /[ \t:\/]+/)
+		for (i = 1; i <= n; i++)
+			allowed[words[1], words[i]] = 1
+		next
+	}
+	!(($1, $3) in allowed) { print $2 ": needs " $4 " of " $3 }
+	' "$TREE/src/LAYERS" symbols >wrong
+	[ ! -s wrong ] || fail "$(cat wrong)"
+}
+
+# The host side links and works without the client, the network and deploy.yml.
+t_host_side_stands_alone() {
+	local obj=${TEST_OBJ:-.build}
+	[[ $obj = /* ]] || obj=$TREE/$obj
+	printf 'info\n\njournal\n\n' | "$obj/host-alone" "$PWD/none" >"$out" || true
+	assert_eq "$(sed -n 1p "$out")" "deploy-host 1"
+	assert_contains "$out" "$(printf 'prepared\t0')"
+	assert_eq "$(grep -cxE 'ok|error	.*' "$out")" 2
+}
+
 # Each foreign library has one door: the pattern of its headers, and the files
 # that may include them.
 doors() {
