@@ -207,7 +207,11 @@ t_a_key_that_may_receive_may_note() {
 	run deploy publish --seq 1
 	id=$(cat "$out")
 	SSH_ORIGINAL_COMMAND="deploy host note $PWD/r-h1 --id=$id --seq=2" \
+	    run deploy host --root "$PWD/r-h1" --allow receive,activate
+	# Not of what is live: that keeps older builds from going live.
+	SSH_ORIGINAL_COMMAND="deploy host note $PWD/r-h1 --id=$id --seq=4" \
 	    run deploy host --root "$PWD/r-h1" --allow receive
+	assert_contains "$out" "warning"
 	SSH_ORIGINAL_COMMAND="deploy host note $PWD/r-h1 --id=$id --seq=3" \
 	    expect_status 8 deploy host --root "$PWD/r-h1" --allow activate
 	assert_eq "$(meta h1 "$id" seq)" 2
