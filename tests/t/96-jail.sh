@@ -203,7 +203,7 @@ t_limits() {
 	mkfifo input
 	(
 		ulimit -S -c 1
-		export SSH_ORIGINAL_COMMAND="deploy host receive $R --id=20991231T000000.000Z-d1cab69e-2bac-4877-9283-4128af38cee1"
+		export SSH_ORIGINAL_COMMAND="deploy host receive $R --id=$(date -u +%Y%m%dT%H%M%S).999Z-d1cab69e-2bac-4877-9283-4128af38cee1"
 		exec deploy host --root "$R"
 	) <input >"$out" 2>"$err" &
 	pid=$!
