@@ -70,68 +70,6 @@ show(struct run *run, const struct manifest *a, const char *from,
 	diff_release(&d);
 }
 
-/* The manifest of the release that the word means. */
-static const char *
-read_release(const struct store *s, const struct view *v, const char *word,
-    struct manifest *m, struct err *e)
-{
-	const char *id = view_find(v, word, e);
-
-	if (id == NULL || manifest_read(m, &s->manifests, id, e) != 0)
-		return NULL;
-	return id;
-}
-
-/* Between two releases; the second is the live one by default. */
-static int
-diff_releases(struct run *run, const struct store *s, const struct view *v,
-    struct err *e)
-{
-	struct manifest a = MANIFEST_INIT, b = MANIFEST_INIT;
-	const char *from, *to = NULL;
-
-	from = read_release(s, v, run->opts.args.v[0], &a, e);
-	if (from != NULL)
-		to = read_release(s, v,
-		    run->opts.args.n > 1 ? run->opts.args.v[1] : "current", &b,
-		    e);
-	if (to != NULL)
-		show(run, &a, from, &b, to);
-	manifest_release(&a);
-	manifest_release(&b);
-	return to == NULL ? -1 : 0;
-}
-
-/*
- * From what is live to what `stage` would make of the source; `s` is NULL
- * where there is no root yet.
- */
-static int
-diff_build(struct run *run, const struct store *s, const char *source,
-    struct err *e)
-{
-	struct stage st = STAGE_INIT;
-	struct manifest nothing = MANIFEST_INIT;
-	struct stage_options o = { 0 };
-	struct rules rules;
-	bool live;
-	int r;
-
-	site_stage_options(&run->work, &rules, &o);
-	o.source = source;
-	o.overrides = OVERRIDE_ALL;
-	o.again = o.preview = true;
-	r = stage_run(&st, s, &o, e);
-	if (r == 0) {
-		live = st.view.current.s[0] != '\0';
-		show(run, live ? &st.base_manifest : &nothing,
-		    st.view.current.s, &st.m, "");
-	}
-	stage_release(&st);
-	strvec_release(&rules.exclude);
-	return r;
-}
-
 /* Is the operand, which names no release, a directory or file? */
 static bool
 is_source(const char *word)
@@ -158,8 +96,9 @@ fetch_release(struct fleet *f, const char *word, struct manifest *m,
 	return id;
 }
 
+/* Between two releases; the second is the live one by default. */
 static int
-diff_fleet_releases(struct run *run, struct fleet *f, struct err *e)
+diff_releases(struct run *run, struct fleet *f, struct err *e)
 {
 	struct manifest a = MANIFEST_INIT, b = MANIFEST_INIT;
 	const char *from, *to = NULL;
@@ -178,8 +117,7 @@ diff_fleet_releases(struct run *run, struct fleet *f, struct err *e)
 
 /* From what is live on the hosts to the build. */
 static int
-diff_fleet_build(struct run *run, struct fleet *f, const char *source,
-    struct err *e)
+diff_build(struct run *run, struct fleet *f, const char *source, struct err *e)
 {
 	struct stage st = STAGE_INIT;
 	struct manifest live = MANIFEST_INIT;
@@ -210,82 +148,31 @@ diff_fleet_build(struct run *run, struct fleet *f, const char *source,
 	return r;
 }
 
-static int
-diff_hosts(struct run *run, struct err *e)
+/* Is there one operand, which is a build and no release? */
+static bool
+names_build(const struct strvec *args, const struct fleet *f)
 {
-	const struct strvec *args = &run->opts.args;
-	const char *word = args->n > 0 ? args->v[0] : run->site->source;
-	struct fleet f = FLEET_INIT;
 	struct err none = ERR_INIT;
-	int r = cmd_open_fleet(run, &f, e);
 
-	if (r == 0 && word == NULL)
-		r = no_source(e);
-	else if (r == 0 &&
-	    (args->n == 0 ||
-		(args->n == 1 && fleet_find(&f, word, &none) == NULL &&
-		    is_source(word))))
-		r = diff_fleet_build(run, &f, word, e);
-	else if (r == 0)
-		r = diff_fleet_releases(run, &f, e);
-	fleet_release(&f);
-	return r;
+	return args->n == 1 && fleet_find(f, args->v[0], &none) == NULL &&
+	    is_source(args->v[0]);
 }
 
-/* The build that is to be compared, or NULL: the operands are releases. */
-static const char *
-find_source(const struct run *run, const struct view *v)
-{
-	const struct strvec *args = &run->opts.args;
-	struct err ignored = ERR_INIT;
-
-	if (args->n == 0)
-		return run->site->source;
-	if (args->n == 1 && view_find(v, args->v[0], &ignored) == NULL &&
-	    is_source(args->v[0]))
-		return args->v[0];
-	return NULL;
-}
-
-static int
-diff(struct run *run, const struct store *s, const struct view *v,
-    struct err *e)
-{
-	const char *source = find_source(run, v);
-
-	if (source != NULL)
-		return diff_build(run, s, source, e);
-	if (run->opts.args.n == 0)
-		return no_source(e);
-	if (s == NULL)
-		return err_set(e, ERR_USAGE,
-		    "there is no release '%s': '%s' is not a root of deploy",
-		    run->opts.args.v[0], run->site->root);
-	return diff_releases(run, s, v, e);
-}
-
+/* Nothing is live where there is no root: all is new then. */
 static int
 run_diff(struct run *run, struct err *e)
 {
-	struct store s = STORE_INIT;
-	struct view v = VIEW_INIT;
-	bool there = true;
-	int r = cmd_begin(run, e);
+	const struct strvec *args = &run->opts.args;
+	struct fleet *f = &run->work.fleet;
 
-	if (r == 0 && cmd_has_hosts(run))
-		return diff_hosts(run, e);
-	if (r == 0 && store_open(&s, run->site->root, e) != 0) {
-		/* Nothing is live where there is no root: all is new. */
-		there = false;
-		r = e->sys == ENOENT ? 0 : -1;
-	}
-	if (r == 0 && there)
-		r = view_read(&v, &s, e);
-	if (r == 0)
-		r = diff(run, there ? &s : NULL, &v, e);
-	view_release(&v);
-	store_close(&s);
-	return r;
+	if (cmd_begin(run, e) != 0 || site_open(&run->work, e) != 0)
+		return -1;
+	if (args->n > 0 && !names_build(args, f))
+		return diff_releases(run, f, e);
+	if (args->n == 0 && run->site->source == NULL)
+		return no_source(e);
+	return diff_build(run, f, args->n > 0 ? args->v[0] : run->site->source,
+	    e);
 }
 
 static const enum opt_id opts[] = { OPT_EXCLUDE, OPT_STRIP, OPT_END };

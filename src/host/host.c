@@ -487,12 +487,16 @@ static int
 do_manifest(struct request *r, struct err *e)
 {
 	const char *id = wanted_id(r, e);
+	struct err none = ERR_INIT;
 	struct buf b = BUF_INIT;
 	int c;
 
 	if (id == NULL || store_open(&r->store, r->root, e) != 0)
 		return -1;
 	c = file_read(&r->store.manifests, id, (size_t)1 << 30, &b, e);
+	/* A release without one is damaged. */
+	if (c != 0 && dir_look(&r->store.releases, id, &none) > 0)
+		e->code = ERR_INTEGRITY;
 	if (c == 0) {
 		wire_put(&r->out, "size", "%zu", b.len);
 		buf_add(&r->out, buf_str(&b), b.len);
