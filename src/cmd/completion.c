@@ -58,31 +58,9 @@ print_words(const char *current, const char *previous, const char *latest)
 		print_word("latest", "%s", latest);
 }
 
-static int
-print_releases_here(struct run *run, struct err *e)
-{
-	struct store s = STORE_INIT;
-	struct view v = VIEW_INIT;
-	int r = cmd_open_view(run, &s, &v, e);
-
-	if (r == 0)
-		print_words(v.current.s, view_previous(&v), view_latest(&v));
-	for (size_t i = v.ids.n; r == 0 && i-- > 0;) {
-		struct meta meta = META_INIT;
-		struct err ignored = ERR_INIT;
-
-		err_ignore(meta_read(&s, v.ids.v[i], &meta, &ignored));
-		print_release(&v, &meta, v.ids.v[i]);
-		meta_release(&meta);
-	}
-	view_release(&v);
-	store_close(&s);
-	return r;
-}
-
 /* The first host that has the release tells about it. */
 static void
-print_release_there(const struct fleet *f, const char *id)
+print_first(const struct fleet *f, const char *id)
 {
 	for (size_t i = 0; i < f->n; i++) {
 		const struct meta *meta = remote_meta(&f->v[i], id);
@@ -94,9 +72,12 @@ print_release_there(const struct fleet *f, const char *id)
 	}
 }
 
-/* Those of the hosts that answer: who waits has half a line typed. */
+/*
+ * Words that mean a release, then all ids, newest first: those of the hosts
+ * that answer, because who waits has half a line typed.
+ */
 static int
-print_releases_there(struct run *run, struct err *e)
+print_releases(struct run *run, struct err *e)
 {
 	struct fleet f = FLEET_INIT;
 	struct strvec ids = STRVEC_INIT;
@@ -113,20 +94,10 @@ print_releases_there(struct run *run, struct err *e)
 		    fleet_find(&f, "previous", &none), ids.v[ids.n - 1]);
 	}
 	for (size_t i = ids.n; i-- > 0;)
-		print_release_there(&f, ids.v[i]);
+		print_first(&f, ids.v[i]);
 	strvec_release(&ids);
 	fleet_release(&f);
 	return r;
-}
-
-/* Words that mean a release, then all ids, newest first. */
-static int
-print_releases(struct run *run, struct err *e)
-{
-	if (cmd_site(run, e) != 0)
-		return -1;
-	return cmd_has_hosts(run) ? print_releases_there(run, e) :
-				    print_releases_here(run, e);
 }
 
 static int
