@@ -6,13 +6,10 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "base/buf.h"
 #include "base/clock.h"
 #include "base/version.h"
 #include "cmd/cmd.h"
 #include "cmd/table.h"
-#include "host/probe.h"
-#include "host/wire.h"
 #include "os/intr.h"
 
 /* A machine that is looked at. */
@@ -86,24 +83,6 @@ examine_client(const struct run *run, struct doctor_report *r)
 	}
 }
 
-/* The root that is here. */
-static void
-examine_root(const struct run *run, struct patient *p)
-{
-	const struct doctor_case c = { .root = run->site->root };
-	struct buf answer = BUF_INIT;
-	struct wire_line l;
-
-	probe(c.root, &answer);
-	for (char *rest = answer.data, *line;
-	     (line = strsep(&rest, "\n")) != NULL;) {
-		wire_split(line, &l);
-		doctor_facts_hear(&p->facts, l.key, l.value);
-	}
-	buf_release(&answer);
-	doctor_judge(&p->report, &p->facts, &c);
-}
-
 /* ---- hosts ------------------------------------------------------------- */
 
 static void
@@ -120,10 +99,12 @@ on_line(void *ctx, const char *key, const char *value)
 static void
 ask(struct remote *r, struct patient *p)
 {
+	/* Of this machine, this program gives the facts, by the same clock. */
+	bool own = *p->host == '\0';
 	struct doctor_case c = { .root = r->host->root,
-		.version = DEPLOY_VERSION,
+		.version = own ? NULL : DEPLOY_VERSION,
 		.rsync = r->host->transport == HOST_RSYNC,
-		.asked = clock_now() };
+		.asked = own ? 0 : clock_now() };
 	struct err e = ERR_INIT;
 
 	if (remote_call(r, "probe", NULL, on_line, p, &e) != 0) {
@@ -254,22 +235,19 @@ run_doctor(struct run *run, struct err *e)
 
 	if (r != 0)
 		return r;
-	n = 1 + run->site->n_hosts;
+	cmd_init_fleet(run, &f);
+	/* This machine comes first; it may be the host, too. */
+	n = f.is_here ? 1 : 1 + f.n;
 	v = xcalloc(n, sizeof(*v));
-	for (size_t i = 0; i < n; i++) {
-		v[i].host = i == 0 ? "" : run->site->hosts[i - 1].label;
+	round.v = v + n - f.n;
+	v[0].host = "";
+	for (size_t i = 0; i < f.n; i++)
+		round.v[i].host = f.v[i].host->label;
+	for (size_t i = 0; i < n; i++)
 		v[i].facts = (struct doctor_facts)DOCTOR_FACTS_INIT;
-	}
 	examine_client(run, &v[0].report);
-	if (cmd_has_hosts(run)) {
-		cmd_init_fleet(run, &f);
-		round.v = v + 1;
-		(void)fleet_each(&f, examine_host, &round);
-		add_failures(&round);
-		fleet_release(&f);
-	} else {
-		examine_root(run, &v[0]);
-	}
+	(void)fleet_each(&f, examine_host, &round);
+	add_failures(&round);
 	r = intr_check(e);
 	if (r == 0)
 		r = answer(run, v, n, e);
@@ -278,6 +256,7 @@ run_doctor(struct run *run, struct err *e)
 		doctor_report_release(&v[i].report);
 	}
 	free(v);
+	fleet_release(&f);
 	return r;
 }
 

@@ -423,9 +423,9 @@ t_clock() {
 	run deploy doctor
 	assert_eq "$(grep -c "^ok .*: clock: agrees" "$out")" 3
 	now=$(date +%s)
-	printf '#!/bin/bash\n%q "$@" | sed "s/^now.*/now\\t%s/"\n' "$DEPLOY" \
+	printf '#!/bin/bash\n%q "$@" | sed -u "s/^now.*/now\\t%s/"\n' "$DEPLOY" \
 	    $((now + 3600))000 >c
-	printf '#!/bin/bash\n%q "$@" | sed "s/^now.*/now\\t%s/"\n' "$DEPLOY" \
+	printf '#!/bin/bash\n%q "$@" | sed -u "s/^now.*/now\\t%s/"\n' "$DEPLOY" \
 	    $((now - 100))000 >dash
 	expect_status 1 deploy doctor
 	assert_contains "$out" "fail  c: clock: ahead of this machine's by 3"
