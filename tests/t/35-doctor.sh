@@ -397,7 +397,7 @@ t_programs() {
 	local h
 	begin
 	cp c other
-	printf '#!/bin/bash\n%q "$@" | sed "s/^version.*/version\\t0.0.1/"\n' \
+	printf '#!/bin/bash\n%q "$@" | sed -u "s/^version.*/version\\t0.0.1/"\n' \
 	    "$DEPLOY" >c
 	rm "$_base/bb/tar" "$_base/bb/awk"
 	expect_status 1 deploy doctor
