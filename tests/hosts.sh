@@ -18,15 +18,19 @@ busybox_path() {
 	ln -sf "$(command -v flock)" "$_base/bb/flock"
 }
 
-# script VERB: set `text` to what the client sends of the sh verbs for it.
+# script VERB [OPTION...]: set `text` to what the client sends of the sh verbs
+# for it.
 script() {
-	local f=$TEST_DIR/verb-$1
-	[ -e "$f" ] || awk -v verb="$1" '
-	BEGIN { wanted = 1 }
+	local f wanted=$1
+	[[ " ${*:2} " != *" --drift "* ]] || wanted+=" --drift"
+	f=$TEST_DIR/verb-${wanted// /-}
+	[ -e "$f" ] || awk -v words="$wanted" '
+	BEGIN { n = split(words, word, " "); wanted = 1 }
 	/^#:/ {
 		wanted = NF == 1
 		for (i = 2; i <= NF; i++)
-			wanted = wanted || $i == verb
+			for (j = 1; j <= n; j++)
+				wanted = wanted || $i == word[j]
 		next
 	}
 	wanted' "$TREE/src/host/host.sh" >"$f"
@@ -37,7 +41,7 @@ script() {
 # $kind: c, dash, bash or busybox.
 host() {
 	local text=''
-	[ "$kind" = c ] || script "$1"
+	[ "$kind" = c ] || script "$@"
 	case $kind in
 	c) deploy host "$@" ;;
 	dash) dash -c "$text" deploy-host "$@" ;;
