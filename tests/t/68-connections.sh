@@ -1,0 +1,95 @@
+#!/bin/bash
+# What a command starts on a host: each program pays the start-up files of a
+# login shell and round trips.  One connection; one program, which answers all
+# requests; a publish has a second one, because a pack ends the first.
+. "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/sshd.sh
+. "$TREE/tests/sshd.sh"
+
+# host KIND [LINE...]: a host that notes what it starts; KIND `c` has deploy in
+# its PATH, `sh` has not.
+host() {
+	local path=/usr/bin:/bin:/usr/sbin:/sbin
+	need_cmd ssh ssh-keygen sshd
+	mkdir bin site
+	[ "$1" != c ] || path=$PWD/bin:$path
+	ln -s "$DEPLOY" bin/deploy
+	cat >login <<-END
+	#!/bin/sh
+	echo "\$SSH_ORIGINAL_COMMAND" >>$PWD/started
+	PATH=$path exec sh -c "\$SSH_ORIGINAL_COMMAND"
+	END
+	chmod +x login
+	sshd_start "$PWD/d" "ForceCommand $PWD/login" "${@:2}" ||
+	    fail "sshd does not start"
+	defer sshd_stop
+	DEPLOY_KNOWN_HOSTS=$(cat d/known_hosts)
+	export DEPLOY_KNOWN_HOSTS
+	unset SSH_AUTH_SOCK
+	cat >deploy.yml <<-END
+	sites:
+	  - name: t
+	    source: site
+	    root: $PWD/root
+	    hosts:
+	      - {address: 127.0.0.1, port: $sshd_port, user: $(id -un), identity: $PWD/d/id}
+	END
+	echo one >site/index.html
+}
+
+# programs N COMMAND...: it starts N programs over one connection.
+programs() {
+	local n=$1 logins
+	shift
+	: >started
+	logins=$(grep -c 'Accepted publickey' d/log || true)
+	run deploy "$@"
+	assert_eq "$(wc -l <started)" "$n" "programs of '$*': $(cut -c1-80 started)"
+	logins=$(($(grep -c 'Accepted publickey' d/log) - logins))
+	assert_eq "$logins" 1 "connections of '$*'"
+}
+
+counts() {
+	programs 2 publish
+	programs 1 publish
+	echo two >site/index.html
+	programs 2 publish -m "a message"
+	programs 1 rollback
+	programs 1 activate latest
+	programs 1 activate latest
+	echo three >site/index.html
+	programs 1 stage
+	programs 1 stage
+	programs 1 activate
+	for c in list status log verify diff prune 'pin current' 'unpin current' \
+	    freeze thaw doctor init; do
+		# shellcheck disable=SC2086 # words are meant
+		programs 1 $c
+	done
+	assert_tree_eq root/current/ site
+}
+
+t_a_host_with_deploy() {
+	host c
+	counts
+	# No word of a request is one of the command.
+	! grep -vF " deploy host serve $PWD/root" started || fail "other words"
+}
+
+t_a_host_with_sh() {
+	host sh
+	counts
+	[ "$(wc -L <started)" -lt 1000 ] || fail "an argument of $(wc -L <started) bytes"
+}
+
+t_one_session_at_a_time() {
+	host c "MaxSessions 1"
+	counts
+}
+
+t_one_session_at_a_time_with_sh() {
+	host sh "MaxSessions 1"
+	counts
+}
+
+run_tests
