@@ -195,6 +195,7 @@ put_journal(struct request *r, bool all, struct err *e)
 {
 	struct buf b = BUF_INIT;
 	const char *line, *end, *nl;
+	size_t before;
 	int c = file_read(&r->store.state, "journal", (size_t)1 << 28, &b, e);
 
 	if (c != 0 && e->sys == ENOENT)
@@ -212,8 +213,10 @@ put_journal(struct request *r, bool all, struct err *e)
 			continue;
 		}
 		buf_adds(&r->out, "journal\t");
+		before = r->out.len;
 		utf8_add(&r->out, line, (size_t)(nl - line));
-		buf_addc(&r->out, '\n');
+		/* What nothing is left of is a broken line all the same. */
+		buf_adds(&r->out, r->out.len == before ? "?\n" : "\n");
 	}
 	buf_release(&b);
 	return c;
