@@ -516,7 +516,8 @@ t_control_characters_are_shown_not_sent() {
 	for c in list log status; do
 		run deploy "$c" --root root
 		assert_not_contains "$out" "$ESC"
-		assert_contains "$out" '\x1b'
+		# Hosts leave out all but the line break.
+		assert_contains "$out" '\x0a'
 		! grep -q '^fake line' "$out" || fail "$c: a line of its own"
 	done
 	usage '\x1b' "$evil"
