@@ -149,5 +149,5 @@ tmpfs() {
 in_memory() {
 	[ -n "${TEST_MOUNTS:-}" ] || return 0
 	tmpfs memory
-	cd memory
+	cd memory || fail "no directory memory"
 }

@@ -50,13 +50,14 @@ configuration() {
 
 # webhook on a free port, with the hooks of the examples; $hooks is its URL.
 receiver() {
-	local try
+	local try given=()
 	need_cmd webhook curl openssl
+	[ -z "${secret+x}" ] || given=("DEPLOY_HOOK_SECRET=$secret")
 	sed "s,/etc/deploy/deploy.yml,$PWD/deploy.yml," \
 	    "${hooks_file:-$TREE/man/examples/hooks.json}" >hooks.json
 	for ((try = 0; try < 20; try++)); do
 		port=$((20000 + RANDOM % 12000))
-		env ${secret+DEPLOY_HOOK_SECRET="$secret"} webhook -template \
+		env "${given[@]}" webhook -template \
 		    -hooks hooks.json -ip 127.0.0.1 -port "$port" \
 		    -http-methods POST -nopanic -verbose >webhook.log 2>&1 &
 		receiver=$!
