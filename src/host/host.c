@@ -671,23 +671,27 @@ wait_for_go(struct request *r, int64_t ms, struct err *e)
 	int64_t all = limits_bind(r->limits) ?
 	    clock_ms() + limits_ms(LIMITS_ARMED) :
 	    INT64_MAX;
+	int64_t end;
+	bool late;
 	int c, go;
 
 	do {
-		int64_t end = clock_ms() + ms;
-
-		c = wire_read_line(r->in, &line, LINE_MAX_LEN,
-		    end < all ? end : all, &why);
-	} while (c > 0 && strcmp(buf_str(&line), "wait") == 0);
-	go = c > 0 && strcmp(buf_str(&line), "go") == 0;
+		end = clock_ms() + ms;
+		if (end > all)
+			end = all;
+		c = wire_read_line(r->in, &line, LINE_MAX_LEN, end, &why);
+		/* It may have come in time, and we have slept since. */
+		late = clock_ms() >= end;
+	} while (c > 0 && !late && strcmp(buf_str(&line), "wait") == 0);
+	go = c > 0 && !late && strcmp(buf_str(&line), "go") == 0;
 	buf_release(&line);
 	if (go)
 		return 0;
-	if (c > 0)
+	if (c > 0 && !late)
 		return err_set(e, ERR_FAILED, "disarmed by the client");
 	return err_set(e, ERR_FAILED, "disarmed: %s",
-	    why.sys == ETIMEDOUT ? "no 'go' came in time" :
-				   "the client went away");
+	    late || why.sys == ETIMEDOUT ? "no 'go' came in time" :
+					   "the client went away");
 }
 
 /* Prepared: wait if armed, flip, say how long that took. */
