@@ -197,13 +197,14 @@ t_hooks_end_with_the_request() {
 }
 
 t_limits() {
-	local pid
+	local pid now
 	[ -z "${TEST_SANITIZE:-}" ] || skip "a sanitizer needs the space"
+	now=$(date -u +%Y%m%dT%H%M%S)
 	begin
 	mkfifo input
 	(
 		ulimit -S -c 1
-		export SSH_ORIGINAL_COMMAND="deploy host receive $R --id=$(date -u +%Y%m%dT%H%M%S).999Z-d1cab69e-2bac-4877-9283-4128af38cee1"
+		export SSH_ORIGINAL_COMMAND="deploy host receive $R --id=$now.999Z-d1cab69e-2bac-4877-9283-4128af38cee1"
 		exec deploy host --root "$R"
 	) <input >"$out" 2>"$err" &
 	pid=$!
