@@ -405,28 +405,6 @@ cmd_begin(struct run *run, struct err *e)
 	return 0;
 }
 
-int
-cmd_open(struct run *run, struct store *s, struct err *e)
-{
-	if (cmd_site(run, e) != 0)
-		return -1;
-	return store_open(s, run->site->root, e);
-}
-
-int
-cmd_open_view(struct run *run, struct store *s, struct view *v, struct err *e)
-{
-	if (cmd_open(run, s, e) != 0)
-		return -1;
-	return view_read(v, s, e);
-}
-
-bool
-cmd_has_hosts(const struct run *run)
-{
-	return run->site->n_hosts > 0;
-}
-
 void
 cmd_init_fleet(struct run *run, struct fleet *f)
 {
@@ -506,21 +484,6 @@ cmd_lock_wait(const struct run *run)
 {
 	return run->opts.lock_wait >= 0 ? run->opts.lock_wait :
 					  run->site->lock_wait;
-}
-
-int
-cmd_lock(struct run *run, const struct store *s, struct lock *l, struct err *e)
-{
-	char *note;
-	int r;
-
-	if (run->opts.dry_run)
-		return 0;
-	note = caller_lock_note(&run->caller, run->cmd->name);
-	r = lock_take(l, &s->state, LOCK_EXCLUSIVE, cmd_lock_wait(run), note,
-	    e);
-	free(note);
-	return r;
 }
 
 void

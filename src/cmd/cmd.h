@@ -12,10 +12,7 @@
 #include "base/err.h"
 #include "fleet/fleet.h"
 #include "base/json.h"
-#include "os/lock.h"
 #include "cmd/opt.h"
-#include "root/store.h"
-#include "root/view.h"
 #include "site/site.h"
 
 /* One call of a command. */
@@ -82,9 +79,6 @@ int cmd_open(struct run *run, struct store *s, struct err *e) MUST_USE;
 /* The same and view_read(). */
 int cmd_open_view(struct run *run, struct store *s, struct view *v,
     struct err *e) MUST_USE;
-
-/* Are there hosts, or is it this machine's root?  After cmd_site(). */
-bool cmd_has_hosts(const struct run *run);
 
 /* The hosts of the site, not connected yet. */
 void cmd_init_fleet(struct run *run, struct fleet *f);

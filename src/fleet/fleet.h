@@ -77,9 +77,10 @@ int fleet_open_unless(struct fleet *f, const char *digest, struct err *e)
 int fleet_complete(struct fleet *f, struct err *e) MUST_USE;
 
 /*
- * The release that the user's word means on all hosts together: as
- * view_find(), where "current" and "previous" must be the same on every host
- * (else ERR_DIFFER).  Borrowed; NULL with the error.
+ * The release that the user's word means on all hosts together: "current" and
+ * "previous", which must be the same on every host (else ERR_DIFFER),
+ * "latest", an id, or a prefix that only one id has.  Borrowed; NULL with
+ * ERR_USAGE.
  */
 const char *fleet_find(const struct fleet *f, const char *word,
     struct err *e) MUST_USE;

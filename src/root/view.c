@@ -60,22 +60,3 @@ view_refuse(const char *word, struct err *e)
 	return err_set(e, ERR_USAGE,
 	    "there is no release yet; run 'deploy stage' first");
 }
-
-const char *
-view_find(const struct view *v, const char *word, struct err *e)
-{
-	const char *id;
-
-	if (strcmp(word, "current") == 0)
-		id = v->current.s;
-	else if (strcmp(word, "previous") == 0)
-		id = view_previous(v);
-	else if (strcmp(word, "latest") == 0)
-		id = view_latest(v);
-	else
-		return release_match(&v->ids, word, e);
-	if (id != NULL && *id != '\0')
-		return id;
-	view_refuse(word, e);
-	return NULL;
-}

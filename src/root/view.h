@@ -24,13 +24,6 @@ struct view {
 int view_read(struct view *v, const struct store *s, struct err *e) MUST_USE;
 void view_release(struct view *v);		/* neutral values accepted */
 
-/*
- * The release that the user's word means: "current", "previous", "latest",
- * an id, or a prefix that only one id has.  Borrowed; NULL with ERR_USAGE.
- */
-const char *view_find(const struct view *v, const char *word, struct err *e)
-    MUST_USE;
-
 /* Say that "current", "previous" or "latest" means no release.  -1. */
 int view_refuse(const char *word, struct err *e);
 
