@@ -2,9 +2,11 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/text.h"
 #include "cmd/cmd.h"
 #include "cmd/table.h"
@@ -40,34 +42,36 @@ put_line(json_t *list, const struct diff_line *l)
 	json_push(list, j);
 }
 
-/* Show what changed from `a` to `b`, which are called `from` and `to`. */
+/*
+ * Show what changed from `from`, "" for nothing or NULL for several releases,
+ * to `to`, "" for the build.
+ */
 static void
-show(struct run *run, const struct manifest *a, const char *from,
-    const struct manifest *b, const char *to)
+show(struct run *run, const struct diff *d, const char *from, const char *to)
 {
-	struct diff d = DIFF_INIT;
 	json_t *doc, *list;
 
-	diff_manifests(&d, a, b);
 	log_info("from %s to %s: %zu added, %zu changed, %zu removed",
-	    *from != '\0' ? from : "nothing", *to != '\0' ? to : "the build",
-	    d.count[DIFF_ADDED], d.count[DIFF_CHANGED], d.count[DIFF_REMOVED]);
+	    from == NULL      ? "what the hosts serve, each another release," :
+		*from != '\0' ? from :
+				"nothing",
+	    *to != '\0' ? to : "the build", d->count[DIFF_ADDED],
+	    d->count[DIFF_CHANGED], d->count[DIFF_REMOVED]);
 	if (run->opts.json) {
 		doc = cmd_new_doc(run);
 		list = json_new_array();
 		cmd_put_id(doc, "from", from);
 		cmd_put_id(doc, "to", to);
 		for (size_t i = 0; i < 3; i++)
-			json_put_int(doc, kinds[i], (int64_t)d.count[i]);
-		for (size_t i = 0; i < d.n; i++)
-			put_line(list, &d.v[i]);
+			json_put_int(doc, kinds[i], (int64_t)d->count[i]);
+		for (size_t i = 0; i < d->n; i++)
+			put_line(list, &d->v[i]);
 		json_put(doc, "changes", list);
 		cmd_answer(run, doc);
 	} else {
-		for (size_t i = 0; i < d.n; i++)
-			print_line(&d.v[i]);
+		for (size_t i = 0; i < d->n; i++)
+			print_line(&d->v[i]);
 	}
-	diff_release(&d);
 }
 
 /* Is the operand, which names no release, a directory or file? */
@@ -101,6 +105,7 @@ static int
 diff_releases(struct run *run, struct fleet *f, struct err *e)
 {
 	struct manifest a = MANIFEST_INIT, b = MANIFEST_INIT;
+	struct diff d = DIFF_INIT;
 	const char *from, *to = NULL;
 
 	from = fetch_release(f, run->opts.args.v[0], &a, e);
@@ -108,41 +113,86 @@ diff_releases(struct run *run, struct fleet *f, struct err *e)
 		to = fetch_release(f,
 		    run->opts.args.n > 1 ? run->opts.args.v[1] : "current", &b,
 		    e);
-	if (to != NULL)
-		show(run, &a, from, &b, to);
+	if (to != NULL) {
+		diff_manifests(&d, &a, &b);
+		show(run, &d, from, to);
+	}
+	diff_release(&d);
 	manifest_release(&a);
 	manifest_release(&b);
 	return to == NULL ? -1 : 0;
+}
+
+/* What the hosts serve, each release once. */
+struct served {
+	struct strvec ids;
+	struct manifest *v;
+};
+
+static int
+read_served(struct fleet *f, struct served *s, struct err *e)
+{
+	s->v = xcalloc(f->n, sizeof(*s->v));
+	for (size_t i = 0; i < f->n; i++) {
+		const char *id = f->v[i].view.current.s;
+
+		if (strvec_has(&s->ids, id))
+			continue;
+		s->v[s->ids.n] = (struct manifest)MANIFEST_INIT;
+		if (*id != '\0' &&
+		    fleet_manifest(f, id, &s->v[s->ids.n], e) != 0)
+			return -1;
+		strvec_add(&s->ids, id);
+	}
+	return 0;
+}
+
+static void
+served_release(struct served *s)
+{
+	for (size_t i = 0; i < s->ids.n; i++)
+		manifest_release(&s->v[i]);
+	free(s->v);
+	strvec_release(&s->ids);
+}
+
+/* What changes for the visitors of any host. */
+static void
+show_changes(struct run *run, const struct served *s, const struct manifest *m)
+{
+	struct diff all = DIFF_INIT;
+
+	for (size_t i = 0; i < s->ids.n; i++) {
+		struct diff d = DIFF_INIT;
+
+		diff_manifests(&d, &s->v[i], m);
+		diff_unite(&all, &d);
+		diff_release(&d);
+	}
+	show(run, &all, s->ids.n == 1 ? s->ids.v[0] : NULL, "");
+	diff_release(&all);
 }
 
 /* From what is live on the hosts to the build. */
 static int
 diff_build(struct run *run, struct fleet *f, const char *source, struct err *e)
 {
+	struct served served = { STRVEC_INIT, NULL };
 	struct stage st = STAGE_INIT;
-	struct manifest live = MANIFEST_INIT;
-	struct err none = ERR_INIT;
 	struct fleet_sent sent;
 	struct stage_options o = { 0 };
 	struct rules rules;
-	const char *id = fleet_find(f, "current", &none);
-	int r = 0;
+	int r = read_served(f, &served, e);
 
-	if (id == NULL && none.code == ERR_DIFFER) {
-		*e = none;
-		return -1;
-	}
 	site_stage_options(&run->work, &rules, &o);
 	o.source = source;
 	o.overrides = OVERRIDE_ALL;
 	o.again = o.preview = true;
-	if (id != NULL)
-		r = fleet_manifest(f, id, &live, e);
 	if (r == 0)
 		r = fleet_stage(f, &st, &o, &sent, e);
 	if (r == 0)
-		show(run, &live, id != NULL ? id : "", &st.m, "");
-	manifest_release(&live);
+		show_changes(run, &served, &st.m);
+	served_release(&served);
 	stage_release(&st);
 	strvec_release(&rules.exclude);
 	return r;
@@ -183,7 +233,8 @@ const struct cmd cmd_diff = {
 	.args = "[A [B]]",
 	.summary = "what was added, changed and removed",
 	.about =
-	    "Without operands: what 'stage' would change of what is live.\n"
+	    "Without operands: what 'stage' would change of what is live; where\n"
+	    "hosts differ, for the visitors of any of them.\n"
 	    "A may be a build (a directory or an archive).  Else A and B are\n"
 	    "releases; B is current by default.\n",
 	.examples =

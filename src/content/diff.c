@@ -72,3 +72,38 @@ diff_manifests(struct diff *d, const struct manifest *a,
 		k += side >= 0;
 	}
 }
+
+/* One line of what two comparisons say of a path. */
+static struct diff_line
+both(const struct diff_line *a, const struct diff_line *b)
+{
+	struct diff_line l = *a;
+
+	if (a->kind != b->kind)
+		l.kind = DIFF_CHANGED;
+	return l;
+}
+
+void
+diff_unite(struct diff *d, const struct diff *more)
+{
+	struct diff all = DIFF_INIT;
+	size_t i = 0, k = 0;
+
+	all.cap = d->n + more->n;
+	all.v = xcalloc(all.cap, sizeof(*all.v));
+	while (i < d->n || k < more->n) {
+		int c = i == d->n ? 1 :
+		    k == more->n  ? -1 :
+				    path_compare(d->v[i].path, more->v[k].path);
+		struct diff_line *l = &all.v[all.n++];
+
+		if (c == 0)
+			*l = both(&d->v[i++], &more->v[k++]);
+		else
+			*l = c < 0 ? d->v[i++] : more->v[k++];
+		all.count[l->kind]++;
+	}
+	diff_release(d);
+	*d = all;
+}

@@ -38,4 +38,11 @@ void diff_release(struct diff *d);		/* neutral values accepted */
 void diff_manifests(struct diff *d, const struct manifest *a,
     const struct manifest *b);
 
+/*
+ * Add the lines of `more` that `d` lacks: what changed for those who had the
+ * one or the other.  A path that both have is a change unless both say the
+ * same of it.
+ */
+void diff_unite(struct diff *d, const struct diff *more);
+
 #endif

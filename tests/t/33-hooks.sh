@@ -221,4 +221,43 @@ post_activate activate $b,$a, 0"
 	assert_eq "$(grep -cx / "$err")" 1
 }
 
+# Hosts that served different releases: a page that changes for the visitors of
+# any of them has changed, whatever the first one served.
+t_hosts_that_had_drifted() {
+	config "post_activate: 'cat \$DEPLOY_CHANGED_FILE >$PWD/changed'" \
+	    "pre_stage: 'true'"
+	cat >>deploy.yml <<-EOF
+	    hosts:
+	      - {address: www1, transport: local, root: $PWD/h1}
+	      - {address: www2, transport: local, root: $PWD/h2}
+	      - {address: www3, transport: local, root: $PWD/h3, deploy: none}
+	EOF
+	site 1
+	echo same >site/b.html
+	echo same >site/c.html
+	run deploy publish
+	echo other >site/b.html
+	run deploy publish --host www2
+	echo same >site/b.html
+	echo third >site/c.html
+	run deploy publish --host www3
+	# www1 sees d.html come, www2 b.html change, www3 c.html.
+	echo same >site/c.html
+	echo new >site/d.html
+	run deploy diff
+	assert_eq "$(cut -d ' ' -f 1,2 "$out")" "M b.html
+M c.html
+A d.html"
+	run deploy diff --json
+	assert_eq "$(json "$out" .from)" null
+	run deploy publish
+	assert_eq "$(cat changed)" "/b.html
+/c.html
+/d.html"
+	# They agree again.
+	echo changed >site/d.html
+	run deploy publish
+	assert_eq "$(cat changed)" /d.html
+}
+
 run_tests

@@ -174,6 +174,52 @@ test_file_and_directory(void)
 	manifest_release(&b);
 }
 
+/* What changed for those who had the one or the other. */
+static void
+test_unite(void)
+{
+	struct manifest one = MANIFEST_INIT, other = MANIFEST_INIT;
+	struct manifest new = MANIFEST_INIT;
+	struct diff d = DIFF_INIT, more = DIFF_INIT;
+	struct err e = ERR_INIT;
+
+	add_file(&one, "both", 'x', 1);
+	add_file(&other, "both", 'y', 2);
+	add_file(&new, "both", 'z', 3);
+	add_file(&one, "first", 'x', 1);
+	add_file(&new, "first", 'z', 1);
+	add_file(&other, "first", 'z', 1);
+	add_file(&other, "gone", 'x', 1);
+	add_file(&one, "mixed", 'x', 1);
+	add_file(&new, "mixed", 'z', 1);
+	CHECK(manifest_sort(&one, &e) == 0);
+	CHECK(manifest_sort(&other, &e) == 0);
+	CHECK(manifest_sort(&new, &e) == 0);
+	diff_manifests(&d, &one, &new);
+	diff_manifests(&more, &other, &new);
+	diff_unite(&d, &more);
+	CHECK(d.n == 4);
+	CHECK_STR(d.v[0].path, "both");
+	CHECK(d.v[0].kind == DIFF_CHANGED);
+	CHECK_STR(d.v[1].path, "first");
+	CHECK_STR(d.v[2].path, "gone");
+	CHECK(d.v[2].kind == DIFF_REMOVED);
+	/* Changed for the one, added for the other. */
+	CHECK_STR(d.v[3].path, "mixed");
+	CHECK(d.v[3].kind == DIFF_CHANGED);
+	CHECK(d.count[DIFF_ADDED] == 0 && d.count[DIFF_CHANGED] == 3 &&
+	    d.count[DIFF_REMOVED] == 1);
+	diff_release(&d);
+	diff_unite(&d, &d);
+	CHECK(d.n == 0);
+	diff_release(&d);
+	diff_release(&more);
+	manifest_release(&one);
+	manifest_release(&other);
+	manifest_release(&new);
+}
+
 UNIT_MAIN(UNIT(test_nothing), UNIT(test_all_kinds),
     UNIT(test_from_and_to_nothing), UNIT(test_mode_and_type),
-    UNIT(test_directories), UNIT(test_file_and_directory))
+    UNIT(test_directories), UNIT(test_file_and_directory),
+    UNIT(test_unite))
