@@ -185,20 +185,25 @@ take_over(struct fleet *f, struct stage *st, const char *id, struct err *e)
 	return 0;
 }
 
-/* Which release is meant: the live one, a staged one, a new one. */
+/*
+ * Which release is meant: the live one, a staged one, a new one, which has no
+ * id in a preview.
+ */
 static int
-choose_id(struct fleet *f, struct stage *st, bool again, struct err *e)
+choose_id(struct fleet *f, struct stage *st, const struct stage_options *opt,
+    struct err *e)
 {
-	const char *id = again ? "" : find_staged(f, st->digest);
+	const char *id = opt->again ? "" : find_staged(f, st->digest);
 
-	if (!again && is_live_everywhere(f, st->digest)) {
+	if (!opt->again && is_live_everywhere(f, st->digest)) {
 		st->outcome = STAGE_UNCHANGED;
 		st->id = f->v[0].view.current;
 		return 0;
 	}
 	if (*id != '\0')
 		return take_over(f, st, id, e);
-	release_id_new(&st->id, latest_id(f));
+	if (!opt->preview)
+		release_id_new(&st->id, latest_id(f));
 	return 0;
 }
 
@@ -279,7 +284,7 @@ compare(struct fleet *f, struct stage *st, const struct stage_options *opt,
 	if (r == 0)
 		r = stage_plan(st, &remote, opt, e);
 	if (r == 0)
-		r = choose_id(f, st, opt->again, e);
+		r = choose_id(f, st, opt, e);
 	manifest_release(&base);
 	return r;
 }
