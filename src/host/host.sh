@@ -1170,6 +1170,13 @@ check_overrides() {
 	done
 }
 
+# By whom, since when, until when, and why.
+refuse_frozen() {
+	who=$(json_string who "$state/frozen") since=$(json_string since "$state/frozen")
+	until=$(json_string until "$state/frozen") why=$(json_string why "$state/frozen")
+	fail 3 "'$root' is frozen by ${who:-somebody}${since:+ since $since}${until:+ until $until}${why:+: $why}; run 'deploy thaw' when it may change again, or use --override=freeze"
+}
+
 # The client compared sequences; since then a newer build may have turned out
 # to have the live content.
 check_sequence() {
@@ -1289,7 +1296,7 @@ do_activate() {
 	fi
 	check_expected
 	{ [ -n "$rollback" ] && was_live; } || overrides freeze || ! is_frozen ||
-		fail 3 "'$root' is frozen by $(json_string who "$state/frozen"): $(json_string why "$state/frozen"); run 'deploy thaw' when it may change again, or use --override=freeze"
+		refuse_frozen
 	check_sequence
 	[ -z "$check" ] || return 0
 	[ -n "$line" ] || fail 2 "'activate' wants --line=JSON from who cannot write it himself"
