@@ -93,7 +93,7 @@ left() {
 		sed -n 's/.*"id":"\([^"]*\)".*\("pinned":[a-z]*\).*/\1 \2/p' \
 		    r/.deploy/meta/*.json || true
 		cat r/.deploy/frozen || true
-	} 2>/dev/null | sed -E 's/"time":"[^"]*"/TIME/; s/"(since|until)":"[^"]*"/TIME/' |
+	} 2>/dev/null | sed -E 's/"time":"[^"]*"/TIME/; s/"(since|until)":"[^"]*"/TIME/g' |
 	    names | LC_ALL=C sort
 }
 
