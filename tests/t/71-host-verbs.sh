@@ -1104,6 +1104,44 @@ v_verify() {
 	refused 5 host verify "$R" --id="$A"
 }
 
+# What of the live release is not its manifest's, in the same words everywhere.
+v_drift() {
+	odd_site
+	receive "$A"
+	local r=$R/releases/$A
+	ok info "$R" --drift
+	assert_eq "$(value drift)$(value difference)" ""
+	ln -s "releases/$A" "$R/current"
+	ok info "$R" --full --drift
+	assert_eq "$(value drift)" "$A"
+	assert_eq "$(value difference)" ""
+	touch -r "$r/index.html" then
+	echo longer >>"$r/with space/ä ü.html"
+	touch -r then "$r/with space/ä ü.html"
+	touch "$r/back\\slash"
+	rm "$r/-dash"
+	echo more >"$r/more \\x"
+	chmod 600 "$r/index.html"
+	ln -sfn elsewhere "$r/with space/up link"
+	rm "$r/run"
+	mkdir "$r/run"
+	ok info "$R" --drift
+	value difference | sort >got
+	sort >want <<-'END'
+	with space/ä ü.html: has 9 bytes instead of 2
+	back\slash: was modified
+	-dash: is missing
+	more \x: does not belong there
+	index.html: has mode 0600 instead of 0644
+	with space/up link: points to 'elsewhere' instead of '../index.html'
+	run: has another type
+	END
+	diff want got >&2 || fail "other differences"
+	rm "$R/.deploy/manifests/$A"
+	ok info "$R" --drift
+	assert_eq "$(value difference | wc -l)" 1
+}
+
 v_manifest() {
 	odd_site
 	receive "$A"

@@ -355,7 +355,7 @@ t_drift_between_hosts() {
 	    "$out")" '["user@h3.example"]'
 	# A host that does not answer is no drift, but it fails.
 	echo 'exit 1' >h2.fault
-	expect_status 1 deploy status
+	expect_status 8 deploy status
 	assert_contains "$out" "user@h2.example"
 	assert_not_contains "$out" "drift      live"
 }
