@@ -17,6 +17,8 @@ forced_words(const char *line, struct strvec *words, struct err *e)
 	if (strlen(line) > FORCED_MAX)
 		return err_set(e, ERR_USAGE, "the request is too long");
 	r = wire_split_command(line, &all, e);
+	if (r != 0)
+		err_prefix(e, "this key is for 'deploy host' only: ");
 	/* A client that has a shell look for us: exec sh -c SCRIPT deploy ... */
 	if (r == 0 && all.n > 4 && strcmp(all.v[0], "exec") == 0 &&
 	    strcmp(all.v[2], "-c") == 0)

@@ -66,11 +66,15 @@ int
 remote_manifest(struct remote *r, const char *id, struct manifest *m,
     struct err *e)
 {
+	char *path = xasprintf("%s/.deploy/manifests/%s", r->host->root, id);
 	struct buf text = BUF_INIT;
 	int c = fetch_manifest(r, id, &text, e);
 
 	if (c == 0)
-		c = manifest_parse(m, buf_str(&text), text.len, id, e);
+		c = manifest_parse(m, buf_str(&text), text.len, path, e);
+	if (c != 0 && e->code == ERR_INTEGRITY)
+		err_append(e, "; stage the build anew with --again");
+	free(path);
 	buf_release(&text);
 	return c;
 }

@@ -137,30 +137,36 @@ start(struct rsync *x, struct err *e)
 	return r;
 }
 
+/* Is it our line, which may stand behind noise without a newline? */
+static bool
+is_ours(const struct buf *line)
+{
+	const size_t len = strlen(WIRE_MAGIC);
+
+	return line->len >= len &&
+	    strcmp(line->data + line->len - len, WIRE_MAGIC) == 0;
+}
+
 /*
  * Read past what the login shell's start-up files print, to a line of ours:
- * rsync would take it for its own protocol.
+ * rsync would take it for its own protocol.  1; 0: it ended without; -1.
  */
 static int
 skip_noise(struct transport_proc *p, int64_t silence, struct err *e)
 {
 	struct buf line = BUF_INIT;
-	int r = 1, n = 0;
+	int r = 1;
 
-	while (r > 0 && n++ < NOISE_MAX) {
-		size_t len = strlen(WIRE_MAGIC);
-
+	for (int n = 0; r > 0 && n < NOISE_MAX; n++) {
 		r = p->ops->read_line(p->proc, &line, silence * 1000, e);
-		if (r > 0 && line.len >= len &&
-		    strcmp(line.data + line.len - len, WIRE_MAGIC) == 0)
+		if (r > 0 && is_ours(&line))
 			break;
 	}
+	if (r > 0 && !is_ours(&line))
+		r = err_set(e, ERR_FAILED,
+		    "the login shell on the host prints without end");
 	buf_release(&line);
-	if (r > 0 && n <= NOISE_MAX)
-		return 0;
-	return r < 0 ? -1 :
-		       err_set(e, ERR_UNREACHABLE,
-			   "the login shell on the host does not run it");
+	return r;
 }
 
 /* Run the host's end of it, which its remote shell asks for. */
@@ -169,20 +175,20 @@ run_host_end(struct rsync *x, const struct rsh_call *call, struct err *e)
 {
 	struct transport_proc p = TRANSPORT_PROC_INIT;
 	struct buf command = BUF_INIT;
-	int r;
+	int r, heard = -1;
 
 	buf_addf(&command, "echo '" WIRE_MAGIC "'; exec %s",
 	    call->command.data);
 	r = transport_start(x->transport, buf_str(&command), &p, e);
 	buf_release(&command);
 	if (r == 0)
-		r = skip_noise(&p, x->job->silence, e);
-	if (r == 0)
+		heard = skip_noise(&p, x->job->silence, e);
+	if (heard > 0)
 		r = p.ops->join(p.proc, call->in, call->out, e);
-	if (r == 0)
+	if (r == 0 && heard >= 0)
 		r = p.ops->finish(p.proc, &x->host_status, &x->host_said, e);
 	transport_proc_close(&p);
-	return r == 0 ? 0 : err_prefix(e, "rsync: ");
+	return r == 0 && heard >= 0 ? 0 : err_prefix(e, "rsync: ");
 }
 
 /* From its start to its end; `status` is rsync's own. */

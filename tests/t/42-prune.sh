@@ -80,8 +80,9 @@ t_wrong_keep() {
 t_huge_keep_keeps_all() {
 	local n
 	go a b c
-	for n in 4294967296 4294967297 9223372036854775807; do
-		pruned "" --keep "$n"
+	pruned "" --keep 1000000
+	for n in 1000001 4294967296 4294967297 9223372036854775807; do
+		expect_status 2 d prune --keep "$n"
 	done
 	assert_eq "$(left a b c)" "a b c "
 }

@@ -502,13 +502,12 @@ t_what_catching_up_refuses() {
 	local o
 	three
 	run deploy publish
-	for o in "site" "-m x" "--seq 3" "--commit x" "--exclude x" "-f"; do
+	for o in "site" "-m x" "--seq 3" "--commit x" "--exclude x" "--again"; do
 		# Word splitting is meant.
 		# shellcheck disable=SC2086
 		expect_status 2 deploy stage --release current $o
 	done
 	expect_status 2 deploy stage --release nosuch
-	expect_status 2 deploy stage --release current --root "$PWD/r-h1"
 	rm -rf r-h2
 	expect_status 2 deploy stage --release current --host h2.example
 	deploy rollback --root "$PWD/r-h1" 2>/dev/null || true
