@@ -608,7 +608,7 @@ do_manifest() {
 	cat "$file"
 }
 
-#: receive verify
+#: receive
 # Write lines "f DIGEST ./PATH", "d ./PATH", "l ./PATH<TAB>TARGET",
 # "m MODE ./PATH" and "s SIZE ./PATH" for what is below the current directory.
 list_tree() {
@@ -661,10 +661,10 @@ function plain(s,   out, i) {
 	return out s
 }'
 
-#: --drift
+#: verify --drift
 # awk: compare the manifest with lines "MODE PERMISSIONS SIZE MTIME ./PATH", the
-# mode in hexadecimal, and "l ./PATH<TAB>TARGET": what differs, and last a line
-# "end".
+# mode in hexadecimal, "l ./PATH<TAB>TARGET" and, with contents=1, "h DIGEST
+# ./PATH": what differs, and last a line "end".
 # shellcheck disable=SC2016 # the $ are awk's
 drifted=$plain'
 function tell(path, what) {
@@ -687,7 +687,9 @@ NR == FNR {
 		else if ($i ~ /^time=/) {
 			time[path] = substr($i, 6)
 			sub(/\..*/, "", time[path])
-		} else if ($i ~ /^link=/)
+		} else if ($i ~ /^sha256digest=/)
+			digest[path] = substr($i, 14)
+		else if ($i ~ /^link=/)
 			link[path] = plain(substr($i, 6))
 	}
 	next
@@ -698,6 +700,13 @@ $1 == "l" {
 	to = substr($0, i + 1)
 	if (type[path] == "l" && link[path] != to)
 		tell(path, "points to \047" to "\047 instead of \047" link[path] "\047")
+	next
+}
+$1 == "h" {
+	path = substr($0, 68)
+	hashed[path] = 1
+	if (type[path] == "f" && digest[path] != $2)
+		tell(path, "has other content")
 	next
 }
 {
@@ -723,9 +732,29 @@ END {
 	for (path in type)
 		if (type[path] != "" && !(path in seen))
 			tell(path, "is missing")
+		else if (contents && type[path] == "f" && !(path in hashed))
+			tell(path, "cannot be read")
 	print "end"
 }'
 
+# What of the tree $1 is not what the manifest $2 says; $3: contents, too.
+look_at_tree() {
+	cd "$1" 2>/dev/null || return
+	{
+		find . -exec stat -c '%f %a %s %Y %n' {} +
+		find . -type l | while IFS= read -r name; do
+			printf 'l %s\t%s\n' "$name" "$(readlink "$name")"
+		done
+		[ -z "$3" ] || find . -type f -exec sha256sum {} + | awk '{
+			escaped = sub(/^\\/, "")
+			if (escaped)
+				gsub(/\\\\/, "\\")
+			print "h " substr($0, 1, 64) " " substr($0, 67)
+		}'
+	} 2>/dev/null | awk -v contents="$3" "$drifted" "$2" -
+}
+
+#: --drift
 # What of the live release is not what its manifest says, but for contents.
 put_drift() {
 	put drift "$current"
@@ -736,12 +765,7 @@ put_drift() {
 	elif [ ! -f "$manifest" ]; then
 		put difference "the manifest of release $current is missing"
 	else
-		{
-			cd "$root/releases/$current" && find . -exec stat -c '%f %a %s %Y %n' {} + &&
-				find . -type l | while IFS= read -r name; do
-					printf 'l %s\t%s\n' "$name" "$(readlink "$name")"
-				done
-		} 2>/dev/null | awk "$drifted" "$manifest" - | sort | awk '
+		(look_at_tree "$root/releases/$current" "$manifest" '') | sort | awk '
 			$0 == "end" { whole = 1; next }
 			++n <= 1000 { print "difference\t" $0 }
 			END {
@@ -753,7 +777,7 @@ put_drift() {
 	fi
 }
 
-#: receive verify
+#: receive
 # awk: compare the manifest with a list_tree() on standard input: what
 # differs, and last a line "end".
 # shellcheck disable=SC2016
@@ -823,6 +847,7 @@ END {
 	print "end"
 }'
 
+#: receive verify
 # awk: what is unsafe in a manifest, by the rules of manifest.c.
 # shellcheck disable=SC2016
 unsafe=$plain'
@@ -1354,7 +1379,12 @@ do_verify() {
 	[ -f "$manifest" ] || fail 5 "the manifest of release $id is missing"
 	wrong=$(awk "$unsafe" "$manifest")
 	[ -z "$wrong" ] || fail 5 "the manifest of release $id is damaged: $wrong"
-	verify_tree "$root/releases/$id" "$manifest"
+	wrong=$(look_at_tree "$root/releases/$id" "$manifest" 1)
+	case $wrong in
+	end) wrong='' ;;
+	*end) wrong=${wrong%?end} ;;
+	*) wrong="$id: cannot be read" ;;
+	esac
 	awk '/ type=file / { n++; sub(/.* size=/, ""); bytes += $1 } END { printf "verified\t%.0f\t%.0f\n", n, bytes }' "$manifest"
 	has=$(tree_digest "$manifest")
 	said=$(json_string digest "$state/meta/$id.json")
