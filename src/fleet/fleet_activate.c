@@ -159,7 +159,7 @@ go(struct flight *fl, struct remote *r, struct err *e)
 	}
 	if (c == 0)
 		*fate = FATE_LIVE;
-	else if (e->answered)
+	else if (e->answered && r->live_at == 0)
 		*fate = FATE_NONE;
 	/* It was live there before: nothing flipped, nothing goes back. */
 	if (*fate == FATE_LIVE && strcmp(r->view.current.s, fl->o->id) == 0)

@@ -70,6 +70,7 @@ struct remote {
 	bool armed;
 	int64_t took;			/* ms from the word to the answer, as the
 					 * host says; 0: it does not */
+	struct release_id flipping;	/* what the last activation named */
 	int64_t live_at;		/* clock_us() when it said that it is
 					 * live; 0: it did not */
 	bool hook_runs;			/* the root's hook runs there still:

@@ -141,6 +141,7 @@ begin(struct remote *r, const struct remote_activate *o, int64_t deadline,
 	int c = check_sequence(r, o, e);
 
 	remote_disarm(r);
+	release_id_copy(&r->flipping, o->id);
 	add_args(r, o, deadline, &args);
 	if (c == 0)
 		c = ask(r, "activate", &args, e);
@@ -174,11 +175,13 @@ remote_go(struct remote *r, struct err *e)
 	return ask_write(r, "go\n", 3, e);
 }
 
-/* A line of the answer to an activation. */
-static void
-on_flip(struct remote *r, const struct wire_line *l)
+/* A line of the answer to an activation.  0; -1 when it makes no sense. */
+static int
+on_flip(struct remote *r, const struct wire_line *l, struct err *e)
 {
 	if (strcmp(l->key, "live") == 0) {
+		if (strcmp(l->value, r->flipping.s) != 0)
+			return ask_wrong(r, l->value, e);
 		r->live_at = clock_us();
 		r->stale = true;
 	} else if (strcmp(l->key, "took") == 0) {
@@ -186,11 +189,15 @@ on_flip(struct remote *r, const struct wire_line *l)
 	} else if (strcmp(l->key, "hook") == 0) {
 		r->hook_runs = true;
 	}
+	return 0;
 }
 
-/* Read the answer to its end, or until a hook begins. */
+/*
+ * Read the answer to its end, or until a hook begins.  A host that flips says
+ * that the release is live: "ok" alone is no flip.
+ */
 static int
-read_flip(struct remote *r, int64_t timeout, struct err *e)
+read_flip(struct remote *r, bool flips, int64_t timeout, struct err *e)
 {
 	struct wire_line l;
 	int c = 1;
@@ -198,17 +205,21 @@ read_flip(struct remote *r, int64_t timeout, struct err *e)
 	r->took = r->live_at = 0;
 	while (c > 0 && !r->hook_runs) {
 		c = ask_line(r, &l, timeout, e);
-		if (c > 0)
-			on_flip(r, &l);
+		if (c > 0 && on_flip(r, &l, e) != 0)
+			c = -1;
 	}
 	r->armed = false;
+	if (c >= 0 && flips && r->live_at == 0) {
+		r->hook_runs = false;
+		return ask_wrong(r, c > 0 ? l.key : "ok", e);
+	}
 	return c < 0 ? -1 : 0;
 }
 
 int
 remote_went(struct remote *r, int64_t timeout, struct err *e)
 {
-	return read_flip(r, timeout, e);
+	return read_flip(r, true, timeout, e);
 }
 
 void
@@ -260,5 +271,7 @@ int
 remote_activate(struct remote *r, const struct remote_activate *o,
     struct err *e)
 {
-	return begin(r, o, 0, e) == 0 ? read_flip(r, ask_lock_ms(r), e) : -1;
+	return begin(r, o, 0, e) == 0 ?
+	    read_flip(r, !o->preview, ask_lock_ms(r), e) :
+	    -1;
 }
