@@ -15,6 +15,7 @@ enum {
 	WORK_FACTOR = 10,
 	NOISE_MAX = 1000,	      /* lines before the magic */
 	LINES_MAX = 64 * 1024 * 1024, /* bytes of an answer's lines */
+	LINE_COST = 160,	      /* of the memory for each, besides */
 };
 
 /* For tests: the shell that runs the sh verbs. */
@@ -409,7 +410,7 @@ ask_line(struct remote *r, struct wire_line *l, int64_t timeout, struct err *e)
 	int64_t left = time_left(r, timeout, e);
 	int c = left < 0 ? -1 : p->ops->read_line(p->proc, &r->line, left, e);
 
-	if (c > 0 && r->line.len >= r->answer_left)
+	if (c > 0 && r->line.len + LINE_COST >= r->answer_left)
 		c = err_set(e, ERR_FAILED, "the answer is longer than %d MB",
 		    LINES_MAX >> 20);
 	if (c == 0)
@@ -418,7 +419,7 @@ ask_line(struct remote *r, struct wire_line *l, int64_t timeout, struct err *e)
 		ask_hang_up(r);
 		return -1;
 	}
-	r->answer_left -= r->line.len + 1;
+	r->answer_left -= r->line.len + LINE_COST;
 	wire_split(r->line.data, l);
 	if (strcmp(l->key, "ok") != 0 && strcmp(l->key, "error") != 0)
 		return 1;

@@ -41,7 +41,8 @@ struct local_proc {
 	struct local *local;
 	struct run_child child; /* its pipes; of the thread, our end */
 	struct server *server;	/* NULL: it is a child */
-	struct buf out;		/* read, not yet given */
+	struct buf out;		/* read */
+	size_t given;		/* of that, what was given */
 	struct buf errors;	/* the last of standard error */
 	bool out_ended;
 };
@@ -290,12 +291,28 @@ local_end_input(void *proc, struct err *e)
 	return 0;
 }
 
-/* Take the first `n` bytes away. */
+/* Take the next `n` bytes of the output away. */
 static void
-consume(struct buf *b, size_t n)
+consume(struct local_proc *p, size_t n)
 {
-	memmove(b->data, b->data + n, b->len - n + 1);
-	b->len -= n;
+	p->given += n;
+	if (p->given < p->out.len)
+		return;
+	buf_reset(&p->out);
+	p->given = 0;
+}
+
+/* What is not given yet, to the front: so the buffer stays small. */
+static void
+keep_rest(struct local_proc *p)
+{
+	size_t left = p->out.len - p->given;
+
+	if (p->given == 0)
+		return;
+	memmove(p->out.data, p->out.data + p->given, left + 1);
+	p->out.len = left;
+	p->given = 0;
 }
 
 static int
@@ -304,23 +321,25 @@ local_read_line(void *proc, struct buf *line, int64_t timeout, struct err *e)
 	struct local_proc *p = proc;
 	int64_t end = clock_ms() + timeout;
 
+	size_t seen = 0; /* bytes without a newline */
+
 	for (;;) {
-		char *nl = p->out.len == 0 ?
-		    NULL :
-		    memchr(p->out.data, '\n', p->out.len);
+		size_t left = p->out.len - p->given;
+		const char *from = buf_str(&p->out) + p->given;
+		const char *nl = memchr(from + seen, '\n', left - seen);
 
 		if (nl != NULL) {
-			size_t n = (size_t)(nl - p->out.data);
-
 			buf_reset(line);
-			buf_add(line, p->out.data, n);
-			consume(&p->out, n + 1);
+			buf_add(line, from, (size_t)(nl - from));
+			consume(p, (size_t)(nl - from) + 1);
 			return 1;
 		}
 		if (p->out_ended)
 			return 0;
-		if (p->out.len > LINE_MAX_LEN)
+		if (left > LINE_MAX_LEN)
 			return err_set(e, ERR_FAILED, "an answer is too long");
+		seen = left;
+		keep_rest(p);
 		if (step(p, false, end, e) < 0)
 			return -1;
 	}
@@ -333,13 +352,13 @@ local_read(void *proc, void *data, size_t len, struct err *e)
 	int64_t end = clock_ms() + p->local->silence;
 	size_t n;
 
-	while (p->out.len == 0 && !p->out_ended)
+	while (p->out.len == p->given && !p->out_ended)
 		if (step(p, false, end, e) < 0)
 			return -1;
-	n = p->out.len < len ? p->out.len : len;
+	n = p->out.len - p->given < len ? p->out.len - p->given : len;
 	if (n > 0) {
-		memcpy(data, p->out.data, n);
-		consume(&p->out, n);
+		memcpy(data, p->out.data + p->given, n);
+		consume(p, n);
 	}
 	return (ssize_t)n;
 }
