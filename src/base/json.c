@@ -114,7 +114,23 @@ json_write(const json_t *j, struct buf *out)
 void
 json_print(const json_t *j, FILE *f)
 {
-	json_dumpf(j, f, JSON_INDENT(2));
+	char *text = json_dumps(j, JSON_INDENT(2));
+
+	if (text == NULL)
+		BUG("JSON that cannot be printed");
+	for (const char *p = text; *p != '\0';) {
+		size_t n = utf8_len(p);
+
+		/* jansson escapes those below ' ' itself. */
+		if (*p == 0x7f)
+			fputs("\\u007f", f);
+		else if (n == 2 && utf8_is_control(p))
+			fprintf(f, "\\u%04x", (unsigned char)p[1]);
+		else
+			fwrite(p, 1, n > 0 ? n : 1, f);
+		p += n > 0 ? n : 1;
+	}
+	free(text);
 	fputc('\n', f);
 }
 

@@ -34,7 +34,7 @@ void json_push_string(json_t *arr, const char *s);
 /* Append the text of `j`, on one line without a newline, to `out`. */
 void json_write(const json_t *j, struct buf *out);
 
-/* Print `j`, indented and ended by a newline. */
+/* Print `j`, indented and ended by a newline, with no control character. */
 void json_print(const json_t *j, FILE *f);
 
 /*

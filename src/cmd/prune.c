@@ -19,7 +19,9 @@ answer(struct run *run, size_t releases, const struct strvec *removed)
 		json_push_string(ids, removed->v[i]);
 	json_put_bool(doc, "dry_run", run->opts.dry_run);
 	json_put(doc, "pruned", ids);
-	json_put_int(doc, "kept", (int64_t)(releases - removed->n));
+	/* A host may have removed what another run staged meanwhile. */
+	json_put_int(doc, "kept",
+	    releases > removed->n ? (int64_t)(releases - removed->n) : 0);
 	cmd_answer(run, doc);
 }
 

@@ -22,7 +22,8 @@ on_pruned(void *ctx, const char *key, const char *value)
 {
 	struct host_pruning *h = ctx;
 
-	if (strcmp(key, "pruned") != 0)
+	/* It is printed: nothing but an id. */
+	if (strcmp(key, "pruned") != 0 || !release_id_is_valid(value))
 		return;
 	pthread_mutex_lock(&h->all->lock);
 	log_info("%s%s %s", remote_said(h->r),
