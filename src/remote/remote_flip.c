@@ -101,9 +101,7 @@ remote_check_guards(const struct remote *r, int64_t seq,
     unsigned int overrides, struct err *e)
 {
 	if (r->frozen && (overrides & OVERRIDE_FREEZE) == 0)
-		return err_set(e, ERR_LOCKED,
-		    "'%s' is frozen; run 'deploy thaw' when it may change again, or use --override=freeze",
-		    r->host->root);
+		return freeze_refuse(r->host->root, &r->freeze, e);
 	if ((overrides & OVERRIDE_ORDER) != 0)
 		return 0;
 	return activate_check_sequence(last_sequence(r), seq, e);

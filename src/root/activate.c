@@ -47,7 +47,7 @@ check_freeze(const struct store *s, struct err *e)
 	int r = freeze_read(s, &f, e);
 
 	if (r > 0)
-		r = freeze_refuse(s, &f, e);
+		r = freeze_refuse(s->root.path, &f, e);
 	freeze_release(&f);
 	return r;
 }

@@ -66,7 +66,7 @@ freeze_read(const struct store *s, struct freeze *out, struct err *e)
 }
 
 int
-freeze_refuse(const struct store *s, const struct freeze *f, struct err *e)
+freeze_refuse(const char *root, const struct freeze *f, struct err *e)
 {
 	char since[32], until[32];
 
@@ -74,7 +74,7 @@ freeze_refuse(const struct store *s, const struct freeze *f, struct err *e)
 	release_format_time(f->until, until);
 	return err_set(e, ERR_LOCKED,
 	    "'%s' is frozen by %s since %s%s%s%s%s; run 'deploy thaw' when it may change again, or use --override=freeze",
-	    s->root.path, f->who != NULL ? f->who : "somebody", since,
+	    root, f->who != NULL ? f->who : "somebody", since,
 	    f->until != 0 ? " until " : "", f->until != 0 ? until : "",
 	    f->why != NULL ? ": " : "", f->why != NULL ? f->why : "");
 }

@@ -37,8 +37,8 @@ int freeze_parse(const char *text, size_t len, struct freeze *out);
 int freeze_read(const struct store *s, struct freeze *out, struct err *e)
     MUST_USE;
 
-/* Fill `e` with ERR_LOCKED and what the freeze says.  Returns -1. */
-int freeze_refuse(const struct store *s, const struct freeze *f,
+/* Fill `e` with ERR_LOCKED and what the freeze of the root says.  Returns -1. */
+int freeze_refuse(const char *root, const struct freeze *f,
     struct err *e) MUST_USE;
 
 /* Append its record, JSON without a newline, to `out`. */
