@@ -490,6 +490,7 @@ t_diff_leaves_out() {
 
 # --------------------------------------------------- the other JSON documents
 
+sent_keys="sent_bytes received_bytes skew_us"
 stage_keys="site root id outcome dry_run files bytes linked copied"
 stage_keys+=" copied_bytes carried excluded"
 
@@ -498,7 +499,7 @@ t_stage_json() {
 	echo x >b/index.html
 	echo y >b/y.tmp
 	run d stage b --json --exclude '*.tmp'
-	doc "has_keys(\"$stage_keys\")"
+	doc "has_keys(\"$stage_keys $sent_keys\")"
 	doc '(.id | id) and .outcome == "new" and .dry_run == false and
 	    .files == 1 and .bytes == 2 and .linked == 0 and .copied == 1 and
 	    .copied_bytes == 2 and .carried == 0 and .excluded == 1'
@@ -511,12 +512,12 @@ t_stage_json() {
 	doc '.outcome == "unchanged"'
 	assert_eq "$(json "$out" .id)" "$id"
 	run d stage b --json -n
-	doc "has_keys(\"$stage_keys\")"
+	doc "has_keys(\"$stage_keys $sent_keys\")"
 	doc '.id == null and .outcome == "new" and .dry_run and .linked == 1'
 }
 
 t_publish_json() {
-	local keys="$stage_keys changed current from pruned"
+	local keys="$stage_keys changed current from pruned $sent_keys"
 	mkdir b
 	echo 1 >b/index.html
 	run d publish b --json
@@ -539,7 +540,7 @@ t_publish_json() {
 }
 
 t_activate_and_rollback_json() {
-	local keys="site root dry_run changed current from"
+	local keys="site root dry_run changed current from $sent_keys"
 	new a
 	new b
 	run d activate "$a" --json
