@@ -326,6 +326,10 @@ t_going_live() {
 	publish site
 	publish site -n
 	stage site
+	stage -n site --json
+	stage site --json
+	publish site --json
+	publish -n site --json
 	END
 	each 2 <<-'END'
 	activate nonsense
