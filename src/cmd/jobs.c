@@ -1,5 +1,4 @@
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -171,19 +170,6 @@ print_job(const struct job *job)
 	buf_release(&what);
 }
 
-static void __attribute__((format(printf, 2, 3)))
-print_line(const char *label, const char *fmt, ...)
-{
-	char *text;
-	va_list ap;
-
-	va_start(ap, fmt);
-	text = text_vcleanf(fmt, ap);
-	va_end(ap);
-	printf("%-10s %s\n", label, text);
-	free(text);
-}
-
 static void
 print_time(const char *label, int64_t ms)
 {
@@ -191,7 +177,7 @@ print_time(const char *label, int64_t ms)
 
 	release_format_time(ms, text);
 	if (ms > 0)
-		print_line(label, "%s", text);
+		text_row(label, "%s", text);
 }
 
 /* All that is known of a job. */
@@ -201,27 +187,26 @@ print_details(const struct job *job)
 	struct buf what = BUF_INIT;
 
 	describe(job, &what);
-	print_line("job", "%lld", (long long)job->id);
-	print_line("site", "%s", job->site);
-	print_line("state", "%s %s", job_state_name(job->state),
-	    buf_str(&what));
-	print_line("priority", "%lld", (long long)job->priority);
+	text_row("job", "%lld", (long long)job->id);
+	text_row("site", "%s", job->site);
+	text_row("state", "%s %s", job_state_name(job->state), buf_str(&what));
+	text_row("priority", "%lld", (long long)job->priority);
 	if (job->ref != NULL)
-		print_line("ref", "%s", job->ref);
+		text_row("ref", "%s", job->ref);
 	if (job->reason != NULL)
-		print_line("reason", "%s", job->reason);
-	print_line("requests", "%lld, the last by %s",
-	    (long long)job->requests, job->who != NULL ? job->who : "?");
+		text_row("reason", "%s", job->reason);
+	text_row("requests", "%lld, the last by %s", (long long)job->requests,
+	    job->who != NULL ? job->who : "?");
 	print_time("created", job->created);
 	print_time("started", job->started);
 	print_time("ended", job->ended);
-	print_line("tries", "%lld failed", (long long)job->tries);
+	text_row("tries", "%lld failed", (long long)job->tries);
 	if (job->ended > 0)
-		print_line("status", "%lld%s%s", (long long)job->status,
+		text_row("status", "%lld%s%s", (long long)job->status,
 		    job->message != NULL ? ": " : "",
 		    job->message != NULL ? job->message : "");
 	if (job->worker != NULL)
-		print_line("worker", "%s", job->worker);
+		text_row("worker", "%s", job->worker);
 	buf_release(&what);
 }
 

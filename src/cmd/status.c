@@ -1,4 +1,3 @@
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -170,20 +169,6 @@ answer(struct run *run, const struct fleet *f,
 	strvec_release(&ids);
 }
 
-/* One line of the table; control characters are escaped. */
-static void __attribute__((format(printf, 2, 3)))
-line(const char *label, const char *fmt, ...)
-{
-	char *text;
-	va_list ap;
-
-	va_start(ap, fmt);
-	text = text_vcleanf(fmt, ap);
-	va_end(ap);
-	printf("%-10s %s\n", label, text);
-	free(text);
-}
-
 static void
 print_live(const struct remote *r)
 {
@@ -193,11 +178,11 @@ print_live(const struct remote *r)
 	char since[32];
 
 	if (*current(r) == '\0') {
-		line("live", "nothing yet");
+		text_row("live", "nothing yet");
 		return;
 	}
 	release_format_time(r->view.history.since, since);
-	line("live", "%s since %s%s%s%s%s", current(r),
+	text_row("live", "%s since %s%s%s%s%s", current(r),
 	    r->view.history.since > 0 ? since : "an unknown time",
 	    commit != NULL ? ", commit " : "", commit != NULL ? commit : "",
 	    message != NULL ? ": " : "", message != NULL ? message : "");
@@ -209,7 +194,8 @@ print_freeze(const struct freeze *f)
 	char until[32];
 
 	release_format_time(f->until, until);
-	line("frozen", "by %s%s%s%s%s", f->who != NULL ? f->who : "somebody",
+	text_row("frozen", "by %s%s%s%s%s",
+	    f->who != NULL ? f->who : "somebody",
 	    f->until > 0 ? " until " : "", f->until > 0 ? until : "",
 	    f->why != NULL ? ": " : "", f->why != NULL ? f->why : "");
 }
@@ -221,23 +207,23 @@ print_host(const struct remote *r)
 	char space[TEXT_SIZE_LEN] = "unknown";
 
 	if (*r->host->label != '\0')
-		line("host", "%s", r->host->label);
-	line("root", "%s", r->host->root);
+		text_row("host", "%s", r->host->label);
+	text_row("root", "%s", r->host->root);
 	if (r->failed) {
-		line("error", "%s", r->err.text);
+		text_row("error", "%s", r->err.text);
 		return;
 	}
 	print_live(r);
-	line("previous", "%s", previous(r) != NULL ? previous(r) : "none");
-	line("releases", "%zu", r->view.ids.n);
-	line("lock", "%s", r->locked != NULL ? r->locked : "free");
+	text_row("previous", "%s", previous(r) != NULL ? previous(r) : "none");
+	text_row("releases", "%zu", r->view.ids.n);
+	text_row("lock", "%s", r->locked != NULL ? r->locked : "free");
 	if (r->frozen)
 		print_freeze(&r->freeze);
 	if (r->room.bytes >= 0)
 		text_size(r->room.bytes, space);
-	line("free", "%s", space);
+	text_row("free", "%s", space);
 	if (r->drift.n > 0)
-		line("drift", "%s%s; run 'deploy verify'", r->drift.v[0],
+		text_row("drift", "%s%s; run 'deploy verify'", r->drift.v[0],
 		    r->drift.n > 1 ? " (and more)" : "");
 }
 
@@ -246,11 +232,11 @@ print(const struct run *run, const struct fleet *f,
     const struct strvec *differences)
 {
 	if (run->site->name != NULL)
-		line("site", "%s", run->site->name);
+		text_row("site", "%s", run->site->name);
 	for (size_t i = 0; i < f->n; i++)
 		print_host(&f->v[i]);
 	for (size_t i = 0; i < differences->n; i++)
-		line("drift", "%s", differences->v[i]);
+		text_row("drift", "%s", differences->v[i]);
 }
 
 /* Every host that could be asked. */
