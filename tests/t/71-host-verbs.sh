@@ -1115,9 +1115,9 @@ v_drift() {
 	ok info "$R" --full --drift
 	assert_eq "$(value drift)" "$A"
 	assert_eq "$(value difference)" ""
-	touch -r "$r/index.html" then
+	touch -r "$r/index.html" before
 	echo longer >>"$r/with space/ä ü.html"
-	touch -r then "$r/with space/ä ü.html"
+	touch -r before "$r/with space/ä ü.html"
 	touch "$r/back\\slash"
 	rm "$r/-dash"
 	echo more >"$r/more \\x"
