@@ -604,8 +604,8 @@ remove_top(void)
 {
 	char *path = xstrdup(top.path);
 
-	dir_remove_tree(&top, "root", &e);
-	dir_remove_tree(&top, "outside", &e);
+	err_ignore(dir_remove_tree(&top, "root", &e));
+	err_ignore(dir_remove_tree(&top, "outside", &e));
 	store_close(&store);
 	dir_close(&top);
 	rmdir(path);

@@ -44,9 +44,9 @@ remove_top(void)
 	char *path = xstrdup(top.path);
 	struct strvec names = STRVEC_INIT;
 
-	dir_list(&top, &names, &e);
+	err_ignore(dir_list(&top, &names, &e));
 	for (size_t i = 0; i < names.n; i++)
-		dir_remove_tree(&top, names.v[i], &e);
+		err_ignore(dir_remove_tree(&top, names.v[i], &e));
 	strvec_release(&names);
 	dir_close(&top);
 	rmdir(path);
