@@ -67,6 +67,22 @@ job_url(const struct ci *ci)
 	return xasprintf("%s/%s/actions/runs/%s", server, repository, run);
 }
 
+/* A variable from outside must not be more than a host takes. */
+static char *
+cut(char *s)
+{
+	size_t n = s != NULL ? strlen(s) : 0;
+
+	if (n <= CALLER_WORD_MAX)
+		return s;
+	n = CALLER_WORD_MAX;
+	/* Not within a character. */
+	while (n > 0 && ((unsigned char)s[n] & 0xc0) == 0x80)
+		n--;
+	s[n] = '\0';
+	return s;
+}
+
 void
 caller_init(struct caller *c)
 {
@@ -76,9 +92,9 @@ caller_init(struct caller *c)
 
 		if (env(ci->mark) == NULL)
 			continue;
-		c->who = xstrdup_opt(env(ci->actor));
-		c->job = job_url(ci);
-		c->commit = xstrdup_opt(env(ci->commit));
+		c->who = cut(xstrdup_opt(env(ci->actor)));
+		c->job = cut(job_url(ci));
+		c->commit = cut(xstrdup_opt(env(ci->commit)));
 		c->seq = number_or(env(ci->seq), 0, CALLER_SEQ_MAX, -1);
 		break;
 	}

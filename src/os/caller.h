@@ -7,6 +7,8 @@
 
 #include <stdint.h>
 
+enum { CALLER_WORD_MAX = 1024 };	/* bytes of who, job and commit each */
+
 struct caller {
 	char *who;		/* "ann@host", or the CI's actor */
 	char *job;		/* URL of the CI job, or NULL */

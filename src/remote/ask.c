@@ -189,6 +189,21 @@ is_foreign_magic(const char *line)
 	return strncmp(line, WIRE_MAGIC, word) == 0;
 }
 
+/* What was said last, without a newline. */
+static void
+take_unfinished(struct transport_proc *p, struct buf *noise)
+{
+	struct err ignored = ERR_INIT;
+	char said[301];
+	ssize_t n = p->ops->read(p->proc, said, sizeof(said) - 1, &ignored);
+
+	if (n <= 0)
+		return;
+	said[n] = '\0';
+	buf_reset(noise);
+	buf_adds(noise, said);
+}
+
 /* Read up to the magic line, past what a login shell has to say. */
 static int
 read_magic(struct remote *r, struct err *e)
@@ -209,9 +224,10 @@ read_magic(struct remote *r, struct err *e)
 		buf_reset(&noise);
 		buf_addf(&noise, "%.300s", buf_str(line));
 	}
-	if (c == 0)
+	if (c == 0) {
+		take_unfinished(p, &noise);
 		c = no_answer(r, &noise, e);
-	else if (c > 0 && r->greeted)
+	} else if (c > 0 && r->greeted)
 		c = 0;
 	else if (c > 0 && is_foreign_magic(buf_str(line)))
 		c = err_set(e, ERR_FAILED,
