@@ -1,7 +1,10 @@
 /* Lines of an answer: one each, and a sentence for every failure. */
 #include "host/wire.h"
 
+#include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "unit.h"
 
@@ -52,4 +55,114 @@ test_error(void)
 	}
 }
 
-UNIT_MAIN(UNIT(test_put_is_one_line), UNIT(test_error))
+/* Words that some shell would take for something else. */
+static const char *const words[] = { "plain", "", " ", "two words", "  x  ",
+	"it's", "''", "'", "\"", "\"quoted\"", "\\", "\\\\", "\\'", "'\\",
+	"a\\", "\\'; touch canary; #", "!", "!!", "wow!x", "a!'b", "'!'",
+	"\\!", "!\\", "$", "$HOME", "${HOME}", "$(touch canary)",
+	"`touch canary`", ";", "&", "&&", "|", "||", "<", ">", ">canary", "(",
+	")", "()", "{a,b}", "{}", "[", "]", "[a-z]", "*", "/*", "?", "~",
+	"~root", "#", "#x", "%", "%s%n", "%1", "^a^b", "^", "-", "-n", "--",
+	"--x=y", "=", "=ls", "a=b", "\\n", "\\x41", "\\u0041", "@", "@(a)",
+	"+(x)", ",", ":", "\xc3\xa4", "\xf0\x9f\x8e\x89", "\xff\xfe",
+	"\xc2\x9b", "\xc3" };
+
+/* What `shell -c command` prints, without what it complains of. */
+static int
+run_shell(const char *shell, const char *command, struct buf *out)
+{
+	const char *busybox = strstr(shell, "busybox");
+	int pipes[2], status = -1;
+	char data[4096];
+	ssize_t n;
+	pid_t pid;
+
+	if (pipe(pipes) != 0 || (pid = fork()) < 0)
+		return -1;
+	if (pid == 0) {
+		dup2(pipes[1], STDOUT_FILENO);
+		close(pipes[0]);
+		close(pipes[1]);
+		if (busybox != NULL)
+			execl(shell, "busybox", "sh", "-c", command, NULL);
+		else
+			execl(shell, shell, "-c", command, NULL);
+		_exit(127);
+	}
+	close(pipes[1]);
+	while ((n = read(pipes[0], data, sizeof(data))) > 0)
+		buf_add(out, data, (size_t)n);
+	close(pipes[0]);
+	return waitpid(pid, &status, 0) == pid && status == 0 ? 0 : -1;
+}
+
+/* Every shell that is here reads every word back. */
+static void
+test_quoting_holds_in_every_shell(void)
+{
+	static const char *const shells[] = { "/bin/sh", "/bin/dash",
+		"/bin/bash", "/bin/zsh", "/bin/ksh", "/bin/mksh",
+		"/usr/bin/fish", "/bin/csh", "/bin/tcsh", "/bin/busybox" };
+	struct buf command = BUF_INIT, want = BUF_INIT, got = BUF_INIT;
+	struct err e = ERR_INIT;
+
+	buf_adds(&command, "printf ");
+	CHECK(wire_quote(&command, "%s\\n", &e) == 0);
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		buf_addc(&command, ' ');
+		CHECK(wire_quote(&command, words[i], &e) == 0);
+		buf_addf(&want, "%s\n", words[i]);
+	}
+	for (size_t i = 0; i < sizeof(shells) / sizeof(shells[0]); i++) {
+		if (access(shells[i], X_OK) != 0)
+			continue;
+		buf_reset(&got);
+		if (!CHECK(
+			run_shell(shells[i], buf_str(&command), &got) == 0) ||
+		    !CHECK(strcmp(buf_str(&got), buf_str(&want)) == 0))
+			printf("# %s: %s\n", shells[i], buf_str(&got));
+	}
+	buf_release(&command);
+	buf_release(&want);
+	buf_release(&got);
+}
+
+/* A word that is quoted comes back from the forced command's own reader. */
+static void
+test_quoting_holds_for_a_forced_command(void)
+{
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		struct buf b = BUF_INIT;
+		struct strvec v = STRVEC_INIT;
+		struct err e = ERR_INIT;
+
+		CHECK(wire_quote(&b, words[i], &e) == 0);
+		if (!CHECK(wire_split_command(buf_str(&b), &v, &e) == 0 &&
+			v.n == 1 && strcmp(v.v[0], words[i]) == 0))
+			printf("# %s\n", words[i]);
+		strvec_release(&v);
+		buf_release(&b);
+	}
+}
+
+/* What no shell takes is refused, and not changed. */
+static void
+test_control_characters_are_not_quoted(void)
+{
+	static const char *const bad[] = { "a\nb", "\n", "a\rb", "\t",
+		"\x1b[2J", "\x7f", "\x01" };
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct buf b = BUF_INIT;
+		struct err e = ERR_INIT;
+
+		CHECK(wire_quote(&b, bad[i], &e) == -1);
+		CHECK(e.code == ERR_USAGE);
+		buf_release(&b);
+	}
+}
+
+UNIT_MAIN(UNIT(test_put_is_one_line), UNIT(test_error),
+    UNIT(test_quoting_holds_in_every_shell),
+    UNIT(test_quoting_holds_for_a_forced_command),
+    UNIT(test_control_characters_are_not_quoted))
