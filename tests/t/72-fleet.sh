@@ -254,7 +254,7 @@ stage_fails() {
 
 t_info_fails() {
 	two
-	stage_fails h2 1 <<<'[ "$verb" != info ] || exit 255'
+	stage_fails h2 8 <<<'[ "$verb" != info ] || exit 255'
 }
 
 t_receive_fails_at_once() {
