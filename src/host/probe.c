@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +22,7 @@
 #include "os/file.h"
 #include "os/io.h"
 #include "os/jail.h"
+#include "os/names.h"
 #include "os/run.h"
 #include "root/meta.h"
 
@@ -108,10 +108,10 @@ put_tools(struct buf *out)
 static void
 put_user(struct buf *out)
 {
-	const struct passwd *pw = getpwuid(geteuid());
+	char user[NAMES_LEN];
 
 	wire_put(out, "user", "%u\t%s", (unsigned int)geteuid(),
-	    pw != NULL ? pw->pw_name : "?");
+	    names_user(geteuid(), user) ? user : "?");
 }
 
 static const char *

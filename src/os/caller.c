@@ -1,6 +1,5 @@
 #include "os/caller.h"
 
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,6 +10,7 @@
 #include "base/json.h"
 #include "base/number.h"
 #include "base/release.h"
+#include "os/names.h"
 
 /*
  * The variables of each system, from its manual.  `mark` tells that we run
@@ -44,14 +44,13 @@ env(const char *name)
 static char *
 user_at_host(void)
 {
-	const struct passwd *pw = getpwuid(geteuid());
-	char host[256] = "";
+	char host[256] = "", user[NAMES_LEN];
 
 	if (gethostname(host, sizeof(host) - 1) != 0 || host[0] == '\0')
 		strcpy(host, "localhost");
-	if (pw == NULL)
+	if (!names_user(geteuid(), user))
 		return xasprintf("uid%lu@%s", (unsigned long)geteuid(), host);
-	return xasprintf("%s@%s", pw->pw_name, host);
+	return xasprintf("%s@%s", user, host);
 }
 
 static char *

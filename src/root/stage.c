@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +15,7 @@
 #include "content/tree.h"
 #include "os/intr.h"
 #include "os/log.h"
+#include "os/names.h"
 #include "os/progress.h"
 #include "root/meta.h"
 
@@ -124,19 +124,15 @@ static int
 choose_group(struct stage *st, struct err *e)
 {
 	const char *name = st->opt->rules->group;
-	const struct group *gr;
 
 	st->gid = (gid_t)-1;
 	/* The hosts know their groups themselves. */
 	if (name == NULL || st->elsewhere)
 		return 0;
-	gr = getgrnam(name);
-	if (gr == NULL)
-		return err_set(e, ERR_USAGE,
-		    "there is no group '%s' here; see 'group' in deploy.yml",
-		    name);
-	st->gid = gr->gr_gid;
-	return 0;
+	if (names_group(name, &st->gid))
+		return 0;
+	return err_set(e, ERR_USAGE,
+	    "there is no group '%s' here; see 'group' in deploy.yml", name);
 }
 
 /* A new id, and incoming/<id>. */

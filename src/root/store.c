@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 #include "base/buf.h"
 #include "base/path.h"
 #include "os/file.h"
+#include "os/names.h"
 
 #define FORMAT "1\n"
 #define STATE_DIR ".deploy"
@@ -54,19 +54,6 @@ store_close(struct store *s)
 	dir_close(&s->root);
 }
 
-/* The name of a user, for messages. */
-static const char *
-user_name(uid_t uid)
-{
-	static char number[32];
-	const struct passwd *pw = getpwuid(uid);
-
-	if (pw != NULL)
-		return pw->pw_name;
-	snprintf(number, sizeof(number), "uid %lu", (unsigned long)uid);
-	return number;
-}
-
 /*
  * Could another user have planted this directory?  The owner of the root may
  * be another one when he lets us write there, but the superuser does not
@@ -77,6 +64,7 @@ check_owner(const struct dir *d, uid_t root_owner, struct err *e)
 {
 	struct stat st;
 	uid_t me = geteuid();
+	char owner[NAMES_LEN];
 
 	if (fstat(d->fd, &st) != 0)
 		return err_sys(e, "cannot examine '%s'", d->path);
@@ -86,15 +74,16 @@ check_owner(const struct dir *d, uid_t root_owner, struct err *e)
 		    d->path, d->path);
 	if (st.st_uid == me || st.st_uid == 0)
 		return 0;
+	(void)names_user(st.st_uid, owner);
 	if (me == 0)
 		return err_set(e, ERR_FAILED,
 		    "'%s' belongs to %s; run deploy as that user, or: chown root '%s'",
-		    d->path, user_name(st.st_uid), d->path);
+		    d->path, owner, d->path);
 	if (st.st_uid == root_owner)
 		return 0;
 	return err_set(e, ERR_FAILED,
 	    "'%s' belongs to %s, who is neither you nor the owner of the root; if nobody planted it, run as root: chown %lu '%s'",
-	    d->path, user_name(st.st_uid), (unsigned long)root_owner, d->path);
+	    d->path, owner, (unsigned long)root_owner, d->path);
 }
 
 /* Refuse a root that was planted, in whole or in part. */

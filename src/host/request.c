@@ -1,0 +1,78 @@
+#include "host/request.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/number.h"
+#include "os/caller.h"
+#include "os/lock.h"
+
+/* The value of --key, or `otherwise`. */
+const char *
+request_option(const struct request *r, const char *key, const char *otherwise)
+{
+	size_t n = strlen(key);
+
+	for (size_t i = 2; i < r->words->n; i++) {
+		const char *w = r->words->v[i];
+
+		if (strncmp(w, "--", 2) == 0 && strncmp(w + 2, key, n) == 0) {
+			if (w[n + 2] == '=')
+				return w + n + 3;
+			if (w[n + 2] == '\0')
+				return "";
+		}
+	}
+	return otherwise;
+}
+
+bool
+request_flag(const struct request *r, const char *key)
+{
+	return request_option(r, key, NULL) != NULL;
+}
+
+/* A number of the table's range; `otherwise` when absent. */
+int
+request_number(const struct request *r, const char *key, int64_t otherwise,
+    int64_t *out, struct err *e)
+{
+	const char *text = request_option(r, key, NULL);
+
+	*out = otherwise;
+	if (text == NULL || number_parse(text, 0, INT64_MAX, out))
+		return 0;
+	return err_set(e, ERR_USAGE, "--%s wants a number, not '%s'", key,
+	    text);
+}
+
+/* The release id that the request must name. */
+const char *
+request_id(const struct request *r, struct err *e)
+{
+	const char *id = request_option(r, "id", "");
+
+	if (release_id_is_valid(id))
+		return id;
+	err_set(e, ERR_USAGE, "'%s' wants --id=RELEASE, not '%s'", r->verb,
+	    id);
+	return NULL;
+}
+
+int
+request_lock(struct request *r, enum lock_kind kind, struct err *e)
+{
+	int64_t wait;
+	char *note;
+	int c;
+
+	/* Looking is free. */
+	if (request_flag(r, "check"))
+		return 0;
+	if (request_number(r, "lock-wait", 60, &wait, e) != 0)
+		return -1;
+	note = caller_lock_note(&r->caller, r->verb);
+	c = lock_take(&r->lock, &r->store.state, kind, wait, note, e);
+	free(note);
+	return c;
+}

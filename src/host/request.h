@@ -1,0 +1,53 @@
+/*
+ * A request, taken apart, for the verbs (verbs.h): what it asks, where its
+ * data is, where the answer goes, and what belongs to it while it runs.
+ */
+#ifndef REQUEST_H
+#define REQUEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/strvec.h"
+#include "host/limits.h"
+#include "host/wire.h"
+#include "os/caller.h"
+#include "os/lock.h"
+#include "root/store.h"
+
+struct request {
+	const char *verb;
+	const char *root;
+	const struct strvec *words;	/* the options are words 2... */
+	struct strvec taken;		/* the same, held against option.h */
+	const struct host_limits *limits;
+	struct wire_in *in;		/* its data */
+	int out_fd;
+	struct buf out;			/* answer lines not yet written */
+	bool last;			/* its data is the rest of the input */
+	struct store store;		/* a verb opens it, its end closes it */
+	struct lock lock;		/* the same */
+	struct caller caller;
+};
+
+/* The value of --key, or `otherwise`; "" for a flag. */
+const char *request_option(const struct request *r, const char *key,
+    const char *otherwise);
+
+/* Is --key there? */
+bool request_flag(const struct request *r, const char *key);
+
+/* A number of the table's range (option.h); `otherwise` when absent. */
+int request_number(const struct request *r, const char *key,
+    int64_t otherwise, int64_t *out, struct err *e) MUST_USE;
+
+/* The release id that the request must name, or NULL with the error. */
+const char *request_id(const struct request *r, struct err *e);
+
+/* Take the lock of the open store for it; not with --check.  0 or -1. */
+int request_lock(struct request *r, enum lock_kind kind, struct err *e)
+    MUST_USE;
+
+#endif

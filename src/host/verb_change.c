@@ -1,0 +1,295 @@
+#include "host/verbs.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/path.h"
+#include "host/limits.h"
+#include "host/receive.h"
+#include "host/request.h"
+#include "host/wire.h"
+#include "os/lock.h"
+#include "os/names.h"
+#include "root/adopt.h"
+#include "root/freeze.h"
+#include "root/incoming.h"
+#include "root/meta.h"
+#include "root/prune.h"
+#include "root/store.h"
+#include "root/view.h"
+
+int
+verb_init(struct request *r, struct err *e)
+{
+	struct release_id current;
+
+	if (store_create(&r->store, r->root, e) != 0)
+		return -1;
+	return store_current(&r->store, &current, e);
+}
+
+/* The lines of an option. */
+static void
+split_option(const struct request *r, const char *key, struct strvec *out)
+{
+	for (const char *p = request_option(r, key, ""); *p != '\0';) {
+		size_t len = strcspn(p, "\n");
+
+		if (len > 0)
+			strvec_addf(out, "%.*s", (int)len, p);
+		p += len;
+		p += *p == '\n';
+	}
+}
+
+/*
+ * A new id must not be of the future.  The latest release of a root that is
+ * not there is none.
+ */
+static int
+check_new_id(struct request *r, const char *id, struct err *e)
+{
+	struct store s = STORE_INIT;
+	struct strvec ids = STRVEC_INIT;
+	struct err ignored = ERR_INIT;
+	int c;
+
+	if (store_open(&s, r->root, &ignored) == 0)
+		err_ignore(store_releases(&s, &ids, &ignored));
+	c = limits_check_id(r->limits, id, ids.n > 0 ? ids.v[ids.n - 1] : "",
+	    e);
+	strvec_release(&ids);
+	store_close(&s);
+	return c;
+}
+
+/*
+ * The directory gives its place to a link: under a limit to a root nothing
+ * of it but `current` may do so.
+ */
+static int
+check_adopted(const struct request *r, const char *path, struct err *e)
+{
+	size_t n = strlen(r->root);
+
+	if (r->limits->root == NULL || path == NULL ||
+	    (strncmp(path, r->root, n) == 0 &&
+		strcmp(path + n, "/current") == 0))
+		return 0;
+	return err_set(e, ERR_UNREACHABLE,
+	    "this key may adopt nothing but '%s/current', not '%s'", r->root,
+	    path);
+}
+
+/* adopt: what is served already becomes a release. */
+int
+verb_adopt(struct request *r, struct err *e)
+{
+	struct rules rules = RULES_INIT;
+	struct adopt_options o = { .root = r->root,
+		.path = request_option(r, "path", NULL),
+		.rules = &rules,
+		.caller = &r->caller,
+		.id = request_id(r, e) };
+	struct adopted a = ADOPTED_INIT;
+	int c = o.id == NULL ? -1 : 0;
+
+	rules.group = xstrdup_opt(request_option(r, "group", NULL));
+	split_option(r, "exclude", &rules.exclude);
+	split_option(r, "shared", &rules.shared);
+	for (size_t i = 0; c == 0 && i < rules.shared.n; i++)
+		if (path_check(rules.shared.v[i], e) != 0)
+			c = err_prefix(e, "--shared: ");
+	if (c == 0 &&
+	    (request_number(r, "lock-wait", 60, &o.lock_wait, e) != 0 ||
+		request_number(r, "mtime", 0, &o.mtime, e) != 0 ||
+		check_adopted(r, o.path, e) != 0 ||
+		check_new_id(r, o.id, e) != 0))
+		c = -1;
+	if (c == 0)
+		c = adopt(&o, &a, e);
+	if (c == 0) {
+		wire_put(&r->out, "adopted", "%s", a.id.s);
+		wire_put(&r->out, "kept", "%s", a.kept != NULL ? a.kept : "");
+		wire_put(&r->out, "files", "%zu", a.files);
+		wire_put(&r->out, "excluded", "%zu", a.excluded);
+	}
+	free(a.kept);
+	rules_release(&rules);
+	return c;
+}
+
+/* receive: a pack on standard input becomes a release. */
+
+/* The lock, and room for what is announced. */
+static int
+open_incoming(struct request *r, struct incoming *in, struct err *e)
+{
+	struct err swept = ERR_INIT;
+	int64_t bytes, inodes, wait;
+	int c;
+
+	if (request_number(r, "bytes", 0, &bytes, e) != 0 ||
+	    request_number(r, "inodes", 0, &inodes, e) != 0 ||
+	    request_number(r, "lock-wait", 60, &wait, e) != 0)
+		return -1;
+	c = incoming_open(in, &r->store, &r->caller, wait, &swept, e);
+	if (swept.code != ERR_OK)
+		wire_put(&r->out, "warning", "%s", swept.text);
+	return c == 0 ? incoming_check_room(in, bytes, inodes, e) : -1;
+}
+
+static int
+find_group(struct request *r, gid_t *gid, struct err *e)
+{
+	const char *name = request_option(r, "group", NULL);
+
+	*gid = (gid_t)-1;
+	if (name == NULL)
+		return 0;
+	if (names_group(name, gid))
+		return 0;
+	return err_set(e, ERR_USAGE, "there is no group '%s' on this host",
+	    name);
+}
+
+int
+verb_receive(struct request *r, struct err *e)
+{
+	struct receive_options o = { .id = request_id(r, e),
+		.filled = request_flag(r, "filled"),
+		.limited = limits_bind(r->limits),
+		.may_pin = limits_allow(r->limits, "pin") };
+	struct incoming in = INCOMING_INIT;
+	struct received got;
+	int c;
+
+	if (o.id == NULL || find_group(r, &o.gid, e) != 0 ||
+	    request_number(r, "bytes", -1, &o.announced, e) != 0 ||
+	    check_new_id(r, o.id, e) != 0 ||
+	    store_create(&r->store, r->root, e) != 0)
+		return -1;
+	c = open_incoming(r, &in, e);
+	if (c == 0)
+		c = incoming_begin(&in, o.id, e);
+	r->last = c == 0;
+	if (c == 0) {
+		wire_put(&r->out, "ready", "%s", in.dir.path);
+		c = wire_flush(&r->out, r->out_fd, e);
+	}
+	if (c == 0)
+		c = receive(&in, r->in, &o, &got, e);
+	incoming_end(&in);
+	if (c == 0)
+		wire_put(&r->out, "received", "%zu\t%zu\t%lld", got.files,
+		    got.linked, (long long)got.bytes);
+	return c;
+}
+
+int
+verb_prune(struct request *r, struct err *e)
+{
+	struct strvec removed = STRVEC_INIT;
+	struct view v = VIEW_INIT;
+	struct prune_options o = { .preview = request_flag(r, "check") };
+	int64_t keep;
+	int c;
+
+	if (request_number(r, "keep", 5, &keep, e) != 0 ||
+	    request_number(r, "older-than", 0, &o.older_than, e) != 0 ||
+	    store_open(&r->store, r->root, e) != 0)
+		return -1;
+	o.keep = keep < 1 ? 1 : (unsigned int)keep;
+	/* Who only looks waits for nobody. */
+	if (!o.preview && request_lock(r, LOCK_EXCLUSIVE, e) != 0)
+		return -1;
+	c = view_read(&v, &r->store, e);
+	if (c == 0)
+		c = prune(&r->store, &v, &o, &removed, e);
+	for (size_t i = 0; i < removed.n; i++)
+		wire_put(&r->out, "pruned", "%s", removed.v[i]);
+	strvec_release(&removed);
+	view_release(&v);
+	return c;
+}
+
+int
+verb_pin(struct request *r, struct err *e)
+{
+	const char *id = request_id(r, e);
+	struct meta meta = META_INIT;
+	bool pinned = !request_flag(r, "off");
+	int c;
+
+	if (id == NULL || store_open(&r->store, r->root, e) != 0 ||
+	    request_lock(r, LOCK_EXCLUSIVE, e) != 0)
+		return -1;
+	c = meta_read(&r->store, id, &meta, e);
+	if (c == 0 && meta.pinned != pinned) {
+		meta.pinned = pinned;
+		c = meta_write(&r->store, &meta, e);
+	}
+	meta_release(&meta);
+	return c;
+}
+
+/*
+ * A higher sequence of what is or was live keeps older builds from going
+ * live: who may not activate cannot do that either.  1, 0 or -1.
+ */
+static int
+may_raise(struct request *r, const char *id, struct err *e)
+{
+	struct view v = VIEW_INIT;
+	int c;
+
+	if (limits_allow(r->limits, "activate"))
+		return 1;
+	c = view_read(&v, &r->store, e);
+	if (c == 0)
+		c = !history_was_live(&v.history, id);
+	view_release(&v);
+	return c;
+}
+
+/* note: a newer build has the content of a release. */
+int
+verb_note(struct request *r, struct err *e)
+{
+	const char *id = request_id(r, e);
+	int64_t seq;
+	int c;
+
+	if (id == NULL || request_number(r, "seq", -1, &seq, e) != 0)
+		return -1;
+	if (seq < 0)
+		return err_set(e, ERR_USAGE, "'note' wants --seq=N");
+	if (store_open(&r->store, r->root, e) != 0 ||
+	    request_lock(r, LOCK_SHARED, e) != 0)
+		return -1;
+	c = may_raise(r, id, e);
+	if (c == 0)
+		wire_put(&r->out, "warning",
+		    "the sequence of release %s stays: it was live, and this key may not 'activate'",
+		    id);
+	return c > 0 ? meta_raise(&r->store, id, seq,
+			   request_option(r, "commit", NULL), e) :
+		       c;
+}
+
+int
+verb_freeze(struct request *r, struct err *e)
+{
+	struct freeze f = { .who = r->caller.who,
+		.why = (char *)(uintptr_t)request_option(r, "message", NULL),
+		.since = clock_now() };
+
+	if (request_number(r, "until", 0, &f.until, e) != 0 ||
+	    store_open(&r->store, r->root, e) != 0 ||
+	    request_lock(r, LOCK_EXCLUSIVE, e) != 0)
+		return -1;
+	return request_flag(r, "off") ? freeze_end(&r->store, e) :
+					freeze_write(&r->store, &f, e);
+}

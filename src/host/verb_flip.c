@@ -1,0 +1,166 @@
+#include "host/verbs.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/override.h"
+#include "host/limits.h"
+#include "host/request.h"
+#include "host/wire.h"
+#include "os/lock.h"
+#include "os/log.h"
+#include "root/activate.h"
+#include "root/journal.h"
+#include "root/root_hook.h"
+#include "root/store.h"
+
+enum {
+	LINE_MAX_LEN = 256,
+	HOOK_TIMEOUT = 300, /* seconds */
+};
+
+/* activate: at once, or armed. */
+
+/*
+ * Wait for the line "go"; a line "wait" begins the time anew.  Whatever else
+ * comes, the end of the input, or the deadline, disarms: a `go` that was
+ * stuck in a cut connection must not flip a host after the client has called
+ * it lost.  A key with limits cannot stay armed for ever.
+ */
+static int
+wait_for_go(struct request *r, int64_t ms, struct err *e)
+{
+	struct buf line = BUF_INIT;
+	struct err why = ERR_INIT;
+	int64_t all = limits_bind(r->limits) ?
+	    clock_ms() + limits_ms(LIMITS_ARMED) :
+	    INT64_MAX;
+	int64_t end;
+	bool late;
+	int c, go;
+
+	do {
+		end = clock_ms() + ms;
+		if (end > all)
+			end = all;
+		c = wire_read_line(r->in, &line, LINE_MAX_LEN, end, &why);
+		/* It may have come in time, and we have slept since. */
+		late = clock_ms() >= end;
+	} while (c > 0 && !late && strcmp(buf_str(&line), "wait") == 0);
+	go = c > 0 && !late && strcmp(buf_str(&line), "go") == 0;
+	buf_release(&line);
+	if (go)
+		return 0;
+	if (c > 0 && !late)
+		return err_set(e, ERR_FAILED, "disarmed by the client");
+	return err_set(e, ERR_FAILED, "disarmed: %s",
+	    late || why.sys == ETIMEDOUT ? "no 'go' came in time" :
+					   "the client went away");
+}
+
+/* Prepared: wait if armed, flip, say how long that took. */
+static int
+go(struct request *r, struct activation *a, int64_t armed_ms, struct err *e)
+{
+	int64_t began;
+
+	if (armed_ms > 0) {
+		wire_put(&r->out, "armed", "%s", a->from.s);
+		if (wire_flush(&r->out, r->out_fd, e) != 0 ||
+		    wait_for_go(r, armed_ms, e) != 0)
+			return -1;
+	}
+	began = clock_ms();
+	if (activate_go(a, e) != 0)
+		return -1;
+	wire_put(&r->out, "live", "%s", a->id.s);
+	wire_put(&r->out, "from", "%s", a->from.s);
+	wire_put(&r->out, "changed", "%d", a->changed);
+	wire_put(&r->out, "took", "%lld", (long long)(clock_ms() - began));
+	return 0;
+}
+
+/* Has another run come between, while the hook ran and the lock was free? */
+static int
+check_still_live(const struct store *s, const char *id, struct err *e)
+{
+	struct release_id now;
+
+	if (store_current(s, &now, e) != 0)
+		return -1;
+	if (strcmp(now.s, id) == 0)
+		return 0;
+	return err_set(e, ERR_CLEANUP,
+	    "%s was live, but another run made %s live while the hook ran", id,
+	    now.s);
+}
+
+/*
+ * Live: say so, then run the hook that follows, if there is one, without the
+ * lock.  That it fails is an answer, and no failure.
+ */
+static int
+run_hook(struct request *r, const struct activation *a,
+    enum journal_action action, int64_t timeout, struct err *e)
+{
+	const struct root_hook_facts facts = { .release = a->id.s,
+		.previous = a->from.s,
+		.timeout = timeout,
+		.quiet = log_level() == LOG_QUIET };
+	const char *name = root_hook_find(&r->store, action);
+	struct err why = ERR_INIT;
+
+	if (name == NULL)
+		return 0;
+	lock_drop(&r->lock);
+	wire_put(&r->out, "hook", "%s", name);
+	if (wire_flush(&r->out, r->out_fd, e) != 0)
+		return -1;
+	if (root_hook_run(&r->store, name, &facts, &why) != 0 ||
+	    check_still_live(&r->store, a->id.s, &why) != 0)
+		wire_put(&r->out, "hook-failed", "%s", why.text);
+	return 0;
+}
+
+/* The guards that are set aside. */
+static int
+overrides(const struct request *r, unsigned int *out, struct err *e)
+{
+	const char *words = request_option(r, "override", NULL);
+
+	return words == NULL ? 0 :
+			       override_parse(words, OVERRIDE_FLIP, out, e);
+}
+
+int
+verb_activate(struct request *r, struct err *e)
+{
+	struct activation a = ACTIVATION_INIT;
+	struct activate_options o = { .id = request_id(r, e),
+		.action = request_flag(r, "rollback") ? JOURNAL_ROLLBACK :
+							JOURNAL_ACTIVATE,
+		.caller = &r->caller,
+		.message = request_option(r, "message", NULL),
+		.expect = request_option(r, "expect", NULL),
+		.preview = request_flag(r, "check") };
+	int64_t armed, hook_timeout;
+	int c;
+
+	if (o.id == NULL || overrides(r, &o.overrides, e) != 0 ||
+	    request_number(r, "armed", 0, &armed, e) != 0 ||
+	    request_number(r, "hook-timeout", HOOK_TIMEOUT, &hook_timeout,
+		e) != 0 ||
+	    request_number(r, "journal-size", -1, &o.journal_size, e) != 0 ||
+	    store_open(&r->store, r->root, e) != 0 ||
+	    request_lock(r, LOCK_EXCLUSIVE, e) != 0)
+		return -1;
+	c = activate_prepare(&a, &r->store, &o, e);
+	if (c == 0 && !o.preview)
+		c = go(r, &a, armed, e);
+	activate_end(&a);
+	if (c == 0 && a.changed && !o.preview)
+		c = run_hook(r, &a, o.action, hook_timeout, e);
+	return c;
+}

@@ -1,0 +1,412 @@
+#include "host/verbs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/path.h"
+#include "base/text.h"
+#include "base/utf8.h"
+#include "base/version.h"
+#include "content/manifest.h"
+#include "content/tree.h"
+#include "host/limits.h"
+#include "host/probe.h"
+#include "host/request.h"
+#include "host/wire.h"
+#include "os/beneath.h"
+#include "os/file.h"
+#include "os/io.h"
+#include "os/lock.h"
+#include "root/freeze.h"
+#include "root/journal.h"
+#include "root/meta.h"
+#include "root/store.h"
+#include "root/verify.h"
+#include "root/view.h"
+
+enum {
+	PATHS_MS = 60000, /* until the client says which file it wants */
+	DRIFT_MAX = 1000, /* differences that are told */
+};
+
+/* info: what a client needs to know before it does anything. */
+
+/* What `journal` is for: who did it, from where, and why. */
+static void
+forget_people(struct meta *meta)
+{
+	free(meta->who);
+	free(meta->job);
+	free(meta->message);
+	meta->who = meta->job = meta->message = NULL;
+}
+
+static void
+put_releases(struct request *r, const struct view *v)
+{
+	bool all = limits_allow(r->limits, "journal");
+
+	for (size_t i = 0; i < v->ids.n; i++) {
+		struct meta meta = META_INIT;
+		struct err ignored = ERR_INIT;
+		struct buf text = BUF_INIT;
+
+		if (meta_read(&r->store, v->ids.v[i], &meta, &ignored) == 0) {
+			if (!all)
+				forget_people(&meta);
+			meta_print(&meta, &text);
+		}
+		buf_addf(&r->out, "release\t%s\t%s", v->ids.v[i],
+		    text.len > 0 ? text.data : "\n");
+		buf_release(&text);
+		meta_release(&meta);
+	}
+}
+
+/* A line for who may know what was live when, and no more. */
+static void
+put_flip(struct request *r, const char *text, size_t len)
+{
+	struct journal j = JOURNAL_INIT;
+
+	journal_parse(&j, text, len);
+	if (j.n == 1) {
+		struct journal_line l = j.v[0];
+
+		l.who = l.job = l.message = NULL;
+		buf_adds(&r->out, "journal\t");
+		journal_print(&l, &r->out);
+		buf_addc(&r->out, '\n');
+	}
+	journal_release(&j);
+}
+
+/*
+ * The journal: what its lines mean is the client's to find out.  `all`: as it
+ * is, but for control characters.
+ */
+static int
+put_journal(struct request *r, bool all, struct err *e)
+{
+	struct buf b = BUF_INIT;
+	const char *line, *end, *nl;
+	size_t before;
+	int c = file_read(&r->store.state, "journal", (size_t)1 << 28, &b, e);
+
+	if (c != 0 && e->sys == ENOENT)
+		c = 0;
+	line = buf_str(&b);
+	end = line + b.len;
+	for (; c == 0 && line < end; line = nl + 1) {
+		nl = memchr(line, '\n', (size_t)(end - line));
+		if (nl == NULL)
+			nl = end;
+		if (nl == line)
+			continue;
+		if (!all) {
+			put_flip(r, line, (size_t)(nl - line));
+			continue;
+		}
+		buf_adds(&r->out, "journal\t");
+		before = r->out.len;
+		utf8_add(&r->out, line, (size_t)(nl - line));
+		/* What nothing is left of is a broken line all the same. */
+		buf_adds(&r->out, r->out.len == before ? "?\n" : "\n");
+	}
+	buf_release(&b);
+	return c;
+}
+
+/*
+ * Is the root frozen, and by whom?  A record that cannot be read is a freeze,
+ * too: nothing is activated.
+ */
+static void
+put_freeze(struct request *r)
+{
+	struct freeze f = FREEZE_INIT;
+	struct err ignored = ERR_INIT;
+	struct buf record = BUF_INIT;
+	int frozen = freeze_read(&r->store, &f, &ignored);
+
+	wire_put(&r->out, "frozen", "%d", frozen != 0);
+	if (frozen > 0) {
+		freeze_print(&f, &record);
+		wire_put(&r->out, "freeze", "%s", buf_str(&record));
+	}
+	buf_release(&record);
+	freeze_release(&f);
+}
+
+static int
+put_state(struct request *r, const struct view *v, struct err *e)
+{
+	struct dir_space space;
+	struct meta meta = META_INIT;
+	struct err ignored = ERR_INIT;
+	struct buf holder = BUF_INIT;
+	int64_t size;
+
+	wire_put(&r->out, "current", "%s", v->current.s);
+	if (v->current.s[0] != '\0' &&
+	    meta_read(&r->store, v->current.s, &meta, &ignored) == 0) {
+		wire_put(&r->out, "digest", "%s", meta.digest);
+		if (meta.seq >= 0)
+			wire_put(&r->out, "seq", "%lld", (long long)meta.seq);
+	}
+	meta_release(&meta);
+	wire_put(&r->out, "latest", "%s", view_latest(v));
+	if (dir_space(&r->store.root, &space, e) != 0 ||
+	    journal_size(&r->store, &size, e) != 0)
+		return -1;
+	put_freeze(r);
+	wire_put(&r->out, "journal-size", "%lld", (long long)size);
+	wire_put(&r->out, "free", "%llu\t%llu", space.bytes, space.inodes);
+	if (lock_is_held(&r->store.state, &holder))
+		wire_put(&r->out, "locked", "%s", buf_str(&holder));
+	buf_release(&holder);
+	return 0;
+}
+
+/* The names, sizes and times of the live release against its manifest. */
+static int
+find_drift(const struct request *r, const char *id, struct strvec *found,
+    struct err *e)
+{
+	struct manifest m = MANIFEST_INIT;
+	struct meta meta = META_INIT;
+	struct dir d = DIR_INIT;
+	int c = -1;
+
+	if (meta_read(&r->store, id, &meta, e) == 0 &&
+	    manifest_read(&m, &r->store.manifests, id, e) == 0 &&
+	    dir_open(&d, &r->store.releases, id, e) == 0)
+		c = tree_compare(&d, &m, found, e);
+	dir_close(&d);
+	meta_release(&meta);
+	manifest_release(&m);
+	return c;
+}
+
+static void
+put_differences(struct request *r, const struct strvec *found, size_t most)
+{
+	for (size_t i = 0; i < found->n && i < most; i++) {
+		char *clean = text_cleanf("%s", found->v[i]);
+
+		wire_put(&r->out, "difference", "%s", clean);
+		free(clean);
+	}
+	if (found->n > most)
+		wire_put(&r->out, "difference", "and %zu more",
+		    found->n - most);
+}
+
+/* --drift, which may take its time: the client hears that it has begun. */
+static int
+put_drift(struct request *r, const char *id, struct err *e)
+{
+	struct strvec found = STRVEC_INIT;
+	struct err why = ERR_INIT;
+	int c;
+
+	wire_put(&r->out, "drift", "%s", id);
+	c = wire_flush(&r->out, r->out_fd, e);
+	if (c == 0 && *id != '\0' && find_drift(r, id, &found, &why) != 0)
+		strvec_add(&found, why.text);
+	put_differences(r, &found, DRIFT_MAX);
+	strvec_release(&found);
+	return c;
+}
+
+/* --full, and not what --unless says is live? */
+static bool
+wants_all(const struct request *r, const struct view *v)
+{
+	const char *digest = request_option(r, "unless", NULL);
+	struct meta meta = META_INIT;
+	struct err ignored = ERR_INIT;
+	bool live;
+
+	if (digest == NULL || v->current.s[0] == '\0')
+		return request_flag(r, "full");
+	live = meta_read(&r->store, v->current.s, &meta, &ignored) == 0 &&
+	    strcmp(meta.digest, digest) == 0;
+	meta_release(&meta);
+	return request_flag(r, "full") && !live;
+}
+
+/* The space and write permission of a root that is not prepared yet. */
+int
+verb_info(struct request *r, struct err *e)
+{
+	struct view v = VIEW_INIT;
+	int c;
+
+	wire_put(&r->out, "version", "%s", DEPLOY_VERSION);
+	wire_put(&r->out, "now", "%lld", (long long)clock_now());
+	wire_put(&r->out, "has", "zstd");
+	wire_put(&r->out, "has", "gzip");
+	wire_put(&r->out, "has", "adopt");
+	if (store_open(&r->store, r->root, e) != 0) {
+		if (e->sys != ENOENT)
+			return -1;
+		wire_put(&r->out, "prepared", "0");
+		return 0;
+	}
+	wire_put(&r->out, "prepared", "1");
+	c = view_read(&v, &r->store, e);
+	if (c == 0)
+		c = put_state(r, &v, e);
+	if (c == 0 && wants_all(r, &v)) {
+		put_releases(r, &v);
+		c = put_journal(r, limits_allow(r->limits, "journal"), e);
+	}
+	if (c == 0 && request_flag(r, "drift"))
+		c = put_drift(r, v.current.s, e);
+	view_release(&v);
+	return c;
+}
+
+/* probe: for a client that wants to know what is wrong.  The time first. */
+int
+verb_probe(struct request *r, struct err *e)
+{
+	wire_put(&r->out, "now", "%lld", (long long)clock_now());
+	if (wire_flush(&r->out, r->out_fd, e) != 0)
+		return -1;
+	probe(r->root, &r->out);
+	return 0;
+}
+
+/* manifest: the file as it is, its size first. */
+int
+verb_manifest(struct request *r, struct err *e)
+{
+	const char *id = request_id(r, e);
+	struct err none = ERR_INIT;
+	struct buf b = BUF_INIT;
+	int c;
+
+	if (id == NULL || store_open(&r->store, r->root, e) != 0)
+		return -1;
+	c = file_read(&r->store.manifests, id, (size_t)1 << 30, &b, e);
+	/* A release without one is damaged. */
+	if (c != 0 && dir_look(&r->store.releases, id, &none) > 0)
+		e->code = ERR_INTEGRITY;
+	if (c == 0) {
+		wire_put(&r->out, "size", "%zu", b.len);
+		buf_add(&r->out, buf_str(&b), b.len);
+	}
+	buf_release(&b);
+	return c;
+}
+
+/* files: contents of a release, for another host that lacks them. */
+
+/* The file of the manifest's entry, its size first. */
+static int
+put_file(struct request *r, const struct dir *d, const struct entry *en,
+    struct err *e)
+{
+	char window[64 * 1024];
+	int64_t left = en->size;
+	int fd = beneath_open(d->fd, en->path, O_RDONLY | O_NONBLOCK, 0);
+
+	if (fd < 0)
+		return err_sys(e, "cannot open '%s/%s'", d->path, en->path);
+	wire_put(&r->out, "size", "%lld", (long long)left);
+	while (left > 0) {
+		ssize_t n = io_read(fd, window,
+		    left < (int64_t)sizeof(window) ? (size_t)left :
+						     sizeof(window));
+
+		if (n <= 0)
+			break;
+		buf_add(&r->out, window, (size_t)n);
+		left -= n;
+		if (wire_flush(&r->out, r->out_fd, e) != 0)
+			break;
+	}
+	close(fd);
+	/* What was announced must come: the client cannot tell otherwise. */
+	return left == 0 ?
+	    0 :
+	    err_set(e, ERR_INTEGRITY, "cannot read all of '%s/%s'", d->path,
+		en->path);
+}
+
+/* The paths that follow, up to an empty line, each a file of the manifest. */
+static int
+put_files(struct request *r, const struct dir *d, const struct manifest *m,
+    struct err *e)
+{
+	struct buf path = BUF_INIT;
+	int c = 0;
+
+	while (c == 0 &&
+	    (c = wire_read_line(r->in, &path, PATH_LEN_MAX,
+		 clock_ms() + PATHS_MS, e)) > 0 &&
+	    path.len > 0) {
+		const struct entry *en = manifest_find(m, buf_str(&path));
+
+		if (en == NULL || en->type != ENTRY_FILE)
+			c = err_set(e, ERR_FAILED,
+			    "there is no file '%s' in '%s'", buf_str(&path),
+			    d->path);
+		else
+			c = put_file(r, d, en, e);
+	}
+	buf_release(&path);
+	return c < 0 ? -1 : 0;
+}
+
+int
+verb_files(struct request *r, struct err *e)
+{
+	const char *id = request_id(r, e);
+	struct manifest m = MANIFEST_INIT;
+	struct dir d = DIR_INIT;
+	int c = -1;
+
+	if (id == NULL || store_open(&r->store, r->root, e) != 0)
+		return -1;
+	if (manifest_read(&m, &r->store.manifests, id, e) == 0 &&
+	    dir_open(&d, &r->store.releases, id, e) == 0)
+		c = put_files(r, &d, &m, e);
+	dir_close(&d);
+	manifest_release(&m);
+	return c;
+}
+
+int
+verb_verify(struct request *r, struct err *e)
+{
+	const char *id = request_id(r, e);
+	struct strvec found = STRVEC_INIT;
+	struct manifest_totals t;
+	int c;
+
+	if (id == NULL || store_open(&r->store, r->root, e) != 0)
+		return -1;
+	c = verify(&r->store, id, &found, &t, e);
+	if (c == 0)
+		wire_put(&r->out, "verified", "%zu\t%lld", t.files,
+		    (long long)t.bytes);
+	put_differences(r, &found, SIZE_MAX);
+	strvec_release(&found);
+	return c;
+}
+
+int
+verb_journal(struct request *r, struct err *e)
+{
+	if (store_open(&r->store, r->root, e) != 0)
+		return -1;
+	return put_journal(r, true, e);
+}

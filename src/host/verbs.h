@@ -1,0 +1,33 @@
+/*
+ * The verbs of deploy-host(7), as functions: each answers a request by lines in
+ * r->out, which its caller (host.c) writes and ends.  0, or -1 with the error
+ * that becomes the last line.
+ */
+#ifndef VERBS_H
+#define VERBS_H
+
+#include "base/err.h"
+
+struct request;
+
+/* verb_look.c: they change nothing, and take no lock. */
+int verb_info(struct request *r, struct err *e);
+int verb_probe(struct request *r, struct err *e);
+int verb_manifest(struct request *r, struct err *e);
+int verb_files(struct request *r, struct err *e);
+int verb_verify(struct request *r, struct err *e);
+int verb_journal(struct request *r, struct err *e);
+
+/* verb_change.c: what is in the root, but not what is live. */
+int verb_init(struct request *r, struct err *e);
+int verb_adopt(struct request *r, struct err *e);
+int verb_receive(struct request *r, struct err *e);
+int verb_prune(struct request *r, struct err *e);
+int verb_pin(struct request *r, struct err *e);
+int verb_note(struct request *r, struct err *e);
+int verb_freeze(struct request *r, struct err *e);
+
+/* verb_flip.c */
+int verb_activate(struct request *r, struct err *e);
+
+#endif
