@@ -1,6 +1,5 @@
 #include "queue/queue.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,10 +7,14 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/release.h"
+#include "base/utf8.h"
 #include "queue/queue_dir.h"
 #include "queue/queue_sql.h"
 
-enum { SETTLE_FACTOR = 10 }; /* requests put a job off so often */
+enum {
+	SETTLE_FACTOR = 10, /* requests put a job off so often */
+	REF_MAX = 255,	    /* bytes */
+};
 
 static bool
 is_url(const char *where)
@@ -60,21 +63,52 @@ queue_logs(const char *where, struct err *e)
 
 /* ---- asking ------------------------------------------------------------ */
 
+/* May the character be in a ref?  What git says, and only text. */
+static bool
+may_be_in_ref(const char *c)
+{
+	return utf8_len(c) > 0 && !utf8_is_control(c) &&
+	    strchr(" ~^:?*[\\", *c) == NULL;
+}
+
+/* May `len` bytes be what stands between two '/' of a ref? */
+static bool
+is_ref_part(const char *part, size_t len)
+{
+	return len > 0 && part[0] != '.' &&
+	    (len < 5 || memcmp(part + len - 5, ".lock", 5) != 0);
+}
+
+/* Is it a ref as git-check-ref-format(1) has it, of one part or more? */
+static bool
+is_ref(const char *ref)
+{
+	size_t len = strlen(ref);
+
+	if (len == 0 || len > REF_MAX || ref[0] == '-' ||
+	    ref[len - 1] == '.' || strcmp(ref, "@") == 0 ||
+	    strstr(ref, "..") != NULL || strstr(ref, "@{") != NULL)
+		return false;
+	for (const char *c = ref; *c != '\0'; c += utf8_len(c))
+		if (!may_be_in_ref(c))
+			return false;
+	for (;; ref += len + 1) {
+		len = strcspn(ref, "/");
+		if (!is_ref_part(ref, len))
+			return false;
+		if (ref[len] == '\0')
+			return true;
+	}
+}
+
 int
 queue_check_ref(const char *ref, struct err *e)
 {
-	static const char others[] = "._/+:@^~=-";
-	size_t len = strlen(ref);
-
-	for (size_t i = 0; i < len; i++)
-		if (!isalnum((unsigned char)ref[i]) &&
-		    strchr(others, ref[i]) == NULL)
-			len = 0;
-	if (len > 0 && len <= 255 && ref[0] != '-')
+	if (is_ref(ref))
 		return 0;
 	return err_set(e, ERR_USAGE,
-	    "'%s' is no ref: it has 1 to 255 letters, digits and %s, and no '-' at the beginning",
-	    ref, others);
+	    "'%s' is no ref; name a commit or a branch as git has it, of 1 to %d bytes, see git-check-ref-format(1)",
+	    ref, REF_MAX);
 }
 
 /* A request on its way into the queue. */

@@ -45,7 +45,11 @@ struct queue_request {
 	int64_t settle;		/* seconds to wait for further requests */
 };
 
-/* May it be a ref: a commit, a branch?  0 or -1 with ERR_USAGE. */
+/*
+ * May it be a ref: a commit, a branch, as git-check-ref-format(1) has it?  It
+ * is text for an environment and a parameter of SQL, for no shell.  0, or -1
+ * with ERR_USAGE.
+ */
 int queue_check_ref(const char *ref, struct err *e) MUST_USE;
 
 /*
