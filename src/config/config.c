@@ -16,8 +16,10 @@
 #include "config/config_read.h"
 #include "config/yamltext.h"
 #include "os/io.h"
+#include "os/log.h"
 
 #define FILE_NAME "deploy.yml"
+#define OTHER_NAME "deploy.yaml" /* where there is no FILE_NAME */
 
 int
 config_parse(struct config *c, const char *text, size_t len, const char *path,
@@ -85,26 +87,54 @@ is_there(const char *path)
 	return lstat(path, &st) == 0 && !S_ISDIR(st.st_mode);
 }
 
+/* Say, once in a process, that there are two files. */
+static void
+tell_unread(const char *other, const char *path)
+{
+	static bool told; /* a worker looks again and again */
+
+	if (!told)
+		log_warn(
+		    "'%s' is not read, as there is '%s'; remove one of them",
+		    other, path);
+	told = true;
+}
+
 /*
- * The path of deploy.yml in the current directory or the nearest parent that
- * has one, which the caller frees; NULL when there is none.
+ * The path of the configuration in `dir`, with a '/' at its end or empty,
+ * which the caller frees; NULL when there is none.
  */
+static char *
+search_in(const char *dir)
+{
+	char *path = xasprintf("%s" FILE_NAME, dir),
+	     *other = xasprintf("%s" OTHER_NAME, dir);
+	bool first = is_there(path), second = is_there(other);
+
+	if (first && second)
+		tell_unread(other, path);
+	if (!first) {
+		free(path);
+		path = second ? xstrdup(other) : NULL;
+	}
+	free(other);
+	return path;
+}
+
+/* As search_in(), in the current directory or the nearest above that has one. */
 static char *
 search(void)
 {
-	char *dir, *slash, *path = NULL;
+	char *path = search_in(""), *dir, *slash;
 
-	if (is_there(FILE_NAME))
-		return xstrdup(FILE_NAME);
+	if (path != NULL)
+		return path;
 	dir = getcwd(NULL, 0);
 	while (path == NULL && dir != NULL &&
 	    (slash = strrchr(dir, '/')) != NULL) {
+		slash[1] = '\0';
+		path = search_in(dir);
 		*slash = '\0';
-		path = xasprintf("%s/" FILE_NAME, dir);
-		if (!is_there(path)) {
-			free(path);
-			path = NULL;
-		}
 	}
 	free(dir);
 	return path;

@@ -71,6 +71,33 @@ t_configuration_that_is_a_dangling_link() {
 	[ -L deploy.yml ] || fail "the link was replaced"
 }
 
+# deploy.yaml is a configuration, too; beside a deploy.yml it is one nobody
+# reads, which is said, once.
+t_deploy_yaml() {
+	local cmd
+	mkdir a
+	echo 'sites: [{name: s, root: www}]' >deploy.yaml
+	run deploy init
+	prepared www
+	[ ! -e deploy.yml ] || fail "a second one"
+	assert_not_contains "$err" "is not read"
+	echo 'sites: [{name: s, root: other}]' >deploy.yml
+	for cmd in init list 'enqueue s' worker\ --once doctor; do
+		# shellcheck disable=SC2086 # a verb and its operand
+		XDG_STATE_HOME=$PWD/state \
+		    deploy $cmd >"$out" 2>"$err" || true
+		assert_contains "$err" \
+		    "'deploy.yaml' is not read, as there is 'deploy.yml'"
+		assert_eq "$(grep -c 'is not read' "$err")" 1 "$cmd"
+	done
+	prepared other
+	cd a
+	run deploy list
+	assert_contains "$err" "/deploy.yaml' is not read, as there is '/"
+	run deploy list -c ../deploy.yaml
+	assert_not_contains "$err" "is not read"
+}
+
 t_configuration_of_a_parent_counts() {
 	echo 'sites: [{name: s, root: www}]' >deploy.yml
 	mkdir -p a/b

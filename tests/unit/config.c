@@ -1264,6 +1264,47 @@ test_search(void)
 	leave_scratch();
 }
 
+/* Which of the two names is taken, in the nearest directory that has one. */
+static void
+test_both_names(void)
+{
+	static const struct {
+		const char *const files[3]; /* sources: a, b, ... */
+		const char *want;
+	} cases[] = {
+		{ { "deploy.yaml" }, "@/deploy.yaml @/a" },
+		{ { "deploy.yml" }, "@/deploy.yml @/a" },
+		{ { "deploy.yaml", "deploy.yml" }, "@/deploy.yml @/b" },
+		{ { "deploy.yml", "deploy.yaml" }, "@/deploy.yml @/a" },
+		{ { "a/deploy.yaml" }, "@/a/deploy.yaml @/a/a" },
+		{ { "deploy.yml", "a/deploy.yaml" }, "@/a/deploy.yaml @/a/b" },
+		{ { "deploy.yaml", "a/deploy.yml" }, "@/a/deploy.yml @/a/b" },
+		{ { "a/deploy.yaml", "deploy.yml", "a/deploy.yml" },
+		    "@/a/deploy.yml @/a/c" },
+		{ { "a/b/deploy.yaml" }, "deploy.yaml @/a/b/a" },
+		{ { "deploy.yml", "a/b/deploy.yaml" }, "deploy.yaml @/a/b/b" },
+		{ { "a/b/deploy.yml", "a/b/deploy.yaml" },
+		    "deploy.yml @/a/b/a" },
+		{ { "deploy.YML", "Deploy.yaml", "deploy" }, "none" },
+	};
+
+	REQUIRE(enter_scratch());
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		for (size_t k = 0; k < 3 && cases[i].files[k] != NULL; k++) {
+			char text[] = FROM("?");
+
+			*strchr(text, '?') = (char)('a' + (char)k);
+			write_file(cases[i].files[k], text);
+		}
+		CHECK(chdir("a/b") == 0);
+		CHECK_STR(load(NULL), in_top(cases[i].want));
+		CHECK(chdir(top) == 0);
+		for (size_t k = 0; k < 3 && cases[i].files[k] != NULL; k++)
+			CHECK(remove(cases[i].files[k]) == 0);
+	}
+	leave_scratch();
+}
+
 static void
 test_named_file(void)
 {
@@ -1359,5 +1400,6 @@ UNIT_MAIN(UNIT(test_defaults), UNIT(test_every_key),
     UNIT(test_several_documents), UNIT(test_syntax_errors),
     UNIT(test_not_text), UNIT(test_aliases), UNIT(test_nesting),
     UNIT(test_limits), UNIT(test_long_values_are_cut), UNIT(test_site_by_name),
-    UNIT(test_site_config_init), UNIT(test_search), UNIT(test_named_file),
-    UNIT(test_environment), UNIT(test_unreadable_file), UNIT(test_long_file))
+    UNIT(test_site_config_init), UNIT(test_search), UNIT(test_both_names),
+    UNIT(test_named_file), UNIT(test_environment), UNIT(test_unreadable_file),
+    UNIT(test_long_file))
