@@ -31,7 +31,6 @@ enum {
 	BLOCK = 128 * 1024,
 	TAR_BLOCK = 512,
 	CPIO_END_MAX = 128,    /* the longest last entry of a cpio */
-	MAGIC = 6,	       /* bytes that tell the kinds apart */
 	HEADER_MAX = 16 << 20, /* bytes up to the next entry's content */
 };
 
@@ -152,22 +151,103 @@ put_aside(struct reader *r, const struct dir *into, int64_t max, struct err *e)
 }
 
 /*
- * Let `a` read what `filter` takes off; not when this libarchive would run a
- * program for it.
+ * What an archive can begin with besides a tar's header.  Those with a filter
+ * are read where this libarchive takes it off without running a program.
  */
-static void
-support_filter(struct archive *a, int (*filter)(struct archive *))
-{
-	struct archive *probe = archive_read_new();
+static const struct signature {
+	const char *bytes;
+	size_t len;
+	const char *name;
+	int (*filter)(struct archive *);
+	enum { STREAM, GZIP, SEEKABLE, FOREIGN } kind;
+} signatures[] = {
+	{ "PK\3\4", 4, "zip", NULL, SEEKABLE },
+	{ "PK\5\6", 4, "zip", NULL, SEEKABLE },
+	{ "PK\7\10", 4, "zip", NULL, SEEKABLE },
+	{ "PK00PK\3\4", 8, "zip", NULL, SEEKABLE },
+	{ "7z\xbc\xaf\x27\x1c", 6, "7z", NULL, SEEKABLE },
+	{ "\x1f\x8b", 2, "gzip", NULL, GZIP },
+	{ "BZh", 3, "bzip2", archive_read_support_filter_bzip2, STREAM },
+	{ "\xfd\x37zXZ\0", 6, "xz", archive_read_support_filter_xz, STREAM },
+	{ "\x28\xb5\x2f\xfd", 4, "zstd", archive_read_support_filter_zstd,
+	    STREAM },
+	{ "\x50\x2a\x4d\x18", 4, "zstd", archive_read_support_filter_zstd,
+	    STREAM },
+	{ "\x04\x22\x4d\x18", 4, "lz4", archive_read_support_filter_lz4,
+	    STREAM },
+	{ "\x02\x21\x4c\x18", 4, "lz4", archive_read_support_filter_lz4,
+	    STREAM },
+	{ "\x5d\0\0", 3, "lzma", archive_read_support_filter_lzma, STREAM },
+	{ "LZIP", 4, "lzip", archive_read_support_filter_lzip, STREAM },
+	{ "\x89LZO\0\r\n\x1a\n", 9, "lzop", archive_read_support_filter_lzop,
+	    STREAM },
+	{ "\x1f\x9d", 2, "compress", archive_read_support_filter_compress,
+	    STREAM },
+	{ "LRZI", 4, "lrzip", NULL, FOREIGN },
+	{ "GRZipII", 8, "grzip", NULL, FOREIGN },
+	{ "\xff\6\0\0sNaPpY", 10, "snappy", NULL, FOREIGN },
+	{ "Rar!\x1a\7", 6, "RAR", NULL, FOREIGN },
+	{ "MSCF\0\0\0\0", 8, "Cabinet", NULL, FOREIGN },
+	{ "xar!", 4, "xar", NULL, FOREIGN },
+	{ "!<arch>\n", 8, "ar or Debian package", NULL, FOREIGN },
+	{ "\xed\xab\xee\xdb", 4, "RPM", NULL, FOREIGN },
+	{ "\x60\xea", 2, "ARJ", NULL, FOREIGN },
+};
 
-	if (probe != NULL && filter(probe) == ARCHIVE_OK)
-		filter(a);
-	archive_read_free(probe);
+/*
+ * Is it the header of a tar?  Its check sum tells, which old ones have, too;
+ * some programs added the bytes up as signed ones.
+ */
+static bool
+is_tar(const char *block, size_t len)
+{
+	enum { SUM = 148, SUM_LEN = 8 };
+	char text[SUM_LEN + 1] = "";
+	long sum, plus = 0, minus = 0;
+	char *end;
+
+	if (len < TAR_BLOCK || block[0] == '\0')
+		return false;
+	memcpy(text, block + SUM, SUM_LEN);
+	sum = strtol(text, &end, 8);
+	if (end == text)
+		return false;
+	for (size_t i = 0; i < TAR_BLOCK; i++) {
+		char c = i >= SUM && i < SUM + SUM_LEN ? ' ' : block[i];
+
+		plus += (unsigned char)c;
+		minus += (signed char)c;
+	}
+	return sum == plus || sum == minus;
 }
 
-/* Tar and cpio, perhaps compressed. */
+/* What the first bytes say, or NULL. */
+static const struct signature *
+find_signature(const char *block, size_t len)
+{
+	for (size_t i = 0; i < sizeof(signatures) / sizeof(*signatures); i++) {
+		const struct signature *s = &signatures[i];
+
+		if (len >= s->len && memcmp(block, s->bytes, s->len) == 0)
+			return s;
+	}
+	return NULL;
+}
+
+/* Can libarchive take it off without running a program? */
+static bool
+is_built_in(int (*filter)(struct archive *))
+{
+	struct archive *probe = archive_read_new();
+	bool is = probe != NULL && filter(probe) == ARCHIVE_OK;
+
+	archive_read_free(probe);
+	return is;
+}
+
+/* Tar and cpio, compressed as `s` says; not when that is NULL. */
 static int
-open_stream(struct reader *r, bool gzip, struct err *e)
+open_stream(struct reader *r, const struct signature *s, struct err *e)
 {
 	struct archive_entry *ignored;
 	int fd;
@@ -175,17 +255,15 @@ open_stream(struct reader *r, bool gzip, struct err *e)
 	r->is_stream = true;
 	archive_read_support_format_tar(r->ar);
 	archive_read_support_format_cpio(r->ar);
-	if (gzip) {
+	if (s != NULL && s->kind == GZIP) {
 		fd = fcntl(r->fd, F_DUPFD_CLOEXEC, 3);
 		r->gz = fd < 0 ? NULL : gzdopen(fd, "rb");
 		if (r->gz == NULL)
 			return err_sys(e, "cannot read it");
 	} else {
 		r->filter = archive_read_new();
-		support_filter(r->filter, archive_read_support_filter_bzip2);
-		support_filter(r->filter, archive_read_support_filter_lz4);
-		support_filter(r->filter, archive_read_support_filter_xz);
-		support_filter(r->filter, archive_read_support_filter_zstd);
+		if (s != NULL)
+			s->filter(r->filter);
 		archive_read_support_format_raw(r->filter);
 		if (archive_read_open_fd(r->filter, r->fd, BLOCK) !=
 			ARCHIVE_OK ||
@@ -217,7 +295,7 @@ int
 reader_open(struct reader *r, int fd, const struct dir *into,
     int64_t max_bytes, struct err *e)
 {
-	char magic[MAGIC] = "";
+	const struct signature *s;
 	off_t start;
 	ssize_t n;
 
@@ -230,14 +308,22 @@ reader_open(struct reader *r, int fd, const struct dir *into,
 	    put_aside(r, into, max_bytes, e) != 0)
 		return -1;
 	start = r->fd_is_ours ? 0 : lseek(fd, 0, SEEK_CUR);
-	n = pread(r->fd, magic, sizeof(magic), start);
+	n = pread(r->fd, r->block, TAR_BLOCK, start);
 	if (n < 0 || lseek(r->fd, start, SEEK_SET) < 0)
 		return err_sys(e, "cannot read it");
 	if (n == 0)
 		return err_set(e, ERR_INTEGRITY, "it is empty");
-	if (memcmp(magic, "PK", 2) == 0 || memcmp(magic, "7z\xbc\xaf", 4) == 0)
+	s = is_tar(r->block, (size_t)n) ? NULL :
+					  find_signature(r->block, (size_t)n);
+	if (s != NULL && s->kind == SEEKABLE)
 		return open_seekable(r, e);
-	return open_stream(r, memcmp(magic, "\x1f\x8b", 2) == 0, e);
+	if (s != NULL &&
+	    (s->kind == FOREIGN ||
+		(s->filter != NULL && !is_built_in(s->filter))))
+		return err_set(e, ERR_INTEGRITY,
+		    "it is an archive or a compression that is not read here: %s; use tar, with gzip, xz or zstd",
+		    s->name);
+	return open_stream(r, s, e);
 }
 
 void

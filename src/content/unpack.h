@@ -2,7 +2,9 @@
  * An archive into a new directory.  The only door to libarchive for reading.
  *
  * Read are tar (all kinds), cpio, zip and 7z; tar and cpio plain or through
- * gzip, bzip2, xz, zstd or lz4.  Not read: what accepts anything or names
+ * gzip, bzip2, xz, zstd, lz4, lzip, lzma or compress, and lzop where libarchive
+ * has it built in.  What begins with the header of a tar, check sum and all,
+ * is one, whatever its first name looks like.  Not read: what accepts anything or names
  * files elsewhere (raw, mtree), what no site comes in (ar, iso9660, cab, xar,
  * warc, lha), and rar, whose readers are the most often broken.  A zip or 7z
  * has its directory at the end; so what comes from a pipe is first copied to a
@@ -25,7 +27,7 @@
  * brings into the composed form (NFC).
  *
  * An archive is complete or refused: the end of a tar and cpio, the check sums
- * of gzip, bzip2, xz, zstd, lz4, zip and 7z, and the announced size of every
+ * of gzip, bzip2, xz, zstd, lz4, lzip, zip and 7z, and the announced size of every
  * file count.
  */
 #ifndef UNPACK_H

@@ -216,6 +216,74 @@ t_what_is_no_archive() {
 	done
 }
 
+t_compressions_that_are_read() {
+	local id c f
+	need_cmd bsdtar bzip2
+	small
+	tar -C site -cf plain.tar .
+	id=$(stage site)
+	bsdtar -C site --lzma -cf s.lzma .
+	bsdtar -C site --lzip -cf s.lzip .
+	bsdtar -C site -cZf s.compress .
+	bzip2 <plain.tar >s.bzip2
+	cp s.lzma misnamed.tar.gz
+	for f in s.lzma s.lzip s.compress s.bzip2 misnamed.tar.gz; do
+		assert_eq "$(stage "$f")" "$id" "$f"
+		assert_eq "$(piped "$f" -q --root root)" "$id" "| $f"
+		head -c $(($(stat -c %s "$f") * 2 / 3)) "$f" >"cut-$f"
+		refused 5 "" "cut-$f"
+	done
+}
+
+t_compressions_that_are_not_read_are_named() {
+	local name bytes
+	while read -r name bytes; do
+		{
+			printf '%b' "$bytes"
+			head -c 2000 /dev/zero
+		} >foreign
+		refused 5 "not read here: $name" foreign
+	done <<-'EOF'
+		lrzip LRZI
+		grzip GRZipII\0
+		snappy \0377\06\0\0sNaPpY
+		RAR Rar!\032\07\01\0
+		Cabinet MSCF\0\0\0\0
+		xar xar!
+		ar !<arch>\ndebian-binary
+		RPM \0355\0253\0356\0333
+		ARJ \0140\0352
+	EOF
+}
+
+# What the first bytes of another kind are may be the name of a file.
+t_a_tar_is_a_tar_whatever_its_first_name_is() {
+	local name format
+	need_cmd tar
+	small
+	for name in PK PKI PK00PK $'PK\x03\x04' "7z" BZh9 LZIP LRZI GRZipII \
+	    'Rar!' MSCF 'xar!' '!<arch>' ']' 070707 070701 \
+	    $'\x1f\x8b' $'\xfd7zXZ' $'\x28\xb5\x2f\xfd'; do
+		mkdir -p "odd/$name"
+		echo x >"odd/$name/ca.pem"
+		cp -r site/. odd
+		for format in v7 ustar; do
+			tar --format "$format" -C odd -cf odd.tar "$name" \
+			    index.html css
+			case $name in
+			*[[:cntrl:]]*)
+				refused 5 "control character" odd.tar
+				continue
+				;;
+			esac
+			rm -rf root
+			run deploy stage -q odd.tar --root root
+			assert_tree_eq odd "root/releases/$(<"$out")"
+		done
+		rm -rf odd
+	done
+}
+
 t_damaged_archives() {
 	local format size n f
 	need_cmd tar zip zstd xz
