@@ -85,10 +85,14 @@ path_check_link(const char *path, const char *target, struct err *e)
 	bool named = false;
 	const char *p = target;
 
-	if (target[0] == '\0' || target[0] == '/' ||
-	    strlen(target) > PATH_LEN_MAX || has_control(target))
+	if (target[0] == '/')
 		return err_set(e, ERR_INTEGRITY,
-		    "the symbolic link '%s' points to '%s', outside the tree; use a relative target or exclude it",
+		    "the symbolic link '%s' points to '%s', which is absolute; use a relative target or exclude it",
+		    path, target);
+	if (target[0] == '\0' || strlen(target) > PATH_LEN_MAX ||
+	    has_control(target))
+		return err_set(e, ERR_INTEGRITY,
+		    "the symbolic link '%s' points to '%s', which is empty, too long, or has control characters; use another target or exclude it",
 		    path, target);
 	while (*p != '\0') {
 		size_t len = strcspn(p, "/");

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -25,6 +26,57 @@ mix(const char *path, const struct timespec *ts)
 	return h;
 }
 
+/*
+ * `to` as seen from the directory `from`, when they have the first `top` bytes
+ * in common; else nothing.  Both are absolute, `from` ends in a slash.
+ */
+static void
+add_relative(struct buf *b, const char *from, const char *to, size_t top)
+{
+	size_t same = 0;
+
+	for (size_t i = 0; from[i] != '\0' && from[i] == to[i]; i++)
+		if (from[i] == '/')
+			same = i + 1;
+	if (same < top)
+		return;
+	for (const char *p = from + same; *p != '\0'; p++)
+		if (*p == '/')
+			buf_adds(b, "../");
+	buf_adds(b, to + same);
+}
+
+/*
+ * The link at `path`, in `d`, was refused.  When its target is absolute, but
+ * in the build: say which relative one is the same.  -1.
+ */
+static int
+advise_relative(const struct dir *d, const char *path, const char *target,
+    struct err *e)
+{
+	const char *name = path_base(target);
+	char *above = xstrndup(target, (size_t)(name - target));
+	char *from = realpath(d->path, NULL), *to = realpath(above, NULL);
+	struct buf f = BUF_INIT, t = BUF_INIT, relative = BUF_INIT;
+
+	if (target[0] == '/' && strcmp(name, "..") != 0 && from != NULL &&
+	    to != NULL) {
+		buf_addf(&f, "%s/", from);
+		buf_addf(&t, "%s/%s", to, name);
+		add_relative(&relative, f.data, t.data,
+		    f.len - (size_t)(path_base(path) - path));
+	}
+	if (relative.len > 0)
+		err_append(e, "; it is in the build: as '%s'", relative.data);
+	buf_release(&f);
+	buf_release(&t);
+	buf_release(&relative);
+	free(from);
+	free(to);
+	free(above);
+	return -1;
+}
+
 /* The target of the link at `path`, checked, into the entry. */
 static int
 read_link(const struct dir *d, const char *name, const char *path, bool exact,
@@ -41,7 +93,7 @@ read_link(const struct dir *d, const char *name, const char *path, bool exact,
 		    "the target of the link '%s' is too long", path);
 	target[n] = '\0';
 	if (!exact && path_check_link(path, target, e) != 0)
-		return -1;
+		return advise_relative(d, path, target, e);
 	manifest_set_link(m, en, target);
 	return 0;
 }

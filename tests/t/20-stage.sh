@@ -253,6 +253,43 @@ t_links_out_of_the_tree_are_refused() {
 	refused 5 "a/evil2"
 }
 
+t_absolute_links_are_told_how_they_become_relative() {
+	local link target relative
+	small
+	mkdir -p site/a/b
+	ln -s site alias
+	while read -r link target relative; do
+		ln -s "$PWD/$target" "site/$link"
+		refused 5 "'$link' points to '$PWD/$target', which is absolute"
+		assert_contains "$err" "in the build: as '$relative'"
+		# What is advised is taken.
+		ln -sfn "$relative" "site/$link"
+		deploy stage -q --again site --root root >/dev/null ||
+			fail "$relative"
+		rm "site/$link"
+	done <<-EOF
+		l site/index.html index.html
+		l site/css css
+		l site/css/ css/
+		l site/not-there not-there
+		l alias/index.html index.html
+		a/l site/index.html ../index.html
+		a/b/l site/a/b/x x
+		a/b/l site/a ../../a
+		a/b/l site/css/a.css ../../css/a.css
+	EOF
+	mkdir -p site-2
+	for target in / /etc/passwd "$PWD/site" "$PWD/site-2/x" \
+	    "$PWD/site/a/.." /nowhere/x; do
+		ln -s "$target" site/l
+		refused 5 "'l' points to '$target', which is absolute"
+		! grep -q 'in the build' "$err" || fail "$target"
+		rm site/l
+	done
+	ln -s $'a\tb' site/l
+	refused 5 "control characters"
+}
+
 t_no_following_of_links_in_the_source() {
 	local id
 	small
