@@ -91,7 +91,7 @@ t_dist() {
 	run make -s -C "$TREE" DIST_DIR="$PWD/two" dist
 	assert_file_eq "$tar" "$(cat "$out")"
 	tar -xzf "$tar"
-	[ -e "$(basename "$tar" .tar.gz)/src/main.c" ] || fail "no sources"
+	[ -e "$(basename "$tar" .tar.gz)/src/cmd/main.c" ] || fail "no sources"
 }
 
 # A host that has nothing, not even a shell or a C library: a directory that

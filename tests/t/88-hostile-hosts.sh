@@ -73,15 +73,15 @@ t_no_answer_at_all() {
 	two_hosts
 	for verb in info receive activate; do
 		answers $verb <<<'exit 0'
-		refused 1
+		refused "1 8"
 		answers $verb <<<'exit 255'
-		refused 1
+		refused "1 8"
 		answers $verb <<<'kill -SEGV $$'
-		refused 1
+		refused "1 8"
 		answers $verb <<<'echo deploy-host 1; exit 0'
-		refused 1
+		refused "1 8"
 		answers $verb <<<'head -c 1000000 /dev/urandom; exit 0'
-		refused 1
+		refused "1 8"
 		rm h2.$verb
 	done
 	well
