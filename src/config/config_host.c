@@ -10,16 +10,13 @@
 #include "base/number.h"
 
 bool
-host_config_set_address(struct host_config *h, const char *text,
-    const char *user)
+host_config_set_address(struct host_config *h, const char *text)
 {
 	const char *sign = strrchr(text, '@');
 
 	h->label = xstrdup(text);
 	h->address = xstrdup(sign != NULL ? sign + 1 : text);
-	if (user != NULL)
-		h->user = xstrdup(user);
-	else if (sign != NULL)
+	if (h->user == NULL && sign != NULL)
 		h->user = xstrndup(text, (size_t)(sign - text));
 	/* It becomes an operand of ssh(1), which must not see an option. */
 	return h->address[0] != '\0' && h->address[0] != '-' &&
@@ -64,7 +61,7 @@ site_config_add_host(struct site_config *s, const char *address, struct err *e)
 	s->hosts = xreallocarray(s->hosts, s->n_hosts + 1, sizeof(*s->hosts));
 	h = &s->hosts[s->n_hosts++];
 	*h = (struct host_config){ .root = xstrdup(s->root) };
-	if (!host_config_set_address(h, address, NULL) || !cut_port(h))
+	if (!host_config_set_address(h, address) || !cut_port(h))
 		return err_set(e, ERR_USAGE,
 		    "'%s' is no address; 'host' or 'user@host:22' is",
 		    address);

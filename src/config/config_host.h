@@ -12,11 +12,10 @@
 #include "base/strvec.h"
 
 /*
- * Take "host" or "user@host" apart; `user`, if not NULL, goes before the one
- * in it.  False when it is no address.
+ * Take "host" or "user@host" apart; the user that `h` has, if any, goes
+ * before the one in it.  False when it is no address.
  */
-bool host_config_set_address(struct host_config *h, const char *text,
-    const char *user);
+bool host_config_set_address(struct host_config *h, const char *text);
 
 /*
  * Of the hosts of the site those that `names` name, each as in the file, or

@@ -74,6 +74,17 @@ read_name(struct reader *r, const char *text, char **name)
 	return 0;
 }
 
+/* Refuse a '$': who writes one takes it for a variable. */
+static int
+check_unexpanded(struct reader *r, const char *text)
+{
+	if (strchr(text, '$') == NULL)
+		return 0;
+	return fault(r,
+	    "'%s': nothing is expanded here, so no variable is; write out what '$' stands for",
+	    text);
+}
+
 /* Read a path; `text` is NULL when it was not given. */
 static int
 read_path(struct reader *r, const char *key, const char *text, char **path)
@@ -83,6 +94,8 @@ read_path(struct reader *r, const char *key, const char *text, char **path)
 	if (text == NULL)
 		return 0;
 	at(r, "%s", key);
+	if (check_unexpanded(r, text) != 0)
+		return -1;
 	*path = abspath_make(text, r->dir, getenv("HOME"), &e);
 	return *path != NULL ? 0 : fault(r, "%s", e.text);
 }
@@ -97,6 +110,17 @@ read_root(struct reader *r, const char *text, char **root)
 		return 0;
 	return fault(r,
 	    "'/' cannot be a root; give the site a directory, such as /srv/www/example.org");
+}
+
+/* Refuse a root on hosts that is a path of this machine. */
+static int
+check_root_there(struct reader *r, const char *text)
+{
+	if (text[0] == '/')
+		return 0;
+	return fault(r,
+	    "'%s': a root on hosts is an absolute path there, such as /srv/www/example.org",
+	    text);
 }
 
 /* Read how many releases to keep; NULL leaves the default. */
@@ -284,6 +308,8 @@ read_connect(struct reader *r, const char *key, const char *text, char **out)
 	if (text == NULL)
 		return 0;
 	at(r, "%s", key);
+	if (check_unexpanded(r, text) != 0)
+		return -1;
 	port = *text == '[' ? strstr(text, "]:") : strrchr(text, ':');
 	if (port != NULL) {
 		port += *port == ']' ? 2 : 1;
@@ -378,14 +404,27 @@ read_build(struct reader *r, const struct raw_build *raw,
 	return fault(r, "0 leaves no time to build; at least 1s");
 }
 
+/* Copy a text that is a name or a path of somewhere else. */
+static int
+read_word(struct reader *r, const char *key, const char *text, char **out)
+{
+	if (text == NULL)
+		return 0;
+	at(r, "%s", key);
+	*out = xstrdup(text);
+	return check_unexpanded(r, text);
+}
+
 /* Read the address. */
 static int
 read_address(struct reader *r, const struct raw_host *raw,
     struct host_config *h)
 {
-	if (host_config_set_address(h, raw->address, raw->user))
-		return 0;
 	at(r, "address");
+	if (check_unexpanded(r, raw->address) != 0)
+		return -1;
+	if (host_config_set_address(h, raw->address))
+		return 0;
 	return fault(r, "'%s' is no address; 'host' or 'user@host' is",
 	    raw->address);
 }
@@ -397,8 +436,6 @@ read_host(struct reader *r, const struct raw_host *raw,
 {
 	h->transport = raw->transport;
 	h->host_key = xstrdup_opt(raw->host_key);
-	h->jump = xstrdup_opt(raw->jump);
-	h->deploy = xstrdup_opt(raw->deploy);
 	if (raw->port != NULL) {
 		at(r, "port");
 		h->port = *raw->port;
@@ -406,14 +443,20 @@ read_host(struct reader *r, const struct raw_host *raw,
 			return fault(r, "%u is no port; 1 to 65535 are",
 			    h->port);
 	}
-	if (read_address(r, raw, h) != 0 ||
+	if (read_word(r, "user", raw->user, &h->user) != 0 ||
+	    read_word(r, "jump", raw->jump, &h->jump) != 0 ||
+	    read_word(r, "deploy", raw->deploy, &h->deploy) != 0 ||
+	    read_address(r, raw, h) != 0 ||
 	    read_connect(r, "connect", raw->connect, &h->connect) != 0 ||
 	    read_path(r, "identity", raw->identity, &h->identity) != 0)
 		return -1;
-	if (raw->root != NULL)
-		return read_root(r, raw->root, &h->root);
-	h->root = xstrdup(s->root);
-	return 0;
+	if (raw->root == NULL) {
+		h->root = xstrdup(s->root);
+		return 0;
+	}
+	if (read_root(r, raw->root, &h->root) != 0)
+		return -1;
+	return h->transport == HOST_LOCAL ? 0 : check_root_there(r, raw->root);
 }
 
 /* Are they the same place? */
@@ -446,6 +489,26 @@ read_hosts(struct reader *r, size_t i, const struct raw_site *raw,
 	return 0;
 }
 
+/* Does a host that is elsewhere take the root of the site? */
+static bool
+root_is_elsewhere(const struct raw_site *raw)
+{
+	for (size_t i = 0; i < raw->hosts_count; i++)
+		if (raw->hosts[i].transport != HOST_LOCAL &&
+		    raw->hosts[i].root == NULL)
+			return true;
+	return false;
+}
+
+/* Read the root, which is a path here or one of the hosts. */
+static int
+read_site_root(struct reader *r, const struct raw_site *raw, char **root)
+{
+	if (read_root(r, raw->root, root) != 0)
+		return -1;
+	return root_is_elsewhere(raw) ? check_root_there(r, raw->root) : 0;
+}
+
 /* Read site `i`; `s` has the defaults and may be left half filled. */
 static int
 read_site(struct reader *r, size_t i, const struct raw_site *raw,
@@ -457,7 +520,7 @@ read_site(struct reader *r, size_t i, const struct raw_site *raw,
 	/* Where `update` runs, too. */
 	s->build.directory = xstrdup(r->dir);
 	if (read_name(r, raw->name, &s->name) != 0 ||
-	    read_root(r, raw->root, &s->root) != 0 ||
+	    read_site_root(r, raw, &s->root) != 0 ||
 	    read_path(r, "source", raw->source, &s->source) != 0 ||
 	    read_build(r, raw->build, &s->build) != 0 ||
 	    read_duration(r, "settle", raw->settle, &s->settle) != 0 ||

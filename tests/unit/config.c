@@ -282,6 +282,69 @@ test_paths(void)
 	}
 }
 
+/* Nothing is expanded, wherever there is a path. */
+static void
+test_no_variables(void)
+{
+#define UNEXPANDED(text) \
+	"'" text "': nothing is expanded here, so no " \
+	"variable is; write out what '$' stands for"
+	static const struct {
+		const char *text, *want;
+	} cases[] = {
+		{ "sites: [{name: a, root: \"${ROOT}\"}]\n",
+		    AT("1:25") "sites[0].root: " UNEXPANDED("${ROOT}") },
+		{ "sites:\n  - name: a\n    root: $HOME/x\n",
+		    AT("3:11") "sites[0].root: " UNEXPANDED("$HOME/x") },
+		{ "sites:\n  - name: a\n    root: /srv/$(hostname)\n",
+		    AT("3:11") "sites[0].root: " UNEXPANDED(
+			"/srv/$(hostname)") },
+		{ "sites:\n  - name: a\n    root: ~/$x\n",
+		    AT("3:11") "sites[0].root: " UNEXPANDED("~/$x") },
+		{ SITE "    source: $CI_PROJECT_DIR/public\n",
+		    AT("4:13") "sites[0].source: " UNEXPANDED(
+			"$CI_PROJECT_DIR/public") },
+		{ SITE "    build: {command: x, directory: $A}\n",
+		    AT("4:36") "sites[0].build.directory: " UNEXPANDED("$A") },
+		{ SITE "    hosts:\n      - address: ${HOST}\n",
+		    AT("5:18") "sites[0].hosts[0].address: " UNEXPANDED(
+			"${HOST}") },
+		{ SITE "    hosts:\n      - address: $USER@www1\n",
+		    AT("5:18") "sites[0].hosts[0].address: " UNEXPANDED(
+			"$USER@www1") },
+		{ SITE "    hosts:\n      - {address: x, user: $USER}\n",
+		    AT("5:28") "sites[0].hosts[0].user: " UNEXPANDED(
+			"$USER") },
+		{ SITE "    hosts:\n      - {address: x, root: /srv/$x}\n",
+		    AT("5:28") "sites[0].hosts[0].root: " UNEXPANDED(
+			"/srv/$x") },
+		{ SITE "    hosts:\n      - {address: x, jump: $JUMP}\n",
+		    AT("5:28") "sites[0].hosts[0].jump: " UNEXPANDED(
+			"$JUMP") },
+		{ SITE "    hosts:\n      - {address: x, connect: $IP:80}\n",
+		    AT("5:31") "sites[0].hosts[0].connect: " UNEXPANDED(
+			"$IP:80") },
+		{ SITE "    hosts:\n      - {address: x, identity: $KEY}\n",
+		    AT("5:32") "sites[0].hosts[0].identity: " UNEXPANDED(
+			"$KEY") },
+		{ SITE "    hosts:\n      - {address: x, deploy: $HOME/d}\n",
+		    AT("5:30") "sites[0].hosts[0].deploy: " UNEXPANDED(
+			"$HOME/d") },
+		{ SITE "queue: $STATE/q\n",
+		    AT("4:8") "queue: " UNEXPANDED("$STATE/q") },
+		{ SITE "worker: {logs: $STATE/q}\n",
+		    AT("4:16") "worker.logs: " UNEXPANDED("$STATE/q") },
+		/* Commands are the shell's, names and patterns are text. */
+		{ SITE "    build: {command: \"make $X\"}\n", "" },
+		{ SITE "    exclude: [\"a$b\"]\n", "" },
+		{ SITE "    hooks: {failed: \"echo $DEPLOY_SITE\"}\n", "" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		CHECK_STR(fault_in(cases[i].text), cases[i].want);
+#undef UNEXPANDED
+}
+
 static void
 test_home_is_needed(void)
 {
@@ -798,6 +861,55 @@ test_shared_paths(void)
 
 /* ---- hosts ------------------------------------------------------------- */
 
+/* A root that hosts take is a path there; one of this machine is not. */
+static void
+test_roots_of_hosts(void)
+{
+	static const struct {
+		const char *root, *host, *at; /* where it is wrong, or NULL */
+	} cases[] = {
+		{ "/srv/x", "{address: x}", NULL },
+		{ "~/x", "{address: x}", "3:11: sites[0].root: '~/x'" },
+		{ "\"~\"", "{address: x}", "3:11: sites[0].root: '~'" },
+		{ "www", "{address: x}", "3:11: sites[0].root: 'www'" },
+		{ "./x", "{address: x}", "3:11: sites[0].root: './x'" },
+		{ "../x", "{address: x}", "3:11: sites[0].root: '../x'" },
+		{ "www", "{address: x, transport: rsync}",
+		    "3:11: sites[0].root: 'www'" },
+		{ "~/x", "{address: x, transport: local}", NULL },
+		{ "www", "{address: x, transport: local}", NULL },
+		{ "www", "{address: x, root: /srv/x}", NULL },
+		{ "www", "{address: x, root: y}",
+		    "5:28: sites[0].hosts[0].root: 'y'" },
+		{ "/w", "{address: x, root: ~/y}",
+		    "5:28: sites[0].hosts[0].root: '~/y'" },
+		{ "/w", "{address: x, root: y, transport: local}", NULL },
+		{ "www",
+		    "{address: x, root: /y}\n      - {address: z, "
+		    "transport: local}",
+		    NULL },
+		{ "www", "{address: x, root: /y}\n      - {address: z}",
+		    "3:11: sites[0].root: 'www'" },
+	};
+
+	setenv("HOME", "/home/me", 1);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct buf text = BUF_INIT, want = BUF_INIT;
+
+		if (cases[i].at != NULL)
+			buf_addf(&want,
+			    "deploy.yml:%s: a root on hosts is an absolute "
+			    "path there, such as /srv/www/example.org",
+			    cases[i].at);
+		buf_addf(&text,
+		    "sites:\n  - name: a\n    root: %s\n    hosts:\n      "
+		    "- %s\n",
+		    cases[i].root, cases[i].host);
+		CHECK_STR(fault_in_buf(&text), buf_str(&want));
+		buf_release(&want);
+	}
+}
+
 /* A site with one host more, which begins in line 5, column 7. */
 #define HOST(keys) SITE "    hosts:\n      - " keys "\n"
 
@@ -833,7 +945,7 @@ test_every_key_of_a_host(void)
 	struct config c;
 
 	REQUIRE(parse(&c,
-		    HOST("{address: me@www1, root: b/, port: 2222, identity: "
+		    HOST("{address: me@www1, root: /b/, port: 2222, identity: "
 			 "key, host_key: \"SHA256:x\", jump: gate, transport: "
 			 "rsync, deploy: none, x-rack: 3}")) == 0);
 	h = &c.sites[0].hosts[0];
@@ -841,7 +953,7 @@ test_every_key_of_a_host(void)
 	CHECK_STR(h->address, "www1");
 	CHECK_STR(h->user, "me");
 	CHECK(h->port == 2222);
-	CHECK_STR(h->root, "/home/me/project/b");
+	CHECK_STR(h->root, "/b");
 	CHECK_STR(h->identity, "/home/me/project/key");
 	CHECK_STR(h->host_key, "SHA256:x");
 	CHECK_STR(h->jump, "gate");
@@ -1385,21 +1497,21 @@ test_long_file(void)
 UNIT_MAIN(UNIT(test_defaults), UNIT(test_every_key),
     UNIT(test_strings_stay_strings), UNIT(test_unicode_names),
     UNIT(test_styles_of_yaml), UNIT(test_crlf_and_bom), UNIT(test_x_keys),
-    UNIT(test_paths), UNIT(test_home_is_needed), UNIT(test_unknown_keys),
-    UNIT(test_check), UNIT(test_hooks_and_strategy), UNIT(test_builds),
-    UNIT(test_queue_and_worker), UNIT(test_missing_keys),
+    UNIT(test_paths), UNIT(test_no_variables), UNIT(test_home_is_needed),
+    UNIT(test_unknown_keys), UNIT(test_check), UNIT(test_hooks_and_strategy),
+    UNIT(test_builds), UNIT(test_queue_and_worker), UNIT(test_missing_keys),
     UNIT(test_duplicate_keys), UNIT(test_keys_are_words),
     UNIT(test_wrong_types), UNIT(test_no_value), UNIT(test_tags),
     UNIT(test_whole_numbers), UNIT(test_booleans), UNIT(test_percentages),
     UNIT(test_durations), UNIT(test_names), UNIT(test_roots),
     UNIT(test_sites_are_distinct), UNIT(test_patterns),
-    UNIT(test_shared_paths), UNIT(test_host_defaults),
-    UNIT(test_every_key_of_a_host), UNIT(test_host_addresses),
-    UNIT(test_host_transports), UNIT(test_host_ports),
-    UNIT(test_hosts_are_distinct), UNIT(test_empty_files),
-    UNIT(test_several_documents), UNIT(test_syntax_errors),
-    UNIT(test_not_text), UNIT(test_aliases), UNIT(test_nesting),
-    UNIT(test_limits), UNIT(test_long_values_are_cut), UNIT(test_site_by_name),
-    UNIT(test_site_config_init), UNIT(test_search), UNIT(test_both_names),
-    UNIT(test_named_file), UNIT(test_environment), UNIT(test_unreadable_file),
-    UNIT(test_long_file))
+    UNIT(test_shared_paths), UNIT(test_roots_of_hosts),
+    UNIT(test_host_defaults), UNIT(test_every_key_of_a_host),
+    UNIT(test_host_addresses), UNIT(test_host_transports),
+    UNIT(test_host_ports), UNIT(test_hosts_are_distinct),
+    UNIT(test_empty_files), UNIT(test_several_documents),
+    UNIT(test_syntax_errors), UNIT(test_not_text), UNIT(test_aliases),
+    UNIT(test_nesting), UNIT(test_limits), UNIT(test_long_values_are_cut),
+    UNIT(test_site_by_name), UNIT(test_site_config_init), UNIT(test_search),
+    UNIT(test_both_names), UNIT(test_named_file), UNIT(test_environment),
+    UNIT(test_unreadable_file), UNIT(test_long_file))
