@@ -157,7 +157,6 @@ test_lock_note(void)
 	free(note);
 }
 
-UNIT_MAIN(UNIT(test_nobody_in_particular),
-    UNIT(test_github), UNIT(test_gitlab), UNIT(test_woodpecker),
-    UNIT(test_jenkins), UNIT(test_gaps), UNIT(test_no_mark),
-    UNIT(test_lock_note))
+UNIT_MAIN(UNIT(test_nobody_in_particular), UNIT(test_github),
+    UNIT(test_gitlab), UNIT(test_woodpecker), UNIT(test_jenkins),
+    UNIT(test_gaps), UNIT(test_no_mark), UNIT(test_lock_note))

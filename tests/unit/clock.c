@@ -48,5 +48,4 @@ test_in(void)
 	}
 }
 
-UNIT_MAIN(UNIT(test_units), UNIT(test_pause), UNIT(test_coarse),
-    UNIT(test_in))
+UNIT_MAIN(UNIT(test_units), UNIT(test_pause), UNIT(test_coarse), UNIT(test_in))

@@ -221,5 +221,4 @@ test_unite(void)
 
 UNIT_MAIN(UNIT(test_nothing), UNIT(test_all_kinds),
     UNIT(test_from_and_to_nothing), UNIT(test_mode_and_type),
-    UNIT(test_directories), UNIT(test_file_and_directory),
-    UNIT(test_unite))
+    UNIT(test_directories), UNIT(test_file_and_directory), UNIT(test_unite))

@@ -188,8 +188,7 @@ test_room(void)
 	static const struct {
 		struct guard_room need, free;
 		const char *want; /* NULL: it fits */
-	} t[] = { { { 0, 0 }, { 0, 0 }, NULL },
-		{ { 10, 2 }, { 10, 2 }, NULL },
+	} t[] = { { { 0, 0 }, { 0, 0 }, NULL }, { { 10, 2 }, { 10, 2 }, NULL },
 		{ { 1500, 2 }, { 1499, 2 },
 		    "needs 1.5 kB, '/srv/x' has 1.5 kB free" },
 		{ { 3000000, 2 }, { 12, 9 },

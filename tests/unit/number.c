@@ -11,8 +11,8 @@ test_numbers(void)
 	static const struct {
 		const char *text;
 		int64_t min, max, want;
-	} good[] = { { "0", 0, 0, 0 }, { "42", 0, 99, 42 },
-		{ "007", 0, 7, 7 }, { "7", 7, 7, 7 },
+	} good[] = { { "0", 0, 0, 0 }, { "42", 0, 99, 42 }, { "007", 0, 7, 7 },
+		{ "7", 7, 7, 7 },
 		{ "9223372036854775807", 0, INT64_MAX, INT64_MAX },
 		{ "-5", -5, 5, -5 }, { "-0", -1, 0, 0 },
 		{ "-9223372036854775807", INT64_MIN, 0, -INT64_MAX },
@@ -21,8 +21,8 @@ test_numbers(void)
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
 		int64_t n = 1234;
 
-		CHECK(number_parse(good[i].text, good[i].min, good[i].max,
-		    &n));
+		CHECK(
+		    number_parse(good[i].text, good[i].min, good[i].max, &n));
 		CHECK(n == good[i].want);
 		CHECK(number_or(good[i].text, good[i].min, good[i].max,
 			  1234) == good[i].want);
@@ -51,8 +51,8 @@ test_no_numbers(void)
 
 		CHECK(!number_parse(bad[i].text, bad[i].min, bad[i].max, &n));
 		CHECK(n == 1234);
-		CHECK(number_or(bad[i].text, bad[i].min, bad[i].max, -1) ==
-		    -1);
+		CHECK(
+		    number_or(bad[i].text, bad[i].min, bad[i].max, -1) == -1);
 	}
 }
 

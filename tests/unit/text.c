@@ -19,9 +19,16 @@ test_clean(void)
 		    "\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80" },
 		{ "\xc2\xa0", "\xc2\xa0" },
 		/* C1, in UTF-8 and bare. */
-		{ "\xc2\x80", "\\xc2\\x80" }, { "\xc2\x9b" "31m",
-		    "\\xc2\\x9b" "31m" },
-		{ "\xc2\x9f", "\\xc2\\x9f" }, { "\x9b" "31m", "\\x9b" "31m" },
+		{ "\xc2\x80", "\\xc2\\x80" },
+		{ "\xc2\x9b"
+		  "31m",
+		    "\\xc2\\x9b"
+		    "31m" },
+		{ "\xc2\x9f", "\\xc2\\x9f" },
+		{ "\x9b"
+		  "31m",
+		    "\\x9b"
+		    "31m" },
 		{ "\x80", "\\x80" }, { "\x9f", "\\x9f" },
 		/* The separators of lines and paragraphs. */
 		{ "\xe2\x80\xa8", "\\xe2\\x80\\xa8" },
@@ -59,10 +66,11 @@ test_cut(void)
 
 	for (size_t i = 0; i < sizeof(in) / sizeof(in[0]); i++)
 		for (size_t size = 4; size < 14; size++) {
-			size_t n, piece = in[i][0] == 'a' ? 1 :
-			    in[i][0] == '\xc3'		 ? 2 :
-			    in[i][0] == '\xe2'		 ? 3 :
-							   4;
+			size_t n,
+			    piece = in[i][0] == 'a' ? 1 :
+			    in[i][0] == '\xc3'	    ? 2 :
+			    in[i][0] == '\xe2'	    ? 3 :
+						      4;
 
 			memset(out, '#', sizeof(out));
 			n = text_clean(out, size, in[i]);
@@ -93,9 +101,8 @@ test_sizes(void)
 		int64_t bytes;
 		const char *want;
 	} t[] = { { 0, "0 B" }, { 1, "1 B" }, { 999, "999 B" },
-		{ 1000, "1.0 kB" }, { 1449, "1.4 kB" },
-		{ 1500000, "1.5 MB" }, { 2000000000, "2.0 GB" },
-		{ 3000000000000, "3.0 TB" },
+		{ 1000, "1.0 kB" }, { 1449, "1.4 kB" }, { 1500000, "1.5 MB" },
+		{ 2000000000, "2.0 GB" }, { 3000000000000, "3.0 TB" },
 		{ 4000000000000000, "4000.0 TB" } };
 
 	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
@@ -106,5 +113,4 @@ test_sizes(void)
 	}
 }
 
-UNIT_MAIN(UNIT(test_clean), UNIT(test_cut), UNIT(test_long),
-    UNIT(test_sizes))
+UNIT_MAIN(UNIT(test_clean), UNIT(test_cut), UNIT(test_long), UNIT(test_sizes))
