@@ -127,6 +127,13 @@ path_compare(const char *a, const char *b)
 	return (unsigned char)*a < (unsigned char)*b ? -1 : 1;
 }
 
+bool
+path_is_of_macos(const char *path)
+{
+	return path_is_within(path, "__MACOSX") ||
+	    path_is_within(path, ".DS_Store") || strncmp(path, "._", 2) == 0;
+}
+
 const char *
 path_base(const char *path)
 {

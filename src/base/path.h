@@ -53,6 +53,12 @@ bool path_match_any(const struct strvec *patterns, const char *path);
 /* Is `path` equal to `dir` or inside it? */
 bool path_is_within(const char *path, const char *dir);
 
+/*
+ * Is the path, by its first component, what macOS puts beside the files in an
+ * archive: "__MACOSX", ".DS_Store", "._NAME"?
+ */
+bool path_is_of_macos(const char *path);
+
 /* The last component of a path: a pointer into it. */
 const char *path_base(const char *path);
 

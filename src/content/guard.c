@@ -6,29 +6,45 @@
 #include "base/path.h"
 #include "base/text.h"
 
-/* The one directory that everything is in, or NULL. */
+/*
+ * The one directory that everything is in, or NULL; what macOS puts beside it
+ * is counted only.
+ */
 static const char *
-only_top(const struct manifest *m)
+only_top(const struct manifest *m, size_t *beside)
 {
-	const char *top = m->n > 0 ? m->v[0].path : NULL;
+	const char *top = NULL;
 
-	if (top == NULL || m->v[0].type != ENTRY_DIR)
-		return NULL;
-	for (size_t i = 1; i < m->n; i++)
-		if (!path_is_within(m->v[i].path, top))
+	for (size_t i = 0; i < m->n; i++) {
+		const struct entry *en = &m->v[i];
+
+		if (top != NULL && path_is_within(en->path, top))
+			continue;
+		if (path_is_of_macos(en->path)) {
+			++*beside;
+			continue;
+		}
+		if (top != NULL || en->type != ENTRY_DIR)
 			return NULL;
+		top = en->path;
+	}
 	return top;
 }
 
 static int
 check_index(const struct manifest *m, struct err *e)
 {
-	const char *top = only_top(m);
+	size_t beside = 0;
+	const char *top = only_top(m, &beside);
 	const struct entry *en = manifest_find(m, "index.html");
 
 	if (en != NULL && en->type != ENTRY_DIR)
 		return 0;
 	err_set(e, ERR_GUARD, "the build has no index.html at its top");
+	if (top != NULL && beside > 0)
+		return err_append(e,
+		    "; the build is in '%s/', beside what macOS added: for an archive use --strip --exclude=__MACOSX --exclude=.DS_Store --exclude='._*'",
+		    top);
 	if (top != NULL)
 		return err_append(e,
 		    "; everything is in '%s/': name that directory, or use --strip for an archive",

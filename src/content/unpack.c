@@ -114,6 +114,8 @@ strip_first(struct job *j, char *path, bool dir, struct err *e)
 	if (path[0] == '\0')
 		return 0;
 	if (j->first == NULL) {
+		if (path_is_of_macos(path) && is_excluded(j->opt, path))
+			return 1;
 		j->first = xstrndup(path, len);
 		if (path_check(j->first, e) != 0)
 			return -1;
@@ -121,10 +123,19 @@ strip_first(struct job *j, char *path, bool dir, struct err *e)
 	if (strlen(j->first) != len || memcmp(j->first, path, len) != 0) {
 		if (is_excluded(j->opt, path))
 			return 1;
+		if (path_is_of_macos(path) || path_is_of_macos(j->first))
+			return err_set(e, ERR_INTEGRITY,
+			    "'%s' is beside '%s', put there by macOS; leave it out with --exclude=__MACOSX --exclude=.DS_Store --exclude='._*'",
+			    path_is_of_macos(path) ? path : j->first,
+			    path_is_of_macos(path) ? j->first : path);
 		return err_set(e, ERR_INTEGRITY,
 		    "'%s' is not in the directory '%s', in which all should be when a leading directory is stripped",
 		    path, j->first);
 	}
+	if (path[len] == '\0' && !dir && path_is_of_macos(path))
+		return err_set(e, ERR_INTEGRITY,
+		    "'%s' was put there by macOS; leave it out with --exclude=.DS_Store --exclude='._*'",
+		    path);
 	if (path[len] == '\0' && !dir)
 		return err_set(e, ERR_INTEGRITY,
 		    "'%s' is no directory: nothing is left when a leading directory is stripped",

@@ -195,6 +195,44 @@ t_strip_drops_the_leading_directory() {
 	refused 5 "'index.html' is no directory" flat.tar --strip
 }
 
+# finder ORDER...: f.zip with these members, in this order.
+finder() {
+	rm -f f.zip
+	(cd mac && zip -qX ../f.zip "$@")
+}
+
+t_what_macos_puts_beside_a_folder() {
+	local id order
+	local -a members
+	local SITE="site/ site/index.html site/css/a.css site/.DS_Store"
+	small
+	id=$(stage site)
+	mkdir -p mac/__MACOSX/site
+	cp -r site mac/site
+	echo x >mac/site/.DS_Store
+	echo x >mac/__MACOSX/site/._index.html
+	echo x >mac/.DS_Store
+	echo x >mac/._site
+	for order in \
+	    "SITE __MACOSX/site/._index.html" \
+	    "__MACOSX/site/._index.html SITE" \
+	    "__MACOSX/ __MACOSX/site/ SITE" \
+	    ".DS_Store SITE" "SITE .DS_Store" "._site SITE" "SITE ._site" \
+	    "SITE ._site .DS_Store __MACOSX/site/._index.html"; do
+		read -ra members <<<"${order/SITE/$SITE}"
+		finder "${members[@]}"
+		refused_here 10 "--strip --exclude=__MACOSX" f.zip
+		refused 5 "macOS" f.zip --strip
+		assert_contains "$err" "--exclude="
+		# What is advised is taken.
+		assert_eq "$(stage --strip --exclude=__MACOSX \
+		    --exclude=.DS_Store --exclude='._*' f.zip)" "$id" "$order"
+	done
+	# A pattern for what is left does not take the directory itself.
+	finder site/ site/index.html site/css/a.css
+	assert_eq "$(stage --strip --exclude=site f.zip)" "$id"
+}
+
 refused_here() {
 	expect_status "$1" deploy stage "$3" --root root
 	assert_contains "$err" "$2"
