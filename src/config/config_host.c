@@ -1,5 +1,6 @@
 #include "config/config_host.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,18 +10,130 @@
 #include "base/nearest.h"
 #include "base/number.h"
 
-bool
-host_config_set_address(struct host_config *h, const char *text)
+/* Report an address that is none.  -1. */
+static int
+fault_address(const char *text, struct err *e)
 {
-	const char *sign = strrchr(text, '@');
+	return err_set(e, ERR_USAGE,
+	    "'%s' is no address; 'host' or 'user@host:22' is", text);
+}
 
+/* Report what stands behind the name of the host and is no port.  -1. */
+static int
+fault_rest(const char *text, const char *rest, struct err *e)
+{
+	if (strchr(rest, '/') != NULL || strchr(rest, '~') != NULL)
+		return err_set(e, ERR_USAGE,
+		    "'%s' has a path in it; write the host alone, and the path as root: (or --root)",
+		    text);
+	return err_set(e, ERR_USAGE,
+	    "'%s': '%s' is no port; write the host alone, a port as port: 2222, from 1 to 65535, and a path as root:",
+	    text, rest);
+}
+
+/* Is it an IPv6 address, with or without a zone such as %eth0? */
+static bool
+is_ipv6(const char *text)
+{
+	size_t len = strcspn(text, "%");
+	char *plain = xstrndup(text, len);
+	struct in6_addr a;
+	bool is = inet_pton(AF_INET6, plain, &a) == 1;
+
+	free(plain);
+	return is;
+}
+
+/*
+ * Find the end of the name at `*name`, which may be in brackets that go.
+ * What is behind it; NULL: a bracket is missing.
+ */
+static char *
+end_of_name(char **name)
+{
+	char *end;
+
+	if (**name != '[')
+		return is_ipv6(*name) ? *name + strlen(*name) :
+					*name + strcspn(*name, ":");
+	end = strchr(++*name, ']');
+	if (end != NULL)
+		*end++ = '\0';
+	return end;
+}
+
+/* Take the port of `rest`, which is ":PORT" or empty. */
+static int
+take_port(struct host_config *h, const char *text, const char *rest,
+    struct err *e)
+{
+	int64_t port;
+
+	if (rest[0] == '\0')
+		return 0;
+	if (rest[0] != ':' || !number_parse(rest + 1, 1, 65535, &port))
+		return fault_rest(text, rest + (rest[0] == ':'), e);
+	if (h->port != 0 && h->port != (unsigned int)port)
+		return err_set(e, ERR_USAGE,
+		    "'%s' has another port than port: %u; leave one of them out",
+		    text, h->port);
+	h->port = (unsigned int)port;
+	return 0;
+}
+
+/* Take "host", "host:port" or "[host]:port" apart; `name` is changed. */
+static int
+take_name(struct host_config *h, const char *text, char *name, struct err *e)
+{
+	char *rest = end_of_name(&name);
+
+	if (rest == NULL || take_port(h, text, rest, e) != 0)
+		return rest == NULL ? fault_address(text, e) : -1;
+	*rest = '\0';
+	h->address = xstrdup(name);
+	return 0;
+}
+
+/* Take the user, too, if none is known yet, and "ssh://" off. */
+static int
+take_apart(struct host_config *h, const char *text, char *copy, struct err *e)
+{
+	bool url = strncmp(copy, "ssh://", 6) == 0;
+	char *from = copy + (url ? 6 : 0), *path = strstr(from, ":/"), *sign;
+
+	if (path != NULL && strncmp(path, "://", 3) == 0)
+		return fault_address(text, e);
+	/* An '@' in a path is not the one of the user. */
+	if (path != NULL)
+		return fault_rest(text, path + 1, e);
+	path = url ? strchr(from, '/') : NULL;
+	if (path != NULL && path[1] != '\0')
+		return fault_rest(text, path, e);
+	if (path != NULL)
+		*path = '\0';
+	sign = strrchr(from, '@');
+	if (sign == NULL)
+		return take_name(h, text, from, e);
+	if (h->user == NULL)
+		h->user = xstrndup(from, (size_t)(sign - from));
+	return take_name(h, text, sign + 1, e);
+}
+
+int
+host_config_set_address(struct host_config *h, const char *text, struct err *e)
+{
+	char *copy = xstrdup(text);
+	int r = take_apart(h, text, copy, e);
+
+	free(copy);
 	h->label = xstrdup(text);
-	h->address = xstrdup(sign != NULL ? sign + 1 : text);
-	if (h->user == NULL && sign != NULL)
-		h->user = xstrndup(text, (size_t)(sign - text));
+	if (r != 0)
+		return -1;
 	/* It becomes an operand of ssh(1), which must not see an option. */
-	return h->address[0] != '\0' && h->address[0] != '-' &&
-	    (h->user == NULL || (h->user[0] != '\0' && h->user[0] != '-'));
+	if (h->address[0] == '\0' || h->address[0] == '-' ||
+	    (h->user != NULL && (h->user[0] == '\0' || h->user[0] == '-')))
+		return fault_address(text, e);
+	return 0;
 }
 
 void
@@ -37,20 +150,14 @@ host_config_release(struct host_config *h)
 	free(h->deploy);
 }
 
-/* Cut ":PORT" off an address that is no IPv6 one.  False: it is no port. */
-static bool
-cut_port(struct host_config *h)
+bool
+host_config_is_same(const struct host_config *a, const struct host_config *b)
 {
-	char *colon = strchr(h->address, ':');
-	int64_t port;
+	const char *user = a->user != NULL ? a->user : "",
+		   *other = b->user != NULL ? b->user : "";
 
-	if (colon == NULL || strchr(colon + 1, ':') != NULL)
-		return true;
-	if (!number_parse(colon + 1, 1, 65535, &port))
-		return false;
-	*colon = '\0';
-	h->port = (unsigned int)port;
-	return h->address[0] != '\0';
+	return strcmp(a->address, b->address) == 0 && a->port == b->port &&
+	    strcmp(user, other) == 0 && strcmp(a->root, b->root) == 0;
 }
 
 int
@@ -61,12 +168,10 @@ site_config_add_host(struct site_config *s, const char *address, struct err *e)
 	s->hosts = xreallocarray(s->hosts, s->n_hosts + 1, sizeof(*s->hosts));
 	h = &s->hosts[s->n_hosts++];
 	*h = (struct host_config){ .root = xstrdup(s->root) };
-	if (!host_config_set_address(h, address) || !cut_port(h))
-		return err_set(e, ERR_USAGE,
-		    "'%s' is no address; 'host' or 'user@host:22' is",
-		    address);
+	if (host_config_set_address(h, address, e) != 0)
+		return -1;
 	for (size_t i = 0; i + 1 < s->n_hosts; i++)
-		if (strcmp(s->hosts[i].label, address) == 0)
+		if (host_config_is_same(&s->hosts[i], h))
 			return err_set(e, ERR_USAGE, "'%s' is there twice",
 			    address);
 	return 0;
@@ -81,7 +186,9 @@ is_called(const struct host_config *h, const char *name)
 
 	if (strcmp(h->label, name) == 0 || strcmp(h->address, name) == 0)
 		return true;
-	full = xasprintf("%s:%u", h->address, h->port);
+	full = strchr(h->address, ':') != NULL ?
+	    xasprintf("[%s]:%u", h->address, h->port) :
+	    xasprintf("%s:%u", h->address, h->port);
 	is = strcmp(full, name) == 0;
 	free(full);
 	return is;

@@ -12,14 +12,21 @@
 #include "base/strvec.h"
 
 /*
- * Take "host" or "user@host" apart; the user that `h` has, if any, goes
- * before the one in it.  False when it is no address.
+ * Take "host", "user@host:port", "user@[address]:port" or "ssh://..." with
+ * these apart; the user that `h` has, if any, goes before the one in it, and
+ * a port has to be the same.  A bare IPv6 address has no port.  0, or -1 with
+ * ERR_USAGE, which says where a path or what is no port belongs.
  */
-bool host_config_set_address(struct host_config *h, const char *text);
+int host_config_set_address(struct host_config *h, const char *text,
+    struct err *e) MUST_USE;
+
+/* Are they the same place: address, port, user and root? */
+bool host_config_is_same(const struct host_config *a,
+    const struct host_config *b);
 
 /*
  * Of the hosts of the site those that `names` name, each as in the file, or
- * by its address alone, or by that and ":PORT".  `out` borrows everything but
+ * by its address alone, or by that and ":PORT" ("[ADDRESS]:PORT" in IPv6).  `out` borrows everything but
  * the array out->hosts, which the caller frees.  0, or -1 with ERR_USAGE: a
  * name that no host has (with the nearest one).
  */

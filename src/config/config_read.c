@@ -420,13 +420,14 @@ static int
 read_address(struct reader *r, const struct raw_host *raw,
     struct host_config *h)
 {
+	struct err e = ERR_INIT;
+
 	at(r, "address");
 	if (check_unexpanded(r, raw->address) != 0)
 		return -1;
-	if (host_config_set_address(h, raw->address))
+	if (host_config_set_address(h, raw->address, &e) == 0)
 		return 0;
-	return fault(r, "'%s' is no address; 'host' or 'user@host' is",
-	    raw->address);
+	return fault(r, "%s", e.text);
 }
 
 /* Read one host; what it does not say is the site's. */
@@ -459,14 +460,6 @@ read_host(struct reader *r, const struct raw_host *raw,
 	return h->transport == HOST_LOCAL ? 0 : check_root_there(r, raw->root);
 }
 
-/* Are they the same place? */
-static bool
-is_same_host(const struct host_config *a, const struct host_config *b)
-{
-	return strcmp(a->label, b->label) == 0 && a->port == b->port &&
-	    strcmp(a->root, b->root) == 0;
-}
-
 /* Read the hosts of site `i`, the last thing of it. */
 static int
 read_hosts(struct reader *r, size_t i, const struct raw_site *raw,
@@ -482,7 +475,7 @@ read_hosts(struct reader *r, size_t i, const struct raw_site *raw,
 			return -1;
 		at(r, "address");
 		for (size_t j = 0; j < k; j++)
-			if (is_same_host(&s->hosts[j], &s->hosts[k]))
+			if (host_config_is_same(&s->hosts[j], &s->hosts[k]))
 				return fault(r, "'%s' is there twice",
 				    s->hosts[k].label);
 	}

@@ -271,6 +271,31 @@ t_missing_operands() {
 	usage "no deploy.yml" list
 }
 
+# What stands in --host is taken apart as in deploy.yml, or refused.
+t_hosts_with_ports_and_paths() {
+	local host
+	for host in 'me@127.0.0.1:/srv/x' 'ssh://127.0.0.1/srv/x' \
+	    '127.0.0.1:srv/x' '[::1]:~/x'
+	do
+		usage "the path as root: (or --root)" list --root /r \
+		    --host "$host"
+	done
+	for host in 127.0.0.1: 127.0.0.1:ssh '[::1]:65536' 1:2:3; do
+		usage "is no port; write the host alone" list --root /r \
+		    --host "$host"
+	done
+	for host in '' '[::1' me@ -x 'https://127.0.0.1/'; do
+		usage "is no address" list --root /r "--host=$host"
+	done
+	usage "is there twice" list --root /r --host '[::1]:9' \
+	    --host 'ssh://[::1]:9/'
+	# Taken apart: port 9 of the loopback interface answers nobody.
+	for host in '127.0.0.1:9' 'ssh://me@127.0.0.1:9/' '[127.0.0.1]:9'; do
+		expect_status 8 deploy list --root /r --host "$host"
+		assert_contains "$err" "$host: connect: 127.0.0.1 port 9:"
+	done
+}
+
 t_missing_values() {
 	usage "--root wants a value: --root=DIR" list --root
 	usage "--limit wants a value" list --limit

@@ -974,16 +974,16 @@ test_host_addresses(void)
 		struct buf text = BUF_INIT;
 
 		buf_addf(&text, HOST("address: %s"), bad[i]);
-		CHECK(
-		    strstr(fault_in_buf(&text),
-			"' is no address; 'host' or 'user@host' is") != NULL);
+		CHECK(strstr(fault_in_buf(&text),
+			  "' is no address; 'host' or 'user@host:22' is") !=
+		    NULL);
 	}
 	CHECK_STR(fault_in(HOST("address: me@")),
 	    AT("5:18") "sites[0].hosts[0].address: 'me@' is no address; "
-		       "'host' or 'user@host' is");
+		       "'host' or 'user@host:22' is");
 	CHECK_STR(fault_in(HOST("{address: x, user: -me}")),
 	    AT("5:19") "sites[0].hosts[0].address: 'x' is no address; 'host' "
-		       "or 'user@host' is");
+		       "or 'user@host:22' is");
 	CHECK_STR(fault_in(HOST("root: /b")),
 	    AT("5:9") "sites[0].hosts[0].address: this key is missing; "
 		      "wanted: a string");
@@ -996,6 +996,113 @@ test_host_addresses(void)
 	CHECK_STR(c.sites[0].hosts[0].user, "you");
 	CHECK_STR(c.sites[0].hosts[0].address, "x");
 	config_release(&c);
+}
+
+/* Every way that people write where a host is. */
+static void
+test_addresses_as_people_write_them(void)
+{
+	static const struct {
+		const char *text, *user, *address;
+		unsigned int port;
+	} good[] = {
+		{ "www1", NULL, "www1", 0 },
+		{ "me@www1", "me", "www1", 0 },
+		{ "www1:2222", NULL, "www1", 2222 },
+		{ "me@www1:2222", "me", "www1", 2222 },
+		{ "127.0.0.1:22", NULL, "127.0.0.1", 22 },
+		{ "::1", NULL, "::1", 0 },
+		{ "me@::1", "me", "::1", 0 },
+		{ "2001:db8::1:2222", NULL, "2001:db8::1:2222", 0 },
+		{ "fe80::1%eth0", NULL, "fe80::1%eth0", 0 },
+		{ "::ffff:192.0.2.1", NULL, "::ffff:192.0.2.1", 0 },
+		{ "[::1]", NULL, "::1", 0 },
+		{ "[::1]:2222", NULL, "::1", 2222 },
+		{ "me@[::1]", "me", "::1", 0 },
+		{ "me@[fe80::1%eth0]:65535", "me", "fe80::1%eth0", 65535 },
+		{ "[www1]:2222", NULL, "www1", 2222 },
+		{ "ssh://www1", NULL, "www1", 0 },
+		{ "ssh://www1/", NULL, "www1", 0 },
+		{ "ssh://me@www1:2222", "me", "www1", 2222 },
+		{ "ssh://me@www1:2222/", "me", "www1", 2222 },
+		{ "ssh://me@[::1]:2222", "me", "::1", 2222 },
+		{ "me@example.org@www1:1", "me@example.org", "www1", 1 },
+	};
+	static const struct {
+		const char *text, *what;
+	} bad[] = {
+		{ "www1:", "'' is no port" },
+		{ "www1:0", "'0' is no port" },
+		{ "www1:65536", "'65536' is no port" },
+		{ "www1:ssh", "'ssh' is no port" },
+		{ "www1:22x", "'22x' is no port" },
+		{ "me@www1:-1", "'-1' is no port" },
+		{ "www1:22:23", "'22:23' is no port" },
+		{ "1:2:3", "'2:3' is no port" },
+		{ "[::1]2222", "'2222' is no port" },
+		{ "[::1]:", "'' is no port" },
+		{ "www1:srv", "port as port: 2222" },
+		{ "www1:srv", "a path as root:" },
+		{ "www1:/srv/x", "the path as root:" },
+		{ "me@www1:/srv/x", "the path as root:" },
+		{ "me@www1:/srv/a@b", "the path as root:" },
+		{ "me@www1:srv/x", "the path as root:" },
+		{ "me@www1:~/x", "the path as root:" },
+		{ "[::1]:/srv/x", "the path as root:" },
+		{ "ssh://me@www1/srv/x", "the path as root:" },
+		{ "ssh://me@www1:22/srv/x", "the path as root:" },
+		{ "ssh://www1/~/x", "the path as root:" },
+		{ "https://www1/", "is no address" },
+		{ "sftp://me@www1:22/srv/x", "is no address" },
+		{ "[::1", "is no address" },
+		{ "[]", "is no address" },
+		{ "ssh://", "is no address" },
+		{ "ssh://-x", "is no address" },
+		{ "ssh://@www1", "is no address" },
+		{ "[-oProxyCommand=x]", "is no address" },
+		{ ":22", "is no address" },
+	};
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		struct buf text = BUF_INIT;
+		struct config c;
+
+		buf_addf(&text, HOST("address: \"%s\""), good[i].text);
+		if (CHECK(parse(&c, buf_str(&text)) == 0)) {
+			const struct host_config *h = &c.sites[0].hosts[0];
+
+			CHECK_STR(h->label, good[i].text);
+			CHECK_STR(h->user, good[i].user);
+			CHECK_STR(h->address, good[i].address);
+			CHECK(h->port == good[i].port);
+		}
+		config_release(&c);
+		buf_release(&text);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct buf text = BUF_INIT;
+		const char *fault;
+
+		buf_addf(&text, HOST("address: \"%s\""), bad[i].text);
+		fault = fault_in_buf(&text);
+		CHECK(strstr(fault,
+			  AT("5:18") "sites[0].hosts[0].address: '") == fault);
+		if (!CHECK(strstr(fault, bad[i].what) != NULL))
+			CHECK_STR(fault, bad[i].what);
+	}
+	/* The port may be said twice, but only one. */
+	CHECK_STR(fault_in(HOST("{address: \"x:23\", port: 23}")), "");
+	CHECK_STR(fault_in(HOST("{address: \"x:23\", port: 24}")),
+	    AT("5:19") "sites[0].hosts[0].address: 'x:23' has another port "
+		       "than port: 24; leave one of them out");
+	/* One place in two spellings. */
+	CHECK_STR(fault_in(SITE "    hosts: [{address: x, port: 23}, "
+				"{address: \"ssh://x:23\"}]\n"),
+	    AT("4:47") "sites[0].hosts[1].address: 'ssh://x:23' is there "
+		       "twice");
+	CHECK_STR(fault_in(SITE "    hosts: [{address: \"x:22\"}, "
+				"{address: \"x:23\"}]\n"),
+	    "");
 }
 
 static void
@@ -1507,11 +1614,12 @@ UNIT_MAIN(UNIT(test_defaults), UNIT(test_every_key),
     UNIT(test_sites_are_distinct), UNIT(test_patterns),
     UNIT(test_shared_paths), UNIT(test_roots_of_hosts),
     UNIT(test_host_defaults), UNIT(test_every_key_of_a_host),
-    UNIT(test_host_addresses), UNIT(test_host_transports),
-    UNIT(test_host_ports), UNIT(test_hosts_are_distinct),
-    UNIT(test_empty_files), UNIT(test_several_documents),
-    UNIT(test_syntax_errors), UNIT(test_not_text), UNIT(test_aliases),
-    UNIT(test_nesting), UNIT(test_limits), UNIT(test_long_values_are_cut),
-    UNIT(test_site_by_name), UNIT(test_site_config_init), UNIT(test_search),
-    UNIT(test_both_names), UNIT(test_named_file), UNIT(test_environment),
-    UNIT(test_unreadable_file), UNIT(test_long_file))
+    UNIT(test_host_addresses), UNIT(test_addresses_as_people_write_them),
+    UNIT(test_host_transports), UNIT(test_host_ports),
+    UNIT(test_hosts_are_distinct), UNIT(test_empty_files),
+    UNIT(test_several_documents), UNIT(test_syntax_errors),
+    UNIT(test_not_text), UNIT(test_aliases), UNIT(test_nesting),
+    UNIT(test_limits), UNIT(test_long_values_are_cut), UNIT(test_site_by_name),
+    UNIT(test_site_config_init), UNIT(test_search), UNIT(test_both_names),
+    UNIT(test_named_file), UNIT(test_environment), UNIT(test_unreadable_file),
+    UNIT(test_long_file))
