@@ -12,6 +12,7 @@
 
 #include "base/alloc.h"
 #include "base/path.h"
+#include "base/utf8.h"
 #include "content/reader.h"
 #include "os/intr.h"
 #include "os/io.h"
@@ -103,6 +104,26 @@ count_excluded(struct job *j, char *path)
 }
 
 /*
+ * Is `path` fit for a release?  The names of a zip or 7z are in UTF-8 here, if
+ * the archive tells in any way what they are: else they stay as they were on
+ * another system.
+ */
+static int
+check_name(const struct job *j, const char *path, struct err *e)
+{
+	size_t n;
+
+	for (const char *p = path; !j->r.is_stream && *p != '\0'; p += n) {
+		n = utf8_len(p);
+		if (n == 0)
+			return err_set(e, ERR_INTEGRITY,
+			    "the name '%s' is not in UTF-8, but in a character set that the archive does not name (CP437?); make it anew with names in UTF-8, or as tar",
+			    path);
+	}
+	return path_check(path, e);
+}
+
+/*
  * Take the leading directory off a path.  Returns 0; 1 when the path is not
  * in it but excluded; -1.
  */
@@ -117,7 +138,7 @@ strip_first(struct job *j, char *path, bool dir, struct err *e)
 		if (path_is_of_macos(path) && is_excluded(j->opt, path))
 			return 1;
 		j->first = xstrndup(path, len);
-		if (path_check(j->first, e) != 0)
+		if (check_name(j, j->first, e) != 0)
 			return -1;
 	}
 	if (strlen(j->first) != len || memcmp(j->first, path, len) != 0) {
@@ -172,7 +193,7 @@ choose_path(struct job *j, const char *name, bool dir, char *path,
 		count_excluded(j, path);
 		return 1;
 	}
-	return path_check(path, e);
+	return check_name(j, path, e);
 }
 
 /* Close the directories that are not above `path`. */

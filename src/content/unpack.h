@@ -24,7 +24,8 @@
  *
  * Names are bytes and stay what they are, except that "./", "//" and a
  * trailing "/" mean nothing; those of a zip or 7z are Unicode, which libarchive
- * brings into the composed form (NFC).
+ * brings into the composed form (NFC).  What is not UTF-8 in a zip that does
+ * not say what else it is (often CP437) is refused.
  *
  * An archive is complete or refused: the end of a tar and cpio, the check sums
  * of gzip, bzip2, xz, zstd, lz4, lzip, zip and 7z, and the announced size of every

@@ -322,6 +322,55 @@ t_a_tar_is_a_tar_whatever_its_first_name_is() {
 	done
 }
 
+# zip_named FILE NAME SYSTEM [UTF-8]: a zip with index.html and a file whose
+# name is the bytes NAME, made on SYSTEM, and with it in UTF-8 in the extra
+# field of Info-ZIP.
+zip_named() {
+	python3 - "$@" <<-'EOF'
+		import os, struct, sys, zipfile, zlib
+		name = os.fsencode(sys.argv[2])
+		zi = zipfile.ZipInfo('X' * len(name))
+		zi.create_system = int(sys.argv[3])
+		if len(sys.argv) > 4:
+		    field = struct.pack('<BI', 1, zlib.crc32(name))
+		    field += os.fsencode(sys.argv[4])
+		    zi.extra = struct.pack('<HH', 0x7075, len(field)) + field
+		with zipfile.ZipFile(sys.argv[1], 'w') as z:
+		    z.writestr(zi, 'x')
+		    z.writestr('index.html', 'hello')
+		with open(sys.argv[1], 'r+b') as f:
+		    data = f.read().replace(b'X' * len(name), name)
+		    f.seek(0)
+		    f.write(data)
+	EOF
+}
+
+t_names_of_a_zip_are_utf_8_or_refused() {
+	local name utf8 system
+	need_cmd python3
+	while read -r name utf8; do
+		name=$(printf '%b' "$name")
+		utf8=$(printf '%b' "$utf8")
+		for system in 0 3; do
+			zip_named n.zip "$name" "$system"
+			refused 5 "not in UTF-8" n.zip
+			assert_contains "$err" "make it anew"
+			run deploy stage -q --exclude '*.x' n.zip --root root
+			zip_named n.zip "$name" "$system" "$utf8"
+			rm -rf root
+			run deploy stage -q n.zip --root root
+			[ -e "root/releases/$(<"$out")/$utf8" ] ||
+				fail "$utf8: $(ls -b root/releases/*)"
+			rm -rf root
+		done
+	done <<-'EOF'
+		caf\0202.x caf\0303\0251.x
+		caf\0351.x caf\0303\0251.x
+		d\0204r/\0341.x d\0303\0244r/\0303\0237.x
+		\0377\0376.x \0342\0202\0254.x
+	EOF
+}
+
 t_damaged_archives() {
 	local format size n f
 	need_cmd tar zip zstd xz
