@@ -66,7 +66,7 @@ words() {
 	    -e "s/(or run: deploy init) --root '[^']*'/\\1/" \
 	    -e 's/"version": "[^"]*"/"version": VERSION/' \
 	    -e 's/"(free_bytes|skew_us|sent_bytes|received_bytes)": [0-9]+/"\1": N/' \
-	    -e 's/^free .*/free N/' \
+	    -e 's/^free .*/free N/' -e 's/after [0-9]+ ms/after N ms/' \
 	    -e 's/[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]+Z/TIME/g' |
 	    names
 }
