@@ -191,10 +191,11 @@ t_a_note_that_is_no_text() {
 # ---------------------------------------------------------------------- paths
 
 # Roots and programs with any name, but for control characters.
+# deploy.yml takes no '$' in them; tests/unit/wire.c has that by every shell.
 t_paths_by_every_shell() {
 	local shell name n=0
 	local names=('with blank' "it's" 'a"b' 'wow!x!!' 'back\slash' 'back\'
-		'$HOME$(touch canary20)' '`touch canary21`' ';touch canary22'
+		'(touch canary20)' '`touch canary21`' ';touch canary22'
 		'-rf' '*?[a]{b,c}' '~' '#x' '%s' '^a^b' 'ä🎉' 'a=b' '(x)<y>|&')
 	setup
 	for shell in $(shells); do
