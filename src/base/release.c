@@ -41,7 +41,7 @@ release_id_new(struct release_id *out, const char *latest)
 	format_stamp(now > least ? now : least, stamp, sizeof(stamp));
 	uuid_generate_random(uuid);
 	uuid_unparse_lower(uuid, random);
-	snprintf(out->s, sizeof(out->s), "%.20s-%.36s", stamp, random);
+	snprintf(out->text, sizeof(out->text), "%.20s-%.36s", stamp, random);
 }
 
 void
@@ -49,7 +49,7 @@ release_id_copy(struct release_id *out, const char *s)
 {
 	if (*s != '\0' && !release_id_is_valid(s))
 		BUG("a release id that is none");
-	memcpy(out->s, s, strlen(s) + 1);
+	memcpy(out->text, s, strlen(s) + 1);
 }
 
 /* The number in the `n` digits at `s`. */

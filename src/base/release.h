@@ -18,7 +18,7 @@
 enum { RELEASE_ID_LEN = 57 };
 
 struct release_id {
-	char s[RELEASE_ID_LEN + 1];	/* "" stands for none */
+	char text[RELEASE_ID_LEN + 1];	/* "" stands for none */
 };
 
 /*

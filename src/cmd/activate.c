@@ -10,12 +10,12 @@ answer(struct run *run, const struct site_flip *done)
 	json_t *doc;
 
 	if (!run->opts.json) {
-		printf("%s\n", done->id.s);
+		printf("%s\n", done->id.text);
 		return;
 	}
 	doc = cmd_new_doc(run);
 	json_put_bool(doc, "dry_run", run->opts.dry_run);
-	report_flip(doc, done->id.s, done);
+	report_flip(doc, done->id.text, done);
 	report_fleet(doc, &run->work.fleet);
 	cmd_answer(run, doc);
 }

@@ -199,16 +199,17 @@ static void
 tell_ci(const struct run *run, int r, const struct err *e)
 {
 	const struct site_run *w = &run->work;
-	const char *id = w->flip.id.s[0] != '\0' ? w->flip.id.s : w->staged.s;
+	const char *id =
+	    w->flip.id.text[0] != '\0' ? w->flip.id.text : w->staged.text;
 	struct buf b = BUF_INIT;
 
 	if (run->opts.dry_run)
 		return;
 	if (*id != '\0')
 		ci_output("id", id);
-	ci_output("changed", w->flip.id.s[0] != '\0' ? "true" : "false");
-	if (w->flip.from.s[0] != '\0')
-		ci_output("previous", w->flip.from.s);
+	ci_output("changed", w->flip.id.text[0] != '\0' ? "true" : "false");
+	if (w->flip.from.text[0] != '\0')
+		ci_output("previous", w->flip.from.text);
 	buf_addf(&b, "### deploy %s%s%s\n\n", run->cmd->name,
 	    run->site != NULL && run->site->name != NULL ? ": " : "",
 	    run->site != NULL && run->site->name != NULL ? run->site->name :
@@ -217,8 +218,8 @@ tell_ci(const struct run *run, int r, const struct err *e)
 		buf_addf(&b, "> **failed (status %d):** %s\n\n", (int)e->code,
 		    e->text);
 	buf_adds(&b, "| | |\n|---|---|\n");
-	add_row(&b, w->flip.id.s[0] != '\0' ? "live" : "release", id);
-	add_row(&b, "before", w->flip.from.s);
+	add_row(&b, w->flip.id.text[0] != '\0' ? "live" : "release", id);
+	add_row(&b, "before", w->flip.from.text);
 	if (run->site != NULL && run->site->n_hosts > 0)
 		buf_addf(&b, "| hosts | %zu |\n", run->site->n_hosts);
 	add_row(&b, "commit",

@@ -39,7 +39,7 @@ print_release(const struct view *v, const struct meta *meta, const char *id)
 
 	release_format_time(release_id_time(id), staged);
 	print_word(id, "%s%s%s%s%s", staged,
-	    strcmp(id, v->current.s) == 0	  ? ", live" :
+	    strcmp(id, v->current.text) == 0	  ? ", live" :
 		history_was_live(&v->history, id) ? ", was live" :
 						    ", staged",
 	    meta->pinned ? ", pinned" : "", meta->message != NULL ? ": " : "",

@@ -134,7 +134,7 @@ read_served(struct fleet *f, struct served *s, struct err *e)
 {
 	s->v = xcalloc(f->n, sizeof(*s->v));
 	for (size_t i = 0; i < f->n; i++) {
-		const char *id = f->v[i].view.current.s;
+		const char *id = f->v[i].view.current.text;
 
 		if (strvec_has(&s->ids, id))
 			continue;

@@ -16,7 +16,7 @@ put_release(json_t *list, const struct view *v, const char *id,
 	release_format_time(release_id_time(id), staged);
 	json_put_string(j, "id", id);
 	json_put_string(j, "staged_at", staged);
-	json_put_bool(j, "live", strcmp(id, v->current.s) == 0);
+	json_put_bool(j, "live", strcmp(id, v->current.text) == 0);
 	json_put_bool(j, "was_live", history_was_live(&v->history, id));
 	json_put_bool(j, "pinned", meta->pinned);
 	json_put_int(j, "files", meta->files);
@@ -39,7 +39,7 @@ state(const struct view *v, const char *id)
 {
 	const char *previous = view_previous(v);
 
-	if (strcmp(id, v->current.s) == 0)
+	if (strcmp(id, v->current.text) == 0)
 		return "live";
 	if (previous != NULL && strcmp(id, previous) == 0)
 		return "previous";
@@ -72,7 +72,7 @@ name_hosts(const struct fleet *f, const char *id, bool live,
 	for (size_t i = 0; i < f->n; i++) {
 		const struct view *v = &f->v[i].view;
 
-		if (live ? strcmp(v->current.s, id) == 0 :
+		if (live ? strcmp(v->current.text, id) == 0 :
 			   strvec_has(&v->ids, id))
 			strvec_add(out, f->v[i].host->label);
 	}

@@ -10,13 +10,13 @@ answer(struct run *run, const struct site_published *p)
 	json_t *doc, *removed;
 
 	if (!run->opts.json) {
-		if (p->st.id.s[0] != '\0')
-			printf("%s\n", p->st.id.s);
+		if (p->st.id.text[0] != '\0')
+			printf("%s\n", p->st.id.text);
 		return;
 	}
 	doc = report_stage(run, &p->st);
 	removed = json_new_array();
-	report_flip(doc, p->st.id.s, &p->flip);
+	report_flip(doc, p->st.id.text, &p->flip);
 	/* A dry run: what would be. */
 	if (run->opts.dry_run)
 		json_put_bool(doc, "changed",

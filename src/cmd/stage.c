@@ -10,8 +10,8 @@ answer(struct run *run, const struct stage *st)
 	json_t *doc;
 
 	if (!run->opts.json) {
-		if (st->id.s[0] != '\0')
-			printf("%s\n", st->id.s);
+		if (st->id.text[0] != '\0')
+			printf("%s\n", st->id.text);
 		return;
 	}
 	doc = report_stage(run, st);

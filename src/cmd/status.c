@@ -33,7 +33,7 @@ common(const struct fleet *f, const char *(*get)(const struct remote *r))
 static const char *
 current(const struct remote *r)
 {
-	return r->view.current.s;
+	return r->view.current.text;
 }
 
 static const char *

@@ -11,7 +11,8 @@ enum { NAMED_MAX = 3 }; /* releases of a host that are named */
 static const char *
 live(const struct remote *r)
 {
-	return r->view.current.s[0] != '\0' ? r->view.current.s : "nothing";
+	return r->view.current.text[0] != '\0' ? r->view.current.text :
+						 "nothing";
 }
 
 static const char *

@@ -181,7 +181,7 @@ bool
 fleet_serves(const struct fleet *f, const char *id)
 {
 	for (size_t i = 0; i < f->n; i++)
-		if (strcmp(f->v[i].view.current.s, id) != 0)
+		if (strcmp(f->v[i].view.current.text, id) != 0)
 			return false;
 	return true;
 }
@@ -321,7 +321,7 @@ meaning(const struct remote *r, const char *word)
 	const char *previous = view_previous(&r->view);
 
 	if (strcmp(word, "current") == 0)
-		return r->view.current.s;
+		return r->view.current.text;
 	return previous != NULL ? previous : "";
 }
 

@@ -75,8 +75,8 @@ tell_here(const struct remote *r, struct err *e)
 {
 	e->code = r->flipped ? ERR_DIFFER : ERR_REVERTED;
 	if (!r->flipped)
-		err_append(e, "; %s is live again", r->before.s);
-	else if (r->before.s[0] == '\0')
+		err_append(e, "; %s is live again", r->before.text);
+	else if (r->before.text[0] == '\0')
 		err_append(e, "; nothing was live before, so it stays live");
 	else
 		err_append(e, "; it stays live, because going back failed: %s",

@@ -16,8 +16,8 @@
 const char *
 fleet_base_of(const struct remote *r)
 {
-	return r->view.current.s[0] != '\0' ? r->view.current.s :
-					      view_latest(&r->view);
+	return r->view.current.text[0] != '\0' ? r->view.current.text :
+						 view_latest(&r->view);
 }
 
 /* Half a block more a file, on average, and its line in the manifest. */
@@ -363,7 +363,7 @@ fleet_send(struct fleet *f, const struct fleet_send *what,
 {
 	struct sending s = { .f = f,
 		.what = what,
-		.id = what->meta->id.s,
+		.id = what->meta->id.text,
 		.fetch = FETCH_INIT };
 	int r = 0;
 

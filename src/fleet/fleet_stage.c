@@ -54,8 +54,8 @@ latest_id(const struct fleet *f)
 	const char *latest = "";
 
 	for (size_t i = 0; i < f->n; i++)
-		if (strcmp(f->v[i].latest.s, latest) > 0)
-			latest = f->v[i].latest.s;
+		if (strcmp(f->v[i].latest.text, latest) > 0)
+			latest = f->v[i].latest.text;
 	return latest;
 }
 
@@ -65,8 +65,8 @@ is_live_everywhere(const struct fleet *f, const char *digest)
 {
 	for (size_t i = 0; i < f->n; i++)
 		if (strcmp(f->v[i].digest, digest) != 0 ||
-		    strcmp(f->v[i].view.current.s, f->v[0].view.current.s) !=
-			0)
+		    strcmp(f->v[i].view.current.text,
+			f->v[0].view.current.text) != 0)
 			return false;
 	return f->n > 0;
 }
@@ -87,7 +87,7 @@ find_staged(const struct fleet *f, const char *digest)
 		for (size_t k = 0; k < r->view.ids.n; k++) {
 			const char *id = r->view.ids.v[k];
 			bool over = history_was_live(&r->view.history, id) &&
-			    strcmp(id, r->view.current.s) != 0;
+			    strcmp(id, r->view.current.text) != 0;
 
 			if (!over && strcmp(r->metas[k].digest, digest) == 0 &&
 			    strcmp(id, found) > 0)
@@ -115,7 +115,7 @@ known_meta(const struct fleet *f, const char *id)
 static void
 fill_meta(const struct fleet *f, const struct stage *st, struct meta *out)
 {
-	const struct meta *known = known_meta(f, st->id.s);
+	const struct meta *known = known_meta(f, st->id.text);
 	struct meta build = META_INIT;
 
 	stage_fill_meta(st, &build);
@@ -149,10 +149,10 @@ note_on(struct remote *r, void *ctx, struct err *e)
 	const struct stage *st = ctx;
 
 	/* Who got it just now, got it with this build's number. */
-	if (strcmp(r->view.current.s, st->id.s) != 0 &&
-	    !strvec_has(&r->view.ids, st->id.s))
+	if (strcmp(r->view.current.text, st->id.text) != 0 &&
+	    !strvec_has(&r->view.ids, st->id.text))
 		return 0;
-	return remote_note(r, st->id.s, st->opt->seq, st->opt->commit, e);
+	return remote_note(r, st->id.text, st->opt->seq, st->opt->commit, e);
 }
 
 /*
@@ -308,7 +308,7 @@ stage_there(struct fleet *f, struct stage *st, struct fleet_sent *out,
 	if (st->outcome != STAGE_UNCHANGED) {
 		if (send_all(f, st, out, e) != 0)
 			return -1;
-		cache_put(st->id.s, &st->m);
+		cache_put(st->id.text, &st->m);
 	}
 	return note_build(f, st, e);
 }
@@ -349,7 +349,7 @@ fleet_stage_release(struct fleet *f, const char *id, bool preview,
 	*out = (struct fleet_sent){ 0 };
 	if (fleet_manifest(f, id, &st->m, e) != 0)
 		return -1;
-	if (what.meta->id.s[0] == '\0')
+	if (what.meta->id.text[0] == '\0')
 		return err_set(e, ERR_INTEGRITY,
 		    "the meta of release %s is damaged on the hosts that have it ('.deploy/meta/%s.json'); stage the build anew with --again",
 		    id, id);

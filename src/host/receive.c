@@ -216,8 +216,9 @@ check_meta(struct receiver *r, struct err *e)
 	uint8_t digest[HASH_LEN];
 	char hex[HASH_HEX + 1];
 
-	if (strcmp(r->meta.id.s, r->o->id) != 0)
-		return hostile(r, r->meta.id.s, "another release's meta", e);
+	if (strcmp(r->meta.id.text, r->o->id) != 0)
+		return hostile(r, r->meta.id.text, "another release's meta",
+		    e);
 	if (!r->o->may_pin)
 		r->meta.pinned = false;
 	manifest_digest(&r->m, digest);
@@ -359,7 +360,7 @@ open_origin(struct receiver *r, const char *id, struct err *e)
 	struct origin o = { .dir = DIR_INIT, .m = MANIFEST_INIT };
 	size_t i = 0;
 
-	while (i < r->n_origins && strcmp(r->origins[i].id.s, id) != 0)
+	while (i < r->n_origins && strcmp(r->origins[i].id.text, id) != 0)
 		i++;
 	if (i < r->n_origins) {
 		o = r->origins[i];

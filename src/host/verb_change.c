@@ -111,7 +111,7 @@ verb_adopt(struct request *r, struct err *e)
 	if (c == 0)
 		c = adopt(&o, &a, e);
 	if (c == 0) {
-		wire_put(&r->out, "adopted", "%s", a.id.s);
+		wire_put(&r->out, "adopted", "%s", a.id.text);
 		wire_put(&r->out, "kept", "%s", a.kept != NULL ? a.kept : "");
 		wire_put(&r->out, "files", "%zu", a.files);
 		wire_put(&r->out, "excluded", "%zu", a.excluded);

@@ -67,7 +67,7 @@ go(struct request *r, struct activation *a, int64_t armed_ms, struct err *e)
 	int64_t began;
 
 	if (armed_ms > 0) {
-		wire_put(&r->out, "armed", "%s", a->from.s);
+		wire_put(&r->out, "armed", "%s", a->from.text);
 		if (wire_flush(&r->out, r->out_fd, e) != 0 ||
 		    wait_for_go(r, armed_ms, e) != 0)
 			return -1;
@@ -75,8 +75,8 @@ go(struct request *r, struct activation *a, int64_t armed_ms, struct err *e)
 	began = clock_ms();
 	if (activate_go(a, e) != 0)
 		return -1;
-	wire_put(&r->out, "live", "%s", a->id.s);
-	wire_put(&r->out, "from", "%s", a->from.s);
+	wire_put(&r->out, "live", "%s", a->id.text);
+	wire_put(&r->out, "from", "%s", a->from.text);
 	wire_put(&r->out, "changed", "%d", a->changed);
 	wire_put(&r->out, "took", "%lld", (long long)(clock_ms() - began));
 	return 0;
@@ -90,11 +90,11 @@ check_still_live(const struct store *s, const char *id, struct err *e)
 
 	if (store_current(s, &now, e) != 0)
 		return -1;
-	if (strcmp(now.s, id) == 0)
+	if (strcmp(now.text, id) == 0)
 		return 0;
 	return err_set(e, ERR_CLEANUP,
 	    "%s was live, but another run made %s live while the hook ran", id,
-	    now.s);
+	    now.text);
 }
 
 /*
@@ -105,8 +105,8 @@ static int
 run_hook(struct request *r, const struct activation *a,
     enum journal_action action, int64_t timeout, struct err *e)
 {
-	const struct root_hook_facts facts = { .release = a->id.s,
-		.previous = a->from.s,
+	const struct root_hook_facts facts = { .release = a->id.text,
+		.previous = a->from.text,
 		.timeout = timeout,
 		.quiet = log_level() == LOG_QUIET };
 	const char *name = root_hook_find(&r->store, action);
@@ -119,7 +119,7 @@ run_hook(struct request *r, const struct activation *a,
 	if (wire_flush(&r->out, r->out_fd, e) != 0)
 		return -1;
 	if (root_hook_run(&r->store, name, &facts, &why) != 0 ||
-	    check_still_live(&r->store, a->id.s, &why) != 0)
+	    check_still_live(&r->store, a->id.text, &why) != 0)
 		wire_put(&r->out, "hook-failed", "%s", why.text);
 	return 0;
 }

@@ -152,9 +152,9 @@ put_state(struct request *r, const struct view *v, struct err *e)
 	struct buf holder = BUF_INIT;
 	int64_t size;
 
-	wire_put(&r->out, "current", "%s", v->current.s);
-	if (v->current.s[0] != '\0' &&
-	    meta_read(&r->store, v->current.s, &meta, &ignored) == 0) {
+	wire_put(&r->out, "current", "%s", v->current.text);
+	if (v->current.text[0] != '\0' &&
+	    meta_read(&r->store, v->current.text, &meta, &ignored) == 0) {
 		wire_put(&r->out, "digest", "%s", meta.digest);
 		if (meta.seq >= 0)
 			wire_put(&r->out, "seq", "%lld", (long long)meta.seq);
@@ -233,9 +233,9 @@ wants_all(const struct request *r, const struct view *v)
 	struct err ignored = ERR_INIT;
 	bool live;
 
-	if (digest == NULL || v->current.s[0] == '\0')
+	if (digest == NULL || v->current.text[0] == '\0')
 		return request_flag(r, "full");
-	live = meta_read(&r->store, v->current.s, &meta, &ignored) == 0 &&
+	live = meta_read(&r->store, v->current.text, &meta, &ignored) == 0 &&
 	    strcmp(meta.digest, digest) == 0;
 	meta_release(&meta);
 	return request_flag(r, "full") && !live;
@@ -268,7 +268,7 @@ verb_info(struct request *r, struct err *e)
 		c = put_journal(r, limits_allow(r->limits, "journal"), e);
 	}
 	if (c == 0 && request_flag(r, "drift"))
-		c = put_drift(r, v.current.s, e);
+		c = put_drift(r, v.current.text, e);
 	view_release(&v);
 	return c;
 }

@@ -117,7 +117,7 @@ queue_claim(struct queue *q, const struct queue_worker *w, struct job *job,
 		struct taking t = { .w = w,
 			.id = queue_rows_int(&rows, i, 0),
 			.site = queue_rows_text(&rows, i, 1),
-			.token = token.s,
+			.token = token.text,
 			.job = job };
 
 		if (w->site == NULL || strcmp(w->site, t.site) == 0)

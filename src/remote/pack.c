@@ -268,7 +268,7 @@ pack_write(const struct pack_source *src,
 
 	p.hash = hash_new();
 	p.window = xmalloc(WINDOW);
-	p.prefix = xasprintf(".deploy/incoming/%s", src->meta->id.s);
+	p.prefix = xasprintf(".deploy/incoming/%s", src->meta->id.text);
 	r = open_archive(&p, e);
 	if (r == 0)
 		r = put_all(&p, e);

@@ -16,7 +16,7 @@ enum { DISARM_MS = 2000 };
 static const char *
 expected(const struct remote *r, const struct remote_activate *o)
 {
-	return o->expect != NULL ? o->expect : r->view.current.s;
+	return o->expect != NULL ? o->expect : r->view.current.text;
 }
 
 /* The journal line, for who cannot write it himself. */
@@ -123,7 +123,7 @@ check_sequence(const struct remote *r, const struct remote_activate *o,
 	    (r->frozen && (o->overrides & OVERRIDE_FREEZE) == 0) ||
 	    (o->overrides & OVERRIDE_ORDER) != 0 ||
 	    (o->rollback && history_was_live(&r->view.history, o->id)) ||
-	    strcmp(r->view.current.s, o->id) == 0 ||
+	    strcmp(r->view.current.text, o->id) == 0 ||
 	    activate_check_sequence(last_sequence(r), meta->seq, &why) == 0)
 		return 0;
 	/* A freeze is told before that, as the host would. */
@@ -178,7 +178,7 @@ static int
 on_flip(struct remote *r, const struct wire_line *l, struct err *e)
 {
 	if (strcmp(l->key, "live") == 0) {
-		if (strcmp(l->value, r->flipping.s) != 0)
+		if (strcmp(l->value, r->flipping.text) != 0)
 			return ask_wrong(r, l->value, e);
 		r->live_at = clock_us();
 		r->stale = true;

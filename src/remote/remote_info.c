@@ -21,7 +21,7 @@ remote_forget(struct remote *r)
 	r->locked = r->version = NULL;
 	r->digest[0] = '\0';
 	r->seq = -1;
-	r->latest.s[0] = '\0';
+	r->latest.text[0] = '\0';
 	r->prepared = r->frozen = r->cannot_link = r->full = r->stale = false;
 	r->has_zstd = r->has_gzip = false;
 	r->room = (struct guard_room){ -1, -1 };
@@ -145,7 +145,7 @@ remote_info(struct remote *r, enum remote_question q, const char *digest,
 	r->full = q == REMOTE_ALL || q == REMOTE_DRIFT ||
 	    (q == REMOTE_ALL_UNLESS && strcmp(r->digest, digest) != 0);
 	history_release(&r->view.history);
-	history_init(&r->view.history, &r->view.journal, r->view.current.s);
+	history_init(&r->view.history, &r->view.journal, r->view.current.text);
 	return 0;
 }
 
@@ -154,15 +154,15 @@ remote_learn(struct remote *r, const struct meta *meta)
 {
 	size_t at = 0, n = r->view.ids.n;
 
-	strvec_add(&r->view.ids, meta->id.s);
+	strvec_add(&r->view.ids, meta->id.text);
 	strvec_sort(&r->view.ids);
-	while (strcmp(r->view.ids.v[at], meta->id.s) != 0)
+	while (strcmp(r->view.ids.v[at], meta->id.text) != 0)
 		at++;
 	r->metas = xreallocarray(r->metas, n + 1, sizeof(*r->metas));
 	memmove(&r->metas[at + 1], &r->metas[at],
 	    (n - at) * sizeof(*r->metas));
 	meta_copy(&r->metas[at], meta);
-	if (strcmp(meta->id.s, r->latest.s) > 0)
+	if (strcmp(meta->id.text, r->latest.text) > 0)
 		r->latest = meta->id;
 }
 
@@ -196,7 +196,7 @@ remote_note(struct remote *r, const char *id, int64_t seq, const char *commit,
     struct err *e)
 {
 	struct meta *meta = own_meta(r, id);
-	bool live = strcmp(r->view.current.s, id) == 0;
+	bool live = strcmp(r->view.current.text, id) == 0;
 	int64_t known = meta != NULL ? meta->seq : live ? r->seq : -1;
 	struct strvec args = STRVEC_INIT;
 	int c;

@@ -21,7 +21,8 @@ add_doomed(const struct remote *r, const struct prune_options *o,
 
 	/* One whose meta makes no sense may be pinned: it stays. */
 	for (size_t i = 0; i < n; i++)
-		pinned[i] = r->metas[i].id.s[0] == '\0' || r->metas[i].pinned;
+		pinned[i] =
+		    r->metas[i].id.text[0] == '\0' || r->metas[i].pinned;
 	retention_select(&r->view.ids, pinned, &r->view.history, &rule,
 	    chosen);
 	for (size_t i = 0; i < n; i++) {
@@ -50,7 +51,7 @@ remote_prune(struct remote *r, const struct prune_options *o,
 	if (o->preview)
 		strvec_add(&args, "--check");
 	if (!r->stale && r->script) {
-		strvec_addf(&args, "--expect=%s", r->view.current.s);
+		strvec_addf(&args, "--expect=%s", r->view.current.text);
 		strvec_addf(&args, "--journal-size=%lld",
 		    (long long)r->journal_size);
 		add_doomed(r, o, &doomed);

@@ -181,7 +181,7 @@ activate_check(const struct store *s, const struct activate_options *o,
 
 	if (store_current(s, &current, e) != 0)
 		return -1;
-	return check_all(s, o, &meta, current.s, e);
+	return check_all(s, o, &meta, current.text, e);
 }
 
 int
@@ -197,19 +197,19 @@ activate_prepare(struct activation *a, const struct store *s,
 	    check_complete(s, o->id, e) != 0)
 		return -1;
 	release_id_copy(&a->id, o->id);
-	a->changed = strcmp(a->from.s, o->id) != 0;
+	a->changed = strcmp(a->from.text, o->id) != 0;
 	if (!a->changed)
 		return 0;
 	/* A meta that is lost does not keep a complete release from going. */
 	err_ignore(meta_read(s, o->id, &meta, &ignored));
-	r = check_all(s, o, &meta, a->from.s, e);
+	r = check_all(s, o, &meta, a->from.text, e);
 	if (r == 0 && !o->preview) {
 		/* The last moment to stop. */
 		r = intr_check(e);
 		if (r == 0)
 			r = store_prepare_flip(s, o->id, &a->link, e);
 		if (r == 0)
-			r = write_line(s, o, &meta, a->from.s, e);
+			r = write_line(s, o, &meta, a->from.text, e);
 	}
 	meta_release(&meta);
 	return r;
@@ -222,17 +222,17 @@ activate_go(struct activation *a, struct err *e)
 
 	if (!a->changed)
 		return 0;
-	if (store_flip(a->store, a->id.s, &a->link, e) != 0)
+	if (store_flip(a->store, a->id.text, &a->link, e) != 0)
 		return -1;
 	if (store_current(a->store, &now, e) != 0) {
-		err_prefix(e, "release %s was made live, but ", a->id.s);
+		err_prefix(e, "release %s was made live, but ", a->id.text);
 		e->code = ERR_CLEANUP;
 		return -1;
 	}
-	if (strcmp(now.s, a->id.s) != 0)
+	if (strcmp(now.text, a->id.text) != 0)
 		return err_set(e, ERR_FAILED,
 		    "'%s/current' does not point to %s after it was replaced; another program changes it",
-		    a->store->root.path, a->id.s);
+		    a->store->root.path, a->id.text);
 	return 0;
 }
 

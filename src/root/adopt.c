@@ -180,14 +180,14 @@ adopt_elsewhere(const struct adopt_options *o, const char *path,
 		r = store_create(&s, o->root, e);
 	if (r == 0)
 		r = store_current(&s, &current, e);
-	if (r == 0 && current.s[0] != '\0')
+	if (r == 0 && current.text[0] != '\0')
 		r = err_set(e, ERR_USAGE,
 		    "'%s' has a live release, %s; what is in '%s' would take its place: deploy stage '%s' first, and compare",
-		    o->root, current.s, path, path);
+		    o->root, current.text, path, path);
 	if (r == 0)
 		r = make_release(o, &s, path, out, e);
 	if (r == 0)
-		r = make_live(o, &s, out->id.s, e);
+		r = make_live(o, &s, out->id.text, e);
 	if (r == 0)
 		r = exchange(path, o->root, kept, e);
 	store_close(&s);
@@ -206,10 +206,10 @@ adopt_current(const struct adopt_options *o, const char *path,
 	if (r == 0)
 		r = make_release(o, &s, path, out, e);
 	if (r == 0)
-		r = make_live(o, &s, out->id.s, e);
+		r = make_live(o, &s, out->id.text, e);
 	if (r == 0)
 		out->kept =
-		    xasprintf("%s/adopted-%s", s.state.path, out->id.s);
+		    xasprintf("%s/adopted-%s", s.state.path, out->id.text);
 	store_close(&s);
 	return r;
 }

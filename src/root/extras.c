@@ -280,7 +280,7 @@ extras_release_of(const struct extras *x, const char *path)
 {
 	for (size_t i = 0; i < x->n; i++)
 		if (strcmp(x->files[i].path, path) == 0)
-			return x->files[i].release.s;
+			return x->files[i].release.text;
 	return NULL;
 }
 
@@ -350,7 +350,7 @@ place_carried(const struct extras_file *f, const struct entry *en,
 
 	if (en->type == ENTRY_LINK)
 		return place_symlink(target, en, e);
-	if (dir_open(&from, &s->releases, f->release.s, e) != 0)
+	if (dir_open(&from, &s->releases, f->release.text, e) != 0)
 		return -1;
 	r = place_bring(&from, en->path, en, target, gid, e);
 	dir_close(&from);

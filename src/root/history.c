@@ -40,7 +40,7 @@ go_live(struct history *h, const char *id, int64_t time)
 	size_t i;
 
 	if (*top(h) != '\0' && strcmp(top(h), id) != 0) {
-		strcpy(h->replaced.s, top(h));
+		strcpy(h->replaced.text, top(h));
 		h->until[find_seen(h, top(h))] = time;
 	}
 	i = find_seen(h, id);
@@ -96,16 +96,17 @@ history_init(struct history *h, const struct journal *j, const char *current)
 	h->happened = xcalloc(j->n, sizeof(*h->happened));
 	for (size_t i = 0; i < j->n; i++) {
 		const struct journal_line *l = &j->v[i];
-		const char *then = i + 1 < j->n ? j->v[i + 1].from.s : current;
+		const char *then =
+		    i + 1 < j->n ? j->v[i + 1].from.text : current;
 
-		made_live_by_hand(h, l->from.s, l->time);
-		h->happened[i] = strcmp(l->to.s, then) == 0;
+		made_live_by_hand(h, l->from.text, l->time);
+		h->happened[i] = strcmp(l->to.text, then) == 0;
 		if (!h->happened[i])
 			continue;
 		if (l->action == JOURNAL_ROLLBACK) {
-			rolled_back(h, l->to.s, l->time);
+			rolled_back(h, l->to.text, l->time);
 		} else {
-			activated(h, l->to.s, l->time);
+			activated(h, l->to.text, l->time);
 			/* What has no number says nothing about numbers. */
 			if (l->seq >= 0) {
 				h->seq = l->seq;
@@ -117,7 +118,7 @@ history_init(struct history *h, const struct journal *j, const char *current)
 	/* A journal that is whole begins with nothing being live. */
 	if (j->n == 0 && *current != '\0')
 		h->lost = INT64_MAX;
-	else if (j->n > 0 && j->v[0].from.s[0] != '\0')
+	else if (j->n > 0 && j->v[0].from.text[0] != '\0')
 		h->lost = j->v[0].time;
 }
 

@@ -76,7 +76,7 @@ write_records(const struct incoming *in, const struct manifest *m,
 {
 	const struct store *s = in->store;
 
-	if (manifest_write(m, &s->manifests, in->id.s, e) != 0 ||
+	if (manifest_write(m, &s->manifests, in->id.text, e) != 0 ||
 	    dir_sync(&s->manifests, e) != 0)
 		return -1;
 	return meta_write(s, meta, e);
@@ -93,10 +93,10 @@ incoming_commit(struct incoming *in, const struct manifest *m,
 	progress_begin("writing to disk", 0, 0);
 	if (check(in, m, e) != 0 || dir_sync_tree(&in->dir, e) != 0 ||
 	    write_records(in, m, meta, e) != 0 || intr_check(e) != 0 ||
-	    store_commit(in->store, in->id.s, e) != 0)
+	    store_commit(in->store, in->id.text, e) != 0)
 		return -1;
 	progress_end();
-	in->id.s[0] = '\0';
+	in->id.text[0] = '\0';
 	return 0;
 }
 
@@ -106,8 +106,9 @@ incoming_end(struct incoming *in)
 	struct err e = ERR_INIT;
 
 	dir_close(&in->dir);
-	if (in->id.s[0] != '\0' && store_abort(in->store, in->id.s, &e) != 0)
+	if (in->id.text[0] != '\0' &&
+	    store_abort(in->store, in->id.text, &e) != 0)
 		log_warn("%s; the next run tries again", e.text);
-	in->id.s[0] = '\0';
+	in->id.text[0] = '\0';
 	lock_drop(&in->lock);
 }

@@ -47,12 +47,12 @@ get_id(const json_t *obj, const char *key, struct release_id *out)
 {
 	const char *s = json_get_string(obj, key);
 
-	out->s[0] = '\0';
+	out->text[0] = '\0';
 	if (s == NULL)
 		return 0;
 	if (!release_id_is_valid(s))
 		return -1;
-	memcpy(out->s, s, RELEASE_ID_LEN + 1);
+	memcpy(out->text, s, RELEASE_ID_LEN + 1);
 	return 0;
 }
 
@@ -73,7 +73,7 @@ from_json(const json_t *obj, struct journal_line *l)
 		return -1;
 	l->time = release_parse_time(time);
 	if (l->time < 0 || get_id(obj, "from", &l->from) != 0 ||
-	    get_id(obj, "to", &l->to) != 0 || l->to.s[0] == '\0')
+	    get_id(obj, "to", &l->to) != 0 || l->to.text[0] == '\0')
 		return -1;
 	l->seq = json_get_int(obj, "seq", -1);
 	if (l->seq < 0 || l->seq > CALLER_SEQ_MAX)
@@ -155,8 +155,9 @@ journal_print(const struct journal_line *l, struct buf *out)
 	release_format_time(l->time, time);
 	json_put_string(obj, "time", time);
 	json_put_string(obj, "action", action_names[l->action]);
-	json_put_string(obj, "from", l->from.s[0] != '\0' ? l->from.s : NULL);
-	json_put_string(obj, "to", l->to.s);
+	json_put_string(obj, "from",
+	    l->from.text[0] != '\0' ? l->from.text : NULL);
+	json_put_string(obj, "to", l->to.text);
 	if (l->seq >= 0)
 		json_put_int(obj, "seq", l->seq);
 	else

@@ -77,7 +77,7 @@ meta_parse(const char *text, size_t len, const char *name, struct meta *out,
 	}
 	if (out->seq < 0)
 		out->seq = -1;
-	memcpy(out->id.s, id, RELEASE_ID_LEN + 1);
+	memcpy(out->id.text, id, RELEASE_ID_LEN + 1);
 	out->who = get_text(j, "who");
 	out->job = get_text(j, "job");
 	out->commit = get_text(j, "commit");
@@ -120,8 +120,8 @@ meta_print(const struct meta *m, struct buf *out)
 	json_t *j = json_new_object();
 	char staged[32];
 
-	release_format_time(release_id_time(m->id.s), staged);
-	json_put_string(j, "id", m->id.s);
+	release_format_time(release_id_time(m->id.text), staged);
+	json_put_string(j, "id", m->id.text);
 	json_put_string(j, "staged_at", staged);
 	json_put_string(j, "who", m->who);
 	json_put_string(j, "job", m->job);
@@ -149,7 +149,7 @@ meta_write(const struct store *s, const struct meta *m, struct err *e)
 	int r;
 
 	meta_print(m, &b);
-	store_meta_name(m->id.s, name);
+	store_meta_name(m->id.text, name);
 	r = file_publish(&s->meta, name, b.data, b.len, e);
 	buf_release(&b);
 	return r;

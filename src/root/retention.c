@@ -9,7 +9,7 @@ static bool
 is_needed(const char *id, const char *previous, const struct history *h)
 {
 	return history_until(h, id) == INT64_MAX ||
-	    strcmp(id, h->replaced.s) == 0 ||
+	    strcmp(id, h->replaced.text) == 0 ||
 	    (previous != NULL && strcmp(id, previous) == 0);
 }
 

@@ -78,7 +78,8 @@ lock_and_sweep(struct stage *st, struct err *e)
 static void
 open_base(struct stage *st)
 {
-	const char *id = st->view.current.s[0] != '\0' ? st->view.current.s :
+	const char *id = st->view.current.text[0] != '\0' ?
+	    st->view.current.text :
 	    st->view.ids.n > 0 ? st->view.ids.v[st->view.ids.n - 1] :
 				 NULL;
 	struct err why = ERR_INIT;
@@ -144,7 +145,7 @@ begin(struct stage *st, struct err *e)
 	else if (store_new_id(st->store, view_latest(&st->view), &st->id, e) !=
 	    0)
 		return -1;
-	return incoming_begin(&st->incoming, st->id.s, e);
+	return incoming_begin(&st->incoming, st->id.text, e);
 }
 
 /* A preview's own directory for an archive. */
@@ -232,10 +233,10 @@ live_manifest(const struct stage *st)
 	const struct stage_remote *remote = st->remote;
 
 	if (remote != NULL)
-		return strcmp(remote->base, remote->view->current.s) == 0 ?
+		return strcmp(remote->base, remote->view->current.text) == 0 ?
 		    remote->manifest :
 		    NULL;
-	return st->view.current.s[0] != '\0' && st->base.fd >= 0 ?
+	return st->view.current.text[0] != '\0' && st->base.fd >= 0 ?
 	    &st->base_manifest :
 	    NULL;
 }
@@ -416,7 +417,7 @@ find_same(struct stage *st)
 
 	for (size_t i = st->view.ids.n; !st->opt->again && i-- > 0;) {
 		const char *id = st->view.ids.v[i];
-		bool live = strcmp(id, st->view.current.s) == 0;
+		bool live = strcmp(id, st->view.current.text) == 0;
 
 		if (!live && history_was_live(&st->view.history, id))
 			continue;
@@ -424,7 +425,7 @@ find_same(struct stage *st)
 		if (strcmp(digest, st->digest) != 0)
 			continue;
 		st->outcome = live ? STAGE_UNCHANGED : STAGE_STAGED;
-		snprintf(st->found.s, sizeof(st->found.s), "%s", id);
+		snprintf(st->found.text, sizeof(st->found.text), "%s", id);
 		/* The live one is meant before all others. */
 		if (live)
 			return;
@@ -587,7 +588,7 @@ note_build(const struct stage *st, struct err *e)
 
 	if (st->planning || o->seq < 0)
 		return 0;
-	return meta_raise(st->store, st->id.s, o->seq, o->commit, e);
+	return meta_raise(st->store, st->id.text, o->seq, o->commit, e);
 }
 
 static int

@@ -292,7 +292,7 @@ store_current(const struct store *s, struct release_id *out, struct err *e)
 	    readlinkat(s->root.fd, CURRENT, target, sizeof(target) - 1);
 	const char *id;
 
-	out->s[0] = '\0';
+	out->text[0] = '\0';
 	if (n < 0) {
 		if (errno == ENOENT)
 			return 0;
@@ -318,7 +318,7 @@ store_current(const struct store *s, struct release_id *out, struct err *e)
 		return err_set(e, ERR_FAILED,
 		    "'%s/%s' points to '%s', which is no release of this root; remove the link, or point it at one of releases/",
 		    s->root.path, CURRENT, target);
-	memcpy(out->s, id, RELEASE_ID_LEN + 1);
+	memcpy(out->text, id, RELEASE_ID_LEN + 1);
 	return 0;
 }
 
@@ -365,7 +365,7 @@ store_new_id(const struct store *s, const char *latest, struct release_id *out,
 	if (r == 0)
 		release_id_new(out, last);
 	/* After the year 9999 it would not be one. */
-	if (r == 0 && !release_id_is_valid(out->s))
+	if (r == 0 && !release_id_is_valid(out->text))
 		r = err_set(e, ERR_FAILED,
 		    "'%s' has a release of the far future, %s, and no id is later; remove it",
 		    s->root.path, last);

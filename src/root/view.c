@@ -9,7 +9,7 @@ view_read(struct view *v, const struct store *s, struct err *e)
 	    store_releases(s, &v->ids, e) != 0 ||
 	    journal_read(s, &v->journal, e) != 0)
 		return -1;
-	history_init(&v->history, &v->journal, v->current.s);
+	history_init(&v->history, &v->journal, v->current.text);
 	return 0;
 }
 
@@ -19,7 +19,7 @@ view_release(struct view *v)
 	history_release(&v->history);
 	journal_release(&v->journal);
 	strvec_release(&v->ids);
-	v->current.s[0] = '\0';
+	v->current.text[0] = '\0';
 }
 
 const char *

@@ -100,7 +100,7 @@ read_befores(struct site_run *s, size_t *n)
 
 	*n = 0;
 	for (size_t i = 0; i < f->n; i++) {
-		const char *id = f->v[i].before.s;
+		const char *id = f->v[i].before.text;
 		struct err why = ERR_INIT;
 
 		if (!f->v[i].flipped || strvec_has(&seen, id))
@@ -134,7 +134,7 @@ site_went_live(struct site_run *s, const struct site_flip *flip,
 	if (!hook_exists(s->site, s->hook))
 		return;
 	befores = read_befores(s, &n);
-	if (fleet_manifest(&s->fleet, flip->id.s, &new, &why) != 0 ||
+	if (fleet_manifest(&s->fleet, flip->id.text, &new, &why) != 0 ||
 	    hook_write_changes(befores, n, &new, &s->changed, &why) != 0)
 		log_warn("the hook is not told what changed: %s", why.text);
 	for (size_t i = 0; i < n; i++)
@@ -149,11 +149,12 @@ run_after_flip(struct site_run *s, const struct err *e)
 {
 	struct err why = ERR_INIT;
 
-	if (s->flip.id.s[0] == '\0' ||
+	if (s->flip.id.text[0] == '\0' ||
 	    (e->code != ERR_OK && e->code != ERR_CLEANUP))
 		return;
 	/* Always a late failure. */
-	(void)run_hook(s, s->hook, s->flip.id.s, s->flip.from.s, NULL, &why);
+	(void)run_hook(s, s->hook, s->flip.id.text, s->flip.from.text, NULL,
+	    &why);
 }
 
 int
@@ -169,7 +170,7 @@ site_end(struct site_run *s, struct err *e)
 	else if (s->late.code != ERR_OK)
 		*e = s->late;
 	if (e->code != ERR_OK && s->wishes.may_fail_hook)
-		(void)run_hook(s, HOOK_FAILED, s->flip.id.s, s->flip.from.s, e,
-		    &why);
+		(void)run_hook(s, HOOK_FAILED, s->flip.id.text,
+		    s->flip.from.text, e, &why);
 	return e->code == ERR_OK ? 0 : -1;
 }

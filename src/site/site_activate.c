@@ -79,7 +79,7 @@ site_activate(struct site_run *s, const char *word, struct site_flip *out,
 	*out = (struct site_flip){ .changed = false };
 	if (site_open(s, e) != 0 || fleet_need_root(&s->fleet, e) != 0 ||
 	    choose(&s->fleet, word, &id, e) != 0 ||
-	    site_before_flip(s, id.s, e) != 0)
+	    site_before_flip(s, id.text, e) != 0)
 		return -1;
-	return site_flip(s, id.s, JOURNAL_ACTIVATE, out, e);
+	return site_flip(s, id.text, JOURNAL_ACTIVATE, out, e);
 }

@@ -108,7 +108,7 @@ choose_id(const struct fleet *f, struct release_id *id, int64_t *mtime)
 {
 	*mtime = clock_now() / 1000;
 	for (size_t i = 0; i < f->n; i++) {
-		const char *live = f->v[i].view.current.s;
+		const char *live = f->v[i].view.current.text;
 		const struct meta *meta = remote_meta(&f->v[i], live);
 
 		if (*live == '\0' || meta == NULL)
@@ -140,7 +140,7 @@ add_args(const struct site_run *s, const char *path, struct strvec *args)
 	int64_t mtime;
 
 	choose_id(&s->fleet, &id, &mtime);
-	strvec_addf(args, "--id=%s", id.s);
+	strvec_addf(args, "--id=%s", id.text);
 	strvec_addf(args, "--mtime=%lld", (long long)mtime);
 	if (path != NULL)
 		strvec_addf(args, "--path=%s", path);
@@ -159,13 +159,13 @@ tell(const struct site_run *s, const struct remote *r, const struct adopted *a,
 
 	if (s->wishes.dry_run)
 		log_info("%swould adopt '%s'", remote_said(r), served);
-	else if (a->id.s[0] == '\0')
+	else if (a->id.text[0] == '\0')
 		log_info("%s'%s' is a link already; there is nothing to adopt",
 		    remote_said(r), served);
 	else
 		log_info(
 		    "%s'%s' is the release %s now (%zu files, %zu left out); the directory is kept as '%s': remove it when you are sure",
-		    remote_said(r), served, a->id.s, a->files, a->excluded,
+		    remote_said(r), served, a->id.text, a->files, a->excluded,
 		    a->kept);
 	free(served);
 }

@@ -51,8 +51,8 @@ check_expected(const struct site_run *s, struct err *e)
 	if (site_expected(s, &want, e) != 0)
 		return -1;
 	for (size_t i = 0; i < f->n; i++)
-		if (activate_check_expect(want, f->v[i].view.current.s, e) !=
-		    0)
+		if (activate_check_expect(want, f->v[i].view.current.text,
+			e) != 0)
 			return remote_say(&f->v[i], e);
 	return 0;
 }
@@ -131,13 +131,13 @@ static void
 tell(const struct site_flip *done, enum journal_action action, bool preview)
 {
 	if (!done->changed)
-		log_info("unchanged: %s is live already", done->id.s);
+		log_info("unchanged: %s is live already", done->id.text);
 	else
 		log_info("%s%s is live%s%s%s", preview ? "would make: " : "",
-		    done->id.s,
+		    done->id.text,
 		    action == JOURNAL_ROLLBACK ? ", rolled back" : "",
-		    done->from.s[0] != '\0' ? "; before it: " : "",
-		    done->from.s);
+		    done->from.text[0] != '\0' ? "; before it: " : "",
+		    done->from.text);
 }
 
 /* Between several hosts there is a time between the flips. */
@@ -155,7 +155,7 @@ flip_all(struct site_run *s, const char *id, enum journal_action action,
     struct site_flip *out, struct err *e)
 {
 	struct fleet *f = &s->fleet;
-	const struct remote_activate o = { .id = out->id.s,
+	const struct remote_activate o = { .id = out->id.text,
 		.message = s->wishes.message,
 		.journal_size = -1,
 		.rollback = action == JOURNAL_ROLLBACK,
@@ -183,7 +183,7 @@ flip_all(struct site_run *s, const char *id, enum journal_action action,
 	tell_skew(f);
 	if (!done.changed || o.preview)
 		return 0;
-	if (!rolling && check(s, out->id.s, action, e) != 0)
+	if (!rolling && check(s, out->id.text, action, e) != 0)
 		return -1;
 	site_went_live(s, out, action);
 	return 0;
@@ -227,7 +227,7 @@ site_flip(struct site_run *s, const char *id, enum journal_action action,
 
 	/* Our own: hosts forget theirs when they are asked again. */
 	release_id_copy(&own, id);
-	while ((r = flip_once(s, own.s, action, out, e)) != 0 &&
+	while ((r = flip_once(s, own.text, action, out, e)) != 0 &&
 	    e->code == ERR_SUPERSEDED && action == JOURNAL_ACTIVATE &&
 	    s->wishes.expect == NULL && ++tries < FASTER_MAX) {
 		log_debug("%s; asking again", e->text);

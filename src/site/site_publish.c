@@ -114,7 +114,7 @@ make_build(struct site_run *s, struct err *e)
 static int
 go_live(struct site_run *s, struct site_published *out, struct err *e)
 {
-	const char *id = out->st.id.s;
+	const char *id = out->st.id.text;
 	int r = site_before_flip(s, id, e);
 
 	if (r == 0)

@@ -29,8 +29,8 @@ check_expected(const struct site_run *s, struct err *e)
 	if (site_expected(s, &want, e) != 0)
 		return -1;
 	for (size_t i = 0; i < s->fleet.n; i++)
-		if (activate_check_expect(want, s->fleet.v[i].view.current.s,
-			e) != 0)
+		if (activate_check_expect(want,
+			s->fleet.v[i].view.current.text, e) != 0)
 			return remote_say(&s->fleet.v[i], e);
 	return 0;
 }
@@ -46,7 +46,7 @@ find_target(const struct site_run *s, const char *word, struct release_id *out,
 		return -1;
 	id = fleet_find(&s->fleet, word != NULL ? word : "previous", e);
 	if (id == NULL && word == NULL && e->code == ERR_USAGE)
-		return tell_none(s->fleet.v[0].view.current.s, e);
+		return tell_none(s->fleet.v[0].view.current.text, e);
 	if (id != NULL)
 		release_id_copy(out, id);
 	return id != NULL ? 0 : -1;
@@ -93,7 +93,7 @@ site_rollback(struct site_run *s, const char *word, struct site_flip *out,
 	*out = (struct site_flip){ .changed = false };
 	if (site_open(s, e) != 0 || fleet_need_root(&s->fleet, e) != 0 ||
 	    find_target(s, word, &id, e) != 0 ||
-	    site_flip(s, id.s, JOURNAL_ROLLBACK, out, e) != 0)
+	    site_flip(s, id.text, JOURNAL_ROLLBACK, out, e) != 0)
 		return -1;
 	if (!out->changed || !s->site->freeze_on_rollback || s->wishes.dry_run)
 		return 0;

@@ -38,10 +38,10 @@ tell(const struct stage *st, bool preview)
 		    st->excluded);
 	if (st->outcome == STAGE_UNCHANGED)
 		log_info("unchanged: %s, which is live, has this content",
-		    st->id.s);
+		    st->id.text);
 	else if (st->outcome == STAGE_STAGED)
 		log_info("unchanged: %s is staged already with this content",
-		    st->id.s);
+		    st->id.text);
 	else
 		log_info(
 		    "%s %zu files (%s): %zu linked, %zu copied (%s), %zu carried",
@@ -76,7 +76,8 @@ stage(struct site_run *s, struct stage *st, struct stage_options *o,
 	tell(st, o->preview);
 	s->staged = st->id;
 	if (st->outcome != STAGE_UNCHANGED &&
-	    site_hook(s, HOOK_POST_STAGE, st->id.s, site_current(s), e) != 0)
+	    site_hook(s, HOOK_POST_STAGE, st->id.text, site_current(s), e) !=
+		0)
 		return -1;
 	tell_sent(s, sent);
 	return 0;

@@ -206,8 +206,8 @@ check_state(const struct remote *r)
 {
 	const struct view *v = &r->view;
 
-	check_id(v->current.s);
-	check_id(r->latest.s);
+	check_id(v->current.text);
+	check_id(r->latest.text);
 	MUST(strlen(r->digest) <= HASH_HEX);
 	MUST(r->seq >= -1 && r->journal_size >= -1);
 	MUST(r->room.bytes >= -1 && r->room.inodes >= -1);
@@ -217,8 +217,8 @@ check_state(const struct remote *r)
 		MUST(r->metas[i].seq >= -1);
 	}
 	for (size_t i = 0; i < v->journal.n; i++) {
-		check_id(v->journal.v[i].from.s);
-		MUST(release_id_is_valid(v->journal.v[i].to.s));
+		check_id(v->journal.v[i].from.text);
+		MUST(release_id_is_valid(v->journal.v[i].to.text));
 	}
 }
 

@@ -28,13 +28,13 @@ check_line(const struct journal_line *l)
 {
 	char time[32];
 
-	MUST(release_id_is_valid(l->to.s));
-	MUST(l->from.s[0] == '\0' || release_id_is_valid(l->from.s));
+	MUST(release_id_is_valid(l->to.text));
+	MUST(l->from.text[0] == '\0' || release_id_is_valid(l->from.text));
 	MUST(l->time >= 0);
 	MUST(l->action == JOURNAL_ACTIVATE || l->action == JOURNAL_ROLLBACK);
 	release_format_time(l->time, time);
 	MUST(release_parse_time(time) == l->time);
-	(void)release_id_time(l->to.s);
+	(void)release_id_time(l->to.text);
 }
 
 static void
@@ -53,7 +53,7 @@ check_history(const struct journal *j, const struct strvec *ids,
 		MUST(previous == NULL || strcmp(previous, current) != 0);
 	}
 	MUST(previous == NULL || history_was_live(&h, previous));
-	MUST(strcmp(h.replaced.s, current) != 0 || *current == '\0');
+	MUST(strcmp(h.replaced.text, current) != 0 || *current == '\0');
 	for (size_t i = 0; i < h.seen.n; i++)
 		MUST(history_until(&h, h.seen.v[i]) >= 0);
 	MUST(h.stack.n <= 2 * j->n + 1);
@@ -70,13 +70,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	MUST(j.n + j.broken <= size);
 	for (size_t i = 0; i < j.n; i++) {
 		check_line(&j.v[i]);
-		strvec_add(&ids, j.v[i].to.s);
+		strvec_add(&ids, j.v[i].to.text);
 	}
 	check_history(&j, &ids, "");
 	check_history(&j, &ids,
 	    "20261121T190305.482Z-6f9619ff-8b86-4011-b42d-00c04fc964ff");
 	for (size_t i = 0; i < j.n && i < LINES_MAX; i++)
-		check_history(&j, &ids, j.v[i].to.s);
+		check_history(&j, &ids, j.v[i].to.text);
 	strvec_release(&ids);
 	journal_release(&j);
 	return 0;

@@ -74,8 +74,8 @@ check_round_trip(const struct meta *m)
 	char name[RELEASE_ID_LEN + 8];
 
 	MUST(meta_write(&store, m, &e) == 0);
-	MUST(meta_read(&store, m->id.s, &again, &e) == 0);
-	MUST(strcmp(again.id.s, m->id.s) == 0);
+	MUST(meta_read(&store, m->id.text, &again, &e) == 0);
+	MUST(strcmp(again.id.text, m->id.text) == 0);
 	MUST(is_same(again.who, m->who) && is_same(again.job, m->job));
 	MUST(is_same(again.commit, m->commit));
 	MUST(is_same(again.message, m->message));
@@ -84,7 +84,7 @@ check_round_trip(const struct meta *m)
 	MUST(again.files == m->files && again.bytes == m->bytes);
 	MUST(again.mtime == m->mtime && again.pinned == m->pinned);
 	meta_release(&again);
-	store_meta_name(m->id.s, name);
+	store_meta_name(m->id.text, name);
 	(void)unlinkat(store.meta.fd, name, 0);
 }
 
@@ -97,7 +97,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	MUST(r == 0 || (r == -1 && e.code == ERR_INTEGRITY));
 	if (r == 0) {
-		MUST(release_id_is_valid(m.id.s));
+		MUST(release_id_is_valid(m.id.text));
 		MUST(m.digest[0] == '\0' || strlen(m.digest) == HASH_HEX);
 		check_round_trip(&m);
 	}

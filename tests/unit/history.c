@@ -18,8 +18,8 @@ line(struct past *p, enum journal_action action, const char *from,
 
 	*l = (struct journal_line){ .action = action, .seq = seq };
 	l->time = (int64_t)p->j.n * 1000;
-	strcpy(l->from.s, from);
-	strcpy(l->to.s, to);
+	strcpy(l->from.text, from);
+	strcpy(l->to.text, to);
 	p->j.v = p->lines;
 }
 
@@ -55,9 +55,9 @@ previous(const struct past *p, const char *letters)
 		strvec_addf(&ids, "%c", *letters);
 	id = history_previous(&p->h, &ids);
 	if (id != NULL)
-		strcpy(found.s, id);
+		strcpy(found.text, id);
 	strvec_release(&ids);
-	return id == NULL ? NULL : found.s;
+	return id == NULL ? NULL : found.text;
 }
 
 /* The stack as letters. */
@@ -83,7 +83,7 @@ test_nothing(void)
 	CHECK(!history_was_live(&p.h, ""));
 	CHECK(history_until(&p.h, "A") == -1);
 	CHECK(p.h.seq == -1);
-	CHECK_STR(p.h.replaced.s, "");
+	CHECK_STR(p.h.replaced.text, "");
 	history_release(&p.h);
 	history_release(&p.h);
 }
@@ -99,7 +99,7 @@ test_lost_journal(void)
 	CHECK(p.h.since == 0);
 	CHECK(p.h.lost == INT64_MAX);
 	CHECK_STR(previous(&p, "AB"), NULL);
-	CHECK_STR(p.h.replaced.s, "");
+	CHECK_STR(p.h.replaced.text, "");
 	look(&p, "");
 	CHECK(p.h.lost == 0);
 	history_release(&p.h);
@@ -119,7 +119,7 @@ test_activations(void)
 	CHECK_STR(previous(&p, "AC"), "A");
 	CHECK_STR(previous(&p, "C"), NULL);
 	CHECK_STR(previous(&p, "AB"), "B");
-	CHECK_STR(p.h.replaced.s, "B");
+	CHECK_STR(p.h.replaced.text, "B");
 	CHECK(history_until(&p.h, "A") == 2000);
 	CHECK(history_until(&p.h, "B") == 3000);
 	CHECK(history_until(&p.h, "C") == INT64_MAX);
@@ -141,7 +141,7 @@ test_rollback(void)
 	look(&p, "A");
 	CHECK_STR(stack(&p), "A");
 	CHECK_STR(previous(&p, "AB"), NULL);
-	CHECK_STR(p.h.replaced.s, "B");
+	CHECK_STR(p.h.replaced.text, "B");
 	CHECK(history_was_live(&p.h, "B"));
 	CHECK(history_until(&p.h, "B") == 3000);
 	CHECK(history_until(&p.h, "A") == INT64_MAX);
@@ -162,7 +162,7 @@ test_rollback_twice(void)
 	back(&p, "B", "A");
 	look(&p, "A");
 	CHECK_STR(previous(&p, "ABC"), NULL);
-	CHECK_STR(p.h.replaced.s, "B");
+	CHECK_STR(p.h.replaced.text, "B");
 	history_release(&p.h);
 }
 
@@ -178,7 +178,7 @@ test_skips_what_was_rolled_back_from(void)
 	go(&p, "A", "C");
 	look(&p, "C");
 	CHECK_STR(previous(&p, "ABC"), "A");
-	CHECK_STR(p.h.replaced.s, "A");
+	CHECK_STR(p.h.replaced.text, "A");
 	CHECK_STR(previous(&p, "BC"), NULL);
 	back(&p, "C", "A");
 	go(&p, "A", "D");
@@ -216,7 +216,7 @@ test_rollback_far(void)
 	look(&p, "B");
 	CHECK_STR(stack(&p), "AB");
 	CHECK_STR(previous(&p, "ABCD"), "A");
-	CHECK_STR(p.h.replaced.s, "D");
+	CHECK_STR(p.h.replaced.text, "D");
 	history_release(&p.h);
 }
 
@@ -233,7 +233,7 @@ test_rollback_anywhere(void)
 	CHECK_STR(stack(&p), "AX");
 	CHECK_STR(previous(&p, "ABX"), "A");
 	CHECK(history_was_live(&p.h, "X"));
-	CHECK_STR(p.h.replaced.s, "B");
+	CHECK_STR(p.h.replaced.text, "B");
 	back(&p, "X", "B");
 	look(&p, "B");
 	CHECK_STR(previous(&p, "ABX"), "A");
@@ -384,7 +384,7 @@ test_by_hand_in_the_middle(void)
 	CHECK(!p.h.happened[3]);
 	CHECK_STR(stack(&p), "ABCXE");
 	CHECK_STR(previous(&p, "ABCDEX"), "X");
-	CHECK_STR(p.h.replaced.s, "X");
+	CHECK_STR(p.h.replaced.text, "X");
 	CHECK(history_until(&p.h, "X") == 5000);
 	history_release(&p.h);
 }
@@ -418,7 +418,7 @@ test_line_from_a_release_to_itself(void)
 	go(&p, "A", "B");
 	go(&p, "B", "B");
 	look(&p, "B");
-	CHECK_STR(p.h.replaced.s, "A");
+	CHECK_STR(p.h.replaced.text, "A");
 	CHECK_STR(previous(&p, "AB"), "A");
 	CHECK(history_until(&p.h, "B") == INT64_MAX);
 	history_release(&p.h);

@@ -57,14 +57,14 @@ test_line(void)
 	REQUIRE(j.n == 2);
 	CHECK(j.v[0].action == JOURNAL_ACTIVATE);
 	CHECK(j.v[0].time == 1795287900000LL);
-	CHECK_STR(j.v[0].from.s, "");
-	CHECK_STR(j.v[0].to.s, A);
+	CHECK_STR(j.v[0].from.text, "");
+	CHECK_STR(j.v[0].to.text, A);
 	CHECK(j.v[0].seq == 7);
 	CHECK_STR(j.v[0].who, "ann@ci");
 	CHECK_STR(j.v[0].job, "https://ci/1");
 	CHECK_STR(j.v[0].message, "m");
-	CHECK_STR(j.v[1].from.s, A);
-	CHECK_STR(j.v[1].to.s, B);
+	CHECK_STR(j.v[1].from.text, A);
+	CHECK_STR(j.v[1].to.text, B);
 	journal_release(&j);
 	journal_release(&j);
 }
@@ -81,7 +81,7 @@ test_least_line(void)
 	CHECK(j.v[0].action == JOURNAL_ROLLBACK);
 	CHECK(j.v[0].time == 0);
 	CHECK(j.v[0].seq == -1);
-	CHECK_STR(j.v[0].from.s, "");
+	CHECK_STR(j.v[0].from.text, "");
 	CHECK_STR(j.v[0].who, NULL);
 	CHECK_STR(j.v[0].message, NULL);
 	journal_release(&j);
@@ -220,15 +220,15 @@ test_append_and_read(void)
 	static char message[] = "two\nlines\t\x1b[31m\\ \xc3\xa4 \xff\xc3";
 	const struct journal_line first = { .action = JOURNAL_ACTIVATE,
 		.time = 1795287900123LL,
-		.to.s = A,
+		.to.text = A,
 		.seq = 9007199254740991,
 		.who = who,
 		.job = job,
 		.message = message };
 	const struct journal_line second = { .action = JOURNAL_ROLLBACK,
 		.time = 1795287900999LL,
-		.from.s = A,
-		.to.s = B,
+		.from.text = A,
+		.to.text = B,
 		.seq = -1 };
 	struct store s = STORE_INIT;
 	struct journal j = JOURNAL_INIT;
@@ -243,8 +243,8 @@ test_append_and_read(void)
 	CHECK(j.broken == 0);
 	if (CHECK(j.n == 2)) {
 		CHECK(j.v[0].time == 1795287900000LL);
-		CHECK_STR(j.v[0].from.s, "");
-		CHECK_STR(j.v[0].to.s, A);
+		CHECK_STR(j.v[0].from.text, "");
+		CHECK_STR(j.v[0].to.text, A);
 		CHECK(j.v[0].seq == 9007199254740991);
 		CHECK_STR(j.v[0].who, who);
 		CHECK_STR(j.v[0].job, job);
@@ -253,7 +253,7 @@ test_append_and_read(void)
 		    "two\nlines\t\x1b[31m\\ \xc3\xa4 "
 		    "\xef\xbf\xbd\xef\xbf\xbd");
 		CHECK(j.v[1].action == JOURNAL_ROLLBACK);
-		CHECK_STR(j.v[1].from.s, A);
+		CHECK_STR(j.v[1].from.text, A);
 		CHECK(j.v[1].seq == -1);
 		CHECK_STR(j.v[1].who, NULL);
 		CHECK_STR(j.v[1].message, NULL);
@@ -267,7 +267,7 @@ test_append_after_a_torn_line(void)
 {
 	const struct journal_line line = { .action = JOURNAL_ACTIVATE,
 		.time = 1795287900000LL,
-		.to.s = A,
+		.to.text = A,
 		.seq = -1 };
 	struct store s = STORE_INIT;
 	struct journal j = JOURNAL_INIT;
@@ -289,7 +289,7 @@ test_long_message(void)
 {
 	struct journal_line line = { .action = JOURNAL_ACTIVATE,
 		.time = 1795287900000LL,
-		.to.s = A,
+		.to.text = A,
 		.seq = -1 };
 	struct store s = STORE_INIT;
 	struct journal j = JOURNAL_INIT;

@@ -86,12 +86,12 @@ test_new_id(void)
 	int64_t before = clock_now(), made;
 
 	release_id_new(&id, "");
-	made = release_id_time(id.s);
-	CHECK(release_id_is_valid(id.s));
+	made = release_id_time(id.text);
+	CHECK(release_id_is_valid(id.text));
 	CHECK(made >= before && made <= clock_now());
 	/* Version 4, the random one (RFC 9562). */
-	CHECK(id.s[35] == '4');
-	CHECK(strchr("89ab", id.s[40]) != NULL);
+	CHECK(id.text[35] == '4');
+	CHECK(strchr("89ab", id.text[40]) != NULL);
 }
 
 static void
@@ -101,18 +101,18 @@ test_new_id_is_later(void)
 
 	/* An old one, and what is none, do not count. */
 	release_id_new(&a, "20010101T000000.000Z" UUID);
-	CHECK(clock_now() - release_id_time(a.s) < 10000);
+	CHECK(clock_now() - release_id_time(a.text) < 10000);
 	release_id_new(&a, "zzzz");
-	CHECK(clock_now() - release_id_time(a.s) < 10000);
+	CHECK(clock_now() - release_id_time(a.text) < 10000);
 	/* One of the future does: the clock went back. */
 	release_id_new(&b, "20991231T235959.999Z" UUID);
-	CHECK(strncmp(b.s, "21000101T000000.000Z-", 21) == 0);
+	CHECK(strncmp(b.text, "21000101T000000.000Z-", 21) == 0);
 	/* A thousand within far less than a thousand milliseconds. */
 	for (int i = 0; i < 1000; i++) {
-		release_id_new(&b, a.s);
-		if (!CHECK(release_id_is_valid(b.s)) ||
-		    !CHECK(strcmp(a.s, b.s) < 0) ||
-		    !CHECK(release_id_time(b.s) > release_id_time(a.s)))
+		release_id_new(&b, a.text);
+		if (!CHECK(release_id_is_valid(b.text)) ||
+		    !CHECK(strcmp(a.text, b.text) < 0) ||
+		    !CHECK(release_id_time(b.text) > release_id_time(a.text)))
 			break;
 		a = b;
 	}
@@ -126,7 +126,7 @@ test_new_ids_are_unique(void)
 
 	for (int i = 0; i < 1000; i++) {
 		release_id_new(&id, "");
-		strvec_add(&ids, id.s);
+		strvec_add(&ids, id.text);
 	}
 	strvec_sort(&ids);
 	for (size_t i = 1; i < ids.n; i++)

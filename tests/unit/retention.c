@@ -36,16 +36,16 @@ id_of_age(int64_t age, char letter)
 	snprintf(text, sizeof(text),
 	    "%s.%03uZ-00000000-0000-4000-8000-0000000000%02x", day,
 	    (unsigned int)(ms % 1000), (unsigned char)letter);
-	memcpy(id.s, text, sizeof(id.s));
-	CHECK(release_id_is_valid(id.s));
-	CHECK(release_id_time(id.s) == ms);
+	memcpy(id.text, text, sizeof(id.text));
+	CHECK(release_id_is_valid(id.text));
+	CHECK(release_id_time(id.text) == ms);
 	return id;
 }
 
 static void
 add(struct world *w, int64_t age)
 {
-	strvec_add(&w->ids, id_of_age(age, (char)('A' + w->ids.n)).s);
+	strvec_add(&w->ids, id_of_age(age, (char)('A' + w->ids.n)).text);
 }
 
 /* `n` releases, a day between each two, the newest an hour old. */
@@ -65,8 +65,8 @@ flip(struct world *w, enum journal_action action, char to)
 		.seq = -1,
 		.time = NOW - HOUR };
 	if (w->live != 0)
-		strcpy(l->from.s, w->ids.v[w->live - 'A']);
-	strcpy(l->to.s, w->ids.v[to - 'A']);
+		strcpy(l->from.text, w->ids.v[w->live - 'A']);
+	strcpy(l->to.text, w->ids.v[to - 'A']);
 	w->j.v = w->lines;
 	w->live = to;
 }
@@ -145,7 +145,7 @@ test_lost_journal(void)
 	/* It was lost before E went live: D may have been live, or earlier. */
 	flip(&w, JOURNAL_ACTIVATE, 'E');
 	w.lines[0].time = NOW - 2 * DAY;
-	strcpy(w.lines[0].from.s, w.ids.v[3]);
+	strcpy(w.lines[0].from.text, w.ids.v[3]);
 	CHECK_STR(gone(&w, 5, 0), "");
 	CHECK_STR(gone(&w, 3, 0), "AB");
 	/* Never live, and the journal is right to be empty. */
