@@ -53,12 +53,12 @@ number() {
 # The options of a request.
 parse() {
 	id='' expect=any line='' armed=0 journal_size='' lock_wait=60 rollback='' override=''
-	check='' full='' drift='' off='''' remove='' who='' job='' record='' group='' bytes=0 inodes=0 compress=none
+	check='' full='' drift='' durable='' off='''' remove='' who='' job='' record='' group='' bytes=0 inodes=0 compress=none
 	filled='' seq='' commit='' unless='' hook_timeout=300
 	bad='' given=' '
 	# What each verb knows besides who, job and lock-wait: see option.c.
 	case $verb in
-	info) knows='full unless drift' ;;
+	info) knows='full unless drift sync' ;;
 	manifest | files | verify) knows='id' ;;
 	receive) knows='id compress bytes inodes group filled' ;;
 	note) knows='id seq commit' ;;
@@ -83,7 +83,7 @@ parse() {
 		esac
 		given="$given$name "
 		case $name in
-		full | drift | rollback | check | off | filled)
+		full | drift | sync | rollback | check | off | filled)
 			[ "$arg" = "--$name" ] || refuse_option "--$name wants no value"
 			value=1
 			;;
@@ -109,6 +109,7 @@ parse() {
 		check) check=1 ;;
 		full) full=1 ;;
 		drift) drift=1 ;;
+		sync) durable=1 ;;
 		off) off=1 ;;
 		filled) filled=1 ;;
 		lock-wait) number "$value" 86400 && lock_wait=$value ;;
@@ -267,7 +268,7 @@ need_root() {
 	is_prepared || fail 1 "'$root' is not a root of deploy; stage a first release, or run: deploy init"
 }
 
-#: init receive note activate prune pin freeze
+#: init receive note activate prune pin freeze --sync
 # Is `sync` one that takes files?  Else everything is written, always.
 case $(sync --help 2>&1) in
 *-f* | *-df*) fine_sync=1 ;;
@@ -282,6 +283,20 @@ sync_tree() {
 # Write the file or directory $1 to disk.
 sync_one() {
 	if [ -n "$fine_sync" ]; then sync "$1"; else sync; fi
+}
+
+# What the names in the root say now is on disk after this.  Whoever answers
+# that something is so already calls it first, and so does whoever is about to
+# do what cannot be taken back because something is so: the run that made it so
+# may have died before it had.
+sync_root() {
+	if [ -z "$fine_sync" ]; then
+		sync
+	elif [ -r "$root/.." ]; then
+		sync "$root/.." "$root/releases" "$state/manifests" "$state/meta" "$state" "$root"
+	else
+		sync "$root/releases" "$state/manifests" "$state/meta" "$state" "$root"
+	fi 2>/dev/null || fail_write "cannot write the names in '$root' to disk"
 }
 
 # rename(2) $1 to $2, which must not be a directory; a link $2 is replaced.
@@ -329,7 +344,7 @@ prepare() {
 			fail_write "cannot make the directory '$root/$dir'"
 	done
 	check_owners
-	if ! { sync_one "$root" && echo 1 >"$tmp" && publish_tmp "$state/format"; }; then
+	if ! { { [ ! -r "$root/.." ] || sync_one "$root/.."; } && sync_one "$root" && echo 1 >"$tmp" && publish_tmp "$state/format"; }; then
 		fail_write "cannot write '$state/format'"
 	fi
 }
@@ -379,9 +394,24 @@ lock() {
 	} 2>/dev/null >"$state/lock.note"
 }
 
-# Remove what dead runs left; only while nobody else is here.
+# Remove files and links; of directories only those of rename() above.
+sweep_names() {
+	rm -f "$@" 2>/dev/null
+	for dir in "$state"/.tmp-sh-*.d; do
+		[ ! -d "$dir" ] || { rm -f "$dir"/* && rmdir "$dir"; } 2>/dev/null
+	done
+}
+
+# Remove what dead runs left; only while nobody else is here, and nothing that
+# could be somebody's.
+d='[0-9]' x='[0-9a-f]'
+any_id="$d$d$d$d$d$d$d${d}T$d$d$d$d$d$d.$d$d${d}Z-$x???????-????-????-????-???????????$x"
 sweep() {
-	remove "$state"/incoming/* "$state"/trash/* "$state"/.tmp-* "$state"/meta/.tmp-*
+	# What goes with a release goes after its name has, on disk.
+	sync_one "$root/releases" || return 1
+	# shellcheck disable=SC2086 # it is a pattern
+	remove "$state"/incoming/$any_id* "$state"/trash/$any_id
+	sweep_names "$state"/incoming/.tmp-* "$state"/.tmp-* "$state"/meta/.tmp-*
 	for file in "$state"/manifests/* "$state"/meta/*.json; do
 		name=${file##*/}
 		name=${name%.json}
@@ -432,6 +462,8 @@ do_info() {
 	can_link || put links 0
 	if [ -n "$full" ] && [ "$digest" != "${unless:-none}" ]; then put_all; fi
 	[ -z "$drift" ] || put_drift
+	# After it was read: what was told is on disk then.
+	[ -z "$durable" ] || sync_root
 }
 
 # The releases and the journal.
@@ -994,7 +1026,7 @@ unpack() {
 	[ -z "$said" ] && [ $code -lt 126 ]
 }
 
-#: init receive note activate prune pin freeze
+#: init receive note activate prune pin freeze --sync
 # Is there no space left, as far as was said, or can be seen?
 is_full() {
 	case $said in
@@ -1314,6 +1346,7 @@ do_activate() {
 	if [ "$current" = "$id" ]; then
 		[ -z "$check" ] || return 0
 		wait_for_go
+		sync_root
 		put live "$id"
 		put from "$from"
 		put changed 0
@@ -1326,7 +1359,9 @@ do_activate() {
 	[ -z "$check" ] || return 0
 	[ -n "$line" ] || fail 2 "'activate' wants --line=JSON from who cannot write it himself"
 	check_device
-	rm -rf "$state"/.tmp-*
+	# Whoever staged it may have died before it was on disk.
+	sync_one "$root/releases" || fail_write "cannot write '$root/releases' to disk"
+	sweep_names "$state"/.tmp-*
 	ln -s "releases/$id" "$tmp" || fail_write "cannot make a link in '$state'"
 	append_line || fail_write "cannot append to '$state/journal'"
 	wait_for_go
@@ -1351,6 +1386,8 @@ do_prune() {
 	fi
 	read_current
 	check_expected
+	# What the client saw may not be on disk yet, and what goes is gone.
+	[ -n "$check" ] || sync_root
 	failed=''
 	for name in $(printf %s "$remove" | tr , ' '); do
 		{ is_id "$name" && [ "$name" != "$current" ] && [ -d "$root/releases/$name" ]; } || continue
@@ -1420,7 +1457,10 @@ do_note() {
 	[ -f "$meta" ] || fail 1 "there is no meta of release $id in '$root'"
 	exec 8<"$state/meta" && flock -x 8 2>/dev/null
 	value=$(sequence_of "$meta")
-	[ "$seq" -gt "${value:--1}" ] || return 0
+	if [ "$seq" -le "${value:--1}" ]; then
+		sync_root
+		return
+	fi
 	commit=$(printf %s "$commit" | tr -d '"\\,&\001-\037')
 	set -- -e 's/"seq":[a-z0-9]*/"seq":'"$seq/"
 	[ -z "$commit" ] || set -- "$@" -e 's/"commit":null/"commit":""/' \
@@ -1462,7 +1502,7 @@ answer() {
 	done
 	case $verb in
 	info | probe | manifest | files | receive | note | activate | prune | verify | journal | pin | freeze) "do_$verb" ;;
-	init) prepare ;;
+	init) prepare && sync_root ;;
 	*) fail 2 "the sh verbs do not know '$verb'; use the same version on both ends" ;;
 	esac
 	# The lock ends before the client hears the end.

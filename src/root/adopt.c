@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,11 +59,15 @@ leave_out_shared(const struct adopt_options *o, const char *path,
 	return r;
 }
 
-/* Make a release of what is there. */
+/*
+ * Make a release of what is there; one that an adoption has made which died
+ * later is taken again.  `live`: it must be that one, and nothing is made.
+ */
 static int
 make_release(const struct adopt_options *o, const struct store *s,
-    const char *path, struct adopted *out, struct err *e)
+    const char *path, bool live, struct adopted *out, struct err *e)
 {
+	bool taken = o->id != NULL && dir_has(&s->releases, o->id);
 	struct rules rules;
 	struct stage_options so = { .source = path,
 		.rules = &rules,
@@ -71,8 +76,8 @@ make_release(const struct adopt_options *o, const struct store *s,
 		.seq = -1,
 		.lock_wait = o->lock_wait,
 		.overrides = OVERRIDE_ALL,
-		.again = true,
-		.id = o->id,
+		.preview = live,
+		.id = taken ? NULL : o->id,
 		.mtime = o->mtime };
 	struct stage st = STAGE_INIT;
 	int r;
@@ -82,6 +87,10 @@ make_release(const struct adopt_options *o, const struct store *s,
 	r = leave_out_shared(o, path, &rules.exclude, e);
 	if (r == 0)
 		r = stage_run(&st, s, &so, e);
+	if (r == 0 && live && st.outcome != STAGE_UNCHANGED)
+		r = err_set(e, ERR_USAGE,
+		    "'%s' has a live release, %s; what is in '%s' would take its place: deploy stage '%s' first, and compare",
+		    o->root, st.view.current.text, path, path);
 	if (r == 0) {
 		out->id = st.id;
 		out->files = st.totals.files;
@@ -118,27 +127,72 @@ make_live(const struct adopt_options *o, const struct store *s, const char *id,
 	return r;
 }
 
-/* Put a link to the root's `current` in the place of the directory. */
+/* Write the directory that `path` is in to disk. */
+static int
+sync_above(const char *path, struct err *e)
+{
+	char *above = xstrndup(path, (size_t)(path_base(path) - path));
+	struct dir parent = DIR_INIT;
+	int r = dir_open_path(&parent, above, e);
+
+	if (r == 0)
+		r = dir_sync(&parent, e);
+	dir_close(&parent);
+	free(above);
+	return r;
+}
+
+/* Is there a link `path` to `target`? */
+static bool
+leads_to(const char *path, const char *target)
+{
+	char to[PATH_LEN_MAX + 1];
+	ssize_t n = readlink(path, to, sizeof(to));
+
+	return n > 0 && (size_t)n == strlen(target) &&
+	    memcmp(to, target, (size_t)n) == 0;
+}
+
+/*
+ * Put a link to the root's `current` in the place of the directory, which has
+ * its final name from the same call on.  A crash before it leaves that name
+ * to the link, which the next run takes.
+ */
 static int
 exchange(const char *path, const char *root, const char *kept, struct err *e)
 {
 	char *target = xasprintf("%s/current", root);
-	char *above = xstrndup(path, (size_t)(path_base(path) - path));
-	struct dir parent = DIR_INIT;
 	int r = 0;
 
-	if (symlink(target, kept) != 0) {
+	if (symlink(target, kept) != 0 &&
+	    !(errno == EEXIST && leads_to(kept, target))) {
 		r = err_sys(e, "cannot make a link '%s'", kept);
 	} else if (renameat2(AT_FDCWD, kept, AT_FDCWD, path,
 		       RENAME_EXCHANGE) != 0) {
 		r = err_sys(e, "cannot exchange '%s' and a link", path);
 		unlink(kept);
-	} else if ((r = dir_open_path(&parent, above, e)) == 0) {
-		r = dir_sync(&parent, e);
+	} else if (sync_above(path, e) != 0) {
+		err_prefix(e,
+		    "'%s' is adopted, but not known to survive a power cut: ",
+		    path);
+		e->code = ERR_CLEANUP;
+		r = -1;
 	}
-	dir_close(&parent);
-	free(above);
 	free(target);
+	return r;
+}
+
+/* A link is there already: made by a run that may have died since. */
+static int
+adopted_already(const struct adopt_options *o, const char *path, struct err *e)
+{
+	struct store s = STORE_INIT;
+	struct err none = ERR_INIT;
+	int r = sync_above(path, e);
+
+	if (r == 0 && store_open(&s, o->root, &none) == 0)
+		r = store_sync(&s, e);
+	store_close(&s);
 	return r;
 }
 
@@ -148,6 +202,7 @@ check_place(const char *path, const char *root, const char *kept,
     struct err *e)
 {
 	char *above = xstrndup(path, (size_t)(path_base(path) - path));
+	char *target = xasprintf("%s/current", root);
 	int r = 0;
 
 	if (strcmp(path, root) == 0)
@@ -158,10 +213,12 @@ check_place(const char *path, const char *root, const char *kept,
 		r = err_sys(e,
 		    "cannot replace '%s': no right to write into '%s'", path,
 		    above);
-	else if (faccessat(AT_FDCWD, kept, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+	else if (faccessat(AT_FDCWD, kept, F_OK, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    !leads_to(kept, target))
 		r = err_set(e, ERR_USAGE,
 		    "'%s' is there already; that is where the directory would be kept",
 		    kept);
+	free(target);
 	free(above);
 	return r;
 }
@@ -173,19 +230,17 @@ adopt_elsewhere(const struct adopt_options *o, const char *path,
 {
 	struct store s = STORE_INIT;
 	char *kept = xasprintf("%s.before-deploy", path);
-	struct release_id current;
+	struct release_id current = { "" };
+	bool live;
 	int r = check_place(path, o->root, kept, e);
 
 	if (r == 0)
 		r = store_create(&s, o->root, e);
 	if (r == 0)
 		r = store_current(&s, &current, e);
-	if (r == 0 && current.text[0] != '\0')
-		r = err_set(e, ERR_USAGE,
-		    "'%s' has a live release, %s; what is in '%s' would take its place: deploy stage '%s' first, and compare",
-		    o->root, current.text, path, path);
+	live = current.text[0] != '\0';
 	if (r == 0)
-		r = make_release(o, &s, path, out, e);
+		r = make_release(o, &s, path, live, out, e);
 	if (r == 0)
 		r = make_live(o, &s, out->id.text, e);
 	if (r == 0)
@@ -204,7 +259,7 @@ adopt_current(const struct adopt_options *o, const char *path,
 	int r = store_adopt(&s, o->root, e);
 
 	if (r == 0)
-		r = make_release(o, &s, path, out, e);
+		r = make_release(o, &s, path, false, out, e);
 	if (r == 0)
 		r = make_live(o, &s, out->id.text, e);
 	if (r == 0)
@@ -222,7 +277,9 @@ adopt(const struct adopt_options *o, struct adopted *out, struct err *e)
 	int r = is_directory(path, e);
 
 	*out = (struct adopted)ADOPTED_INIT;
-	if (r == 1)
+	if (r == 0)
+		r = adopted_already(o, path, e);
+	else if (r == 1)
 		r = strcmp(path, current) == 0 ?
 		    adopt_current(o, path, out, e) :
 		    adopt_elsewhere(o, path, out, e);

@@ -38,8 +38,10 @@ struct adopted {
 
 /*
  * Prepare the root, stage what is in the directory, activate it, exchange.
- * Guards do not count.  Returns 0; or -1: visitors get what they got.  The
- * caller frees out->kept.
+ * Guards do not count.  After a fault at any step it can be called again: it
+ * goes on with the release that is there.  Returns 0; or -1: visitors get what
+ * they got, or with ERR_CLEANUP, it is adopted but may not survive a power cut.
+ * The caller frees out->kept.
  */
 int adopt(const struct adopt_options *o, struct adopted *out, struct err *e)
     MUST_USE;

@@ -18,6 +18,7 @@
 #define STATE_DIR ".deploy"
 #define CURRENT "current"
 #define RELEASES "releases"
+#define KEPT "adopted-"
 
 /* The directories of a root, each in the one that stands before it. */
 struct part {
@@ -227,6 +228,28 @@ store_check_new(const char *path, struct err *e)
 }
 
 /*
+ * The name of the root in the directory above it.  Whoever may not read that
+ * one has not made a name there.
+ */
+static int
+sync_above(const struct store *s, struct err *e)
+{
+	int fd = openat(s->root.fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r = 0;
+
+	if (fd < 0)
+		return errno == EACCES ?
+		    0 :
+		    err_sys(e, "cannot open the directory above '%s'",
+			s->root.path);
+	if (fsync(fd) != 0)
+		r = err_sys(e, "cannot write the directory above '%s' to disk",
+		    s->root.path);
+	close(fd);
+	return r;
+}
+
+/*
  * Make what is missing.  The format comes last: until it is there the root
  * is not prepared, and the next run goes on from wherever this one died.
  */
@@ -241,7 +264,8 @@ create_all(struct store *s, const char *path, struct err *e)
 	for (int i = 0; i < PARTS; i++)
 		if (dir_ensure(parts[i].d, parts[i].at, parts[i].name, e) != 0)
 			return -1;
-	if (check_owners(s, e) != 0 || dir_sync(&s->root, e) != 0)
+	if (check_owners(s, e) != 0 || sync_above(s, e) != 0 ||
+	    dir_sync(&s->root, e) != 0)
 		return -1;
 	return file_publish(&s->state, "format", FORMAT, strlen(FORMAT), e);
 }
@@ -267,6 +291,16 @@ store_create(struct store *s, const char *path, struct err *e)
 	if (r != 0)
 		store_close(s);
 	return r;
+}
+
+int
+store_sync(const struct store *s, struct err *e)
+{
+	if (sync_above(s, e) != 0 || dir_sync(&s->releases, e) != 0 ||
+	    dir_sync(&s->manifests, e) != 0 || dir_sync(&s->meta, e) != 0 ||
+	    dir_sync(&s->state, e) != 0)
+		return -1;
+	return dir_sync(&s->root, e);
 }
 
 /* Does the target of `current` name a release of this root?  Its id. */
@@ -399,6 +433,9 @@ store_prepare_flip(const struct store *s, const char *id, struct store_link *l,
 {
 	char target[RELEASE_ID_LEN + 16];
 
+	/* Whoever staged it may have died, or failed, before he had. */
+	if (dir_sync(&s->releases, e) != 0)
+		return -1;
 	/* A run that died between here and the flip has left its link. */
 	file_sweep(&s->state);
 	snprintf(target, sizeof(target), RELEASES "/%s", id);
@@ -419,6 +456,17 @@ store_drop_flip(const struct store *s, struct store_link *l)
 	l->name[0] = '\0';
 }
 
+/* Remove the link that an adoption of `name` left which died. */
+static void
+drop_link(const struct store *s, const char *name)
+{
+	struct stat st;
+
+	if (fstatat(s->state.fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    S_ISLNK(st.st_mode))
+		unlinkat(s->state.fd, name, 0);
+}
+
 /*
  * The link in the place of a real directory, which is kept.  0; 1 when there
  * is no such directory; -1.
@@ -431,13 +479,25 @@ exchange_current(const struct store *s, const char *id, struct store_link *l,
 
 	if (!s->adopting || !dir_has(&s->root, CURRENT))
 		return 1;
-	if (renameat2(s->state.fd, l->name, s->root.fd, CURRENT,
-		RENAME_EXCHANGE) != 0)
-		return err_sys(e, "cannot exchange '%s/%s' and the link",
+	/*
+	 * The link takes the name first under which the directory is kept:
+	 * what is a user's never has a name that is swept.
+	 */
+	snprintf(kept, sizeof(kept), KEPT "%s", id);
+	drop_link(s, kept);
+	if (renameat2(s->state.fd, l->name, s->state.fd, kept,
+		RENAME_NOREPLACE) != 0)
+		return err_sys(e, "cannot make the link '%s/%s'",
+		    s->state.path, kept);
+	l->name[0] = '\0';
+	/* A crash here leaves the link, which drop_link() takes. */
+	if (renameat2(s->state.fd, kept, s->root.fd, CURRENT,
+		RENAME_EXCHANGE) != 0) {
+		err_sys(e, "cannot exchange '%s/%s' and the link",
 		    s->root.path, CURRENT);
-	snprintf(kept, sizeof(kept), "adopted-%s", id);
-	/* Live whatever comes; a crash leaves it under the link's name. */
-	(void)renameat(s->state.fd, l->name, s->state.fd, kept);
+		drop_link(s, kept);
+		return -1;
+	}
 	return 0;
 }
 
@@ -454,7 +514,7 @@ store_flip(const struct store *s, const char *id, struct store_link *l,
 		    CURRENT);
 	/* Live from here on. */
 	l->name[0] = '\0';
-	if (fsync(s->root.fd) != 0) {
+	if (fsync(s->root.fd) != 0 || (r == 0 && fsync(s->state.fd) != 0)) {
 		err_sys(e,
 		    "release %s is live, but not known to survive a power cut: cannot write '%s' to disk",
 		    id, s->root.path);

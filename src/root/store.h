@@ -54,6 +54,15 @@ int store_adopt(struct store *s, const char *path, struct err *e) MUST_USE;
  */
 int store_check_new(const char *path, struct err *e) MUST_USE;
 
+/*
+ * What the names in the root say now is on disk after this: the root itself,
+ * `current`, the releases, their records, what is frozen.  Whoever answers
+ * that something is so already calls it first, and so does whoever is about
+ * to do what cannot be taken back because something is so: the run that made
+ * it so may have died before its own fsync.  0 or -1.
+ */
+int store_sync(const struct store *s, struct err *e) MUST_USE;
+
 void store_close(struct store *s);		/* neutral values accepted */
 
 /*
@@ -95,7 +104,7 @@ struct store_link {
 
 /*
  * Make the link, under a name of its own; those of dead runs are removed.
- * Under the exclusive lock.
+ * What it names is on disk then.  Under the exclusive lock.
  */
 int store_prepare_flip(const struct store *s, const char *id,
     struct store_link *l, struct err *e) MUST_USE;

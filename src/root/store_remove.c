@@ -1,6 +1,7 @@
 #include "root/store_remove.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -45,7 +46,21 @@ store_discard(const struct store *s, const char *id, struct err *e)
 	return remove_records(s, id, e);
 }
 
-/* Remove every entry of `d`; goes on after an error. */
+/* Is it a release, or what the sh verbs put beside one that arrives? */
+static bool
+is_ours(const char *name)
+{
+	char id[RELEASE_ID_LEN + 1];
+
+	snprintf(id, sizeof(id), "%s", name);
+	return release_id_is_valid(id) &&
+	    (name[RELEASE_ID_LEN] == '\0' || name[RELEASE_ID_LEN] == '.');
+}
+
+/*
+ * Remove what is ours in `d`; goes on after an error.  What has another name
+ * could be somebody's: it stays, and doctor names it.
+ */
 static int
 remove_all(const struct dir *d, struct err *e)
 {
@@ -54,7 +69,8 @@ remove_all(const struct dir *d, struct err *e)
 	int r = dir_list(d, &names, e);
 
 	for (size_t i = 0; i < names.n; i++)
-		if (dir_remove_tree(d, names.v[i], &one) != 0) {
+		if (is_ours(names.v[i]) &&
+		    dir_remove_tree(d, names.v[i], &one) != 0) {
 			if (r == 0)
 				*e = one;
 			r = -1;
@@ -107,13 +123,18 @@ sweep_records(const struct store *s, const struct dir *d, struct err *e)
 int
 store_sweep(const struct store *s, struct err *e)
 {
-	const struct dir *const swept[] = { &s->state, &s->meta };
+	const struct dir *const swept[] = { &s->state, &s->meta,
+		&s->incoming };
 	struct err more = ERR_INIT;
-	int r = remove_all(&s->incoming, e);
+	int r;
 
+	/* What goes with a release goes after its name has, on disk. */
+	if (dir_sync(&s->releases, e) != 0)
+		return -1;
+	r = remove_all(&s->incoming, e);
 	if (store_empty_trash(s, r == 0 ? e : &more) != 0)
 		r = -1;
-	for (size_t i = 0; i < 2; i++)
+	for (size_t i = 0; i < 3; i++)
 		file_sweep(swept[i]);
 	if (sweep_records(s, &s->manifests, r == 0 ? e : &more) != 0)
 		r = -1;

@@ -318,9 +318,9 @@ t_sweeps_what_dead_runs_left() {
 	go a
 	cp -a "www/releases/$a" "www/.deploy/trash/$dead"
 	cp -a "www/releases/$a" "www/.deploy/incoming/$dead"
-	mkdir -p www/.deploy/trash/shut/in
-	chmod 0 www/.deploy/trash/shut
-	ln -s /etc www/.deploy/trash/link
+	mkdir -p "www/.deploy/trash/${dead/2025/2024}/in"
+	chmod 0 "www/.deploy/trash/${dead/2025/2024}"
+	ln -s /etc "www/.deploy/trash/${dead/2025/2023}"
 	: >"www/.deploy/manifests/$dead"
 	: >"www/.deploy/meta/$dead.json"
 	: >www/.deploy/.tmp-1
@@ -330,6 +330,21 @@ t_sweeps_what_dead_runs_left() {
 	[ ! -e www/.deploy/.tmp-1 ] || fail "a temporary file"
 	[ -e /etc/passwd ] || fail "a link was followed"
 	assert_file_eq www/current/index.html b-a/index.html
+}
+
+# What has no name of ours could be somebody's.
+t_sweeps_nothing_that_could_be_a_users() {
+	local d
+	go a
+	for d in {incoming/,trash/,,meta/}{mine,.tmp-mine}; do
+		mkdir "www/.deploy/$d"
+		echo mine >"www/.deploy/$d/page"
+	done
+	go b
+	run d prune
+	for d in {incoming/,trash/,,meta/}{mine,.tmp-mine}; do
+		assert_eq "$(cat "www/.deploy/$d/page")" mine "$d"
+	done
 }
 
 # It died between the rename and the removal of the records.
@@ -402,8 +417,7 @@ t_exit_3_somebody_stages() {
 
 t_interrupted_tells_and_goes_on_later() {
 	go a b c e
-	mkdir www/.deploy/trash/big
-	mksite www/.deploy/trash/big 2000
+	mksite www/.deploy/trash/20250101T000000.000Z-6f9619ff-8b86-4011-b42d-00c04fc964ff 2000
 	deploy prune --root www --keep 1 >o 2>&1 &
 	kill -TERM $!
 	wait $! || true

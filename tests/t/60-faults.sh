@@ -58,4 +58,80 @@ t_prune_killed() {
 	kill_everywhere prune
 }
 
+# Adopting is killed before every call that changes something: what is served
+# is whole, nothing of the user's is gone, and the same command ends the work.
+# adoptions DIR KEPT FAULT_...: the document root DIR, which lands in KEPT.
+adoptions() {
+	local dir=$1 kept=$2 n k
+	shift 2
+	fault_library
+	in_memory 100
+	mkdir -p seed/current
+	for k in 1 2; do
+		mkdir "seed/current/$k"
+		echo "page $k" >"seed/current/$k/index.html"
+	done
+	cp seed/current/1/index.html seed/current/
+	mkdir seed/current/.git
+	echo x >seed/current/.git/x
+	for ((n = 1;; n++)); do
+		rm -rf w
+		mkdir -p w/above
+		cp -a seed/current "w/$dir"
+		hit=''
+		: >hits
+		(
+			export FAULT_AT=$n FAULT_UNDER=$PWD/w FAULT_HIT=$PWD/hits "$@"
+			LD_PRELOAD=$faults FAULT_SKIP=sync "$DEPLOY" -q adopt \
+			    "$PWD/w/$dir" --root "$PWD/w" >o 2>&1
+		) 2>/dev/null || true
+		read -r hit <hits || break
+		assert_served "w/$dir" "$n, before $hit"
+		run "$DEPLOY" adopt "$PWD/w/$dir" --root "$PWD/w"
+		assert_served "w/$dir" "$n, before $hit, again"
+		[ -L "w/$dir" ] || fail "$n, before $hit: not adopted"
+		for k in w/$kept; do
+			diff -r --no-dereference seed/current "$k" >&2 ||
+			    fail "$n, before $hit: what was there is not in $k"
+		done
+		# Whoever sweeps next removes nothing of it.
+		quick stage seed/current/1 --override=build --root "$PWD/w" >/dev/null
+		run "$DEPLOY" prune --root "$PWD/w"
+		for k in w/$kept; do
+			diff -r --no-dereference seed/current "$k" >&2 ||
+			    fail "$n, before $hit: swept away"
+		done
+		[ "$(find w -name .git | wc -l)" -eq 1 ] ||
+		    fail "$n, before $hit: .git is there twice"
+	done
+	((n > 20)) || fail "only $n calls"
+	tally "adopt $dir, $*" "$n" 0
+}
+
+# assert_served DIR WHEN
+assert_served() {
+	diff -r --exclude .git --no-dereference seed/current "$1/" >&2 ||
+	    fail "call $2: what is served is not whole"
+}
+
+t_adopt_killed() {
+	adoptions current '.deploy/adopted-*' FAULT_MODE=kill \
+	    FAULT_CALLS=change,sync
+}
+
+t_adopt_fails() {
+	adoptions current '.deploy/adopted-*' FAULT_MODE=error \
+	    FAULT_CALLS=change,sync
+}
+
+t_adopt_of_another_directory_killed() {
+	adoptions above/html above/html.before-deploy FAULT_MODE=kill \
+	    FAULT_CALLS=change,sync
+}
+
+t_adopt_of_another_directory_fails() {
+	adoptions above/html above/html.before-deploy FAULT_MODE=error \
+	    FAULT_CALLS=change,sync
+}
+
 run_tests

@@ -758,6 +758,23 @@ v_sweep() {
 }
 
 # Another one is receiving: its incoming release stays.
+# What has no name of ours could be somebody's: an old document root.
+v_sweep_spares_what_could_be_a_users() {
+	local d
+	ok init "$R"
+	for d in {incoming/,trash/,,meta/}{mine,.tmp-mine}; do
+		mkdir "$R/.deploy/$d"
+		echo mine >"$R/.deploy/$d/page"
+	done
+	small_site
+	receive "$A"
+	flip "$A" ""
+	ok prune "$R" --remove=
+	for d in {incoming/,trash/,,meta/}{mine,.tmp-mine}; do
+		assert_eq "$(cat "$R/.deploy/$d/page")" mine "$d"
+	done
+}
+
 v_sweep_spares_the_living() {
 	ok init "$R"
 	mkdir -p "$R/.deploy/incoming/$B"
