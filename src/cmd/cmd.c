@@ -399,7 +399,7 @@ cmd_begin(struct run *run, struct err *e)
 		.no_check = o->no_check,
 		.quiet = o->quiet,
 		.dry_run = o->dry_run,
-		.may_fail_hook = run->cmd->changes,
+		.changes = run->cmd->changes,
 	};
 	site_run_init(&run->work, run->site, &run->caller, run->cmd->name, &w,
 	    &waits);

@@ -223,6 +223,7 @@ open_and_ask(struct remote *r, void *ctx, struct err *e)
 
 	if (connect_to(r, NULL, e) != 0)
 		return -1;
+	r->settle = q->f->settle;
 	if (remote_info(r, q->kind, q->digest, e) == 0)
 		return 0;
 	/* One that is lost before anything was done is out of reach. */

@@ -27,6 +27,8 @@ struct fleet {
 				 * closed */
 	int64_t skew_us;	/* of its last activation; -1: none */
 	bool changed;		/* something was begun on the hosts */
+	bool settle;		/* what they tell is to be on their disks:
+				 * "already so" is an answer, too */
 };
 
 #define FLEET_INIT { .store = STORE_INIT, .skew_us = -1 }

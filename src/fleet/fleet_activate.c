@@ -271,6 +271,7 @@ ask_again(struct flight *fl, struct remote *r)
 		remote_release(r);
 		remote_init(r, r->host, r->caller, &waits);
 		r->before = before;
+		r->settle = true;
 		if (remote_open(r, &e) == 0 &&
 		    remote_info(r, REMOTE_STATE, NULL, &e) == 0) {
 			if (strcmp(r->view.current.text, fl->o->id) == 0) {

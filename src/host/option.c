@@ -49,6 +49,7 @@ static const struct option info[] = {
 	{ "full", OPTION_FLAG, 0, 0 },
 	{ "unless", OPTION_TEXT, 0, WORD_MAX },
 	{ "drift", OPTION_FLAG, 0, 0 },
+	{ "sync", OPTION_FLAG, 0, 0 },
 	END,
 };
 

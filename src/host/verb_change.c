@@ -25,9 +25,10 @@ verb_init(struct request *r, struct err *e)
 {
 	struct release_id current;
 
-	if (store_create(&r->store, r->root, e) != 0)
+	if (store_create(&r->store, r->root, e) != 0 ||
+	    store_current(&r->store, &current, e) != 0)
 		return -1;
-	return store_current(&r->store, &current, e);
+	return store_sync(&r->store, e);
 }
 
 /* The lines of an option. */
@@ -230,6 +231,8 @@ verb_pin(struct request *r, struct err *e)
 	if (c == 0 && meta.pinned != pinned) {
 		meta.pinned = pinned;
 		c = meta_write(&r->store, &meta, e);
+	} else if (c == 0) {
+		c = store_sync(&r->store, e);
 	}
 	meta_release(&meta);
 	return c;

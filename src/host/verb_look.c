@@ -269,6 +269,9 @@ verb_info(struct request *r, struct err *e)
 	}
 	if (c == 0 && request_flag(r, "drift"))
 		c = put_drift(r, v.current.text, e);
+	/* After it was read: what was told is on disk then. */
+	if (c == 0 && request_flag(r, "sync"))
+		c = store_sync(&r->store, e);
 	view_release(&v);
 	return c;
 }

@@ -145,11 +145,9 @@ file_append(const struct dir *at, const char *name, const void *data,
 int
 file_remove(const struct dir *at, const char *name, struct err *e)
 {
-	if (unlinkat(at->fd, name, 0) != 0) {
-		if (errno == ENOENT)
-			return 0;
+	/* Also when it is gone: who removed it may not have got further. */
+	if (unlinkat(at->fd, name, 0) != 0 && errno != ENOENT)
 		return err_sys(e, "cannot remove '%s/%s'", at->path, name);
-	}
 	return dir_sync(at, e);
 }
 

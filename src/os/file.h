@@ -36,7 +36,10 @@ int file_publish(const struct dir *at, const char *name, const void *data,
 int file_append(const struct dir *at, const char *name, const void *data,
     size_t len, struct err *e) MUST_USE;
 
-/* Remove `name`, fsync the directory.  Nothing there is success.  0 or -1. */
+/*
+ * Remove `name`, fsync the directory.  Nothing there is success, and no less
+ * durable.  0 or -1.
+ */
 int file_remove(const struct dir *at, const char *name, struct err *e) MUST_USE;
 
 /* Remove what dead runs of file_publish() left.  Best effort. */

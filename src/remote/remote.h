@@ -47,6 +47,8 @@ struct remote {
 	int64_t answer_end;		/* clock_ms(); when it must be over */
 	size_t answer_left;		/* bytes that it may still have */
 	struct buf line;		/* of the answer */
+	bool settle;			/* remote_info(): what the host tells is
+					 * to be on its disk */
 	/* From remote_info(). */
 	bool prepared;			/* the root is one */
 	struct release_id latest;

@@ -138,6 +138,8 @@ remote_info(struct remote *r, enum remote_question q, const char *digest,
 		strvec_addf(&args, "--unless=%s", digest);
 	if (q == REMOTE_DRIFT)
 		strvec_add(&args, "--drift");
+	if (r->settle)
+		strvec_add(&args, "--sync");
 	c = ask(r, "info", &args, e) == 0 ? hear(r, e) : -1;
 	strvec_release(&args);
 	if (c != 0)

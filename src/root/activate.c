@@ -220,8 +220,9 @@ activate_go(struct activation *a, struct err *e)
 {
 	struct release_id now;
 
+	/* Live already: by a run that may have died before its fsync. */
 	if (!a->changed)
-		return 0;
+		return store_sync(a->store, e);
 	if (store_flip(a->store, a->id.text, &a->link, e) != 0)
 		return -1;
 	if (store_current(a->store, &now, e) != 0) {

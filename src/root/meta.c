@@ -170,6 +170,9 @@ raise_alone(const struct store *s, const char *id, int64_t seq,
 			meta.commit = xstrdup(commit);
 		}
 		r = meta_write(s, &meta, e);
+	} else if (r == 0) {
+		/* Who gave it that one may not have got further. */
+		r = dir_sync(&s->meta, e);
 	}
 	meta_release(&meta);
 	return r;

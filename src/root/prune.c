@@ -85,12 +85,15 @@ prune(const struct store *s, const struct view *v,
 	bool *chosen = xcalloc(v->ids.n, sizeof(*chosen));
 	int r = 0;
 
+	/* What was read may not be on disk yet, and what goes is gone. */
+	if (!o->preview)
+		r = store_sync(s, e);
 	read_pins(s, &v->ids, pinned);
 	retention_select(&v->ids, pinned, &v->history, &rule, chosen);
 	for (size_t i = 0; o->preview && i < v->ids.n; i++)
 		if (chosen[i])
 			strvec_add(removed, v->ids.v[i]);
-	if (!o->preview)
+	if (r == 0 && !o->preview)
 		r = remove_chosen(s, &v->ids, chosen, removed, e);
 	free(pinned);
 	free(chosen);

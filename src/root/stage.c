@@ -600,7 +600,8 @@ run(struct stage *st, struct err *e)
 		return -1;
 	if (st->outcome != STAGE_NEW) {
 		st->id = st->found;
-		if (note_build(st, e) != 0)
+		if (note_build(st, e) != 0 ||
+		    (!st->planning && store_sync(st->store, e) != 0))
 			return -1;
 	} else if (!st->planning && finish(st, e) != 0) {
 		return -1;

@@ -21,6 +21,7 @@ site_run_init(struct site_run *s, const struct site_config *site,
 	s->command = command;
 	s->wishes = *wishes;
 	fleet_init(&s->fleet, site, caller, waits);
+	s->fleet.settle = wishes->changes && !wishes->dry_run;
 }
 
 void
@@ -169,7 +170,7 @@ site_end(struct site_run *s, struct err *e)
 		log_warn("%s", s->late.text);
 	else if (s->late.code != ERR_OK)
 		*e = s->late;
-	if (e->code != ERR_OK && s->wishes.may_fail_hook)
+	if (e->code != ERR_OK && s->wishes.changes)
 		(void)run_hook(s, HOOK_FAILED, s->flip.id.text,
 		    s->flip.from.text, e, &why);
 	return e->code == ERR_OK ? 0 : -1;

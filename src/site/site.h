@@ -41,7 +41,8 @@ struct site_wishes {
 	bool again, strip, build, update, no_check;
 	bool quiet;
 	bool dry_run;
-	bool may_fail_hook;		/* the hook "failed" is for it */
+	bool changes;			/* it is to change what hosts have: the
+					 * hook "failed" is for it */
 };
 
 /* What a flip came to. */
