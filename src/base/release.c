@@ -32,24 +32,17 @@ format_stamp(int64_t ms, char *out, size_t size)
 }
 
 void
-release_id_new(struct release_id *out, const char *latest)
+release_id_new(struct release_id *out, const struct release_id *latest)
 {
 	int64_t now = clock_now(), least = release_id_time(latest) + 1;
-	char stamp[40], random[37];
+	char stamp[40], random[37], text[RELEASE_ID_LEN + 1];
 	uuid_t uuid;
 
 	format_stamp(now > least ? now : least, stamp, sizeof(stamp));
 	uuid_generate_random(uuid);
 	uuid_unparse_lower(uuid, random);
-	snprintf(out->text, sizeof(out->text), "%.20s-%.36s", stamp, random);
-}
-
-void
-release_id_copy(struct release_id *out, const char *s)
-{
-	if (*s != '\0' && !release_id_is_valid(s))
-		BUG("a release id that is none");
-	memcpy(out->text, s, strlen(s) + 1);
+	snprintf(text, sizeof(text), "%.20s-%.36s", stamp, random);
+	(void)release_id_parse(out, text);
 }
 
 /* The number in the `n` digits at `s`. */
@@ -79,8 +72,9 @@ is_moment(const char *s)
 	    digits(s + 13, 2) <= 59;
 }
 
-bool
-release_id_is_valid(const char *s)
+/* Is `s` the text of an id? */
+static bool
+is_id(const char *s)
 {
 	static const char shape[] = SHAPE;
 
@@ -98,20 +92,116 @@ release_id_is_valid(const char *s)
 	return is_moment(s);
 }
 
-int64_t
-release_id_time(const char *id)
+const struct release_id release_id_none = { "" };
+
+bool
+release_id_parse(struct release_id *out, const char *text)
 {
+	bool is = is_id(text);
+
+	*out = release_id_none;
+	if (is)
+		memcpy(out->text, text, RELEASE_ID_LEN + 1);
+	return is;
+}
+
+const char *
+release_id_scan(struct release_id *out, const char *text)
+{
+	char first[RELEASE_ID_LEN + 1];
+
+	snprintf(first, sizeof(first), "%s", text);
+	return release_id_parse(out, first) ? text + RELEASE_ID_LEN : NULL;
+}
+
+bool
+release_id_is_none(const struct release_id *id)
+{
+	return id->text[0] == '\0';
+}
+
+bool
+release_id_eq(const struct release_id *a, const struct release_id *b)
+{
+	return strcmp(a->text, b->text) == 0;
+}
+
+int
+release_id_cmp(const struct release_id *a, const struct release_id *b)
+{
+	return strcmp(a->text, b->text);
+}
+
+void
+release_ids_release(struct release_ids *l)
+{
+	free(l->v);
+	*l = (struct release_ids)RELEASE_IDS_INIT;
+}
+
+void
+release_ids_add(struct release_ids *l, const struct release_id *id)
+{
+	/* It may stand in the list itself, which moves. */
+	const struct release_id own = *id;
+
+	if (l->n == l->cap) {
+		l->cap = l->cap > 0 ? l->cap * 2 : 16;
+		l->v = xreallocarray(l->v, l->cap, sizeof(*l->v));
+	}
+	l->v[l->n++] = own;
+}
+
+bool
+release_ids_has(const struct release_ids *l, const struct release_id *id)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (release_id_eq(&l->v[i], id))
+			return true;
+	return false;
+}
+
+void
+release_ids_add_once(struct release_ids *l, const struct release_id *id)
+{
+	if (!release_ids_has(l, id))
+		release_ids_add(l, id);
+}
+
+static int
+compare(const void *a, const void *b)
+{
+	return release_id_cmp(a, b);
+}
+
+void
+release_ids_sort(struct release_ids *l)
+{
+	if (l->n > 1)
+		qsort(l->v, l->n, sizeof(*l->v), compare);
+}
+
+const struct release_id *
+release_ids_last(const struct release_ids *l)
+{
+	return l->n > 0 ? &l->v[l->n - 1] : &release_id_none;
+}
+
+int64_t
+release_id_time(const struct release_id *id)
+{
+	const char *s = id->text;
 	struct tm tm = { 0 };
 
-	if (!release_id_is_valid(id))
+	if (release_id_is_none(id))
 		return 0;
-	tm.tm_year = digits(id, 4) - 1900;
-	tm.tm_mon = digits(id + 4, 2) - 1;
-	tm.tm_mday = digits(id + 6, 2);
-	tm.tm_hour = digits(id + 9, 2);
-	tm.tm_min = digits(id + 11, 2);
-	tm.tm_sec = digits(id + 13, 2);
-	return (int64_t)timegm(&tm) * 1000 + digits(id + 16, 3);
+	tm.tm_year = digits(s, 4) - 1900;
+	tm.tm_mon = digits(s + 4, 2) - 1;
+	tm.tm_mday = digits(s + 6, 2);
+	tm.tm_hour = digits(s + 9, 2);
+	tm.tm_min = digits(s + 11, 2);
+	tm.tm_sec = digits(s + 13, 2);
+	return (int64_t)timegm(&tm) * 1000 + digits(s + 16, 3);
 }
 
 void
@@ -136,15 +226,15 @@ release_parse_time(const char *s)
 }
 
 size_t
-release_short_len(const struct strvec *ids)
+release_short_len(const struct release_ids *ids)
 {
 	size_t len = SHORT_MIN;
 
 	for (size_t i = 1; i < ids->n; i++) {
 		size_t same = 0;
 
-		while (ids->v[i][same] != '\0' &&
-		    ids->v[i][same] == ids->v[i - 1][same])
+		while (ids->v[i].text[same] != '\0' &&
+		    ids->v[i].text[same] == ids->v[i - 1].text[same])
 			same++;
 		if (same + 1 > len)
 			len = same + 1;
@@ -154,23 +244,23 @@ release_short_len(const struct strvec *ids)
 
 /* The id with that text in it, when there is one and no other, or NULL. */
 static const char *
-only_with(const struct strvec *ids, const char *text)
+only_with(const struct release_ids *ids, const char *text)
 {
 	const char *found = NULL;
 
 	for (size_t i = 0; i < ids->n; i++) {
-		if (strstr(ids->v[i], text) == NULL)
+		if (strstr(ids->v[i].text, text) == NULL)
 			continue;
 		if (found != NULL)
 			return NULL;
-		found = ids->v[i];
+		found = ids->v[i].text;
 	}
 	return found;
 }
 
 /* What was meant by a word that no id begins with, or NULL. */
 static const char *
-suggest(const struct strvec *ids, const char *word)
+suggest(const struct release_ids *ids, const char *word)
 {
 	const char **names, *near;
 	size_t n = 0;
@@ -183,7 +273,7 @@ suggest(const struct strvec *ids, const char *word)
 	names[n++] = "previous";
 	names[n++] = "latest";
 	for (size_t i = 0; i < ids->n; i++)
-		names[n++] = ids->v[i];
+		names[n++] = ids->v[i].text;
 	near = nearest_word(word, names);
 	free(names);
 	return near;
@@ -191,7 +281,7 @@ suggest(const struct strvec *ids, const char *word)
 
 /* There is no such release; say which one was meant. */
 static void
-unknown(const struct strvec *ids, const char *word, struct err *e)
+unknown(const struct release_ids *ids, const char *word, struct err *e)
 {
 	const char *near = *word != '\0' ? suggest(ids, word) : NULL;
 
@@ -202,21 +292,21 @@ unknown(const struct strvec *ids, const char *word, struct err *e)
 	err_append(e, "see 'deploy list'");
 }
 
-const char *
-release_match(const struct strvec *ids, const char *prefix, struct err *e)
+const struct release_id *
+release_match(const struct release_ids *ids, const char *prefix, struct err *e)
 {
-	const char *found = NULL;
+	const struct release_id *found = NULL;
 
 	for (size_t i = 0; i < ids->n; i++) {
-		if (strncmp(ids->v[i], prefix, strlen(prefix)) != 0)
+		if (strncmp(ids->v[i].text, prefix, strlen(prefix)) != 0)
 			continue;
 		if (found != NULL) {
 			err_set(e, ERR_USAGE,
 			    "'%s' could be release %s or %s; use more of the id",
-			    prefix, found, ids->v[i]);
+			    prefix, found->text, ids->v[i].text);
 			return NULL;
 		}
-		found = ids->v[i];
+		found = &ids->v[i];
 	}
 	if (found == NULL || *prefix == '\0') {
 		unknown(ids, prefix, e);

@@ -13,28 +13,65 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "base/strvec.h"
 
 enum { RELEASE_ID_LEN = 57 };
 
+/*
+ * A value, to be copied by assignment.  Made by release_id_parse() where text
+ * comes in (a command line, a line of the wire, a name on disk, the journal, a
+ * meta, a link) and by release_id_new(); so who is given one has no need to
+ * look at it again.
+ */
 struct release_id {
 	char text[RELEASE_ID_LEN + 1];	/* "" stands for none */
 };
 
+extern const struct release_id release_id_none;
+
 /*
- * A new id for now, or for a millisecond after `latest` (may be "") when the
- * clock says that now is not later: a clock that went back is corrected.
+ * Is `text` that of a release id?  Then `out` is it, else none.
  */
-void release_id_new(struct release_id *out, const char *latest);
+bool release_id_parse(struct release_id *out, const char *text);
 
-/* Set `out` to the valid id `s`, or to none for "". */
-void release_id_copy(struct release_id *out, const char *s);
+/* Does `text` begin with an id?  Then the rest of it, else NULL. */
+const char *release_id_scan(struct release_id *out, const char *text);
 
-/* Is `s` the text of a release id? */
-bool release_id_is_valid(const char *s);
+bool release_id_is_none(const struct release_id *id);
+bool release_id_eq(const struct release_id *a, const struct release_id *b);
 
-/* The time in an id: milliseconds since 1970; 0 for what is no id. */
-int64_t release_id_time(const char *id);
+/* As strcmp(): the older is less, and none is less than all. */
+int release_id_cmp(const struct release_id *a, const struct release_id *b);
+
+/*
+ * A new id for now, or for a millisecond after `latest` (may be none) when the
+ * clock says that now is not later: a clock that went back is corrected.  None
+ * when that would be after the year 9999.
+ */
+void release_id_new(struct release_id *out, const struct release_id *latest);
+
+/* A list of ids. */
+struct release_ids {
+	struct release_id *v;
+	size_t n;
+	size_t cap;
+};
+
+#define RELEASE_IDS_INIT { NULL, 0, 0 }
+
+void release_ids_release(struct release_ids *l); /* neutral values accepted */
+void release_ids_add(struct release_ids *l, const struct release_id *id);
+bool release_ids_has(const struct release_ids *l, const struct release_id *id);
+
+/* Add it, unless it is there. */
+void release_ids_add_once(struct release_ids *l, const struct release_id *id);
+
+void release_ids_sort(struct release_ids *l);	/* oldest first */
+
+/* The last, which is the newest of a sorted list; none when it is empty. */
+const struct release_id *release_ids_last(const struct release_ids *l);
+
+/* The time in an id: milliseconds since 1970; 0 for none. */
+int64_t release_id_time(const struct release_id *id);
 
 /* `ms` as "2026-11-21T19:03:05Z", RFC 3339. */
 void release_format_time(int64_t ms, char out[32]);
@@ -48,13 +85,13 @@ int64_t release_parse_time(const char *s);
  * How many characters of each id in the sorted list `ids` tell it from all
  * others; at least 15, the time to the second.
  */
-size_t release_short_len(const struct strvec *ids);
+size_t release_short_len(const struct release_ids *ids);
 
 /*
  * The one id in `ids` that begins with `prefix`.  Returns it (borrowed), or
  * NULL with ERR_USAGE: there is none, or more than one (they are named).
  */
-const char *release_match(const struct strvec *ids, const char *prefix,
-    struct err *e) MUST_USE;
+const struct release_id *release_match(const struct release_ids *ids,
+    const char *prefix, struct err *e) MUST_USE;
 
 #endif

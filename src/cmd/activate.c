@@ -15,7 +15,7 @@ answer(struct run *run, const struct site_flip *done)
 	}
 	doc = cmd_new_doc(run);
 	json_put_bool(doc, "dry_run", run->opts.dry_run);
-	report_flip(doc, done->id.text, done);
+	report_flip(doc, &done->id, done);
 	report_fleet(doc, &run->work.fleet);
 	cmd_answer(run, doc);
 }

@@ -9,12 +9,12 @@ answer(struct run *run, const struct adopted *a)
 	bool changed = false;
 
 	for (size_t i = 0; i < f->n; i++) {
-		bool is_new = a[i].id.text[0] != '\0';
+		bool is_new = !release_id_is_none(&a[i].id);
 		json_t *j = json_new_object();
 
 		changed |= is_new;
 		json_put_string(j, "host", f->v[i].host->label);
-		cmd_put_id(j, "adopted", a[i].id.text);
+		cmd_put_id(j, "adopted", &a[i].id);
 		json_put_string(j, "kept", is_new ? a[i].kept : NULL);
 		json_push(list, j);
 	}

@@ -23,8 +23,8 @@ finding(const char *host, const struct check_result *found,
 }
 
 static void
-answer(struct run *run, const struct fleet *f, const char *id, bool served,
-    const struct check_result *found)
+answer(struct run *run, const struct fleet *f, const struct release_id *id,
+    bool served, const struct check_result *found)
 {
 	json_t *doc = cmd_new_doc(run), *list = json_new_array();
 
@@ -40,7 +40,8 @@ answer(struct run *run, const struct fleet *f, const char *id, bool served,
 
 /* Ask all for the release, and tell what they gave. */
 static int
-check_release(struct run *run, struct fleet *f, const char *id, struct err *e)
+check_release(struct run *run, struct fleet *f, const struct release_id *id,
+    struct err *e)
 {
 	struct check_result *found = xcalloc(f->n, sizeof(*found));
 	bool asked = false;
@@ -58,7 +59,7 @@ static int
 run_check(struct run *run, struct err *e)
 {
 	struct fleet f = FLEET_INIT;
-	const char *id = NULL;
+	const struct release_id *id = NULL;
 	int r;
 
 	if (cmd_site(run, e) != 0)

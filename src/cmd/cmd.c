@@ -199,16 +199,17 @@ static void
 tell_ci(const struct run *run, int r, const struct err *e)
 {
 	const struct site_run *w = &run->work;
-	const char *id =
-	    w->flip.id.text[0] != '\0' ? w->flip.id.text : w->staged.text;
+	const struct release_id *id =
+	    release_id_is_none(&w->flip.id) ? &w->staged : &w->flip.id;
 	struct buf b = BUF_INIT;
 
 	if (run->opts.dry_run)
 		return;
-	if (*id != '\0')
-		ci_output("id", id);
-	ci_output("changed", w->flip.id.text[0] != '\0' ? "true" : "false");
-	if (w->flip.from.text[0] != '\0')
+	if (!release_id_is_none(id))
+		ci_output("id", id->text);
+	ci_output("changed",
+	    !release_id_is_none(&w->flip.id) ? "true" : "false");
+	if (!release_id_is_none(&w->flip.from))
 		ci_output("previous", w->flip.from.text);
 	buf_addf(&b, "### deploy %s%s%s\n\n", run->cmd->name,
 	    run->site != NULL && run->site->name != NULL ? ": " : "",
@@ -218,7 +219,8 @@ tell_ci(const struct run *run, int r, const struct err *e)
 		buf_addf(&b, "> **failed (status %d):** %s\n\n", (int)e->code,
 		    e->text);
 	buf_adds(&b, "| | |\n|---|---|\n");
-	add_row(&b, w->flip.id.text[0] != '\0' ? "live" : "release", id);
+	add_row(&b, !release_id_is_none(&w->flip.id) ? "live" : "release",
+	    id->text);
 	add_row(&b, "before", w->flip.from.text);
 	if (run->site != NULL && run->site->n_hosts > 0)
 		buf_addf(&b, "| hosts | %zu |\n", run->site->n_hosts);
@@ -506,7 +508,8 @@ cmd_new_doc(const struct run *run)
 }
 
 void
-cmd_put_id(json_t *doc, const char *key, const char *id)
+cmd_put_id(json_t *doc, const char *key, const struct release_id *id)
 {
-	json_put_string(doc, key, id != NULL && *id != '\0' ? id : NULL);
+	json_put_string(doc, key,
+	    id == NULL || release_id_is_none(id) ? NULL : id->text);
 }

@@ -112,6 +112,6 @@ void cmd_answer(struct run *run, json_t *doc);
 json_t *cmd_new_doc(const struct run *run);
 
 /* Put an id, or null for "". */
-void cmd_put_id(json_t *doc, const char *key, const char *id);
+void cmd_put_id(json_t *doc, const char *key, const struct release_id *id);
 
 #endif

@@ -33,34 +33,35 @@ print_word(const char *word, const char *fmt, ...)
 
 /* A release, and what the root that `v` is of knows about it. */
 static void
-print_release(const struct view *v, const struct meta *meta, const char *id)
+print_release(const struct view *v, const struct meta *meta,
+    const struct release_id *id)
 {
 	char staged[32];
 
 	release_format_time(release_id_time(id), staged);
-	print_word(id, "%s%s%s%s%s", staged,
-	    strcmp(id, v->current.text) == 0	  ? ", live" :
+	print_word(id->text, "%s%s%s%s%s", staged,
+	    release_id_eq(id, &v->current)	  ? ", live" :
 		history_was_live(&v->history, id) ? ", was live" :
 						    ", staged",
 	    meta->pinned ? ", pinned" : "", meta->message != NULL ? ": " : "",
 	    meta->message != NULL ? meta->message : "");
 }
 
-/* The words that mean a release; NULL or "" is one that means none. */
+/* The words that mean a release; NULL is one that means none. */
 static void
-print_words(const char *current, const char *previous, const char *latest)
+print_words(const struct release_id *current,
+    const struct release_id *previous, const struct release_id *latest)
 {
-	if (current != NULL && *current != '\0')
-		print_word("current", "%s", current);
-	if (previous != NULL && *previous != '\0')
-		print_word("previous", "%s", previous);
-	if (*latest != '\0')
-		print_word("latest", "%s", latest);
+	if (current != NULL)
+		print_word("current", "%s", current->text);
+	if (previous != NULL)
+		print_word("previous", "%s", previous->text);
+	print_word("latest", "%s", latest->text);
 }
 
 /* The first host that has the release tells about it. */
 static void
-print_first(const struct fleet *f, const char *id)
+print_first(const struct fleet *f, const struct release_id *id)
 {
 	for (size_t i = 0; i < f->n; i++) {
 		const struct meta *meta = remote_meta(&f->v[i], id);
@@ -80,7 +81,7 @@ static int
 print_releases(struct run *run, struct err *e)
 {
 	struct fleet f = FLEET_INIT;
-	struct strvec ids = STRVEC_INIT;
+	struct release_ids ids = RELEASE_IDS_INIT;
 	struct err none = ERR_INIT;
 	int r;
 
@@ -91,11 +92,11 @@ print_releases(struct run *run, struct err *e)
 	if (ids.n > 0) {
 		r = 0;
 		print_words(fleet_find(&f, "current", &none),
-		    fleet_find(&f, "previous", &none), ids.v[ids.n - 1]);
+		    fleet_find(&f, "previous", &none), release_ids_last(&ids));
 	}
 	for (size_t i = ids.n; i-- > 0;)
-		print_first(&f, ids.v[i]);
-	strvec_release(&ids);
+		print_first(&f, &ids.v[i]);
+	release_ids_release(&ids);
 	fleet_release(&f);
 	return r;
 }

@@ -43,20 +43,22 @@ put_line(json_t *list, const struct diff_line *l)
 }
 
 /*
- * Show what changed from `from`, "" for nothing or NULL for several releases,
- * to `to`, "" for the build.
+ * Show what changed from `from`, none for nothing or NULL for several releases,
+ * to `to`, none for the build.
  */
 static void
-show(struct run *run, const struct diff *d, const char *from, const char *to)
+show(struct run *run, const struct diff *d, const struct release_id *from,
+    const struct release_id *to)
 {
 	json_t *doc, *list;
 
 	log_info("from %s to %s: %zu added, %zu changed, %zu removed",
-	    from == NULL      ? "what the hosts serve, each another release," :
-		*from != '\0' ? from :
-				"nothing",
-	    *to != '\0' ? to : "the build", d->count[DIFF_ADDED],
-	    d->count[DIFF_CHANGED], d->count[DIFF_REMOVED]);
+	    from == NULL ? "what the hosts serve, each another release," :
+		release_id_is_none(from) ? "nothing" :
+					   from->text,
+	    release_id_is_none(to) ? "the build" : to->text,
+	    d->count[DIFF_ADDED], d->count[DIFF_CHANGED],
+	    d->count[DIFF_REMOVED]);
 	if (run->opts.json) {
 		doc = cmd_new_doc(run);
 		list = json_new_array();
@@ -89,11 +91,11 @@ no_source(struct err *e)
 }
 
 /* The manifest of what the word means on all hosts. */
-static const char *
+static const struct release_id *
 fetch_release(struct fleet *f, const char *word, struct manifest *m,
     struct err *e)
 {
-	const char *id = fleet_find(f, word, e);
+	const struct release_id *id = fleet_find(f, word, e);
 
 	if (id == NULL || fleet_manifest(f, id, m, e) != 0)
 		return NULL;
@@ -106,7 +108,7 @@ diff_releases(struct run *run, struct fleet *f, struct err *e)
 {
 	struct manifest a = MANIFEST_INIT, b = MANIFEST_INIT;
 	struct diff d = DIFF_INIT;
-	const char *from, *to = NULL;
+	const struct release_id *from, *to = NULL;
 
 	from = fetch_release(f, run->opts.args.v[0], &a, e);
 	if (from != NULL)
@@ -125,7 +127,7 @@ diff_releases(struct run *run, struct fleet *f, struct err *e)
 
 /* What the hosts serve, each release once. */
 struct served {
-	struct strvec ids;
+	struct release_ids ids;
 	struct manifest *v;
 };
 
@@ -134,15 +136,15 @@ read_served(struct fleet *f, struct served *s, struct err *e)
 {
 	s->v = xcalloc(f->n, sizeof(*s->v));
 	for (size_t i = 0; i < f->n; i++) {
-		const char *id = f->v[i].view.current.text;
+		const struct release_id *id = &f->v[i].view.current;
 
-		if (strvec_has(&s->ids, id))
+		if (release_ids_has(&s->ids, id))
 			continue;
 		s->v[s->ids.n] = (struct manifest)MANIFEST_INIT;
-		if (*id != '\0' &&
+		if (!release_id_is_none(id) &&
 		    fleet_manifest(f, id, &s->v[s->ids.n], e) != 0)
 			return -1;
-		strvec_add(&s->ids, id);
+		release_ids_add(&s->ids, id);
 	}
 	return 0;
 }
@@ -153,7 +155,7 @@ served_release(struct served *s)
 	for (size_t i = 0; i < s->ids.n; i++)
 		manifest_release(&s->v[i]);
 	free(s->v);
-	strvec_release(&s->ids);
+	release_ids_release(&s->ids);
 }
 
 /* What changes for the visitors of any host. */
@@ -169,7 +171,7 @@ show_changes(struct run *run, const struct served *s, const struct manifest *m)
 		diff_unite(&all, &d);
 		diff_release(&d);
 	}
-	show(run, &all, s->ids.n == 1 ? s->ids.v[0] : NULL, "");
+	show(run, &all, s->ids.n == 1 ? &s->ids.v[0] : NULL, &release_id_none);
 	diff_release(&all);
 }
 
@@ -177,7 +179,7 @@ show_changes(struct run *run, const struct served *s, const struct manifest *m)
 static int
 diff_build(struct run *run, struct fleet *f, const char *source, struct err *e)
 {
-	struct served served = { STRVEC_INIT, NULL };
+	struct served served = { RELEASE_IDS_INIT, NULL };
 	struct stage st = STAGE_INIT;
 	struct fleet_sent sent;
 	struct stage_options o = { 0 };

@@ -7,16 +7,16 @@
 
 /* Append a release to the list; the object, for more keys. */
 static json_t *
-put_release(json_t *list, const struct view *v, const char *id,
+put_release(json_t *list, const struct view *v, const struct release_id *id,
     const struct meta *meta)
 {
 	json_t *j = json_new_object();
 	char staged[32];
 
 	release_format_time(release_id_time(id), staged);
-	json_put_string(j, "id", id);
+	json_put_string(j, "id", id->text);
 	json_put_string(j, "staged_at", staged);
-	json_put_bool(j, "live", strcmp(id, v->current.text) == 0);
+	json_put_bool(j, "live", release_id_eq(id, &v->current));
 	json_put_bool(j, "was_live", history_was_live(&v->history, id));
 	json_put_bool(j, "pinned", meta->pinned);
 	json_put_int(j, "files", meta->files);
@@ -35,19 +35,20 @@ put_release(json_t *list, const struct view *v, const char *id,
 
 /* What a release is at the moment, in a word. */
 static const char *
-state(const struct view *v, const char *id)
+state(const struct view *v, const struct release_id *id)
 {
-	const char *previous = view_previous(v);
+	const struct release_id *previous = view_previous(v);
 
-	if (strcmp(id, v->current.text) == 0)
+	if (release_id_eq(id, &v->current))
 		return "live";
-	if (previous != NULL && strcmp(id, previous) == 0)
+	if (previous != NULL && release_id_eq(id, previous))
 		return "previous";
 	return history_was_live(&v->history, id) ? "was live" : "staged";
 }
 
 static void
-print_release(const struct view *v, const char *id, const struct meta *meta)
+print_release(const struct view *v, const struct release_id *id,
+    const struct meta *meta)
 {
 	size_t len = release_short_len(&v->ids);
 	char staged[32], bytes[32], seq[32] = "-";
@@ -57,7 +58,7 @@ print_release(const struct view *v, const char *id, const struct meta *meta)
 	if (meta->seq >= 0)
 		snprintf(seq, sizeof(seq), "%lld", (long long)meta->seq);
 	text_line("%-*.*s  %s  %-8s%s  %6lld files  %9s  %5s  %.12s%s%s",
-	    (int)len, (int)len, id, staged, state(v, id),
+	    (int)len, (int)len, id->text, staged, state(v, id),
 	    meta->pinned ? " pinned" : "       ", (long long)meta->files,
 	    bytes, seq, meta->commit != NULL ? meta->commit : "-",
 	    meta->message != NULL ? "  " : "",
@@ -66,25 +67,26 @@ print_release(const struct view *v, const char *id, const struct meta *meta)
 
 /* The labels of the hosts that have the release, or serve it. */
 static void
-name_hosts(const struct fleet *f, const char *id, bool live,
+name_hosts(const struct fleet *f, const struct release_id *id, bool live,
     struct strvec *out)
 {
 	for (size_t i = 0; i < f->n; i++) {
 		const struct view *v = &f->v[i].view;
 
-		if (live ? strcmp(v->current.text, id) == 0 :
-			   strvec_has(&v->ids, id))
+		if (live ? release_id_eq(&v->current, id) :
+			   release_ids_has(&v->ids, id))
 			strvec_add(out, f->v[i].host->label);
 	}
 }
 
 /* The host that knows most of a release: the first that has it. */
 static const struct remote *
-first_with(const struct fleet *f, const char *id, const struct meta **meta)
+first_with(const struct fleet *f, const struct release_id *id,
+    const struct meta **meta)
 {
 	for (size_t i = 0; i < f->n; i++)
 		for (size_t k = 0; k < f->v[i].view.ids.n; k++)
-			if (strcmp(f->v[i].view.ids.v[k], id) == 0) {
+			if (release_id_eq(&f->v[i].view.ids.v[k], id)) {
 				*meta = &f->v[i].metas[k];
 				return &f->v[i];
 			}
@@ -116,7 +118,7 @@ print_some(const struct fleet *f, const char *what,
 
 /* One release, and where it is when that is not everywhere. */
 static void
-list_release(const struct fleet *f, const char *id, json_t *out)
+list_release(const struct fleet *f, const struct release_id *id, json_t *out)
 {
 	struct strvec having = STRVEC_INIT, serving = STRVEC_INIT;
 	const struct meta *meta = NULL;
@@ -165,7 +167,7 @@ run_list(struct run *run, struct err *e)
 {
 	int64_t left = run->opts.limit > 0 ? run->opts.limit : INT64_MAX;
 	struct fleet f = FLEET_INIT;
-	struct strvec ids = STRVEC_INIT;
+	struct release_ids ids = RELEASE_IDS_INIT;
 	json_t *releases = NULL;
 	int r = cmd_open_fleet(run, &f, e);
 
@@ -173,10 +175,10 @@ run_list(struct run *run, struct err *e)
 		releases = json_new_array();
 	fleet_releases(&f, &ids);
 	for (size_t i = ids.n; r == 0 && i-- > 0 && left-- > 0;)
-		list_release(&f, ids.v[i], releases);
+		list_release(&f, &ids.v[i], releases);
 	if (releases != NULL)
 		answer(run, &f, releases);
-	strvec_release(&ids);
+	release_ids_release(&ids);
 	fleet_release(&f);
 	return r;
 }

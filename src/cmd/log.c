@@ -21,8 +21,8 @@ put_line(json_t *list, const struct journal_line *l, bool happened)
 	release_format_time(l->time, time);
 	json_put_string(j, "time", time);
 	json_put_string(j, "action", journal_action_name(l->action));
-	cmd_put_id(j, "from", l->from.text);
-	cmd_put_id(j, "to", l->to.text);
+	cmd_put_id(j, "from", &l->from);
+	cmd_put_id(j, "to", &l->to);
 	json_put_bool(j, "happened", happened);
 	if (l->seq >= 0)
 		json_put_int(j, "seq", l->seq);
@@ -42,7 +42,7 @@ print_line(const struct journal_line *l)
 	release_format_time(l->time, time);
 	text_line("%s  %-8s  %s  (from %s)  %s%s%s%s%s", time,
 	    journal_action_name(l->action), l->to.text,
-	    l->from.text[0] != '\0' ? l->from.text : "nothing",
+	    !release_id_is_none(&l->from) ? l->from.text : "nothing",
 	    l->who != NULL ? l->who : "?", l->job != NULL ? "  " : "",
 	    l->job != NULL ? l->job : "", l->message != NULL ? "  " : "",
 	    l->message != NULL ? l->message : "");
@@ -67,7 +67,7 @@ is_same_line(const struct journal_line *a, const struct journal_line *b)
 {
 	return a->action == b->action &&
 	    llabs((long long)(a->time - b->time)) <= SAME_MS &&
-	    strcmp(a->to.text, b->to.text) == 0;
+	    release_id_eq(&a->to, &b->to);
 }
 
 /*

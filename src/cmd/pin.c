@@ -5,12 +5,12 @@
 #include "os/log.h"
 
 static void
-answer(struct run *run, const char *id, bool pinned)
+answer(struct run *run, const struct release_id *id, bool pinned)
 {
 	json_t *doc;
 
 	if (!run->opts.json) {
-		printf("%s\n", id);
+		printf("%s\n", id->text);
 		return;
 	}
 	doc = cmd_new_doc(run);
@@ -22,13 +22,13 @@ answer(struct run *run, const char *id, bool pinned)
 
 /* Set the mark on every host. */
 static int
-set_pin(struct run *run, struct fleet *f, const char *id, bool pinned,
-    struct err *e)
+set_pin(struct run *run, struct fleet *f, const struct release_id *id,
+    bool pinned, struct err *e)
 {
 	struct strvec args = STRVEC_INIT;
 	int r = 0;
 
-	strvec_addf(&args, "--id=%s", id);
+	strvec_addf(&args, "--id=%s", id->text);
 	if (!pinned)
 		strvec_add(&args, "--off");
 	if (!run->opts.dry_run)
@@ -41,7 +41,7 @@ static int
 change_pin(struct run *run, bool pinned, struct err *e)
 {
 	struct fleet f = FLEET_INIT;
-	const char *id = NULL;
+	const struct release_id *id = NULL;
 	int r;
 
 	if (run->opts.args.n == 0)
@@ -51,7 +51,8 @@ change_pin(struct run *run, bool pinned, struct err *e)
 		id = fleet_find(&f, run->opts.args.v[0], e);
 	r = id != NULL ? set_pin(run, &f, id, pinned, e) : -1;
 	if (r == 0) {
-		log_info("%s is %s%s", id, run->opts.dry_run ? "to be " : "",
+		log_info("%s is %s%s", id->text,
+		    run->opts.dry_run ? "to be " : "",
 		    pinned ? "pinned" : "not pinned");
 		answer(run, id, pinned);
 	}

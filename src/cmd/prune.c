@@ -4,19 +4,19 @@
 #include "cmd/table.h"
 
 static void
-answer(struct run *run, size_t releases, const struct strvec *removed)
+answer(struct run *run, size_t releases, const struct release_ids *removed)
 {
 	json_t *doc, *ids;
 
 	if (!run->opts.json) {
 		for (size_t i = 0; i < removed->n; i++)
-			printf("%s\n", removed->v[i]);
+			printf("%s\n", removed->v[i].text);
 		return;
 	}
 	doc = cmd_new_doc(run);
 	ids = json_new_array();
 	for (size_t i = 0; i < removed->n; i++)
-		json_push_string(ids, removed->v[i]);
+		json_push_string(ids, removed->v[i].text);
 	json_put_bool(doc, "dry_run", run->opts.dry_run);
 	json_put(doc, "pruned", ids);
 	/* A host may have removed what another run staged meanwhile. */
@@ -28,7 +28,7 @@ answer(struct run *run, size_t releases, const struct strvec *removed)
 static int
 run_prune(struct run *run, struct err *e)
 {
-	struct strvec removed = STRVEC_INIT, ids = STRVEC_INIT;
+	struct release_ids removed = RELEASE_IDS_INIT, ids = RELEASE_IDS_INIT;
 	int r = cmd_begin(run, e);
 
 	if (r == 0)
@@ -40,8 +40,8 @@ run_prune(struct run *run, struct err *e)
 		r = site_prune(&run->work, &removed, e);
 		answer(run, ids.n, &removed);
 	}
-	strvec_release(&ids);
-	strvec_release(&removed);
+	release_ids_release(&ids);
+	release_ids_release(&removed);
 	return r;
 }
 

@@ -10,19 +10,19 @@ answer(struct run *run, const struct site_published *p)
 	json_t *doc, *removed;
 
 	if (!run->opts.json) {
-		if (p->st.id.text[0] != '\0')
+		if (!release_id_is_none(&p->st.id))
 			printf("%s\n", p->st.id.text);
 		return;
 	}
 	doc = report_stage(run, &p->st);
 	removed = json_new_array();
-	report_flip(doc, p->st.id.text, &p->flip);
+	report_flip(doc, &p->st.id, &p->flip);
 	/* A dry run: what would be. */
 	if (run->opts.dry_run)
 		json_put_bool(doc, "changed",
 		    p->st.outcome != STAGE_UNCHANGED);
 	for (size_t i = 0; i < p->removed.n; i++)
-		json_push_string(removed, p->removed.v[i]);
+		json_push_string(removed, p->removed.v[i].text);
 	json_put(doc, "pruned", removed);
 	report_fleet(doc, &run->work.fleet);
 	cmd_answer(run, doc);

@@ -7,7 +7,7 @@ report_stage(const struct run *run, const struct stage *st)
 {
 	json_t *doc = cmd_new_doc(run);
 
-	cmd_put_id(doc, "id", st->id.text);
+	cmd_put_id(doc, "id", &st->id);
 	json_put_string(doc, "outcome", outcomes[st->outcome]);
 	json_put_bool(doc, "dry_run", run->opts.dry_run);
 	json_put_int(doc, "files", (int64_t)st->totals.files);
@@ -21,11 +21,12 @@ report_stage(const struct run *run, const struct stage *st)
 }
 
 void
-report_flip(json_t *doc, const char *id, const struct site_flip *done)
+report_flip(json_t *doc, const struct release_id *id,
+    const struct site_flip *done)
 {
 	json_put_bool(doc, "changed", done->changed);
 	cmd_put_id(doc, "current", id);
-	cmd_put_id(doc, "from", done->from.text);
+	cmd_put_id(doc, "from", &done->from);
 }
 
 void

@@ -11,7 +11,8 @@
 json_t *report_stage(const struct run *run, const struct stage *st);
 
 /* Add what a flip came to. */
-void report_flip(json_t *doc, const char *id, const struct site_flip *done);
+void report_flip(json_t *doc, const struct release_id *id,
+    const struct site_flip *done);
 
 /* Add what went over the wire, and the time between the flips. */
 void report_fleet(json_t *doc, const struct fleet *f);

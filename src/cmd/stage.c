@@ -10,7 +10,7 @@ answer(struct run *run, const struct stage *st)
 	json_t *doc;
 
 	if (!run->opts.json) {
-		if (st->id.text[0] != '\0')
+		if (!release_id_is_none(&st->id))
 			printf("%s\n", st->id.text);
 		return;
 	}

@@ -30,16 +30,36 @@ common(const struct fleet *f, const char *(*get)(const struct remote *r))
 	return first != NULL ? get(first) : NULL;
 }
 
-static const char *
-current(const struct remote *r)
+/* The same for a release; none when there is none in common. */
+static const struct release_id *
+common_id(const struct fleet *f,
+    const struct release_id *(*get)(const struct remote *r))
 {
-	return r->view.current.text;
+	const struct remote *first = NULL;
+
+	for (size_t i = 0; i < f->n; i++) {
+		if (f->v[i].failed)
+			continue;
+		if (first == NULL)
+			first = &f->v[i];
+		if (!release_id_eq(get(first), get(&f->v[i])))
+			return &release_id_none;
+	}
+	return first != NULL ? get(first) : &release_id_none;
 }
 
-static const char *
+static const struct release_id *
+current(const struct remote *r)
+{
+	return &r->view.current;
+}
+
+static const struct release_id *
 previous(const struct remote *r)
 {
-	return view_previous(&r->view);
+	const struct release_id *id = view_previous(&r->view);
+
+	return id != NULL ? id : &release_id_none;
 }
 
 static const char *
@@ -84,10 +104,11 @@ is_frozen(const struct fleet *f)
 
 /* The first host that serves the release, or NULL. */
 static const struct remote *
-first_serving(const struct fleet *f, const char *id)
+first_serving(const struct fleet *f, const struct release_id *id)
 {
 	for (size_t i = 0; i < f->n; i++)
-		if (id != NULL && strcmp(current(&f->v[i]), id) == 0)
+		if (!release_id_is_none(id) &&
+		    release_id_eq(current(&f->v[i]), id))
 			return &f->v[i];
 	return NULL;
 }
@@ -144,18 +165,18 @@ answer(struct run *run, const struct fleet *f,
     const struct strvec *differences)
 {
 	json_t *doc = cmd_new_doc(run), *hosts = json_new_array();
-	const char *live = common(f, current);
+	const struct release_id *live = common_id(f, current);
 	const struct remote *r = first_serving(f, live);
 	const struct meta *meta = r != NULL ? remote_meta(r, live) : NULL;
-	struct strvec ids = STRVEC_INIT;
+	struct release_ids ids = RELEASE_IDS_INIT;
 
 	fleet_releases(f, &ids);
 	cmd_put_id(doc, "current", live);
 	put_time(doc, "since", r != NULL ? r->view.history.since : 0);
 	json_put_string(doc, "commit", meta != NULL ? meta->commit : NULL);
 	json_put_string(doc, "message", meta != NULL ? meta->message : NULL);
-	cmd_put_id(doc, "previous", common(f, previous));
-	cmd_put_id(doc, "latest", ids.n > 0 ? ids.v[ids.n - 1] : NULL);
+	cmd_put_id(doc, "previous", common_id(f, previous));
+	cmd_put_id(doc, "latest", release_ids_last(&ids));
 	json_put_int(doc, "releases", (int64_t)ids.n);
 	json_put_bool(doc, "frozen", is_frozen(f));
 	json_put_string(doc, "frozen_by", common(f, frozen_by));
@@ -166,7 +187,7 @@ answer(struct run *run, const struct fleet *f,
 	json_put(doc, "hosts", hosts);
 	json_put(doc, "drift", line_array(differences));
 	cmd_answer(run, doc);
-	strvec_release(&ids);
+	release_ids_release(&ids);
 }
 
 static void
@@ -177,12 +198,12 @@ print_live(const struct remote *r)
 	const char *message = meta != NULL ? meta->message : NULL;
 	char since[32];
 
-	if (*current(r) == '\0') {
+	if (release_id_is_none(current(r))) {
 		text_row("live", "nothing yet");
 		return;
 	}
 	release_format_time(r->view.history.since, since);
-	text_row("live", "%s since %s%s%s%s%s", current(r),
+	text_row("live", "%s since %s%s%s%s%s", current(r)->text,
 	    r->view.history.since > 0 ? since : "an unknown time",
 	    commit != NULL ? ", commit " : "", commit != NULL ? commit : "",
 	    message != NULL ? ": " : "", message != NULL ? message : "");
@@ -214,7 +235,8 @@ print_host(const struct remote *r)
 		return;
 	}
 	print_live(r);
-	text_row("previous", "%s", previous(r) != NULL ? previous(r) : "none");
+	text_row("previous", "%s",
+	    release_id_is_none(previous(r)) ? "none" : previous(r)->text);
 	text_row("releases", "%zu", r->view.ids.n);
 	text_row("lock", "%s", r->locked != NULL ? r->locked : "free");
 	if (r->frozen)

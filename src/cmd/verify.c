@@ -9,8 +9,8 @@
 #include "os/log.h"
 
 static void
-answer(struct run *run, const char *id, const struct strvec *found,
-    const struct manifest_totals *t)
+answer(struct run *run, const struct release_id *id,
+    const struct strvec *found, const struct manifest_totals *t)
 {
 	json_t *doc, *list;
 
@@ -58,8 +58,8 @@ on_finding(void *ctx, const struct remote *r, const char *key,
 
 /* The answer, and the error when something was found. */
 static int
-conclude(struct run *run, const char *id, const struct strvec *found,
-    const struct manifest_totals *t, struct err *e)
+conclude(struct run *run, const struct release_id *id,
+    const struct strvec *found, const struct manifest_totals *t, struct err *e)
 {
 	char bytes[32];
 
@@ -68,20 +68,21 @@ conclude(struct run *run, const char *id, const struct strvec *found,
 	if (found->n > 0)
 		return err_set(e, ERR_INTEGRITY,
 		    "release %s is not what its manifest says: %zu differences; stage the build anew with --again",
-		    id, found->n);
-	log_info("%s is intact: %zu files, %s", id, t->files, bytes);
+		    id->text, found->n);
+	log_info("%s is intact: %zu files, %s", id->text, t->files, bytes);
 	return 0;
 }
 
 /* Every host hashes its own. */
 static int
-verify_release(struct run *run, struct fleet *f, const char *id, struct err *e)
+verify_release(struct run *run, struct fleet *f, const struct release_id *id,
+    struct err *e)
 {
 	struct findings all = { STRVEC_INIT, { 0, 0 } };
 	struct strvec args = STRVEC_INIT;
 	int r;
 
-	strvec_addf(&args, "--id=%s", id);
+	strvec_addf(&args, "--id=%s", id->text);
 	r = cmd_call_hosts(run, f, "verify", &args, on_finding, &all, e);
 	if (r == 0)
 		r = conclude(run, id, &all.found, &all.totals, e);
@@ -96,7 +97,7 @@ run_verify(struct run *run, struct err *e)
 	const char *word =
 	    run->opts.args.n > 0 ? run->opts.args.v[0] : "current";
 	struct fleet f = FLEET_INIT;
-	const char *id = NULL;
+	const struct release_id *id = NULL;
 	int r;
 
 	if (cmd_open_fleet(run, &f, e) == 0)

@@ -44,7 +44,7 @@ open_cache(struct dir *d)
 }
 
 bool
-cache_get(const char *id, const char *digest, struct manifest *m)
+cache_get(const struct release_id *id, const char *digest, struct manifest *m)
 {
 	struct dir d = DIR_INIT;
 	struct err e = ERR_INIT;
@@ -53,7 +53,7 @@ cache_get(const char *id, const char *digest, struct manifest *m)
 
 	if (open_cache(&d) != 0)
 		return false;
-	if (manifest_read(m, &d, id, &e) == 0) {
+	if (manifest_read(m, &d, id->text, &e) == 0) {
 		manifest_digest(m, is);
 		hash_hex(is, hex);
 	}
@@ -78,7 +78,7 @@ remove_old(const struct dir *d)
 }
 
 void
-cache_put(const char *id, const struct manifest *m)
+cache_put(const struct release_id *id, const struct manifest *m)
 {
 	struct dir d = DIR_INIT;
 	struct buf b = BUF_INIT;
@@ -87,7 +87,7 @@ cache_put(const char *id, const struct manifest *m)
 	if (open_cache(&d) != 0)
 		return;
 	manifest_print(m, &b);
-	if (file_publish(&d, id, b.data, b.len, &e) != 0)
+	if (file_publish(&d, id->text, b.data, b.len, &e) != 0)
 		log_debug("%s", e.text);
 	remove_old(&d);
 	buf_release(&b);

@@ -9,12 +9,14 @@
 
 #include <stdbool.h>
 
+#include "base/release.h"
 #include "content/manifest.h"
 
 /* The manifest of a release if it is here and has this tree digest. */
-bool cache_get(const char *id, const char *digest, struct manifest *m);
+bool cache_get(const struct release_id *id, const char *digest,
+    struct manifest *m);
 
 /* Keep it.  The oldest beyond some dozens are removed. */
-void cache_put(const char *id, const struct manifest *m);
+void cache_put(const struct release_id *id, const struct manifest *m);
 
 #endif

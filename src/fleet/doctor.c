@@ -594,9 +594,9 @@ judge_space(struct visit *v)
 
 /* ---- what is live ------------------------------------------------------ */
 
-/* The id that the link names, or NULL. */
-static const char *
-linked_id(const struct visit *v, char *target)
+/* Does the link name a release of this root? */
+static bool
+parse_link(const struct visit *v, char *target, struct release_id *out)
 {
 	size_t n = strlen(target), root = strlen(v->c->root);
 
@@ -604,19 +604,17 @@ linked_id(const struct visit *v, char *target)
 		target[--n] = '\0';
 	if (strncmp(target, v->c->root, root) == 0 && target[root] == '/')
 		target += root + 1;
-	if (strncmp(target, "releases/", 9) != 0 ||
-	    !release_id_is_valid(target + 9))
-		return NULL;
-	return target + 9;
+	return strncmp(target, "releases/", 9) == 0 &&
+	    release_id_parse(out, target + 9);
 }
 
 static void
 judge_link(struct visit *v)
 {
 	char *target = xstrdup(v->f->current != NULL ? v->f->current : "");
-	const char *id = linked_id(v, target);
+	struct release_id id;
 
-	if (id == NULL) {
+	if (!parse_link(v, target, &id)) {
 		doctor_add(v->r, DOCTOR_FAIL, "current",
 		    "'%s/current' points to '%s', which is no release of this root",
 		    v->c->root, target);
@@ -625,10 +623,10 @@ judge_link(struct visit *v)
 	} else if (inside(v, "current/") == NULL) {
 		doctor_add(v->r, DOCTOR_FAIL, "current",
 		    "'%s/current' points to %s, which is not there",
-		    v->c->root, id);
+		    v->c->root, id.text);
 		doctor_cure(v->r, "activate one of 'deploy list', or publish");
 	} else {
-		doctor_add(v->r, DOCTOR_OK, "current", "%s", id);
+		doctor_add(v->r, DOCTOR_OK, "current", "%s", id.text);
 	}
 	free(target);
 }

@@ -11,16 +11,16 @@ enum { NAMED_MAX = 3 }; /* releases of a host that are named */
 static const char *
 live(const struct remote *r)
 {
-	return r->view.current.text[0] != '\0' ? r->view.current.text :
-						 "nothing";
+	return !release_id_is_none(&r->view.current) ? r->view.current.text :
+						       "nothing";
 }
 
 static const char *
 previous(const struct remote *r)
 {
-	const char *id = view_previous(&r->view);
+	const struct release_id *id = view_previous(&r->view);
 
-	return id != NULL ? id : "nothing";
+	return id != NULL ? id->text : "nothing";
 }
 
 static const char *
@@ -70,17 +70,18 @@ compare(const struct fleet *f, const char *what,
 
 /* Which of all the releases the host lacks. */
 static void
-find_missing(const struct remote *r, const struct strvec *all,
+find_missing(const struct remote *r, const struct release_ids *all,
     struct strvec *out)
 {
 	struct buf b = BUF_INIT;
 	size_t n = 0;
 
 	for (size_t i = all->n; i-- > 0;) {
-		if (strvec_has(&r->view.ids, all->v[i]))
+		if (release_ids_has(&r->view.ids, &all->v[i]))
 			continue;
 		if (++n <= NAMED_MAX)
-			buf_addf(&b, "%s%s", n > 1 ? ", " : "", all->v[i]);
+			buf_addf(&b, "%s%s", n > 1 ? ", " : "",
+			    all->v[i].text);
 	}
 	if (n > NAMED_MAX)
 		buf_addf(&b, " and %zu more", n - NAMED_MAX);
@@ -92,7 +93,7 @@ find_missing(const struct remote *r, const struct strvec *all,
 void
 drift_find(const struct fleet *f, struct strvec *out)
 {
-	struct strvec all = STRVEC_INIT;
+	struct release_ids all = RELEASE_IDS_INIT;
 
 	compare(f, "live", live, out);
 	compare(f, "previous", previous, out);
@@ -101,5 +102,5 @@ drift_find(const struct fleet *f, struct strvec *out)
 		if (!f->v[i].failed)
 			find_missing(&f->v[i], &all, out);
 	compare(f, "frozen", freeze, out);
-	strvec_release(&all);
+	release_ids_release(&all);
 }

@@ -178,10 +178,10 @@ fleet_fail(const struct fleet *f, const char *what, struct err *e)
 }
 
 bool
-fleet_serves(const struct fleet *f, const char *id)
+fleet_serves(const struct fleet *f, const struct release_id *id)
 {
 	for (size_t i = 0; i < f->n; i++)
-		if (strcmp(f->v[i].view.current.text, id) != 0)
+		if (strcmp(f->v[i].view.current.text, id->text) != 0)
 			return false;
 	return true;
 }
@@ -291,65 +291,63 @@ fleet_complete(struct fleet *f, struct err *e)
 }
 
 void
-fleet_releases(const struct fleet *f, struct strvec *out)
+fleet_releases(const struct fleet *f, struct release_ids *out)
 {
 	for (size_t i = 0; i < f->n; i++)
 		for (size_t k = 0; k < f->v[i].view.ids.n; k++)
-			if (!strvec_has(out, f->v[i].view.ids.v[k]))
-				strvec_add(out, f->v[i].view.ids.v[k]);
-	strvec_sort(out);
+			release_ids_add_once(out, &f->v[i].view.ids.v[k]);
+	release_ids_sort(out);
 }
 
 void
-fleet_waiting(const struct fleet *f, struct strvec *out)
+fleet_waiting(const struct fleet *f, struct release_ids *out)
 {
 	for (size_t i = 0; i < f->n; i++) {
-		struct strvec here = STRVEC_INIT;
+		struct release_ids here = RELEASE_IDS_INIT;
 
 		view_waiting(&f->v[i].view, &here);
 		for (size_t k = 0; k < here.n; k++)
-			if (!strvec_has(out, here.v[k]))
-				strvec_add(out, here.v[k]);
-		strvec_release(&here);
+			release_ids_add_once(out, &here.v[k]);
+		release_ids_release(&here);
 	}
-	strvec_sort(out);
+	release_ids_sort(out);
 }
 
-/* What the word means on one host; "" when it means nothing there. */
-static const char *
+/* What the word means on one host; none when it means nothing there. */
+static const struct release_id *
 meaning(const struct remote *r, const char *word)
 {
-	const char *previous = view_previous(&r->view);
+	const struct release_id *previous = view_previous(&r->view);
 
 	if (strcmp(word, "current") == 0)
-		return r->view.current.text;
-	return previous != NULL ? previous : "";
+		return &r->view.current;
+	return previous != NULL ? previous : &release_id_none;
 }
 
 /*
  * "current" or "previous": the same everywhere, or also "" on some hosts;
  * `strict`: on none.
  */
-static const char *
+static const struct release_id *
 find_common(const struct fleet *f, const char *word, bool strict,
     struct err *e)
 {
-	const char *found = "";
+	const struct release_id *found = &release_id_none;
 	size_t without = 0;
 
 	for (size_t i = 0; i < f->n; i++) {
-		const char *id = meaning(&f->v[i], word);
+		const struct release_id *id = meaning(&f->v[i], word);
 
-		if (*id == '\0')
+		if (release_id_is_none(id))
 			without++;
-		else if (*found == '\0')
+		else if (release_id_is_none(found))
 			found = id;
-		else if (strcmp(id, found) != 0)
+		else if (!release_id_eq(id, found))
 			goto differ;
 	}
-	if (strict && *found != '\0' && without > 0)
+	if (strict && !release_id_is_none(found) && without > 0)
 		goto differ;
-	if (*found != '\0')
+	if (!release_id_is_none(found))
 		return found;
 	view_refuse(word, e);
 	return NULL;
@@ -360,33 +358,33 @@ differ:
 	return NULL;
 }
 
-/* The strings of one of the hosts, not of a temporary list. */
-static const char *
-own(const struct fleet *f, const char *id)
+/* The same id in the list of a host, not in a temporary one. */
+static const struct release_id *
+own(const struct fleet *f, const struct release_id *id)
 {
 	for (size_t i = 0; id != NULL && i < f->n; i++)
 		for (size_t k = 0; k < f->v[i].view.ids.n; k++)
-			if (strcmp(f->v[i].view.ids.v[k], id) == 0)
-				return f->v[i].view.ids.v[k];
+			if (release_id_eq(&f->v[i].view.ids.v[k], id))
+				return &f->v[i].view.ids.v[k];
 	return NULL;
 }
 
 /* The release that a word means which is not `current` or `previous`. */
-static const char *
+static const struct release_id *
 find_release(const struct fleet *f, const char *word, struct err *e)
 {
-	struct strvec ids = STRVEC_INIT;
-	const char *id = NULL;
+	struct release_ids ids = RELEASE_IDS_INIT;
+	const struct release_id *id = NULL;
 
 	fleet_releases(f, &ids);
 	if (strcmp(word, "latest") != 0)
 		id = release_match(&ids, word, e);
 	else if (ids.n > 0)
-		id = ids.v[ids.n - 1];
+		id = release_ids_last(&ids);
 	else
 		view_refuse(word, e);
 	id = own(f, id);
-	strvec_release(&ids);
+	release_ids_release(&ids);
 	return id;
 }
 
@@ -396,14 +394,14 @@ is_relative(const char *word)
 	return strcmp(word, "current") == 0 || strcmp(word, "previous") == 0;
 }
 
-const char *
+const struct release_id *
 fleet_find(const struct fleet *f, const char *word, struct err *e)
 {
 	return is_relative(word) ? find_common(f, word, true, e) :
 				   find_release(f, word, e);
 }
 
-const char *
+const struct release_id *
 fleet_find_on_some(const struct fleet *f, const char *word, struct err *e)
 {
 	return is_relative(word) ? find_common(f, word, false, e) :
@@ -412,7 +410,7 @@ fleet_find_on_some(const struct fleet *f, const char *word, struct err *e)
 
 /* From one host, if it is what its meta says. */
 static int
-ask_manifest(struct remote *r, const char *id, const char *digest,
+ask_manifest(struct remote *r, const struct release_id *id, const char *digest,
     struct manifest *m, struct err *e)
 {
 	uint8_t is[HASH_LEN];
@@ -429,16 +427,16 @@ ask_manifest(struct remote *r, const char *id, const char *digest,
 	manifest_release(m);
 	err_set(e, ERR_INTEGRITY,
 	    "the manifest of release %s is damaged; run 'deploy verify %s'",
-	    id, id);
+	    id->text, id->text);
 	return remote_say(r, e);
 }
 
 int
-fleet_manifest(struct fleet *f, const char *id, struct manifest *m,
-    struct err *e)
+fleet_manifest(struct fleet *f, const struct release_id *id,
+    struct manifest *m, struct err *e)
 {
 	err_set(e, ERR_FAILED, "no host has release %s; see 'deploy list'",
-	    id);
+	    id->text);
 	for (size_t i = 0; i < f->n; i++) {
 		const struct meta *meta = remote_meta(&f->v[i], id);
 

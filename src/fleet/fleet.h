@@ -59,7 +59,7 @@ int fleet_fail(const struct fleet *f, const char *what, struct err *e);
 int fleet_need_root(const struct fleet *f, struct err *e) MUST_USE;
 
 /* Do all hosts serve this release? */
-bool fleet_serves(const struct fleet *f, const char *id);
+bool fleet_serves(const struct fleet *f, const struct release_id *id);
 
 /* Connect to all that are not connected yet.  0 or -1. */
 int fleet_connect(struct fleet *f, struct err *e) MUST_USE;
@@ -84,21 +84,21 @@ int fleet_complete(struct fleet *f, struct err *e) MUST_USE;
  * "latest", an id, or a prefix that only one id has.  Borrowed; NULL with
  * ERR_USAGE.
  */
-const char *fleet_find(const struct fleet *f, const char *word,
-    struct err *e) MUST_USE;
+const struct release_id *fleet_find(const struct fleet *f,
+    const char *word, struct err *e) MUST_USE;
 
 /* The same, but a host without a "current" or "previous" has no say. */
-const char *fleet_find_on_some(const struct fleet *f, const char *word,
-    struct err *e) MUST_USE;
+const struct release_id *fleet_find_on_some(const struct fleet *f,
+    const char *word, struct err *e) MUST_USE;
 
 /* The manifest of a release: from the cache, else from a host that has it. */
-int fleet_manifest(struct fleet *f, const char *id, struct manifest *m,
-    struct err *e) MUST_USE;
+int fleet_manifest(struct fleet *f, const struct release_id *id,
+    struct manifest *m, struct err *e) MUST_USE;
 
 /* Add the releases that wait on any host (view.h), oldest first, each once. */
-void fleet_waiting(const struct fleet *f, struct strvec *out);
+void fleet_waiting(const struct fleet *f, struct release_ids *out);
 
 /* Add the ids that any host has, oldest first, each once. */
-void fleet_releases(const struct fleet *f, struct strvec *out);
+void fleet_releases(const struct fleet *f, struct release_ids *out);
 
 #endif

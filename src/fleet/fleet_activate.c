@@ -162,7 +162,7 @@ go(struct flight *fl, struct remote *r, struct err *e)
 	else if (e->answered && r->live_at == 0)
 		*fate = FATE_NONE;
 	/* It was live there before: nothing flipped, nothing goes back. */
-	if (*fate == FATE_LIVE && strcmp(r->view.current.text, fl->o->id) == 0)
+	if (*fate == FATE_LIVE && release_id_eq(&r->view.current, fl->o->id))
 		*fate = FATE_SAME;
 	if (*fate == FATE_LIVE)
 		note_flip(fl, r, told);
@@ -232,7 +232,7 @@ fly(struct remote *r, void *ctx, struct err *e)
 	r->before = r->view.current;
 	if (!wait_for_first(fl, r))
 		return 0;
-	o.expect = r->before.text;
+	o.expect = &r->before;
 	o.journal_size = r->journal_size;
 	c = remote_arm(r, &o, fl->armed_ms, e);
 	if (c == 0)
@@ -274,7 +274,7 @@ ask_again(struct flight *fl, struct remote *r)
 		r->settle = true;
 		if (remote_open(r, &e) == 0 &&
 		    remote_info(r, REMOTE_STATE, NULL, &e) == 0) {
-			if (strcmp(r->view.current.text, fl->o->id) == 0) {
+			if (release_id_eq(&r->view.current, fl->o->id)) {
 				*fate = FATE_LIVE;
 				return;
 			}
@@ -293,17 +293,17 @@ ask_again(struct flight *fl, struct remote *r)
 }
 
 int
-fleet_put_back(struct remote *r, const char *id, const char *why,
+fleet_put_back(struct remote *r, const struct release_id *id, const char *why,
     struct err *e)
 {
-	const struct remote_activate back = { .id = r->before.text,
+	const struct remote_activate back = { .id = &r->before,
 		.expect = id,
 		.message = why,
 		.journal_size = -1,
 		.rollback = true,
 		.overrides = OVERRIDE_FLIP };
 
-	if (r->before.text[0] == '\0')
+	if (release_id_is_none(&r->before))
 		return err_set(e, ERR_FAILED, "nothing was live there before");
 	if (remote_activate(r, &back, e) != 0)
 		return -1;
@@ -321,7 +321,7 @@ recover(struct remote *r, void *ctx, struct err *e)
 	if (*fate == FATE_UNKNOWN)
 		ask_again(fl, r);
 	if (*fate == FATE_LIVE)
-		*fate = fleet_put_back(r, fl->id.text,
+		*fate = fleet_put_back(r, &fl->id,
 			    "reverted: another host failed", e) == 0 ?
 		    FATE_BACK :
 		    FATE_STUCK;
@@ -410,7 +410,7 @@ check_host(struct remote *r, void *ctx, struct err *e)
 {
 	struct remote_activate o = *(const struct remote_activate *)ctx;
 
-	o.expect = r->view.current.text;
+	o.expect = &r->view.current;
 	o.journal_size = r->journal_size;
 	return remote_activate(r, &o, e);
 }
@@ -442,8 +442,8 @@ fleet_activate(struct fleet *f, const struct remote_activate *o,
 		return 0;
 	if (o->preview)
 		return check_all(f, o, out, e);
-	release_id_copy(&fl.id, o->id);
-	own.id = fl.id.text;
+	fl.id = *o->id;
+	own.id = &fl.id;
 	fl.first = pick_first(f);
 	fl.armed_ms = f->v[0].waits.silence * 1000;
 	if (fl.armed_ms > ARMED_MS)

@@ -39,8 +39,8 @@ int fleet_activate(struct fleet *f, const struct remote_activate *o,
  * the reason `why`, which its journal gets.  To be called for a flipped host
  * by its own thread (fleet_each), before fleet_await_hooks().  0 or -1.
  */
-int fleet_put_back(struct remote *r, const char *id, const char *why,
-    struct err *e) MUST_USE;
+int fleet_put_back(struct remote *r, const struct release_id *id,
+    const char *why, struct err *e) MUST_USE;
 
 /*
  * Wait for the hooks that the flips have started on the hosts.  What failed is

@@ -39,8 +39,8 @@ ask(struct remote *r, void *ctx, struct err *e)
 }
 
 int
-fleet_check(struct fleet *f, const char *id, struct check_result *out,
-    struct err *e)
+fleet_check(struct fleet *f, const struct release_id *id,
+    struct check_result *out, struct err *e)
 {
 	struct manifest m = MANIFEST_INIT;
 	struct ask a = { f, &m, out };
@@ -58,7 +58,8 @@ fleet_check(struct fleet *f, const char *id, struct check_result *out,
 
 /* What all hosts that go back share. */
 struct back {
-	const char *id, *why;
+	const struct release_id *id;
+	const char *why;
 };
 
 static int
@@ -76,7 +77,7 @@ tell_here(const struct remote *r, struct err *e)
 	e->code = r->flipped ? ERR_DIFFER : ERR_REVERTED;
 	if (!r->flipped)
 		err_append(e, "; %s is live again", r->before.text);
-	else if (r->before.text[0] == '\0')
+	else if (release_id_is_none(&r->before))
 		err_append(e, "; nothing was live before, so it stays live");
 	else
 		err_append(e, "; it stays live, because going back failed: %s",
@@ -84,7 +85,8 @@ tell_here(const struct remote *r, struct err *e)
 }
 
 int
-fleet_revert(struct fleet *f, const char *id, const char *why, struct err *e)
+fleet_revert(struct fleet *f, const struct release_id *id, const char *why,
+    struct err *e)
 {
 	struct back b = { id, why };
 	struct buf differ = BUF_INIT;

@@ -15,8 +15,8 @@
  * NULL.  Returns 0; or -1 with the failures in one sentence, and f->v[i].err
  * for those that failed.
  */
-int fleet_check(struct fleet *f, const char *id, struct check_result *out,
-    struct err *e) MUST_USE;
+int fleet_check(struct fleet *f, const struct release_id *id,
+    struct check_result *out, struct err *e) MUST_USE;
 
 /*
  * Put every flipped host back, because of `e`, which gets what came of it:
@@ -24,7 +24,7 @@ int fleet_check(struct fleet *f, const char *id, struct check_result *out,
  *	ERR_DIFFER	some do not, or there was nothing before: which
  * Returns -1.
  */
-int fleet_revert(struct fleet *f, const char *id, const char *why,
+int fleet_revert(struct fleet *f, const struct release_id *id, const char *why,
     struct err *e);
 
 #endif

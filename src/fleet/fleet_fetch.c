@@ -84,7 +84,7 @@ is_here(const struct fetch *x, const struct entry *en)
 
 /* Send the request; what came is not wanted any more. */
 static int
-fetch_request(struct fetch *x, struct remote *r, const char *id,
+fetch_request(struct fetch *x, struct remote *r, const struct release_id *id,
     const struct manifest *m, bool *wanted, struct request *rq, struct err *e)
 {
 	int c = 0;
@@ -103,7 +103,7 @@ fetch_request(struct fetch *x, struct remote *r, const char *id,
  * manifest.
  */
 static int
-fetch_from(struct fetch *x, struct remote *r, const char *id,
+fetch_from(struct fetch *x, struct remote *r, const struct release_id *id,
     const struct manifest *there, const struct manifest *m, bool *wanted,
     struct err *e)
 {
@@ -142,15 +142,16 @@ first_wanted(const struct manifest *m, const bool *wanted)
  * something is wanted.  `failed` gets the last that went wrong.
  */
 static int
-fetch_release_from_any(struct fetch *x, struct fleet *f, const char *id,
-    const struct manifest *m, bool *wanted, struct err *failed, struct err *e)
+fetch_release_from_any(struct fetch *x, struct fleet *f,
+    const struct release_id *id, const struct manifest *m, bool *wanted,
+    struct err *failed, struct err *e)
 {
 	struct manifest there = MANIFEST_INIT;
 
 	if (fleet_manifest(f, id, &there, e) != 0)
 		return -1;
 	for (size_t i = 0; i < f->n && first_wanted(m, wanted) != NULL; i++)
-		if (strvec_has(&f->v[i].view.ids, id) &&
+		if (release_ids_has(&f->v[i].view.ids, id) &&
 		    fetch_from(x, &f->v[i], id, &there, m, wanted, failed) !=
 			0)
 			log_info("%s; trying another host", failed->text);
@@ -160,25 +161,26 @@ fetch_release_from_any(struct fetch *x, struct fleet *f, const char *id,
 
 /* The ids of all hosts in the order in which they are looked at: last first. */
 static void
-order_releases(const struct fleet *f, const char *first, struct strvec *out)
+order_releases(const struct fleet *f, const struct release_id *first,
+    struct release_ids *out)
 {
 	fleet_releases(f, out);
-	if (strvec_has(out, first))
-		strvec_add(out, first);
+	if (release_ids_has(out, first))
+		release_ids_add(out, first);
 }
 
 int
-fetch_files(struct fetch *x, struct fleet *f, const char *id,
+fetch_files(struct fetch *x, struct fleet *f, const struct release_id *id,
     const struct manifest *m, bool *wanted, struct err *e)
 {
-	struct strvec ids = STRVEC_INIT;
+	struct release_ids ids = RELEASE_IDS_INIT;
 	struct err failed = ERR_INIT;
 	const char *left = first_wanted(m, wanted);
 	int c = left != NULL ? make_dir(x, e) : 0;
 
 	order_releases(f, id, &ids);
 	for (size_t i = ids.n; c == 0 && left != NULL && i-- > 0;) {
-		c = fetch_release_from_any(x, f, ids.v[i], m, wanted, &failed,
+		c = fetch_release_from_any(x, f, &ids.v[i], m, wanted, &failed,
 		    e);
 		left = first_wanted(m, wanted);
 	}
@@ -186,6 +188,6 @@ fetch_files(struct fetch *x, struct fleet *f, const char *id,
 		*e = failed;
 	else if (c == 0 && left != NULL)
 		err_set(e, ERR_FAILED, "no host has '%s'", left);
-	strvec_release(&ids);
+	release_ids_release(&ids);
 	return c == 0 && left == NULL ? 0 : -1;
 }

@@ -30,7 +30,7 @@ struct fetch {
  * that have `id`, which is that of `m`.  Where one is damaged, the next host
  * is asked.  0, or -1 when one is nowhere.
  */
-int fetch_files(struct fetch *x, struct fleet *f, const char *id,
+int fetch_files(struct fetch *x, struct fleet *f, const struct release_id *id,
     const struct manifest *m, bool *wanted, struct err *e) MUST_USE;
 
 void fetch_release(struct fetch *x);		/* neutral values accepted */

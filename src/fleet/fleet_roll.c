@@ -64,8 +64,8 @@ fleet_roll(struct fleet *f, const struct remote_activate *o, bool check,
 	int r;
 
 	*out = (struct fleet_activation){ false, 0 };
-	release_id_copy(&id, o->id);
-	own.id = id.text;
+	id = *o->id;
+	own.id = &id;
 	for (size_t i = 0; i < f->n; i++)
 		f->v[i].flipped = false;
 	own.preview = true;
@@ -86,7 +86,7 @@ fleet_roll(struct fleet *f, const struct remote_activate *o, bool check,
 	if (r != 0 && any_flipped(f)) {
 		enum err_code code = e->code;
 
-		fleet_revert(f, id.text, "reverted: another host failed", e);
+		fleet_revert(f, &id, "reverted: another host failed", e);
 		if (code == ERR_DIFFER)
 			e->code = code;
 	}

@@ -13,11 +13,10 @@
 #include "remote/pack.h"
 #include "remote/rsync.h"
 
-const char *
+const struct release_id *
 fleet_base_of(const struct remote *r)
 {
-	return r->view.current.text[0] != '\0' ? r->view.current.text :
-						 view_latest(&r->view);
+	return view_base(&r->view);
 }
 
 /* Half a block more a file, on average, and its line in the manifest. */
@@ -28,13 +27,13 @@ enum { FILE_ROOM = 2048 + 256 };
  * compression, and the same way for files.
  */
 struct batch {
-	const char *base; /* release, or "" */
+	const struct release_id *base; /* or none */
 	enum pack_compression compression;
 	bool rsync;  /* it brings the files; the pack has the rest */
 	bool *there; /* for each entry: rsync brings it */
 	struct manifest base_manifest;
 	struct digest_index *index;
-	struct strvec common; /* releases that all its hosts have */
+	struct release_ids common; /* releases that all its hosts have */
 	struct spool *spool;
 	const struct fleet_send *what;
 	const struct fetch *fetch;
@@ -58,11 +57,11 @@ static void
 find_carried(const struct batch *b, const struct entry *en,
     struct pack_origin *out)
 {
-	const char *id = b->what->extras == NULL ?
+	const struct release_id *id = b->what->extras == NULL ?
 	    NULL :
 	    extras_release_of(b->what->extras, en->path);
 
-	out->fetched = id == NULL || !strvec_has(&b->common, id);
+	out->fetched = id == NULL || !release_ids_has(&b->common, id);
 	if (!out->fetched) {
 		out->release = id;
 		out->path = en->path;
@@ -109,7 +108,7 @@ write_batch(void *arg)
 		.there = b->there,
 		.compression = b->compression,
 		/* All of a site, once: the link is what it waits for. */
-		.thorough = *b->base == '\0' };
+		.thorough = release_id_is_none(b->base) };
 	struct err e = ERR_INIT;
 
 	if (pack_write(&src, into_spool, b->spool, &e) == 0)
@@ -123,7 +122,7 @@ write_batch(void *arg)
 struct sending {
 	struct fleet *f;
 	const struct fleet_send *what;
-	const char *id;
+	const struct release_id *id;
 	struct batch *batches;
 	size_t n;
 	size_t fresh;
@@ -163,10 +162,10 @@ run_rsync(void *ctx, struct remote *r, const char *incoming, struct err *e)
 }
 
 /* The release that the pack for a host links to. */
-static const char *
+static const struct release_id *
 pack_base(const struct remote *r)
 {
-	return r->cannot_link ? "" : fleet_base_of(r);
+	return r->cannot_link ? &release_id_none : fleet_base_of(r);
 }
 
 static bool
@@ -181,7 +180,7 @@ batch_of(struct sending *s, const struct remote *r)
 	for (size_t i = 0; i < s->n; i++)
 		if (s->batches[i].compression == remote_compression(r) &&
 		    s->batches[i].rsync == uses_rsync(r) &&
-		    strcmp(s->batches[i].base, pack_base(r)) == 0)
+		    release_id_eq(s->batches[i].base, pack_base(r)))
 			return &s->batches[i];
 	return NULL;
 }
@@ -196,7 +195,7 @@ send_to(struct remote *r, void *ctx, struct err *e)
 		.read = from_spool,
 		.ctx = &reading };
 
-	if (strvec_has(&r->view.ids, s->id))
+	if (release_ids_has(&r->view.ids, s->id))
 		return 0;
 	reading = (struct reading){ batch_of(s, r), 0 };
 	o.filled = reading.batch->rsync;
@@ -215,12 +214,12 @@ send_to(struct remote *r, void *ctx, struct err *e)
 static void
 keep_common(struct batch *b, const struct remote *r)
 {
-	struct strvec both = STRVEC_INIT;
+	struct release_ids both = RELEASE_IDS_INIT;
 
 	for (size_t i = 0; i < b->common.n; i++)
-		if (strvec_has(&r->view.ids, b->common.v[i]))
-			strvec_add(&both, b->common.v[i]);
-	strvec_release(&b->common);
+		if (release_ids_has(&r->view.ids, &b->common.v[i]))
+			release_ids_add(&both, &b->common.v[i]);
+	release_ids_release(&b->common);
 	b->common = both;
 }
 
@@ -230,7 +229,7 @@ add_batch(struct sending *s, const struct remote *r, struct err *e)
 {
 	struct batch *b;
 
-	if (strvec_has(&r->view.ids, s->id))
+	if (release_ids_has(&r->view.ids, s->id))
 		return 0;
 	s->fresh++;
 	b = batch_of(s, r);
@@ -240,13 +239,13 @@ add_batch(struct sending *s, const struct remote *r, struct err *e)
 	}
 	b = &s->batches[s->n++];
 	for (size_t i = 0; !r->cannot_link && i < r->view.ids.n; i++)
-		strvec_add(&b->common, r->view.ids.v[i]);
+		release_ids_add(&b->common, &r->view.ids.v[i]);
 	b->fetch = &s->fetch;
 	b->base = pack_base(r);
 	b->compression = remote_compression(r);
 	b->rsync = uses_rsync(r);
 	b->what = s->what;
-	if (*b->base != '\0' &&
+	if (!release_id_is_none(b->base) &&
 	    fleet_manifest(s->f, b->base, &b->base_manifest, e) != 0)
 		return -1;
 	b->index = digest_index_new(&b->base_manifest);
@@ -273,7 +272,7 @@ check_room(struct remote *r, void *ctx, struct err *e)
 	const struct batch *b = batch_of(s, r);
 	struct guard_room need;
 
-	if (strvec_has(&r->view.ids, s->id) || !r->prepared)
+	if (release_ids_has(&r->view.ids, s->id) || !r->prepared)
 		return 0;
 	need = (struct guard_room){ b->bytes, b->inodes };
 	return guard_check_room(&need, &r->room, r->host->root, e);
@@ -350,7 +349,7 @@ end_batches(struct sending *s, struct fleet_sent *out)
 		spool_free(b->spool);
 		digest_index_free(b->index);
 		manifest_release(&b->base_manifest);
-		strvec_release(&b->common);
+		release_ids_release(&b->common);
 		free(b->there);
 	}
 	fetch_release(&s->fetch);
@@ -363,7 +362,7 @@ fleet_send(struct fleet *f, const struct fleet_send *what,
 {
 	struct sending s = { .f = f,
 		.what = what,
-		.id = what->meta->id.text,
+		.id = &what->meta->id,
 		.fetch = FETCH_INIT };
 	int r = 0;
 

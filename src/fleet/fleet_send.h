@@ -31,7 +31,7 @@ struct fleet_sent {
 };
 
 /* The release that a host would link from, or "". */
-const char *fleet_base_of(const struct remote *r);
+const struct release_id *fleet_base_of(const struct remote *r);
 
 /*
  * Send it to all hosts of the fleet (fleet_open, full) that lack it.  What

@@ -9,7 +9,8 @@
 
 /* For stage.h. */
 static int
-read_manifest(void *ctx, const char *id, struct manifest *m, struct err *e)
+read_manifest(void *ctx, const struct release_id *id, struct manifest *m,
+    struct err *e)
 {
 	return fleet_manifest(ctx, id, m, e);
 }
@@ -19,7 +20,7 @@ static const struct remote *
 pick_reference(const struct fleet *f)
 {
 	for (size_t i = 0; i < f->n; i++)
-		if (*fleet_base_of(&f->v[i]) != '\0')
+		if (!release_id_is_none(fleet_base_of(&f->v[i])))
 			return &f->v[i];
 	return &f->v[0];
 }
@@ -42,20 +43,20 @@ static int64_t
 content_mtime(const struct remote *r)
 {
 	for (size_t i = 0; i < r->view.ids.n; i++)
-		if (strcmp(r->view.ids.v[i], fleet_base_of(r)) == 0)
+		if (release_id_eq(&r->view.ids.v[i], fleet_base_of(r)))
 			return r->metas[i].mtime;
 	return 0;
 }
 
 /* The latest id that any host knows, so that the new one is later. */
-static const char *
+static const struct release_id *
 latest_id(const struct fleet *f)
 {
-	const char *latest = "";
+	const struct release_id *latest = &release_id_none;
 
 	for (size_t i = 0; i < f->n; i++)
-		if (strcmp(f->v[i].latest.text, latest) > 0)
-			latest = f->v[i].latest.text;
+		if (release_id_cmp(&f->v[i].latest, latest) > 0)
+			latest = &f->v[i].latest;
 	return latest;
 }
 
@@ -65,8 +66,8 @@ is_live_everywhere(const struct fleet *f, const char *digest)
 {
 	for (size_t i = 0; i < f->n; i++)
 		if (strcmp(f->v[i].digest, digest) != 0 ||
-		    strcmp(f->v[i].view.current.text,
-			f->v[0].view.current.text) != 0)
+		    !release_id_eq(&f->v[i].view.current,
+			&f->v[0].view.current))
 			return false;
 	return f->n > 0;
 }
@@ -74,23 +75,23 @@ is_live_everywhere(const struct fleet *f, const char *digest)
 /*
  * The newest release with this content that some host has and that was never
  * rolled away from: staged everywhere it is, or live on some (then an
- * activation stopped half-way, or a host is new).  "" when there is none.
+ * activation stopped half-way, or a host is new).  None when there is none.
  */
-static const char *
+static const struct release_id *
 find_staged(const struct fleet *f, const char *digest)
 {
-	const char *found = "";
+	const struct release_id *found = &release_id_none;
 
 	for (size_t i = 0; i < f->n; i++) {
 		const struct remote *r = &f->v[i];
 
 		for (size_t k = 0; k < r->view.ids.n; k++) {
-			const char *id = r->view.ids.v[k];
+			const struct release_id *id = &r->view.ids.v[k];
 			bool over = history_was_live(&r->view.history, id) &&
-			    strcmp(id, r->view.current.text) != 0;
+			    !release_id_eq(id, &r->view.current);
 
 			if (!over && strcmp(r->metas[k].digest, digest) == 0 &&
-			    strcmp(id, found) > 0)
+			    release_id_cmp(id, found) > 0)
 				found = id;
 		}
 	}
@@ -99,7 +100,7 @@ find_staged(const struct fleet *f, const char *digest)
 
 /* What some host knows of a release that it has. */
 static const struct meta *
-known_meta(const struct fleet *f, const char *id)
+known_meta(const struct fleet *f, const struct release_id *id)
 {
 	const struct meta *meta = NULL;
 
@@ -115,7 +116,7 @@ known_meta(const struct fleet *f, const char *id)
 static void
 fill_meta(const struct fleet *f, const struct stage *st, struct meta *out)
 {
-	const struct meta *known = known_meta(f, st->id.text);
+	const struct meta *known = known_meta(f, &st->id);
 	struct meta build = META_INIT;
 
 	stage_fill_meta(st, &build);
@@ -149,10 +150,10 @@ note_on(struct remote *r, void *ctx, struct err *e)
 	const struct stage *st = ctx;
 
 	/* Who got it just now, got it with this build's number. */
-	if (strcmp(r->view.current.text, st->id.text) != 0 &&
-	    !strvec_has(&r->view.ids, st->id.text))
+	if (!release_id_eq(&r->view.current, &st->id) &&
+	    !release_ids_has(&r->view.ids, &st->id))
 		return 0;
-	return remote_note(r, st->id.text, st->opt->seq, st->opt->commit, e);
+	return remote_note(r, &st->id, st->opt->seq, st->opt->commit, e);
 }
 
 /*
@@ -172,7 +173,8 @@ note_build(struct fleet *f, struct stage *st, struct err *e)
 
 /* An id that is staged somewhere: its own manifest counts, mtimes and all. */
 static int
-take_over(struct fleet *f, struct stage *st, const char *id, struct err *e)
+take_over(struct fleet *f, struct stage *st, const struct release_id *id,
+    struct err *e)
 {
 	struct manifest m = MANIFEST_INIT;
 
@@ -180,7 +182,7 @@ take_over(struct fleet *f, struct stage *st, const char *id, struct err *e)
 		return -1;
 	manifest_release(&st->m);
 	st->m = m;
-	release_id_copy(&st->id, id);
+	st->id = *id;
 	st->outcome = STAGE_STAGED;
 	return 0;
 }
@@ -193,14 +195,15 @@ static int
 choose_id(struct fleet *f, struct stage *st, const struct stage_options *opt,
     struct err *e)
 {
-	const char *id = opt->again ? "" : find_staged(f, st->digest);
+	const struct release_id *id =
+	    opt->again ? &release_id_none : find_staged(f, st->digest);
 
 	if (!opt->again && is_live_everywhere(f, st->digest)) {
 		st->outcome = STAGE_UNCHANGED;
 		st->id = f->v[0].view.current;
 		return 0;
 	}
-	if (*id != '\0')
+	if (!release_id_is_none(id))
 		return take_over(f, st, id, e);
 	if (!opt->preview)
 		release_id_new(&st->id, latest_id(f));
@@ -277,7 +280,7 @@ compare(struct fleet *f, struct stage *st, const struct stage_options *opt,
 		.ctx = f };
 	int r = 0;
 
-	if (*remote.base != '\0') {
+	if (!release_id_is_none(remote.base)) {
 		r = fleet_manifest(f, remote.base, &base, e);
 		remote.manifest = &base;
 	}
@@ -308,7 +311,7 @@ stage_there(struct fleet *f, struct stage *st, struct fleet_sent *out,
 	if (st->outcome != STAGE_UNCHANGED) {
 		if (send_all(f, st, out, e) != 0)
 			return -1;
-		cache_put(st->id.text, &st->m);
+		cache_put(&st->id, &st->m);
 	}
 	return note_build(f, st, e);
 }
@@ -330,17 +333,17 @@ fleet_stage(struct fleet *f, struct stage *st, const struct stage_options *opt,
 
 /* How many hosts lack it? */
 static size_t
-count_lacking(const struct fleet *f, const char *id)
+count_lacking(const struct fleet *f, const struct release_id *id)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < f->n; i++)
-		n += !strvec_has(&f->v[i].view.ids, id);
+		n += !release_ids_has(&f->v[i].view.ids, id);
 	return n;
 }
 
 int
-fleet_stage_release(struct fleet *f, const char *id, bool preview,
+fleet_stage_release(struct fleet *f, const struct release_id *id, bool preview,
     struct stage *st, struct fleet_sent *out, struct err *e)
 {
 	const struct fleet_send what = { .m = &st->m,
@@ -349,11 +352,11 @@ fleet_stage_release(struct fleet *f, const char *id, bool preview,
 	*out = (struct fleet_sent){ 0 };
 	if (fleet_manifest(f, id, &st->m, e) != 0)
 		return -1;
-	if (what.meta->id.text[0] == '\0')
+	if (release_id_is_none(&what.meta->id))
 		return err_set(e, ERR_INTEGRITY,
 		    "the meta of release %s is damaged on the hosts that have it ('.deploy/meta/%s.json'); stage the build anew with --again",
-		    id, id);
-	release_id_copy(&st->id, id);
+		    id->text, id->text);
+	st->id = *id;
 	st->outcome = STAGE_STAGED;
 	st->totals = manifest_totals(&st->m);
 	if (!preview)

@@ -36,7 +36,8 @@ int fleet_stage(struct fleet *f, struct stage *st,
  * full).  st->id, outcome, m and totals tell about the release; `preview`:
  * nothing is sent.  0 or -1.
  */
-int fleet_stage_release(struct fleet *f, const char *id, bool preview,
-    struct stage *st, struct fleet_sent *out, struct err *e) MUST_USE;
+int fleet_stage_release(struct fleet *f, const struct release_id *id,
+    bool preview, struct stage *st, struct fleet_sent *out, struct err *e)
+    MUST_USE;
 
 #endif

@@ -157,8 +157,8 @@ limits_take(const struct host_limits *l, const struct strvec *words,
 }
 
 int
-limits_check_id(const struct host_limits *l, const char *id,
-    const char *latest, struct err *e)
+limits_check_id(const struct host_limits *l, const struct release_id *id,
+    const struct release_id *latest, struct err *e)
 {
 	int64_t end = clock_now();
 
@@ -168,7 +168,7 @@ limits_check_id(const struct host_limits *l, const char *id,
 		return 0;
 	return err_set(e, ERR_USAGE,
 	    "the release id %s is of the future; set the clocks right, of this host and of who named the release",
-	    id);
+	    id->text);
 }
 
 int64_t

@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/release.h"
 #include "base/strvec.h"
 
 struct host_limits {
@@ -56,10 +57,10 @@ int limits_take(const struct host_limits *l, const struct strvec *words,
 /*
  * A new release must not take the ids of the years to come: it is at most
  * LIMITS_AHEAD later than the clock, or, without limits, than the `latest`
- * release ("": none).  0, or -1 with ERR_USAGE.
+ * release, which may be none.  0, or -1 with ERR_USAGE.
  */
-int limits_check_id(const struct host_limits *l, const char *id,
-    const char *latest, struct err *e) MUST_USE;
+int limits_check_id(const struct host_limits *l, const struct release_id *id,
+    const struct release_id *latest, struct err *e) MUST_USE;
 
 /*
  * One of the times above in milliseconds; tests make all shorter by the

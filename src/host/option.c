@@ -193,12 +193,14 @@ static int
 check_value(const char *verb, const struct option *o, const char *value,
     struct err *e)
 {
+	struct release_id id;
+
 	switch (o->kind) {
 	case OPTION_NUMBER:
 		return check_number(o, value, e);
 	case OPTION_ID:
 	case OPTION_ID_OR_NONE:
-		if (release_id_is_valid(value) ||
+		if (release_id_parse(&id, value) ||
 		    (*value == '\0' && o->kind == OPTION_ID_OR_NONE))
 			return 0;
 		return err_set(e, ERR_USAGE,

@@ -241,12 +241,13 @@ put_leftovers(struct buf *out, const struct dir *state)
 	struct strvec names = STRVEC_INIT;
 	struct dir d = DIR_INIT;
 	struct err ignored = ERR_INIT;
+	struct release_id id;
 	struct stat st;
 
 	if (dir_open(&d, state, "incoming", &ignored) == 0 &&
 	    dir_list(&d, &names, &ignored) == 0)
 		for (size_t i = 0; i < names.n; i++)
-			if (release_id_is_valid(names.v[i]) &&
+			if (release_id_parse(&id, names.v[i]) &&
 			    fstatat(d.fd, names.v[i], &st,
 				AT_SYMLINK_NOFOLLOW) == 0)
 				wire_put(out, "incoming", "%lld\t%s",
@@ -264,14 +265,15 @@ put_leftovers(struct buf *out, const struct dir *state)
 
 /* How large is the release that the meta is of? */
 static void
-put_size(struct buf *out, const struct dir *state, const char *id)
+put_size(struct buf *out, const struct dir *state, const struct release_id *id)
 {
-	char *name = xasprintf("%s.json", id);
+	char name[RELEASE_ID_LEN + 8];
 	struct dir d = DIR_INIT;
 	struct buf text = BUF_INIT;
 	struct meta meta = META_INIT;
 	struct err ignored = ERR_INIT;
 
+	store_meta_name(id, name);
 	if (dir_open(&d, state, "meta", &ignored) == 0 &&
 	    file_read(&d, name, META_MAX, &text, &ignored) == 0 &&
 	    meta_parse(buf_str(&text), text.len, name, &meta, &ignored) == 0)
@@ -280,7 +282,6 @@ put_size(struct buf *out, const struct dir *state, const char *id)
 	meta_release(&meta);
 	buf_release(&text);
 	dir_close(&d);
-	free(name);
 }
 
 /* What `current` says, as it is, and how large the release is. */
@@ -290,7 +291,8 @@ put_current(struct buf *out, const struct dir *root, const struct dir *state)
 	char target[PATH_MAX];
 	ssize_t n =
 	    readlinkat(root->fd, "current", target, sizeof(target) - 1);
-	const char *id;
+	struct release_id id;
+	const char *name;
 
 	if (n < 0)
 		return;
@@ -298,9 +300,9 @@ put_current(struct buf *out, const struct dir *root, const struct dir *state)
 	wire_put(out, "current", "%s", target);
 	while (n > 0 && target[n - 1] == '/')
 		target[--n] = '\0';
-	id = strrchr(target, '/');
-	if (id != NULL && release_id_is_valid(id + 1))
-		put_size(out, state, id + 1);
+	name = strrchr(target, '/');
+	if (name != NULL && release_id_parse(&id, name + 1))
+		put_size(out, state, &id);
 }
 
 /* What is in the root. */

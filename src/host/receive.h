@@ -21,7 +21,7 @@
 #include "root/store.h"
 
 struct receive_options {
-	const char *id;
+	const struct release_id *id;
 	gid_t gid;		/* as fill.h */
 	/*
 	 * Files and directories are there already (rsync put them there):
@@ -48,7 +48,8 @@ struct wire_in;
  * damaged, cut short or hostile, ERR_GUARD when the disk is full.  Nothing
  * is listed then.
  */
-int receive(struct incoming *in, struct wire_in *pack, const struct receive_options *o,
-    struct received *out, struct err *e) MUST_USE;
+int receive(struct incoming *in, struct wire_in *pack,
+    const struct receive_options *o, struct received *out, struct err *e)
+    MUST_USE;
 
 #endif

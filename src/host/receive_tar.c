@@ -114,7 +114,7 @@ check_lines(struct tar *t, const struct buf *text, struct err *e)
 	    0 :
 	    err_set(e, ERR_GUARD,
 		"the pack for release %s has more than %zu entries",
-		t->r->o->id, max);
+		t->r->o->id->text, max);
 }
 
 static int
@@ -180,20 +180,17 @@ receive_file(struct tar *t, const struct entry *en, struct err *e)
  * like that.
  */
 static const char *
-split_origin(const char *target, char id[RELEASE_ID_LEN + 1])
+split_origin(const char *target, struct release_id *id)
 {
 	const size_t skip = strlen("releases/");
 	struct err ignored = ERR_INIT;
-	const char *path;
+	const char *rest = NULL;
 
-	if (strncmp(target, "releases/", skip) != 0 ||
-	    strlen(target) < skip + RELEASE_ID_LEN + 2)
-		return NULL;
-	snprintf(id, RELEASE_ID_LEN + 1, "%s", target + skip);
-	path = target + skip + RELEASE_ID_LEN + 1;
-	return release_id_is_valid(id) && path[-1] == '/' &&
-		path_check(path, &ignored) == 0 ?
-	    path :
+	if (strncmp(target, "releases/", skip) == 0)
+		rest = release_id_scan(id, target + skip);
+	return rest != NULL && *rest == '/' &&
+		path_check(rest + 1, &ignored) == 0 ?
+	    rest + 1 :
 	    NULL;
 }
 
@@ -201,13 +198,13 @@ static int
 receive_hard_link(struct tar *t, const struct entry *en, const char *target,
     struct err *e)
 {
-	char id[RELEASE_ID_LEN + 1];
-	const char *path = split_origin(target, id);
+	struct release_id id;
+	const char *path = split_origin(target, &id);
 
 	if (path == NULL)
 		return hostile(t, en->path,
 		    "a hard link to no file of a release", e);
-	return receiver_bring(t->r, en, id, path, e);
+	return receiver_bring(t->r, en, &id, path, e);
 }
 
 static int
@@ -309,7 +306,7 @@ check_all_seen(struct tar *t, struct err *e)
 		if (!t->seen[i])
 			return err_set(e, ERR_INTEGRITY,
 			    "the pack for release %s lacks '%s' (it was cut short)",
-			    t->r->o->id, t->r->m.v[i].path);
+			    t->r->o->id->text, t->r->m.v[i].path);
 	return 0;
 }
 
@@ -376,7 +373,7 @@ receive_tar(struct receiver *r, struct err *e)
 	struct tar t = { .r = r };
 	int c;
 
-	t.prefix = xasprintf(".deploy/incoming/%s", r->o->id);
+	t.prefix = xasprintf(".deploy/incoming/%s", r->o->id->text);
 	c = open_archive(&t, e);
 	if (c == 0)
 		c = receive_all(&t, e);

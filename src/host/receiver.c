@@ -49,7 +49,7 @@ wait_for_pack(struct receiver *r, struct err *e)
 		return 0;
 	return err_set(e, ERR_FAILED,
 	    "the pack for release %s comes too slowly for a key with limits (%lld bytes in %lld s)",
-	    r->o->id, (long long)r->raw, (long long)(now / 1000));
+	    r->o->id->text, (long long)r->raw, (long long)(now / 1000));
 }
 
 ssize_t
@@ -74,7 +74,7 @@ receiver_damaged(struct receiver *r, const char *why, struct err *e)
 	}
 	return err_set(e, ERR_INTEGRITY,
 	    "the pack for release %s is damaged or was cut short: %s",
-	    r->o->id, why != NULL ? why : "unexpected end");
+	    r->o->id->text, why != NULL ? why : "unexpected end");
 }
 
 int
@@ -82,7 +82,8 @@ receiver_hostile(struct receiver *r, const char *name, const char *what,
     struct err *e)
 {
 	return err_set(e, ERR_INTEGRITY,
-	    "the pack for release %s has '%s', %s", r->o->id, name, what);
+	    "the pack for release %s has '%s', %s", r->o->id->text, name,
+	    what);
 }
 
 int
@@ -127,7 +128,7 @@ receiver_check_meta(struct receiver *r, struct err *e)
 	uint8_t digest[HASH_LEN];
 	char hex[HASH_HEX + 1];
 
-	if (strcmp(r->meta.id.text, r->o->id) != 0)
+	if (!release_id_eq(&r->meta.id, r->o->id))
 		return receiver_hostile(r, r->meta.id.text,
 		    "another release's meta", e);
 	if (!r->o->may_pin)
@@ -216,28 +217,29 @@ receiver_close_origin(struct origin *o)
 
 /* The one used least gives way. */
 const struct origin *
-receiver_open_origin(struct receiver *r, const char *id, struct err *e)
+receiver_open_origin(struct receiver *r, const struct release_id *id,
+    struct err *e)
 {
 	const struct store *s = r->in->store;
 	struct origin o = { .dir = DIR_INIT, .m = MANIFEST_INIT };
 	size_t i = 0;
 
-	while (i < r->n_origins && strcmp(r->origins[i].id.text, id) != 0)
+	while (i < r->n_origins && !release_id_eq(&r->origins[i].id, id))
 		i++;
 	if (i < r->n_origins) {
 		o = r->origins[i];
 	} else {
 		if (r->opened++ == OPENED_MAX) {
-			receiver_hostile(r, id,
+			receiver_hostile(r, id->text,
 			    "linked to in turn with too many others", e);
 			return NULL;
 		}
-		if (dir_open(&o.dir, &s->releases, id, e) != 0 ||
-		    manifest_read(&o.m, &s->manifests, id, e) != 0) {
+		if (dir_open(&o.dir, &s->releases, id->text, e) != 0 ||
+		    manifest_read(&o.m, &s->manifests, id->text, e) != 0) {
 			receiver_close_origin(&o);
 			return NULL;
 		}
-		release_id_copy(&o.id, id);
+		o.id = *id;
 		if (r->n_origins < RECEIVER_ORIGINS)
 			r->n_origins++;
 		else
@@ -255,8 +257,8 @@ receiver_open_origin(struct receiver *r, const char *id, struct err *e)
  * to copy.
  */
 int
-receiver_bring(struct receiver *r, const struct entry *en, const char *id,
-    const char *path, struct err *e)
+receiver_bring(struct receiver *r, const struct entry *en,
+    const struct release_id *id, const char *path, struct err *e)
 {
 	const struct origin *o = receiver_open_origin(r, id, e);
 	const struct entry *is = o != NULL ? manifest_find(&o->m, path) : NULL;

@@ -92,16 +92,16 @@ int receiver_finish(struct receiver *r, int fd, const struct entry *en,
     int64_t done, struct err *e) MUST_USE;
 
 /* The release `id`, open, first of the origins; NULL with the error. */
-const struct origin *receiver_open_origin(struct receiver *r, const char *id,
-    struct err *e) MUST_USE;
+const struct origin *receiver_open_origin(struct receiver *r,
+    const struct release_id *id, struct err *e) MUST_USE;
 void receiver_close_origin(struct origin *o);
 
 /*
  * A file that is here already: one of a release, as the manifest of that
  * release says, with the content that is wanted.  0 or -1.
  */
-int receiver_bring(struct receiver *r, const struct entry *en, const char *id,
-    const char *path, struct err *e) MUST_USE;
+int receiver_bring(struct receiver *r, const struct entry *en,
+    const struct release_id *id, const char *path, struct err *e) MUST_USE;
 
 /* A symbolic link; what a shared one points to is made.  0 or -1. */
 int receiver_link(struct receiver *r, const struct entry *en, struct err *e)

@@ -47,16 +47,28 @@ request_number(const struct request *r, const char *key, int64_t otherwise,
 }
 
 /* The release id that the request must name. */
-const char *
-request_id(const struct request *r, struct err *e)
+const struct release_id *
+request_id(struct request *r, struct err *e)
 {
-	const char *id = request_option(r, "id", "");
+	const char *text = request_option(r, "id", "");
 
-	if (release_id_is_valid(id))
-		return id;
+	if (release_id_parse(&r->id, text))
+		return &r->id;
 	err_set(e, ERR_USAGE, "'%s' wants --id=RELEASE, not '%s'", r->verb,
-	    id);
+	    text);
 	return NULL;
+}
+
+const struct release_id *
+request_expect(struct request *r)
+{
+	const char *text = request_option(r, "expect", NULL);
+
+	if (text == NULL)
+		return NULL;
+	/* "" is none; the table of options lets nothing else through. */
+	(void)release_id_parse(&r->expect, text);
+	return &r->expect;
 }
 
 int

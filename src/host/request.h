@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/release.h"
 #include "base/strvec.h"
 #include "host/limits.h"
 #include "host/wire.h"
@@ -30,6 +31,8 @@ struct request {
 	struct store store;		/* a verb opens it, its end closes it */
 	struct lock lock;		/* the same */
 	struct caller caller;
+	struct release_id id;		/* of request_id() */
+	struct release_id expect;	/* of request_expect() */
 };
 
 /* The value of --key, or `otherwise`; "" for a flag. */
@@ -44,7 +47,10 @@ int request_number(const struct request *r, const char *key,
     int64_t otherwise, int64_t *out, struct err *e) MUST_USE;
 
 /* The release id that the request must name, or NULL with the error. */
-const char *request_id(const struct request *r, struct err *e);
+const struct release_id *request_id(struct request *r, struct err *e);
+
+/* What --expect wants to be live, none for nothing; NULL: it is not there. */
+const struct release_id *request_expect(struct request *r);
 
 /* Take the lock of the open store for it; not with --check.  0 or -1. */
 int request_lock(struct request *r, enum lock_kind kind, struct err *e)

@@ -50,18 +50,17 @@ split_option(const struct request *r, const char *key, struct strvec *out)
  * not there is none.
  */
 static int
-check_new_id(struct request *r, const char *id, struct err *e)
+check_new_id(struct request *r, const struct release_id *id, struct err *e)
 {
 	struct store s = STORE_INIT;
-	struct strvec ids = STRVEC_INIT;
+	struct release_ids ids = RELEASE_IDS_INIT;
 	struct err ignored = ERR_INIT;
 	int c;
 
 	if (store_open(&s, r->root, &ignored) == 0)
 		err_ignore(store_releases(&s, &ids, &ignored));
-	c = limits_check_id(r->limits, id, ids.n > 0 ? ids.v[ids.n - 1] : "",
-	    e);
-	strvec_release(&ids);
+	c = limits_check_id(r->limits, id, release_ids_last(&ids), e);
+	release_ids_release(&ids);
 	store_close(&s);
 	return c;
 }
@@ -192,7 +191,7 @@ verb_receive(struct request *r, struct err *e)
 int
 verb_prune(struct request *r, struct err *e)
 {
-	struct strvec removed = STRVEC_INIT;
+	struct release_ids removed = RELEASE_IDS_INIT;
 	struct view v = VIEW_INIT;
 	struct prune_options o = { .preview = request_flag(r, "check") };
 	int64_t keep;
@@ -210,8 +209,8 @@ verb_prune(struct request *r, struct err *e)
 	if (c == 0)
 		c = prune(&r->store, &v, &o, &removed, e);
 	for (size_t i = 0; i < removed.n; i++)
-		wire_put(&r->out, "pruned", "%s", removed.v[i]);
-	strvec_release(&removed);
+		wire_put(&r->out, "pruned", "%s", removed.v[i].text);
+	release_ids_release(&removed);
 	view_release(&v);
 	return c;
 }
@@ -219,7 +218,7 @@ verb_prune(struct request *r, struct err *e)
 int
 verb_pin(struct request *r, struct err *e)
 {
-	const char *id = request_id(r, e);
+	const struct release_id *id = request_id(r, e);
 	struct meta meta = META_INIT;
 	bool pinned = !request_flag(r, "off");
 	int c;
@@ -243,7 +242,7 @@ verb_pin(struct request *r, struct err *e)
  * live: who may not activate cannot do that either.  1, 0 or -1.
  */
 static int
-may_raise(struct request *r, const char *id, struct err *e)
+may_raise(struct request *r, const struct release_id *id, struct err *e)
 {
 	struct view v = VIEW_INIT;
 	int c;
@@ -261,7 +260,7 @@ may_raise(struct request *r, const char *id, struct err *e)
 int
 verb_note(struct request *r, struct err *e)
 {
-	const char *id = request_id(r, e);
+	const struct release_id *id = request_id(r, e);
 	int64_t seq;
 	int c;
 
@@ -276,7 +275,7 @@ verb_note(struct request *r, struct err *e)
 	if (c == 0)
 		wire_put(&r->out, "warning",
 		    "the sequence of release %s stays: it was live, and this key may not 'activate'",
-		    id);
+		    id->text);
 	return c > 0 ? meta_raise(&r->store, id, seq,
 			   request_option(r, "commit", NULL), e) :
 		       c;

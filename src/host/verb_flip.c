@@ -84,17 +84,18 @@ go(struct request *r, struct activation *a, int64_t armed_ms, struct err *e)
 
 /* Has another run come between, while the hook ran and the lock was free? */
 static int
-check_still_live(const struct store *s, const char *id, struct err *e)
+check_still_live(const struct store *s, const struct release_id *id,
+    struct err *e)
 {
 	struct release_id now;
 
 	if (store_current(s, &now, e) != 0)
 		return -1;
-	if (strcmp(now.text, id) == 0)
+	if (release_id_eq(&now, id))
 		return 0;
 	return err_set(e, ERR_CLEANUP,
-	    "%s was live, but another run made %s live while the hook ran", id,
-	    now.text);
+	    "%s was live, but another run made %s live while the hook ran",
+	    id->text, now.text);
 }
 
 /*
@@ -105,8 +106,8 @@ static int
 run_hook(struct request *r, const struct activation *a,
     enum journal_action action, int64_t timeout, struct err *e)
 {
-	const struct root_hook_facts facts = { .release = a->id.text,
-		.previous = a->from.text,
+	const struct root_hook_facts facts = { .release = &a->id,
+		.previous = &a->from,
 		.timeout = timeout,
 		.quiet = log_level() == LOG_QUIET };
 	const char *name = root_hook_find(&r->store, action);
@@ -119,7 +120,7 @@ run_hook(struct request *r, const struct activation *a,
 	if (wire_flush(&r->out, r->out_fd, e) != 0)
 		return -1;
 	if (root_hook_run(&r->store, name, &facts, &why) != 0 ||
-	    check_still_live(&r->store, a->id.text, &why) != 0)
+	    check_still_live(&r->store, &a->id, &why) != 0)
 		wire_put(&r->out, "hook-failed", "%s", why.text);
 	return 0;
 }
@@ -143,7 +144,7 @@ verb_activate(struct request *r, struct err *e)
 							JOURNAL_ACTIVATE,
 		.caller = &r->caller,
 		.message = request_option(r, "message", NULL),
-		.expect = request_option(r, "expect", NULL),
+		.expect = request_expect(r),
 		.preview = request_flag(r, "check") };
 	int64_t armed, hook_timeout;
 	int c;

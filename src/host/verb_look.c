@@ -56,12 +56,12 @@ put_releases(struct request *r, const struct view *v)
 		struct err ignored = ERR_INIT;
 		struct buf text = BUF_INIT;
 
-		if (meta_read(&r->store, v->ids.v[i], &meta, &ignored) == 0) {
+		if (meta_read(&r->store, &v->ids.v[i], &meta, &ignored) == 0) {
 			if (!all)
 				forget_people(&meta);
 			meta_print(&meta, &text);
 		}
-		buf_addf(&r->out, "release\t%s\t%s", v->ids.v[i],
+		buf_addf(&r->out, "release\t%s\t%s", v->ids.v[i].text,
 		    text.len > 0 ? text.data : "\n");
 		buf_release(&text);
 		meta_release(&meta);
@@ -153,14 +153,14 @@ put_state(struct request *r, const struct view *v, struct err *e)
 	int64_t size;
 
 	wire_put(&r->out, "current", "%s", v->current.text);
-	if (v->current.text[0] != '\0' &&
-	    meta_read(&r->store, v->current.text, &meta, &ignored) == 0) {
+	if (!release_id_is_none(&v->current) &&
+	    meta_read(&r->store, &v->current, &meta, &ignored) == 0) {
 		wire_put(&r->out, "digest", "%s", meta.digest);
 		if (meta.seq >= 0)
 			wire_put(&r->out, "seq", "%lld", (long long)meta.seq);
 	}
 	meta_release(&meta);
-	wire_put(&r->out, "latest", "%s", view_latest(v));
+	wire_put(&r->out, "latest", "%s", view_latest(v)->text);
 	if (dir_space(&r->store.root, &space, e) != 0 ||
 	    journal_size(&r->store, &size, e) != 0)
 		return -1;
@@ -175,8 +175,8 @@ put_state(struct request *r, const struct view *v, struct err *e)
 
 /* The names, sizes and times of the live release against its manifest. */
 static int
-find_drift(const struct request *r, const char *id, struct strvec *found,
-    struct err *e)
+find_drift(const struct request *r, const struct release_id *id,
+    struct strvec *found, struct err *e)
 {
 	struct manifest m = MANIFEST_INIT;
 	struct meta meta = META_INIT;
@@ -184,8 +184,8 @@ find_drift(const struct request *r, const char *id, struct strvec *found,
 	int c = -1;
 
 	if (meta_read(&r->store, id, &meta, e) == 0 &&
-	    manifest_read(&m, &r->store.manifests, id, e) == 0 &&
-	    dir_open(&d, &r->store.releases, id, e) == 0)
+	    manifest_read(&m, &r->store.manifests, id->text, e) == 0 &&
+	    dir_open(&d, &r->store.releases, id->text, e) == 0)
 		c = tree_compare(&d, &m, found, e);
 	dir_close(&d);
 	meta_release(&meta);
@@ -209,15 +209,16 @@ put_differences(struct request *r, const struct strvec *found, size_t most)
 
 /* --drift, which may take its time: the client hears that it has begun. */
 static int
-put_drift(struct request *r, const char *id, struct err *e)
+put_drift(struct request *r, const struct release_id *id, struct err *e)
 {
 	struct strvec found = STRVEC_INIT;
 	struct err why = ERR_INIT;
 	int c;
 
-	wire_put(&r->out, "drift", "%s", id);
+	wire_put(&r->out, "drift", "%s", id->text);
 	c = wire_flush(&r->out, r->out_fd, e);
-	if (c == 0 && *id != '\0' && find_drift(r, id, &found, &why) != 0)
+	if (c == 0 && !release_id_is_none(id) &&
+	    find_drift(r, id, &found, &why) != 0)
 		strvec_add(&found, why.text);
 	put_differences(r, &found, DRIFT_MAX);
 	strvec_release(&found);
@@ -233,9 +234,9 @@ wants_all(const struct request *r, const struct view *v)
 	struct err ignored = ERR_INIT;
 	bool live;
 
-	if (digest == NULL || v->current.text[0] == '\0')
+	if (digest == NULL || release_id_is_none(&v->current))
 		return request_flag(r, "full");
-	live = meta_read(&r->store, v->current.text, &meta, &ignored) == 0 &&
+	live = meta_read(&r->store, &v->current, &meta, &ignored) == 0 &&
 	    strcmp(meta.digest, digest) == 0;
 	meta_release(&meta);
 	return request_flag(r, "full") && !live;
@@ -268,7 +269,7 @@ verb_info(struct request *r, struct err *e)
 		c = put_journal(r, limits_allow(r->limits, "journal"), e);
 	}
 	if (c == 0 && request_flag(r, "drift"))
-		c = put_drift(r, v.current.text, e);
+		c = put_drift(r, &v.current, e);
 	/* After it was read: what was told is on disk then. */
 	if (c == 0 && request_flag(r, "sync"))
 		c = store_sync(&r->store, e);
@@ -291,16 +292,16 @@ verb_probe(struct request *r, struct err *e)
 int
 verb_manifest(struct request *r, struct err *e)
 {
-	const char *id = request_id(r, e);
+	const struct release_id *id = request_id(r, e);
 	struct err none = ERR_INIT;
 	struct buf b = BUF_INIT;
 	int c;
 
 	if (id == NULL || store_open(&r->store, r->root, e) != 0)
 		return -1;
-	c = file_read(&r->store.manifests, id, (size_t)1 << 30, &b, e);
+	c = file_read(&r->store.manifests, id->text, (size_t)1 << 30, &b, e);
 	/* A release without one is damaged. */
-	if (c != 0 && dir_look(&r->store.releases, id, &none) > 0)
+	if (c != 0 && dir_look(&r->store.releases, id->text, &none) > 0)
 		e->code = ERR_INTEGRITY;
 	if (c == 0) {
 		wire_put(&r->out, "size", "%zu", b.len);
@@ -372,15 +373,15 @@ put_files(struct request *r, const struct dir *d, const struct manifest *m,
 int
 verb_files(struct request *r, struct err *e)
 {
-	const char *id = request_id(r, e);
+	const struct release_id *id = request_id(r, e);
 	struct manifest m = MANIFEST_INIT;
 	struct dir d = DIR_INIT;
 	int c = -1;
 
 	if (id == NULL || store_open(&r->store, r->root, e) != 0)
 		return -1;
-	if (manifest_read(&m, &r->store.manifests, id, e) == 0 &&
-	    dir_open(&d, &r->store.releases, id, e) == 0)
+	if (manifest_read(&m, &r->store.manifests, id->text, e) == 0 &&
+	    dir_open(&d, &r->store.releases, id->text, e) == 0)
 		c = put_files(r, &d, &m, e);
 	dir_close(&d);
 	manifest_release(&m);
@@ -390,7 +391,7 @@ verb_files(struct request *r, struct err *e)
 int
 verb_verify(struct request *r, struct err *e)
 {
-	const char *id = request_id(r, e);
+	const struct release_id *id = request_id(r, e);
 	struct strvec found = STRVEC_INIT;
 	struct manifest_totals t;
 	int c;

@@ -112,7 +112,7 @@ queue_claim(struct queue *q, const struct queue_worker *w, struct job *job,
 	    "due <= $1 AND site NOT IN (SELECT site FROM deploy_jobs "
 	    "WHERE state = 'running') ORDER BY priority DESC, id LIMIT $2",
 	    &p, &rows, e);
-	release_id_new(&token, "");
+	release_id_new(&token, &release_id_none);
 	for (size_t i = 0; r == 0 && i < queue_rows_count(&rows); i++) {
 		struct taking t = { .w = w,
 			.id = queue_rows_int(&rows, i, 0),

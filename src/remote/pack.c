@@ -158,7 +158,7 @@ static int
 put_hard_link(struct pack *p, const char *name, const struct entry *en,
     const struct pack_origin *o, struct err *e)
 {
-	char *target = xasprintf("releases/%s/%s", o->release, o->path);
+	char *target = xasprintf("releases/%s/%s", o->release->text, o->path);
 	int r;
 
 	archive_entry_set_hardlink(p->en, target);

@@ -33,7 +33,7 @@ const char *pack_compression_name(enum pack_compression c);
 
 /* Where the content of an entry comes from, when the host has it. */
 struct pack_origin {
-	const char *release;	/* NULL: the host does not have it */
+	const struct release_id *release; /* NULL: the host does not have it */
 	const char *path;
 	bool fetched;		/* nor does the build: from `fetched` */
 };

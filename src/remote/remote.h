@@ -130,26 +130,27 @@ void remote_forget(struct remote *r);
 void remote_learn(struct remote *r, const struct meta *meta);
 
 /* The meta of a release that the host has (after a full info), or NULL. */
-const struct meta *remote_meta(const struct remote *r, const char *id);
+const struct meta *remote_meta(const struct remote *r,
+    const struct release_id *id);
 
 /* The best compression that the host can undo. */
 enum pack_compression remote_compression(const struct remote *r);
 
 /* Fetch the manifest of a release.  0 or -1. */
-int remote_manifest(struct remote *r, const char *id, struct manifest *m,
-    struct err *e) MUST_USE;
+int remote_manifest(struct remote *r, const struct release_id *id,
+    struct manifest *m, struct err *e) MUST_USE;
 
 /*
  * Fetch files of a release, whose sizes and digests are those of the entries
  * of `m` with these indices; each becomes a file in `to`, called by its digest
  * in hexadecimal.  0 or -1.
  */
-int remote_files(struct remote *r, const char *id, const struct manifest *m,
-    const size_t *indices, size_t n, const struct dir *to, struct err *e)
-    MUST_USE;
+int remote_files(struct remote *r, const struct release_id *id,
+    const struct manifest *m, const size_t *indices, size_t n,
+    const struct dir *to, struct err *e) MUST_USE;
 
 struct remote_receive {
-	const char *id;
+	const struct release_id *id;
 	const char *group;		/* NULL: none */
 	int64_t bytes, inodes;		/* that the release needs at least */
 	enum pack_compression compression;
@@ -170,12 +171,12 @@ int remote_receive(struct remote *r, const struct remote_receive *o,
  * A newer build has the content of a release that the host has: meta_raise()
  * there.  Nothing is asked when it is known to be done.  0 or -1.
  */
-int remote_note(struct remote *r, const char *id, int64_t seq,
+int remote_note(struct remote *r, const struct release_id *id, int64_t seq,
     const char *commit, struct err *e) MUST_USE;
 
 struct remote_activate {
-	const char *id;
-	const char *expect;		/* "" for nothing; NULL: what info
+	const struct release_id *id;
+	const struct release_id *expect; /* none for nothing; NULL: what info
 					 * found */
 	const char *message;
 	int64_t journal_size;		/* -1: any */

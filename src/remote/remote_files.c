@@ -41,7 +41,7 @@ read_bytes(struct remote *r, size_t len, struct buf *b, struct err *e)
 
 /* The manifest's text. */
 static int
-fetch_manifest(struct remote *r, const char *id, struct buf *text,
+fetch_manifest(struct remote *r, const struct release_id *id, struct buf *text,
     struct err *e)
 {
 	struct strvec args = STRVEC_INIT;
@@ -49,7 +49,7 @@ fetch_manifest(struct remote *r, const char *id, struct buf *text,
 	int64_t size;
 	int c;
 
-	strvec_addf(&args, "--id=%s", id);
+	strvec_addf(&args, "--id=%s", id->text);
 	c = ask(r, "manifest", &args, e);
 	strvec_release(&args);
 	if (c != 0 || ask_expect(r, "size", &l, ask_answer_ms(r), e) != 0)
@@ -63,10 +63,11 @@ fetch_manifest(struct remote *r, const char *id, struct buf *text,
 }
 
 int
-remote_manifest(struct remote *r, const char *id, struct manifest *m,
-    struct err *e)
+remote_manifest(struct remote *r, const struct release_id *id,
+    struct manifest *m, struct err *e)
 {
-	char *path = xasprintf("%s/.deploy/manifests/%s", r->host->root, id);
+	char *path =
+	    xasprintf("%s/.deploy/manifests/%s", r->host->root, id->text);
 	struct buf text = BUF_INIT;
 	int c = fetch_manifest(r, id, &text, e);
 
@@ -142,15 +143,16 @@ save_file(struct remote *r, const struct entry *en, const struct dir *to,
 }
 
 int
-remote_files(struct remote *r, const char *id, const struct manifest *m,
-    const size_t *indices, size_t n, const struct dir *to, struct err *e)
+remote_files(struct remote *r, const struct release_id *id,
+    const struct manifest *m, const size_t *indices, size_t n,
+    const struct dir *to, struct err *e)
 {
 	struct strvec args = STRVEC_INIT;
 	struct buf paths = BUF_INIT;
 	int64_t bytes = 0;
 	int c;
 
-	strvec_addf(&args, "--id=%s", id);
+	strvec_addf(&args, "--id=%s", id->text);
 	for (size_t i = 0; i < n; i++) {
 		buf_addf(&paths, "%s\n", m->v[indices[i]].path);
 		bytes += m->v[indices[i]].size;
@@ -211,7 +213,7 @@ wait_until_ready(struct remote *r, const struct remote_receive *o,
 	struct strvec args = STRVEC_INIT;
 	int c;
 
-	strvec_addf(&args, "--id=%s", o->id);
+	strvec_addf(&args, "--id=%s", o->id->text);
 	strvec_addf(&args, "--bytes=%lld", (long long)o->bytes);
 	strvec_addf(&args, "--inodes=%lld", (long long)o->inodes);
 	strvec_addf(&args, "--compress=%s",

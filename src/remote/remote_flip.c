@@ -13,10 +13,10 @@
 enum { DISARM_MS = 2000 };
 
 /* What is expected to be live. */
-static const char *
+static const struct release_id *
 expected(const struct remote *r, const struct remote_activate *o)
 {
-	return o->expect != NULL ? o->expect : r->view.current.text;
+	return o->expect != NULL ? o->expect : &r->view.current;
 }
 
 /* The journal line, for who cannot write it himself. */
@@ -25,13 +25,13 @@ add_line(const struct remote *r, const struct remote_activate *o,
     struct strvec *args)
 {
 	const struct meta *meta = remote_meta(r, o->id);
-	struct journal_line line = { .time = clock_now(),
+	struct journal_line line = { .from = *expected(r, o),
+		.to = *o->id,
+		.time = clock_now(),
 		.seq = -1,
 		.action = o->rollback ? JOURNAL_ROLLBACK : JOURNAL_ACTIVATE };
 	struct buf text = BUF_INIT;
 
-	release_id_copy(&line.from, expected(r, o));
-	release_id_copy(&line.to, o->id);
 	/* Borrowed: the line is not released. */
 	line.who = r->caller->who;
 	line.job = r->caller->job;
@@ -55,8 +55,8 @@ add_args(const struct remote *r, const struct remote_activate *o,
 {
 	struct buf words = BUF_INIT;
 
-	strvec_addf(args, "--id=%s", o->id);
-	strvec_addf(args, "--expect=%s", expected(r, o));
+	strvec_addf(args, "--id=%s", o->id->text);
+	strvec_addf(args, "--expect=%s", expected(r, o)->text);
 	/* A program writes it itself, and the time in it is its own. */
 	if (r->script)
 		add_line(r, o, args);
@@ -87,7 +87,7 @@ last_sequence(const struct remote *r)
 	int64_t last = h->seq;
 
 	for (size_t i = 0; i < h->seen.n; i++) {
-		const struct meta *then = remote_meta(r, h->seen.v[i]);
+		const struct meta *then = remote_meta(r, &h->seen.v[i]);
 
 		if (then != NULL && history_is_recent(h, i) &&
 		    then->seq > last)
@@ -123,7 +123,7 @@ check_sequence(const struct remote *r, const struct remote_activate *o,
 	    (r->frozen && (o->overrides & OVERRIDE_FREEZE) == 0) ||
 	    (o->overrides & OVERRIDE_ORDER) != 0 ||
 	    (o->rollback && history_was_live(&r->view.history, o->id)) ||
-	    strcmp(r->view.current.text, o->id) == 0 ||
+	    release_id_eq(&r->view.current, o->id) ||
 	    activate_check_sequence(last_sequence(r), meta->seq, &why) == 0)
 		return 0;
 	/* A freeze is told before that, as the host would. */
@@ -139,7 +139,7 @@ begin(struct remote *r, const struct remote_activate *o, int64_t deadline,
 	int c = check_sequence(r, o, e);
 
 	remote_disarm(r);
-	release_id_copy(&r->flipping, o->id);
+	r->flipping = *o->id;
 	add_args(r, o, deadline, &args);
 	if (c == 0)
 		c = ask(r, "activate", &args, e);

@@ -21,7 +21,7 @@ remote_forget(struct remote *r)
 	r->locked = r->version = NULL;
 	r->digest[0] = '\0';
 	r->seq = -1;
-	r->latest.text[0] = '\0';
+	r->latest = release_id_none;
 	r->prepared = r->frozen = r->cannot_link = r->full = r->stale = false;
 	r->has_zstd = r->has_gzip = false;
 	r->room = (struct guard_room){ -1, -1 };
@@ -33,17 +33,18 @@ static void
 add_release(struct remote *r, char *value)
 {
 	char *tab = strchr(value, '\t');
+	struct release_id id;
 	struct meta meta = META_INIT;
 	struct err ignored = ERR_INIT;
 
 	if (tab == NULL)
 		return;
 	*tab = '\0';
-	if (!release_id_is_valid(value))
+	if (!release_id_parse(&id, value))
 		return;
 	err_ignore(
 	    meta_parse(tab + 1, strlen(tab + 1), "meta", &meta, &ignored));
-	strvec_add(&r->view.ids, value);
+	release_ids_add(&r->view.ids, &id);
 	r->metas = xreallocarray(r->metas, r->view.ids.n, sizeof(*r->metas));
 	r->metas[r->view.ids.n - 1] = meta;
 }
@@ -73,11 +74,9 @@ on_info(void *ctx, const char *key, const char *value)
 		free(r->locked);
 		r->locked = xstrdup(value);
 	} else if (strcmp(key, "current") == 0) {
-		if (release_id_is_valid(value))
-			release_id_copy(&r->view.current, value);
+		(void)release_id_parse(&r->view.current, value);
 	} else if (strcmp(key, "latest") == 0) {
-		if (release_id_is_valid(value))
-			release_id_copy(&r->latest, value);
+		(void)release_id_parse(&r->latest, value);
 	} else if (strcmp(key, "digest") == 0) {
 		snprintf(r->digest, sizeof(r->digest), "%s", value);
 	} else if (strcmp(key, "seq") == 0) {
@@ -147,7 +146,7 @@ remote_info(struct remote *r, enum remote_question q, const char *digest,
 	r->full = q == REMOTE_ALL || q == REMOTE_DRIFT ||
 	    (q == REMOTE_ALL_UNLESS && strcmp(r->digest, digest) != 0);
 	history_release(&r->view.history);
-	history_init(&r->view.history, &r->view.journal, r->view.current.text);
+	history_init(&r->view.history, &r->view.journal, &r->view.current);
 	return 0;
 }
 
@@ -156,33 +155,33 @@ remote_learn(struct remote *r, const struct meta *meta)
 {
 	size_t at = 0, n = r->view.ids.n;
 
-	strvec_add(&r->view.ids, meta->id.text);
-	strvec_sort(&r->view.ids);
-	while (strcmp(r->view.ids.v[at], meta->id.text) != 0)
+	release_ids_add(&r->view.ids, &meta->id);
+	release_ids_sort(&r->view.ids);
+	while (!release_id_eq(&r->view.ids.v[at], &meta->id))
 		at++;
 	r->metas = xreallocarray(r->metas, n + 1, sizeof(*r->metas));
 	memmove(&r->metas[at + 1], &r->metas[at],
 	    (n - at) * sizeof(*r->metas));
 	meta_copy(&r->metas[at], meta);
-	if (strcmp(meta->id.text, r->latest.text) > 0)
+	if (release_id_cmp(&meta->id, &r->latest) > 0)
 		r->latest = meta->id;
 }
 
 /* The same for changes. */
 static struct meta *
-own_meta(struct remote *r, const char *id)
+own_meta(struct remote *r, const struct release_id *id)
 {
 	for (size_t i = 0; r->metas != NULL && i < r->view.ids.n; i++)
-		if (strcmp(r->view.ids.v[i], id) == 0)
+		if (release_id_eq(&r->view.ids.v[i], id))
 			return &r->metas[i];
 	return NULL;
 }
 
 const struct meta *
-remote_meta(const struct remote *r, const char *id)
+remote_meta(const struct remote *r, const struct release_id *id)
 {
 	for (size_t i = 0; r->metas != NULL && i < r->view.ids.n; i++)
-		if (strcmp(r->view.ids.v[i], id) == 0)
+		if (release_id_eq(&r->view.ids.v[i], id))
 			return &r->metas[i];
 	return NULL;
 }
@@ -194,18 +193,18 @@ remote_compression(const struct remote *r)
 }
 
 int
-remote_note(struct remote *r, const char *id, int64_t seq, const char *commit,
-    struct err *e)
+remote_note(struct remote *r, const struct release_id *id, int64_t seq,
+    const char *commit, struct err *e)
 {
 	struct meta *meta = own_meta(r, id);
-	bool live = strcmp(r->view.current.text, id) == 0;
+	bool live = release_id_eq(&r->view.current, id);
 	int64_t known = meta != NULL ? meta->seq : live ? r->seq : -1;
 	struct strvec args = STRVEC_INIT;
 	int c;
 
 	if (seq <= known)
 		return 0;
-	strvec_addf(&args, "--id=%s", id);
+	strvec_addf(&args, "--id=%s", id->text);
 	strvec_addf(&args, "--seq=%lld", (long long)seq);
 	if (commit != NULL)
 		strvec_addf(&args, "--commit=%s", commit);

@@ -22,13 +22,13 @@ add_doomed(const struct remote *r, const struct prune_options *o,
 	/* One whose meta makes no sense may be pinned: it stays. */
 	for (size_t i = 0; i < n; i++)
 		pinned[i] =
-		    r->metas[i].id.text[0] == '\0' || r->metas[i].pinned;
+		    release_id_is_none(&r->metas[i].id) || r->metas[i].pinned;
 	retention_select(&r->view.ids, pinned, &r->view.history, &rule,
 	    chosen);
 	for (size_t i = 0; i < n; i++) {
 		if (!chosen[i])
 			continue;
-		buf_addf(out, "%s%s", comma, r->view.ids.v[i]);
+		buf_addf(out, "%s%s", comma, r->view.ids.v[i].text);
 		comma = ",";
 	}
 	free(pinned);

@@ -102,8 +102,9 @@ make_command(struct rsync *x)
 	strvec_add(v, "--checksum");
 	strvec_add(v, "--chmod=u=rwX,go=rX");
 	strvec_addf(v, "--timeout=%lld", (long long)j->silence);
-	if (*j->base != '\0')
-		strvec_addf(v, "--link-dest=../../../releases/%s", j->base);
+	if (!release_id_is_none(j->base))
+		strvec_addf(v, "--link-dest=../../../releases/%s",
+		    j->base->text);
 	strvec_add(v, "--from0");
 	strvec_add(v, "--files-from=-");
 	strvec_addf(v, "--rsh=/proc/self/fd/%d __rsh %d", x->self, x->pair[1]);

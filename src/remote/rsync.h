@@ -13,6 +13,7 @@
 
 #include "os/dir.h"
 #include "base/err.h"
+#include "base/release.h"
 #include "content/manifest.h"
 #include "remote/transport.h"
 
@@ -21,7 +22,7 @@ struct rsync_job {
 	const struct manifest *m;
 	const bool *send;		/* for each entry: a file or directory
 					 * that is sent */
-	const char *base;		/* release that is linked to, or "" */
+	const struct release_id *base;	/* that is linked to, or none */
 	const char *to;			/* the directory on the host, absolute */
 	int64_t silence;		/* seconds without data that end it */
 };

@@ -12,32 +12,34 @@
 
 /* A release must be listed, with its manifest. */
 static int
-check_complete(const struct store *s, const char *id, struct err *e)
+check_complete(const struct store *s, const struct release_id *id,
+    struct err *e)
 {
-	int r = release_id_is_valid(id) ? dir_look(&s->releases, id, e) : 0;
+	int r = dir_look(&s->releases, id->text, e);
 
 	if (r < 0)
 		return -1;
 	if (r == 0)
 		return err_set(e, ERR_USAGE,
-		    "there is no release '%s' in '%s'; see 'deploy list'", id,
-		    s->root.path);
-	if (faccessat(s->manifests.fd, id, R_OK, 0) != 0)
+		    "there is no release '%s' in '%s'; see 'deploy list'",
+		    id->text, s->root.path);
+	if (faccessat(s->manifests.fd, id->text, R_OK, 0) != 0)
 		return err_set(e, ERR_INTEGRITY,
 		    "the manifest of release %s is missing or unreadable ('%s/%s'); stage it again",
-		    id, s->manifests.path, id);
+		    id->text, s->manifests.path, id->text);
 	return 0;
 }
 
 int
-activate_check_expect(const char *expect, const char *current, struct err *e)
+activate_check_expect(const struct release_id *expect,
+    const struct release_id *current, struct err *e)
 {
-	if (expect == NULL || strcmp(expect, current) == 0)
+	if (expect == NULL || release_id_eq(expect, current))
 		return 0;
 	return err_set(e, ERR_SUPERSEDED,
 	    "%s is live, not %s as expected; somebody else changed it meanwhile",
-	    *current != '\0' ? current : "nothing",
-	    *expect != '\0' ? expect : "nothing");
+	    release_id_is_none(current) ? "nothing" : current->text,
+	    release_id_is_none(expect) ? "nothing" : expect->text);
 }
 
 static int
@@ -64,7 +66,7 @@ activate_check_sequence(int64_t last, int64_t seq, struct err *e)
 
 /* The sequence that a release has now; -1: none, or nobody knows. */
 static int64_t
-sequence_of(const struct store *s, const char *id)
+sequence_of(const struct store *s, const struct release_id *id)
 {
 	struct meta meta = META_INIT;
 	struct err ignored = ERR_INIT;
@@ -88,7 +90,7 @@ check_sequence(const struct store *s, const struct history *h, int64_t seq,
 		int64_t now = -1;
 
 		if (history_is_recent(h, i))
-			now = sequence_of(s, h->seen.v[i]);
+			now = sequence_of(s, &h->seen.v[i]);
 		if (now > last)
 			last = now;
 	}
@@ -100,7 +102,7 @@ check_sequence(const struct store *s, const struct history *h, int64_t seq,
  */
 static int
 check_guards(const struct store *s, const struct activate_options *o,
-    const struct meta *meta, const char *current, struct err *e)
+    const struct meta *meta, const struct release_id *current, struct err *e)
 {
 	unsigned int left = OVERRIDE_FLIP & ~o->overrides;
 	struct journal j = JOURNAL_INIT;
@@ -126,19 +128,19 @@ check_guards(const struct store *s, const struct activate_options *o,
 /* Announce the flip. */
 static int
 write_line(const struct store *s, const struct activate_options *o,
-    const struct meta *meta, const char *from, struct err *e)
+    const struct meta *meta, const struct release_id *from, struct err *e)
 {
 	struct journal_line line = { .action = o->action,
+		.from = *from,
+		.to = *o->id,
 		.time = clock_now(),
 		.seq = meta->seq };
 
-	release_id_copy(&line.from, from);
-	release_id_copy(&line.to, o->id);
 	/* Borrowed: the line is not released. */
 	line.who = o->caller->who;
 	line.job = o->caller->job;
-	log_debug("journal: %s -> %s", *from != '\0' ? from : "nothing",
-	    o->id);
+	log_debug("journal: %s -> %s",
+	    release_id_is_none(from) ? "nothing" : from->text, o->id->text);
 	line.message =
 	    o->message != NULL ? (char *)(uintptr_t)o->message : meta->message;
 	return journal_append(s, &line, e);
@@ -164,7 +166,7 @@ check_journal(const struct store *s, int64_t size, struct err *e)
 /* The guards that the release and the root have to pass. */
 static int
 check_all(const struct store *s, const struct activate_options *o,
-    const struct meta *meta, const char *current, struct err *e)
+    const struct meta *meta, const struct release_id *current, struct err *e)
 {
 	if (activate_check_expect(o->expect, current, e) != 0 ||
 	    check_journal(s, o->journal_size, e) != 0)
@@ -181,7 +183,7 @@ activate_check(const struct store *s, const struct activate_options *o,
 
 	if (store_current(s, &current, e) != 0)
 		return -1;
-	return check_all(s, o, &meta, current.text, e);
+	return check_all(s, o, &meta, &current, e);
 }
 
 int
@@ -196,20 +198,20 @@ activate_prepare(struct activation *a, const struct store *s,
 	if (store_current(s, &a->from, e) != 0 ||
 	    check_complete(s, o->id, e) != 0)
 		return -1;
-	release_id_copy(&a->id, o->id);
-	a->changed = strcmp(a->from.text, o->id) != 0;
+	a->id = *o->id;
+	a->changed = !release_id_eq(&a->from, o->id);
 	if (!a->changed)
 		return 0;
 	/* A meta that is lost does not keep a complete release from going. */
 	err_ignore(meta_read(s, o->id, &meta, &ignored));
-	r = check_all(s, o, &meta, a->from.text, e);
+	r = check_all(s, o, &meta, &a->from, e);
 	if (r == 0 && !o->preview) {
 		/* The last moment to stop. */
 		r = intr_check(e);
 		if (r == 0)
 			r = store_prepare_flip(s, o->id, &a->link, e);
 		if (r == 0)
-			r = write_line(s, o, &meta, a->from.text, e);
+			r = write_line(s, o, &meta, &a->from, e);
 	}
 	meta_release(&meta);
 	return r;
@@ -223,14 +225,14 @@ activate_go(struct activation *a, struct err *e)
 	/* Live already: by a run that may have died before its fsync. */
 	if (!a->changed)
 		return store_sync(a->store, e);
-	if (store_flip(a->store, a->id.text, &a->link, e) != 0)
+	if (store_flip(a->store, &a->id, &a->link, e) != 0)
 		return -1;
 	if (store_current(a->store, &now, e) != 0) {
 		err_prefix(e, "release %s was made live, but ", a->id.text);
 		e->code = ERR_CLEANUP;
 		return -1;
 	}
-	if (strcmp(now.text, a->id.text) != 0)
+	if (!release_id_eq(&now, &a->id))
 		return err_set(e, ERR_FAILED,
 		    "'%s/current' does not point to %s after it was replaced; another program changes it",
 		    a->store->root.path, a->id.text);

@@ -16,11 +16,11 @@
 #include "root/store.h"
 
 struct activate_options {
-	const char *id;			/* a release of the root */
+	const struct release_id *id;	/* a release of the root */
 	enum journal_action action;
 	const struct caller *caller;
 	const char *message;		/* for the journal; NULL: the release's */
-	const char *expect;		/* id that must be live; "": nothing may
+	const struct release_id *expect; /* must be live; none: nothing may
 					 * be; NULL: whatever is */
 	int64_t journal_size;		/* bytes that the journal must have;
 					 * -1: any */
@@ -39,10 +39,10 @@ int activate_check_sequence(int64_t last, int64_t seq, struct err *e) MUST_USE;
 
 /*
  * Is `current` the release that the caller expects to be live?  NULL: any;
- * "": none.  0, or -1 with ERR_SUPERSEDED.
+ * none: none is.  0, or -1 with ERR_SUPERSEDED.
  */
-int activate_check_expect(const char *expect, const char *current,
-    struct err *e) MUST_USE;
+int activate_check_expect(const struct release_id *expect,
+    const struct release_id *current, struct err *e) MUST_USE;
 
 /*
  * Would a release with the sequence `seq`, which is not there yet, pass the

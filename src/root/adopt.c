@@ -67,7 +67,7 @@ static int
 make_release(const struct adopt_options *o, const struct store *s,
     const char *path, bool live, struct adopted *out, struct err *e)
 {
-	bool taken = o->id != NULL && dir_has(&s->releases, o->id);
+	bool taken = o->id != NULL && dir_has(&s->releases, o->id->text);
 	struct rules rules;
 	struct stage_options so = { .source = path,
 		.rules = &rules,
@@ -102,8 +102,8 @@ make_release(const struct adopt_options *o, const struct store *s,
 }
 
 static int
-make_live(const struct adopt_options *o, const struct store *s, const char *id,
-    struct err *e)
+make_live(const struct adopt_options *o, const struct store *s,
+    const struct release_id *id, struct err *e)
 {
 	const struct activate_options ao = { .id = id,
 		.action = JOURNAL_ACTIVATE,
@@ -238,11 +238,11 @@ adopt_elsewhere(const struct adopt_options *o, const char *path,
 		r = store_create(&s, o->root, e);
 	if (r == 0)
 		r = store_current(&s, &current, e);
-	live = current.text[0] != '\0';
+	live = !release_id_is_none(&current);
 	if (r == 0)
 		r = make_release(o, &s, path, live, out, e);
 	if (r == 0)
-		r = make_live(o, &s, out->id.text, e);
+		r = make_live(o, &s, &out->id, e);
 	if (r == 0)
 		r = exchange(path, o->root, kept, e);
 	store_close(&s);
@@ -261,7 +261,7 @@ adopt_current(const struct adopt_options *o, const char *path,
 	if (r == 0)
 		r = make_release(o, &s, path, false, out, e);
 	if (r == 0)
-		r = make_live(o, &s, out->id.text, e);
+		r = make_live(o, &s, &out->id, e);
 	if (r == 0)
 		out->kept =
 		    xasprintf("%s/adopted-%s", s.state.path, out->id.text);

@@ -22,7 +22,7 @@ struct adopt_options {
 	const struct rules *rules;	/* but for carry and max_delete */
 	const struct caller *caller;
 	int64_t lock_wait;		/* seconds */
-	const char *id;			/* of the release; NULL: a new one */
+	const struct release_id *id;	/* of the release; NULL: a new one */
 	int64_t mtime;			/* of its content; 0: now */
 };
 

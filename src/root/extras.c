@@ -184,7 +184,7 @@ is_free(struct manifest *m, const char *path)
 
 /* Add a candidate to the manifest, which must be sorted again afterwards. */
 static void
-carry(struct extras *x, struct manifest *m, const struct strvec *ids,
+carry(struct extras *x, struct manifest *m, const struct release_ids *ids,
     const struct candidate *c)
 {
 	struct entry *en = manifest_add(m, c->en.path, c->en.type);
@@ -200,22 +200,22 @@ carry(struct extras *x, struct manifest *m, const struct strvec *ids,
 		x->files = xreallocarray(x->files, x->cap, sizeof(*x->files));
 	}
 	x->files[x->n] = (struct extras_file){ .path = xstrdup(path) };
-	release_id_copy(&x->files[x->n++].release, ids->v[c->release]);
+	x->files[x->n++].release = ids->v[c->release];
 }
 
 /* Links are in the manifest; files must be there still.  1, 0 or -1. */
 static int
-is_usable(const struct extras_carry_rule *rule, const struct strvec *ids,
+is_usable(const struct extras_carry_rule *rule, const struct release_ids *ids,
     const struct candidate *c, struct err *e)
 {
 	return rule->usable == NULL || c->en.type != ENTRY_FILE ?
 	    1 :
-	    rule->usable(rule->ctx, ids->v[c->release], &c->en, e);
+	    rule->usable(rule->ctx, &ids->v[c->release], &c->en, e);
 }
 
 /* Of the sorted candidates, carry those whose place is free. */
 static int
-carry_all(struct extras *x, struct manifest *m, const struct strvec *ids,
+carry_all(struct extras *x, struct manifest *m, const struct release_ids *ids,
     struct candidates *c, const struct extras_carry_rule *rule, struct err *e)
 {
 	size_t kept = 0;
@@ -250,7 +250,7 @@ carry_all(struct extras *x, struct manifest *m, const struct strvec *ids,
 
 int
 extras_add_carried(struct extras *x, struct manifest *m,
-    const struct strvec *ids, const struct history *h,
+    const struct release_ids *ids, const struct history *h,
     const struct extras_carry_rule *rule, struct err *e)
 {
 	struct candidates c = { NULL, 0, 0 };
@@ -258,11 +258,11 @@ extras_add_carried(struct extras *x, struct manifest *m,
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < ids->n; i++) {
-		int64_t until = history_until(h, ids->v[i]);
+		int64_t until = history_until(h, &ids->v[i]);
 
 		if (until < 0)
 			continue;
-		r = rule->read(rule->ctx, ids->v[i], &from[i], e);
+		r = rule->read(rule->ctx, &ids->v[i], &from[i], e);
 		if (r == 0)
 			collect(&c, &from[i], i, until, rule);
 	}
@@ -275,12 +275,12 @@ extras_add_carried(struct extras *x, struct manifest *m,
 	return r;
 }
 
-const char *
+const struct release_id *
 extras_release_of(const struct extras *x, const char *path)
 {
 	for (size_t i = 0; i < x->n; i++)
 		if (strcmp(x->files[i].path, path) == 0)
-			return x->files[i].release.text;
+			return &x->files[i].release;
 	return NULL;
 }
 

@@ -43,14 +43,14 @@ struct extras_carry_rule {
 	int64_t seconds;		/* since last live in a build */
 	int64_t now;			/* ms since 1970 */
 	/* Reads the manifest of a release; 0 or -1. */
-	int (*read)(void *ctx, const char *id, struct manifest *m,
+	int (*read)(void *ctx, const struct release_id *id, struct manifest *m,
 	    struct err *e);
 	/*
 	 * Is the file still there, and as its manifest says?  1, 0, or -1
 	 * with the error.  NULL: yes.
 	 */
-	int (*usable)(void *ctx, const char *id, const struct entry *en,
-	    struct err *e);
+	int (*usable)(void *ctx, const struct release_id *id,
+	    const struct entry *en, struct err *e);
 	void *ctx;
 };
 
@@ -61,11 +61,12 @@ struct extras_carry_rule {
  * not usable any more is left out.  0 or -1.
  */
 int extras_add_carried(struct extras *x, struct manifest *m,
-    const struct strvec *ids, const struct history *h,
+    const struct release_ids *ids, const struct history *h,
     const struct extras_carry_rule *rule, struct err *e) MUST_USE;
 
 /* The release that the carried `path` is from; NULL: not carried. */
-const char *extras_release_of(const struct extras *x, const char *path);
+const struct release_id *extras_release_of(const struct extras *x,
+    const char *path);
 
 /*
  * Make what was added in the target, whose directories are there; shared/

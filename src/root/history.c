@@ -6,46 +6,39 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 
-/* The live release as far as the stack knows, or "". */
-static const char *
+/* The live release as far as the stack knows, or none. */
+static const struct release_id *
 top(const struct history *h)
 {
-	return h->stack.n > 0 ? h->stack.v[h->stack.n - 1] : "";
-}
-
-static void
-pop(struct history *h)
-{
-	free(h->stack.v[--h->stack.n]);
-	h->stack.v[h->stack.n] = NULL;
+	return release_ids_last(&h->stack);
 }
 
 /* The place of an id in seen; seen.n when it was never live. */
 static size_t
-find_seen(const struct history *h, const char *id)
+find_seen(const struct history *h, const struct release_id *id)
 {
 	size_t i = 0;
 
 	/* From the end: what is asked for is mostly recent. */
 	for (i = h->seen.n; i > 0; i--)
-		if (strcmp(h->seen.v[i - 1], id) == 0)
+		if (release_id_eq(&h->seen.v[i - 1], id))
 			return i - 1;
 	return h->seen.n;
 }
 
 /* The release `id` goes live at `time`. */
 static void
-go_live(struct history *h, const char *id, int64_t time)
+go_live(struct history *h, const struct release_id *id, int64_t time)
 {
 	size_t i;
 
-	if (*top(h) != '\0' && strcmp(top(h), id) != 0) {
-		strcpy(h->replaced.text, top(h));
+	if (!release_id_is_none(top(h)) && !release_id_eq(top(h), id)) {
+		h->replaced = *top(h);
 		h->until[find_seen(h, top(h))] = time;
 	}
 	i = find_seen(h, id);
 	if (i == h->seen.n) {
-		strvec_add(&h->seen, id);
+		release_ids_add(&h->seen, id);
 		h->until =
 		    xreallocarray(h->until, h->seen.n, sizeof(*h->until));
 		h->flip = xreallocarray(h->flip, h->seen.n, sizeof(*h->flip));
@@ -56,57 +49,58 @@ go_live(struct history *h, const char *id, int64_t time)
 }
 
 static void
-activated(struct history *h, const char *id, int64_t time)
+activated(struct history *h, const struct release_id *id, int64_t time)
 {
 	go_live(h, id, time);
-	strvec_add(&h->stack, id);
+	release_ids_add(&h->stack, id);
 }
 
 /* Back to `id`: what lies above it was rolled back from. */
 static void
-rolled_back(struct history *h, const char *id, int64_t time)
+rolled_back(struct history *h, const struct release_id *id, int64_t time)
 {
-	bool known = strvec_has(&h->stack, id);
+	bool known = release_ids_has(&h->stack, id);
 
 	go_live(h, id, time);
 	if (!known) {
 		if (h->stack.n > 0)
-			pop(h);
-		strvec_add(&h->stack, id);
+			h->stack.n--;
+		release_ids_add(&h->stack, id);
 		return;
 	}
-	while (strcmp(top(h), id) != 0)
-		pop(h);
+	while (!release_id_eq(top(h), id))
+		h->stack.n--;
 }
 
 /* A flip that the journal does not know, found at `time`. */
 static void
-made_live_by_hand(struct history *h, const char *id, int64_t time)
+made_live_by_hand(struct history *h, const struct release_id *id, int64_t time)
 {
-	if (*id != '\0' && strcmp(top(h), id) != 0) {
+	if (!release_id_is_none(id) && !release_id_eq(top(h), id)) {
 		activated(h, id, time);
 		h->since = 0;
 	}
 }
 
 void
-history_init(struct history *h, const struct journal *j, const char *current)
+history_init(struct history *h, const struct journal *j,
+    const struct release_id *current)
 {
 	*h = (struct history)HISTORY_INIT;
 	h->happened = xcalloc(j->n, sizeof(*h->happened));
 	for (size_t i = 0; i < j->n; i++) {
 		const struct journal_line *l = &j->v[i];
-		const char *then =
-		    i + 1 < j->n ? j->v[i + 1].from.text : current;
+		const struct release_id *then =
+		    i + 1 < j->n ? &j->v[i + 1].from : current;
 
-		made_live_by_hand(h, l->from.text, l->time);
-		h->happened[i] = strcmp(l->to.text, then) == 0;
+		made_live_by_hand(h, &l->from, l->time);
+		h->happened[i] = release_id_eq(&l->to, then);
 		if (!h->happened[i])
 			continue;
 		if (l->action == JOURNAL_ROLLBACK) {
-			rolled_back(h, l->to.text, l->time);
+			rolled_back(h, &l->to, l->time);
 		} else {
-			activated(h, l->to.text, l->time);
+			activated(h, &l->to, l->time);
 			/* What has no number says nothing about numbers. */
 			if (l->seq >= 0) {
 				h->seq = l->seq;
@@ -116,17 +110,17 @@ history_init(struct history *h, const struct journal *j, const char *current)
 	}
 	made_live_by_hand(h, current, clock_now());
 	/* A journal that is whole begins with nothing being live. */
-	if (j->n == 0 && *current != '\0')
+	if (j->n == 0 && !release_id_is_none(current))
 		h->lost = INT64_MAX;
-	else if (j->n > 0 && j->v[0].from.text[0] != '\0')
+	else if (j->n > 0 && !release_id_is_none(&j->v[0].from))
 		h->lost = j->v[0].time;
 }
 
 void
 history_release(struct history *h)
 {
-	strvec_release(&h->stack);
-	strvec_release(&h->seen);
+	release_ids_release(&h->stack);
+	release_ids_release(&h->seen);
 	free(h->until);
 	free(h->flip);
 	free(h->happened);
@@ -134,13 +128,13 @@ history_release(struct history *h)
 }
 
 bool
-history_was_live(const struct history *h, const char *id)
+history_was_live(const struct history *h, const struct release_id *id)
 {
 	return find_seen(h, id) < h->seen.n;
 }
 
 int64_t
-history_until(const struct history *h, const char *id)
+history_until(const struct history *h, const struct release_id *id)
 {
 	size_t i = find_seen(h, id);
 
@@ -153,14 +147,14 @@ history_is_recent(const struct history *h, size_t i)
 	return h->flip[i] >= h->seq_flip;
 }
 
-const char *
-history_previous(const struct history *h, const struct strvec *ids)
+const struct release_id *
+history_previous(const struct history *h, const struct release_ids *ids)
 {
 	for (size_t i = h->stack.n; i > 1; i--) {
-		const char *id = h->stack.v[i - 2];
+		const struct release_id *id = &h->stack.v[i - 2];
 
 		/* The same release may lie there twice. */
-		if (strcmp(id, top(h)) != 0 && strvec_has(ids, id))
+		if (!release_id_eq(id, top(h)) && release_ids_has(ids, id))
 			return id;
 	}
 	return NULL;

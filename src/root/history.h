@@ -19,11 +19,10 @@
 
 #include "root/journal.h"
 #include "base/release.h"
-#include "base/strvec.h"
 
 struct history {
-	struct strvec stack;		/* the live release is the last */
-	struct strvec seen;		/* every id that was ever live */
+	struct release_ids stack;	/* the live release is the last */
+	struct release_ids seen;	/* every id that was ever live */
 	int64_t *until;			/* for each of seen: when its last
 					 * time live ended, ms; INT64_MAX for
 					 * the live one */
@@ -43,15 +42,15 @@ struct history {
 
 #define HISTORY_INIT { .seq = -1 }
 
-/* Read the journal's meaning; `current` is what is live, or "". */
+/* Read the journal's meaning; `current` is what is live, or none. */
 void history_init(struct history *h, const struct journal *j,
-    const char *current);
+    const struct release_id *current);
 void history_release(struct history *h);	/* neutral values accepted */
 
-bool history_was_live(const struct history *h, const char *id);
+bool history_was_live(const struct history *h, const struct release_id *id);
 
 /* When its last time live ended: ms, INT64_MAX if live, -1 if it never was. */
-int64_t history_until(const struct history *h, const char *id);
+int64_t history_until(const struct history *h, const struct release_id *id);
 
 /*
  * Was seen.v[i] live at or after the last activation that had a sequence?
@@ -63,7 +62,7 @@ bool history_is_recent(const struct history *h, size_t i);
  * What a rollback goes to: the nearest release under the live one that is
  * among `ids`.  Borrowed; NULL when there is none.
  */
-const char *history_previous(const struct history *h,
-    const struct strvec *ids);
+const struct release_id *history_previous(const struct history *h,
+    const struct release_ids *ids);
 
 #endif

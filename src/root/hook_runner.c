@@ -20,7 +20,7 @@ enum { TICK_MS = 200 }; /* how soon a signal is handed on */
 /* Both are of this program: they travel as they are. */
 struct question {
 	enum journal_action action;
-	char release[RELEASE_ID_LEN + 1], previous[RELEASE_ID_LEN + 1];
+	struct release_id release, previous;
 	int64_t timeout;
 	bool quiet;
 };
@@ -35,10 +35,15 @@ static struct {
 	pid_t pid;
 } runner = { -1, 0 };
 
+/* What came as an id may be anything. */
 static bool
-is_id(const char *text)
+parse(const struct release_id *came, struct release_id *out)
 {
-	return *text == '\0' || release_id_is_valid(text);
+	char text[sizeof(came->text)];
+
+	memcpy(text, came->text, sizeof(text));
+	text[sizeof(text) - 1] = '\0';
+	return release_id_parse(out, text) || *text == '\0';
 }
 
 /*
@@ -46,17 +51,17 @@ is_id(const char *text)
  * state.  The name of the hook is ours.
  */
 static void
-run_one(const char *root, struct question *q, struct answer *a)
+run_one(const char *root, const struct question *q, struct answer *a)
 {
-	const struct root_hook_facts f = { .release = q->release,
-		.previous = q->previous,
+	struct release_id release, previous;
+	const struct root_hook_facts f = { .release = &release,
+		.previous = &previous,
 		.timeout = q->timeout,
 		.quiet = q->quiet };
 	struct store s = STORE_INIT;
 	const char *name;
 
-	q->release[RELEASE_ID_LEN] = q->previous[RELEASE_ID_LEN] = '\0';
-	if (!is_id(q->release) || !is_id(q->previous)) {
+	if (!parse(&q->release, &release) || !parse(&q->previous, &previous)) {
 		a->result = err_set(&a->why, ERR_FAILED, "no hook was run");
 		return;
 	}
@@ -159,13 +164,14 @@ int
 hook_runner_ask(const char *name, const struct root_hook_facts *f,
     struct err *e)
 {
-	struct question q = { .timeout = f->timeout, .quiet = f->quiet };
+	struct question q = { .release = *f->release,
+		.previous = *f->previous,
+		.timeout = f->timeout,
+		.quiet = f->quiet };
 	struct answer a = { 0, ERR_INIT };
 
 	q.action = strcmp(name, "post-rollback") == 0 ? JOURNAL_ROLLBACK :
 							JOURNAL_ACTIVATE;
-	snprintf(q.release, sizeof(q.release), "%s", f->release);
-	snprintf(q.previous, sizeof(q.previous), "%s", f->previous);
 	if (send(runner.fd, &q, sizeof(q), MSG_NOSIGNAL) < 0 || hear(&a) != 0)
 		return err_set(e, ERR_CLEANUP,
 		    "the %s hook was not run to its end: its process is gone",

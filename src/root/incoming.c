@@ -46,12 +46,12 @@ incoming_check_room(const struct incoming *in, int64_t bytes, int64_t inodes,
 }
 
 int
-incoming_begin(struct incoming *in, const char *id, struct err *e)
+incoming_begin(struct incoming *in, const struct release_id *id, struct err *e)
 {
-	if (dir_make(&in->store->incoming, id, e) != 0)
+	if (dir_make(&in->store->incoming, id->text, e) != 0)
 		return -1;
-	release_id_copy(&in->id, id);
-	return dir_open(&in->dir, &in->store->incoming, id, e);
+	in->id = *id;
+	return dir_open(&in->dir, &in->store->incoming, id->text, e);
 }
 
 /* What is on disk must be what the manifest says. */
@@ -93,10 +93,10 @@ incoming_commit(struct incoming *in, const struct manifest *m,
 	progress_begin("writing to disk", 0, 0);
 	if (check(in, m, e) != 0 || dir_sync_tree(&in->dir, e) != 0 ||
 	    write_records(in, m, meta, e) != 0 || intr_check(e) != 0 ||
-	    store_commit(in->store, in->id.text, e) != 0)
+	    store_commit(in->store, &in->id, e) != 0)
 		return -1;
 	progress_end();
-	in->id.text[0] = '\0';
+	in->id = release_id_none;
 	return 0;
 }
 
@@ -106,9 +106,9 @@ incoming_end(struct incoming *in)
 	struct err e = ERR_INIT;
 
 	dir_close(&in->dir);
-	if (in->id.text[0] != '\0' &&
-	    store_abort(in->store, in->id.text, &e) != 0)
+	if (!release_id_is_none(&in->id) &&
+	    store_abort(in->store, &in->id, &e) != 0)
 		log_warn("%s; the next run tries again", e.text);
-	in->id.text[0] = '\0';
+	in->id = release_id_none;
 	lock_drop(&in->lock);
 }

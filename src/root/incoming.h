@@ -43,7 +43,8 @@ int incoming_check_room(const struct incoming *in, int64_t bytes,
     int64_t inodes, struct err *e) MUST_USE;
 
 /* Make incoming/<id>; it must be new.  0 or -1. */
-int incoming_begin(struct incoming *in, const char *id, struct err *e) MUST_USE;
+int incoming_begin(struct incoming *in, const struct release_id *id,
+    struct err *e) MUST_USE;
 
 /*
  * What is there must be what the manifest says; then write it to disk, write

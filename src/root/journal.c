@@ -47,13 +47,8 @@ get_id(const json_t *obj, const char *key, struct release_id *out)
 {
 	const char *s = json_get_string(obj, key);
 
-	out->text[0] = '\0';
-	if (s == NULL)
-		return 0;
-	if (!release_id_is_valid(s))
-		return -1;
-	memcpy(out->text, s, RELEASE_ID_LEN + 1);
-	return 0;
+	*out = release_id_none;
+	return s == NULL || release_id_parse(out, s) ? 0 : -1;
 }
 
 /* 0, or -1 when the object is no journal line. */
@@ -73,7 +68,7 @@ from_json(const json_t *obj, struct journal_line *l)
 		return -1;
 	l->time = release_parse_time(time);
 	if (l->time < 0 || get_id(obj, "from", &l->from) != 0 ||
-	    get_id(obj, "to", &l->to) != 0 || l->to.text[0] == '\0')
+	    get_id(obj, "to", &l->to) != 0 || release_id_is_none(&l->to))
 		return -1;
 	l->seq = json_get_int(obj, "seq", -1);
 	if (l->seq < 0 || l->seq > CALLER_SEQ_MAX)
@@ -156,7 +151,7 @@ journal_print(const struct journal_line *l, struct buf *out)
 	json_put_string(obj, "time", time);
 	json_put_string(obj, "action", action_names[l->action]);
 	json_put_string(obj, "from",
-	    l->from.text[0] != '\0' ? l->from.text : NULL);
+	    !release_id_is_none(&l->from) ? l->from.text : NULL);
 	json_put_string(obj, "to", l->to.text);
 	if (l->seq >= 0)
 		json_put_int(obj, "seq", l->seq);

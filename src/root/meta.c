@@ -65,7 +65,7 @@ meta_parse(const char *text, size_t len, const char *name, struct meta *out,
 	if (j == NULL)
 		return -1;
 	id = json_get_string(j, "id");
-	if (id == NULL || !release_id_is_valid(id)) {
+	if (id == NULL || !release_id_parse(&out->id, id)) {
 		json_free(j);
 		return err_set(e, ERR_INTEGRITY, "%s: no release id", name);
 	}
@@ -77,7 +77,6 @@ meta_parse(const char *text, size_t len, const char *name, struct meta *out,
 	}
 	if (out->seq < 0)
 		out->seq = -1;
-	memcpy(out->id.text, id, RELEASE_ID_LEN + 1);
 	out->who = get_text(j, "who");
 	out->job = get_text(j, "job");
 	out->commit = get_text(j, "commit");
@@ -97,7 +96,7 @@ meta_parse(const char *text, size_t len, const char *name, struct meta *out,
 }
 
 int
-meta_read(const struct store *s, const char *id, struct meta *out,
+meta_read(const struct store *s, const struct release_id *id, struct meta *out,
     struct err *e)
 {
 	char name[RELEASE_ID_LEN + 8], *path;
@@ -120,7 +119,7 @@ meta_print(const struct meta *m, struct buf *out)
 	json_t *j = json_new_object();
 	char staged[32];
 
-	release_format_time(release_id_time(m->id.text), staged);
+	release_format_time(release_id_time(&m->id), staged);
 	json_put_string(j, "id", m->id.text);
 	json_put_string(j, "staged_at", staged);
 	json_put_string(j, "who", m->who);
@@ -149,7 +148,7 @@ meta_write(const struct store *s, const struct meta *m, struct err *e)
 	int r;
 
 	meta_print(m, &b);
-	store_meta_name(m->id.text, name);
+	store_meta_name(&m->id, name);
 	r = file_publish(&s->meta, name, b.data, b.len, e);
 	buf_release(&b);
 	return r;
@@ -157,7 +156,7 @@ meta_write(const struct store *s, const struct meta *m, struct err *e)
 
 /* Read, compare, write: alone. */
 static int
-raise_alone(const struct store *s, const char *id, int64_t seq,
+raise_alone(const struct store *s, const struct release_id *id, int64_t seq,
     const char *commit, struct err *e)
 {
 	struct meta meta = META_INIT;
@@ -179,7 +178,7 @@ raise_alone(const struct store *s, const char *id, int64_t seq,
 }
 
 int
-meta_raise(const struct store *s, const char *id, int64_t seq,
+meta_raise(const struct store *s, const struct release_id *id, int64_t seq,
     const char *commit, struct err *e)
 {
 	int r;

@@ -36,8 +36,8 @@ void meta_copy(struct meta *out, const struct meta *m);
  * Read the meta of a release.  Returns 0, or -1: ERR_FAILED with ENOENT in
  * e->sys when there is none, ERR_INTEGRITY when it cannot be understood.
  */
-int meta_read(const struct store *s, const char *id, struct meta *out,
-    struct err *e) MUST_USE;
+int meta_read(const struct store *s, const struct release_id *id,
+    struct meta *out, struct err *e) MUST_USE;
 
 /* Parse its text; `name` is for messages.  0 or -1 with ERR_INTEGRITY. */
 int meta_parse(const char *text, size_t len, const char *name,
@@ -56,7 +56,7 @@ int meta_write(const struct store *s, const struct meta *m, struct err *e)
  * NULL, so that an older build cannot overtake.  The lock is held at least
  * shared; of several who do this at once the highest sequence stays.  0 or -1.
  */
-int meta_raise(const struct store *s, const char *id, int64_t seq,
+int meta_raise(const struct store *s, const struct release_id *id, int64_t seq,
     const char *commit, struct err *e) MUST_USE;
 
 #endif

@@ -17,25 +17,26 @@
  * and that is said.
  */
 static void
-read_pins(const struct store *s, const struct strvec *ids, bool *pinned)
+read_pins(const struct store *s, const struct release_ids *ids, bool *pinned)
 {
 	for (size_t i = 0; i < ids->n; i++) {
 		struct meta meta = META_INIT;
 		struct err e = ERR_INIT;
 
 		pinned[i] = true;
-		if (meta_read(s, ids->v[i], &meta, &e) == 0)
+		if (meta_read(s, &ids->v[i], &meta, &e) == 0)
 			pinned[i] = meta.pinned;
 		else
-			log_warn("release %s stays: %s", ids->v[i], e.text);
+			log_warn("release %s stays: %s", ids->v[i].text,
+			    e.text);
 		meta_release(&meta);
 	}
 }
 
 /* Take the chosen releases out of the list, going on after an error. */
 static int
-discard(const struct store *s, const struct strvec *ids, const bool *chosen,
-    struct strvec *removed, struct err *e)
+discard(const struct store *s, const struct release_ids *ids,
+    const bool *chosen, struct release_ids *removed, struct err *e)
 {
 	struct err one = ERR_INIT;
 	int r = 0;
@@ -45,8 +46,8 @@ discard(const struct store *s, const struct strvec *ids, const bool *chosen,
 			continue;
 		if (intr_check(e) != 0)
 			return -1;
-		if (store_discard(s, ids->v[i], &one) == 0) {
-			strvec_add(removed, ids->v[i]);
+		if (store_discard(s, &ids->v[i], &one) == 0) {
+			release_ids_add(removed, &ids->v[i]);
 			continue;
 		}
 		if (r == 0)
@@ -58,8 +59,8 @@ discard(const struct store *s, const struct strvec *ids, const bool *chosen,
 
 /* Discard, then delete; what fails is for the next run. */
 static int
-remove_chosen(const struct store *s, const struct strvec *ids,
-    const bool *chosen, struct strvec *removed, struct err *e)
+remove_chosen(const struct store *s, const struct release_ids *ids,
+    const bool *chosen, struct release_ids *removed, struct err *e)
 {
 	struct err more = ERR_INIT;
 	int r = discard(s, ids, chosen, removed, e);
@@ -77,7 +78,7 @@ remove_chosen(const struct store *s, const struct strvec *ids,
 
 int
 prune(const struct store *s, const struct view *v,
-    const struct prune_options *o, struct strvec *removed, struct err *e)
+    const struct prune_options *o, struct release_ids *removed, struct err *e)
 {
 	const struct retention_rule rule = { o->keep, o->older_than * 1000,
 		clock_now() };
@@ -92,7 +93,7 @@ prune(const struct store *s, const struct view *v,
 	retention_select(&v->ids, pinned, &v->history, &rule, chosen);
 	for (size_t i = 0; o->preview && i < v->ids.n; i++)
 		if (chosen[i])
-			strvec_add(removed, v->ids.v[i]);
+			release_ids_add(removed, &v->ids.v[i]);
 	if (r == 0 && !o->preview)
 		r = remove_chosen(s, &v->ids, chosen, removed, e);
 	free(pinned);

@@ -10,7 +10,6 @@
 
 #include "base/err.h"
 #include "root/store.h"
-#include "base/strvec.h"
 #include "root/view.h"
 
 struct prune_options {
@@ -27,7 +26,7 @@ struct prune_options {
  * is out of the list for good, deleted now or swept later).
  */
 int prune(const struct store *s, const struct view *v,
-    const struct prune_options *o, struct strvec *removed, struct err *e)
+    const struct prune_options *o, struct release_ids *removed, struct err *e)
     MUST_USE;
 
 #endif

@@ -6,31 +6,32 @@
 
 /* Live, live before that, or what a rollback goes to. */
 static bool
-is_needed(const char *id, const char *previous, const struct history *h)
+is_needed(const struct release_id *id, const struct release_id *previous,
+    const struct history *h)
 {
 	return history_until(h, id) == INT64_MAX ||
-	    strcmp(id, h->replaced.text) == 0 ||
-	    (previous != NULL && strcmp(id, previous) == 0);
+	    release_id_eq(id, &h->replaced) ||
+	    (previous != NULL && release_id_eq(id, previous));
 }
 
 void
-retention_select(const struct strvec *ids, const bool *pinned,
+retention_select(const struct release_ids *ids, const bool *pinned,
     const struct history *h, const struct retention_rule *rule, bool *removed)
 {
-	const char *previous = history_previous(h, ids);
+	const struct release_id *previous = history_previous(h, ids);
 	unsigned int kept = 0;
 
 	/* Newest first, so that `keep` counts the newest. */
 	for (size_t i = ids->n; i-- > 0;) {
-		int64_t age = rule->now - release_id_time(ids->v[i]);
-		bool live = history_was_live(h, ids->v[i]);
-		bool maybe = release_id_time(ids->v[i]) < h->lost;
+		int64_t age = rule->now - release_id_time(&ids->v[i]);
+		bool live = history_was_live(h, &ids->v[i]);
+		bool maybe = release_id_time(&ids->v[i]) < h->lost;
 
 		removed[i] = (live || maybe ? kept >= rule->keep : true) &&
 		    (live || age > RETENTION_NEVER_LIVE);
 		if (live || maybe)
 			kept++;
-		if (pinned[i] || is_needed(ids->v[i], previous, h) ||
+		if (pinned[i] || is_needed(&ids->v[i], previous, h) ||
 		    (rule->older_than > 0 && age <= rule->older_than))
 			removed[i] = false;
 	}

@@ -8,7 +8,6 @@
 #include <stdint.h>
 
 #include "root/history.h"
-#include "base/strvec.h"
 
 struct retention_rule {
 	unsigned int keep;	/* newest that were live */
@@ -27,7 +26,7 @@ struct retention_rule {
  * What the journal begins too late for may have been live: it counts among
  * the `keep`, and stays for a day in any case.
  */
-void retention_select(const struct strvec *ids, const bool *pinned,
+void retention_select(const struct release_ids *ids, const bool *pinned,
     const struct history *h, const struct retention_rule *rule,
     bool *removed);
 

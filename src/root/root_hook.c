@@ -113,8 +113,8 @@ root_hook_run(const struct store *s, const char *name,
 	snprintf(command, sizeof(command), ".deploy/" HOOKS "/%s", name);
 	strvec_addf(&env, "DEPLOY_HOOK=%s", name);
 	strvec_addf(&env, "DEPLOY_ROOT=%s", s->root.path);
-	strvec_addf(&env, "DEPLOY_RELEASE=%s", f->release);
-	strvec_addf(&env, "DEPLOY_PREVIOUS=%s", f->previous);
+	strvec_addf(&env, "DEPLOY_RELEASE=%s", f->release->text);
+	strvec_addf(&env, "DEPLOY_PREVIOUS=%s", f->previous->text);
 	if (r == 0)
 		r = shell_run(&o, e);
 	strvec_release(&env);

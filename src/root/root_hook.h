@@ -16,8 +16,8 @@
 
 /* What a hook is told. */
 struct root_hook_facts {
-	const char *release;	/* live now */
-	const char *previous;	/* live before; "": nothing */
+	const struct release_id *release;	/* live now */
+	const struct release_id *previous;	/* live before, or none */
 	int64_t timeout;	/* seconds */
 	bool quiet;		/* show what it prints only if it fails */
 };

@@ -78,24 +78,22 @@ lock_and_sweep(struct stage *st, struct err *e)
 static void
 open_base(struct stage *st)
 {
-	const char *id = st->view.current.text[0] != '\0' ?
-	    st->view.current.text :
-	    st->view.ids.n > 0 ? st->view.ids.v[st->view.ids.n - 1] :
-				 NULL;
+	const struct release_id *id = view_base(&st->view);
 	struct err why = ERR_INIT;
 
-	if (id == NULL)
+	if (release_id_is_none(id))
 		return;
-	if (dir_open(&st->base, &st->store->releases, id, &why) != 0 ||
-	    manifest_read(&st->base_manifest, &st->store->manifests, id,
+	if (dir_open(&st->base, &st->store->releases, id->text, &why) != 0 ||
+	    manifest_read(&st->base_manifest, &st->store->manifests, id->text,
 		&why) != 0) {
-		log_warn("the release %s cannot be used as a base: %s", id,
-		    why.text);
+		log_warn("the release %s cannot be used as a base: %s",
+		    id->text, why.text);
 		dir_close(&st->base);
 		manifest_release(&st->base_manifest);
 		return;
 	}
-	log_debug("the base is %s, %zu entries", id, st->base_manifest.n);
+	log_debug("the base is %s, %zu entries", id->text,
+	    st->base_manifest.n);
 }
 
 /*
@@ -113,7 +111,7 @@ choose_mtime(struct stage *st)
 	if (st->remote != NULL && st->mtime <= st->remote->mtime)
 		st->mtime = st->remote->mtime + 1;
 	if (st->view.ids.n > 0 &&
-	    meta_read(st->store, st->view.ids.v[st->view.ids.n - 1], &meta,
+	    meta_read(st->store, &st->view.ids.v[st->view.ids.n - 1], &meta,
 		&ignored) == 0 &&
 	    st->mtime <= meta.mtime)
 		st->mtime = meta.mtime + 1;
@@ -141,11 +139,11 @@ static int
 begin(struct stage *st, struct err *e)
 {
 	if (st->opt->id != NULL)
-		release_id_copy(&st->id, st->opt->id);
+		st->id = *st->opt->id;
 	else if (store_new_id(st->store, view_latest(&st->view), &st->id, e) !=
 	    0)
 		return -1;
-	return incoming_begin(&st->incoming, st->id.text, e);
+	return incoming_begin(&st->incoming, &st->id, e);
 }
 
 /* A preview's own directory for an archive. */
@@ -233,10 +231,10 @@ live_manifest(const struct stage *st)
 	const struct stage_remote *remote = st->remote;
 
 	if (remote != NULL)
-		return strcmp(remote->base, remote->view->current.text) == 0 ?
+		return release_id_eq(remote->base, &remote->view->current) ?
 		    remote->manifest :
 		    NULL;
-	return st->view.current.text[0] != '\0' && st->base.fd >= 0 ?
+	return !release_id_is_none(&st->view.current) && st->base.fd >= 0 ?
 	    &st->base_manifest :
 	    NULL;
 }
@@ -254,20 +252,22 @@ check_deletions(const struct stage *st, struct err *e)
 }
 
 static int
-read_stored(void *ctx, const char *id, struct manifest *m, struct err *e)
+read_stored(void *ctx, const struct release_id *id, struct manifest *m,
+    struct err *e)
 {
 	const struct stage *st = ctx;
 
-	return manifest_read(m, &st->store->manifests, id, e);
+	return manifest_read(m, &st->store->manifests, id->text, e);
 }
 
 /* Can the file be carried out of the release that has it?  1, 0 or -1. */
 static int
-is_usable(void *ctx, const char *id, const struct entry *en, struct err *e)
+is_usable(void *ctx, const struct release_id *id, const struct entry *en,
+    struct err *e)
 {
 	const struct stage *st = ctx;
 	struct dir from = DIR_INIT;
-	int r = dir_open(&from, &st->store->releases, id, e);
+	int r = dir_open(&from, &st->store->releases, id->text, e);
 
 	if (r == 0)
 		r = place_can_bring(&from, en->path, en, e);
@@ -275,7 +275,7 @@ is_usable(void *ctx, const char *id, const struct entry *en, struct err *e)
 	if (r == 0)
 		log_warn(
 		    "'%s/%s/%s' is missing or damaged, and is not carried on",
-		    st->store->releases.path, id, en->path);
+		    st->store->releases.path, id->text, en->path);
 	return r;
 }
 
@@ -394,7 +394,8 @@ check_stamp(const struct stage *st, struct err *e)
 
 /* The digest of a complete release, "" when it is not known. */
 static void
-digest_of(const struct stage *st, const char *id, char out[HASH_HEX + 1])
+digest_of(const struct stage *st, const struct release_id *id,
+    char out[HASH_HEX + 1])
 {
 	struct meta meta = META_INIT;
 	struct err ignored = ERR_INIT;
@@ -416,8 +417,8 @@ find_same(struct stage *st)
 	char digest[HASH_HEX + 1];
 
 	for (size_t i = st->view.ids.n; !st->opt->again && i-- > 0;) {
-		const char *id = st->view.ids.v[i];
-		bool live = strcmp(id, st->view.current.text) == 0;
+		const struct release_id *id = &st->view.ids.v[i];
+		bool live = release_id_eq(id, &st->view.current);
 
 		if (!live && history_was_live(&st->view.history, id))
 			continue;
@@ -425,7 +426,7 @@ find_same(struct stage *st)
 		if (strcmp(digest, st->digest) != 0)
 			continue;
 		st->outcome = live ? STAGE_UNCHANGED : STAGE_STAGED;
-		snprintf(st->found.text, sizeof(st->found.text), "%s", id);
+		st->found = *id;
 		/* The live one is meant before all others. */
 		if (live)
 			return;
@@ -438,12 +439,12 @@ base_mtime(const struct stage *st)
 {
 	struct meta meta = META_INIT;
 	struct err ignored = ERR_INIT;
-	const char *id = path_base(st->base.path != NULL ? st->base.path : "");
 	int64_t mtime = 0;
 
 	if (st->remote != NULL)
 		return st->remote->base_mtime;
-	if (*id != '\0' && meta_read(st->store, id, &meta, &ignored) == 0)
+	if (st->base.fd >= 0 &&
+	    meta_read(st->store, view_base(&st->view), &meta, &ignored) == 0)
 		mtime = meta.mtime;
 	meta_release(&meta);
 	return mtime;
@@ -588,7 +589,7 @@ note_build(const struct stage *st, struct err *e)
 
 	if (st->planning || o->seq < 0)
 		return 0;
-	return meta_raise(st->store, st->id.text, o->seq, o->commit, e);
+	return meta_raise(st->store, &st->id, o->seq, o->commit, e);
 }
 
 static int

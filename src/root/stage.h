@@ -37,11 +37,11 @@
  */
 struct stage_remote {
 	const struct view *view;
-	const char *base;		/* release that `manifest` is of, or "" */
+	const struct release_id *base;	/* that `manifest` is of, or none */
 	const struct manifest *manifest;	/* NULL: no base */
 	int64_t base_mtime;		/* of what was new in the base */
 	int64_t mtime;			/* of the newest content there */
-	int (*read)(void *ctx, const char *id, struct manifest *m,
+	int (*read)(void *ctx, const struct release_id *id, struct manifest *m,
 	    struct err *e);		/* the manifest of a release */
 	void *ctx;
 };
@@ -58,7 +58,7 @@ struct stage_options {
 	bool again;			/* a new release always, and nothing is
 					 * linked that was not hashed again */
 	bool strip;			/* an archive's leading directory */
-	const char *id;			/* of the new release; NULL: its own */
+	const struct release_id *id;	/* of the new release; NULL: its own */
 	int64_t mtime;			/* of new content; 0: now */
 	bool preview;			/* change nothing: stop when all is
 					 * known */

@@ -303,9 +303,9 @@ store_sync(const struct store *s, struct err *e)
 	return dir_sync(&s->root, e);
 }
 
-/* Does the target of `current` name a release of this root?  Its id. */
-static const char *
-target_id(const struct store *s, const char *target)
+/* Does the target of `current` name a release of this root? */
+static bool
+parse_target(const struct store *s, const char *target, struct release_id *out)
 {
 	size_t n = strlen(s->root.path);
 
@@ -313,9 +313,8 @@ target_id(const struct store *s, const char *target)
 	if (strncmp(target, s->root.path, n) == 0 && target[n] == '/')
 		target += n + 1;
 	if (strncmp(target, RELEASES "/", strlen(RELEASES "/")) != 0)
-		return NULL;
-	target += strlen(RELEASES "/");
-	return release_id_is_valid(target) ? target : NULL;
+		return false;
+	return release_id_parse(out, target + strlen(RELEASES "/"));
 }
 
 int
@@ -324,9 +323,8 @@ store_current(const struct store *s, struct release_id *out, struct err *e)
 	char target[PATH_LEN_MAX + 1];
 	ssize_t n =
 	    readlinkat(s->root.fd, CURRENT, target, sizeof(target) - 1);
-	const char *id;
 
-	out->text[0] = '\0';
+	*out = release_id_none;
 	if (n < 0) {
 		if (errno == ENOENT)
 			return 0;
@@ -347,28 +345,28 @@ store_current(const struct store *s, struct release_id *out, struct err *e)
 	while (n > 0 && target[n - 1] == '/')
 		n--;
 	target[n] = '\0';
-	id = target_id(s, target);
-	if (id == NULL)
+	if (!parse_target(s, target, out))
 		return err_set(e, ERR_FAILED,
 		    "'%s/%s' points to '%s', which is no release of this root; remove the link, or point it at one of releases/",
 		    s->root.path, CURRENT, target);
-	memcpy(out->text, id, RELEASE_ID_LEN + 1);
 	return 0;
 }
 
 /* Add the names of directories in `d` that are release ids. */
 static int
-list_ids(const struct dir *d, struct strvec *out, struct err *e)
+list_ids(const struct dir *d, struct release_ids *out, struct err *e)
 {
 	struct strvec names = STRVEC_INIT;
 	int r = dir_list(d, &names, e);
 
 	for (size_t i = 0; r == 0 && i < names.n; i++) {
-		if (!release_id_is_valid(names.v[i]))
+		struct release_id id;
+
+		if (!release_id_parse(&id, names.v[i]))
 			continue;
-		r = dir_look(d, names.v[i], e);
+		r = dir_look(d, id.text, e);
 		if (r > 0) {
-			strvec_add(out, names.v[i]);
+			release_ids_add(out, &id);
 			r = 0;
 		}
 	}
@@ -377,59 +375,59 @@ list_ids(const struct dir *d, struct strvec *out, struct err *e)
 }
 
 int
-store_releases(const struct store *s, struct strvec *out, struct err *e)
+store_releases(const struct store *s, struct release_ids *out, struct err *e)
 {
 	return list_ids(&s->releases, out, e);
 }
 
 int
-store_new_id(const struct store *s, const char *latest, struct release_id *out,
-    struct err *e)
+store_new_id(const struct store *s, const struct release_id *latest,
+    struct release_id *out, struct err *e)
 {
-	struct strvec ids = STRVEC_INIT;
-	const char *last;
+	struct release_ids ids = RELEASE_IDS_INIT;
+	const struct release_id *last;
 	int r = 0;
 
-	strvec_add(&ids, latest);
+	release_ids_add(&ids, latest);
 	if (list_ids(&s->releases, &ids, e) != 0 ||
 	    list_ids(&s->incoming, &ids, e) != 0)
 		r = -1;
-	strvec_sort(&ids);
-	last = ids.v[ids.n - 1];
+	release_ids_sort(&ids);
+	last = release_ids_last(&ids);
 	if (r == 0)
 		release_id_new(out, last);
-	/* After the year 9999 it would not be one. */
-	if (r == 0 && !release_id_is_valid(out->text))
+	if (r == 0 && release_id_is_none(out))
 		r = err_set(e, ERR_FAILED,
 		    "'%s' has a release of the far future, %s, and no id is later; remove it",
-		    s->root.path, last);
-	strvec_release(&ids);
+		    s->root.path, last->text);
+	release_ids_release(&ids);
 	return r;
 }
 
 void
-store_meta_name(const char *id, char out[RELEASE_ID_LEN + 8])
+store_meta_name(const struct release_id *id, char out[RELEASE_ID_LEN + 8])
 {
-	snprintf(out, RELEASE_ID_LEN + 8, "%.*s.json", RELEASE_ID_LEN, id);
+	snprintf(out, RELEASE_ID_LEN + 8, "%s.json", id->text);
 }
 
 int
-store_commit(const struct store *s, const char *id, struct err *e)
+store_commit(const struct store *s, const struct release_id *id, struct err *e)
 {
 	/* A crash before this leaves it incoming: invisible, swept later. */
-	if (dir_rename_new(&s->incoming, id, &s->releases, id, e) != 0)
+	if (dir_rename_new(&s->incoming, id->text, &s->releases, id->text,
+		e) != 0)
 		return -1;
 	/* btrfs loses the release behind `current` without this. */
 	if (dir_sync(&s->releases, e) == 0)
 		return 0;
 	/* Not known to be on disk: not complete.  Nobody has used it yet. */
-	(void)renameat(s->releases.fd, id, s->incoming.fd, id);
+	(void)renameat(s->releases.fd, id->text, s->incoming.fd, id->text);
 	return -1;
 }
 
 int
-store_prepare_flip(const struct store *s, const char *id, struct store_link *l,
-    struct err *e)
+store_prepare_flip(const struct store *s, const struct release_id *id,
+    struct store_link *l, struct err *e)
 {
 	char target[RELEASE_ID_LEN + 16];
 
@@ -438,7 +436,7 @@ store_prepare_flip(const struct store *s, const char *id, struct store_link *l,
 		return -1;
 	/* A run that died between here and the flip has left its link. */
 	file_sweep(&s->state);
-	snprintf(target, sizeof(target), RELEASES "/%s", id);
+	snprintf(target, sizeof(target), RELEASES "/%s", id->text);
 	file_tmp_name(l->name);
 	if (symlinkat(target, s->state.fd, l->name) != 0) {
 		err_sys(e, "cannot make a link in '%s'", s->state.path);
@@ -472,8 +470,8 @@ drop_link(const struct store *s, const char *name)
  * is no such directory; -1.
  */
 static int
-exchange_current(const struct store *s, const char *id, struct store_link *l,
-    struct err *e)
+exchange_current(const struct store *s, const struct release_id *id,
+    struct store_link *l, struct err *e)
 {
 	char kept[RELEASE_ID_LEN + 16];
 
@@ -483,7 +481,7 @@ exchange_current(const struct store *s, const char *id, struct store_link *l,
 	 * The link takes the name first under which the directory is kept:
 	 * what is a user's never has a name that is swept.
 	 */
-	snprintf(kept, sizeof(kept), KEPT "%s", id);
+	snprintf(kept, sizeof(kept), KEPT "%s", id->text);
 	drop_link(s, kept);
 	if (renameat2(s->state.fd, l->name, s->state.fd, kept,
 		RENAME_NOREPLACE) != 0)
@@ -502,8 +500,8 @@ exchange_current(const struct store *s, const char *id, struct store_link *l,
 }
 
 int
-store_flip(const struct store *s, const char *id, struct store_link *l,
-    struct err *e)
+store_flip(const struct store *s, const struct release_id *id,
+    struct store_link *l, struct err *e)
 {
 	int r = exchange_current(s, id, l, e);
 
@@ -517,7 +515,7 @@ store_flip(const struct store *s, const char *id, struct store_link *l,
 	if (fsync(s->root.fd) != 0 || (r == 0 && fsync(s->state.fd) != 0)) {
 		err_sys(e,
 		    "release %s is live, but not known to survive a power cut: cannot write '%s' to disk",
-		    id, s->root.path);
+		    id->text, s->root.path);
 		e->code = ERR_CLEANUP;
 		return -1;
 	}

@@ -11,7 +11,6 @@
 #include "os/dir.h"
 #include "base/err.h"
 #include "base/release.h"
-#include "base/strvec.h"
 
 struct store {
 	struct dir root;
@@ -80,14 +79,14 @@ int store_current(const struct store *s, struct release_id *out,
     struct err *e) MUST_USE;
 
 /* Add the ids of all complete releases, oldest first.  0 or -1. */
-int store_releases(const struct store *s, struct strvec *out, struct err *e)
-    MUST_USE;
+int store_releases(const struct store *s, struct release_ids *out,
+    struct err *e) MUST_USE;
 
 /*
  * A new id, later than that of every release that is complete or on its way,
- * and than `latest` ("" for nothing).  0 or -1.
+ * and than `latest`, which may be none.  0 or -1.
  */
-int store_new_id(const struct store *s, const char *latest,
+int store_new_id(const struct store *s, const struct release_id *latest,
     struct release_id *out, struct err *e) MUST_USE;
 
 /*
@@ -95,7 +94,8 @@ int store_new_id(const struct store *s, const char *latest,
  * written to disk (dir_sync_tree).  Afterwards the release is complete and
  * survives a power cut.  0 or -1, then the release is still incoming.
  */
-int store_commit(const struct store *s, const char *id, struct err *e) MUST_USE;
+int store_commit(const struct store *s, const struct release_id *id,
+    struct err *e) MUST_USE;
 
 /* A link to a release that waits to become `current`. */
 struct store_link {
@@ -106,7 +106,7 @@ struct store_link {
  * Make the link, under a name of its own; those of dead runs are removed.
  * What it names is on disk then.  Under the exclusive lock.
  */
-int store_prepare_flip(const struct store *s, const char *id,
+int store_prepare_flip(const struct store *s, const struct release_id *id,
     struct store_link *l, struct err *e) MUST_USE;
 
 /*
@@ -116,13 +116,13 @@ int store_prepare_flip(const struct store *s, const char *id,
  * they got, or with ERR_CLEANUP when the release is live but may not survive
  * a power cut.
  */
-int store_flip(const struct store *s, const char *id, struct store_link *l,
-    struct err *e) MUST_USE;
+int store_flip(const struct store *s, const struct release_id *id,
+    struct store_link *l, struct err *e) MUST_USE;
 
 /* Remove a prepared link that is not wanted any more; none is fine. */
 void store_drop_flip(const struct store *s, struct store_link *l);
 
 /* The file name of a release's meta in s->meta: "<id>.json". */
-void store_meta_name(const char *id, char out[RELEASE_ID_LEN + 8]);
+void store_meta_name(const struct release_id *id, char out[RELEASE_ID_LEN + 8]);
 
 #endif

@@ -12,12 +12,13 @@
 
 /* Remove the manifest and meta of a release that is not (any more) there. */
 static int
-remove_records(const struct store *s, const char *id, struct err *e)
+remove_records(const struct store *s, const struct release_id *id,
+    struct err *e)
 {
 	char meta[RELEASE_ID_LEN + 8];
 
 	store_meta_name(id, meta);
-	if (file_remove(&s->manifests, id, e) != 0)
+	if (file_remove(&s->manifests, id->text, e) != 0)
 		return -1;
 	return file_remove(&s->meta, meta, e);
 }
@@ -27,18 +28,21 @@ remove_records(const struct store *s, const char *id, struct err *e)
  * to another one.
  */
 static int
-move_to_trash(const struct store *s, const char *id, struct err *e)
+move_to_trash(const struct store *s, const struct release_id *id,
+    struct err *e)
 {
-	int r = dir_rename_new(&s->releases, id, &s->trash, id, e);
+	int r = dir_rename_new(&s->releases, id->text, &s->trash, id->text, e);
 
-	if (r != 0 && e->sys == EACCES && dir_has(&s->releases, id) &&
-	    fchmodat(s->releases.fd, id, 0755, 0) == 0)
-		r = dir_rename_new(&s->releases, id, &s->trash, id, e);
+	if (r != 0 && e->sys == EACCES && dir_has(&s->releases, id->text) &&
+	    fchmodat(s->releases.fd, id->text, 0755, 0) == 0)
+		r = dir_rename_new(&s->releases, id->text, &s->trash, id->text,
+		    e);
 	return r;
 }
 
 int
-store_discard(const struct store *s, const char *id, struct err *e)
+store_discard(const struct store *s, const struct release_id *id,
+    struct err *e)
 {
 	if (move_to_trash(s, id, e) != 0 || dir_sync(&s->releases, e) != 0)
 		return -1;
@@ -50,11 +54,10 @@ store_discard(const struct store *s, const char *id, struct err *e)
 static bool
 is_ours(const char *name)
 {
-	char id[RELEASE_ID_LEN + 1];
+	struct release_id id;
+	const char *rest = release_id_scan(&id, name);
 
-	snprintf(id, sizeof(id), "%s", name);
-	return release_id_is_valid(id) &&
-	    (name[RELEASE_ID_LEN] == '\0' || name[RELEASE_ID_LEN] == '.');
+	return rest != NULL && (*rest == '\0' || *rest == '.');
 }
 
 /*
@@ -86,11 +89,11 @@ store_empty_trash(const struct store *s, struct err *e)
 }
 
 int
-store_abort(const struct store *s, const char *id, struct err *e)
+store_abort(const struct store *s, const struct release_id *id, struct err *e)
 {
-	int r = dir_look(&s->releases, id, e);
+	int r = dir_look(&s->releases, id->text, e);
 
-	if (r < 0 || dir_remove_tree(&s->incoming, id, e) != 0)
+	if (r < 0 || dir_remove_tree(&s->incoming, id->text, e) != 0)
 		return -1;
 	/* The records of a release that is listed stay. */
 	return r > 0 ? 0 : remove_records(s, id, e);
@@ -104,12 +107,11 @@ sweep_records(const struct store *s, const struct dir *d, struct err *e)
 	int r = dir_list(d, &names, e);
 
 	for (size_t i = 0; r == 0 && i < names.n; i++) {
-		char id[RELEASE_ID_LEN + 1];
+		struct release_id id;
 
-		snprintf(id, sizeof(id), "%s", names.v[i]);
-		if (!release_id_is_valid(id))
+		if (release_id_scan(&id, names.v[i]) == NULL)
 			continue;
-		r = dir_look(&s->releases, id, e);
+		r = dir_look(&s->releases, id.text, e);
 		if (r > 0)
 			r = 0;
 		else if (r == 0 && unlinkat(d->fd, names.v[i], 0) != 0)

@@ -12,8 +12,8 @@
  * Take a release out of the list: into the trash, durably, then its manifest
  * and meta away.  Under the exclusive lock.  store_empty_trash() deletes.
  */
-int store_discard(const struct store *s, const char *id, struct err *e)
-    MUST_USE;
+int store_discard(const struct store *s, const struct release_id *id,
+    struct err *e) MUST_USE;
 
 /* Delete what is in the trash.  Under the exclusive lock.  0 or -1. */
 int store_empty_trash(const struct store *s, struct err *e) MUST_USE;
@@ -27,6 +27,7 @@ int store_empty_trash(const struct store *s, struct err *e) MUST_USE;
 int store_sweep(const struct store *s, struct err *e) MUST_USE;
 
 /* Remove incoming/<id> and its manifest and meta: a stage that failed. */
-int store_abort(const struct store *s, const char *id, struct err *e) MUST_USE;
+int store_abort(const struct store *s, const struct release_id *id,
+    struct err *e) MUST_USE;
 
 #endif

@@ -118,8 +118,8 @@ check_contents(const struct dir *d, const struct manifest *m,
 
 /* The manifest itself may have been changed: the meta knows its digest. */
 static void
-check_digest(const struct store *s, const char *id, const struct manifest *m,
-    struct strvec *found)
+check_digest(const struct store *s, const struct release_id *id,
+    const struct manifest *m, struct strvec *found)
 {
 	struct meta meta = META_INIT;
 	struct err why = ERR_INIT;
@@ -129,32 +129,32 @@ check_digest(const struct store *s, const char *id, const struct manifest *m,
 	manifest_digest(m, digest);
 	hash_hex(digest, hex);
 	if (meta_read(s, id, &meta, &why) != 0)
-		strvec_addf(found, "meta of %s: %s", id, why.text);
+		strvec_addf(found, "meta of %s: %s", id->text, why.text);
 	else if (meta.digest[0] != '\0' && strcmp(meta.digest, hex) != 0)
 		strvec_addf(found,
-		    "manifest of %s: has digest %s instead of %s", id, hex,
-		    meta.digest);
+		    "manifest of %s: has digest %s instead of %s", id->text,
+		    hex, meta.digest);
 	meta_release(&meta);
 }
 
 int
-verify(const struct store *s, const char *id, struct strvec *found,
-    struct manifest_totals *totals, struct err *e)
+verify(const struct store *s, const struct release_id *id,
+    struct strvec *found, struct manifest_totals *totals, struct err *e)
 {
 	struct manifest m = MANIFEST_INIT;
 	struct dir d = DIR_INIT;
-	int r = dir_look(&s->releases, id, e);
+	int r = dir_look(&s->releases, id->text, e);
 
 	if (r < 0)
 		return -1;
 	if (r == 0)
 		return err_set(e, ERR_USAGE,
-		    "there is no release '%s' in '%s'; see 'deploy list'", id,
-		    s->root.path);
+		    "there is no release '%s' in '%s'; see 'deploy list'",
+		    id->text, s->root.path);
 	r = -1;
-	if (manifest_read(&m, &s->manifests, id, e) != 0)
+	if (manifest_read(&m, &s->manifests, id->text, e) != 0)
 		e->code = ERR_INTEGRITY;
-	else if (dir_open(&d, &s->releases, id, e) == 0 &&
+	else if (dir_open(&d, &s->releases, id->text, e) == 0 &&
 	    tree_compare(&d, &m, found, e) == 0 &&
 	    check_contents(&d, &m, found, e) == 0) {
 		check_digest(s, id, &m, found);

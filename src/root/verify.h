@@ -19,7 +19,8 @@
  * with ERR_INTEGRITY when the manifest is missing or damaged, ERR_USAGE when
  * there is no such release.
  */
-int verify(const struct store *s, const char *id, struct strvec *found,
-    struct manifest_totals *totals, struct err *e) MUST_USE;
+int verify(const struct store *s, const struct release_id *id,
+    struct strvec *found, struct manifest_totals *totals, struct err *e)
+    MUST_USE;
 
 #endif

@@ -9,7 +9,7 @@ view_read(struct view *v, const struct store *s, struct err *e)
 	    store_releases(s, &v->ids, e) != 0 ||
 	    journal_read(s, &v->journal, e) != 0)
 		return -1;
-	history_init(&v->history, &v->journal, v->current.text);
+	history_init(&v->history, &v->journal, &v->current);
 	return 0;
 }
 
@@ -18,34 +18,40 @@ view_release(struct view *v)
 {
 	history_release(&v->history);
 	journal_release(&v->journal);
-	strvec_release(&v->ids);
-	v->current.text[0] = '\0';
+	release_ids_release(&v->ids);
+	v->current = release_id_none;
 }
 
-const char *
+const struct release_id *
 view_previous(const struct view *v)
 {
 	return history_previous(&v->history, &v->ids);
 }
 
-const char *
+const struct release_id *
 view_latest(const struct view *v)
 {
-	return v->ids.n > 0 ? v->ids.v[v->ids.n - 1] : "";
+	return release_ids_last(&v->ids);
+}
+
+const struct release_id *
+view_base(const struct view *v)
+{
+	return release_id_is_none(&v->current) ? view_latest(v) : &v->current;
 }
 
 void
-view_waiting(const struct view *v, struct strvec *out)
+view_waiting(const struct view *v, struct release_ids *out)
 {
-	const struct strvec *seen = &v->history.seen;
-	const char *newest = "";
+	const struct release_ids *seen = &v->history.seen;
+	const struct release_id *newest = &release_id_none;
 
 	for (size_t i = 0; i < seen->n; i++)
-		if (strcmp(seen->v[i], newest) > 0)
-			newest = seen->v[i];
+		if (release_id_cmp(&seen->v[i], newest) > 0)
+			newest = &seen->v[i];
 	for (size_t i = 0; i < v->ids.n; i++)
-		if (strcmp(v->ids.v[i], newest) > 0)
-			strvec_add(out, v->ids.v[i]);
+		if (release_id_cmp(&v->ids.v[i], newest) > 0)
+			release_ids_add(out, &v->ids.v[i]);
 }
 
 int

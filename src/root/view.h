@@ -10,16 +10,15 @@
 #include "root/journal.h"
 #include "base/release.h"
 #include "root/store.h"
-#include "base/strvec.h"
 
 struct view {
 	struct release_id current;	/* "": nothing is live */
-	struct strvec ids;		/* complete releases, oldest first */
+	struct release_ids ids;	/* complete releases, oldest first */
 	struct journal journal;
 	struct history history;
 };
 
-#define VIEW_INIT { { "" }, STRVEC_INIT, JOURNAL_INIT, HISTORY_INIT }
+#define VIEW_INIT { { "" }, RELEASE_IDS_INIT, JOURNAL_INIT, HISTORY_INIT }
 
 int view_read(struct view *v, const struct store *s, struct err *e) MUST_USE;
 void view_release(struct view *v);		/* neutral values accepted */
@@ -28,15 +27,20 @@ void view_release(struct view *v);		/* neutral values accepted */
 int view_refuse(const char *word, struct err *e);
 
 /* What a rollback would go to; NULL when there is nothing. */
-const char *view_previous(const struct view *v);
+const struct release_id *view_previous(const struct view *v);
 
-/* The newest complete release, "" when there is none. */
-const char *view_latest(const struct view *v);
+/*
+ * What a new release is held against: the live one, else the newest; or none.
+ */
+const struct release_id *view_base(const struct view *v);
+
+/* The newest complete release, none when there is none. */
+const struct release_id *view_latest(const struct view *v);
 
 /*
  * Add the releases that wait to go live, oldest first: staged after every
  * release that was ever live.  An older one was passed over.
  */
-void view_waiting(const struct view *v, struct strvec *out);
+void view_waiting(const struct view *v, struct release_ids *out);
 
 #endif

@@ -47,8 +47,8 @@ make_environment(enum hook_when when, const struct hook_facts *f,
 	add(env, "ROOT", f->site->root);
 	add(env, "COMMAND", f->command);
 	add(env, "HOSTS", buf_str(&hosts));
-	add(env, "RELEASE", f->release);
-	add(env, "PREVIOUS", f->previous);
+	add(env, "RELEASE", f->release != NULL ? f->release->text : NULL);
+	add(env, "PREVIOUS", f->previous != NULL ? f->previous->text : NULL);
 	add(env, "COMMIT", f->commit);
 	add(env, "CHANGED_FILE", f->changed);
 	add(env, "ERROR", f->error != NULL ? f->error->text : NULL);

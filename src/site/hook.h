@@ -12,13 +12,15 @@
 
 #include "config/config.h"
 #include "base/err.h"
+#include "base/release.h"
 #include "content/manifest.h"
 
 /* What a hook is told; NULL: not known. */
 struct hook_facts {
 	const struct site_config *site;
 	const char *command;	/* of deploy */
-	const char *release, *previous, *commit;
+	const struct release_id *release, *previous;
+	const char *commit;
 	const char *changed;	/* a file of URLs, hook_write_changes() */
 	const struct err *error;
 };

@@ -55,8 +55,9 @@ site_tell_late(struct site_run *s, const struct err *why)
 
 /* Run a hook; `because` is the failure that it is told of, or NULL. */
 static int
-run_hook(struct site_run *s, enum hook_when when, const char *release,
-    const char *previous, const struct err *because, struct err *e)
+run_hook(struct site_run *s, enum hook_when when,
+    const struct release_id *release, const struct release_id *previous,
+    const struct err *because, struct err *e)
 {
 	const struct hook_facts f = { .site = s->site,
 		.command = s->command,
@@ -82,8 +83,9 @@ run_hook(struct site_run *s, enum hook_when when, const char *release,
 }
 
 int
-site_hook(struct site_run *s, enum hook_when when, const char *release,
-    const char *previous, struct err *e)
+site_hook(struct site_run *s, enum hook_when when,
+    const struct release_id *release, const struct release_id *previous,
+    struct err *e)
 {
 	return run_hook(s, when, release, previous, NULL, e);
 }
@@ -97,26 +99,26 @@ read_befores(struct site_run *s, size_t *n)
 {
 	struct fleet *f = &s->fleet;
 	struct manifest *befores = xcalloc(f->n, sizeof(*befores));
-	struct strvec seen = STRVEC_INIT;
+	struct release_ids seen = RELEASE_IDS_INIT;
 
 	*n = 0;
 	for (size_t i = 0; i < f->n; i++) {
-		const char *id = f->v[i].before.text;
+		const struct release_id *id = &f->v[i].before;
 		struct err why = ERR_INIT;
 
-		if (!f->v[i].flipped || strvec_has(&seen, id))
+		if (!f->v[i].flipped || release_ids_has(&seen, id))
 			continue;
-		strvec_add(&seen, id);
+		release_ids_add(&seen, id);
 		/* Without the old one everything is new. */
 		befores[*n] = (struct manifest)MANIFEST_INIT;
-		if (*id != '\0' &&
+		if (!release_id_is_none(id) &&
 		    fleet_manifest(f, id, &befores[*n], &why) != 0) {
 			log_warn("what changed is not known: %s", why.text);
 			manifest_release(&befores[*n]);
 		}
 		(*n)++;
 	}
-	strvec_release(&seen);
+	release_ids_release(&seen);
 	return befores;
 }
 
@@ -135,7 +137,7 @@ site_went_live(struct site_run *s, const struct site_flip *flip,
 	if (!hook_exists(s->site, s->hook))
 		return;
 	befores = read_befores(s, &n);
-	if (fleet_manifest(&s->fleet, flip->id.text, &new, &why) != 0 ||
+	if (fleet_manifest(&s->fleet, &flip->id, &new, &why) != 0 ||
 	    hook_write_changes(befores, n, &new, &s->changed, &why) != 0)
 		log_warn("the hook is not told what changed: %s", why.text);
 	for (size_t i = 0; i < n; i++)
@@ -150,12 +152,11 @@ run_after_flip(struct site_run *s, const struct err *e)
 {
 	struct err why = ERR_INIT;
 
-	if (s->flip.id.text[0] == '\0' ||
+	if (release_id_is_none(&s->flip.id) ||
 	    (e->code != ERR_OK && e->code != ERR_CLEANUP))
 		return;
 	/* Always a late failure. */
-	(void)run_hook(s, s->hook, s->flip.id.text, s->flip.from.text, NULL,
-	    &why);
+	(void)run_hook(s, s->hook, &s->flip.id, &s->flip.from, NULL, &why);
 }
 
 int
@@ -171,7 +172,7 @@ site_end(struct site_run *s, struct err *e)
 	else if (s->late.code != ERR_OK)
 		*e = s->late;
 	if (e->code != ERR_OK && s->wishes.changes)
-		(void)run_hook(s, HOOK_FAILED, s->flip.id.text,
-		    s->flip.from.text, e, &why);
+		(void)run_hook(s, HOOK_FAILED, &s->flip.id, &s->flip.from, e,
+		    &why);
 	return e->code == ERR_OK ? 0 : -1;
 }

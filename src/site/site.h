@@ -112,7 +112,7 @@ int site_rollback(struct site_run *s, const char *word,
     struct site_flip *out, struct err *e) MUST_USE;
 
 /* Remove old releases from all hosts; `removed` gets their ids. */
-int site_prune(struct site_run *s, struct strvec *removed, struct err *e)
+int site_prune(struct site_run *s, struct release_ids *removed, struct err *e)
     MUST_USE;
 
 /*
@@ -128,11 +128,11 @@ void site_adopted_free(const struct site_run *s, struct adopted *a);
 struct site_published {
 	struct stage st;
 	struct site_flip flip;
-	struct strvec removed;
+	struct release_ids removed;
 	bool answer;			/* there is something to tell */
 };
 
-#define SITE_PUBLISHED_INIT { .st = STAGE_INIT, .removed = STRVEC_INIT }
+#define SITE_PUBLISHED_INIT { .st = STAGE_INIT, .removed = RELEASE_IDS_INIT }
 
 int site_publish(struct site_run *s, struct site_published *out,
     struct err *e) MUST_USE;

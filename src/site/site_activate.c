@@ -8,14 +8,14 @@ enum { WAITING_SHOWN = 8 };
 
 /* Which of several is meant is not guessed. */
 static int
-refuse_several(const struct strvec *waiting, struct err *e)
+refuse_several(const struct release_ids *waiting, struct err *e)
 {
 	size_t shown = waiting->n < WAITING_SHOWN ? waiting->n : WAITING_SHOWN;
 
 	err_set(e, ERR_USAGE, "%zu releases wait to go live:", waiting->n);
 	for (size_t i = 0; i < shown; i++)
 		err_append(e, "%s %s", i > 0 ? "," : "",
-		    waiting->v[waiting->n - 1 - i]);
+		    waiting->v[waiting->n - 1 - i].text);
 	if (shown < waiting->n)
 		err_append(e, ", ...");
 	return err_append(e,
@@ -27,18 +27,18 @@ refuse_several(const struct strvec *waiting, struct err *e)
  * live, so that nothing changes.
  */
 static int
-choose_waiting(const struct strvec *waiting, const char *live,
-    struct release_id *out, struct err *e)
+choose_waiting(const struct release_ids *waiting,
+    const struct release_id *live, struct release_id *out, struct err *e)
 {
 	if (waiting->n > 1)
 		return refuse_several(waiting, e);
-	if (waiting->n == 0 && *live == '\0')
+	if (waiting->n == 0 && release_id_is_none(live))
 		return err_set(e, ERR_USAGE,
 		    "no release waits to go live, and none is live; run 'deploy stage' first, or name one of 'deploy list'");
 	if (waiting->n == 0)
 		log_info(
 		    "no release waits to go live; another has to be named, see 'deploy list'");
-	release_id_copy(out, waiting->n > 0 ? waiting->v[0] : live);
+	*out = waiting->n > 0 ? waiting->v[0] : *live;
 	return 0;
 }
 
@@ -47,15 +47,15 @@ static int
 choose(const struct fleet *f, const char *word, struct release_id *out,
     struct err *e)
 {
-	struct strvec waiting = STRVEC_INIT;
+	struct release_ids waiting = RELEASE_IDS_INIT;
 	struct err none = ERR_INIT;
-	const char *id;
+	const struct release_id *id;
 	int r;
 
 	if (word != NULL) {
 		id = fleet_find(f, word, e);
 		if (id != NULL)
-			release_id_copy(out, id);
+			*out = *id;
 		return id != NULL ? 0 : -1;
 	}
 	id = fleet_find(f, "current", &none);
@@ -64,9 +64,10 @@ choose(const struct fleet *f, const char *word, struct release_id *out,
 		*e = none;
 		r = -1;
 	} else {
-		r = choose_waiting(&waiting, id != NULL ? id : "", out, e);
+		r = choose_waiting(&waiting,
+		    id != NULL ? id : &release_id_none, out, e);
 	}
-	strvec_release(&waiting);
+	release_ids_release(&waiting);
 	return r;
 }
 
@@ -79,7 +80,7 @@ site_activate(struct site_run *s, const char *word, struct site_flip *out,
 	*out = (struct site_flip){ .changed = false };
 	if (site_open(s, e) != 0 || fleet_need_root(&s->fleet, e) != 0 ||
 	    choose(&s->fleet, word, &id, e) != 0 ||
-	    site_before_flip(s, id.text, e) != 0)
+	    site_before_flip(s, &id, e) != 0)
 		return -1;
-	return site_flip(s, id.text, JOURNAL_ACTIVATE, out, e);
+	return site_flip(s, &id, JOURNAL_ACTIVATE, out, e);
 }

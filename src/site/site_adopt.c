@@ -62,8 +62,8 @@ on_adopted(void *ctx, const char *key, const char *value)
 {
 	struct adopted *a = ctx;
 
-	if (strcmp(key, "adopted") == 0 && release_id_is_valid(value)) {
-		release_id_copy(&a->id, value);
+	if (strcmp(key, "adopted") == 0) {
+		(void)release_id_parse(&a->id, value);
 	} else if (strcmp(key, "kept") == 0) {
 		free(a->kept);
 		a->kept = xstrdup(value);
@@ -108,16 +108,16 @@ choose_id(const struct fleet *f, struct release_id *id, int64_t *mtime)
 {
 	*mtime = clock_now() / 1000;
 	for (size_t i = 0; i < f->n; i++) {
-		const char *live = f->v[i].view.current.text;
+		const struct release_id *live = &f->v[i].view.current;
 		const struct meta *meta = remote_meta(&f->v[i], live);
 
-		if (*live == '\0' || meta == NULL)
+		if (release_id_is_none(live) || meta == NULL)
 			continue;
-		release_id_copy(id, live);
+		*id = *live;
 		*mtime = meta->mtime;
 		return;
 	}
-	release_id_new(id, "");
+	release_id_new(id, &release_id_none);
 }
 
 /* An option whose value is the list, an item a line. */
@@ -159,7 +159,7 @@ tell(const struct site_run *s, const struct remote *r, const struct adopted *a,
 
 	if (s->wishes.dry_run)
 		log_info("%swould adopt '%s'", remote_said(r), served);
-	else if (a->id.text[0] == '\0')
+	else if (release_id_is_none(&a->id))
 		log_info("%s'%s' is a link already; there is nothing to adopt",
 		    remote_said(r), served);
 	else

@@ -12,33 +12,36 @@
 
 enum { FASTER_MAX = 8 }; /* how often somebody else may be faster */
 
-const char *
+const struct release_id *
 site_current(const struct site_run *s)
 {
 	struct err ignored = ERR_INIT;
-	const char *id = fleet_find(&s->fleet, "current", &ignored);
+	const struct release_id *id =
+	    fleet_find(&s->fleet, "current", &ignored);
 
-	return id != NULL ? id : "";
+	return id != NULL ? id : &release_id_none;
 }
 
 /* ---- guards ------------------------------------------------------------ */
 
 int
-site_expected(const struct site_run *s, const char **out, struct err *e)
+site_expected(const struct site_run *s, bool *given, struct release_id *out,
+    struct err *e)
 {
 	const char *word = s->wishes.expect;
+	const struct release_id *id;
 
-	*out = NULL;
-	if (word == NULL)
+	*given = word != NULL;
+	*out = release_id_none;
+	/* A whole id may be gone by now; it is not live, then. */
+	if (word == NULL || strcmp(word, "none") == 0 ||
+	    release_id_parse(out, word))
 		return 0;
-	if (strcmp(word, "none") == 0)
-		*out = "";
-	else if (release_id_is_valid(word))
-		/* It may be gone by now; it is not live, then. */
-		*out = word;
-	else
-		*out = fleet_find(&s->fleet, word, e);
-	return *out == NULL ? -1 : 0;
+	id = fleet_find(&s->fleet, word, e);
+	if (id == NULL)
+		return -1;
+	*out = *id;
+	return 0;
 }
 
 /* --expect, on every host. */
@@ -46,13 +49,14 @@ static int
 check_expected(const struct site_run *s, struct err *e)
 {
 	const struct fleet *f = &s->fleet;
-	const char *want;
+	struct release_id want;
+	bool given;
 
-	if (site_expected(s, &want, e) != 0)
+	if (site_expected(s, &given, &want, e) != 0)
 		return -1;
 	for (size_t i = 0; i < f->n; i++)
-		if (activate_check_expect(want, f->v[i].view.current.text,
-			e) != 0)
+		if (activate_check_expect(given ? &want : NULL,
+			&f->v[i].view.current, e) != 0)
 			return remote_say(&f->v[i], e);
 	return 0;
 }
@@ -72,7 +76,8 @@ site_check_flip(struct site_run *s, int64_t seq, struct err *e)
 }
 
 int
-site_before_flip(struct site_run *s, const char *id, struct err *e)
+site_before_flip(struct site_run *s, const struct release_id *id,
+    struct err *e)
 {
 	if (fleet_serves(&s->fleet, id))
 		return 0;
@@ -115,8 +120,8 @@ was_rollback(enum journal_action action, struct err *e)
 /* Ask the web servers for what was made live; go back when they do not give
  * it. */
 static int
-check(struct site_run *s, const char *id, enum journal_action action,
-    struct err *e)
+check(struct site_run *s, const struct release_id *id,
+    enum journal_action action, struct err *e)
 {
 	if (!wants_check(s) || fleet_check(&s->fleet, id, NULL, e) == 0)
 		return 0;
@@ -136,7 +141,7 @@ tell(const struct site_flip *done, enum journal_action action, bool preview)
 		log_info("%s%s is live%s%s%s", preview ? "would make: " : "",
 		    done->id.text,
 		    action == JOURNAL_ROLLBACK ? ", rolled back" : "",
-		    done->from.text[0] != '\0' ? "; before it: " : "",
+		    !release_id_is_none(&done->from) ? "; before it: " : "",
 		    done->from.text);
 }
 
@@ -151,11 +156,11 @@ tell_skew(const struct fleet *f)
 
 /* All but what the hooks of the roots came to. */
 static int
-flip_all(struct site_run *s, const char *id, enum journal_action action,
-    struct site_flip *out, struct err *e)
+flip_all(struct site_run *s, const struct release_id *id,
+    enum journal_action action, struct site_flip *out, struct err *e)
 {
 	struct fleet *f = &s->fleet;
-	const struct remote_activate o = { .id = out->id.text,
+	const struct remote_activate o = { .id = &out->id,
 		.message = s->wishes.message,
 		.journal_size = -1,
 		.rollback = action == JOURNAL_ROLLBACK,
@@ -167,11 +172,11 @@ flip_all(struct site_run *s, const char *id, enum journal_action action,
 	int r;
 
 	*out = (struct site_flip){ .changed = false };
-	release_id_copy(&out->id, id);
+	out->id = *id;
 	/* What is so already was done by this command when it ran before. */
 	if (!fleet_serves(f, id) && check_expected(s, e) != 0)
 		return -1;
-	release_id_copy(&out->from, site_current(s));
+	out->from = *site_current(s);
 	r = rolling ? fleet_roll(f, &o, wants_check(s), &done, e) :
 		      fleet_activate(f, &o, &done, e);
 	if (r != 0)
@@ -183,7 +188,7 @@ flip_all(struct site_run *s, const char *id, enum journal_action action,
 	tell_skew(f);
 	if (!done.changed || o.preview)
 		return 0;
-	if (!rolling && check(s, out->id.text, action, e) != 0)
+	if (!rolling && check(s, &out->id, action, e) != 0)
 		return -1;
 	site_went_live(s, out, action);
 	return 0;
@@ -209,8 +214,8 @@ tell_root_hooks(struct site_run *s)
 
 /* The same, and what the hooks of the roots came to. */
 static int
-flip_once(struct site_run *s, const char *id, enum journal_action action,
-    struct site_flip *out, struct err *e)
+flip_once(struct site_run *s, const struct release_id *id,
+    enum journal_action action, struct site_flip *out, struct err *e)
 {
 	int r = flip_all(s, id, action, out, e);
 
@@ -219,15 +224,14 @@ flip_once(struct site_run *s, const char *id, enum journal_action action,
 }
 
 int
-site_flip(struct site_run *s, const char *id, enum journal_action action,
-    struct site_flip *out, struct err *e)
+site_flip(struct site_run *s, const struct release_id *id,
+    enum journal_action action, struct site_flip *out, struct err *e)
 {
-	struct release_id own;
+	/* Our own: hosts forget theirs when they are asked again. */
+	const struct release_id own = *id;
 	int r, tries = 0;
 
-	/* Our own: hosts forget theirs when they are asked again. */
-	release_id_copy(&own, id);
-	while ((r = flip_once(s, own.text, action, out, e)) != 0 &&
+	while ((r = flip_once(s, &own, action, out, e)) != 0 &&
 	    e->code == ERR_SUPERSEDED && action == JOURNAL_ACTIVATE &&
 	    s->wishes.expect == NULL && ++tries < FASTER_MAX) {
 		log_debug("%s; asking again", e->text);

@@ -4,8 +4,8 @@
 
 #include "site/site.h"
 
-/* What all hosts serve; "" when nothing, or when they differ. */
-const char *site_current(const struct site_run *s);
+/* What all hosts serve; none when nothing, or when they differ. */
+const struct release_id *site_current(const struct site_run *s);
 
 /*
  * Flip all hosts of the open fleet to `id`, which some of them may serve
@@ -15,8 +15,8 @@ const char *site_current(const struct site_run *s);
  * goes back from what its user has not seen (ERR_SUPERSEDED).  As
  * site_activate().
  */
-int site_flip(struct site_run *s, const char *id, enum journal_action action,
-    struct site_flip *out, struct err *e) MUST_USE;
+int site_flip(struct site_run *s, const struct release_id *id,
+    enum journal_action action, struct site_flip *out, struct err *e) MUST_USE;
 
 /* Would a release with the sequence `seq` that is not there yet be refused? */
 int site_check_flip(struct site_run *s, int64_t seq, struct err *e) MUST_USE;
@@ -25,17 +25,21 @@ int site_check_flip(struct site_run *s, int64_t seq, struct err *e) MUST_USE;
  * The hook "pre_activate", when not all hosts serve `id` already.  0, or -1
  * when it refuses.
  */
-int site_before_flip(struct site_run *s, const char *id, struct err *e)
-    MUST_USE;
+int site_before_flip(struct site_run *s, const struct release_id *id,
+    struct err *e) MUST_USE;
 
-/* The id that --expect means: "" none; NULL: not given.  0 or -1. */
-int site_expected(const struct site_run *s, const char **out, struct err *e)
-    MUST_USE;
+/*
+ * Is --expect given, and the id that it means; none: nothing may be live.
+ * 0 or -1.
+ */
+int site_expected(const struct site_run *s, bool *given,
+    struct release_id *out, struct err *e) MUST_USE;
 
 /* Run a hook, if there is one and it is no dry run.  0; or -1 when one that
  * comes before refused.  That a later one failed is told at the end. */
-int site_hook(struct site_run *s, enum hook_when when, const char *release,
-    const char *previous, struct err *e) MUST_USE;
+int site_hook(struct site_run *s, enum hook_when when,
+    const struct release_id *release, const struct release_id *previous,
+    struct err *e) MUST_USE;
 
 /* Something failed that undoes nothing: it is told at the end. */
 void site_tell_late(struct site_run *s, const struct err *why);

@@ -8,7 +8,7 @@
 struct pruning {
 	const struct prune_options *o;
 	pthread_mutex_t lock; /* guards removed */
-	struct strvec *removed;
+	struct release_ids *removed;
 };
 
 /* What one of them is doing. */
@@ -21,15 +21,15 @@ static void
 on_pruned(void *ctx, const char *key, const char *value)
 {
 	struct host_pruning *h = ctx;
+	struct release_id id;
 
 	/* It is printed: nothing but an id. */
-	if (strcmp(key, "pruned") != 0 || !release_id_is_valid(value))
+	if (strcmp(key, "pruned") != 0 || !release_id_parse(&id, value))
 		return;
 	pthread_mutex_lock(&h->all->lock);
 	log_info("%s%s %s", remote_said(h->r),
 	    h->all->o->preview ? "would prune" : "pruned", value);
-	if (!strvec_has(h->all->removed, value))
-		strvec_add(h->all->removed, value);
+	release_ids_add_once(h->all->removed, &id);
 	pthread_mutex_unlock(&h->all->lock);
 }
 
@@ -43,7 +43,7 @@ prune_host(struct remote *r, void *ctx, struct err *e)
 }
 
 int
-site_prune(struct site_run *s, struct strvec *removed, struct err *e)
+site_prune(struct site_run *s, struct release_ids *removed, struct err *e)
 {
 	struct pruning p = { .o = &s->wishes.prune, .removed = removed };
 	size_t failed;
@@ -51,7 +51,7 @@ site_prune(struct site_run *s, struct strvec *removed, struct err *e)
 	pthread_mutex_init(&p.lock, NULL);
 	failed = fleet_each(&s->fleet, prune_host, &p);
 	pthread_mutex_destroy(&p.lock);
-	strvec_sort(removed);
+	release_ids_sort(removed);
 	return failed > 0 ? fleet_fail(&s->fleet, "not pruned everywhere", e) :
 			    0;
 }

@@ -114,7 +114,7 @@ make_build(struct site_run *s, struct err *e)
 static int
 go_live(struct site_run *s, struct site_published *out, struct err *e)
 {
-	const char *id = out->st.id.text;
+	const struct release_id *id = &out->st.id;
 	int r = site_before_flip(s, id, e);
 
 	if (r == 0)
@@ -123,7 +123,7 @@ go_live(struct site_run *s, struct site_published *out, struct err *e)
 	out->answer = r == 0 || e->code == ERR_CLEANUP;
 	if (r != 0) {
 		if (e->code != ERR_DIFFER && e->code != ERR_CLEANUP)
-			log_info("%s stays staged", id);
+			log_info("%s stays staged", id->text);
 		return -1;
 	}
 	if (site_prune(s, &out->removed, e) == 0)
@@ -160,6 +160,6 @@ site_publish(struct site_run *s, struct site_published *out, struct err *e)
 void
 site_published_release(struct site_published *p)
 {
-	strvec_release(&p->removed);
+	release_ids_release(&p->removed);
 	stage_release(&p->st);
 }

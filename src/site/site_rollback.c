@@ -24,13 +24,14 @@ tell_none(const char *current, struct err *e)
 static int
 check_expected(const struct site_run *s, struct err *e)
 {
-	const char *want;
+	struct release_id want;
+	bool given;
 
-	if (site_expected(s, &want, e) != 0)
+	if (site_expected(s, &given, &want, e) != 0)
 		return -1;
 	for (size_t i = 0; i < s->fleet.n; i++)
-		if (activate_check_expect(want,
-			s->fleet.v[i].view.current.text, e) != 0)
+		if (activate_check_expect(given ? &want : NULL,
+			&s->fleet.v[i].view.current, e) != 0)
 			return remote_say(&s->fleet.v[i], e);
 	return 0;
 }
@@ -40,7 +41,7 @@ static int
 find_target(const struct site_run *s, const char *word, struct release_id *out,
     struct err *e)
 {
-	const char *id;
+	const struct release_id *id;
 
 	if (word == NULL && check_expected(s, e) != 0)
 		return -1;
@@ -48,7 +49,7 @@ find_target(const struct site_run *s, const char *word, struct release_id *out,
 	if (id == NULL && word == NULL && e->code == ERR_USAGE)
 		return tell_none(s->fleet.v[0].view.current.text, e);
 	if (id != NULL)
-		release_id_copy(out, id);
+		*out = *id;
 	return id != NULL ? 0 : -1;
 }
 
@@ -93,7 +94,7 @@ site_rollback(struct site_run *s, const char *word, struct site_flip *out,
 	*out = (struct site_flip){ .changed = false };
 	if (site_open(s, e) != 0 || fleet_need_root(&s->fleet, e) != 0 ||
 	    find_target(s, word, &id, e) != 0 ||
-	    site_flip(s, id.text, JOURNAL_ROLLBACK, out, e) != 0)
+	    site_flip(s, &id, JOURNAL_ROLLBACK, out, e) != 0)
 		return -1;
 	if (!out->changed || !s->site->freeze_on_rollback || s->wishes.dry_run)
 		return 0;

@@ -76,8 +76,7 @@ stage(struct site_run *s, struct stage *st, struct stage_options *o,
 	tell(st, o->preview);
 	s->staged = st->id;
 	if (st->outcome != STAGE_UNCHANGED &&
-	    site_hook(s, HOOK_POST_STAGE, st->id.text, site_current(s), e) !=
-		0)
+	    site_hook(s, HOOK_POST_STAGE, &st->id, site_current(s), e) != 0)
 		return -1;
 	tell_sent(s, sent);
 	return 0;
@@ -108,7 +107,7 @@ site_stage_release(struct site_run *s, const char *word, struct stage *st,
 	struct fleet *f = &s->fleet;
 	bool preview = s->wishes.dry_run;
 	char size[TEXT_SIZE_LEN];
-	const char *id = NULL;
+	const struct release_id *id = NULL;
 
 	*sent = (struct fleet_sent){ 0 };
 	if (site_open(s, e) == 0)
@@ -118,12 +117,12 @@ site_stage_release(struct site_run *s, const char *word, struct stage *st,
 		return -1;
 	text_size(sent->pack_bytes, size);
 	if (sent->fresh == 0)
-		log_info("unchanged: all hosts have %s", id);
+		log_info("unchanged: all hosts have %s", id->text);
 	else if (preview)
-		log_info("would send %s to %zu of %zu hosts", id, sent->fresh,
-		    f->n);
+		log_info("would send %s to %zu of %zu hosts", id->text,
+		    sent->fresh, f->n);
 	else
-		log_info("sent %s to %zu of %zu hosts: %s", id, sent->fresh,
-		    f->n, size);
+		log_info("sent %s to %zu of %zu hosts: %s", id->text,
+		    sent->fresh, f->n, size);
 	return 0;
 }

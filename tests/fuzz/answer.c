@@ -37,6 +37,7 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max,
     unsigned int seed);
 const char *__asan_default_options(void);
 
+static const struct release_id own_id = { ID };
 static struct err e;
 static struct dir top = DIR_INIT; /* what the host sends, in memory */
 static struct manifest wanted = MANIFEST_INIT; /* one file, "hello" */
@@ -195,9 +196,11 @@ check_end(int c)
 }
 
 static void
-check_id(const char *id)
+check_id(const struct release_id *id)
 {
-	MUST(*id == '\0' || release_id_is_valid(id));
+	struct release_id same;
+
+	MUST(release_id_parse(&same, id->text) || release_id_is_none(id));
 }
 
 /* What a host told of itself. */
@@ -206,19 +209,21 @@ check_state(const struct remote *r)
 {
 	const struct view *v = &r->view;
 
-	check_id(v->current.text);
-	check_id(r->latest.text);
+	check_id(&v->current);
+	check_id(&r->latest);
 	MUST(strlen(r->digest) <= HASH_HEX);
 	MUST(r->seq >= -1 && r->journal_size >= -1);
 	MUST(r->room.bytes >= -1 && r->room.inodes >= -1);
 	for (size_t i = 0; i < v->ids.n; i++) {
-		MUST(release_id_is_valid(v->ids.v[i]));
-		MUST(remote_meta(r, v->ids.v[i]) != NULL);
+		check_id(&v->ids.v[i]);
+		MUST(!release_id_is_none(&v->ids.v[i]));
+		MUST(remote_meta(r, &v->ids.v[i]) != NULL);
 		MUST(r->metas[i].seq >= -1);
 	}
 	for (size_t i = 0; i < v->journal.n; i++) {
-		check_id(v->journal.v[i].from.text);
-		MUST(release_id_is_valid(v->journal.v[i].to.text));
+		check_id(&v->journal.v[i].from);
+		check_id(&v->journal.v[i].to);
+		MUST(!release_id_is_none(&v->journal.v[i].to));
 	}
 }
 
@@ -280,7 +285,7 @@ static int
 manifest(struct remote *r)
 {
 	struct manifest m = MANIFEST_INIT;
-	int c = remote_manifest(r, ID, &m, &e);
+	int c = remote_manifest(r, &own_id, &m, &e);
 
 	if (c == 0)
 		check_manifest(&m);
@@ -292,7 +297,7 @@ static int
 files(struct remote *r)
 {
 	const size_t first = 0;
-	int c = remote_files(r, ID, &wanted, &first, 1, &top, &e);
+	int c = remote_files(r, &own_id, &wanted, &first, 1, &top, &e);
 
 	/* What follows the file may still be wrong. */
 	check_files(c == 0 ||
@@ -316,7 +321,7 @@ static int
 receive(struct remote *r)
 {
 	size_t sent = 0;
-	const struct remote_receive o = { .id = ID,
+	const struct remote_receive o = { .id = &own_id,
 		.read = one_byte,
 		.ctx = &sent };
 
@@ -326,7 +331,7 @@ receive(struct remote *r)
 static int
 arm(struct remote *r)
 {
-	const struct remote_activate o = { .id = ID, .journal_size = -1 };
+	const struct remote_activate o = { .id = &own_id, .journal_size = -1 };
 	int c = remote_arm(r, &o, 1000, &e);
 
 	MUST((c == 0) == r->armed);
@@ -367,7 +372,7 @@ disarm(struct remote *r)
 static int
 activate(struct remote *r)
 {
-	const struct remote_activate o = { .id = ID,
+	const struct remote_activate o = { .id = &own_id,
 		.journal_size = r->journal_size,
 		.rollback = true };
 	int c = remote_activate(r, &o, &e);
@@ -379,7 +384,7 @@ activate(struct remote *r)
 static int
 note(struct remote *r)
 {
-	return remote_note(r, ID, INT64_MAX, "0123", &e);
+	return remote_note(r, &own_id, INT64_MAX, "0123", &e);
 }
 
 static int

@@ -45,6 +45,7 @@
 
 enum { ANSWER_MAX = 64 * 1024, WATCHED_MAX = 64, OLD = 1700000000 };
 
+static const struct release_id own_id = { ID };
 static struct dir top = DIR_INIT; /* has root, outside */
 static char *root;
 static struct store store = STORE_INIT;
@@ -358,7 +359,7 @@ check_release(void)
 	struct dir d = DIR_INIT;
 	struct stat st;
 
-	if (verify(&store, ID, &found, &t, &e) != 0 || found.n > 0)
+	if (verify(&store, &own_id, &found, &t, &e) != 0 || found.n > 0)
 		broken(found.n > 0 ? found.v[0] : e.text, __LINE__);
 	strvec_release(&found);
 	MUST(dir_open(&d, &store.releases, ID, &e) == 0);
@@ -379,7 +380,7 @@ check_root(bool committed)
 	check_names(&store.meta, BASE ".json", committed ? ID ".json" : NULL);
 	if (committed) {
 		check_release();
-		MUST(store_discard(&store, ID, &e) == 0);
+		MUST(store_discard(&store, &own_id, &e) == 0);
 		MUST(store_empty_trash(&store, &e) == 0);
 	}
 	check_names(&store.trash, NULL, NULL);

@@ -73,13 +73,14 @@ check_override(const char *s)
 static void
 check_id(const char *s)
 {
+	struct release_id id;
 	char text[32];
 
-	if (!release_id_is_valid(s)) {
-		MUST(release_id_time(s) == 0);
+	if (!release_id_parse(&id, s)) {
+		MUST(release_id_is_none(&id) && release_id_time(&id) == 0);
 		return;
 	}
-	release_format_time(release_id_time(s), text);
+	release_format_time(release_id_time(&id), text);
 	MUST(strncmp(text, s, 4) == 0);
 	MUST(strncmp(text + 5, s + 4, 2) == 0);
 	MUST(strncmp(text + 8, s + 6, 2) == 0);

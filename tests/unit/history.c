@@ -2,6 +2,9 @@
 
 #include "unit.h"
 
+/* The id with that text. */
+#define ID(s) (&(const struct release_id){ s })
+
 /* A journal in the making; ids are single letters here, "" is nothing. */
 struct past {
 	struct journal_line lines[32];
@@ -39,8 +42,11 @@ back(struct past *p, const char *from, const char *to)
 static void
 look(struct past *p, const char *current)
 {
+	struct release_id id;
+
+	strcpy(id.text, current);
 	history_release(&p->h);
-	history_init(&p->h, &p->j, current);
+	history_init(&p->h, &p->j, &id);
 }
 
 /* What a rollback goes to when the releases named by letters are there. */
@@ -48,15 +54,18 @@ static const char *
 previous(const struct past *p, const char *letters)
 {
 	static struct release_id found;
-	struct strvec ids = STRVEC_INIT;
-	const char *id;
+	struct release_ids ids = RELEASE_IDS_INIT;
+	const struct release_id *id;
 
-	for (; *letters != '\0'; letters++)
-		strvec_addf(&ids, "%c", *letters);
+	for (; *letters != '\0'; letters++) {
+		const struct release_id one = { { *letters } };
+
+		release_ids_add(&ids, &one);
+	}
 	id = history_previous(&p->h, &ids);
 	if (id != NULL)
-		strcpy(found.text, id);
-	strvec_release(&ids);
+		found = *id;
+	release_ids_release(&ids);
 	return id == NULL ? NULL : found.text;
 }
 
@@ -68,7 +77,7 @@ stack(const struct past *p)
 
 	out[0] = '\0';
 	for (size_t i = 0; i < p->h.stack.n; i++)
-		strcat(out, p->h.stack.v[i]);
+		strcat(out, p->h.stack.v[i].text);
 	return out;
 }
 
@@ -79,9 +88,9 @@ test_nothing(void)
 
 	look(&p, "");
 	CHECK_STR(previous(&p, "AB"), NULL);
-	CHECK(!history_was_live(&p.h, "A"));
-	CHECK(!history_was_live(&p.h, ""));
-	CHECK(history_until(&p.h, "A") == -1);
+	CHECK(!history_was_live(&p.h, ID("A")));
+	CHECK(!history_was_live(&p.h, ID("")));
+	CHECK(history_until(&p.h, ID("A")) == -1);
 	CHECK(p.h.seq == -1);
 	CHECK_STR(p.h.replaced.text, "");
 	history_release(&p.h);
@@ -94,8 +103,8 @@ test_lost_journal(void)
 	struct past p = { .j = JOURNAL_INIT };
 
 	look(&p, "A");
-	CHECK(history_was_live(&p.h, "A"));
-	CHECK(history_until(&p.h, "A") == INT64_MAX);
+	CHECK(history_was_live(&p.h, ID("A")));
+	CHECK(history_until(&p.h, ID("A")) == INT64_MAX);
 	CHECK(p.h.since == 0);
 	CHECK(p.h.lost == INT64_MAX);
 	CHECK_STR(previous(&p, "AB"), NULL);
@@ -120,10 +129,10 @@ test_activations(void)
 	CHECK_STR(previous(&p, "C"), NULL);
 	CHECK_STR(previous(&p, "AB"), "B");
 	CHECK_STR(p.h.replaced.text, "B");
-	CHECK(history_until(&p.h, "A") == 2000);
-	CHECK(history_until(&p.h, "B") == 3000);
-	CHECK(history_until(&p.h, "C") == INT64_MAX);
-	CHECK(history_until(&p.h, "D") == -1);
+	CHECK(history_until(&p.h, ID("A")) == 2000);
+	CHECK(history_until(&p.h, ID("B")) == 3000);
+	CHECK(history_until(&p.h, ID("C")) == INT64_MAX);
+	CHECK(history_until(&p.h, ID("D")) == -1);
 	CHECK(p.h.since == 3000);
 	for (size_t i = 0; i < p.j.n; i++)
 		CHECK(p.h.happened[i]);
@@ -142,9 +151,9 @@ test_rollback(void)
 	CHECK_STR(stack(&p), "A");
 	CHECK_STR(previous(&p, "AB"), NULL);
 	CHECK_STR(p.h.replaced.text, "B");
-	CHECK(history_was_live(&p.h, "B"));
-	CHECK(history_until(&p.h, "B") == 3000);
-	CHECK(history_until(&p.h, "A") == INT64_MAX);
+	CHECK(history_was_live(&p.h, ID("B")));
+	CHECK(history_until(&p.h, ID("B")) == 3000);
+	CHECK(history_until(&p.h, ID("A")) == INT64_MAX);
 	history_release(&p.h);
 }
 
@@ -232,7 +241,7 @@ test_rollback_anywhere(void)
 	look(&p, "X");
 	CHECK_STR(stack(&p), "AX");
 	CHECK_STR(previous(&p, "ABX"), "A");
-	CHECK(history_was_live(&p.h, "X"));
+	CHECK(history_was_live(&p.h, ID("X")));
 	CHECK_STR(p.h.replaced.text, "B");
 	back(&p, "X", "B");
 	look(&p, "B");
@@ -264,13 +273,13 @@ test_same_release_twice(void)
 	CHECK_STR(stack(&p), "ABA");
 	CHECK_STR(previous(&p, "AB"), "B");
 	CHECK_STR(previous(&p, "A"), NULL);
-	CHECK(history_until(&p.h, "A") == INT64_MAX);
+	CHECK(history_until(&p.h, ID("A")) == INT64_MAX);
 	CHECK(p.h.seen.n == 2);
 	back(&p, "A", "B");
 	look(&p, "B");
 	CHECK_STR(stack(&p), "AB");
 	CHECK_STR(previous(&p, "AB"), "A");
-	CHECK(history_until(&p.h, "A") == 4000);
+	CHECK(history_until(&p.h, ID("A")) == 4000);
 	history_release(&p.h);
 }
 
@@ -300,7 +309,7 @@ test_line_without_its_flip(void)
 	look(&p, "A");
 	CHECK(p.h.happened[0]);
 	CHECK(!p.h.happened[1]);
-	CHECK(!history_was_live(&p.h, "B"));
+	CHECK(!history_was_live(&p.h, ID("B")));
 	CHECK(p.h.seq == -1);
 	CHECK(p.h.since == 1000);
 	CHECK_STR(previous(&p, "AB"), NULL);
@@ -344,10 +353,10 @@ test_first_flip_never_was(void)
 
 	go(&p, "", "A");
 	look(&p, "");
-	CHECK(!history_was_live(&p.h, "A"));
+	CHECK(!history_was_live(&p.h, ID("A")));
 	go(&p, "", "B");
 	look(&p, "B");
-	CHECK(!history_was_live(&p.h, "A"));
+	CHECK(!history_was_live(&p.h, ID("A")));
 	CHECK_STR(previous(&p, "AB"), NULL);
 	history_release(&p.h);
 }
@@ -363,7 +372,7 @@ test_by_hand_at_the_end(void)
 	look(&p, "X");
 	/* C was announced; nobody knows that it ever was live. */
 	CHECK(!p.h.happened[2]);
-	CHECK(history_was_live(&p.h, "X"));
+	CHECK(history_was_live(&p.h, ID("X")));
 	CHECK(p.h.since == 0);
 	CHECK_STR(previous(&p, "ABCX"), "B");
 	history_release(&p.h);
@@ -385,7 +394,7 @@ test_by_hand_in_the_middle(void)
 	CHECK_STR(stack(&p), "ABCXE");
 	CHECK_STR(previous(&p, "ABCDEX"), "X");
 	CHECK_STR(p.h.replaced.text, "X");
-	CHECK(history_until(&p.h, "X") == 5000);
+	CHECK(history_until(&p.h, ID("X")) == 5000);
 	history_release(&p.h);
 }
 
@@ -404,7 +413,7 @@ test_by_hand_back(void)
 	look(&p, "A");
 	CHECK_STR(stack(&p), "ABA");
 	CHECK_STR(previous(&p, "ABC"), "B");
-	CHECK(history_until(&p.h, "A") == INT64_MAX);
+	CHECK(history_until(&p.h, ID("A")) == INT64_MAX);
 	history_release(&p.h);
 }
 
@@ -420,7 +429,7 @@ test_line_from_a_release_to_itself(void)
 	look(&p, "B");
 	CHECK_STR(p.h.replaced.text, "A");
 	CHECK_STR(previous(&p, "AB"), "A");
-	CHECK(history_until(&p.h, "B") == INT64_MAX);
+	CHECK(history_until(&p.h, ID("B")) == INT64_MAX);
 	history_release(&p.h);
 }
 

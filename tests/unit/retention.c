@@ -12,7 +12,7 @@
 
 /* Releases by letter, oldest first, and what became of them. */
 struct world {
-	struct strvec ids;
+	struct release_ids ids;
 	struct journal_line lines[16];
 	struct journal j;
 	struct history h;
@@ -36,16 +36,17 @@ id_of_age(int64_t age, char letter)
 	snprintf(text, sizeof(text),
 	    "%s.%03uZ-00000000-0000-4000-8000-0000000000%02x", day,
 	    (unsigned int)(ms % 1000), (unsigned char)letter);
-	memcpy(id.text, text, sizeof(id.text));
-	CHECK(release_id_is_valid(id.text));
-	CHECK(release_id_time(id.text) == ms);
+	CHECK(release_id_parse(&id, text));
+	CHECK(release_id_time(&id) == ms);
 	return id;
 }
 
 static void
 add(struct world *w, int64_t age)
 {
-	strvec_add(&w->ids, id_of_age(age, (char)('A' + w->ids.n)).text);
+	const struct release_id id = id_of_age(age, (char)('A' + w->ids.n));
+
+	release_ids_add(&w->ids, &id);
 }
 
 /* `n` releases, a day between each two, the newest an hour old. */
@@ -65,8 +66,8 @@ flip(struct world *w, enum journal_action action, char to)
 		.seq = -1,
 		.time = NOW - HOUR };
 	if (w->live != 0)
-		strcpy(l->from.text, w->ids.v[w->live - 'A']);
-	strcpy(l->to.text, w->ids.v[to - 'A']);
+		l->from = w->ids.v[w->live - 'A'];
+	l->to = w->ids.v[to - 'A'];
 	w->j.v = w->lines;
 	w->live = to;
 }
@@ -93,7 +94,7 @@ gone(struct world *w, unsigned int keep, int64_t older_than)
 	size_t n = 0;
 
 	history_init(&w->h, &w->j,
-	    w->live != 0 ? w->ids.v[w->live - 'A'] : "");
+	    w->live != 0 ? &w->ids.v[w->live - 'A'] : &release_id_none);
 	/* Whatever was there before is overwritten. */
 	memset(w->removed, 1, sizeof(w->removed));
 	retention_select(&w->ids, w->pinned, &w->h, &rule, w->removed);
@@ -108,7 +109,7 @@ gone(struct world *w, unsigned int keep, int64_t older_than)
 static void
 test_nothing(void)
 {
-	struct world w = { .ids = STRVEC_INIT };
+	struct world w = { .ids = RELEASE_IDS_INIT };
 
 	CHECK_STR(gone(&w, 1, 0), "");
 }
@@ -116,7 +117,7 @@ test_nothing(void)
 static void
 test_keep(void)
 {
-	struct world w = { .ids = STRVEC_INIT };
+	struct world w = { .ids = RELEASE_IDS_INIT };
 
 	add_days(&w, 6);
 	go(&w, "ABCDEF");
@@ -127,14 +128,14 @@ test_keep(void)
 	/* What was just replaced stays in any case. */
 	CHECK_STR(gone(&w, 1, 0), "ABCD");
 	CHECK_STR(gone(&w, 0, 0), "ABCD");
-	strvec_release(&w.ids);
+	release_ids_release(&w.ids);
 }
 
 /* Nobody knows what was live: all may have been. */
 static void
 test_lost_journal(void)
 {
-	struct world w = { .ids = STRVEC_INIT };
+	struct world w = { .ids = RELEASE_IDS_INIT };
 
 	add_days(&w, 6);
 	go(&w, "ABCDEF");
@@ -145,33 +146,33 @@ test_lost_journal(void)
 	/* It was lost before E went live: D may have been live, or earlier. */
 	flip(&w, JOURNAL_ACTIVATE, 'E');
 	w.lines[0].time = NOW - 2 * DAY;
-	strcpy(w.lines[0].from.text, w.ids.v[3]);
+	w.lines[0].from = w.ids.v[3];
 	CHECK_STR(gone(&w, 5, 0), "");
 	CHECK_STR(gone(&w, 3, 0), "AB");
 	/* Never live, and the journal is right to be empty. */
 	w.j.n = 0;
 	w.live = 0;
 	CHECK_STR(gone(&w, 5, 0), "ABCDE");
-	strvec_release(&w.ids);
+	release_ids_release(&w.ids);
 }
 
 static void
 test_keep_counts_only_what_was_live(void)
 {
-	struct world w = { .ids = STRVEC_INIT };
+	struct world w = { .ids = RELEASE_IDS_INIT };
 
 	/* B, D, F and G were never live; G is not a day old. */
 	add_days(&w, 7);
 	go(&w, "ACE");
 	CHECK_STR(gone(&w, 3, 0), "BDF");
 	CHECK_STR(gone(&w, 2, 0), "ABDF");
-	strvec_release(&w.ids);
+	release_ids_release(&w.ids);
 }
 
 static void
 test_never_live_stay_for_a_day(void)
 {
-	struct world w = { .ids = STRVEC_INIT };
+	struct world w = { .ids = RELEASE_IDS_INIT };
 
 	add(&w, 2 * DAY);
 	add(&w, DAY + 1);
@@ -183,13 +184,13 @@ test_never_live_stay_for_a_day(void)
 	CHECK_STR(gone(&w, 100, 0), "AB");
 	w.pinned[0] = true;
 	CHECK_STR(gone(&w, 1, 0), "B");
-	strvec_release(&w.ids);
+	release_ids_release(&w.ids);
 }
 
 static void
 test_older_than(void)
 {
-	struct world w = { .ids = STRVEC_INIT };
+	struct world w = { .ids = RELEASE_IDS_INIT };
 
 	add(&w, 9 * DAY);
 	add(&w, 5 * DAY + 1);
@@ -205,13 +206,13 @@ test_older_than(void)
 	CHECK_STR(gone(&w, 1, 2 * DAY - 1), "ABCD");
 	/* It only keeps: it does not take what `keep` keeps. */
 	CHECK_STR(gone(&w, 6, 1), "D");
-	strvec_release(&w.ids);
+	release_ids_release(&w.ids);
 }
 
 static void
 test_pinned(void)
 {
-	struct world w = { .ids = STRVEC_INIT };
+	struct world w = { .ids = RELEASE_IDS_INIT };
 
 	add_days(&w, 6);
 	go(&w, "ABCDEF");
@@ -220,14 +221,14 @@ test_pinned(void)
 	/* A pinned one counts as one of those that are kept. */
 	w.pinned[4] = true;
 	CHECK_STR(gone(&w, 2, 0), "BCD");
-	strvec_release(&w.ids);
+	release_ids_release(&w.ids);
 }
 
 /* C is live again, E was just replaced, B is what a rollback goes to. */
 static void
 test_after_rollback(void)
 {
-	struct world w = { .ids = STRVEC_INIT };
+	struct world w = { .ids = RELEASE_IDS_INIT };
 
 	add_days(&w, 5);
 	go(&w, "ABCDE");
@@ -236,26 +237,26 @@ test_after_rollback(void)
 	CHECK_STR(gone(&w, 0, 0), "AD");
 	/* By age, as always: what was rolled back from was live, too. */
 	CHECK_STR(gone(&w, 2, 0), "A");
-	strvec_release(&w.ids);
+	release_ids_release(&w.ids);
 }
 
 static void
 test_after_rollback_to_an_old_one(void)
 {
-	struct world w = { .ids = STRVEC_INIT };
+	struct world w = { .ids = RELEASE_IDS_INIT };
 
 	add_days(&w, 6);
 	go(&w, "ABCDEF");
 	back(&w, 'A');
 	CHECK_STR(gone(&w, 1, 0), "BCDE");
 	CHECK_STR(gone(&w, 0, 0), "BCDE");
-	strvec_release(&w.ids);
+	release_ids_release(&w.ids);
 }
 
 static void
 test_nothing_is_live(void)
 {
-	struct world w = { .ids = STRVEC_INIT };
+	struct world w = { .ids = RELEASE_IDS_INIT };
 
 	/* The link is gone; the last that is known to have been live stays. */
 	add_days(&w, 4);
@@ -263,7 +264,7 @@ test_nothing_is_live(void)
 	go(&w, "D");
 	w.live = 0;
 	CHECK_STR(gone(&w, 1, 0), "A");
-	strvec_release(&w.ids);
+	release_ids_release(&w.ids);
 }
 
 UNIT_MAIN(UNIT(test_nothing), UNIT(test_keep), UNIT(test_lost_journal),
