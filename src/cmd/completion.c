@@ -40,9 +40,10 @@ print_release(const struct view *v, const struct meta *meta,
 
 	release_format_time(release_id_time(id), staged);
 	print_word(id->text, "%s%s%s%s%s", staged,
-	    release_id_eq(id, &v->current)	  ? ", live" :
-		history_was_live(&v->history, id) ? ", was live" :
-						    ", staged",
+	    release_id_eq(id, &v->current)	    ? ", live" :
+		history_was_live(&v->history, id)   ? ", was live" :
+		history_has_failed(&v->history, id) ? ", failed" :
+						      ", staged",
 	    meta->pinned ? ", pinned" : "", meta->message != NULL ? ": " : "",
 	    meta->message != NULL ? meta->message : "");
 }

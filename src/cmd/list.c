@@ -18,6 +18,7 @@ put_release(json_t *list, const struct view *v, const struct release_id *id,
 	json_put_string(j, "staged_at", staged);
 	json_put_bool(j, "live", release_id_eq(id, &v->current));
 	json_put_bool(j, "was_live", history_was_live(&v->history, id));
+	json_put_bool(j, "failed", history_has_failed(&v->history, id));
 	json_put_bool(j, "pinned", meta->pinned);
 	json_put_int(j, "files", meta->files);
 	json_put_int(j, "bytes", meta->bytes);
@@ -43,6 +44,8 @@ state(const struct view *v, const struct release_id *id)
 		return "live";
 	if (previous != NULL && release_id_eq(id, previous))
 		return "previous";
+	if (history_has_failed(&v->history, id))
+		return "failed";
 	return history_was_live(&v->history, id) ? "was live" : "staged";
 }
 
@@ -79,18 +82,28 @@ name_hosts(const struct fleet *f, const struct release_id *id, bool live,
 	}
 }
 
-/* The host that knows most of a release: the first that has it. */
+/*
+ * The host that knows most of a release: the first where it was live, else
+ * the first where it failed, else the first that has it.
+ */
 static const struct remote *
-first_with(const struct fleet *f, const struct release_id *id,
-    const struct meta **meta)
+pick_witness(const struct fleet *f, const struct release_id *id)
 {
-	for (size_t i = 0; i < f->n; i++)
-		for (size_t k = 0; k < f->v[i].view.ids.n; k++)
-			if (release_id_eq(&f->v[i].view.ids.v[k], id)) {
-				*meta = &f->v[i].metas[k];
-				return &f->v[i];
-			}
-	return NULL;
+	const struct remote *failed = NULL, *has = NULL;
+
+	for (size_t i = 0; i < f->n; i++) {
+		const struct remote *r = &f->v[i];
+
+		if (!release_ids_has(&r->view.ids, id))
+			continue;
+		if (history_was_live(&r->view.history, id))
+			return r;
+		if (failed == NULL && history_has_failed(&r->view.history, id))
+			failed = r;
+		if (has == NULL)
+			has = r;
+	}
+	return failed != NULL ? failed : has;
 }
 
 static json_t *
@@ -121,8 +134,8 @@ static void
 list_release(const struct fleet *f, const struct release_id *id, json_t *out)
 {
 	struct strvec having = STRVEC_INIT, serving = STRVEC_INIT;
-	const struct meta *meta = NULL;
-	const struct remote *r = first_with(f, id, &meta);
+	const struct remote *r = pick_witness(f, id);
+	const struct meta *meta = remote_meta(r, id);
 	json_t *j;
 
 	name_hosts(f, id, false, &having);

@@ -12,8 +12,14 @@
 /* So far apart are the lines of one activation on several hosts, at most. */
 enum { SAME_MS = 10000 };
 
+/* What came of a line, on any host. */
+struct outcome {
+	bool happened;
+	bool failed; /* a check or another host had it undone */
+};
+
 static void
-put_line(json_t *list, const struct journal_line *l, bool happened)
+put_line(json_t *list, const struct journal_line *l, const struct outcome *o)
 {
 	json_t *j = json_new_object();
 	char time[32];
@@ -23,7 +29,8 @@ put_line(json_t *list, const struct journal_line *l, bool happened)
 	json_put_string(j, "action", journal_action_name(l->action));
 	cmd_put_id(j, "from", &l->from);
 	cmd_put_id(j, "to", &l->to);
-	json_put_bool(j, "happened", happened);
+	json_put_bool(j, "happened", o->happened);
+	json_put_bool(j, "failed", o->failed);
 	if (l->seq >= 0)
 		json_put_int(j, "seq", l->seq);
 	else
@@ -35,13 +42,13 @@ put_line(json_t *list, const struct journal_line *l, bool happened)
 }
 
 static void
-print_line(const struct journal_line *l)
+print_line(const struct journal_line *l, const struct outcome *o)
 {
 	char time[32];
 
 	release_format_time(l->time, time);
 	text_line("%s  %-8s  %s  (from %s)  %s%s%s%s%s", time,
-	    journal_action_name(l->action), l->to.text,
+	    o->failed ? "failed" : journal_action_name(l->action), l->to.text,
 	    !release_id_is_none(&l->from) ? l->from.text : "nothing",
 	    l->who != NULL ? l->who : "?", l->job != NULL ? "  " : "",
 	    l->job != NULL ? l->job : "", l->message != NULL ? "  " : "",
@@ -70,6 +77,15 @@ is_same_line(const struct journal_line *a, const struct journal_line *b)
 	    release_id_eq(&a->to, &b->to);
 }
 
+/* Line i of a host's journal is one of those that are told together. */
+static void
+add_outcome(struct outcome *o, const struct view *v, size_t i)
+{
+	o->happened |= v->history.happened[i];
+	o->failed |=
+	    v->history.undone[i] && v->journal.v[i].action != JOURNAL_REVERT;
+}
+
 /*
  * The journals merged, newest first, at most --limit lines: what happened on
  * several hosts within some seconds is one.
@@ -84,7 +100,7 @@ show(struct run *run, const struct fleet *f, json_t *out)
 		at[i] = f->v[i].view.journal.n;
 	while (left > 0) {
 		const struct journal_line *newest = NULL;
-		bool happened = false;
+		struct outcome came = { false, false };
 
 		for (size_t i = 0; i < f->n; i++) {
 			const struct journal_line *l = at[i] == 0 ?
@@ -101,13 +117,12 @@ show(struct run *run, const struct fleet *f, json_t *out)
 			if (at[i] > 0 &&
 			    is_same_line(newest,
 				&f->v[i].view.journal.v[at[i] - 1]))
-				happened |=
-				    f->v[i].view.history.happened[--at[i]];
+				add_outcome(&came, &f->v[i].view, --at[i]);
 		if (out != NULL)
-			put_line(out, newest, happened);
-		else if (happened)
-			print_line(newest);
-		left -= out != NULL || happened;
+			put_line(out, newest, &came);
+		else if (came.happened)
+			print_line(newest, &came);
+		left -= out != NULL || came.happened;
 	}
 	free(at);
 }

@@ -300,7 +300,7 @@ fleet_put_back(struct remote *r, const struct release_id *id, const char *why,
 		.expect = id,
 		.message = why,
 		.journal_size = -1,
-		.rollback = true,
+		.action = JOURNAL_REVERT,
 		.overrides = OVERRIDE_FLIP };
 
 	if (release_id_is_none(&r->before))

@@ -52,7 +52,7 @@ number() {
 
 # The options of a request.
 parse() {
-	id='' expect=any line='' armed=0 journal_size='' lock_wait=60 rollback='' override=''
+	id='' expect=any line='' armed=0 journal_size='' lock_wait=60 rollback='' revert='' override=''
 	check='' full='' drift='' durable='' off='''' remove='' who='' job='' record='' group='' bytes=0 inodes=0 compress=none
 	filled='' seq='' commit='' unless='' hook_timeout=300
 	bad='' given=' '
@@ -62,7 +62,7 @@ parse() {
 	manifest | files | verify) knows='id' ;;
 	receive) knows='id compress bytes inodes group filled' ;;
 	note) knows='id seq commit' ;;
-	activate) knows='id expect journal-size rollback override message line check armed hook-timeout' ;;
+	activate) knows='id expect journal-size rollback revert override message line check armed hook-timeout' ;;
 	prune) knows='keep older-than remove expect journal-size check' ;;
 	pin) knows='id off' ;;
 	freeze) knows='message until record off' ;;
@@ -83,7 +83,7 @@ parse() {
 		esac
 		given="$given$name "
 		case $name in
-		full | drift | sync | rollback | check | off | filled)
+		full | drift | sync | rollback | revert | check | off | filled)
 			[ "$arg" = "--$name" ] || refuse_option "--$name wants no value"
 			value=1
 			;;
@@ -105,6 +105,7 @@ parse() {
 		commit) commit=$value ;;
 		unless) unless=$value ;;
 		rollback) rollback=1 ;;
+		revert) revert=1 ;;
 		override) override=,$value ;;
 		check) check=1 ;;
 		full) full=1 ;;
@@ -1238,7 +1239,7 @@ refuse_frozen() {
 # to have the live content.
 check_sequence() {
 	value=$(sequence_of "$state/meta/$id.json") last=$(sequence_of "$state/meta/$current.json")
-	[ -n "$rollback" ] || overrides order || [ -z "$value" ] || [ "${last:-0}" -le "$value" ] ||
+	[ -n "$rollback$revert" ] || overrides order || [ -z "$value" ] || [ "${last:-0}" -le "$value" ] ||
 		fail 4 "sequence $value is older than $last, which is live; to go back on purpose use 'deploy rollback RELEASE', or use --override=order"
 }
 
@@ -1269,15 +1270,60 @@ wait_for_go() {
 	[ "$word" = go ] || fail 1 "disarmed: no 'go' came in time"
 }
 
-# Was the release live before?  Then the next line says that it was replaced.
-was_live() {
-	grep -qF "\"from\":\"$id\"" "$state/journal" 2>/dev/null
+# What the journal says of the release, as history.c reads it: set was_live
+# when it was, and that was not undone.
+look_back() {
+	was_live=''
+	[ -s "$state/journal" ] || return 0
+	was_live=$(awk -v id="$id" -v current="$current" '
+		function value(key, at, rest) {
+			at = index($0, "\"" key "\":\"")
+			rest = substr($0, at + length(key) + 4)
+			return at > 0 && match(rest, /^([^"\\]|\\.)*/) ? substr(rest, 1, RLENGTH) : ""
+		}
+		# May line i undo line k?  These happened, one after the other.
+		function undoes(i, k) {
+			return k > 0 && action[i] == "revert" && action[k] != "revert" && from[k] != to[k] &&
+				to[k] == from[i] && from[k] == to[i]
+		}
+		/}[ \t\r]*$/ && value("time") && value("action") ~ /^(activate|rollback|revert)$/ &&
+			value("to") ~ /^[0-9]+T[0-9.]+Z-[0-9a-f-]+$/ {
+			action[++n] = value("action")
+			from[n] = value("from")
+			to[n] = value("to")
+		}
+		END {
+			from[n + 1] = current
+			for (i = 1; i <= n; i++)
+				if (to[i] == from[i + 1]) {
+					if (undoes(i, last))
+						undone[last] = undone[i] = 1
+					happened[i] = 1
+					last = i
+				}
+			for (i = 1; i <= n; i++) {
+				# By hand, when no line says so.
+				if (from[i] == id && live != id)
+					was = 1
+				if (from[i] != "")
+					live = from[i]
+				if (!happened[i])
+					continue
+				live = to[i]
+				if (live == id && !undone[i])
+					was = 1
+				else if (live == id && action[i] == "activate")
+					was = 0
+			}
+			if (was)
+				print 1
+		}' "$state/journal")
 }
 
 # Set `hook` to the name of the hook that follows a flip; empty: there is none.
 find_hook() {
 	hook=''
-	for name in ${rollback:+post-rollback} post-activate; do
+	for name in ${rollback:+post-rollback} ${revert:+post-rollback} post-activate; do
 		[ -z "$hook" ] || continue
 		if [ -e "$state/hooks/$name" ] || [ -L "$state/hooks/$name" ]; then hook=$name; fi
 	done
@@ -1353,7 +1399,8 @@ do_activate() {
 		return
 	fi
 	check_expected
-	{ [ -n "$rollback" ] && was_live; } || overrides freeze || ! is_frozen ||
+	look_back
+	{ [ -n "$rollback$revert" ] && [ -n "$was_live" ]; } || overrides freeze || ! is_frozen ||
 		refuse_frozen
 	check_sequence
 	[ -z "$check" ] || return 0

@@ -90,6 +90,7 @@ static const struct option activate[] = {
 	{ "expect", OPTION_ID_OR_NONE, 0, 0 },
 	{ "journal-size", OPTION_NUMBER, 0, SIZE_LIMIT },
 	{ "rollback", OPTION_FLAG, 0, 0 },
+	{ "revert", OPTION_FLAG, 0, 0 },
 	{ "override", OPTION_TEXT, 0, WORD_MAX },
 	{ "message", OPTION_TEXT, 0, TEXT_MAX },
 	{ "line", OPTION_TEXT, 0, TEXT_MAX },

@@ -135,13 +135,21 @@ overrides(const struct request *r, unsigned int *out, struct err *e)
 			       override_parse(words, OVERRIDE_FLIP, out, e);
 }
 
+static enum journal_action
+action_of(const struct request *r)
+{
+	if (request_flag(r, "revert"))
+		return JOURNAL_REVERT;
+	return request_flag(r, "rollback") ? JOURNAL_ROLLBACK :
+					     JOURNAL_ACTIVATE;
+}
+
 int
 verb_activate(struct request *r, struct err *e)
 {
 	struct activation a = ACTIVATION_INIT;
 	struct activate_options o = { .id = request_id(r, e),
-		.action = request_flag(r, "rollback") ? JOURNAL_ROLLBACK :
-							JOURNAL_ACTIVATE,
+		.action = action_of(r),
 		.caller = &r->caller,
 		.message = request_option(r, "message", NULL),
 		.expect = request_expect(r),

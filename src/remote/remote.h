@@ -180,7 +180,7 @@ struct remote_activate {
 					 * found */
 	const char *message;
 	int64_t journal_size;		/* -1: any */
-	bool rollback;
+	enum journal_action action;
 	unsigned int overrides;		/* OVERRIDE_FREEZE, OVERRIDE_ORDER */
 	bool preview;
 };

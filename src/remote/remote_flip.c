@@ -29,7 +29,7 @@ add_line(const struct remote *r, const struct remote_activate *o,
 		.to = *o->id,
 		.time = clock_now(),
 		.seq = -1,
-		.action = o->rollback ? JOURNAL_ROLLBACK : JOURNAL_ACTIVATE };
+		.action = o->action };
 	struct buf text = BUF_INIT;
 
 	/* Borrowed: the line is not released. */
@@ -68,8 +68,8 @@ add_args(const struct remote *r, const struct remote_activate *o,
 	if (deadline > 0)
 		strvec_addf(args, "--armed=%lld", (long long)deadline);
 	strvec_addf(args, "--hook-timeout=%lld", (long long)r->waits.hook);
-	if (o->rollback)
-		strvec_add(args, "--rollback");
+	if (o->action != JOURNAL_ACTIVATE)
+		strvec_addf(args, "--%s", journal_action_name(o->action));
 	if ((o->overrides & OVERRIDE_FLIP) != 0) {
 		override_print(o->overrides & OVERRIDE_FLIP, &words);
 		strvec_addf(args, "--override=%s", buf_str(&words));
@@ -122,7 +122,8 @@ check_sequence(const struct remote *r, const struct remote_activate *o,
 	if (!r->script || meta == NULL ||
 	    (r->frozen && (o->overrides & OVERRIDE_FREEZE) == 0) ||
 	    (o->overrides & OVERRIDE_ORDER) != 0 ||
-	    (o->rollback && history_was_live(&r->view.history, o->id)) ||
+	    (o->action != JOURNAL_ACTIVATE &&
+		history_was_live(&r->view.history, o->id)) ||
 	    release_id_eq(&r->view.current, o->id) ||
 	    activate_check_sequence(last_sequence(r), meta->seq, &why) == 0)
 		return 0;

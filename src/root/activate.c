@@ -115,7 +115,7 @@ check_guards(const struct store *s, const struct activate_options *o,
 	if (r == 0)
 		history_init(&h, &j, current);
 	if (r == 0 &&
-	    (o->action != JOURNAL_ROLLBACK || !history_was_live(&h, o->id))) {
+	    (o->action == JOURNAL_ACTIVATE || !history_was_live(&h, o->id))) {
 		r = left & OVERRIDE_FREEZE ? check_freeze(s, e) : 0;
 		if (r == 0 && left & OVERRIDE_ORDER)
 			r = check_sequence(s, &h, meta->seq, e);

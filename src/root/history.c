@@ -26,26 +26,50 @@ find_seen(const struct history *h, const struct release_id *id)
 	return h->seen.n;
 }
 
-/* The release `id` goes live at `time`. */
-static void
-go_live(struct history *h, const struct release_id *id, int64_t time)
+/* The place of an id in seen, which it may be new in. */
+static size_t
+add_seen(struct history *h, const struct release_id *id)
+{
+	size_t i = find_seen(h, id);
+
+	if (i < h->seen.n)
+		return i;
+	release_ids_add(&h->seen, id);
+	h->until = xreallocarray(h->until, h->seen.n, sizeof(*h->until));
+	h->flip = xreallocarray(h->flip, h->seen.n, sizeof(*h->flip));
+	h->failed = xreallocarray(h->failed, h->seen.n, sizeof(*h->failed));
+	h->failed[i] = true;
+	return i;
+}
+
+/*
+ * Visitors see `id` from `time` on.  Returns its place in seen; what is new
+ * there counts as failed until the flip counts.
+ */
+static size_t
+show(struct history *h, const struct release_id *id, int64_t time)
 {
 	size_t i;
 
-	if (!release_id_is_none(top(h)) && !release_id_eq(top(h), id)) {
-		h->replaced = *top(h);
-		h->until[find_seen(h, top(h))] = time;
+	if (!release_id_is_none(&h->live) && !release_id_eq(&h->live, id)) {
+		h->replaced = h->live;
+		h->until[find_seen(h, &h->live)] = time;
 	}
-	i = find_seen(h, id);
-	if (i == h->seen.n) {
-		release_ids_add(&h->seen, id);
-		h->until =
-		    xreallocarray(h->until, h->seen.n, sizeof(*h->until));
-		h->flip = xreallocarray(h->flip, h->seen.n, sizeof(*h->flip));
-	}
+	i = add_seen(h, id);
 	h->until[i] = INT64_MAX;
 	h->flip[i] = ++h->flips;
 	h->since = time;
+	h->live = *id;
+	return i;
+}
+
+/* The release `id` goes live at `time`, and that counts. */
+static void
+go_live(struct history *h, const struct release_id *id, int64_t time)
+{
+	size_t i = show(h, id, time);
+
+	h->failed[i] = false;
 }
 
 static void
@@ -76,9 +100,68 @@ rolled_back(struct history *h, const struct release_id *id, int64_t time)
 static void
 made_live_by_hand(struct history *h, const struct release_id *id, int64_t time)
 {
-	if (!release_id_is_none(id) && !release_id_eq(top(h), id)) {
+	if (!release_id_is_none(id) && !release_id_eq(&h->live, id)) {
 		activated(h, id, time);
 		h->since = 0;
+	}
+}
+
+/* Does line `b` of the journal undo line `a`, the last that happened? */
+static bool
+undoes(const struct journal_line *a, const struct journal_line *b)
+{
+	return b->action == JOURNAL_REVERT && a->action != JOURNAL_REVERT &&
+	    !release_id_eq(&a->from, &a->to) &&
+	    release_id_eq(&a->to, &b->from) && release_id_eq(&a->from, &b->to);
+}
+
+/* Which lines happened, and which of them undo each other. */
+static void
+find_happened(struct history *h, const struct journal *j,
+    const struct release_id *current)
+{
+	size_t last = j->n;
+
+	h->happened = xcalloc(j->n, sizeof(*h->happened));
+	h->undone = xcalloc(j->n, sizeof(*h->undone));
+	for (size_t i = 0; i < j->n; i++) {
+		const struct release_id *then =
+		    i + 1 < j->n ? &j->v[i + 1].from : current;
+
+		h->happened[i] = release_id_eq(&j->v[i].to, then);
+		if (!h->happened[i])
+			continue;
+		if (last < i && undoes(&j->v[last], &j->v[i]))
+			h->undone[last] = h->undone[i] = true;
+		last = i;
+	}
+}
+
+/*
+ * A flip that was undone, or what undid it: seen by visitors, and nothing
+ * else.
+ */
+static void
+take_undone(struct history *h, const struct journal_line *l)
+{
+	size_t i = show(h, &l->to, l->time);
+
+	if (l->action == JOURNAL_ACTIVATE)
+		h->failed[i] = true;
+}
+
+static void
+take_line(struct history *h, const struct journal_line *l)
+{
+	if (l->action != JOURNAL_ACTIVATE) {
+		rolled_back(h, &l->to, l->time);
+		return;
+	}
+	activated(h, &l->to, l->time);
+	/* What has no number says nothing about numbers. */
+	if (l->seq >= 0) {
+		h->seq = l->seq;
+		h->seq_flip = h->flips;
 	}
 }
 
@@ -87,26 +170,13 @@ history_init(struct history *h, const struct journal *j,
     const struct release_id *current)
 {
 	*h = (struct history)HISTORY_INIT;
-	h->happened = xcalloc(j->n, sizeof(*h->happened));
+	find_happened(h, j, current);
 	for (size_t i = 0; i < j->n; i++) {
-		const struct journal_line *l = &j->v[i];
-		const struct release_id *then =
-		    i + 1 < j->n ? &j->v[i + 1].from : current;
-
-		made_live_by_hand(h, &l->from, l->time);
-		h->happened[i] = release_id_eq(&l->to, then);
-		if (!h->happened[i])
-			continue;
-		if (l->action == JOURNAL_ROLLBACK) {
-			rolled_back(h, &l->to, l->time);
-		} else {
-			activated(h, &l->to, l->time);
-			/* What has no number says nothing about numbers. */
-			if (l->seq >= 0) {
-				h->seq = l->seq;
-				h->seq_flip = h->flips;
-			}
-		}
+		made_live_by_hand(h, &j->v[i].from, j->v[i].time);
+		if (h->undone[i])
+			take_undone(h, &j->v[i]);
+		else if (h->happened[i])
+			take_line(h, &j->v[i]);
 	}
 	made_live_by_hand(h, current, clock_now());
 	/* A journal that is whole begins with nothing being live. */
@@ -123,14 +193,26 @@ history_release(struct history *h)
 	release_ids_release(&h->seen);
 	free(h->until);
 	free(h->flip);
+	free(h->failed);
 	free(h->happened);
+	free(h->undone);
 	*h = (struct history)HISTORY_INIT;
 }
 
 bool
 history_was_live(const struct history *h, const struct release_id *id)
 {
-	return find_seen(h, id) < h->seen.n;
+	size_t i = find_seen(h, id);
+
+	return i < h->seen.n && !h->failed[i];
+}
+
+bool
+history_has_failed(const struct history *h, const struct release_id *id)
+{
+	size_t i = find_seen(h, id);
+
+	return i < h->seen.n && h->failed[i];
 }
 
 int64_t
@@ -144,7 +226,7 @@ history_until(const struct history *h, const struct release_id *id)
 bool
 history_is_recent(const struct history *h, size_t i)
 {
-	return h->flip[i] >= h->seq_flip;
+	return !h->failed[i] && h->flip[i] >= h->seq_flip;
 }
 
 const struct release_id *
@@ -154,7 +236,8 @@ history_previous(const struct history *h, const struct release_ids *ids)
 		const struct release_id *id = &h->stack.v[i - 2];
 
 		/* The same release may lie there twice. */
-		if (!release_id_eq(id, top(h)) && release_ids_has(ids, id))
+		if (!release_id_eq(id, top(h)) && release_ids_has(ids, id) &&
+		    !history_has_failed(h, id))
 			return id;
 	}
 	return NULL;

@@ -10,6 +10,10 @@
  * What was live is a stack.  An activation pushes.  A rollback takes off the
  * releases that are rolled back from, so that they are not gone back to; what
  * lies under the live release is what the next rollback means.
+ *
+ * A revert undoes the flip before it, because a check or another host failed:
+ * neither counts.  An activation that was undone has failed; its release
+ * counts as never live, until it is made live again.
  */
 #ifndef HISTORY_H
 #define HISTORY_H
@@ -22,14 +26,20 @@
 
 struct history {
 	struct release_ids stack;	/* the live release is the last */
-	struct release_ids seen;	/* every id that was ever live */
+	struct release_ids seen;	/* every id that was ever live, also
+					 * those that failed */
 	int64_t *until;			/* for each of seen: when its last
 					 * time live ended, ms; INT64_MAX for
 					 * the live one */
 	size_t *flip;			/* for each of seen: the number of
 					 * the flip that last made it live */
 	size_t flips;			/* how many there were */
+	bool *failed;			/* for each of seen: its last time live
+					 * was undone */
 	bool *happened;			/* for each journal line */
+	bool *undone;			/* for each: undone by the revert after
+					 * it, or that revert */
+	struct release_id live;		/* as far as the journal was read */
 	struct release_id replaced;	/* was live just before; "" none */
 	int64_t seq;			/* of the last activation that had
 					 * one; -1 none */
@@ -47,20 +57,28 @@ void history_init(struct history *h, const struct journal *j,
     const struct release_id *current);
 void history_release(struct history *h);	/* neutral values accepted */
 
+/* Was it ever live, and not undone the last time? */
 bool history_was_live(const struct history *h, const struct release_id *id);
 
-/* When its last time live ended: ms, INT64_MAX if live, -1 if it never was. */
+/* Was it live the last time until that was undone? */
+bool history_has_failed(const struct history *h, const struct release_id *id);
+
+/*
+ * When its last time live ended: ms, INT64_MAX if live, -1 if it never was.
+ * That of one that failed, too: visitors have seen it.
+ */
 int64_t history_until(const struct history *h, const struct release_id *id);
 
 /*
- * Was seen.v[i] live at or after the last activation that had a sequence?
- * Then a newer build with its content may have given it a higher one since.
+ * Was seen.v[i] live at or after the last activation that had a sequence, and
+ * has not failed?  Then a newer build with its content may have given it a
+ * higher one since.
  */
 bool history_is_recent(const struct history *h, size_t i);
 
 /*
- * What a rollback goes to: the nearest release under the live one that is
- * among `ids`.  Borrowed; NULL when there is none.
+ * What a rollback goes to: the nearest release under the live one that has not
+ * failed since and is among `ids`.  Borrowed; NULL when there is none.
  */
 const struct release_id *history_previous(const struct history *h,
     const struct release_ids *ids);

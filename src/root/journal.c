@@ -16,7 +16,9 @@
 
 enum { JOURNAL_MAX = 256 * 1024 * 1024 };
 
-static const char *const action_names[] = { "activate", "rollback" };
+static const char *const action_names[] = { "activate", "rollback", "revert" };
+
+enum { ACTIONS = sizeof(action_names) / sizeof(action_names[0]) };
 
 const char *
 journal_action_name(enum journal_action action)
@@ -51,6 +53,18 @@ get_id(const json_t *obj, const char *key, struct release_id *out)
 	return s == NULL || release_id_parse(out, s) ? 0 : -1;
 }
 
+static int
+get_action(const char *name, enum journal_action *out)
+{
+	for (size_t i = 0; i < ACTIONS; i++) {
+		if (strcmp(name, action_names[i]) != 0)
+			continue;
+		*out = (enum journal_action)i;
+		return 0;
+	}
+	return -1;
+}
+
 /* 0, or -1 when the object is no journal line. */
 static int
 from_json(const json_t *obj, struct journal_line *l)
@@ -60,11 +74,7 @@ from_json(const json_t *obj, struct journal_line *l)
 
 	if (action == NULL || time == NULL)
 		return -1;
-	if (strcmp(action, action_names[JOURNAL_ACTIVATE]) == 0)
-		l->action = JOURNAL_ACTIVATE;
-	else if (strcmp(action, action_names[JOURNAL_ROLLBACK]) == 0)
-		l->action = JOURNAL_ROLLBACK;
-	else
+	if (get_action(action, &l->action) != 0)
 		return -1;
 	l->time = release_parse_time(time);
 	if (l->time < 0 || get_id(obj, "from", &l->from) != 0 ||

@@ -1,6 +1,6 @@
 /*
- * The journal: one JSON line for each activation or rollback, appended and
- * fsynced before the flip that it announces.  It is the only truth about
+ * The journal: one JSON line for each activation, rollback or revert, appended
+ * and fsynced before the flip that it announces.  It is the only truth about
  * what was live; history.h reads it as such.
  */
 #ifndef JOURNAL_H
@@ -15,7 +15,11 @@
 #include "base/release.h"
 #include "root/store.h"
 
-enum journal_action { JOURNAL_ACTIVATE, JOURNAL_ROLLBACK };
+enum journal_action {
+	JOURNAL_ACTIVATE,
+	JOURNAL_ROLLBACK,	/* somebody wanted to go back */
+	JOURNAL_REVERT,		/* the flip before did not do: it is undone */
+};
 
 struct journal_line {
 	enum journal_action action;
@@ -59,7 +63,7 @@ void journal_print(const struct journal_line *l, struct buf *out);
 int journal_append(const struct store *s, const struct journal_line *l,
     struct err *e) MUST_USE;
 
-/* "activate" or "rollback". */
+/* "activate", "rollback" or "revert". */
 const char *journal_action_name(enum journal_action action);
 
 #endif

@@ -25,7 +25,8 @@ retention_select(const struct release_ids *ids, const bool *pinned,
 	for (size_t i = ids->n; i-- > 0;) {
 		int64_t age = rule->now - release_id_time(&ids->v[i]);
 		bool live = history_was_live(h, &ids->v[i]);
-		bool maybe = release_id_time(&ids->v[i]) < h->lost;
+		bool maybe = release_id_time(&ids->v[i]) < h->lost &&
+		    !history_has_failed(h, &ids->v[i]);
 
 		removed[i] = (live || maybe ? kept >= rule->keep : true) &&
 		    (live || age > RETENTION_NEVER_LIVE);

@@ -22,7 +22,8 @@ struct retention_rule {
  * For each of the sorted `ids` say in `removed` whether it goes.  Never: the
  * live one, the one live before it, the one a rollback would go to, the
  * pinned, the `keep` newest that were live, and what is younger than
- * older_than.  Of those that never were live: the ones older than a day go.
+ * older_than.  Of those that never were live, or failed: the ones older than a
+ * day go.
  * What the journal begins too late for may have been live: it counts among
  * the `keep`, and stays for a day in any case.
  */

@@ -26,7 +26,7 @@ is_there(const struct store *s, const char *path)
 const char *
 root_hook_find(const struct store *s, enum journal_action action)
 {
-	if (action == JOURNAL_ROLLBACK && is_there(s, HOOKS "/post-rollback"))
+	if (action != JOURNAL_ACTIVATE && is_there(s, HOOKS "/post-rollback"))
 		return "post-rollback";
 	return is_there(s, HOOKS "/post-activate") ? "post-activate" : NULL;
 }

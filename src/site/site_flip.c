@@ -163,7 +163,7 @@ flip_all(struct site_run *s, const struct release_id *id,
 	const struct remote_activate o = { .id = &out->id,
 		.message = s->wishes.message,
 		.journal_size = -1,
-		.rollback = action == JOURNAL_ROLLBACK,
+		.action = action,
 		.overrides = s->wishes.overrides,
 		.preview = s->wishes.dry_run };
 	bool rolling = s->site->strategy == STRATEGY_ROLLING &&

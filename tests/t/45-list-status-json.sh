@@ -41,10 +41,11 @@ t_list_json() {
 	run d pin "$a"
 	run d list --json
 	doc 'has_keys("site root current previous releases")'
-	doc '.releases[] | keys_unsorted[:10] == ["id", "staged_at", "live",
-	    "was_live", "pinned", "files", "bytes", "commit", "message", "seq"]'
+	doc '.releases[] | keys_unsorted[:11] == ["id", "staged_at", "live",
+	    "was_live", "failed", "pinned", "files", "bytes", "commit", "message",
+	    "seq"]'
 	# Besides those, only what the manual has.
-	doc '[.releases[] | keys_unsorted[10:] - ["who", "job", "hosts",
+	doc '[.releases[] | keys_unsorted[11:] - ["who", "job", "hosts",
 	    "live_on"]] | all(. == [])'
 	# This machine is "".
 	doc '.releases | all(.hosts == [""]) and
@@ -288,7 +289,7 @@ t_log_json() {
 	run d log --json
 	doc 'has_keys("site root journal broken")'
 	doc '.broken == 0'
-	doc '.journal | all(has_keys("time action from to happened seq who job message"))'
+	doc '.journal | all(has_keys("time action from to happened failed seq who job message"))'
 	doc '.journal | all((.time | time) and (.from | null_or(id)) and
 	    (.to | id) and .happened and (.seq | null_or(int)) and
 	    (.who | string) and (.job | null_or(string)) and

@@ -460,6 +460,8 @@ t_checks() {
 	edit
 	wait_for 30 gets_index_of had
 	failed 6 publish
+	doc 0 list
+	doc 0 log
 	sed -i "s,$PWD/had,$PWD/root/current," "$_base/nginx/nginx.conf"
 	kill -HUP "$nginx_pid"
 	wait_for 30 deploy check

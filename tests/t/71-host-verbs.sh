@@ -942,6 +942,87 @@ v_current_with_a_slash_or_the_root_before_it() {
 	assert_eq "$(live)" "releases/$B"
 }
 
+# What a journal says of $B: is going back to it stopped by a freeze?  Each
+# history is its lines, FROM and TO with the action between them, and what is
+# live.  free: it was live; shut: it never was, or it failed.
+histories=(
+	'shut  0>A                 A'
+	'free  0>A A>B B>C         C'
+	'free  0>A A>B B<A         A'
+	'shut  0>A A>B B~A         A'
+	'shut  0>A A>B B~A A>C     C'
+	'free  0>A A>B B~A A>B B>C C'
+	'free  0>A A>B B~A A>B B<A A'
+	'shut  0>A A>B B>C C>B B~C C'
+	'shut  0>A A>B             A'
+	'shut  0>A A>B A>C         C'
+	'free  0>A A>B B~A         C'
+	'free  0>A A>B B~A B>C     C'
+	'free  0>A A>B B>C C<B B~C C'
+	'shut  0>A A<B B~A         A'
+	'free  0>A A>B B>C C~A     A'
+	'free  B>C                 C'
+	'free  B~B 0>A             A'
+	'free  0>A A>B B~A A~B B>C C'
+	'shut                      A'
+	'shut  0>A ? A>B B~A       A'
+	'shut  0>A A>B B~A ?       A'
+)
+
+# journal LINE...: that is the journal; a ? is half a line.
+journal() {
+	local l action from
+	: >"$R/.deploy/journal"
+	for l; do
+		case $l in
+		?'>'?) action=activate ;;
+		?'<'?) action=rollback ;;
+		?'~'?) action=revert ;;
+		'?') echo '{"time":"2026-01-02T00:00:00Z","action":"activate","from":null,"to":"'"$B" \
+		    >>"$R/.deploy/journal" && continue ;;
+		esac
+		from=${l%?"${l: -1}"} from=${from/0/}
+		{ line "$(letter "${l: -1}")" "$(letter "$from")" $action && echo; } >>"$R/.deploy/journal"
+	done
+}
+
+# The id that the letter stands for.
+letter() {
+	case $1 in
+	A) echo "$A" ;;
+	B) echo "$B" ;;
+	C) echo "$C" ;;
+	esac
+}
+
+v_histories() {
+	local h words
+	releases 3
+	ok freeze "$R" --message=fair --who=ann \
+	    --record='{"who":"ann","why":"fair","since":"2026-01-01T00:00:00Z","until":null}'
+	for h in "${histories[@]}"; do
+		read -ra words <<<"$h"
+		journal "${words[@]:1:${#words[@]}-2}"
+		ln -sfn "releases/$(letter "${words[-1]}")" "$R/current"
+		case ${words[0]} in
+		free) expected 0 ;;
+		shut) expected 3 ;;
+		esac
+	done
+}
+
+# Going back to $B, to look only, ends so, whether that is called a rollback or
+# a revert.
+expected() {
+	local how status
+	for how in rollback revert; do
+		status=0
+		host activate "$R" --id="$B" --check --$how --line=x >"$out" 2>"$err" ||
+		    status=$?
+		assert_eq "$status" "$1" "$h: $how"
+	done
+}
+
 v_torn_journal() {
 	releases 2
 	printf '{"time":"2026' >>"$R/.deploy/journal"

@@ -38,6 +38,13 @@ back(struct past *p, const char *from, const char *to)
 	line(p, JOURNAL_ROLLBACK, from, to, -1);
 }
 
+/* `from` failed: what was live before it is live again. */
+static void
+undo(struct past *p, const char *from, const char *to)
+{
+	line(p, JOURNAL_REVERT, from, to, -1);
+}
+
 /* Read it all anew. */
 static void
 look(struct past *p, const char *current)
@@ -502,14 +509,177 @@ test_recent_for_the_sequence(void)
 	history_release(&p.h);
 }
 
+static void
+test_failed(void)
+{
+	struct past p = { .j = JOURNAL_INIT };
+
+	go(&p, "", "A");
+	go(&p, "A", "B");
+	go(&p, "B", "C");
+	undo(&p, "C", "B");
+	look(&p, "B");
+	CHECK_STR(stack(&p), "AB");
+	CHECK(!history_was_live(&p.h, ID("C")));
+	CHECK(history_has_failed(&p.h, ID("C")));
+	CHECK(!history_has_failed(&p.h, ID("B")));
+	CHECK(!history_has_failed(&p.h, ID("D")));
+	/* Visitors have it open, and their assets may be carried. */
+	CHECK_STR(p.h.replaced.text, "C");
+	CHECK(history_until(&p.h, ID("C")) == 4000);
+	CHECK(p.h.since == 4000);
+	CHECK(p.h.happened[2] && p.h.undone[2]);
+	CHECK(p.h.happened[3] && p.h.undone[3]);
+	CHECK(!p.h.undone[1]);
+	go(&p, "B", "D");
+	look(&p, "D");
+	CHECK_STR(previous(&p, "ABCD"), "B");
+	history_release(&p.h);
+}
+
+/* Made live again, it was live. */
+static void
+test_failed_and_made_live_again(void)
+{
+	struct past p = { .j = JOURNAL_INIT };
+
+	go(&p, "", "A");
+	go(&p, "A", "B");
+	undo(&p, "B", "A");
+	go(&p, "A", "B");
+	look(&p, "B");
+	CHECK(history_was_live(&p.h, ID("B")));
+	CHECK(!history_has_failed(&p.h, ID("B")));
+	CHECK(!p.h.undone[3]);
+	go(&p, "B", "C");
+	look(&p, "C");
+	CHECK_STR(previous(&p, "ABC"), "B");
+	/* And by hand. */
+	undo(&p, "C", "B");
+	look(&p, "C");
+	CHECK(!p.h.undone[4]);
+	CHECK(!history_has_failed(&p.h, ID("C")));
+	history_release(&p.h);
+}
+
+/* What was live once and failed later is not gone back to. */
+static void
+test_failed_the_second_time(void)
+{
+	struct past p = { .j = JOURNAL_INIT };
+
+	go(&p, "", "A");
+	go(&p, "A", "B");
+	go(&p, "B", "C");
+	go(&p, "C", "B");
+	undo(&p, "B", "C");
+	look(&p, "C");
+	CHECK_STR(stack(&p), "ABC");
+	CHECK(history_has_failed(&p.h, ID("B")));
+	CHECK_STR(previous(&p, "ABC"), "A");
+	history_release(&p.h);
+}
+
+/* A rollback that another host's failure undid: all is as it was. */
+static void
+test_undone_rollback(void)
+{
+	struct past p = { .j = JOURNAL_INIT };
+
+	go(&p, "", "A");
+	go(&p, "A", "B");
+	go(&p, "B", "C");
+	back(&p, "C", "A");
+	undo(&p, "A", "C");
+	look(&p, "C");
+	CHECK_STR(stack(&p), "ABC");
+	CHECK_STR(previous(&p, "ABC"), "B");
+	CHECK(!history_has_failed(&p.h, ID("A")));
+	CHECK(history_was_live(&p.h, ID("A")));
+	/* To what never was live: it still was not. */
+	back(&p, "C", "X");
+	undo(&p, "X", "C");
+	look(&p, "C");
+	CHECK_STR(stack(&p), "ABC");
+	CHECK(!history_was_live(&p.h, ID("X")));
+	CHECK(history_has_failed(&p.h, ID("X")));
+	history_release(&p.h);
+}
+
+/* Announced, and then the machine died: it is live still. */
+static void
+test_revert_without_its_flip(void)
+{
+	struct past p = { .j = JOURNAL_INIT };
+
+	go(&p, "", "A");
+	go(&p, "A", "B");
+	undo(&p, "B", "A");
+	look(&p, "B");
+	CHECK_STR(stack(&p), "AB");
+	CHECK(!history_has_failed(&p.h, ID("B")));
+	CHECK(!p.h.undone[1]);
+	/* The next run does it. */
+	undo(&p, "B", "A");
+	look(&p, "A");
+	CHECK_STR(stack(&p), "A");
+	CHECK(history_has_failed(&p.h, ID("B")));
+	CHECK(p.h.undone[1] && !p.h.undone[2] && p.h.undone[3]);
+	history_release(&p.h);
+}
+
+/* No run of ours writes these: they undo nothing, and break nothing. */
+static void
+test_revert_of_nothing(void)
+{
+	struct past p = { .j = JOURNAL_INIT };
+
+	undo(&p, "", "A");
+	look(&p, "A");
+	CHECK_STR(stack(&p), "A");
+	go(&p, "A", "B");
+	go(&p, "B", "C");
+	undo(&p, "C", "A"); /* not what was live before it */
+	look(&p, "A");
+	CHECK_STR(stack(&p), "A");
+	CHECK(!history_has_failed(&p.h, ID("C")));
+	undo(&p, "A", "C"); /* of a revert */
+	look(&p, "C");
+	CHECK_STR(stack(&p), "C");
+	go(&p, "C", "C");
+	undo(&p, "C", "C");
+	look(&p, "C");
+	CHECK(history_was_live(&p.h, ID("C")));
+	history_release(&p.h);
+}
+
+/* The number of what failed does not keep the next build out. */
+static void
+test_sequence_of_what_failed(void)
+{
+	struct past p = { .j = JOURNAL_INIT };
+
+	line(&p, JOURNAL_ACTIVATE, "", "A", 9);
+	line(&p, JOURNAL_ACTIVATE, "A", "B", 11);
+	undo(&p, "B", "A");
+	look(&p, "A");
+	CHECK(p.h.seq == 9);
+	CHECK(history_is_recent(&p.h, 0));
+	CHECK(!history_is_recent(&p.h, 1));
+	history_release(&p.h);
+}
+
 UNIT_MAIN(UNIT(test_nothing), UNIT(test_recent_for_the_sequence),
-    UNIT(test_lost_journal), UNIT(test_activations), UNIT(test_rollback),
-    UNIT(test_rollback_twice), UNIT(test_skips_what_was_rolled_back_from),
-    UNIT(test_second_chance), UNIT(test_rollback_far),
-    UNIT(test_rollback_anywhere), UNIT(test_rollback_first_of_all),
-    UNIT(test_same_release_twice), UNIT(test_same_release_is_no_way_back),
-    UNIT(test_line_without_its_flip), UNIT(test_rollback_without_its_flip),
-    UNIT(test_first_flip_never_was), UNIT(test_by_hand_at_the_end),
-    UNIT(test_by_hand_in_the_middle), UNIT(test_by_hand_back),
-    UNIT(test_line_from_a_release_to_itself), UNIT(test_sequence),
-    UNIT(test_sequence_outlives_a_release_without))
+    UNIT(test_failed), UNIT(test_failed_and_made_live_again),
+    UNIT(test_failed_the_second_time), UNIT(test_undone_rollback),
+    UNIT(test_revert_without_its_flip), UNIT(test_revert_of_nothing),
+    UNIT(test_sequence_of_what_failed), UNIT(test_lost_journal),
+    UNIT(test_activations), UNIT(test_rollback), UNIT(test_rollback_twice),
+    UNIT(test_skips_what_was_rolled_back_from), UNIT(test_second_chance),
+    UNIT(test_rollback_far), UNIT(test_rollback_anywhere),
+    UNIT(test_rollback_first_of_all), UNIT(test_same_release_twice),
+    UNIT(test_same_release_is_no_way_back), UNIT(test_line_without_its_flip),
+    UNIT(test_rollback_without_its_flip), UNIT(test_first_flip_never_was),
+    UNIT(test_by_hand_at_the_end), UNIT(test_by_hand_in_the_middle),
+    UNIT(test_by_hand_back), UNIT(test_line_from_a_release_to_itself),
+    UNIT(test_sequence), UNIT(test_sequence_outlives_a_release_without))

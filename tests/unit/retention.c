@@ -131,6 +131,28 @@ test_keep(void)
 	release_ids_release(&w.ids);
 }
 
+/* What failed pushes nothing out, and goes with what never was live. */
+static void
+test_failed(void)
+{
+	struct world w = { .ids = STRVEC_INIT };
+
+	add_days(&w, 8);
+	go(&w, "ABCD");
+	for (char c = 'E'; c < 'H'; c++) {
+		go(&w, (char[]){ c, '\0' });
+		flip(&w, JOURNAL_REVERT, 'D');
+	}
+	/* G was live just before, H is an hour old. */
+	CHECK_STR(gone(&w, 4, 0), "EF");
+	CHECK_STR(gone(&w, 2, 0), "ABEF");
+	CHECK_STR(gone(&w, 2, 3 * DAY), "ABE");
+	/* Made live again, it counts again. */
+	go(&w, "F");
+	CHECK_STR(gone(&w, 2, 0), "ABCEG");
+	release_ids_release(&w.ids);
+}
+
 /* Nobody knows what was live: all may have been. */
 static void
 test_lost_journal(void)
@@ -267,8 +289,8 @@ test_nothing_is_live(void)
 	release_ids_release(&w.ids);
 }
 
-UNIT_MAIN(UNIT(test_nothing), UNIT(test_keep), UNIT(test_lost_journal),
-    UNIT(test_keep_counts_only_what_was_live),
+UNIT_MAIN(UNIT(test_nothing), UNIT(test_keep), UNIT(test_failed),
+    UNIT(test_lost_journal), UNIT(test_keep_counts_only_what_was_live),
     UNIT(test_never_live_stay_for_a_day), UNIT(test_older_than),
     UNIT(test_pinned), UNIT(test_after_rollback),
     UNIT(test_after_rollback_to_an_old_one), UNIT(test_nothing_is_live))
