@@ -26,6 +26,8 @@ fi
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/faults/lib.sh
 . "$TREE/tests/faults/lib.sh"
+# shellcheck source=tests/faults/disk.sh
+. "$TREE/tests/faults/disk.sh"
 exec 3>&1
 
 # -------------------------------------------------------------- the disk
@@ -33,55 +35,19 @@ exec 3>&1
 # with_disk FS SIZE MKFS...: sites, and a disk image `fresh` with an empty
 # file system; skips where that cannot be.
 with_disk() {
-	fs=$1
 	need_root
 	need_cmd losetup mount "$3"
 	fault_library
 	in_memory 1000
 	make_sites
 	make_wants
-	mkdir w mnt shots
+	mkdir w shots
 	cp -a site/2 w/site
-	make_config "$PWD/mnt/root"
-	mnt=$PWD/mnt root=$PWD/mnt/root seed=none wants=want name=$fs how=''
+	make_disk "$@"
+	make_config "$root"
+	seed=none wants=want name=$fs how=''
 	hit='' status='' injections=0 violations=0
 	declare -gA intact=()
-	truncate -s "$2" disk
-	run "${@:3}" disk
-	defer leave
-	attach rw || skip "cannot mount $fs here: $(tail -n 1 why)"
-	detach
-	cp --sparse=always disk fresh
-}
-
-# attach OPTIONS: mount the disk.  The kernel may refuse.  Detached while it
-# is in use, the loop device goes away with the mount.  (With -o loop,ro it
-# would be read-only itself, and no journal could be replayed.)
-attach() {
-	local status=0
-	device=$(losetup --find --show disk 2>why) || return 1
-	mount -t "$fs" -o "$1" "$device" "$mnt" 2>why || status=1
-	losetup -d "$device"
-	return "$status"
-}
-
-detach() {
-	umount "$mnt"
-	forget
-}
-
-# btrfs remembers devices by what they held.
-forget() {
-	[ "$fs" != btrfs ] || btrfs device scan --forget >/dev/null 2>&1 ||
-	    true
-}
-
-# Whatever happens, no mount stays behind.
-leave() {
-	if mountpoint -q "$mnt"; then
-		umount "$mnt" || umount -l "$mnt"
-	fi
-	forget
 }
 
 # A disk with 0 and 1 published, all on disk.
@@ -190,15 +156,15 @@ publish_survives() {
 }
 
 on_ext4() {
-	with_disk ext4 64M mkfs.ext4 -q -F -E lazy_itable_init=0
+	with_disk "${ext4[@]}"
 }
 
 on_xfs() {
-	with_disk xfs 300M mkfs.xfs -q -f
+	with_disk "${xfs[@]}"
 }
 
 on_btrfs() {
-	with_disk btrfs 256M mkfs.btrfs -q -f
+	with_disk "${btrfs[@]}"
 }
 
 t_ext4() {
