@@ -18,7 +18,9 @@ to_ms(struct timespec ts)
 int64_t
 clock_now(void)
 {
-	return to_ms(read_clock(CLOCK_REALTIME));
+	int64_t now = to_ms(read_clock(CLOCK_REALTIME));
+
+	return now < 0 ? 0 : now;
 }
 
 int64_t

@@ -7,7 +7,10 @@
 #include <stdint.h>
 #include <time.h>
 
-/* Milliseconds since 1970, as people count; it may jump. */
+/*
+ * Milliseconds since 1970, as people count; it may jump.  A clock that is set
+ * before that is at 1970: no record of ours has an earlier time.
+ */
 int64_t clock_now(void);
 
 /*

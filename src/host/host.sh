@@ -1244,8 +1244,9 @@ check_sequence() {
 }
 
 append_line() {
-	# A run that died while writing left no newline.
-	torn=$(tail -c 1 "$state/journal" 2>/dev/null)
+	# A run that died while writing left no newline; zeros, perhaps.
+	torn=''
+	[ ! -s "$state/journal" ] || [ "$(tail -c 1 "$state/journal" | wc -l)" -eq 1 ] || torn=1
 	{
 		[ -z "$torn" ] || echo
 		printf '%s\n' "$line"

@@ -106,6 +106,17 @@ made_live_by_hand(struct history *h, const struct release_id *id, int64_t time)
 	}
 }
 
+/*
+ * Did the flip of the line happen, after which `then` was live?  Not when what
+ * was live before it still was.  When something else was, lines are lost, or
+ * somebody changed the link: what the line says is the best that is known.
+ */
+static bool
+has_happened(const struct journal_line *l, const struct release_id *then)
+{
+	return release_id_eq(&l->to, then) || !release_id_eq(&l->from, then);
+}
+
 /* Does line `b` of the journal undo line `a`, the last that happened? */
 static bool
 undoes(const struct journal_line *a, const struct journal_line *b)
@@ -128,7 +139,7 @@ find_happened(struct history *h, const struct journal *j,
 		const struct release_id *then =
 		    i + 1 < j->n ? &j->v[i + 1].from : current;
 
-		h->happened[i] = release_id_eq(&j->v[i].to, then);
+		h->happened[i] = has_happened(&j->v[i], then);
 		if (!h->happened[i])
 			continue;
 		if (last < i && undoes(&j->v[last], &j->v[i]))

@@ -2,10 +2,11 @@
  * What the journal means: which releases were really live, and which one a
  * rollback goes to.  Pure; no system calls.
  *
- * A line announces a flip before it happens, so it counts only when the flip
- * did happen: its `to` is what the next line found live (`from`), and for
- * the last line what `current` says.  A `from` or `current` that no line
- * explains was made live by hand and counts as activated.
+ * A line announces a flip before it happens.  It does not count when it is
+ * known that the flip did not happen: its own `from` is what the next line
+ * found live, and for the last line what `current` says.  A `from` or `current`
+ * that no line explains was made live by hand, or by a line that is damaged,
+ * and counts as activated.
  *
  * What was live is a stack.  An activation pushes.  A rollback takes off the
  * releases that are rolled back from, so that they are not gone back to; what

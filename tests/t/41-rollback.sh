@@ -401,10 +401,10 @@ t_current_changed_by_hand() {
 	run d status --json
 	assert_eq "$(json "$out" '[.current, .since] | tostring')" \
 	    "[\"$a\",null]"
-	back "$b"
+	back "$c"
 	run d log --json --limit 1
 	assert_eq "$(json "$out" '.journal[0] | [.from, .to] | tostring')" \
-	    "[\"$a\",\"$b\"]"
+	    "[\"$a\",\"$c\"]"
 }
 
 t_by_hand_and_on_by_program() {

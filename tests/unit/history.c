@@ -377,11 +377,59 @@ test_by_hand_at_the_end(void)
 	go(&p, "A", "B");
 	go(&p, "B", "C");
 	look(&p, "X");
-	/* C was announced; nobody knows that it ever was live. */
-	CHECK(!p.h.happened[2]);
+	/* C was announced, and B is not live: nobody knows better. */
+	CHECK(p.h.happened[2]);
 	CHECK(history_was_live(&p.h, ID("X")));
 	CHECK(p.h.since == 0);
-	CHECK_STR(previous(&p, "ABCX"), "B");
+	CHECK_STR(previous(&p, "ABCX"), "C");
+	history_release(&p.h);
+}
+
+/* The journal of ABCDEF as activated, without the lines of these letters. */
+static const char *
+damaged(const char *lost)
+{
+	static char out[64];
+	struct past p = { .j = JOURNAL_INIT };
+	char from[2] = "", to[2] = "A";
+
+	for (; to[0] <= 'F'; from[0] = to[0], to[0]++)
+		if (strchr(lost, to[0]) == NULL)
+			go(&p, from, to);
+	look(&p, "F");
+	strcpy(out, stack(&p));
+	history_release(&p.h);
+	return out;
+}
+
+/*
+ * A line that cannot be read says nothing against the one before it: that
+ * one was followed by something else than what was live before it.
+ */
+static void
+test_damaged_lines(void)
+{
+	CHECK_STR(damaged("F"), "ABCDEF");
+	CHECK_STR(damaged("E"), "ABCDEF");
+	CHECK_STR(damaged("A"), "ABCDEF");
+	CHECK_STR(damaged("AF"), "ABCDEF");
+	CHECK_STR(damaged("BDF"), "ABCDEF");
+	/* Of two in a row the first is known by nobody. */
+	CHECK_STR(damaged("EF"), "ABCDF");
+	CHECK_STR(damaged("ABCDEF"), "F");
+}
+
+/* A rollback whose line is damaged: what was rolled back from is gone. */
+static void
+test_damaged_rollback(void)
+{
+	struct past p = { .j = JOURNAL_INIT };
+
+	go(&p, "", "A");
+	go(&p, "A", "B");
+	go(&p, "B", "C");
+	look(&p, "B");
+	CHECK_STR(previous(&p, "ABC"), "A");
 	history_release(&p.h);
 }
 
@@ -394,11 +442,11 @@ test_by_hand_in_the_middle(void)
 	go(&p, "A", "B");
 	go(&p, "B", "C");
 	go(&p, "C", "D"); /* happened: the next line found it */
-	go(&p, "X", "E"); /* ... not: it found X */
+	go(&p, "X", "E"); /* it found X, which is not what was before D */
 	look(&p, "E");
 	CHECK(p.h.happened[2]);
-	CHECK(!p.h.happened[3]);
-	CHECK_STR(stack(&p), "ABCXE");
+	CHECK(p.h.happened[3]);
+	CHECK_STR(stack(&p), "ABCDXE");
 	CHECK_STR(previous(&p, "ABCDEX"), "X");
 	CHECK_STR(p.h.replaced.text, "X");
 	CHECK(history_until(&p.h, ID("X")) == 5000);
@@ -418,8 +466,8 @@ test_by_hand_back(void)
 	go(&p, "A", "B");
 	go(&p, "B", "C");
 	look(&p, "A");
-	CHECK_STR(stack(&p), "ABA");
-	CHECK_STR(previous(&p, "ABC"), "B");
+	CHECK_STR(stack(&p), "ABCA");
+	CHECK_STR(previous(&p, "ABC"), "C");
 	CHECK(history_until(&p.h, ID("A")) == INT64_MAX);
 	history_release(&p.h);
 }
@@ -681,5 +729,6 @@ UNIT_MAIN(UNIT(test_nothing), UNIT(test_recent_for_the_sequence),
     UNIT(test_same_release_is_no_way_back), UNIT(test_line_without_its_flip),
     UNIT(test_rollback_without_its_flip), UNIT(test_first_flip_never_was),
     UNIT(test_by_hand_at_the_end), UNIT(test_by_hand_in_the_middle),
+    UNIT(test_damaged_lines), UNIT(test_damaged_rollback),
     UNIT(test_by_hand_back), UNIT(test_line_from_a_release_to_itself),
     UNIT(test_sequence), UNIT(test_sequence_outlives_a_release_without))
