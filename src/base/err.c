@@ -5,19 +5,75 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/alloc.h"
+
+/* In a format: a cure begins.  The text has the last two of these. */
+#define MARK ";; "
+
+enum { FORMAT_MAX = 1024 };
+
+/* A part of a format is no literal any more. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+
+/* How long is what the format makes of what stands before `end` in it? */
+static size_t __attribute__((format(printf, 1, 0)))
+length_before(const char *fmt, const char *end, va_list ap)
+{
+	char head[FORMAT_MAX];
+	int n;
+
+	if ((size_t)(end - fmt) >= sizeof(head))
+		BUG("a format that is too long");
+	memcpy(head, fmt, (size_t)(end - fmt));
+	head[end - fmt] = '\0';
+	n = vsnprintf(NULL, 0, head, ap);
+	return n > 0 ? (size_t)n : 0;
+}
+
+#pragma GCC diagnostic pop
+
+/*
+ * Put the formatted text, clean, at text[at], with `reserve` bytes left for
+ * more.  Where its cure begins; 0: it has none.  The arguments may have been
+ * in the text.
+ */
+static size_t __attribute__((format(printf, 4, 0)))
+put(struct err *e, size_t at, size_t reserve, const char *fmt, va_list ap)
+{
+	const char *mark = strstr(fmt, MARK);
+	size_t size = sizeof(e->text) - reserve, before = 0;
+	char raw[sizeof(e->text)];
+	va_list again;
+
+	va_copy(again, ap);
+	if (mark != NULL)
+		before = length_before(fmt, mark, again);
+	va_end(again);
+	vsnprintf(raw, size, fmt, ap);
+	if (mark == NULL || before + strlen(MARK) >= size) {
+		text_clean(e->text + at, size - at, raw);
+		return 0;
+	}
+	raw[before] = '\0';
+	at += text_clean(e->text + at, size - at, raw);
+	at += text_clean(e->text + at, size - at, MARK + 1);
+	text_clean(e->text + at, size - at, raw + before + strlen(MARK));
+	/* There may be no room for it. */
+	return e->text[at] != '\0' ? at : 0;
+}
+
 int
 err_set(struct err *e, enum err_code code, const char *fmt, ...)
 {
-	char raw[sizeof(e->text)];
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(raw, sizeof(raw), fmt, ap);
+	e->cure = put(e, 0, 0, fmt, ap);
 	va_end(ap);
 	e->code = code;
 	e->sys = 0;
 	e->answered = false;
-	text_clean(e->text, sizeof(e->text), raw);
 	return -1;
 }
 
@@ -25,47 +81,63 @@ int
 err_sys(struct err *e, const char *fmt, ...)
 {
 	int saved = errno;
-	char raw[sizeof(e->text)];
-	va_list ap;
 	size_t n;
+	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(raw, sizeof(raw) - 128, fmt, ap);
+	e->cure = put(e, 0, 128, fmt, ap);
 	va_end(ap);
-	n = strlen(raw);
-	snprintf(raw + n, sizeof(raw) - n, ": %s", strerror(saved));
+	n = strlen(e->text);
+	n += text_clean(e->text + n, sizeof(e->text) - n, ": ");
+	text_clean(e->text + n, sizeof(e->text) - n, strerror(saved));
 	e->code = saved == ENOSPC || saved == EDQUOT ? ERR_GUARD : ERR_FAILED;
 	e->sys = saved;
-	text_clean(e->text, sizeof(e->text), raw);
+	e->answered = false;
 	return -1;
 }
 
 int
 err_prefix(struct err *e, const char *fmt, ...)
 {
-	char raw[sizeof(e->text)];
+	char raw[sizeof(e->text)], rest[sizeof(e->text)];
 	va_list ap;
 	size_t n;
 
 	va_start(ap, fmt);
 	vsnprintf(raw, sizeof(raw), fmt, ap);
 	va_end(ap);
-	n = strlen(raw);
-	snprintf(raw + n, sizeof(raw) - n, "%s", e->text);
-	text_clean(e->text, sizeof(e->text), raw);
+	memcpy(rest, e->text, sizeof(rest));
+	n = text_clean(e->text, sizeof(e->text), raw);
+	text_clean(e->text + n, sizeof(e->text) - n, rest);
+	if (e->cure > 0)
+		e->cure += n;
+	if (e->cure >= strlen(e->text))
+		e->cure = 0;
 	return -1;
 }
 
 int
 err_append(struct err *e, const char *fmt, ...)
 {
-	char raw[sizeof(e->text)];
-	size_t n = strlen(e->text);
 	va_list ap;
+	size_t cure;
 
 	va_start(ap, fmt);
-	vsnprintf(raw, sizeof(raw), fmt, ap);
+	cure = put(e, strlen(e->text), 0, fmt, ap);
 	va_end(ap);
-	text_clean(e->text + n, sizeof(e->text) - n, raw);
+	if (cure > 0)
+		e->cure = cure;
 	return -1;
+}
+
+const char *
+err_cure(const struct err *e)
+{
+	return e->cure > 0 ? e->text + e->cure : "";
+}
+
+int
+err_problem_len(const struct err *e)
+{
+	return (int)(e->cure > 0 ? e->cure - strlen("; ") : strlen(e->text));
 }

@@ -11,6 +11,7 @@
 #define ERR_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/text.h"
 
@@ -44,15 +45,18 @@ struct err {
 	enum err_code code;
 	int sys;		/* errno, 0 when there was none */
 	bool answered;		/* a host said so, it is not a lost one */
+	size_t cure;		/* where in the text the cure begins, behind
+				 * "; "; 0: it has none */
 	char text[TEXT_LINE_MAX];	/* one sentence, text_clean() */
 };
 
-#define ERR_INIT { ERR_OK, 0, false, "" }
+#define ERR_INIT { .code = ERR_OK }
 
 /*
  * Fill `e` with `code` and the formatted sentence as text_clean() makes it,
- * so that a hostile name cannot disturb a terminal or a log.  Returns -1
- * always.
+ * so that a hostile name cannot disturb a terminal or a log.  Where the format
+ * has ";; ", a cure begins: the text has "; " there, and e->cure says where.
+ * What stands in an argument is no format.  Returns -1 always.
  */
 int err_set(struct err *e, enum err_code code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
@@ -69,8 +73,14 @@ int err_sys(struct err *e, const char *fmt, ...)
 int err_prefix(struct err *e, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Append the formatted text to the sentence, as a cure.  Returns -1. */
+/* Append the formatted text to the sentence; ";; " as above.  Returns -1. */
 int err_append(struct err *e, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* What helps; "" when nobody knows. */
+const char *err_cure(const struct err *e);
+
+/* How many bytes of the text say what is wrong, for "%.*s". */
+int err_problem_len(const struct err *e);
 
 #endif

@@ -49,7 +49,7 @@ path_check(const char *path, struct err *e)
 		    PATH_LEN_MAX);
 	if (has_control(path))
 		return err_set(e, ERR_INTEGRITY,
-		    "the name '%s' has a control character; rename it or exclude it",
+		    "the name '%s' has a control character;; rename it or exclude it",
 		    path);
 	for (;;) {
 		size_t len = strcspn(p, "/");
@@ -87,12 +87,12 @@ path_check_link(const char *path, const char *target, struct err *e)
 
 	if (target[0] == '/')
 		return err_set(e, ERR_INTEGRITY,
-		    "the symbolic link '%s' points to '%s', which is absolute; use a relative target or exclude it",
+		    "the symbolic link '%s' points to '%s', which is absolute;; use a relative target or exclude it",
 		    path, target);
 	if (target[0] == '\0' || strlen(target) > PATH_LEN_MAX ||
 	    has_control(target))
 		return err_set(e, ERR_INTEGRITY,
-		    "the symbolic link '%s' points to '%s', which is empty, too long, or has control characters; use another target or exclude it",
+		    "the symbolic link '%s' points to '%s', which is empty, too long, or has control characters;; use another target or exclude it",
 		    path, target);
 	while (*p != '\0') {
 		size_t len = strcspn(p, "/");
@@ -100,7 +100,7 @@ path_check_link(const char *path, const char *target, struct err *e)
 		if (len == 2 && p[0] == '.' && p[1] == '.') {
 			if (named || --up < 0)
 				return err_set(e, ERR_INTEGRITY,
-				    "the symbolic link '%s' -> '%s' leaves the tree or has '..' after a name; use a target inside the tree or exclude it",
+				    "the symbolic link '%s' -> '%s' leaves the tree or has '..' after a name;; use a target inside the tree or exclude it",
 				    path, target);
 		} else if (len > 1 || (len == 1 && p[0] != '.')) {
 			named = true;

@@ -286,10 +286,10 @@ unknown(const struct release_ids *ids, const char *word, struct err *e)
 	const char *near = *word != '\0' ? suggest(ids, word) : NULL;
 
 	err_set(e, ERR_USAGE, "there is no release '%s'", word);
-	err_append(e, "; ");
 	if (near != NULL)
-		err_append(e, "did you mean '%s'? ", near);
-	err_append(e, "see 'deploy list'");
+		err_append(e, ";; did you mean '%s'? see 'deploy list'", near);
+	else
+		err_append(e, ";; see 'deploy list'");
 }
 
 const struct release_id *
@@ -302,7 +302,7 @@ release_match(const struct release_ids *ids, const char *prefix, struct err *e)
 			continue;
 		if (found != NULL) {
 			err_set(e, ERR_USAGE,
-			    "'%s' could be release %s or %s; use more of the id",
+			    "'%s' could be release %s or %s;; use more of the id",
 			    prefix, found->text, ids->v[i].text);
 			return NULL;
 		}

@@ -66,7 +66,7 @@ run_check(struct run *run, struct err *e)
 		return -1;
 	if (run->site->check.urls.n == 0)
 		return err_set(e, ERR_USAGE,
-		    "the site has no 'check' in deploy.yml; such as check: {url: https://example.org/}");
+		    "the site has no 'check' in deploy.yml;; such as check: {url: https://example.org/}");
 	if (cmd_open_fleet(run, &f, e) == 0)
 		id = fleet_find(&f, "current", e);
 	r = id != NULL ? check_release(run, &f, id, e) : -1;

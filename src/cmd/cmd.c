@@ -40,9 +40,9 @@ cmd_find(const char *name, struct err *e)
 	near = nearest_word(name, names);
 	err_set(e, ERR_USAGE, "there is no command '%s'", name);
 	if (near != NULL)
-		err_append(e, "; did you mean '%s'?", near);
+		err_append(e, ";; did you mean '%s'?", near);
 	else
-		err_append(e, "; see 'deploy help'");
+		err_append(e, ";; see 'deploy help'");
 	return NULL;
 }
 
@@ -358,7 +358,7 @@ cmd_site(struct run *run, struct err *e)
 		return -1;
 	if (run->config.path == NULL)
 		return err_set(e, ERR_USAGE,
-		    "there is no deploy.yml here or above; name a root with --root, a file with -c, or run 'deploy init'");
+		    "there is no deploy.yml here or above;; name a root with --root, a file with -c, or run 'deploy init'");
 	return choose_site(run, e);
 }
 

@@ -146,7 +146,7 @@ run_completion(struct run *run, struct err *e)
 		    "which shell? usage: deploy completion bash|zsh|fish");
 	else
 		return err_set(e, ERR_USAGE,
-		    "there is no completion for '%s'; there is one for bash, zsh and fish",
+		    "there is no completion for '%s';; there is one for bash, zsh and fish",
 		    word);
 	return 0;
 }

@@ -50,7 +50,7 @@ read_key(const char *word, struct buf *out, struct err *e)
 	if (is_key(buf_str(out)) && strchr(out->data, '\n') == NULL)
 		return 0;
 	return err_set(e, ERR_USAGE,
-	    "'%s' is no public key; the file ends in .pub", word);
+	    "'%s' is no public key;; the file ends in .pub", word);
 }
 
 /* A word of the forced command: quoted for the shell, then for sshd(8). */

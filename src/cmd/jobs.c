@@ -38,7 +38,7 @@ step_queue_config(struct run *run, struct err *e)
 		return -1;
 	if (run->config.path == NULL)
 		return err_set(e, ERR_USAGE,
-		    "there is no deploy.yml here or above; name one with -c");
+		    "there is no deploy.yml here or above;; name one with -c");
 	return 0;
 }
 
@@ -443,9 +443,9 @@ find_action(const char *name, struct err *e)
 	near = nearest_word(name, names);
 	err_set(e, ERR_USAGE, "jobs cannot '%s'", name);
 	if (near != NULL)
-		err_append(e, "; did you mean '%s'?", near);
+		err_append(e, ";; did you mean '%s'?", near);
 	else
-		err_append(e, "; see 'deploy jobs -h'");
+		err_append(e, ";; see 'deploy jobs -h'");
 	return NULL;
 }
 
@@ -457,7 +457,7 @@ find_job(struct call *c, const char *name, struct err *e)
 
 	if (c->q == NULL)
 		return err_set(e, ERR_USAGE,
-		    "there are no jobs yet; 'deploy enqueue SITE' makes one");
+		    "there are no jobs yet;; 'deploy enqueue SITE' makes one");
 	if (id >= 0)
 		return queue_get(c->q, id, &c->job, e);
 	if (config_site(&c->run->config, name, e) == NULL)

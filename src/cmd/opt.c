@@ -228,7 +228,7 @@ unknown(const enum opt_id *allowed, const char *word, struct err *e)
 	if (word[1] == '-' && is_known(name))
 		err_append(e, "; it belongs to other commands");
 	else if (near != NULL)
-		err_append(e, "; did you mean '--%s'?", near);
+		err_append(e, ";; did you mean '--%s'?", near);
 	return -1;
 }
 

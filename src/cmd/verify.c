@@ -67,7 +67,7 @@ conclude(struct run *run, const struct release_id *id,
 	text_size(t->bytes, bytes);
 	if (found->n > 0)
 		return err_set(e, ERR_INTEGRITY,
-		    "release %s is not what its manifest says: %zu differences; stage the build anew with --again",
+		    "release %s is not what its manifest says: %zu differences;; stage the build anew with --again",
 		    id->text, found->n);
 	log_info("%s is intact: %zu files, %s", id->text, t->files, bytes);
 	return 0;

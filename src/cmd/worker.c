@@ -65,7 +65,7 @@ run_worker(struct run *run, struct err *e)
 	}
 	if (ret == 0 && run->opts.once && failed > 0)
 		return err_set(e, ERR_FAILED,
-		    "%zu %s failed; see 'deploy jobs'", failed,
+		    "%zu %s failed;; see 'deploy jobs'", failed,
 		    failed == 1 ? "try" : "tries");
 	return ret;
 }

@@ -54,7 +54,7 @@ expand_home(const char *text, const char *home, struct err *e)
 		return xstrdup(text);
 	if (text[1] != '/' && text[1] != '\0')
 		err_set(e, ERR_USAGE,
-		    "'%s': only '~/' is expanded; write the path out, or begin it with './'",
+		    "'%s': only '~/' is expanded;; write the path out, or begin it with './'",
 		    text);
 	else if (home == NULL || home[0] != '/')
 		err_set(e, ERR_USAGE,

@@ -250,16 +250,17 @@ fault_site(const struct config *c, const char *name, struct err *e)
 	if (c->n == 0)
 		err_set(e, ERR_USAGE,
 		    "no " FILE_NAME
-		    " here or in a parent directory; name one with -c, or a root with --root");
+		    " here or in a parent directory;; name one with -c, or a root with --root");
 	else if (name == NULL)
 		err_set(e, ERR_USAGE,
-		    "%s has several sites; choose one with -s: %s", c->path,
+		    "%s has several sites;; choose one with -s: %s", c->path,
 		    buf_str(&all));
 	else if ((near = nearest_word(name, names)) != NULL)
-		err_set(e, ERR_USAGE, "no site '%s' in %s; did you mean '%s'?",
-		    name, c->path, near);
+		err_set(e, ERR_USAGE,
+		    "no site '%s' in %s;; did you mean '%s'?", name, c->path,
+		    near);
 	else
-		err_set(e, ERR_USAGE, "no site '%s' in %s; there is %s", name,
+		err_set(e, ERR_USAGE, "no site '%s' in %s;; there is %s", name,
 		    c->path, buf_str(&all));
 	buf_release(&all);
 	free(names);

@@ -15,7 +15,7 @@ static int
 fault_address(const char *text, struct err *e)
 {
 	return err_set(e, ERR_USAGE,
-	    "'%s' is no address; 'host' or 'user@host:22' is", text);
+	    "'%s' is no address;; 'host' or 'user@host:22' is", text);
 }
 
 /* Report what stands behind the name of the host and is no port.  -1. */
@@ -24,10 +24,10 @@ fault_rest(const char *text, const char *rest, struct err *e)
 {
 	if (strchr(rest, '/') != NULL || strchr(rest, '~') != NULL)
 		return err_set(e, ERR_USAGE,
-		    "'%s' has a path in it; write the host alone, and the path as root: (or --root)",
+		    "'%s' has a path in it;; write the host alone, and the path as root: (or --root)",
 		    text);
 	return err_set(e, ERR_USAGE,
-	    "'%s': '%s' is no port; write the host alone, a port as port: 2222, from 1 to 65535, and a path as root:",
+	    "'%s': '%s' is no port;; write the host alone, a port as port: 2222, from 1 to 65535, and a path as root:",
 	    text, rest);
 }
 
@@ -75,7 +75,7 @@ take_port(struct host_config *h, const char *text, const char *rest,
 		return fault_rest(text, rest + (rest[0] == ':'), e);
 	if (h->port != 0 && h->port != (unsigned int)port)
 		return err_set(e, ERR_USAGE,
-		    "'%s' has another port than port: %u; leave one of them out",
+		    "'%s' has another port than port: %u;; leave one of them out",
 		    text, h->port);
 	h->port = (unsigned int)port;
 	return 0;
@@ -213,11 +213,11 @@ fault_host(const struct site_config *s, const char *name, struct err *e)
 		    name, s->name);
 	else if ((near = nearest_word(name, names)) != NULL)
 		err_set(e, ERR_USAGE,
-		    "the site '%s' has no host '%s'; did you mean '%s'?",
+		    "the site '%s' has no host '%s';; did you mean '%s'?",
 		    s->name, name, near);
 	else
 		err_set(e, ERR_USAGE,
-		    "the site '%s' has no host '%s'; there is %s", s->name,
+		    "the site '%s' has no host '%s';; there is %s", s->name,
 		    name, buf_str(&all));
 	buf_release(&all);
 	free(names);

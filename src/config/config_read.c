@@ -671,7 +671,7 @@ read_text(struct reader *r, const char *path, const char *text, size_t len,
 
 	if (err != CYAML_OK || raw == NULL)
 		ret = err_set(r->e, ERR_USAGE,
-		    "%s:1:1: libcyaml cannot load the file (%s); please report this",
+		    "%s:1:1: libcyaml cannot load the file (%s);; please report this",
 		    path, cyaml_strerror(err));
 	else
 		ret = read_sites(r, raw, c) != 0 ? -1 : read_top(r, raw, c);

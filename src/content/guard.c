@@ -43,14 +43,14 @@ check_index(const struct manifest *m, struct err *e)
 	err_set(e, ERR_GUARD, "the build has no index.html at its top");
 	if (top != NULL && beside > 0)
 		return err_append(e,
-		    "; the build is in '%s/', beside what macOS added: for an archive use --strip --exclude=__MACOSX --exclude=.DS_Store --exclude='._*'",
+		    ";; the build is in '%s/', beside what macOS added: for an archive use --strip --exclude=__MACOSX --exclude=.DS_Store --exclude='._*'",
 		    top);
 	if (top != NULL)
 		return err_append(e,
-		    "; everything is in '%s/': name that directory, or use --strip for an archive",
+		    ";; everything is in '%s/': name that directory, or use --strip for an archive",
 		    top);
 	return err_append(e,
-	    "; is it the right directory? --override=build stages it anyway");
+	    ";; is it the right directory? --override=build stages it anyway");
 }
 
 /* Does the entry count as a path of a build? */
@@ -75,7 +75,7 @@ guard_check_deletions(const struct manifest *m, const struct manifest *live,
 	if (gone * 100 <= (size_t)max_delete * paths)
 		return 0;
 	return err_set(e, ERR_GUARD,
-	    "the release lacks %zu of the %zu paths that are live, more than max_delete (%u%%); see 'deploy diff'; --override=build stages it anyway",
+	    "the release lacks %zu of the %zu paths that are live, more than max_delete (%u%%); see 'deploy diff';; --override=build stages it anyway",
 	    gone, paths, max_delete);
 }
 
@@ -84,7 +84,7 @@ guard_check_build(const struct manifest *m, struct err *e)
 {
 	if (manifest_totals(m).files == 0)
 		return err_set(e, ERR_GUARD,
-		    "the build is empty; is it the right directory? --override=build stages it anyway");
+		    "the build is empty;; is it the right directory? --override=build stages it anyway");
 	return check_index(m, e);
 }
 
@@ -105,12 +105,12 @@ guard_check_room(const struct guard_room *need, const struct guard_room *free,
 		text_size(need->bytes, want);
 		text_size(free->bytes, have);
 		return err_set(e, ERR_GUARD,
-		    "the release needs %s, '%s' has %s free; run 'deploy prune', or make room",
+		    "the release needs %s, '%s' has %s free;; run 'deploy prune', or make room",
 		    want, root, have);
 	}
 	if (is_short(need->inodes, free->inodes))
 		return err_set(e, ERR_GUARD,
-		    "the release needs %lld inodes, '%s' has %lld free; run 'deploy prune', or make room",
+		    "the release needs %lld inodes, '%s' has %lld free;; run 'deploy prune', or make room",
 		    (long long)need->inodes, root, (long long)free->inodes);
 	return 0;
 }

@@ -388,7 +388,7 @@ parse_fd(struct parser *p, int fd, struct err *e)
 }
 
 /* The content may be whole, but nobody knows. */
-#define DAMAGED_CURE "; stage the build anew with --again"
+#define DAMAGED_CURE ";; stage the build anew with --again"
 
 int
 manifest_read(struct manifest *m, const struct dir *at, const char *name,

@@ -104,7 +104,7 @@ place_hash(struct placer *w, int fd, const struct dir *d, struct entry *en,
 			return 0;
 	}
 	return err_set(e, ERR_FAILED,
-	    "'%s/%s' changed while it was read; stage when the build has ended",
+	    "'%s/%s' changed while it was read;; stage when the build has ended",
 	    d->path, en->path);
 }
 
@@ -217,7 +217,7 @@ place_store(struct placer *w, int in, const struct dir *target,
 	r = write_content(w, in, out, en, in_window);
 	if (r == 1)
 		err_set(e, ERR_FAILED,
-		    "the source of '%s' changed while it was copied; stage when the build has ended",
+		    "the source of '%s' changed while it was copied;; stage when the build has ended",
 		    en->path);
 	else if (r != 0 || place_dress(out, en, gid) != 0)
 		r = err_sys(e, "cannot write '%s/%s'", target->path, en->path);

@@ -52,7 +52,7 @@ reader_failed(struct reader *r, struct err *e)
 
 	if (why != NULL && strstr(why, "assphrase") != NULL)
 		return err_set(e, ERR_INTEGRITY,
-		    "the archive is encrypted; make one without a password");
+		    "the archive is encrypted;; make one without a password");
 	return damaged(r->ar, e);
 }
 
@@ -321,7 +321,7 @@ reader_open(struct reader *r, int fd, const struct dir *into,
 	    (s->kind == FOREIGN ||
 		(s->filter != NULL && !is_built_in(s->filter))))
 		return err_set(e, ERR_INTEGRITY,
-		    "it is an archive or a compression that is not read here: %s; use tar, with gzip, xz or zstd",
+		    "it is an archive or a compression that is not read here: %s;; use tar, with gzip, xz or zstd",
 		    s->name);
 	return open_stream(r, s, e);
 }
@@ -428,7 +428,7 @@ reader_next(struct reader *r, struct archive_entry **en, const char **name,
 		return reader_failed(r, e);
 	if (archive_entry_is_encrypted(*en))
 		return err_set(e, ERR_INTEGRITY,
-		    "the archive is encrypted; make one without a password");
+		    "the archive is encrypted;; make one without a password");
 	*name = archive_entry_pathname(*en);
 	return 1;
 }

@@ -30,7 +30,7 @@ open_named(struct source *s, const char *path, struct err *e)
 		return 0;
 	if (!S_ISDIR(st.st_mode))
 		return err_set(e, ERR_USAGE,
-		    "the source '%s' is neither a directory nor an archive; for a pipe use '-'",
+		    "the source '%s' is neither a directory nor an archive;; for a pipe use '-'",
 		    path);
 	s->dir.fd = s->fd;
 	s->dir.path = xstrdup(path);
@@ -48,7 +48,7 @@ source_open(struct source *s, const char *path, struct err *e)
 	s->name = xstrdup("standard input");
 	if (isatty(STDIN_FILENO))
 		return err_set(e, ERR_USAGE,
-		    "standard input is a terminal; '-' reads an archive from it, as in: tar c . | deploy stage -");
+		    "standard input is a terminal;; '-' reads an archive from it, as in: tar c . | deploy stage -");
 	s->fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
 	if (s->fd < 0)
 		return err_sys(e, "cannot read standard input");

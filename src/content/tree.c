@@ -136,7 +136,7 @@ read_entry(const struct dir *d, const char *name, const char *path,
 	if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode) &&
 	    !S_ISLNK(st.st_mode))
 		return err_set(e, ERR_INTEGRITY,
-		    "'%s/%s' is a device, socket or FIFO; remove or exclude it",
+		    "'%s/%s' is a device, socket or FIFO;; remove or exclude it",
 		    d->path, name);
 	en = manifest_add(m, path,
 	    S_ISREG(st.st_mode)	    ? ENTRY_FILE :

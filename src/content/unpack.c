@@ -45,7 +45,7 @@ clean_name(const char *name, char *out, struct err *e)
 
 	if (name == NULL)
 		return err_set(e, ERR_INTEGRITY,
-		    "the archive has a name that is no text; use tar");
+		    "the archive has a name that is no text;; use tar");
 	if (name[0] == '\0')
 		return err_set(e, ERR_INTEGRITY,
 		    "the archive has an entry without a name");
@@ -117,7 +117,7 @@ check_name(const struct job *j, const char *path, struct err *e)
 		n = utf8_len(p);
 		if (n == 0)
 			return err_set(e, ERR_INTEGRITY,
-			    "the name '%s' is not in UTF-8, but in a character set that the archive does not name (CP437?); make it anew with names in UTF-8, or as tar",
+			    "the name '%s' is not in UTF-8, but in a character set that the archive does not name (CP437?);; make it anew with names in UTF-8, or as tar",
 			    path);
 	}
 	return path_check(path, e);
@@ -146,7 +146,7 @@ strip_first(struct job *j, char *path, bool dir, struct err *e)
 			return 1;
 		if (path_is_of_macos(path) || path_is_of_macos(j->first))
 			return err_set(e, ERR_INTEGRITY,
-			    "'%s' is beside '%s', put there by macOS; leave it out with --exclude=__MACOSX --exclude=.DS_Store --exclude='._*'",
+			    "'%s' is beside '%s', put there by macOS;; leave it out with --exclude=__MACOSX --exclude=.DS_Store --exclude='._*'",
 			    path_is_of_macos(path) ? path : j->first,
 			    path_is_of_macos(path) ? j->first : path);
 		return err_set(e, ERR_INTEGRITY,
@@ -155,7 +155,7 @@ strip_first(struct job *j, char *path, bool dir, struct err *e)
 	}
 	if (path[len] == '\0' && !dir && path_is_of_macos(path))
 		return err_set(e, ERR_INTEGRITY,
-		    "'%s' was put there by macOS; leave it out with --exclude=.DS_Store --exclude='._*'",
+		    "'%s' was put there by macOS;; leave it out with --exclude=.DS_Store --exclude='._*'",
 		    path);
 	if (path[len] == '\0' && !dir)
 		return err_set(e, ERR_INTEGRITY,
@@ -652,7 +652,7 @@ check_left_out(struct job *j, struct archive_entry *en, struct err *e)
 	r = find_target(j, "", name, &t, e);
 	if (r == 0 && brings_content(j, en, &t))
 		r = err_set(e, ERR_INTEGRITY,
-		    "'%s' is the same file as an excluded one, which has the content; use tar",
+		    "'%s' is the same file as an excluded one, which has the content;; use tar",
 		    t.path);
 	dir_close(&t.dir);
 	return r;
@@ -674,7 +674,7 @@ make_entry(struct job *j, const char *path, bool dir, struct archive_entry *en,
 		return make_symlink(j, path, archive_entry_symlink(en), e);
 	default:
 		return err_set(e, ERR_INTEGRITY,
-		    "'%s' is a device, socket, FIFO or of an unknown kind; remove or exclude it",
+		    "'%s' is a device, socket, FIFO or of an unknown kind;; remove or exclude it",
 		    path);
 	}
 }

@@ -273,7 +273,7 @@ check_file(struct client *cl, const struct entry *en, struct err *e)
 	    (cl->size != en->size ||
 		memcmp(digest, en->digest, HASH_LEN) != 0))
 		r = err_set(e, ERR_FAILED,
-		    "GET %s: the answer is not '%s' of the release (%lld bytes instead of %lld); is the document root the root's 'current', and is no cache before it?",
+		    "GET %s: the answer is not '%s' of the release (%lld bytes instead of %lld);; is the document root the root's 'current', and is no cache before it?",
 		    url, en->path, (long long)cl->size, (long long)en->size);
 	free(url);
 	return r;

@@ -29,7 +29,7 @@ load(void)
 	    !library_find(lib, "curl_slist_free_all", &api.slist_free) ||
 	    global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		err_set(&why, ERR_FAILED,
-		    "the libcurl that is installed cannot be used; install libcurl4");
+		    "the libcurl that is installed cannot be used;; install libcurl4");
 }
 
 const struct curl *

@@ -194,10 +194,10 @@ fleet_need_root(const struct fleet *f, struct err *e)
 			return 0;
 	if (f->is_here)
 		return err_set(e, ERR_FAILED,
-		    "'%s' is not a root of deploy; stage a first release, or run: deploy init --root '%s'",
+		    "'%s' is not a root of deploy;; stage a first release, or run: deploy init --root '%s'",
 		    f->here.root, f->here.root);
 	return err_set(e, ERR_FAILED,
-	    "no host has a root of deploy at '%s'; stage a first release, or run: deploy init",
+	    "no host has a root of deploy at '%s';; stage a first release, or run: deploy init",
 	    f->v[0].host->root);
 }
 
@@ -426,7 +426,7 @@ ask_manifest(struct remote *r, const struct release_id *id, const char *digest,
 		return 0;
 	manifest_release(m);
 	err_set(e, ERR_INTEGRITY,
-	    "the manifest of release %s is damaged; run 'deploy verify %s'",
+	    "the manifest of release %s is damaged;; run 'deploy verify %s'",
 	    id->text, id->text);
 	return remote_say(r, e);
 }
@@ -435,7 +435,7 @@ int
 fleet_manifest(struct fleet *f, const struct release_id *id,
     struct manifest *m, struct err *e)
 {
-	err_set(e, ERR_FAILED, "no host has release %s; see 'deploy list'",
+	err_set(e, ERR_FAILED, "no host has release %s;; see 'deploy list'",
 	    id->text);
 	for (size_t i = 0; i < f->n; i++) {
 		const struct meta *meta = remote_meta(&f->v[i], id);

@@ -366,7 +366,7 @@ revert(struct flight *fl, struct err *e)
 	*e = first;
 	if (differ.len > 0) {
 		err_append(e,
-		    "; the others serve what they served, but %s; see 'deploy status' and activate again",
+		    "; the others serve what they served, but %s;; see 'deploy status' and activate again",
 		    differ.data);
 		e->code = ERR_DIFFER;
 	} else if (flipped > 0) {

@@ -108,7 +108,7 @@ fleet_revert(struct fleet *f, const struct release_id *id, const char *why,
 		e->code = ERR_REVERTED;
 	} else {
 		err_append(e,
-		    "; these still serve the new release: %s; see 'deploy status'",
+		    "; these still serve the new release: %s;; see 'deploy status'",
 		    differ.data);
 		e->code = ERR_DIFFER;
 	}

@@ -13,7 +13,7 @@ check_source(const char *path, const char *root, struct err *e)
 
 	if (r == 0 && source_contains(&s, root))
 		r = err_set(e, ERR_USAGE,
-		    "the root '%s' is inside the source '%s'; put it elsewhere",
+		    "the root '%s' is inside the source '%s';; put it elsewhere",
 		    root, path);
 	source_close(&s);
 	return r;

@@ -335,7 +335,7 @@ start_batches(struct sending *s, struct err *e)
 static void
 end_batches(struct sending *s, struct fleet_sent *out)
 {
-	const struct err stopped = { ERR_FAILED, 0, false, "stopped" };
+	const struct err stopped = { .code = ERR_FAILED, .text = "stopped" };
 
 	for (size_t i = 0; i < s->n; i++) {
 		struct batch *b = &s->batches[i];

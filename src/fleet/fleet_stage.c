@@ -354,7 +354,7 @@ fleet_stage_release(struct fleet *f, const struct release_id *id, bool preview,
 		return -1;
 	if (release_id_is_none(&what.meta->id))
 		return err_set(e, ERR_INTEGRITY,
-		    "the meta of release %s is damaged on the hosts that have it ('.deploy/meta/%s.json'); stage the build anew with --again",
+		    "the meta of release %s is damaged on the hosts that have it ('.deploy/meta/%s.json');; stage the build anew with --again",
 		    id->text, id->text);
 	st->id = *id;
 	st->outcome = STAGE_STAGED;

@@ -134,7 +134,7 @@ limits_take(const struct host_limits *l, const struct strvec *words,
 
 	if (words->n < 2)
 		return err_set(e, ERR_USAGE,
-		    "usage: deploy host VERB ROOT [--key=value ...]; see deploy-host(7)");
+		    "usage: deploy host VERB ROOT [--key=value ...];; see deploy-host(7)");
 	verb = words->v[0];
 	root = words->v[1];
 	if (!limits_allow(l, verb))
@@ -149,7 +149,7 @@ limits_take(const struct host_limits *l, const struct strvec *words,
 		    "the root '%s' is not an absolute path", root);
 	if (options_of(verb) == NULL)
 		return err_set(e, ERR_USAGE,
-		    "the deploy on this host (%s) does not know '%s'; use the same version on both ends",
+		    "the deploy on this host (%s) does not know '%s';; use the same version on both ends",
 		    DEPLOY_VERSION, verb);
 	if (options_take(words, out, e) != 0)
 		return -1;
@@ -167,7 +167,7 @@ limits_check_id(const struct host_limits *l, const struct release_id *id,
 	if (release_id_time(id) <= end + INT64_C(1000) * LIMITS_AHEAD)
 		return 0;
 	return err_set(e, ERR_USAGE,
-	    "the release id %s is of the future; set the clocks right, of this host and of who named the release",
+	    "the release id %s is of the future;; set the clocks right, of this host and of who named the release",
 	    id->text);
 }
 

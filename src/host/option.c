@@ -268,7 +268,7 @@ take(const struct strvec *words, size_t i, struct strvec *out, struct err *e)
 
 	if (o == NULL)
 		return err_set(e, ERR_USAGE,
-		    "'%s' does not know the option '%.*s'; use the same version on both ends",
+		    "'%s' does not know the option '%.*s';; use the same version on both ends",
 		    verb, (int)(len < NAME_LEN_MAX ? len : NAME_LEN_MAX),
 		    word);
 	if (is_repeated(words, i, o))

@@ -157,7 +157,7 @@ check_size(struct receiver *r, const struct entry *en, struct err *e)
 	if ((uint64_t)en->size <= space.bytes)
 		return 0;
 	return err_set(e, ERR_GUARD,
-	    "'%s' has %lld bytes, '%s' has %llu free; run 'deploy prune', or make room",
+	    "'%s' has %lld bytes, '%s' has %llu free;; run 'deploy prune', or make room",
 	    en->path, (long long)en->size, r->in->dir.path, space.bytes);
 }
 

@@ -12,7 +12,7 @@ library_open(const char *what, const char *name, const char *package,
 {
 	(void)package;
 	err_set(e, ERR_FAILED,
-	    "%s: this deploy is linked statically and cannot load %s; use another one",
+	    "%s: this deploy is linked statically and cannot load %s;; use another one",
 	    what, name);
 	return NULL;
 }
@@ -33,7 +33,7 @@ library_open(const char *what, const char *name, const char *package,
 	void *lib = dlopen(name, RTLD_NOW | RTLD_LOCAL);
 
 	if (lib == NULL)
-		err_set(e, ERR_FAILED, "%s: %s; install %s", what, dlerror(),
+		err_set(e, ERR_FAILED, "%s: %s;; install %s", what, dlerror(),
 		    package);
 	return lib;
 }

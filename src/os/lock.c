@@ -80,7 +80,8 @@ open_lock(const struct dir *state, struct err *e)
 		err_sys(e, "cannot open the lock '%s/%s'", state->path,
 		    LOCK_FILE);
 		if (e->sys == EACCES)
-			err_append(e, "; run deploy as the owner of the root");
+			err_append(e,
+			    ";; run deploy as the owner of the root");
 	}
 	return fd;
 }

@@ -133,7 +133,7 @@ judge(const struct shell *b, int status, struct err *e)
 	err_set(e, ERR_FAILED, "the %s command failed with status %d", what,
 	    status);
 	if (status == 126 || status == 127)
-		err_append(e, "; is everything that it runs in PATH?");
+		err_append(e, ";; is everything that it runs in PATH?");
 	return -1;
 }
 

@@ -23,6 +23,6 @@ pq_load(struct err *e)
 	if (loaded)
 		return &api;
 	err_set(e, ERR_FAILED,
-	    "the libpq that is installed cannot be used; install libpq5");
+	    "the libpq that is installed cannot be used;; install libpq5");
 	return NULL;
 }

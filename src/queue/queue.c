@@ -107,7 +107,7 @@ queue_check_ref(const char *ref, struct err *e)
 	if (is_ref(ref))
 		return 0;
 	return err_set(e, ERR_USAGE,
-	    "'%s' is no ref; name a commit or a branch as git has it, of 1 to %d bytes, see git-check-ref-format(1)",
+	    "'%s' is no ref;; name a commit or a branch as git has it, of 1 to %d bytes, see git-check-ref-format(1)",
 	    ref, REF_MAX);
 }
 
@@ -188,7 +188,7 @@ queue_get(struct queue *q, int64_t id, struct job *job, struct err *e)
 	    e);
 	if (r == 0)
 		err_set(e, ERR_USAGE,
-		    "there is no job %lld; see 'deploy jobs'", (long long)id);
+		    "there is no job %lld;; see 'deploy jobs'", (long long)id);
 	return r == 1 ? 0 : -1;
 }
 
@@ -206,7 +206,7 @@ queue_find(struct queue *q, const char *site, struct job *job, struct err *e)
 	    &p, job, e);
 	if (r == 0)
 		err_set(e, ERR_USAGE,
-		    "there is no job of '%s'; 'deploy enqueue %s' makes one",
+		    "there is no job of '%s';; 'deploy enqueue %s' makes one",
 		    site, site);
 	return r == 1 ? 0 : -1;
 }
@@ -272,7 +272,7 @@ static int
 refuse(const struct job *j, const char *cure, struct err *e)
 {
 	return err_set(e, j->state == JOB_RUNNING ? ERR_LOCKED : ERR_USAGE,
-	    "job %lld of '%s' is %s; %s", (long long)j->id, j->site,
+	    "job %lld of '%s' is %s;; %s", (long long)j->id, j->site,
 	    job_state_name(j->state), cure);
 }
 

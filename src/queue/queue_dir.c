@@ -58,7 +58,7 @@ queue_dir_open(struct dir *d, const char *path, bool make, struct err *e)
 		err_sys(e, "cannot look at '%s'", path);
 	} else if ((st.st_mode & S_IWOTH) != 0) {
 		err_set(e, ERR_USAGE,
-		    "everybody can write to the queue's directory '%s'; run 'chmod o-w' on it",
+		    "everybody can write to the queue's directory '%s';; run 'chmod o-w' on it",
 		    path);
 	} else {
 		*d = real;

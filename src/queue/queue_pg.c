@@ -391,7 +391,7 @@ check_version(struct pg_queue *q, struct err *e)
 		return -1;
 	if (version > QUEUE_VERSION)
 		return err_set(e, ERR_USAGE,
-		    "the queue %s was made by a newer deploy (version %lld, this one knows %d); update this one",
+		    "the queue %s was made by a newer deploy (version %lld, this one knows %d);; update this one",
 		    q->name, (long long)version, QUEUE_VERSION);
 	return 0;
 }

@@ -62,7 +62,7 @@ fault(struct sqlite_queue *q, int code, struct err *e)
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
 		return err_set(e, ERR_INTEGRITY,
-		    "the queue '%s' is damaged (%s); move it away, and enqueue the sites again",
+		    "the queue '%s' is damaged (%s);; move it away, and enqueue the sites again",
 		    q->path, why);
 	case SQLITE_FULL:
 		return err_set(e, ERR_GUARD,
@@ -76,7 +76,7 @@ fault(struct sqlite_queue *q, int code, struct err *e)
 		err_set(e, ERR_FAILED, "cannot write the queue '%s' (%s)",
 		    q->path, why);
 		return err_append(e,
-		    "; it, and the directory, must be writable for this user or group");
+		    ";; it, and the directory, must be writable for this user or group");
 	default:
 		break;
 	}
@@ -334,7 +334,7 @@ make_tables(struct sqlite_queue *q, struct err *e)
 		r = -1;
 	else if (version == 0 && tables > 0)
 		r = err_set(e, ERR_USAGE,
-		    "'%s' is no queue of deploy; name another directory as 'queue'",
+		    "'%s' is no queue of deploy;; name another directory as 'queue'",
 		    q->path);
 	for (size_t i = 0;
 	     r == 0 && version == 0 && i < sizeof(schema) / sizeof(schema[0]);
@@ -360,11 +360,11 @@ check_version(struct sqlite_queue *q, struct err *e)
 		return make_tables(q, e);
 	if (application != APPLICATION)
 		return err_set(e, ERR_USAGE,
-		    "'%s' is no queue of deploy; name another directory as 'queue'",
+		    "'%s' is no queue of deploy;; name another directory as 'queue'",
 		    q->path);
 	if (version > QUEUE_VERSION)
 		return err_set(e, ERR_USAGE,
-		    "the queue '%s' was made by a newer deploy (version %lld, this one knows %d); update this one",
+		    "the queue '%s' was made by a newer deploy (version %lld, this one knows %d);; update this one",
 		    q->path, (long long)version, QUEUE_VERSION);
 	return 0;
 }

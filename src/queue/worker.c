@@ -705,7 +705,7 @@ prepare(struct worker *w, struct err *e)
 		return -1;
 	if (w->config.path == NULL)
 		return err_set(e, ERR_USAGE,
-		    "there is no deploy.yml here or above; name one with -c");
+		    "there is no deploy.yml here or above;; name one with -c");
 	if (stat(w->config.path, &w->config_stat) != 0)
 		return err_sys(e, "cannot look at '%s'", w->config.path);
 	if (w->o->site != NULL &&

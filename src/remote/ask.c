@@ -232,7 +232,7 @@ read_magic(struct remote *r, struct err *e)
 	else if (c > 0 && is_foreign_magic(buf_str(line)))
 		c = err_set(e, ERR_FAILED,
 		    "the host speaks '%.40s', and not '" WIRE_MAGIC
-		    "'; use the same version of deploy on both ends",
+		    "';; use the same version of deploy on both ends",
 		    buf_str(line));
 	else if (c > 0)
 		c = err_set(e, ERR_FAILED,
@@ -297,7 +297,7 @@ send_script(struct remote *r, struct err *e)
 
 	if (has_program(r))
 		return err_set(e, ERR_UNREACHABLE,
-		    "there is no deploy on the host at '%s'; see 'deploy:' in deploy.yml",
+		    "there is no deploy on the host at '%s';; see 'deploy:' in deploy.yml",
 		    r->host->deploy);
 	buf_adds(&b, LOADER);
 	add_parts(r, NULL, &b);
@@ -448,7 +448,7 @@ ask_wrong(struct remote *r, const char *what, struct err *e)
 {
 	ask_hang_up(r);
 	return err_set(e, ERR_FAILED,
-	    "a wrong answer: '%.80s'; use the same version of deploy on both ends (see 'deploy doctor')",
+	    "a wrong answer: '%.80s';; use the same version of deploy on both ends (see 'deploy doctor')",
 	    what);
 }
 

@@ -128,7 +128,7 @@ put_content(struct pack *p, int fd, const struct dir *from,
 	if (left == 0 && memcmp(digest, en->digest, HASH_LEN) == 0)
 		return 0;
 	return err_set(e, ERR_FAILED,
-	    "'%s/%s' changed while it was read; stage when the build has ended",
+	    "'%s/%s' changed while it was read;; stage when the build has ended",
 	    from->path, en->path);
 }
 

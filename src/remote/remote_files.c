@@ -74,7 +74,7 @@ remote_manifest(struct remote *r, const struct release_id *id,
 	if (c == 0)
 		c = manifest_parse(m, buf_str(&text), text.len, path, e);
 	if (c != 0 && e->code == ERR_INTEGRITY)
-		err_append(e, "; stage the build anew with --again");
+		err_append(e, ";; stage the build anew with --again");
 	free(path);
 	buf_release(&text);
 	return c;
@@ -107,7 +107,7 @@ save_bytes(struct remote *r, int fd, const struct entry *en, struct err *e)
 	hash_end(h, digest);
 	if (c == 0 && memcmp(digest, en->digest, HASH_LEN) != 0)
 		c = err_set(e, ERR_INTEGRITY,
-		    "'%s' on the host is not what its manifest says; run 'deploy verify'",
+		    "'%s' on the host is not what its manifest says;; run 'deploy verify'",
 		    en->path);
 	hash_free(h);
 	free(piece);
@@ -125,7 +125,7 @@ save_file(struct remote *r, const struct entry *en, const struct dir *to,
 
 	if (c == 0 && number_or(l.value, 0, INT64_MAX, -1) != en->size)
 		c = err_set(e, ERR_INTEGRITY,
-		    "'%s' on the host has another size than its manifest says; run 'deploy verify'",
+		    "'%s' on the host has another size than its manifest says;; run 'deploy verify'",
 		    en->path);
 	if (c != 0)
 		return -1;

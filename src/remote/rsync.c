@@ -134,7 +134,7 @@ start(struct rsync *x, struct err *e)
 	x->pair[1] = -1;
 	if (r != 0 && e->sys == ENOENT)
 		return err_set(e, ERR_UNREACHABLE,
-		    "there is no rsync here, and 'transport: rsync' needs it; install it, or take that out of deploy.yml");
+		    "there is no rsync here, and 'transport: rsync' needs it;; install it, or take that out of deploy.yml");
 	return r;
 }
 
@@ -257,7 +257,7 @@ explain(struct rsync *x, int status, struct err *e)
 	cut_line(said);
 	if (x->host_status == NO_PROGRAM)
 		err_set(e, ERR_UNREACHABLE,
-		    "there is no rsync on the host, and 'transport: rsync' needs it; install it there, or take that out of deploy.yml");
+		    "there is no rsync on the host, and 'transport: rsync' needs it;; install it there, or take that out of deploy.yml");
 	else
 		err_set(e, full ? ERR_GUARD : ERR_FAILED,
 		    "rsync ended with status %d%s%s", status,

@@ -21,11 +21,11 @@ check_complete(const struct store *s, const struct release_id *id,
 		return -1;
 	if (r == 0)
 		return err_set(e, ERR_USAGE,
-		    "there is no release '%s' in '%s'; see 'deploy list'",
+		    "there is no release '%s' in '%s';; see 'deploy list'",
 		    id->text, s->root.path);
 	if (faccessat(s->manifests.fd, id->text, R_OK, 0) != 0)
 		return err_set(e, ERR_INTEGRITY,
-		    "the manifest of release %s is missing or unreadable ('%s/%s'); stage it again",
+		    "the manifest of release %s is missing or unreadable ('%s/%s');; stage it again",
 		    id->text, s->manifests.path, id->text);
 	return 0;
 }
@@ -60,7 +60,7 @@ activate_check_sequence(int64_t last, int64_t seq, struct err *e)
 	if (seq < 0 || last <= seq)
 		return 0;
 	return err_set(e, ERR_SUPERSEDED,
-	    "sequence %lld is older than %lld, which was activated last; to go back on purpose use 'deploy rollback RELEASE', or use --override=order",
+	    "sequence %lld is older than %lld, which was activated last;; to go back on purpose use 'deploy rollback RELEASE', or use --override=order",
 	    (long long)seq, (long long)last);
 }
 
@@ -159,7 +159,7 @@ check_journal(const struct store *s, int64_t size, struct err *e)
 	if (now == size)
 		return 0;
 	return err_set(e, ERR_SUPERSEDED,
-	    "another run changed '%s' meanwhile; look again with 'deploy log'",
+	    "another run changed '%s' meanwhile;; look again with 'deploy log'",
 	    s->root.path);
 }
 

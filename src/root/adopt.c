@@ -50,7 +50,7 @@ leave_out_shared(const struct adopt_options *o, const char *path,
 		if (lstat(here, &st) == 0 && !S_ISLNK(st.st_mode) &&
 		    access(there, F_OK) != 0)
 			r = err_set(e, ERR_USAGE,
-			    "'%s' is a shared path; copy it before: mkdir -p '%s' && cp -a '%s/.' '%s'",
+			    "'%s' is a shared path;; copy it before: mkdir -p '%s' && cp -a '%s/.' '%s'",
 			    here, there, here, there);
 		strvec_addf(exclude, "/%s", shared->v[i]);
 		free(here);
@@ -89,7 +89,7 @@ make_release(const struct adopt_options *o, const struct store *s,
 		r = stage_run(&st, s, &so, e);
 	if (r == 0 && live && st.outcome != STAGE_UNCHANGED)
 		r = err_set(e, ERR_USAGE,
-		    "'%s' has a live release, %s; what is in '%s' would take its place: deploy stage '%s' first, and compare",
+		    "'%s' has a live release, %s;; what is in '%s' would take its place: deploy stage '%s' first, and compare",
 		    o->root, st.view.current.text, path, path);
 	if (r == 0) {
 		out->id = st.id;
@@ -207,7 +207,7 @@ check_place(const char *path, const char *root, const char *kept,
 
 	if (strcmp(path, root) == 0)
 		r = err_set(e, ERR_USAGE,
-		    "'%s' cannot be the root and what is served; give the site another root: its 'current' takes the place of '%s'",
+		    "'%s' cannot be the root and what is served;; give the site another root: its 'current' takes the place of '%s'",
 		    root, path);
 	else if (access(above, W_OK) != 0)
 		r = err_sys(e,

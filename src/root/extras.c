@@ -85,7 +85,7 @@ add_shared(struct manifest *m, const char *path, int64_t mtime, struct err *e)
 	if ((en != NULL && !is_empty_directory(m, en)) ||
 	    !each_parent(path, can_be_directory, m, ENTRY_SHARED))
 		return err_set(e, ERR_USAGE,
-		    "the build has '%s', which is a shared path; exclude it, or take it from 'shared'",
+		    "the build has '%s', which is a shared path;; exclude it, or take it from 'shared'",
 		    path);
 	if (en == NULL) {
 		each_parent(path, add_directory, m, ENTRY_SHARED);
@@ -296,7 +296,7 @@ enter_shared(const struct dir *d, const char *name, struct dir *out,
 		return 0;
 	if (e->sys == ENOTDIR || e->sys == ELOOP)
 		err_set(e, ERR_FAILED,
-		    "'%s/%s' is no directory, or a symbolic link: nothing is made behind it; make there by hand what is shared",
+		    "'%s/%s' is no directory, or a symbolic link: nothing is made behind it;; make there by hand what is shared",
 		    d->path, name);
 	return -1;
 }

@@ -73,7 +73,7 @@ freeze_refuse(const char *root, const struct freeze *f, struct err *e)
 	release_format_time(f->since, since);
 	release_format_time(f->until, until);
 	return err_set(e, ERR_LOCKED,
-	    "'%s' is frozen by %s since %s%s%s%s%s; run 'deploy thaw' when it may change again, or use --override=freeze",
+	    "'%s' is frozen by %s since %s%s%s%s%s;; run 'deploy thaw' when it may change again, or use --override=freeze",
 	    root, f->who != NULL ? f->who : "somebody", since,
 	    f->until != 0 ? " until " : "", f->until != 0 ? until : "",
 	    f->why != NULL ? ": " : "", f->why != NULL ? f->why : "");

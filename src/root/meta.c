@@ -107,7 +107,7 @@ meta_read(const struct store *s, const struct release_id *id, struct meta *out,
 	path = xasprintf("%s/%s", s->meta.path, name);
 	r = file_read(&s->meta, name, META_MAX, &b, e);
 	if (r == 0 && meta_parse(b.data, b.len, path, out, e) != 0)
-		r = err_append(e, "; stage the build anew with --again");
+		r = err_append(e, ";; stage the build anew with --again");
 	free(path);
 	buf_release(&b);
 	return r;

@@ -42,11 +42,11 @@ check_owner(const struct store *s, const struct stat *st, const char *path,
 		return err_sys(e, "cannot examine '%s'", s->root.path);
 	if (st->st_uid != 0 && st->st_uid != root.st_uid)
 		return err_set(e, ERR_FAILED,
-		    "'%s' belongs to neither the owner of the root nor root; if it is right, run: chown %lu '%s'",
+		    "'%s' belongs to neither the owner of the root nor root;; if it is right, run: chown %lu '%s'",
 		    path, (unsigned long)root.st_uid, path);
 	if ((st->st_mode & (S_IWGRP | S_IWOTH)) != 0)
 		return err_set(e, ERR_FAILED,
-		    "'%s' can be written by others; run: chmod go-w '%s'",
+		    "'%s' can be written by others;; run: chmod go-w '%s'",
 		    path, path);
 	return 0;
 }
@@ -67,7 +67,8 @@ check_file(const struct store *s, const struct dir *hooks, const char *name,
 		return -1;
 	if (faccessat(hooks->fd, name, X_OK, AT_EACCESS) != 0)
 		return err_set(e, ERR_FAILED,
-		    "'%s' cannot be executed; run: chmod +x '%s'", path, path);
+		    "'%s' cannot be executed;; run: chmod +x '%s'", path,
+		    path);
 	return 0;
 }
 

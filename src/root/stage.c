@@ -131,7 +131,7 @@ choose_group(struct stage *st, struct err *e)
 	if (names_group(name, &st->gid))
 		return 0;
 	return err_set(e, ERR_USAGE,
-	    "there is no group '%s' here; see 'group' in deploy.yml", name);
+	    "there is no group '%s' here;; see 'group' in deploy.yml", name);
 }
 
 /* A new id, and incoming/<id>. */
@@ -192,7 +192,7 @@ check_source(const struct stage *st, struct err *e)
 	    !source_contains(&st->source, st->store->root.path))
 		return 0;
 	return err_set(e, ERR_USAGE,
-	    "the root '%s' is inside the source '%s'; put it elsewhere",
+	    "the root '%s' is inside the source '%s';; put it elsewhere",
 	    st->store->root.path, st->source.name);
 }
 
@@ -387,7 +387,7 @@ check_stamp(const struct stage *st, struct err *e)
 		return -1;
 	if (stamp != st->stamp)
 		return err_set(e, ERR_FAILED,
-		    "'%s' changed while it was read; stage when the build has ended",
+		    "'%s' changed while it was read;; stage when the build has ended",
 		    st->source.dir.path);
 	return 0;
 }

@@ -71,19 +71,19 @@ check_owner(const struct dir *d, uid_t root_owner, struct err *e)
 		return err_sys(e, "cannot examine '%s'", d->path);
 	if ((st.st_mode & S_IWOTH) != 0)
 		return err_set(e, ERR_FAILED,
-		    "'%s' can be written by everybody; run: chmod o-w '%s'",
+		    "'%s' can be written by everybody;; run: chmod o-w '%s'",
 		    d->path, d->path);
 	if (st.st_uid == me || st.st_uid == 0)
 		return 0;
 	(void)names_user(st.st_uid, owner);
 	if (me == 0)
 		return err_set(e, ERR_FAILED,
-		    "'%s' belongs to %s; run deploy as that user, or: chown root '%s'",
+		    "'%s' belongs to %s;; run deploy as that user, or: chown root '%s'",
 		    d->path, owner, d->path);
 	if (st.st_uid == root_owner)
 		return 0;
 	return err_set(e, ERR_FAILED,
-	    "'%s' belongs to %s, who is neither you nor the owner of the root; if nobody planted it, run as root: chown %lu '%s'",
+	    "'%s' belongs to %s, who is neither you nor the owner of the root;; if nobody planted it, run as root: chown %lu '%s'",
 	    d->path, owner, (unsigned long)root_owner, d->path);
 }
 
@@ -114,7 +114,7 @@ check_format(const struct store *s, struct err *e)
 
 	if (r == 0 && strcmp(b.data, FORMAT) != 0)
 		r = err_set(e, ERR_FAILED,
-		    "'%s' has format '%.*s', this program knows 1; use a newer deploy",
+		    "'%s' has format '%.*s', this program knows 1;; use a newer deploy",
 		    s->root.path, (int)strcspn(b.data, "\n"), b.data);
 	buf_release(&b);
 	return r;
@@ -125,7 +125,7 @@ static int
 not_prepared(struct err *e, const char *path)
 {
 	err_set(e, ERR_FAILED,
-	    "'%s' is not a root of deploy; stage a first release, or run: deploy init --root '%s'",
+	    "'%s' is not a root of deploy;; stage a first release, or run: deploy init --root '%s'",
 	    path, path);
 	e->sys = ENOENT;
 	return -1;
@@ -188,7 +188,7 @@ create_root(struct store *s, const char *path, struct err *e)
 			return err_sys(e, "cannot make the root '%s'", path);
 	} else if (errno == ENOENT) {
 		return err_set(e, ERR_FAILED,
-		    "cannot make the root '%s': its parent directory is missing; run: mkdir -p '%s'",
+		    "cannot make the root '%s': its parent directory is missing;; run: mkdir -p '%s'",
 		    path, path);
 	} else if (errno != EEXIST) {
 		return err_sys(e, "cannot make the root '%s'", path);
@@ -334,7 +334,7 @@ store_current(const struct store *s, struct release_id *out, struct err *e)
 		if (s->adopting && dir_has(&s->root, CURRENT))
 			return 0;
 		return err_set(e, ERR_FAILED,
-		    "'%s/%s' is not a symbolic link but a real %s; %s",
+		    "'%s/%s' is not a symbolic link but a real %s;; %s",
 		    s->root.path, CURRENT,
 		    dir_has(&s->root, CURRENT) ? "directory" : "file",
 		    dir_has(&s->root, CURRENT) ?
@@ -347,7 +347,7 @@ store_current(const struct store *s, struct release_id *out, struct err *e)
 	target[n] = '\0';
 	if (!parse_target(s, target, out))
 		return err_set(e, ERR_FAILED,
-		    "'%s/%s' points to '%s', which is no release of this root; remove the link, or point it at one of releases/",
+		    "'%s/%s' points to '%s', which is no release of this root;; remove the link, or point it at one of releases/",
 		    s->root.path, CURRENT, target);
 	return 0;
 }
@@ -398,7 +398,7 @@ store_new_id(const struct store *s, const struct release_id *latest,
 		release_id_new(out, last);
 	if (r == 0 && release_id_is_none(out))
 		r = err_set(e, ERR_FAILED,
-		    "'%s' has a release of the far future, %s, and no id is later; remove it",
+		    "'%s' has a release of the far future, %s, and no id is later;; remove it",
 		    s->root.path, last->text);
 	release_ids_release(&ids);
 	return r;

@@ -149,7 +149,7 @@ verify(const struct store *s, const struct release_id *id,
 		return -1;
 	if (r == 0)
 		return err_set(e, ERR_USAGE,
-		    "there is no release '%s' in '%s'; see 'deploy list'",
+		    "there is no release '%s' in '%s';; see 'deploy list'",
 		    id->text, s->root.path);
 	r = -1;
 	if (manifest_read(&m, &s->manifests, id->text, e) != 0)

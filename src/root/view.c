@@ -59,10 +59,10 @@ view_refuse(const char *word, struct err *e)
 {
 	if (strcmp(word, "current") == 0)
 		return err_set(e, ERR_USAGE,
-		    "nothing is live yet, so there is no 'current' release; run 'deploy activate' first, or name one of 'deploy list'");
+		    "nothing is live yet, so there is no 'current' release;; run 'deploy activate' first, or name one of 'deploy list'");
 	if (strcmp(word, "previous") == 0)
 		return err_set(e, ERR_USAGE,
-		    "no release that was live before is left, so there is no 'previous'; name one of 'deploy list'");
+		    "no release that was live before is left, so there is no 'previous';; name one of 'deploy list'");
 	return err_set(e, ERR_USAGE,
-	    "there is no release yet; run 'deploy stage' first");
+	    "there is no release yet;; run 'deploy stage' first");
 }

@@ -19,7 +19,7 @@ refuse_several(const struct release_ids *waiting, struct err *e)
 	if (shown < waiting->n)
 		err_append(e, ", ...");
 	return err_append(e,
-	    "; run 'deploy activate RELEASE' with one of them, or 'deploy activate latest' for the newest");
+	    ";; run 'deploy activate RELEASE' with one of them, or 'deploy activate latest' for the newest");
 }
 
 /*
@@ -34,7 +34,7 @@ choose_waiting(const struct release_ids *waiting,
 		return refuse_several(waiting, e);
 	if (waiting->n == 0 && release_id_is_none(live))
 		return err_set(e, ERR_USAGE,
-		    "no release waits to go live, and none is live; run 'deploy stage' first, or name one of 'deploy list'");
+		    "no release waits to go live, and none is live;; run 'deploy stage' first, or name one of 'deploy list'");
 	if (waiting->n == 0)
 		log_info(
 		    "no release waits to go live; another has to be named, see 'deploy list'");

@@ -81,7 +81,7 @@ adopt_host(struct remote *r, void *ctx, struct err *e)
 
 	if (r->script)
 		return err_set(e, ERR_FAILED,
-		    "only deploy itself can exchange a directory and a link; install it there");
+		    "only deploy itself can exchange a directory and a link;; install it there");
 	return remote_call(r, "adopt", &c->args, on_adopted,
 	    &c->out[r - c->f->v], e);
 }

@@ -11,9 +11,9 @@ tell_none(const char *current, struct err *e)
 {
 	if (*current == '\0')
 		return err_set(e, ERR_FAILED,
-		    "nothing is live, so there is nothing to roll back from; see 'deploy list'");
+		    "nothing is live, so there is nothing to roll back from;; see 'deploy list'");
 	return err_set(e, ERR_FAILED,
-	    "no release that was live before %s is left; name one of 'deploy list'",
+	    "no release that was live before %s is left;; name one of 'deploy list'",
 	    current);
 }
 

@@ -156,7 +156,7 @@ explain_jump(const struct ssh_settings *st, struct err *e)
 	    (secret_get(SECRET_KEY) != NULL ||
 		getenv("DEPLOY_KNOWN_HOSTS") != NULL))
 		err_append(e,
-		    "; a jump host needs its key in a file and its host key in known_hosts: ssh(1) gets there, and does not know DEPLOY_SSH_KEY and DEPLOY_KNOWN_HOSTS");
+		    ";; a jump host needs its key in a file and its host key in known_hosts: ssh(1) gets there, and does not know DEPLOY_SSH_KEY and DEPLOY_KNOWN_HOSTS");
 }
 
 /* One connection, up to the exchange of keys. */
@@ -194,7 +194,7 @@ connect_host(struct ssh *s, const struct ssh_settings *st,
 			return -1;
 		if (clock_ms() + wait >= end)
 			return err_append(e,
-			    "; does sshd let this machine in, and is it not too busy (MaxStartups)?");
+			    ";; does sshd let this machine in, and is it not too busy (MaxStartups)?");
 		log_debug("%s dropped the connection; trying again",
 		    s->link.name);
 		ssh_link_close(&s->link);
@@ -478,7 +478,7 @@ start(struct ssh_proc *p, const char *command, struct err *e)
 	if (!ssh_is_connected(l->session))
 		return ssh_link_lost(l, e);
 	return err_set(e, ERR_FAILED,
-	    "the host does not start it: %s; does sshd there allow enough sessions at once (MaxSessions)?",
+	    "the host does not start it: %s;; does sshd there allow enough sessions at once (MaxSessions)?",
 	    ssh_get_error(l->session));
 }
 

@@ -293,11 +293,11 @@ refused(const struct login *in, struct err *e)
 		    in->st->user, buf_str(&in->tried));
 	if (in->refused == 0)
 		return err_set(e, ERR_UNREACHABLE,
-		    "there is no key to log in with as user '%s'%s%s; set DEPLOY_SSH_KEY, name a file with 'identity', or start an agent",
+		    "there is no key to log in with as user '%s'%s%s;; set DEPLOY_SSH_KEY, name a file with 'identity', or start an agent",
 		    in->st->user, in->tried.len > 0 ? ": " : "",
 		    buf_str(&in->tried));
 	return err_set(e, ERR_UNREACHABLE,
-	    "the host lets user '%s' in with none of our keys: %s; add the public key to ~%s/.ssh/authorized_keys there",
+	    "the host lets user '%s' in with none of our keys: %s;; add the public key to ~%s/.ssh/authorized_keys there",
 	    in->st->user, buf_str(&in->tried), in->st->user);
 }
 
@@ -319,7 +319,7 @@ ssh_auth(struct ssh_link *l, const struct ssh_settings *st, int64_t end,
 		r = refused(&in, e);
 	else if (r < 0 && in.refused > 0)
 		err_append(e,
-		    " (%s); if the right key is not among these, name it with 'identity'",
+		    " (%s);; if the right key is not among these, name it with 'identity'",
 		    buf_str(&in.tried));
 	buf_release(&in.tried);
 	*words = in.good;

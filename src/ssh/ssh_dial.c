@@ -133,13 +133,13 @@ look_up(const struct ssh_settings *st, int64_t end, struct err *e)
 		r = err_sys(e, "cannot look up '%s'", st->hostname);
 	else if ((r = wait_for(l->done, POLLIN, end, e)) == 0)
 		err_set(e, ERR_UNREACHABLE,
-		    "resolve: nobody knows in time what '%s' is; check the DNS of this machine",
+		    "resolve: nobody knows in time what '%s' is;; check the DNS of this machine",
 		    st->hostname);
 	if (r > 0)
 		err_ignore(io_read(l->done, &ignored, sizeof(ignored)));
 	if (r > 0 && l->error != 0)
 		r = err_set(e, ERR_UNREACHABLE,
-		    "resolve: '%s': %s; check the spelling, or name the address in ssh_config",
+		    "resolve: '%s': %s;; check the spelling, or name the address in ssh_config",
 		    st->hostname, gai_strerror(l->error));
 	if (r > 0)
 		return l;
@@ -232,7 +232,7 @@ describe(const struct addrinfo *a, const char *port, struct err *e)
 
 	(void)getnameinfo(a->ai_addr, a->ai_addrlen, name, sizeof(name), NULL,
 	    0, NI_NUMERICHOST);
-	err_set(e, ERR_UNREACHABLE, "connect: %s port %s: %s; %s", name, port,
+	err_set(e, ERR_UNREACHABLE, "connect: %s port %s: %s;; %s", name, port,
 	    strerror(error), cure(error));
 	e->sys = error;
 }

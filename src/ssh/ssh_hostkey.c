@@ -243,7 +243,7 @@ check_pin(const struct ssh_hostkey *k, const struct shown *s, const char *pin,
 	if (strncmp(s->print, pin, n) == 0 && s->print[n] == '\0')
 		return 0;
 	return err_set(e, ERR_UNREACHABLE,
-	    "host key: %s has the %s key %s, not %s as 'host_key' says; if the host got a new key, and its administrator confirms the fingerprint, change 'host_key'",
+	    "host key: %s has the %s key %s, not %s as 'host_key' says;; if the host got a new key, and its administrator confirms the fingerprint, change 'host_key'",
 	    k->name, s->type, s->print, pin);
 }
 
@@ -253,7 +253,7 @@ refuse_unknown(const struct ssh_hostkey *k, const struct shown *s,
     struct err *e)
 {
 	return err_set(e, ERR_UNREACHABLE,
-	    "host key: %s is not known%s; its %s key is %s; if its administrator confirms that, add this line to known_hosts or DEPLOY_KNOWN_HOSTS: %s %s %s",
+	    "host key: %s is not known%s; its %s key is %s;; if its administrator confirms that, add this line to known_hosts or DEPLOY_KNOWN_HOSTS: %s %s %s",
 	    k->name,
 	    k->authority ?
 		" (host certificates of @cert-authority are not supported)" :
@@ -266,7 +266,7 @@ refuse_changed(const struct ssh_hostkey *k, const struct shown *s,
     struct err *e)
 {
 	return err_set(e, ERR_UNREACHABLE,
-	    "host key: THE KEY OF %s HAS CHANGED: somebody may be listening in; it is now the %s key %s; only if its administrator confirms that, replace the host's lines in known_hosts by: %s %s %s",
+	    "host key: THE KEY OF %s HAS CHANGED: somebody may be listening in; it is now the %s key %s;; only if its administrator confirms that, replace the host's lines in known_hosts by: %s %s %s",
 	    k->name, s->type, s->print, k->name, s->type, s->base64);
 }
 

@@ -133,10 +133,10 @@ refuse_text(const char *text, const char *what, struct err *e)
 {
 	if (strncmp(text, "ssh-", 4) == 0 || strncmp(text, "ecdsa-", 6) == 0)
 		err_set(e, ERR_UNREACHABLE,
-		    "%s is a public key; the private one is needed", what);
+		    "%s is a public key;; the private one is needed", what);
 	else if (strncmp(text, "PuTTY-", 6) == 0)
 		err_set(e, ERR_UNREACHABLE,
-		    "%s is a key of PuTTY; 'puttygen KEY -O private-openssh' converts it",
+		    "%s is a key of PuTTY;; 'puttygen KEY -O private-openssh' converts it",
 		    what);
 	else if (strstr(text, "-----BEGIN ") != NULL)
 		err_set(e, ERR_UNREACHABLE,
@@ -157,7 +157,7 @@ decode(const char *text, const char *what, struct err *e)
 	/* libcrypto would ask for a passphrase on the terminal. */
 	if (encrypted && (phrase == NULL || *phrase == '\0')) {
 		err_set(e, ERR_UNREACHABLE,
-		    "%s is encrypted; set DEPLOY_SSH_KEY_PASSPHRASE, or add it to the agent",
+		    "%s is encrypted;; set DEPLOY_SSH_KEY_PASSPHRASE, or add it to the agent",
 		    what);
 		return NULL;
 	}

@@ -281,7 +281,7 @@ defaults(struct buf *out, const struct ssh_options *o, const char *user,
 	free(config);
 	if (needed)
 		return err_set(e, ERR_FAILED,
-		    "ssh(1), which knows what ssh_config says, is not there; install openssh-client");
+		    "ssh(1), which knows what ssh_config says, is not there;; install openssh-client");
 	buf_addf(out, "hostname %s\nport %d\nuser %s\n", o->host,
 	    o->port > 0 ? o->port : 22, o->user != NULL ? o->user : user);
 	buf_addf(out,
@@ -349,7 +349,7 @@ resolve(struct ssh_settings *st, const struct ssh_options *o, struct err *e)
 		    "'ssh -G' does not say where to connect");
 	if (st->revoked != NULL)
 		return err_set(e, ERR_USAGE,
-		    "RevokedHostKeys of ssh_config is not supported; mark the keys @revoked in known_hosts instead");
+		    "RevokedHostKeys of ssh_config is not supported;; mark the keys @revoked in known_hosts instead");
 	if (o->identity != NULL)
 		add_identity(st, o->identity);
 	expand_all(st, &st->identities);

@@ -77,6 +77,74 @@ test_set_escapes(void)
 	}
 }
 
+/* What is wrong, and the cure. */
+static void
+check_cure(const struct err *e, const char *problem, const char *cure)
+{
+	char *is = strndup(e->text, (size_t)err_problem_len(e));
+
+	CHECK_STR(is, problem);
+	CHECK_STR(err_cure(e), cure);
+	CHECK(e->cure == 0 || e->cure == strlen(problem) + strlen("; "));
+	free(is);
+}
+
+static void
+test_cure(void)
+{
+	struct err e = ERR_INIT;
+
+	CHECK_STR(err_cure(&e), "");
+	err_set(&e, ERR_FAILED, "'%s' is %s;; run: chmod %d '%s'", "a\nb", "x",
+	    7, "a");
+	CHECK_STR(e.text, "'a\\x0ab' is x; run: chmod 7 'a'");
+	check_cure(&e, "'a\\x0ab' is x", "run: chmod 7 'a'");
+	/* It moves with the text. */
+	err_prefix(&e, "%s: ", "w\n1");
+	check_cure(&e, "w\\x0a1: 'a\\x0ab' is x", "run: chmod 7 'a'");
+	err_append(&e, ", or %s", "not");
+	check_cure(&e, "w\\x0a1: 'a\\x0ab' is x", "run: chmod 7 'a', or not");
+	/* A new message has its own, or none. */
+	err_set(&e, ERR_FAILED, "%s", "b; c");
+	check_cure(&e, "b; c", "");
+	err_append(&e, ";; see %s", "d");
+	check_cure(&e, "b; c", "see d");
+	/* Also of itself. */
+	err_set(&e, ERR_FAILED, "<%s>;; %s", e.text, "f");
+	check_cure(&e, "<b; c; see d>", "f");
+	/* Arguments are no format. */
+	err_set(&e, ERR_FAILED, "%s%s", ";; a", ";; b");
+	check_cure(&e, ";; a;; b", "");
+	err_set(&e, ERR_FAILED, "%s;; %s", "a;; b", "c;; d");
+	check_cure(&e, "a;; b", "c;; d");
+	errno = EPERM;
+	err_sys(&e, "x");
+	check_cure(&e, "x: Operation not permitted", "");
+	err_append(&e, ";; y");
+	check_cure(&e, "x: Operation not permitted", "y");
+}
+
+/* There may be no room for the cure, or for a part of it. */
+static void
+test_cure_without_room(void)
+{
+	struct fenced f = FENCED_INIT;
+
+	for (size_t n = TEXT_LINE_MAX - 20; n < TEXT_LINE_MAX + 20; n++) {
+		char *s = repeat('a', n);
+
+		err_set(&f.e, ERR_FAILED, "%s;; run: abc", s);
+		check_fence(&f);
+		CHECK(f.e.cure == 0 || f.e.cure == n + 2);
+		CHECK(f.e.cure <= strlen(f.e.text));
+		err_prefix(&f.e, "%s", "1234567");
+		check_fence(&f);
+		CHECK(f.e.cure <= strlen(f.e.text));
+		CHECK(err_problem_len(&f.e) <= (int)strlen(f.e.text));
+		free(s);
+	}
+}
+
 static void
 test_sys(void)
 {
@@ -208,7 +276,8 @@ test_append_to_a_long_sentence(void)
 	}
 }
 
-UNIT_MAIN(UNIT(test_set), UNIT(test_set_escapes), UNIT(test_sys),
-    UNIT(test_prefix_and_append), UNIT(test_set_truncates),
-    UNIT(test_truncates_between_escapes), UNIT(test_sys_keeps_the_reason),
-    UNIT(test_prefix_truncates), UNIT(test_append_to_a_long_sentence))
+UNIT_MAIN(UNIT(test_set), UNIT(test_set_escapes), UNIT(test_cure),
+    UNIT(test_cure_without_room), UNIT(test_sys), UNIT(test_prefix_and_append),
+    UNIT(test_set_truncates), UNIT(test_truncates_between_escapes),
+    UNIT(test_sys_keeps_the_reason), UNIT(test_prefix_truncates),
+    UNIT(test_append_to_a_long_sentence))
