@@ -88,6 +88,16 @@ json_put_null(json_t *obj, const char *key)
 }
 
 void
+json_put_strings(json_t *obj, const char *key, const struct strvec *sv)
+{
+	json_t *arr = json_new_array();
+
+	for (size_t i = 0; i < sv->n; i++)
+		json_push_string(arr, sv->v[i]);
+	json_put(obj, key, arr);
+}
+
+void
 json_push(json_t *arr, json_t *value)
 {
 	if (json_array_append_new(arr, value) != 0)
@@ -166,4 +176,17 @@ json_get_bool(const json_t *obj, const char *key, bool otherwise)
 	const json_t *j = json_object_get(obj, key);
 
 	return json_is_boolean(j) ? json_is_true(j) : otherwise;
+}
+
+void
+json_get_strings(const json_t *obj, const char *key, struct strvec *out)
+{
+	const json_t *arr = json_object_get(obj, key);
+
+	for (size_t i = 0; i < json_array_size(arr); i++) {
+		const char *s = json_string_value(json_array_get(arr, i));
+
+		if (s != NULL)
+			strvec_add(out, s);
+	}
 }

@@ -13,6 +13,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/strvec.h"
 
 typedef struct json_t json_t;
 
@@ -26,6 +27,7 @@ void json_put_string(json_t *obj, const char *key, const char *s); /* or null */
 void json_put_int(json_t *obj, const char *key, int64_t n);
 void json_put_bool(json_t *obj, const char *key, bool b);
 void json_put_null(json_t *obj, const char *key);
+void json_put_strings(json_t *obj, const char *key, const struct strvec *sv);
 
 /* Append to an array, which owns the value from then on. */
 void json_push(json_t *arr, json_t *value);
@@ -48,5 +50,8 @@ json_t *json_parse(const char *text, size_t len, const char *name,
 const char *json_get_string(const json_t *obj, const char *key);
 int64_t json_get_int(const json_t *obj, const char *key, int64_t otherwise);
 bool json_get_bool(const json_t *obj, const char *key, bool otherwise);
+
+/* Add the strings of an array; what else is in it does not count. */
+void json_get_strings(const json_t *obj, const char *key, struct strvec *out);
 
 #endif

@@ -35,7 +35,7 @@ run_activate(struct run *run, struct err *e)
 }
 
 static const enum opt_id opts[] = { OPT_EXPECT, OPT_MESSAGE, OPT_OVERRIDE,
-	OPT_NO_CHECK, OPT_END };
+	OPT_NO_CHECK, OPT_SKIP, OPT_END };
 
 const struct cmd cmd_activate = {
 	.name = "activate",

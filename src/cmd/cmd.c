@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/nearest.h"
 #include "base/override.h"
+#include "cmd/line.h"
 #include "cmd/table.h"
 #include "config/config_host.h"
 #include "os/ci.h"
@@ -231,6 +232,25 @@ tell_ci(const struct run *run, int r, const struct err *e)
 	buf_release(&b);
 }
 
+/* Done, but the hosts that were left out are behind now. */
+static int
+tell_skipped(const struct run *run, struct err *e)
+{
+	const struct strvec *skipped = &run->skipped;
+
+	if (e->code != ERR_OK && e->code != ERR_CLEANUP)
+		return -1;
+	if (run->opts.dry_run)
+		return e->code == ERR_OK ? 0 : -1;
+	if (e->code == ERR_CLEANUP)
+		log_warn("%s", e->text);
+	err_set(e, ERR_DIFFER, "done, but without %s", skipped->v[0]);
+	for (size_t i = 1; i < skipped->n; i++)
+		err_append(e, ", %s", skipped->v[i]);
+	return err_append(e, ";; when %s back, run: deploy sync%s",
+	    skipped->n > 1 ? "they are" : "it is", run->caller.where);
+}
+
 /* The command and what belongs to it. */
 static int
 run_command(struct run *run, struct err *e)
@@ -247,6 +267,8 @@ run_command(struct run *run, struct err *e)
 		*e = (struct err)ERR_INIT;
 	if (run->work.site != NULL)
 		r = site_end(&run->work, e);
+	if (run->skipped.n > 0)
+		r = tell_skipped(run, e);
 	if (grouped)
 		ci_group_end();
 	if (run->cmd->changes)
@@ -255,7 +277,7 @@ run_command(struct run *run, struct err *e)
 }
 
 int
-cmd_main(int argc, char *const *argv, struct opts *global)
+cmd_main(int before, int argc, char *const *argv, struct opts *global)
 {
 	struct run run = { .opts = *global, .work = SITE_RUN_INIT };
 	struct err e = ERR_INIT;
@@ -267,6 +289,8 @@ cmd_main(int argc, char *const *argv, struct opts *global)
 	run.cmd = cmd_find(argv[0], &e);
 	if (run.cmd != NULL)
 		r = parse(&run, argc - 1, argv + 1, &e);
+	if (r == 0)
+		line_remember(&run, before, argc, argv);
 	if (r != 0)
 		run.opts.json |= wants_json(argc, argv);
 	if (r == 0 && run.opts.help)
@@ -281,6 +305,8 @@ cmd_main(int argc, char *const *argv, struct opts *global)
 		log_err(&e);
 	site_run_release(&run.work);
 	free(run.narrow.hosts);
+	free(run.left.hosts);
+	strvec_release(&run.skipped);
 	site_config_release(&run.adhoc);
 	config_release(&run.config);
 	caller_release(&run.caller);
@@ -330,21 +356,36 @@ make_hosts(struct run *run, struct err *e)
 	return 0;
 }
 
+/* Leave out the hosts of --skip, which are some of `all`. */
+static int
+skip_hosts(struct run *run, const struct site_config *all, struct err *e)
+{
+	if (run->opts.skip.n == 0)
+		return 0;
+	if (site_config_skip(all, run->site, &run->opts.skip, &run->skipped,
+		&run->left, e) != 0) {
+		strvec_release(&run->skipped);
+		return -1;
+	}
+	run->site = &run->left;
+	return 0;
+}
+
 /* The site of the configuration, with all its hosts or those of --host. */
 static int
 choose_site(struct run *run, struct err *e)
 {
-	const struct site_config *s =
+	const struct site_config *all =
 	    config_site(&run->config, run->opts.site, e);
 
-	if (s != NULL && run->opts.hosts.n > 0) {
-		if (site_config_narrow(s, &run->opts.hosts, &run->narrow, e) !=
-		    0)
+	run->site = all;
+	if (all != NULL && run->opts.hosts.n > 0) {
+		if (site_config_narrow(all, &run->opts.hosts, &run->narrow,
+			e) != 0)
 			return -1;
-		s = &run->narrow;
+		run->site = &run->narrow;
 	}
-	run->site = s;
-	return s == NULL ? -1 : 0;
+	return all == NULL ? -1 : skip_hosts(run, all, e);
 }
 
 int
@@ -353,7 +394,9 @@ cmd_site(struct run *run, struct err *e)
 	if (run->site != NULL)
 		return 0;
 	if (run->opts.root != NULL)
-		return make_site(run, e) == 0 ? make_hosts(run, e) : -1;
+		return make_site(run, e) == 0 && make_hosts(run, e) == 0 ?
+		    skip_hosts(run, &run->adhoc, e) :
+		    -1;
 	if (config_load(&run->config, run->opts.config, e) != 0)
 		return -1;
 	if (run->config.path == NULL)
@@ -385,6 +428,7 @@ cmd_begin(struct run *run, struct err *e)
 		.source = o->args.n > 0 ? o->args.v[0] : run->site->source,
 		.source_named = o->args.n > 0,
 		.exclude = &o->exclude,
+		.skipped = &run->skipped,
 		.message = o->message,
 		.commit = o->commit,
 		.expect = o->expect,
@@ -504,6 +548,8 @@ cmd_new_doc(const struct run *run)
 
 	json_put_string(doc, "site", run->site->name);
 	json_put_string(doc, "root", run->site->root);
+	if (run->caller.may_skip)
+		json_put_strings(doc, "skipped", &run->skipped);
 	return doc;
 }
 

@@ -23,6 +23,8 @@ struct run {
 	struct config config;		/* of deploy.yml */
 	struct site_config adhoc;	/* of --root */
 	struct site_config narrow;	/* of --host; borrows all but `hosts` */
+	struct site_config left;	/* of --skip; the same */
+	struct strvec skipped;		/* labels of the hosts left out by it */
 	const struct site_config *site;	/* one of these; cmd_site() */
 	struct site_run work;		/* on the site; cmd_begin() */
 	bool answered;			/* the JSON document is out */
@@ -60,13 +62,16 @@ void cmd_list_opts(const struct cmd *cmd, enum opt_id out[OPT_COUNT]);
 /* Print the help of a command: what -h shows. */
 void cmd_print_help(const struct cmd *cmd);
 
-/* Run argv[0] as a command; the exit status. */
-int cmd_main(int argc, char *const *argv, struct opts *global);
+/*
+ * Run argv[0] as a command, whose options begin with those of `global`, the
+ * `before` words before it.  The exit status.
+ */
+int cmd_main(int before, int argc, char *const *argv, struct opts *global);
 
 /*
  * Find the site that the options name: sets run->site.  --root makes one up,
- * --host leaves the hosts that it names, or with --root is one of them.  0, or
- * -1 with ERR_USAGE.
+ * --host leaves the hosts that it names, or with --root is one of them; --skip
+ * takes away those that it names.  0, or -1 with ERR_USAGE.
  */
 int cmd_site(struct run *run, struct err *e) MUST_USE;
 

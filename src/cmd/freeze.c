@@ -71,8 +71,9 @@ run_thaw(struct run *run, struct err *e)
 	return change_freeze(run, false, e);
 }
 
-static const enum opt_id freeze_opts[] = { OPT_MESSAGE, OPT_FOR, OPT_END };
-static const enum opt_id thaw_opts[] = { OPT_END };
+static const enum opt_id freeze_opts[] = { OPT_MESSAGE, OPT_FOR, OPT_SKIP,
+	OPT_END };
+static const enum opt_id thaw_opts[] = { OPT_SKIP, OPT_END };
 
 const struct cmd cmd_freeze = {
 	.name = "freeze",

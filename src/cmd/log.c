@@ -38,21 +38,29 @@ put_line(json_t *list, const struct journal_line *l, const struct outcome *o)
 	json_put_string(j, "who", l->who);
 	json_put_string(j, "job", l->job);
 	json_put_string(j, "message", l->message);
+	json_put_strings(j, "skipped", &l->skipped);
 	json_push(list, j);
 }
 
 static void
 print_line(const struct journal_line *l, const struct outcome *o)
 {
+	struct buf skipped = BUF_INIT;
 	char time[32];
 
+	for (size_t i = 0; i < l->skipped.n; i++)
+		buf_addf(&skipped, "%s%s", i > 0 ? ", " : "  (without ",
+		    l->skipped.v[i]);
+	if (skipped.len > 0)
+		buf_addc(&skipped, ')');
 	release_format_time(l->time, time);
-	text_line("%s  %-8s  %s  (from %s)  %s%s%s%s%s", time,
+	text_line("%s  %-8s  %s  (from %s)  %s%s%s%s%s%s", time,
 	    o->failed ? "failed" : journal_action_name(l->action), l->to.text,
 	    !release_id_is_none(&l->from) ? l->from.text : "nothing",
 	    l->who != NULL ? l->who : "?", l->job != NULL ? "  " : "",
 	    l->job != NULL ? l->job : "", l->message != NULL ? "  " : "",
-	    l->message != NULL ? l->message : "");
+	    l->message != NULL ? l->message : "", buf_str(&skipped));
+	buf_release(&skipped);
 }
 
 /* Lines that count for nothing are a reason to look.  How many there are. */

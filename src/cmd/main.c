@@ -66,13 +66,13 @@ main(int argc, char **argv)
 		return ERR_USAGE;
 	}
 	if (global.version)
-		return cmd_main(1, version, &global);
+		return cmd_main(0, 1, version, &global);
 	if (n + 1 == argc) {
 		bool asked = global.help;
 
 		global.help = false;
-		n = cmd_main(1, help, &global);
+		n = cmd_main(0, 1, help, &global);
 		return asked || n != 0 ? n : ERR_USAGE;
 	}
-	return cmd_main(argc - 1 - n, argv + 1 + n, &global);
+	return cmd_main(n, argc - 1 - n, argv + 1 + n, &global);
 }

@@ -36,6 +36,8 @@ static const struct opt catalogue[OPT_COUNT] = {
 	    "work on this root, without a configuration" },
 	[OPT_HOST] = { "host", '\0', TEXTS(hosts, "HOST"),
 	    "only this host of the site; may be repeated" },
+	[OPT_SKIP] = { "skip", '\0', TEXTS(skip, "HOST"),
+	    "go on without this host of the site; may be repeated" },
 	[OPT_JSON] = { "json", '\0', FLAG(json),
 	    "print one JSON document" },
 	[OPT_DRY_RUN] = { "dry-run", 'n', FLAG(dry_run),
@@ -116,6 +118,7 @@ void
 opts_release(struct opts *o)
 {
 	strvec_release(&o->hosts);
+	strvec_release(&o->skip);
 	strvec_release(&o->exclude);
 	strvec_release(&o->override);
 	strvec_release(&o->args);

@@ -15,7 +15,7 @@
 /* The catalogue: opt.c has a row for each. */
 enum opt_id {
 	OPT_END,		/* ends a list */
-	OPT_CONFIG, OPT_SITE, OPT_ROOT, OPT_HOST, OPT_JSON, OPT_DRY_RUN, OPT_QUIET,
+	OPT_CONFIG, OPT_SITE, OPT_ROOT, OPT_HOST, OPT_SKIP, OPT_JSON, OPT_DRY_RUN, OPT_QUIET,
 	OPT_VERBOSE, OPT_HELP, OPT_VERSION,
 	OPT_LOCK_WAIT, OPT_TIMEOUT, OPT_MESSAGE, OPT_COMMIT, OPT_SEQ, OPT_EXCLUDE,
 	OPT_OVERRIDE, OPT_AGAIN, OPT_STRIP, OPT_EXPECT, OPT_KEEP, OPT_OLDER_THAN, OPT_FOR,
@@ -30,6 +30,7 @@ struct opts {
 	const char *site;
 	const char *root;
 	struct strvec hosts;
+	struct strvec skip;
 	bool json;
 	bool dry_run;
 	bool quiet;

@@ -72,7 +72,7 @@ run_unpin(struct run *run, struct err *e)
 	return change_pin(run, false, e);
 }
 
-static const enum opt_id opts[] = { OPT_END };
+static const enum opt_id opts[] = { OPT_SKIP, OPT_END };
 
 const struct cmd cmd_pin = {
 	.name = "pin",

@@ -45,7 +45,8 @@ run_prune(struct run *run, struct err *e)
 	return r;
 }
 
-static const enum opt_id opts[] = { OPT_KEEP, OPT_OLDER_THAN, OPT_END };
+static const enum opt_id opts[] = { OPT_KEEP, OPT_OLDER_THAN, OPT_SKIP,
+	OPT_END };
 
 const struct cmd cmd_prune = {
 	.name = "prune",

@@ -44,7 +44,7 @@ run_publish(struct run *run, struct err *e)
 
 static const enum opt_id opts[] = { OPT_MESSAGE, OPT_COMMIT, OPT_SEQ,
 	OPT_EXPECT, OPT_EXCLUDE, OPT_STRIP, OPT_KEEP, OPT_OVERRIDE, OPT_AGAIN,
-	OPT_BUILD, OPT_UPDATE, OPT_NO_CHECK, OPT_END };
+	OPT_BUILD, OPT_UPDATE, OPT_NO_CHECK, OPT_SKIP, OPT_END };
 
 const struct cmd cmd_publish = {
 	.name = "publish",

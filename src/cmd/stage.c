@@ -54,7 +54,7 @@ run_stage(struct run *run, struct err *e)
 }
 
 static const enum opt_id opts[] = { OPT_MESSAGE, OPT_COMMIT, OPT_SEQ,
-	OPT_EXCLUDE, OPT_STRIP, OPT_OVERRIDE, OPT_AGAIN, OPT_RELEASE,
+	OPT_EXCLUDE, OPT_STRIP, OPT_OVERRIDE, OPT_AGAIN, OPT_RELEASE, OPT_SKIP,
 	OPT_END };
 
 const struct cmd cmd_stage = {

@@ -199,7 +199,7 @@ static int
 fault_host(const struct site_config *s, const char *name, struct err *e)
 {
 	const char **names = xcalloc(2 * s->n_hosts + 1, sizeof(*names)),
-		   *near;
+		   *near, *site = s->name != NULL ? s->name : s->root;
 	struct buf all = BUF_INIT;
 
 	for (size_t i = 0; i < s->n_hosts; i++) {
@@ -210,18 +210,70 @@ fault_host(const struct site_config *s, const char *name, struct err *e)
 	if (s->n_hosts == 0)
 		err_set(e, ERR_USAGE,
 		    "no host '%s': the site '%s' has no hosts, it is on this machine",
-		    name, s->name);
+		    name, site);
 	else if ((near = nearest_word(name, names)) != NULL)
 		err_set(e, ERR_USAGE,
 		    "the site '%s' has no host '%s';; did you mean '%s'?",
-		    s->name, name, near);
+		    site, name, near);
 	else
 		err_set(e, ERR_USAGE,
-		    "the site '%s' has no host '%s';; there is %s", s->name,
-		    name, buf_str(&all));
+		    "the site '%s' has no host '%s';; there is %s", site, name,
+		    buf_str(&all));
 	buf_release(&all);
 	free(names);
 	return -1;
+}
+
+/* Mark the hosts that the names mean; each has to mean one. */
+static int
+mark(const struct site_config *s, const struct strvec *names, bool *marked,
+    struct err *e)
+{
+	for (size_t i = 0; i < names->n; i++) {
+		bool found = false;
+
+		for (size_t k = 0; k < s->n_hosts; k++)
+			if (is_called(&s->hosts[k], names->v[i]))
+				found = marked[k] = true;
+		if (!found)
+			return fault_host(s, names->v[i], e);
+	}
+	return 0;
+}
+
+/* Is the host, which may be a copy of one of the site's, among the marked? */
+static bool
+is_marked(const struct site_config *s, const bool *marked,
+    const struct host_config *h)
+{
+	for (size_t k = 0; k < s->n_hosts; k++)
+		if (s->hosts[k].label == h->label)
+			return marked[k];
+	return false;
+}
+
+int
+site_config_skip(const struct site_config *all, const struct site_config *s,
+    const struct strvec *names, struct strvec *skipped,
+    struct site_config *out, struct err *e)
+{
+	bool *left = xcalloc(all->n_hosts + 1, sizeof(*left));
+	int ret = mark(all, names, left, e);
+
+	*out = *s;
+	out->hosts = xcalloc(s->n_hosts + 1, sizeof(*out->hosts));
+	out->n_hosts = 0;
+	for (size_t k = 0; k < all->n_hosts; k++)
+		if (left[k] && !strvec_has(skipped, all->hosts[k].label))
+			strvec_add(skipped, all->hosts[k].label);
+	for (size_t k = 0; k < s->n_hosts; k++)
+		if (!is_marked(all, left, &s->hosts[k]))
+			out->hosts[out->n_hosts++] = s->hosts[k];
+	free(left);
+	if (ret == 0 && out->n_hosts == 0)
+		ret = err_set(e, ERR_USAGE,
+		    "--skip leaves no host to work on;; there is nothing to go on with");
+	return ret;
 }
 
 int
@@ -229,20 +281,11 @@ site_config_narrow(const struct site_config *s, const struct strvec *names,
     struct site_config *out, struct err *e)
 {
 	bool *wanted = xcalloc(s->n_hosts + 1, sizeof(*wanted));
-	int ret = 0;
+	int ret = mark(s, names, wanted, e);
 
 	*out = *s;
 	out->hosts = xcalloc(s->n_hosts + 1, sizeof(*out->hosts));
 	out->n_hosts = 0;
-	for (size_t i = 0; ret == 0 && i < names->n; i++) {
-		bool found = false;
-
-		for (size_t k = 0; k < s->n_hosts; k++)
-			if (is_called(&s->hosts[k], names->v[i]))
-				found = wanted[k] = true;
-		if (!found)
-			ret = fault_host(s, names->v[i], e);
-	}
 	for (size_t k = 0; k < s->n_hosts; k++)
 		if (wanted[k])
 			out->hosts[out->n_hosts++] = s->hosts[k];

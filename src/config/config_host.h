@@ -35,6 +35,15 @@ int site_config_narrow(const struct site_config *s,
     MUST_USE;
 
 /*
+ * Of `s`, all or some of the hosts of the site `all`, those that `names` do
+ * not name; `skipped` gets the labels of those that they do.  Else as
+ * site_config_narrow(); ERR_USAGE also when no host is left.
+ */
+int site_config_skip(const struct site_config *all,
+    const struct site_config *s, const struct strvec *names,
+    struct strvec *skipped, struct site_config *out, struct err *e) MUST_USE;
+
+/*
  * Add a host that no file describes, "user@host:port" or less, with the root
  * of the site.  0, or -1 with ERR_USAGE.
  */

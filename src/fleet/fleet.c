@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "fleet/cache.h"
+#include "fleet/cure.h"
 #include "os/intr.h"
 #include "os/log.h"
 
@@ -172,9 +173,11 @@ fleet_fail(const struct fleet *f, const char *what, struct err *e)
 			    f->v[i].err.text);
 	*e = first->err;
 	if (failed > 1)
-		return err_prefix(e, "%s: %zu of %zu hosts failed; %s: ", what,
+		err_prefix(e, "%s: %zu of %zu hosts failed; %s: ", what,
 		    failed, f->n, first->host->label);
-	return err_prefix(e, "%s: %s: ", what, first->host->label);
+	else
+		err_prefix(e, "%s: %s: ", what, first->host->label);
+	return e->code == ERR_UNREACHABLE ? cure_unreachable(f, e) : -1;
 }
 
 bool
@@ -353,8 +356,9 @@ find_common(const struct fleet *f, const char *word, bool strict,
 	return NULL;
 differ:
 	err_set(e, ERR_DIFFER,
-	    "the hosts differ in what is '%s': see 'deploy status', then name a release",
+	    "the hosts differ in what is '%s';; name a release, or make them alike; what each serves shows: ",
 	    word);
+	cure_append(f, e, "status", NULL);
 	return NULL;
 }
 

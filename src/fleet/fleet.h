@@ -51,7 +51,8 @@ void fleet_forgive(struct fleet *f);
 /*
  * Put the failures into one sentence: "WHAT: www2: ...", and for more than
  * one how many, after each was told as a warning; of this machine, what it
- * says.  The code is the first one's.  Returns -1.
+ * says.  The code is the first one's; ERR_UNREACHABLE comes with the command
+ * that goes on.  Returns -1.
  */
 int fleet_fail(const struct fleet *f, const char *what, struct err *e);
 

@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/override.h"
+#include "fleet/cure.h"
 #include "os/intr.h"
 #include "os/log.h"
 
@@ -344,6 +345,20 @@ describe(const struct flight *fl, struct buf *out)
 	}
 }
 
+/* What helps when those hosts are odd. */
+static int
+cure(const struct flight *fl, struct err *e)
+{
+	bool *odd = xcalloc(fl->f->n, sizeof(*odd));
+
+	for (size_t i = 0; i < fl->f->n; i++)
+		odd[i] =
+		    fl->fates[i] == FATE_STUCK || fl->fates[i] == FATE_UNKNOWN;
+	cure_differ(fl->f, odd, e);
+	free(odd);
+	return -1;
+}
+
 /* A host failed after go: back to where all were. */
 static int
 revert(struct flight *fl, struct err *e)
@@ -365,10 +380,10 @@ revert(struct flight *fl, struct err *e)
 	describe(fl, &differ);
 	*e = first;
 	if (differ.len > 0) {
-		err_append(e,
-		    "; the others serve what they served, but %s;; see 'deploy status' and activate again",
+		err_append(e, "; the others serve what they served, but %s",
 		    differ.data);
 		e->code = ERR_DIFFER;
+		cure(fl, e);
 	} else if (flipped > 0) {
 		err_append(e, "; all hosts serve what they served before");
 		e->code = ERR_REVERTED;
@@ -410,6 +425,11 @@ check_host(struct remote *r, void *ctx, struct err *e)
 {
 	struct remote_activate o = *(const struct remote_activate *)ctx;
 
+	/* It would be sent before. */
+	if (!release_ids_has(&r->view.ids, o.id))
+		return o.action == JOURNAL_ROLLBACK ?
+		    0 :
+		    remote_check_guards(r, -1, o.overrides, e);
 	o.expect = &r->view.current;
 	o.journal_size = r->journal_size;
 	return remote_activate(r, &o, e);

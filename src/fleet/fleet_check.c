@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "fleet/cure.h"
 #include "fleet/fleet_activate.h"
 #include "os/log.h"
 
@@ -90,6 +91,7 @@ fleet_revert(struct fleet *f, const struct release_id *id, const char *why,
 {
 	struct back b = { id, why };
 	struct buf differ = BUF_INIT;
+	bool *odd = xcalloc(f->n, sizeof(*odd));
 
 	/* All take part in this, also those that failed. */
 	for (size_t i = 0; i < f->n; i++)
@@ -97,7 +99,9 @@ fleet_revert(struct fleet *f, const struct release_id *id, const char *why,
 	fleet_each(f, go_back, &b);
 	fleet_await_hooks(f);
 	for (size_t i = 0; i < f->n; i++)
-		if (f->v[i].flipped)
+		odd[i] = f->v[i].flipped;
+	for (size_t i = 0; i < f->n; i++)
+		if (odd[i])
 			buf_addf(&differ, "%s%s (%s)",
 			    differ.len > 0 ? ", " : "", f->v[i].host->label,
 			    f->v[i].err.text);
@@ -107,11 +111,12 @@ fleet_revert(struct fleet *f, const struct release_id *id, const char *why,
 		err_append(e, "; all hosts serve what they served before");
 		e->code = ERR_REVERTED;
 	} else {
-		err_append(e,
-		    "; these still serve the new release: %s;; see 'deploy status'",
+		err_append(e, "; these still serve the new release: %s",
 		    differ.data);
 		e->code = ERR_DIFFER;
+		cure_differ(f, odd, e);
 	}
+	free(odd);
 	buf_release(&differ);
 	return -1;
 }

@@ -331,9 +331,8 @@ fleet_stage(struct fleet *f, struct stage *st, const struct stage_options *opt,
 	return r;
 }
 
-/* How many hosts lack it? */
-static size_t
-count_lacking(const struct fleet *f, const struct release_id *id)
+size_t
+fleet_count_lacking(const struct fleet *f, const struct release_id *id)
 {
 	size_t n = 0;
 
@@ -361,6 +360,6 @@ fleet_stage_release(struct fleet *f, const struct release_id *id, bool preview,
 	st->totals = manifest_totals(&st->m);
 	if (!preview)
 		return fleet_send(f, &what, out, e);
-	out->fresh = count_lacking(f, id);
+	out->fresh = fleet_count_lacking(f, id);
 	return 0;
 }

@@ -30,6 +30,9 @@ int fleet_stage(struct fleet *f, struct stage *st,
     const struct stage_options *opt, struct fleet_sent *out, struct err *e)
     MUST_USE;
 
+/* How many hosts of the open fleet lack a release? */
+size_t fleet_count_lacking(const struct fleet *f, const struct release_id *id);
+
 /*
  * Stage a release that some host has on all that lack it, without a build:
  * contents come from the hosts that have it.  The fleet is open (fleet_open,

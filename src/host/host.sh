@@ -62,7 +62,7 @@ parse() {
 	manifest | files | verify) knows='id' ;;
 	receive) knows='id compress bytes inodes group filled' ;;
 	note) knows='id seq commit' ;;
-	activate) knows='id expect journal-size rollback revert override message line check armed hook-timeout' ;;
+	activate) knows='id expect journal-size rollback revert override message skipped line check armed hook-timeout' ;;
 	prune) knows='keep older-than remove expect journal-size check' ;;
 	pin) knows='id off' ;;
 	freeze) knows='message until record off' ;;

@@ -93,6 +93,7 @@ static const struct option activate[] = {
 	{ "revert", OPTION_FLAG, 0, 0 },
 	{ "override", OPTION_TEXT, 0, WORD_MAX },
 	{ "message", OPTION_TEXT, 0, TEXT_MAX },
+	{ "skipped", OPTION_LINES, 0, TEXT_MAX },
 	{ "line", OPTION_TEXT, 0, TEXT_MAX },
 	{ "check", OPTION_FLAG, 0, 0 },
 	{ "armed", OPTION_NUMBER, 0, ARMED_MAX },

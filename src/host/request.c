@@ -26,6 +26,19 @@ request_option(const struct request *r, const char *key, const char *otherwise)
 	return otherwise;
 }
 
+void
+request_lines(const struct request *r, const char *key, struct strvec *out)
+{
+	for (const char *p = request_option(r, key, ""); *p != '\0';) {
+		size_t len = strcspn(p, "\n");
+
+		if (len > 0)
+			strvec_addf(out, "%.*s", (int)len, p);
+		p += len;
+		p += *p == '\n';
+	}
+}
+
 bool
 request_flag(const struct request *r, const char *key)
 {

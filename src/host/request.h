@@ -42,6 +42,10 @@ const char *request_option(const struct request *r, const char *key,
 /* Is --key there? */
 bool request_flag(const struct request *r, const char *key);
 
+/* Add the lines of the value of --key. */
+void request_lines(const struct request *r, const char *key,
+    struct strvec *out);
+
 /* A number of the table's range (option.h); `otherwise` when absent. */
 int request_number(const struct request *r, const char *key,
     int64_t otherwise, int64_t *out, struct err *e) MUST_USE;

@@ -31,20 +31,6 @@ verb_init(struct request *r, struct err *e)
 	return store_sync(&r->store, e);
 }
 
-/* The lines of an option. */
-static void
-split_option(const struct request *r, const char *key, struct strvec *out)
-{
-	for (const char *p = request_option(r, key, ""); *p != '\0';) {
-		size_t len = strcspn(p, "\n");
-
-		if (len > 0)
-			strvec_addf(out, "%.*s", (int)len, p);
-		p += len;
-		p += *p == '\n';
-	}
-}
-
 /*
  * A new id must not be of the future.  The latest release of a root that is
  * not there is none.
@@ -97,8 +83,8 @@ verb_adopt(struct request *r, struct err *e)
 	int c = o.id == NULL ? -1 : 0;
 
 	rules.group = xstrdup_opt(request_option(r, "group", NULL));
-	split_option(r, "exclude", &rules.exclude);
-	split_option(r, "shared", &rules.shared);
+	request_lines(r, "exclude", &rules.exclude);
+	request_lines(r, "shared", &rules.shared);
 	for (size_t i = 0; c == 0 && i < rules.shared.n; i++)
 		if (path_check(rules.shared.v[i], e) != 0)
 			c = err_prefix(e, "--shared: ");

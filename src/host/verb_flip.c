@@ -148,10 +148,12 @@ int
 verb_activate(struct request *r, struct err *e)
 {
 	struct activation a = ACTIVATION_INIT;
+	struct strvec skipped = STRVEC_INIT;
 	struct activate_options o = { .id = request_id(r, e),
 		.action = action_of(r),
 		.caller = &r->caller,
 		.message = request_option(r, "message", NULL),
+		.skipped = &skipped,
 		.expect = request_expect(r),
 		.preview = request_flag(r, "check") };
 	int64_t armed, hook_timeout;
@@ -165,10 +167,12 @@ verb_activate(struct request *r, struct err *e)
 	    store_open(&r->store, r->root, e) != 0 ||
 	    request_lock(r, LOCK_EXCLUSIVE, e) != 0)
 		return -1;
+	request_lines(r, "skipped", &skipped);
 	c = activate_prepare(&a, &r->store, &o, e);
 	if (c == 0 && !o.preview)
 		c = go(r, &a, armed, e);
 	activate_end(&a);
+	strvec_release(&skipped);
 	if (c == 0 && a.changed && !o.preview)
 		c = run_hook(r, &a, o.action, hook_timeout, e);
 	return c;

@@ -107,6 +107,9 @@ caller_release(struct caller *c)
 	free(c->who);
 	free(c->job);
 	free(c->commit);
+	free(c->line);
+	free(c->rest);
+	free(c->where);
 	*c = (struct caller)CALLER_INIT;
 }
 

@@ -5,6 +5,7 @@
 #ifndef CALLER_H
 #define CALLER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum { CALLER_WORD_MAX = 1024 };	/* bytes of who, job and commit each */
@@ -14,9 +15,16 @@ struct caller {
 	char *job;		/* URL of the CI job, or NULL */
 	char *commit;		/* commit that is built, or NULL */
 	int64_t seq;		/* number of the CI run, or -1 */
+	/*
+	 * The command line, as it can be pasted into a shell: "deploy -c FILE
+	 * COMMAND", what stands behind that, and of all of it the options that
+	 * say which site, " -c FILE -s SITE".  NULL: not known.
+	 */
+	char *line, *rest, *where;
+	bool may_skip;		/* the command has --skip */
 };
 
-#define CALLER_INIT { NULL, NULL, NULL, -1 }
+#define CALLER_INIT { .seq = -1 }
 
 void caller_init(struct caller *c);
 void caller_release(struct caller *c);		/* neutral values accepted */

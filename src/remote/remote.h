@@ -179,6 +179,7 @@ struct remote_activate {
 	const struct release_id *expect; /* none for nothing; NULL: what info
 					 * found */
 	const char *message;
+	const struct strvec *skipped;	/* hosts left out; NULL: none */
 	int64_t journal_size;		/* -1: any */
 	enum journal_action action;
 	unsigned int overrides;		/* OVERRIDE_FREEZE, OVERRIDE_ORDER */

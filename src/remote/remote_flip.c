@@ -36,6 +36,8 @@ add_line(const struct remote *r, const struct remote_activate *o,
 	line.who = r->caller->who;
 	line.job = r->caller->job;
 	line.message = (char *)(uintptr_t)o->message;
+	if (o->skipped != NULL)
+		line.skipped = *o->skipped;
 	if (meta != NULL) {
 		line.seq = meta->seq;
 		if (o->message == NULL)
@@ -46,6 +48,18 @@ add_line(const struct remote *r, const struct remote_activate *o,
 		text.data[--text.len] = '\0';
 	strvec_addf(args, "--line=%s", buf_str(&text));
 	buf_release(&text);
+}
+
+/* Who was left out: for who writes the line himself. */
+static void
+add_skipped(const struct strvec *skipped, struct strvec *args)
+{
+	struct buf lines = BUF_INIT;
+
+	for (size_t i = 0; i < skipped->n; i++)
+		buf_addf(&lines, "%s\n", skipped->v[i]);
+	strvec_addf(args, "--skipped=%s", buf_str(&lines));
+	buf_release(&lines);
 }
 
 /* The options of activate. */
@@ -60,6 +74,8 @@ add_args(const struct remote *r, const struct remote_activate *o,
 	/* A program writes it itself, and the time in it is its own. */
 	if (r->script)
 		add_line(r, o, args);
+	else if (o->skipped != NULL && o->skipped->n > 0)
+		add_skipped(o->skipped, args);
 	if (o->message != NULL)
 		strvec_addf(args, "--message=%s", o->message);
 	if (o->journal_size >= 0)

@@ -141,6 +141,8 @@ write_line(const struct store *s, const struct activate_options *o,
 	line.job = o->caller->job;
 	log_debug("journal: %s -> %s",
 	    release_id_is_none(from) ? "nothing" : from->text, o->id->text);
+	if (o->skipped != NULL)
+		line.skipped = *o->skipped;
 	line.message =
 	    o->message != NULL ? (char *)(uintptr_t)o->message : meta->message;
 	return journal_append(s, &line, e);

@@ -20,6 +20,7 @@ struct activate_options {
 	enum journal_action action;
 	const struct caller *caller;
 	const char *message;		/* for the journal; NULL: the release's */
+	const struct strvec *skipped;	/* hosts left out, for it; NULL: none */
 	const struct release_id *expect; /* must be live; none: nothing may
 					 * be; NULL: whatever is */
 	int64_t journal_size;		/* bytes that the journal must have;

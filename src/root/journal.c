@@ -32,6 +32,7 @@ line_release(struct journal_line *l)
 	free(l->who);
 	free(l->job);
 	free(l->message);
+	strvec_release(&l->skipped);
 }
 
 void
@@ -86,6 +87,7 @@ from_json(const json_t *obj, struct journal_line *l)
 	l->who = xstrdup_opt(json_get_string(obj, "who"));
 	l->job = xstrdup_opt(json_get_string(obj, "job"));
 	l->message = xstrdup_opt(json_get_string(obj, "message"));
+	json_get_strings(obj, "skipped", &l->skipped);
 	return 0;
 }
 
@@ -170,6 +172,8 @@ journal_print(const struct journal_line *l, struct buf *out)
 	json_put_string(obj, "who", l->who);
 	json_put_string(obj, "job", l->job);
 	json_put_string(obj, "message", l->message);
+	if (l->skipped.n > 0)
+		json_put_strings(obj, "skipped", &l->skipped);
 	json_write(obj, out);
 	json_free(obj);
 }

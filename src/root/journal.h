@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "base/release.h"
 #include "root/store.h"
+#include "base/strvec.h"
 
 enum journal_action {
 	JOURNAL_ACTIVATE,
@@ -30,6 +31,7 @@ struct journal_line {
 	char *who;			/* NULL when not known */
 	char *job;
 	char *message;			/* of the activation */
+	struct strvec skipped;		/* hosts that were left out (--skip) */
 };
 
 struct journal {

@@ -33,6 +33,7 @@ struct site_wishes {
 	const char *source;		/* of the build, or "-" */
 	bool source_named;		/* by the command, not by deploy.yml */
 	const struct strvec *exclude;	/* besides the site's; NULL: none */
+	const struct strvec *skipped;	/* hosts left out, for the journal */
 	const char *message, *commit;
 	const char *expect;		/* a release, or "none" */
 	int64_t seq;			/* -1: none */

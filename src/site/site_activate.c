@@ -80,7 +80,7 @@ site_activate(struct site_run *s, const char *word, struct site_flip *out,
 	*out = (struct site_flip){ .changed = false };
 	if (site_open(s, e) != 0 || fleet_need_root(&s->fleet, e) != 0 ||
 	    choose(&s->fleet, word, &id, e) != 0 ||
-	    site_before_flip(s, &id, e) != 0)
+	    site_supply(s, &id, e) != 0 || site_before_flip(s, &id, e) != 0)
 		return -1;
 	return site_flip(s, &id, JOURNAL_ACTIVATE, out, e);
 }

@@ -3,9 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/override.h"
 #include "fleet/fleet_activate.h"
 #include "fleet/fleet_check.h"
 #include "fleet/fleet_roll.h"
+#include "fleet/vote.h"
 #include "os/intr.h"
 #include "os/log.h"
 #include "root/activate.h"
@@ -37,7 +39,7 @@ site_expected(const struct site_run *s, bool *given, struct release_id *out,
 	if (word == NULL || strcmp(word, "none") == 0 ||
 	    release_id_parse(out, word))
 		return 0;
-	id = fleet_find(&s->fleet, word, e);
+	id = fleet_find_on_some(&s->fleet, word, e);
 	if (id == NULL)
 		return -1;
 	*out = *id;
@@ -54,8 +56,10 @@ check_expected(const struct site_run *s, struct err *e)
 
 	if (site_expected(s, &given, &want, e) != 0)
 		return -1;
+	/* A host on which nothing ever was live has no say. */
 	for (size_t i = 0; i < f->n; i++)
-		if (activate_check_expect(given ? &want : NULL,
+		if (vote_has_history(&f->v[i]) &&
+		    activate_check_expect(given ? &want : NULL,
 			&f->v[i].view.current, e) != 0)
 			return remote_say(&f->v[i], e);
 	return 0;
@@ -160,8 +164,9 @@ flip_all(struct site_run *s, const struct release_id *id,
     enum journal_action action, struct site_flip *out, struct err *e)
 {
 	struct fleet *f = &s->fleet;
-	const struct remote_activate o = { .id = &out->id,
+	struct remote_activate o = { .id = &out->id,
 		.message = s->wishes.message,
+		.skipped = s->wishes.skipped,
 		.journal_size = -1,
 		.action = action,
 		.overrides = s->wishes.overrides,
@@ -173,6 +178,9 @@ flip_all(struct site_run *s, const struct release_id *id,
 
 	*out = (struct site_flip){ .changed = false };
 	out->id = *id;
+	/* What stops no rollback stops none on a host that is new, either. */
+	if (action == JOURNAL_ROLLBACK && vote_was_live(f, id))
+		o.overrides |= OVERRIDE_FLIP;
 	/* What is so already was done by this command when it ran before. */
 	if (!fleet_serves(f, id) && check_expected(s, e) != 0)
 		return -1;

@@ -22,6 +22,13 @@ int site_flip(struct site_run *s, const struct release_id *id,
 int site_check_flip(struct site_run *s, int64_t seq, struct err *e) MUST_USE;
 
 /*
+ * Send a release that some hosts have to those that lack it; a dry run only
+ * says so.  0 or -1.
+ */
+int site_supply(struct site_run *s, const struct release_id *id,
+    struct err *e) MUST_USE;
+
+/*
  * The hook "pre_activate", when not all hosts serve `id` already.  0, or -1
  * when it refuses.
  */

@@ -1,4 +1,7 @@
+#include <string.h>
+
 #include "base/clock.h"
+#include "fleet/vote.h"
 #include "os/log.h"
 #include "root/activate.h"
 #include "root/freeze.h"
@@ -30,10 +33,21 @@ check_expected(const struct site_run *s, struct err *e)
 	if (site_expected(s, &given, &want, e) != 0)
 		return -1;
 	for (size_t i = 0; i < s->fleet.n; i++)
-		if (activate_check_expect(given ? &want : NULL,
+		if (vote_has_history(&s->fleet.v[i]) &&
+		    activate_check_expect(given ? &want : NULL,
 			&s->fleet.v[i].view.current, e) != 0)
 			return remote_say(&s->fleet.v[i], e);
 	return 0;
+}
+
+/* What is live where anything is. */
+static const char *
+live_somewhere(const struct fleet *f)
+{
+	for (size_t i = 0; i < f->n; i++)
+		if (f->v[i].view.current.text[0] != '\0')
+			return f->v[i].view.current.text;
+	return "";
 }
 
 /* The release that all hosts go back to. */
@@ -45,9 +59,12 @@ find_target(const struct site_run *s, const char *word, struct release_id *out,
 
 	if (word == NULL && check_expected(s, e) != 0)
 		return -1;
-	id = fleet_find(&s->fleet, word != NULL ? word : "previous", e);
+	if (word == NULL || strcmp(word, "previous") == 0)
+		id = vote_previous(&s->fleet, e);
+	else
+		id = fleet_find(&s->fleet, word, e);
 	if (id == NULL && word == NULL && e->code == ERR_USAGE)
-		return tell_none(s->fleet.v[0].view.current.text, e);
+		return tell_none(live_somewhere(&s->fleet), e);
 	if (id != NULL)
 		*out = *id;
 	return id != NULL ? 0 : -1;
@@ -93,7 +110,7 @@ site_rollback(struct site_run *s, const char *word, struct site_flip *out,
 
 	*out = (struct site_flip){ .changed = false };
 	if (site_open(s, e) != 0 || fleet_need_root(&s->fleet, e) != 0 ||
-	    find_target(s, word, &id, e) != 0 ||
+	    find_target(s, word, &id, e) != 0 || site_supply(s, &id, e) != 0 ||
 	    site_flip(s, &id, JOURNAL_ROLLBACK, out, e) != 0)
 		return -1;
 	if (!out->changed || !s->site->freeze_on_rollback || s->wishes.dry_run)

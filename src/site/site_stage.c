@@ -101,6 +101,33 @@ site_stage(struct site_run *s, struct stage *st, struct fleet_sent *sent,
 }
 
 int
+site_supply(struct site_run *s, const struct release_id *id, struct err *e)
+{
+	struct fleet *f = &s->fleet;
+	bool preview = s->wishes.dry_run;
+	size_t lacking = fleet_count_lacking(f, id);
+	struct stage st = STAGE_INIT;
+	struct fleet_sent sent;
+	/* Our own: hosts learn, and move theirs. */
+	const struct release_id own = *id;
+	char size[TEXT_SIZE_LEN];
+	int r;
+
+	if (lacking == 0)
+		return 0;
+	r = fleet_stage_release(f, &own, preview, &st, &sent, e);
+	stage_release(&st);
+	text_size(sent.pack_bytes, size);
+	if (r == 0 && preview)
+		log_info("would send %s to %zu of %zu hosts", own.text,
+		    lacking, f->n);
+	else if (r == 0)
+		log_info("sent %s to %zu of %zu hosts, which lacked it: %s",
+		    own.text, lacking, f->n, size);
+	return r;
+}
+
+int
 site_stage_release(struct site_run *s, const char *word, struct stage *st,
     struct fleet_sent *sent, struct err *e)
 {

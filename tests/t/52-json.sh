@@ -368,7 +368,7 @@ t_hosts() {
 	doc 7 status
 	doc 0 list
 	doc 0 doctor
-	failed 7 rollback
+	failed 7 pin current
 	doc 0 activate --override=order latest
 	doc 0 pin current
 	doc 0 list
@@ -379,6 +379,10 @@ t_hosts() {
 	valid_files h2
 	doc 0 status
 	doc 0 thaw
+	edit
+	doc 7 publish --skip www2 --override=order
+	valid_files h1
+	doc 0 publish --override=order
 	doc 0 prune -n
 	doc 0 prune --keep 1
 	doc 0 verify

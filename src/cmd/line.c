@@ -1,0 +1,37 @@
+#include "cmd/line.h"
+
+#include "base/quote.h"
+
+static void
+add_option(struct buf *out, const char *option, const char *value)
+{
+	if (value == NULL)
+		return;
+	buf_adds(out, option);
+	quote_add(out, value);
+}
+
+void
+line_remember(struct run *run, int before, int argc, char *const *argv)
+{
+	const struct opts *o = &run->opts;
+	struct buf line = BUF_INIT, rest = BUF_INIT, where = BUF_INIT;
+
+	buf_adds(&line, "deploy");
+	for (int i = -before; i <= 0; i++)
+		quote_add(&line, argv[i]);
+	buf_adds(&rest, "");
+	for (int i = 1; i < argc; i++)
+		quote_add(&rest, argv[i]);
+	buf_adds(&where, "");
+	add_option(&where, " -c", o->config);
+	add_option(&where, " -s", o->site);
+	add_option(&where, " --root", o->root);
+	for (size_t i = 0; i < o->hosts.n; i++)
+		add_option(&where, " --host", o->hosts.v[i]);
+	run->caller.line = buf_detach(&line);
+	run->caller.rest = buf_detach(&rest);
+	run->caller.where = buf_detach(&where);
+	for (const enum opt_id *id = run->cmd->opts; *id != OPT_END; id++)
+		run->caller.may_skip |= *id == OPT_SKIP;
+}

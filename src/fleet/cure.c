@@ -1,0 +1,82 @@
+#include "fleet/cure.h"
+
+#include <string.h>
+
+#include "base/quote.h"
+
+void
+cure_add(const struct fleet *f, struct buf *out, const char *verb,
+    const char *word)
+{
+	const char *where = f->caller->where;
+
+	buf_addf(out, "deploy %s", verb);
+	if (word != NULL)
+		quote_add(out, word);
+	buf_adds(out, where != NULL ? where : "");
+}
+
+int
+cure_append(const struct fleet *f, struct err *e, const char *verb,
+    const char *word)
+{
+	struct buf command = BUF_INIT;
+
+	cure_add(f, &command, verb, word);
+	err_append(e, "%s", command.data);
+	buf_release(&command);
+	return -1;
+}
+
+/* The same command again, without those that failed. */
+static void
+add_again(const struct fleet *f, struct buf *out)
+{
+	buf_adds(out, f->caller->line);
+	for (size_t i = 0; i < f->n; i++) {
+		if (!f->v[i].failed)
+			continue;
+		buf_adds(out, " --skip");
+		quote_add(out, f->v[i].host->label);
+	}
+	buf_adds(out, f->caller->rest);
+}
+
+int
+cure_unreachable(const struct fleet *f, struct err *e)
+{
+	struct buf again = BUF_INIT;
+	size_t failed = 0;
+
+	for (size_t i = 0; i < f->n; i++)
+		failed += f->v[i].failed;
+	if (failed < f->n && f->caller->may_skip) {
+		add_again(f, &again);
+		err_append(e, ";; to go on without %s, run: %s",
+		    failed > 1 ? "them" : "it", again.data);
+		buf_release(&again);
+		return -1;
+	}
+	/* Many say themselves what helps. */
+	if (strstr(e->text, "deploy ") != NULL)
+		return -1;
+	err_append(e, ";; to find out more, run: ");
+	return cure_append(f, e, "doctor", NULL);
+}
+
+int
+cure_differ(const struct fleet *f, const bool *odd, struct err *e)
+{
+	size_t good = 0;
+
+	while (good < f->n && odd[good])
+		good++;
+	if (good == f->n) {
+		err_append(e,
+		    ";; see what is live where, and name a release for 'activate': ");
+		return cure_append(f, e, "status", NULL);
+	}
+	err_append(e, ";; to make all serve what %s serves, run: ",
+	    f->v[good].host->label);
+	return cure_append(f, e, "sync --from", f->v[good].host->label);
+}

@@ -1,0 +1,35 @@
+/*
+ * How to go on: the commands that messages name, with the options by which the
+ * user said which site is meant, quoted for a shell.
+ */
+#ifndef CURE_H
+#define CURE_H
+
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "fleet/fleet.h"
+
+/* "deploy VERB -c FILE -s SITE"; `word` (or NULL) is quoted behind the verb. */
+void cure_add(const struct fleet *f, struct buf *out, const char *verb,
+    const char *word);
+
+/* The same behind the sentence of an error.  Returns -1. */
+int cure_append(const struct fleet *f, struct err *e, const char *verb,
+    const char *word);
+
+/*
+ * Hosts are out of reach, and the error says so: append how to go on without
+ * them, when the command can and some are left, else how to find out more.
+ * Returns -1.
+ */
+int cure_unreachable(const struct fleet *f, struct err *e);
+
+/*
+ * Hosts serve something else than the others, or nobody knows what they serve:
+ * those for which `odd` says so.  Append how to make all alike.  Returns -1.
+ */
+int cure_differ(const struct fleet *f, const bool *odd, struct err *e);
+
+#endif

@@ -1,0 +1,185 @@
+#include "fleet/vote.h"
+
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/strvec.h"
+#include "fleet/cure.h"
+#include "root/view.h"
+
+bool
+vote_has_history(const struct remote *r)
+{
+	return !release_id_is_none(&r->view.current) ||
+	    r->view.history.seen.n > 0;
+}
+
+bool
+vote_was_live(const struct fleet *f, const struct release_id *id)
+{
+	for (size_t i = 0; i < f->n; i++)
+		if (history_was_live(&f->v[i].view.history, id))
+			return true;
+	return false;
+}
+
+/* The next line from `at` on whose flip happened, and was not undone. */
+static const struct journal_line *
+next_flip(const struct view *v, size_t *at)
+{
+	while (*at < v->journal.n) {
+		size_t i = (*at)++;
+
+		if (v->history.happened[i] && !v->history.undone[i])
+			return &v->journal.v[i];
+	}
+	return NULL;
+}
+
+/* Did the host take part in this flip, from where the others did? */
+static bool
+took_part(const struct remote *r, const struct journal_line *flip)
+{
+	const struct journal_line *l, *mine = NULL;
+	size_t at = 0;
+
+	while ((l = next_flip(&r->view, &at)) != NULL)
+		if (l->action == flip->action &&
+		    release_id_eq(&l->to, &flip->to))
+			mine = l;
+	return mine != NULL && release_id_eq(&mine->from, &flip->from);
+}
+
+/* Do they serve the same, and go back to the same? */
+static bool
+are_alike(const struct remote *a, const struct remote *b)
+{
+	const struct release_id *one = view_previous(&a->view);
+	const struct release_id *two = view_previous(&b->view);
+
+	return release_id_eq(&a->view.current, &b->view.current) &&
+	    one != NULL && two != NULL && release_id_eq(one, two);
+}
+
+/*
+ * Does `other` know of flips that left the host out, and does what followed
+ * show that it does not know of them?
+ */
+static bool
+missed(const struct remote *r, const struct remote *other)
+{
+	const struct journal_line *l;
+	bool out = false;
+	size_t at = 0;
+
+	if (!r->failed && are_alike(r, other))
+		return false;
+	while ((l = next_flip(&other->view, &at)) != NULL) {
+		bool skipped = strvec_has(&l->skipped, r->host->label);
+
+		if (out && !skipped && !r->failed && !took_part(r, l))
+			return true;
+		out = skipped;
+	}
+	if (!out || r->failed)
+		return out;
+	return !release_id_eq(&r->view.current, &other->view.current);
+}
+
+bool
+vote_was_skipped(const struct fleet *f, const struct remote *r)
+{
+	for (size_t i = 0; i < f->n; i++)
+		if (&f->v[i] != r && !f->v[i].failed && missed(r, &f->v[i]))
+			return true;
+	return false;
+}
+
+/* What was live there before, or NULL: it has no say. */
+static const struct release_id *
+opinion(const struct fleet *f, const struct remote *r, bool any)
+{
+	if (r->failed || (!any && vote_was_skipped(f, r)))
+		return NULL;
+	return view_previous(&r->view);
+}
+
+/* "ID on HOST, HOST": those that are of one opinion. */
+static void
+add_party(const struct fleet *f, bool any, const struct release_id *id,
+    struct buf *out)
+{
+	const char *sep = " on ";
+
+	buf_addf(out, "%s%s", out->len > 0 ? "; " : "", id->text);
+	for (size_t i = 0; i < f->n; i++) {
+		const struct release_id *said = opinion(f, &f->v[i], any);
+
+		if (said == NULL || !release_id_eq(said, id))
+			continue;
+		buf_addf(out, "%s%s", sep, f->v[i].host->label);
+		sep = ", ";
+	}
+}
+
+/* They do not agree: who says what, and how to go back to each. */
+static int
+refuse(const struct fleet *f, bool any, struct err *e)
+{
+	struct buf parties = BUF_INIT, commands = BUF_INIT;
+	struct release_ids ids = RELEASE_IDS_INIT;
+
+	for (size_t i = 0; i < f->n; i++) {
+		const struct release_id *id = opinion(f, &f->v[i], any);
+
+		if (id == NULL || release_ids_has(&ids, id))
+			continue;
+		release_ids_add(&ids, id);
+		add_party(f, any, id, &parties);
+		buf_adds(&commands, ids.n > 1 ? ", or: " : "");
+		cure_add(f, &commands, "rollback", id->text);
+	}
+	err_set(e, ERR_DIFFER,
+	    "the hosts differ in what was live before: %s;; name a release, run: %s",
+	    buf_str(&parties), buf_str(&commands));
+	release_ids_release(&ids);
+	buf_release(&parties);
+	buf_release(&commands);
+	return -1;
+}
+
+/* The opinion of all that have one; NULL with the error. */
+static const struct release_id *
+count(const struct fleet *f, bool any, struct err *e)
+{
+	const struct release_id *found = NULL;
+
+	for (size_t i = 0; i < f->n; i++) {
+		const struct release_id *id = opinion(f, &f->v[i], any);
+
+		if (id == NULL)
+			continue;
+		if (found != NULL && !release_id_eq(id, found)) {
+			refuse(f, any, e);
+			return NULL;
+		}
+		found = id;
+	}
+	if (found == NULL)
+		view_refuse("previous", e);
+	return found;
+}
+
+const struct release_id *
+vote_previous(const struct fleet *f, struct err *e)
+{
+	struct err none = ERR_INIT;
+	const struct release_id *id = count(f, false, &none);
+
+	/* Those that were left out, where nobody else knows anything. */
+	if (id == NULL && none.code == ERR_USAGE)
+		return count(f, true, e);
+	if (id == NULL)
+		*e = none;
+	return id;
+}

@@ -1,0 +1,34 @@
+/*
+ * Whose word counts on what was live before: that of the hosts whose journal
+ * has it.  One that is new, was made anew, or was left out by --skip has none.
+ */
+#ifndef VOTE_H
+#define VOTE_H
+
+#include <stdbool.h>
+
+#include "base/err.h"
+#include "fleet/fleet.h"
+
+/* Is, or was, anything live on the host? */
+bool vote_has_history(const struct remote *r);
+
+/*
+ * Was the host left out of a flip that others made, without having been
+ * brought to that since?  Hosts that did not answer (r->failed) are told of
+ * by the others' last flips alone.
+ */
+bool vote_was_skipped(const struct fleet *f, const struct remote *r);
+
+/* Was the release live on any host? */
+bool vote_was_live(const struct fleet *f, const struct release_id *id);
+
+/*
+ * What a rollback goes to: the release that was live before on every host that
+ * has a vote.  Borrowed; NULL with ERR_USAGE when no host has any, or with
+ * ERR_DIFFER when they do not agree, and what to run then.
+ */
+const struct release_id *vote_previous(const struct fleet *f, struct err *e)
+    MUST_USE;
+
+#endif

@@ -1,0 +1,362 @@
+#!/bin/bash
+# Without a host: --skip leaves it out, what says 8 names the command that goes
+# on, and a host that knows nothing of the past keeps nobody from going back.
+# shellcheck disable=SC2119,SC2154
+# parts: 4
+. "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/fleet.sh
+. "$TREE/tests/fleet.sh"
+
+# some KIND...: hosts h1, h2, ... as roots on this machine, with deploy or the
+# sh verbs, and a build in site.
+some() {
+	local n=0 kind
+	need_cmd jq
+	hosts=()
+	mkdir -p site/a
+	echo one >site/index.html
+	seq 2000 >site/a/numbers
+	{
+		printf 'sites:\n  - name: t\n    root: %s\n' "$PWD/r"
+		printf '    source: site\n    lock_wait: 5s\n%b    hosts:\n' \
+		    "${lines:-}"
+		for kind; do
+			n=$((n + 1))
+			hosts+=("h$n")
+			program "h$n" "$kind"
+			printf '      - {address: h%s, transport: local, root: %s, deploy: %s}\n' \
+			    "$n" "$PWD/r-h$n" "$PWD/h$n"
+		done
+	} >deploy.yml
+}
+
+# $first, $second and $third were live on all, in that order.
+three() {
+	run deploy publish
+	first=$(cat "$out")
+	echo two >site/index.html
+	run deploy publish
+	second=$(cat "$out")
+	echo three >site/index.html
+	run deploy publish -m third
+	third=$(cat "$out")
+	assert_live "$third"
+}
+
+# Set `cure`: the command that the last message names.
+cure() {
+	cure=$(tail -n 1 "$err")
+	[[ $cure = *"run: deploy "* ]] || fail "no command in: $cure"
+	cure=${cure##*run: }
+}
+
+# paste STATUS: do what the last message says.
+paste() {
+	cure
+	echo "pasted: $cure" >&2
+	expect_status "$1" bash -c "$cure"
+}
+
+dies() {
+	echo 'exit 1' >"$1.fault"
+}
+
+# skipped HOST: those that the last line of its journal says were left out.
+skipped() {
+	tail -n 1 "r-$1/.deploy/journal" | jq -c .skipped
+}
+
+# What a command does to h1 and h2 when h3 is dead, and what it leaves.
+goes_on() {
+	local c want fourth
+	three
+	dies h3
+	echo four >site/index.html
+	while read -r c; do
+		# Word splitting is meant.
+		# shellcheck disable=SC2086
+		expect_status 8 deploy $c
+		assert_contains "$err" "to go on without it, run: deploy ${c%% *} --skip h3"
+		paste 7
+		assert_contains "$err" "without h3; when it is back, run: deploy sync"
+		want=$third
+		case $c in
+		stage) fourth=$(cat "$out") ;;
+		activate*) want=$fourth ;;
+		rollback*) assert_eq "$(tail -n 1 r-h1/.deploy/journal |
+		    jq -r .message)" why ;;
+		pin*) assert_eq "$(jq .pinned "r-h2/.deploy/meta/$third.json")" true ;;
+		unpin*) assert_eq "$(jq .pinned "r-h2/.deploy/meta/$third.json")" false ;;
+		freeze*) [ -e r-h1/.deploy/frozen ] && [ -e r-h2/.deploy/frozen ] ;;
+		thaw) [ ! -e r-h1/.deploy/frozen ] && [ ! -e r-h2/.deploy/frozen ] ;;
+		publish) want=$(cat "$out") ;;
+		esac
+		assert_live "$want" h1 h2
+		assert_live "$third" h3
+		case $c in
+		activate* | rollback* | publish)
+			assert_eq "$(skipped h1) $(skipped h2)" '["h3"] ["h3"]'
+			;;
+		esac
+	done <<-EOF
+	stage
+	activate latest
+	rollback -m why
+	pin current
+	unpin current
+	freeze -m sale
+	thaw
+	prune --keep 3
+	publish
+	EOF
+	heal
+	run deploy log
+	assert_contains "$out" "(without h3)"
+	run deploy log --json
+	assert_eq "$(jq -c '[.journal[].skipped]' "$out")" \
+	    '[["h3"],["h3"],["h3"],[],[],[]]'
+}
+
+t_c_hosts_go_on() { some c c c; goes_on; }
+t_sh_hosts_go_on() { some dash busybox dash; goes_on; }
+t_mixed_hosts_go_on() { some busybox c c; goes_on; }
+
+# A host that is well is left out all the same, and the status says so.
+t_a_healthy_host() {
+	some c dash c
+	three
+	expect_status 7 deploy rollback --skip h1 --skip h3
+	assert_live "$second" h2
+	assert_live "$third" h1 h3
+	assert_contains "$err" "without h1, h3; when they are back"
+	assert_eq "$(skipped h2)" '["h1","h3"]'
+	# It is so already.
+	expect_status 7 deploy activate "$third" --skip h2
+	expect_status 7 deploy publish --skip h2
+	run deploy rollback --skip h1 -n
+	assert_live "$third" h1 h3
+	expect_status 7 deploy activate "$second" --skip h2 --json
+	assert_eq "$(jq -c .skipped "$out")" '["h2"]'
+	assert_eq "$(jq -r .current "$out")" "$second"
+}
+
+# Names, and what they come to.
+t_wrong_names() {
+	local words text
+	some c c
+	three
+	while IFS='|' read -r words text; do
+		# Word splitting is meant.
+		# shellcheck disable=SC2086
+		expect_status 2 deploy $words
+		assert_contains "$err" "$text"
+		assert_live "$third"
+	done <<-EOF
+	rollback --skip h7|has no host 'h7'
+	rollback --skip nobody|there is h1, h2
+	rollback --skip h1 --skip h2|leaves no host
+	rollback --host h1 --skip h1|leaves no host
+	publish --skip|wants a value
+	activate --skip=|has no host ''
+	status --skip h1|belongs to other commands
+	rollback --root $PWD/r-h1 --skip h1|has no hosts
+	EOF
+	expect_status 7 deploy rollback --host h1 --skip h2
+	assert_live "$second" h1
+}
+
+# The command in a message is the one that was given, as a shell reads it.
+t_commands_can_be_pasted() {
+	some c c c
+	three
+	dies h2
+	mkdir "it's here"
+	sed 's/name: t$/name: t\n    keep: 9/' deploy.yml >"it's here/my site.yml"
+	expect_status 8 deploy -c "it's here/my site.yml" rollback \
+	    -m "it's \$broken; \"menu\" *" -s t
+	paste 7
+	assert_eq "$(tail -n 1 r-h3/.deploy/journal | jq -r .message)" \
+	    "it's \$broken; \"menu\" *"
+	cure
+	assert_eq "$cure" "deploy sync -c 'it'\\''s here/my site.yml' -s t"
+	assert_live "$second" h1 h3
+	expect_status 8 deploy activate --message=x -- "$third"
+	paste 7
+	assert_live "$third" h1 h3
+	# Nobody is left, or the command cannot go on: what there is to know.
+	dies h1
+	dies h3
+	expect_status 8 deploy -s t rollback
+	cure
+	assert_eq "$cure" "deploy doctor -s t"
+	rm h1.fault h3.fault
+	expect_status 8 deploy verify
+	cure
+	assert_eq "$cure" "deploy doctor"
+}
+
+t_rolling() {
+	lines='    strategy: rolling\n    batch: 2\n'
+	some c dash c c
+	three
+	echo four >site/index.html
+	dies h2
+	expect_status 8 deploy publish
+	assert_live "$third"
+	paste 7
+	fourth=$(live h1)
+	assert_live "$fourth" h1 h3 h4
+	assert_live "$third" h2
+	assert_eq "$(skipped h1)$(skipped h3)$(skipped h4)" \
+	    '["h2"]["h2"]["h2"]'
+	# The second batch fails: the first goes back.
+	rm h2.fault
+	echo five >site/index.html
+	fault h4 <<-'END'
+	[ "$verb" != activate ] || [[ " $* " = *" --check "* ]] || exit 1
+	END
+	expect_status 6 deploy publish --skip h2
+	assert_live "$fourth" h1 h3 h4
+	assert_live "$third" h2
+	heal
+	run deploy rollback
+	assert_live "$third"
+}
+
+# ---------------------------------------------------------------- no vote
+
+# What may have become of h3.
+reimaged() { rm -rf r-h3; }
+prepared_anew() { rm -rf r-h3; run deploy init; }
+sent_the_live_one() { rm -rf r-h3; run deploy stage; }
+published_to() { rm -rf r-h3; run deploy publish; }
+lost_its_journal() { rm r-h3/.deploy/journal; }
+lost_all_but_the_live_one() {
+	rm -rf r-h3
+	run deploy publish
+	run deploy freeze
+}
+
+back_with() {
+	local what
+	three
+	cp -a r-h1 h1.was
+	cp -a r-h2 h2.was
+	cp -a r-h3 h3.was
+	for what in reimaged prepared_anew sent_the_live_one published_to \
+	    lost_its_journal lost_all_but_the_live_one; do
+		echo "# $what" >&2
+		rm -rf r-h1 r-h2 r-h3
+		cp -a h1.was r-h1
+		cp -a h2.was r-h2
+		cp -a h3.was r-h3
+		"$what"
+		run deploy rollback -n
+		[ ! -e "r-h3/.deploy" ] || [ "$(live h3)" != "$second" ] ||
+		    fail "flipped in a dry run"
+		run deploy rollback --expect "$third"
+		assert_eq "$(cat "$out")" "$second"
+		assert_live "$second"
+		assert_tree_eq r-h3/current/ r-h1/current/
+		# And further, by those that know.
+		run deploy rollback
+		assert_live "$first"
+		assert_clean
+	done
+}
+
+t_a_c_host_without_history_has_no_vote() { some c dash c; back_with; }
+t_a_dash_host_without_history_has_no_vote() { some c c dash; back_with; }
+t_a_busybox_host_without_history_has_no_vote() { some dash c busybox; back_with; }
+
+t_an_added_host_has_no_vote() {
+	some c c c
+	sed '/h3/d' deploy.yml >two.yml
+	hosts=(h1 h2)
+	export DEPLOY_CONFIG=two.yml
+	three
+	unset DEPLOY_CONFIG
+	hosts=(h1 h2 h3)
+	run deploy rollback
+	assert_live "$second"
+	run deploy rollback "$first"
+	run deploy rollback "$third"
+	assert_live "$third"
+}
+
+# An older build than what h3 knows, and a frozen site, stop no rollback.
+t_no_guard_of_a_new_host_stops_a_rollback() {
+	some c c c
+	run deploy publish --seq 1
+	first=$(cat "$out")
+	echo two >site/index.html
+	run deploy publish --seq 2
+	rm -rf r-h3
+	run deploy publish --seq 2
+	run deploy freeze
+	run deploy rollback
+	assert_live "$first"
+	expect_status 3 deploy activate latest
+}
+
+# Those with a history that do not agree are asked nothing that is guessed.
+t_histories_that_differ() {
+	some c dash c
+	three
+	expect_status 0 deploy rollback --host h2
+	expect_status 0 deploy activate "$third" --host h2
+	expect_status 0 deploy activate "$first" --host h2
+	expect_status 0 deploy activate "$third" --host h2
+	expect_status 7 deploy rollback -s t
+	assert_contains "$err" "$second on h1, h3; $first on h2"
+	assert_contains "$err" "run: deploy rollback $second -s t, or: deploy rollback $first -s t"
+	assert_live "$third"
+	run deploy rollback "$second"
+	assert_live "$second"
+}
+
+# What was missed under --skip counts for nothing, and nothing else changes.
+t_a_host_that_was_skipped_has_no_vote() {
+	some c c dash
+	three
+	echo four >site/index.html
+	expect_status 7 deploy publish --skip h3
+	fourth=$(cat "$out")
+	echo five >site/index.html
+	run deploy publish
+	assert_serves_site
+	run deploy rollback
+	assert_live "$fourth"
+	run deploy rollback
+	assert_live "$third"
+}
+
+# ------------------------------------------------------------ real sshds
+
+# over_ssh ACTION: that happens to h3, and the others go back without it.
+over_ssh() {
+	fleet_start c dash c+rsync
+	two
+	"do_$1" h3
+	expect_status 8 deploy rollback --timeout 3s
+	assert_live "$second"
+	assert_contains "$err" 127.0.0.13
+	paste 7
+	assert_live_but h3 "$(live h1)"
+	[ "$(live h1)" != "$second" ] || fail "not rolled back"
+	edit
+	expect_status 8 deploy publish --timeout 3s
+	paste 7
+	remember
+	assert_tree_eq r-h2/current/ old
+	"undo_$1" h3
+	is_over h3
+	assert_live "$second" h3
+	assert_heals
+	assert_well
+}
+
+t_no_sshd_is_there() { over_ssh refuse; }
+t_the_host_stands_still() { over_ssh freeze; }
+
+run_tests
