@@ -527,9 +527,8 @@ t_hosts_that_differ() {
 	two
 	deploy rollback --root "$PWD/r-h2"
 	expect_status 7 deploy status
-	expect_status 7 deploy rollback
-	assert_eq "$(live h1)" "$second"
-	run deploy rollback "$first"
+	# Nothing lies under what h2 serves: it has no say.
+	run deploy rollback
 	assert_live "$first"
 }
 
