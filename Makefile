@@ -28,14 +28,14 @@ SAN_CC = gcc
 # Debian packages, by what needs them.
 DEBS_BUILD = gcc make pkgconf libc6-dev libarchive-dev libcyaml-dev \
 	libyaml-dev libjansson-dev uuid-dev libssl-dev libssh-dev zlib1g-dev \
-	libcurl4-openssl-dev libpq-dev libsqlite3-dev
+	libcurl4-openssl-dev libpq-dev libsqlite3-dev libzstd-dev
 DEBS_TEST = acl bsdextrautils bzip2 curl e2fsprogs jq libarchive-tools \
 	mandoc mount mtree-netbsd nginx-light openssh-client openssh-server \
 	postgresql procps python3-jsonschema python3.11-doc rsync shellcheck \
 	sqlite3 util-linux webhook xz-utils zip zstd
 # What `make static` needs besides: libarchive.a leaves them to us.
 DEBS_STATIC = binutils libacl1-dev libbz2-dev liblz4-dev liblzma-dev \
-	libzstd-dev nettle-dev
+	nettle-dev
 # One test or two are skipped without each of these.
 DEBS_MORE = $(DEBS_STATIC) btrfs-progs busybox csh dpkg-dev faketime fish git \
 	hugo iproute2 ksh lintian openssl systemd tcsh time xfsprogs zsh
@@ -54,7 +54,7 @@ NPM_eleventy = @11ty/eleventy@2
 NPM_astro = astro@5
 
 # Libraries by their pkg-config names, and the package that has each.
-LIBS = libarchive libcyaml yaml-0.1 jansson uuid libcrypto zlib libssh sqlite3
+LIBS = libarchive libcyaml yaml-0.1 jansson uuid libcrypto zlib libssh sqlite3 libzstd
 DEB_libarchive = libarchive-dev
 DEB_libcyaml = libcyaml-dev
 DEB_yaml-0.1 = libyaml-dev
@@ -63,6 +63,7 @@ DEB_uuid = uuid-dev
 DEB_libcrypto = libssl-dev
 DEB_libssh = libssh-dev
 DEB_zlib = zlib1g-dev
+DEB_libzstd = libzstd-dev
 DEB_sqlite3 = libsqlite3-dev
 DEB_libpq = libpq-dev
 DEB_libcurl = libcurl4-openssl-dev

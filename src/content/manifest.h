@@ -97,7 +97,15 @@ int manifest_parse(struct manifest *m, const char *text, size_t len,
     const char *name, struct err *e) MUST_USE;
 
 /*
- * The same from the file `name` in `at`, read in pieces.  0, or -1, with
+ * Is a manifest that was not parsed what manifest_parse() accepts: every name,
+ * target, mode, time and mark, and all of them together?  Sorts it.  0, or -1
+ * with ERR_INTEGRITY.
+ */
+int manifest_check(struct manifest *m, const char *name, struct err *e)
+    MUST_USE;
+
+/*
+ * The same as manifest_parse() from the file `name` in `at`, read in pieces.  0, or -1, with
  * ERR_INTEGRITY also when there is no such file.
  */
 int manifest_read(struct manifest *m, const struct dir *at, const char *name,
@@ -112,6 +120,9 @@ int manifest_write(const struct manifest *m, const struct dir *at,
 
 /* Append the text that manifest_write() writes. */
 void manifest_print(const struct manifest *m, struct buf *out);
+
+/* SHA-256 of that text. */
+void manifest_text_digest(const struct manifest *m, uint8_t out[HASH_LEN]);
 
 /*
  * The tree digest, which names the content: SHA-256 over the lines of the

@@ -193,6 +193,24 @@ manifest_mode_is_allowed(enum entry_type type, unsigned int mode)
 	return false;
 }
 
+/* Is there nothing unsafe in it, but for the path? */
+static int
+check_values(const struct parser *p, const struct entry *en, struct err *e)
+{
+	if (!manifest_mode_is_allowed(en->type, en->mode))
+		return bad(p, e, "a mode that nothing in a release may have");
+	if (en->type != ENTRY_LINK)
+		return 0;
+	/* A link to shared/ leaves the release on purpose. */
+	if (en->mark == ENTRY_SHARED)
+		return is_shared_link(en) ?
+		    0 :
+		    bad(p, e, "a shared link to another place");
+	if (path_check_link(en->path, en->link, e) != 0)
+		return err_prefix(e, "%s:%lu: ", p->name, p->line);
+	return 0;
+}
+
 /* Has the entry all that its type needs, and nothing unsafe? */
 static int
 check_entry(struct parser *p, struct entry *en, int has, struct err *e)
@@ -209,18 +227,7 @@ check_entry(struct parser *p, struct entry *en, int has, struct err *e)
 		return bad(p, e, "a link target on what is no link");
 	if (en->type == ENTRY_LINK && (has & HAS_MODE) == 0)
 		en->mode = 0777;
-	if (!manifest_mode_is_allowed(en->type, en->mode))
-		return bad(p, e, "a mode that nothing in a release may have");
-	if (en->type != ENTRY_LINK)
-		return 0;
-	/* A link to shared/ leaves the release on purpose. */
-	if (en->mark == ENTRY_SHARED)
-		return is_shared_link(en) ?
-		    0 :
-		    bad(p, e, "a shared link to another place");
-	if (path_check_link(en->path, en->link, e) != 0)
-		return err_prefix(e, "%s:%lu: ", p->name, p->line);
-	return 0;
+	return check_values(p, en, e);
 }
 
 /* The path at the start of a line; ".": the top itself, which is no entry. */
@@ -358,6 +365,35 @@ manifest_parse(struct manifest *m, const char *text, size_t len,
 	r = parse_lines(&p, text, len, true, e) < 0 ? -1 : parse_end(&p, e);
 	free(p.word);
 	return r;
+}
+
+/* The same as of a line, for values that no line has given. */
+static int
+check_made(const struct parser *p, const struct entry *en, struct err *e)
+{
+	if (path_check(en->path, e) != 0)
+		return err_prefix(e, "%s:%lu: ", p->name, p->line);
+	if (en->type > ENTRY_LINK || en->mark > ENTRY_CARRIED ||
+	    (en->type == ENTRY_LINK) != (en->link != NULL))
+		return bad(p, e, "a wrong type");
+	if (en->size < 0 || en->mtime < 0 || en->mtime > TIME_MAX ||
+	    en->last < 0 || en->last > TIME_MAX)
+		return bad(p, e, "a wrong value");
+	return check_values(p, en, e);
+}
+
+int
+manifest_check(struct manifest *m, const char *name, struct err *e)
+{
+	/* The lines that it would have. */
+	struct parser p = { .m = m, .name = name, .line = 2 };
+
+	for (size_t i = 0; i < m->n; i++) {
+		p.line++;
+		if (check_made(&p, &m->v[i], e) != 0)
+			return -1;
+	}
+	return parse_end(&p, e);
 }
 
 /* Read pieces from `fd` and parse the lines in them. */

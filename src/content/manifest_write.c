@@ -90,9 +90,10 @@ add_head(const struct manifest *m, struct buf *b)
 	    manifest_top_mode(m));
 }
 
-/* Write all lines, a piece at a time.  Returns 0 or -1 with errno. */
+/* Give `put` all lines, a piece at a time, until it returns another than 0. */
 static int
-write_lines(const struct manifest *m, int fd)
+put_lines(const struct manifest *m,
+    int (*put)(void *ctx, const void *data, size_t len), void *ctx)
 {
 	struct buf b = BUF_INIT;
 	int r = 0;
@@ -101,14 +102,37 @@ write_lines(const struct manifest *m, int fd)
 	for (size_t i = 0; r == 0 && i < m->n; i++) {
 		add_line(&b, &m->v[i], true);
 		if (b.len >= MANIFEST_PIECE) {
-			r = io_write(fd, b.data, b.len);
+			r = put(ctx, b.data, b.len);
 			buf_reset(&b);
 		}
 	}
 	if (r == 0)
-		r = io_write(fd, b.data, b.len);
+		r = put(ctx, b.data, b.len);
 	buf_release(&b);
 	return r;
+}
+
+static int
+into_file(void *ctx, const void *data, size_t len)
+{
+	return io_write(*(const int *)ctx, data, len);
+}
+
+static int
+into_hash(void *ctx, const void *data, size_t len)
+{
+	hash_add(ctx, data, len);
+	return 0;
+}
+
+void
+manifest_text_digest(const struct manifest *m, uint8_t out[HASH_LEN])
+{
+	struct hash *h = hash_new();
+
+	(void)put_lines(m, into_hash, h);
+	hash_end(h, out);
+	hash_free(h);
 }
 
 void
@@ -130,7 +154,8 @@ manifest_write(const struct manifest *m, const struct dir *at,
 	if (fd < 0)
 		return err_sys(e, "cannot create the manifest '%s/%s'",
 		    at->path, name);
-	if (fchmod(fd, 0644) != 0 || write_lines(m, fd) != 0 || fsync(fd) != 0)
+	if (fchmod(fd, 0644) != 0 || put_lines(m, into_file, &fd) != 0 ||
+	    fsync(fd) != 0)
 		r = err_sys(e, "cannot write the manifest '%s/%s'", at->path,
 		    name);
 	if (io_close(fd) != 0 && r == 0)

@@ -75,6 +75,7 @@ static const struct option receive[] = {
 	{ "inodes", OPTION_NUMBER, 0, SIZE_LIMIT },
 	{ "group", OPTION_TEXT, 0, GROUP_MAX },
 	{ "filled", OPTION_FLAG, 0, 0 },
+	{ "base", OPTION_ID, 0, 0 },
 	END,
 };
 

@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "content/place.h"
+#include "host/receive_edits.h"
 #include "host/receive_tar.h"
 #include "host/receiver.h"
 #include "os/jail.h"
@@ -15,7 +16,7 @@ static int
 read_pack(void *ctx, struct err *e)
 {
 	struct receiver *r = ctx;
-	int c = receive_tar(r, e);
+	int c = r->o->base != NULL ? receive_edits(r, e) : receive_tar(r, e);
 
 	if (c == 0)
 		c = place_directories(&r->in->dir, &r->m, r->o->gid, e);

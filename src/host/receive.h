@@ -1,13 +1,14 @@
 /*
- * The host's end of a pack (pack.h): a stream that is not trusted becomes a
- * complete release, or nothing.
+ * The host's end of a pack: a stream that is not trusted becomes a complete
+ * release, or nothing.
  *
- * The manifest comes first and is checked as manifest_parse() does; every
- * entry that follows must be in it, once, with the announced type and size,
- * and a file's bytes must have the announced SHA-256.  Names therefore
- * cannot leave incoming/<id>.  Hard links may only name what is a file in the
- * manifest of a complete release of this root, with the same content, and is
- * intact; where link(2) cannot, the file is copied and hashed.
+ * It comes in one of two forms: whole, as a tar (remote/pack.h, and
+ * receive_tar.h here), or as edits of a release that is here
+ * (remote/pack_edits.h, receive_edits.h).  Both know the whole manifest,
+ * checked as manifest_parse() does, before they make anything: names therefore
+ * cannot leave incoming/<id>.  What is taken from other releases is what is a
+ * file in the manifest of a complete release of this root, with the same
+ * content, and intact; where link(2) cannot, the file is copied and hashed.
  */
 #ifndef RECEIVE_H
 #define RECEIVE_H
@@ -22,6 +23,8 @@
 
 struct receive_options {
 	const struct release_id *id;
+	const struct release_id *base;	/* the pack is edits of it; NULL: it
+					 * is whole */
 	gid_t gid;		/* as fill.h */
 	/*
 	 * Files and directories are there already (rsync put them there):

@@ -191,6 +191,14 @@ receiver_write(struct receiver *r, int fd, const struct entry *en,
 	return 0;
 }
 
+static int
+dress(struct receiver *r, int fd, const struct entry *en, struct err *e)
+{
+	return place_dress(fd, en, r->o->gid) == 0 ?
+	    0 :
+	    err_sys(e, "cannot change '%s/%s'", r->in->dir.path, en->path);
+}
+
 int
 receiver_finish(struct receiver *r, int fd, const struct entry *en,
     int64_t done, struct err *e)
@@ -202,10 +210,19 @@ receiver_finish(struct receiver *r, int fd, const struct entry *en,
 	if (done != en->size || memcmp(digest, en->digest, HASH_LEN) != 0)
 		return receiver_hostile(r, en->path,
 		    "with other content than its manifest says", e);
-	if (place_dress(fd, en, r->o->gid) != 0)
-		return err_sys(e, "cannot change '%s/%s'", r->in->dir.path,
-		    en->path);
-	return 0;
+	return dress(r, fd, en, e);
+}
+
+int
+receiver_finish_new(struct receiver *r, int fd, struct entry *en, int64_t done,
+    struct err *e)
+{
+	hash_end(r->hash, en->digest);
+	r->out->bytes += done;
+	if (done != en->size)
+		return receiver_hostile(r, en->path,
+		    "with another size than its edits say", e);
+	return dress(r, fd, en, e);
 }
 
 void

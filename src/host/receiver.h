@@ -91,6 +91,10 @@ int receiver_write(struct receiver *r, int fd, const struct entry *en,
 int receiver_finish(struct receiver *r, int fd, const struct entry *en,
     int64_t done, struct err *e) MUST_USE;
 
+/* The same for a file whose digest nobody has announced: it is set. */
+int receiver_finish_new(struct receiver *r, int fd, struct entry *en,
+    int64_t done, struct err *e) MUST_USE;
+
 /* The release `id`, open, first of the origins; NULL with the error. */
 const struct origin *receiver_open_origin(struct receiver *r,
     const struct release_id *id, struct err *e) MUST_USE;

@@ -149,14 +149,21 @@ verb_receive(struct request *r, struct err *e)
 		.limited = limits_bind(r->limits),
 		.may_pin = limits_allow(r->limits, "pin") };
 	struct incoming in = INCOMING_INIT;
+	struct release_id base;
 	struct received got;
 	int c;
 
+	/* The table of options lets nothing but an id through. */
+	if (release_id_parse(&base, request_option(r, "base", "")))
+		o.base = &base;
 	if (o.id == NULL || find_group(r, &o.gid, e) != 0 ||
 	    request_number(r, "bytes", -1, &o.announced, e) != 0 ||
 	    check_new_id(r, o.id, e) != 0 ||
 	    store_create(&r->store, r->root, e) != 0)
 		return -1;
+	if (o.base != NULL && o.filled)
+		return err_set(e, ERR_USAGE,
+		    "'receive' takes --base or --filled");
 	c = open_incoming(r, &in, e);
 	if (c == 0)
 		c = incoming_begin(&in, o.id, e);

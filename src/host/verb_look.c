@@ -254,6 +254,7 @@ verb_info(struct request *r, struct err *e)
 	wire_put(&r->out, "has", "zstd");
 	wire_put(&r->out, "has", "gzip");
 	wire_put(&r->out, "has", "adopt");
+	wire_put(&r->out, "has", "delta");
 	if (store_open(&r->store, r->root, e) != 0) {
 		if (e->sys != ENOENT)
 			return -1;

@@ -23,6 +23,9 @@
 /* What a host says that wants the sh verbs, and what it sends then. */
 #define WIRE_MAGIC_SH "deploy-host sh"
 
+/* What a pack in the form of edits begins with. */
+#define WIRE_EDITS_MAGIC "deploy edits 1\n"
+
 /*
  * Host side: add a line to what is to be written.  Control characters of the
  * value, but for tabs, become spaces.

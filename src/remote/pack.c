@@ -3,30 +3,23 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/buf.h"
-#include "base/hash.h"
 #include "os/intr.h"
-#include "os/io.h"
-#include "os/progress.h"
-
-enum { WINDOW = 256 * 1024 };
+#include "remote/pack_file.h"
 
 /* A pack that is being written. */
 struct pack {
 	const struct pack_source *src;
 	struct archive *a;
 	struct archive_entry *en;
-	struct hash *hash;
-	char *window;
-	char *prefix; /* ".deploy/incoming/<id>" */
+	struct pack_files files;
+	const char *path; /* of the file that is packed */
+	char *prefix;	  /* ".deploy/incoming/<id>" */
 	int (*write)(void *ctx, const void *data, size_t len, struct err *e);
 	void *ctx;
 	struct err *err; /* of write, for the callback */
@@ -101,35 +94,13 @@ put_record(struct pack *p, const char *suffix, const struct buf *b,
 	return r;
 }
 
-/* The open file into the pack; it must be what the manifest says. */
+/* For pack_files_put(). */
 static int
-put_content(struct pack *p, int fd, const struct dir *from,
-    const struct entry *en, struct err *e)
+put_piece(void *ctx, const void *data, size_t len, struct err *e)
 {
-	uint8_t digest[HASH_LEN];
-	int64_t left = en->size;
+	struct pack *p = ctx;
 
-	while (left > 0) {
-		size_t want = left < WINDOW ? (size_t)left : WINDOW;
-		ssize_t n = io_read(fd, p->window, want);
-
-		if (n < 0)
-			return err_sys(e, "cannot read '%s/%s'", from->path,
-			    en->path);
-		if (n == 0)
-			break;
-		hash_add(p->hash, p->window, (size_t)n);
-		if (put_data(p, en->path, p->window, (size_t)n, e) != 0)
-			return -1;
-		progress_add(0, n);
-		left -= n;
-	}
-	hash_end(p->hash, digest);
-	if (left == 0 && memcmp(digest, en->digest, HASH_LEN) == 0)
-		return 0;
-	return err_set(e, ERR_FAILED,
-	    "'%s/%s' changed while it was read;; stage when the build has ended",
-	    from->path, en->path);
+	return put_data(p, p->path, data, len, e);
 }
 
 /* A file that travels. */
@@ -137,18 +108,14 @@ static int
 put_file(struct pack *p, const char *name, const struct entry *en,
     bool fetched, struct err *e)
 {
-	const struct dir *from = fetched ? p->src->fetched : p->src->build;
-	char digest[HASH_HEX + 1];
-	int fd, r;
+	int fd = pack_files_open(&p->files, en, fetched, e), r;
 
-	hash_hex(en->digest, digest);
-	fd = openat(from->fd, fetched ? digest : en->path,
-	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0)
-		return err_sys(e, "cannot open '%s/%s'", from->path, en->path);
+		return -1;
+	p->path = en->path;
 	r = put_header(p, name, AE_IFREG, en->mode, en->size, en->mtime, e);
 	if (r == 0)
-		r = put_content(p, fd, from, en, e);
+		r = pack_files_put(&p->files, fd, en, put_piece, p, e);
 	close(fd);
 	return r;
 }
@@ -266,8 +233,7 @@ pack_write(const struct pack_source *src,
 	struct pack p = { .src = src, .write = write, .ctx = ctx, .err = e };
 	int r;
 
-	p.hash = hash_new();
-	p.window = xmalloc(WINDOW);
+	pack_files_init(&p.files, src->build, src->fetched);
 	p.prefix = xasprintf(".deploy/incoming/%s", src->meta->id.text);
 	r = open_archive(&p, e);
 	if (r == 0)
@@ -278,8 +244,7 @@ pack_write(const struct pack_source *src,
 		archive_entry_free(p.en);
 	if (p.a != NULL)
 		archive_write_free(p.a);
-	hash_free(p.hash);
-	free(p.window);
+	pack_files_release(&p.files);
 	free(p.prefix);
 	return r;
 }

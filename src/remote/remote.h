@@ -58,6 +58,7 @@ struct remote {
 	struct freeze freeze;		/* as far as it is known */
 	bool cannot_link;		/* files there are another user's */
 	bool has_zstd, has_gzip;
+	bool has_delta;			/* takes edits (pack_edits.h) */
 	int64_t journal_size;
 	struct guard_room room;		/* what is free there */
 	char *locked;			/* who holds the lock, or NULL */
@@ -155,6 +156,7 @@ struct remote_receive {
 	int64_t bytes, inodes;		/* that the release needs at least */
 	enum pack_compression compression;
 	bool filled;			/* as receive.h */
+	const struct release_id *base;	/* the same */
 	/* Gives the pack: more bytes, 0 at its end, -1 with the error. */
 	ssize_t (*read)(void *ctx, void *data, size_t len, struct err *e);
 	/* Called when the host is ready, before the pack; may be NULL. */

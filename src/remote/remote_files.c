@@ -220,6 +220,8 @@ wait_until_ready(struct remote *r, const struct remote_receive *o,
 	    pack_compression_name(o->compression));
 	if (o->filled)
 		strvec_add(&args, "--filled");
+	if (o->base != NULL)
+		strvec_addf(&args, "--base=%s", o->base->text);
 	if (o->group != NULL)
 		strvec_addf(&args, "--group=%s", o->group);
 	c = ask(r, "receive", &args, e);

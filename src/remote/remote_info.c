@@ -23,7 +23,7 @@ remote_forget(struct remote *r)
 	r->seq = -1;
 	r->latest = release_id_none;
 	r->prepared = r->frozen = r->cannot_link = r->full = r->stale = false;
-	r->has_zstd = r->has_gzip = false;
+	r->has_zstd = r->has_gzip = r->has_delta = false;
 	r->room = (struct guard_room){ -1, -1 };
 	view_release(&r->view);
 }
@@ -93,6 +93,7 @@ on_info(void *ctx, const char *key, const char *value)
 	} else if (strcmp(key, "has") == 0) {
 		r->has_zstd |= strcmp(value, "zstd") == 0;
 		r->has_gzip |= strcmp(value, "gzip") == 0;
+		r->has_delta |= strcmp(value, "delta") == 0;
 	} else if (strcmp(key, "links") == 0) {
 		r->cannot_link = strcmp(value, "0") == 0;
 	} else if (strcmp(key, "free") == 0) {

@@ -1,0 +1,95 @@
+/*
+ * Edits: what turns the manifest of a base into that of a new release, and
+ * where the content of each new file comes from.  No hash of a file is in
+ * them: who applies them hashes what it makes, and compares the digest of the
+ * whole manifest's text at the end.  Pure.
+ *
+ * The text of edits is binary, with numbers of varint.h:
+ *
+ *	digest		32 bytes, SHA-256 of the new manifest's text
+ *	time		of new content, seconds
+ *	others		a number, and so many release ids
+ *	sizes, names	each a length and so many bytes: two columns
+ *	operations	up to the end
+ *
+ * An operation is a number: its kind in the lowest three bits, above them a
+ * count, of entries of the base that follow each other, or, of one whole
+ * entry, flags.  The entries of the base are taken in their order, each by
+ * one operation.
+ *
+ *	same		they stay as they are
+ *	gone		the release has them no more
+ *	whole		files whose new content is in the pack
+ *	rules		a set's number follows: files whose content the set
+ *			makes of the old one (rewrite.h)
+ *	entry		one entry that is told whole; it replaces the next of
+ *			the base, or has a name of its own
+ *
+ * Files of `whole` and `rules` get the time of new content; their sizes are
+ * in the column, as differences.  edits.c says what an entry consists of.
+ */
+#ifndef EDITS_H
+#define EDITS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/hash.h"
+#include "base/release.h"
+#include "content/manifest.h"
+
+/* Where the content of an entry comes from. */
+enum edit_source {
+	EDIT_NONE,	/* it is no file */
+	EDIT_BASE,	/* the file `from` of the base has it */
+	EDIT_OTHER,	/* this path of another release, others.v[from] */
+	EDIT_WHOLE,	/* it travels */
+	EDIT_RULES,	/* the set of rules makes it of the file `from` */
+};
+
+enum { EDITS_SETS_MAX = 8 };
+
+struct edit {
+	uint8_t source;		/* enum edit_source */
+	uint8_t set;		/* of EDIT_RULES */
+	uint32_t from;
+};
+
+struct edits {
+	struct edit *v;		/* for each entry of the new manifest */
+	size_t n;
+	size_t cap;
+	struct release_ids others;
+	int64_t mtime;		/* of new content */
+	uint8_t digest[HASH_LEN];	/* manifest_text_digest() */
+};
+
+#define EDITS_INIT { NULL, 0, 0, RELEASE_IDS_INIT, 0, { 0 } }
+
+void edits_release(struct edits *x);		/* neutral values accepted */
+
+/* One more, for the next entry. */
+struct edit *edits_add(struct edits *x);
+
+/* Append the text of edits that turn `base` into `m`; both are sorted. */
+void edits_print(const struct edits *x, const struct manifest *base,
+    const struct manifest *m, struct buf *out);
+
+struct edits_limits {
+	size_t entries;		/* of the new manifest */
+	size_t names;		/* bytes of names that the base has not */
+};
+
+/*
+ * Read edits of `base`, and fill the empty `m` with the new manifest, in which
+ * the digests of EDIT_WHOLE and EDIT_RULES are missing.  It is what
+ * manifest_check() accepts, and `from` is a file of the base, whatever the
+ * text says.  0, or -1 with ERR_INTEGRITY.
+ */
+int edits_parse(struct edits *x, const struct manifest *base,
+    const struct edits_limits *limits, const char *text, size_t len,
+    struct manifest *m, struct err *e) MUST_USE;
+
+#endif

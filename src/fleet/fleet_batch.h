@@ -1,0 +1,79 @@
+/*
+ * One pack, and the hosts that it is for: those with the same base, the same
+ * compression, and the same way for files.  It is made once, by a thread, and
+ * read by all of them while it grows (spool.h).
+ *
+ * Hosts that can get it as edits of their base (pack_edits.h).  One for which
+ * they do not fit gets the whole pack (pack.h), which is made when the first
+ * host wants it.
+ */
+#ifndef FLEET_BATCH_H
+#define FLEET_BATCH_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/release.h"
+#include "content/edits.h"
+#include "content/manifest.h"
+#include "fleet/fleet_fetch.h"
+#include "fleet/fleet_send.h"
+#include "os/spool.h"
+#include "remote/pack.h"
+#include "remote/remote.h"
+
+enum batch_form { BATCH_WHOLE, BATCH_EDITS, BATCH_FORMS };
+
+struct batch {
+	const struct release_id *base;	/* or none */
+	enum pack_compression compression;
+	bool rsync;			/* it brings the files; the pack has the
+					 * rest */
+	bool edited;			/* its hosts take edits */
+	bool *there;			/* for each entry: rsync brings it */
+	struct manifest base_manifest;
+	struct digest_index *index;
+	struct release_ids common;	/* releases that all its hosts have */
+	struct edits edits;
+	bool *fetched;			/* for each entry: it is in `fetch`,
+					 * for the edits */
+	struct buf rules;		/* of the edits (rewrite.h) */
+	const struct fleet_send *what;
+	const struct fetch *fetch;
+	int64_t bytes, inodes;		/* that a host needs for it */
+	pthread_mutex_t lock;		/* of what follows */
+	struct batch_pack {
+		struct spool *spool;
+		pthread_t writer;
+		bool running;
+	} packs[BATCH_FORMS];
+};
+
+/* A batch for the host's base; more of them may follow.  0 or -1. */
+int batch_open(struct batch *b, struct fleet *f, const struct remote *r,
+    const struct fleet_send *what, const struct fetch *fetch, struct err *e)
+    MUST_USE;
+
+/* Is it for this host, too? */
+bool batch_is_for(const struct batch *b, const struct remote *r);
+
+/* One more host: what it has not is not common any more. */
+void batch_add(struct batch *b, const struct remote *r);
+
+/*
+ * All hosts are known: find out where each file is from, and the room that it
+ * takes; set `wanted` for what the hosts lack and the build does not have.
+ */
+void batch_divide(struct batch *b, bool *wanted);
+
+/* The pack in that form; it is begun when it is wanted first.  NULL or -1. */
+struct spool *batch_pack(struct batch *b, enum batch_form form, struct err *e)
+    MUST_USE;
+
+/* Wait for the writers, count, and release. */
+void batch_close(struct batch *b, struct fleet_sent *out);
+
+#endif

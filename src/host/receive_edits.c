@@ -1,0 +1,320 @@
+#include "host/receive_edits.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/varint.h"
+#include "content/edits.h"
+#include "content/zstream.h"
+#include "host/wire.h"
+#include "os/intr.h"
+#include "os/io.h"
+#include "root/incoming.h"
+
+enum {
+	PIECE = 64 * 1024,
+	EDITS_MAX = 256 * 1024 * 1024,
+	/* Names have much in common: so much longer than their edits. */
+	NAMES_FREE = 16 * 1024 * 1024,
+	NAMES_RATIO = 64,
+};
+
+/* A pack that is edits. */
+struct form {
+	struct receiver *r;
+	struct zreader *z;
+	char *data; /* PIECE bytes of the stream */
+	size_t at, len;
+	struct edits edits;
+};
+
+/* zstream.h: the next bytes of the pack. */
+static ssize_t
+read_pack(void *ctx, const void **data, struct err *e)
+{
+	struct receiver *r = ctx;
+	ssize_t n = receiver_read(r);
+
+	*data = r->window;
+	if (n < 0)
+		receiver_damaged(r, strerror(errno), e);
+	return n;
+}
+
+/* At most `max` of the next bytes, at least one: how many, or -1. */
+static ssize_t
+take_some(struct form *f, size_t max, const char **out, struct err *e)
+{
+	struct err why = ERR_INIT;
+	ssize_t n;
+
+	if (f->at == f->len) {
+		n = zreader_read(f->z, f->data, PIECE, &why);
+		if (n < 0 && why.code != ERR_INTEGRITY) {
+			*e = why;
+			return -1;
+		}
+		if (n <= 0)
+			return receiver_damaged(f->r, n < 0 ? why.text : NULL,
+			    e);
+		f->at = 0;
+		f->len = (size_t)n;
+	}
+	if (max > f->len - f->at)
+		max = f->len - f->at;
+	*out = f->data + f->at;
+	f->at += max;
+	return (ssize_t)max;
+}
+
+/* The next `len` bytes behind what is in `out`. */
+static int
+take(struct form *f, const char *name, size_t len, struct buf *out,
+    struct err *e)
+{
+	const char *p;
+	ssize_t n;
+
+	for (; len > 0; len -= (size_t)n) {
+		n = take_some(f, len, &p, e);
+		if (n < 0)
+			return -1;
+		buf_add(out, p, (size_t)n);
+		if (receiver_check_ratio(f->r, name, out->len, e) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* A number of at most ten bytes. */
+static int
+take_number(struct form *f, const char *name, uint64_t max, uint64_t *out,
+    struct err *e)
+{
+	struct buf b = BUF_INIT;
+	bool is_number = false;
+
+	do {
+		struct varint_in in;
+
+		if (take(f, name, 1, &b, e) != 0) {
+			buf_release(&b);
+			return -1;
+		}
+		in = (struct varint_in){ b.data, b.len };
+		is_number = varint_take(&in, max, out);
+	} while (!is_number && b.len < 10 &&
+	    ((unsigned char)b.data[b.len - 1] & 0x80) != 0);
+	buf_release(&b);
+	return is_number ?
+	    0 :
+	    receiver_hostile(f->r, name, "of a wrong length", e);
+}
+
+/* A record behind its length. */
+static int
+take_record(struct form *f, const char *name, size_t max, struct buf *out,
+    struct err *e)
+{
+	uint64_t len;
+
+	return take_number(f, name, max, &len, e) == 0 ?
+	    take(f, name, len, out, e) :
+	    -1;
+}
+
+static int
+take_magic(struct form *f, struct err *e)
+{
+	struct buf b = BUF_INIT;
+	int c = take(f, "magic", strlen(WIRE_EDITS_MAGIC), &b, e);
+
+	if (c == 0 && strcmp(buf_str(&b), WIRE_EDITS_MAGIC) != 0)
+		c = receiver_hostile(f->r, "?", "where edits should be", e);
+	buf_release(&b);
+	return c;
+}
+
+static int
+take_meta(struct form *f, struct err *e)
+{
+	struct buf b = BUF_INIT;
+	int c = take_record(f, "meta", RECEIVER_META, &b, e);
+
+	if (c == 0)
+		c = meta_parse(buf_str(&b), b.len, "the pack's meta",
+		    &f->r->meta, e);
+	buf_release(&b);
+	return c;
+}
+
+static const struct origin *
+open_base(struct form *f, struct err *e)
+{
+	return receiver_open_origin(f->r, f->r->o->base, e);
+}
+
+/* The new manifest, as far as it is known now. */
+static int
+take_edits(struct form *f, struct err *e)
+{
+	const struct origin *base = open_base(f, e);
+	struct edits_limits limits = { .entries = receiver_entries_max(f->r) };
+	struct buf b = BUF_INIT;
+	int c = -1;
+
+	if (base != NULL)
+		c = take_record(f, "edits", EDITS_MAX, &b, e);
+	limits.names = NAMES_FREE + NAMES_RATIO * b.len;
+	if (c == 0)
+		c = edits_parse(&f->edits, &base->m, &limits, buf_str(&b),
+		    b.len, &f->r->m, e);
+	buf_release(&b);
+	return c == 0 ? receiver_check_parents(f->r, e) : c;
+}
+
+/* There are none yet. */
+static int
+take_rules(struct form *f, struct err *e)
+{
+	struct buf b = BUF_INIT;
+	int c = take_record(f, "rules", 0, &b, e);
+
+	buf_release(&b);
+	return c;
+}
+
+static int
+copy_data(struct form *f, int fd, struct entry *en, struct err *e)
+{
+	int64_t done = 0;
+
+	while (done < en->size) {
+		int64_t left = en->size - done;
+		const char *p;
+		ssize_t n =
+		    take_some(f, left < PIECE ? (size_t)left : PIECE, &p, e);
+
+		if (n < 0 ||
+		    receiver_write(f->r, fd, en, &done, p, (size_t)n, e) != 0)
+			return -1;
+	}
+	return receiver_finish_new(f->r, fd, en, done, e);
+}
+
+/* A file that travels. */
+static int
+make_whole(struct form *f, struct entry *en, struct err *e)
+{
+	int fd = receiver_create(f->r, en, e);
+	int c = fd < 0 ? -1 : copy_data(f, fd, en, e);
+
+	if (fd >= 0 && io_close(fd) != 0 && c == 0)
+		c = err_sys(e, "cannot write '%s/%s'", f->r->in->dir.path,
+		    en->path);
+	return c;
+}
+
+/* A file that the base has. */
+static int
+make_known(struct form *f, struct entry *en, const struct edit *ed,
+    struct err *e)
+{
+	const struct origin *base = open_base(f, e);
+
+	return base != NULL ? receiver_bring(f->r, en, f->r->o->base,
+				  base->m.v[ed->from].path, e) :
+			      -1;
+}
+
+static int
+make_file(struct form *f, struct entry *en, const struct edit *ed,
+    struct err *e)
+{
+	f->r->out->files++;
+	switch ((enum edit_source)ed->source) {
+	case EDIT_BASE:
+		return make_known(f, en, ed, e);
+	case EDIT_OTHER:
+		return receiver_bring(f->r, en, &f->edits.others.v[ed->from],
+		    en->path, e);
+	case EDIT_WHOLE:
+		return make_whole(f, en, e);
+	case EDIT_RULES:
+	case EDIT_NONE:
+		break;
+	}
+	return receiver_hostile(f->r, en->path, "which comes from nowhere", e);
+}
+
+static int
+make_entry(struct form *f, size_t i, struct err *e)
+{
+	struct entry *en = &f->r->m.v[i];
+
+	switch ((enum entry_type)en->type) {
+	case ENTRY_DIR:
+		return dir_make(&f->r->in->dir, en->path, e);
+	case ENTRY_LINK:
+		return receiver_link(f->r, en, e);
+	case ENTRY_FILE:
+		break;
+	}
+	return make_file(f, en, &f->edits.v[i], e);
+}
+
+/* Everything is there: is it what was announced? */
+static int
+check_whole(struct form *f, struct err *e)
+{
+	uint8_t digest[HASH_LEN];
+	char byte;
+	ssize_t n = 0;
+
+	if (f->at == f->len) {
+		n = zreader_read(f->z, &byte, 1, e);
+		if (n < 0 && e->code == ERR_INTEGRITY)
+			return receiver_damaged(f->r, "bytes behind its end",
+			    e);
+	}
+	if (n < 0)
+		return -1;
+	if (n > 0 || f->at < f->len)
+		return receiver_damaged(f->r, "bytes behind its end", e);
+	manifest_text_digest(&f->r->m, digest);
+	if (memcmp(digest, f->edits.digest, HASH_LEN) != 0)
+		return err_set(e, ERR_INTEGRITY,
+		    "the edits of release %s do not lead to what was announced for %s: something in the base is not as its manifest says, or the pack is wrong",
+		    f->r->o->base->text, f->r->o->id->text);
+	return receiver_check_meta(f->r, e);
+}
+
+static int
+receive_all(struct form *f, struct err *e)
+{
+	if (take_magic(f, e) != 0 || take_meta(f, e) != 0 ||
+	    take_edits(f, e) != 0 || take_rules(f, e) != 0)
+		return -1;
+	for (size_t i = 0; i < f->r->m.n; i++)
+		if (intr_check(e) != 0 || make_entry(f, i, e) != 0)
+			return -1;
+	return check_whole(f, e);
+}
+
+int
+receive_edits(struct receiver *r, struct err *e)
+{
+	struct form f = { .r = r, .edits = EDITS_INIT };
+	int c;
+
+	f.z = zreader_new(read_pack, r);
+	f.data = xmalloc(PIECE);
+	c = receive_all(&f, e);
+	edits_release(&f.edits);
+	zreader_free(f.z);
+	free(f.data);
+	return c;
+}

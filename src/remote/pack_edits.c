@@ -1,0 +1,100 @@
+#include "remote/pack_edits.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "base/varint.h"
+#include "content/zstream.h"
+#include "os/intr.h"
+#include "remote/pack_file.h"
+
+static void
+add_record(struct buf *out, const struct buf *record)
+{
+	varint_add(out, record->len);
+	buf_add(out, buf_str(record), record->len);
+}
+
+/* All that stands before the files. */
+static void
+print_head(const struct pack_edits_source *src, struct buf *out)
+{
+	struct buf meta = BUF_INIT, edits = BUF_INIT;
+
+	meta_print(src->meta, &meta);
+	edits_print(src->edits, src->base, src->m, &edits);
+	buf_adds(out, WIRE_EDITS_MAGIC);
+	add_record(out, &meta);
+	add_record(out, &edits);
+	add_record(out, src->rules);
+	buf_release(&meta);
+	buf_release(&edits);
+}
+
+/* The bytes of the files that travel. */
+static int64_t
+count_bytes(const struct pack_edits_source *src)
+{
+	int64_t sum = 0;
+
+	for (size_t i = 0; i < src->m->n; i++)
+		if (src->edits->v[i].source == EDIT_WHOLE)
+			sum += src->m->v[i].size;
+	return sum;
+}
+
+/* For pack_files_put(). */
+static int
+put_piece(void *ctx, const void *data, size_t len, struct err *e)
+{
+	return zwriter_add(ctx, data, len, e);
+}
+
+static int
+put_files(const struct pack_edits_source *src, struct zwriter *z,
+    struct err *e)
+{
+	struct pack_files files;
+	int r = 0;
+
+	pack_files_init(&files, src->build, src->fetched);
+	for (size_t i = 0; r == 0 && i < src->m->n; i++) {
+		const struct entry *en = &src->m->v[i];
+		bool fetched = src->is_fetched != NULL && src->is_fetched[i];
+		int fd;
+
+		if (src->edits->v[i].source != EDIT_WHOLE)
+			continue;
+		r = intr_check(e);
+		fd = r == 0 ? pack_files_open(&files, en, fetched, e) : -1;
+		if (fd < 0) {
+			r = -1;
+			break;
+		}
+		r = pack_files_put(&files, fd, en, put_piece, z, e);
+		close(fd);
+	}
+	pack_files_release(&files);
+	return r;
+}
+
+int
+pack_edits_write(const struct pack_edits_source *src,
+    int (*write)(void *ctx, const void *data, size_t len, struct err *e),
+    void *ctx, struct err *e)
+{
+	struct buf head = BUF_INIT;
+	struct zwriter *z;
+	int r;
+
+	print_head(src, &head);
+	z = zwriter_new((int64_t)head.len + count_bytes(src), write, ctx);
+	r = zwriter_add(z, head.data, head.len, e);
+	if (r == 0)
+		r = put_files(src, z, e);
+	if (r == 0)
+		r = zwriter_end(z, e);
+	zwriter_free(z);
+	buf_release(&head);
+	return r;
+}

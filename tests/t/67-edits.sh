@@ -1,0 +1,246 @@
+#!/bin/bash
+# Packs in the form of edits: a host that has deploy gets what changed against
+# what it has, makes manifest and files itself, and ends as one that got all of
+# them; h1 and h2 have deploy, h3 the sh verbs, which take whole packs.  When
+# edits do not fit, that host alone gets a whole pack.
+# parts: 2
+. "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/hosts.sh
+. "$TREE/tests/hosts.sh"
+
+hosts=(h1 h2 h3)
+
+# three [LINE]: the hosts in deploy.yml, with more lines for the site.
+three() {
+	local h
+	program h1 c
+	program h2 c
+	program h3 dash
+	mkdir -p site
+	{
+		printf 'sites:\n  - name: t\n    root: %s\n' "$PWD/r"
+		printf '    source: site\n%b    hosts:\n' "${1:-}"
+		for h in "${hosts[@]}"; do
+			printf '      - {address: %s, transport: local, root: %s, deploy: %s}\n' \
+			    "$h" "$PWD/r-$h" "$PWD/$h"
+		done
+	} >deploy.yml
+}
+
+# pages N: so many of them, with a head and a footer that all share.
+pages() {
+	local i n
+	mkdir -p site/a site/b
+	for ((i = 0; i < $1; i++)); do
+		n=site/$([ $((i % 2)) = 0 ] && echo a || echo b)/page-$i.html
+		{
+			echo '<html><head><link href="style.1f3a.css"></head>'
+			seq "$i" $((i + 200))
+			echo "<p>page $i of $((i * 7919))</p>"
+			echo '<footer>version 1.2.3 of 2026-11-01</footer>'
+		} >"$n"
+	done
+	echo start >site/index.html
+}
+
+# publish: what the hosts then have is the same on all, and is the build.
+publish() {
+	local id h
+	run deploy publish "$@"
+	id=$(cat "$out")
+	assert_live "$id"
+	for h in "${hosts[@]}"; do
+		assert_tree_eq "r-$h/current/" site
+		cmp "r-$h/.deploy/manifests/$id" "r-h3/.deploy/manifests/$id"
+		cmp "r-$h/.deploy/meta/$id.json" "r-h3/.deploy/meta/$id.json"
+		run deploy host verify "$PWD/r-$h" --id="$id"
+		assert_eq "$(value difference)" "" "$h"
+	done
+	assert_clean
+}
+
+# keep HOST: what it receives as edits is kept in HOST.args and HOST.pack.
+keep() {
+	fault "$1" <<-'END'
+	if [ "$verb" = receive ] && [[ " $* " = *" --base="* ]]; then
+		printf '%s\n' "$@" >"$self.args"
+		tee "$self.pack" | "${real[@]}"
+		exit "${PIPESTATUS[1]}"
+	fi
+	END
+}
+
+# -------------------------------------------------------------- what is sent
+
+t_all_that_a_manifest_knows() {
+	three '    shared: [up/loads]\n    carry: {paths: ["*.css"], for: 7d}\n'
+	pages 30
+	ln -s index.html site/link
+	: >site/empty
+	echo '#!/bin/sh' >site/run
+	chmod 755 site/run
+	mkdir -p 'site/with space/ä'
+	echo 1 >'site/with space/ä/ü?*.txt'
+	echo css >site/style.1f3a.css
+	run deploy publish
+	keep h1
+	# Renamed, other modes, other types, gone, new, carried, moved.
+	mv site/a/page-0.html 'site/with space/moved.html'
+	rm site/style.1f3a.css
+	echo more >site/style.2222.css
+	chmod 644 site/run
+	chmod 755 site/empty
+	ln -sf run site/link
+	rm -r site/b
+	echo now a file >site/b
+	rm site/a/page-2.html
+	mkdir site/a/page-2.html
+	echo in it >site/a/page-2.html/index.html
+	echo x >>site/index.html
+	run deploy publish
+	assert_live "$(cat "$out")"
+	[ -s h1.pack ] || fail "h1 got no edits"
+	for h in "${hosts[@]}"; do
+		cmp "r-$h/.deploy/manifests/$(live h1)" \
+		    "r-h3/.deploy/manifests/$(live h1)"
+		diff -r --no-dereference "r-$h/current/" r-h3/current/
+		run deploy host verify "$PWD/r-$h" --id="$(live h1)"
+		assert_eq "$(value difference)" "" "$h"
+	done
+	assert_eq "$(cat r-h1/current/style.1f3a.css)" css
+}
+
+t_what_is_small_is_small() {
+	three
+	pages 400
+	run deploy publish
+	keep h1
+	chmod 755 site/a/page-2.html
+	publish
+	[ "$(stat -c %s h1.pack)" -lt 700 ] || fail "$(stat -c %s h1.pack) bytes for a mode"
+	head -c 1000 /dev/urandom >site/new
+	publish
+	[ "$(stat -c %s h1.pack)" -lt 1800 ] || fail "$(stat -c %s h1.pack) bytes for 1000"
+}
+
+# A tree of a hundred names, as the seed wants it: texts, bytes, empty and
+# larger files, links, modes.
+random_tree() {
+	local i name
+	RANDOM=$1
+	rm -rf site
+	mkdir -p site/d{0..9}
+	echo "$1" >site/index.html
+	for ((i = 0; i < 100; i++)); do
+		name=site/d$((RANDOM % 10))/$((RANDOM % 50))
+		[ ! -e "$name" ] && [ ! -L "$name" ] || continue
+		case $((RANDOM % 8)) in
+		0) : >"$name" ;;
+		1) printf x >"$name" ;;
+		2) head -c 30000 /dev/zero | tr '\0' "$((RANDOM % 3))" >"$name" ;;
+		3) ln -s "$((RANDOM % 50))" "$name" ;;
+		4) seq $((RANDOM % 4)) 3000 >"$name"; chmod 755 "$name" ;;
+		*) echo "text $((RANDOM % 4)) of a few" >"$name" ;;
+		esac
+	done
+	find site -type d -empty -delete
+}
+
+t_random_trees() {
+	local i
+	three
+	random_tree 1
+	run deploy publish
+	for ((i = 2; i < 6; i++)); do
+		random_tree $i
+		publish --override=build
+	done
+}
+
+# ------------------------------------------------------------- what fails
+
+t_a_base_that_is_another_gets_whole_files() {
+	three
+	pages 40
+	run deploy publish
+	keep h1
+	keep h2
+	# A size in the manifest of one host; the cache has the right one.
+	sed -i '/index.html/s/size=6/size=7/' "r-h2/.deploy/manifests/$(live h2)"
+	echo other >site/index.html
+	run deploy publish -v
+	assert_serves_site
+	assert_contains "$err" "h2: "
+	assert_contains "$err" "; it gets whole files"
+	assert_eq "$(grep -c "whole files" "$err")" 1
+	assert_eq "$(grep -c receive h1.verbs)" 2
+	assert_eq "$(grep -c receive h2.verbs)" 3
+}
+
+# damaged WHAT: h1.pack is refused with code 5 and leaves nothing.
+damaged() {
+	local args
+	mapfile -t args <h1.args
+	expect_status 5 deploy "${args[@]}" <pack
+	assert_eq "$(ls "r-h1/releases" | wc -l)" "$releases" "$1"
+	assert_eq "$(ls "r-h1/.deploy/incoming" | wc -l)" 0 "$1"
+}
+
+t_damaged_packs() {
+	local size n args releases
+	three
+	pages 40
+	run deploy publish
+	keep h1
+	head -c 5000 /dev/urandom >site/noise
+	echo x >>site/a/page-2.html
+	run deploy stage
+	rm -r "r-h1/releases/$(cat "$out")" "r-h1/.deploy/manifests/$(cat "$out")"
+	releases=$(ls r-h1/releases | wc -l)
+	size=$(stat -c %s h1.pack)
+	: >pack
+	damaged empty
+	for n in 1 4 20 $((size / 2)) $((size - 4)) $((size - 1)); do
+		head -c "$n" h1.pack >pack
+		damaged "cut after $n"
+	done
+	for ((n = 6; n < size; n += size / 40 + 1)); do
+		cp h1.pack pack
+		printf '\252' | dd of=pack bs=1 seek="$n" conv=notrunc status=none
+		! cmp -s pack h1.pack || continue
+		damaged "byte $n"
+	done
+	(cat h1.pack; echo) >pack
+	damaged "more behind it"
+	zstd -dcq h1.pack | sed 's/edits 1/edits 2/' | zstd -q >pack
+	damaged "other magic"
+	# A byte of the noise: only the digest of the manifest tells.
+	zstd -dcq h1.pack >plain
+	printf '\252' | dd of=plain bs=1 seek="$(($(stat -c %s plain) - 100))" \
+	    conv=notrunc status=none
+	zstd -q <plain >pack
+	damaged "another content"
+	mapfile -t args <h1.args
+	run deploy "${args[@]}" <h1.pack
+	assert_eq "$(ls r-h1/releases | wc -l)" $((releases + 1))
+}
+
+t_requests_that_are_none() {
+	local args id
+	three
+	pages 2
+	run deploy publish
+	keep h1
+	echo x >>site/index.html
+	run deploy publish
+	mapfile -t args <h1.args
+	id=$(cat "$out")
+	expect_status 2 deploy "${args[@]}" --filled <h1.pack
+	expect_status 2 deploy "${args[@]}" --base=x <h1.pack
+	expect_status 5 deploy host receive "$PWD/r-h1" \
+	    --id="${id%?}$(((0x${id: -1} + 1) % 10))" \
+	    --base="$(live h1)" --bytes=10000 <h1.pack
+	assert_clean
+}
+
+run_tests
