@@ -13,6 +13,7 @@
 #include "fleet/fleet.h"
 #include "base/json.h"
 #include "cmd/opt.h"
+#include "os/lock.h"
 #include "site/site.h"
 
 /* One call of a command. */

@@ -181,7 +181,6 @@ diff_build(struct run *run, struct fleet *f, const char *source, struct err *e)
 {
 	struct served served = { RELEASE_IDS_INIT, NULL };
 	struct stage st = STAGE_INIT;
-	struct fleet_sent sent;
 	struct stage_options o = { 0 };
 	struct rules rules;
 	int r = read_served(f, &served, e);
@@ -189,11 +188,11 @@ diff_build(struct run *run, struct fleet *f, const char *source, struct err *e)
 	site_stage_options(&run->work, &rules, &o);
 	o.source = source;
 	o.overrides = OVERRIDE_ALL;
-	o.again = o.preview = true;
+	o.again = true;
 	if (r == 0)
-		r = fleet_stage(f, &st, &o, &sent, e);
+		r = fleet_preview(f, &st, &o, e);
 	if (r == 0)
-		show_changes(run, &served, &st.m);
+		show_changes(run, &served, &st.plan.m);
 	served_release(&served);
 	stage_release(&st);
 	strvec_release(&rules.exclude);

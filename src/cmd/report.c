@@ -10,12 +10,12 @@ report_stage(const struct run *run, const struct stage *st)
 	cmd_put_id(doc, "id", &st->id);
 	json_put_string(doc, "outcome", outcomes[st->outcome]);
 	json_put_bool(doc, "dry_run", run->opts.dry_run);
-	json_put_int(doc, "files", (int64_t)st->totals.files);
-	json_put_int(doc, "bytes", st->totals.bytes);
-	json_put_int(doc, "linked", (int64_t)st->linked);
-	json_put_int(doc, "copied", (int64_t)st->copied);
-	json_put_int(doc, "copied_bytes", st->copied_bytes);
-	json_put_int(doc, "carried", (int64_t)st->carried);
+	json_put_int(doc, "files", (int64_t)st->plan.totals.files);
+	json_put_int(doc, "bytes", st->plan.totals.bytes);
+	json_put_int(doc, "linked", (int64_t)st->plan.linked);
+	json_put_int(doc, "copied", (int64_t)st->plan.copied);
+	json_put_int(doc, "copied_bytes", st->plan.copied_bytes);
+	json_put_int(doc, "carried", (int64_t)st->plan.carried);
 	json_put_int(doc, "excluded", (int64_t)st->excluded);
 	return doc;
 }

@@ -8,8 +8,7 @@
 #include "content/digest_index.h"
 #include "remote/pack_edits.h"
 
-/* Half a block more a file, on average, and its line in the manifest. */
-enum { FILE_ROOM = 2048 + 256 };
+enum { BLOCK = 4096 }; /* that a file takes on most file systems */
 
 /* Can this file of the base stand for the entry as it is? */
 static bool
@@ -23,17 +22,15 @@ stands_for(const struct entry *have, const struct entry *want)
 
 /* A carried file: from the release that had it, else it was fetched. */
 static void
-find_carried(const struct batch *b, const struct entry *en,
-    struct pack_origin *out)
+find_carried(const struct batch *b, size_t i, struct pack_origin *out)
 {
-	const struct release_id *id = b->what->extras == NULL ?
-	    NULL :
-	    extras_release_of(b->what->extras, en->path);
+	const struct plan_step *steps = b->what->steps;
 
-	out->fetched = id == NULL || !release_ids_has(&b->common, id);
+	out->fetched =
+	    steps == NULL || !release_ids_has(&b->common, steps[i].release);
 	if (!out->fetched) {
-		out->release = id;
-		out->path = en->path;
+		out->release = steps[i].release;
+		out->path = b->what->m->v[i].path;
 	}
 }
 
@@ -51,7 +48,7 @@ find_origin(void *ctx, size_t i, struct pack_origin *out)
 		out->release = b->base;
 		out->path = have->path;
 	} else if (en->mark == ENTRY_CARRIED) {
-		find_carried(b, en, out);
+		find_carried(b, i, out);
 	} else {
 		out->fetched = b->what->build == NULL;
 	}
@@ -254,9 +251,7 @@ add_room(struct batch *b, const struct entry *en, const struct pack_origin *o)
 {
 	if (en->type == ENTRY_FILE && o->release != NULL)
 		return;
-	b->inodes++;
-	if (en->type == ENTRY_FILE)
-		b->bytes += en->size + FILE_ROOM;
+	plan_add_room(&b->need, en, BLOCK);
 }
 
 void

@@ -43,7 +43,7 @@ struct batch {
 	struct buf rules;		/* of the edits (rewrite.h) */
 	const struct fleet_send *what;
 	const struct fetch *fetch;
-	int64_t bytes, inodes;		/* that a host needs for it */
+	struct guard_room need;		/* on a host */
 	pthread_mutex_t lock;		/* of what follows */
 	struct batch_pack {
 		struct spool *spool;

@@ -2,38 +2,6 @@
 
 #include <errno.h>
 
-#include "content/source.h"
-
-/* A source that cannot be used is said before anything is made. */
-static int
-check_source(const char *path, const char *root, struct err *e)
-{
-	struct source s = SOURCE_INIT;
-	int r = source_open(&s, path, e);
-
-	if (r == 0 && source_contains(&s, root))
-		r = err_set(e, ERR_USAGE,
-		    "the root '%s' is inside the source '%s';; put it elsewhere",
-		    root, path);
-	source_close(&s);
-	return r;
-}
-
-/* The root, made if need be; in a preview there may be none yet. */
-static int
-open_root(struct fleet *f, bool preview, bool *there, struct err *e)
-{
-	const char *root = f->here.root;
-
-	*there = true;
-	if (!preview)
-		return store_create(&f->store, root, e);
-	if (store_open(&f->store, root, e) == 0)
-		return 0;
-	*there = false;
-	return e->sys == ENOENT ? store_check_new(root, e) : -1;
-}
-
 /* The root has got a release: as if it had been asked again. */
 static void
 learn(struct fleet *f, const struct stage *st)
@@ -51,14 +19,27 @@ int
 fleet_stage_here(struct fleet *f, struct stage *st,
     const struct stage_options *opt, struct err *e)
 {
-	bool there;
-	int r = check_source(opt->source, f->here.root, e);
+	/* A source that cannot be used is said before anything is made. */
+	if (stage_open(st, opt, f->here.root, e) != 0 ||
+	    store_create(&f->store, f->here.root, e) != 0 ||
+	    stage_run(st, &f->store, e) != 0)
+		return -1;
+	learn(f, st);
+	return 0;
+}
 
-	if (r == 0)
-		r = open_root(f, opt->preview, &there, e);
-	if (r == 0)
-		r = stage_run(st, there ? &f->store : NULL, opt, e);
-	if (r == 0 && !opt->preview)
-		learn(f, st);
-	return r;
+int
+fleet_preview_here(struct fleet *f, struct stage *st,
+    const struct stage_options *opt, struct err *e)
+{
+	const char *root = f->here.root;
+
+	if (stage_open(st, opt, root, e) != 0)
+		return -1;
+	if (store_open(&f->store, root, e) == 0)
+		return stage_preview(st, &f->store, e);
+	/* There may be no root yet. */
+	if (e->sys != ENOENT || store_check_new(root, e) != 0)
+		return -1;
+	return stage_preview(st, NULL, e);
 }

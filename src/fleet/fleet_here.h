@@ -9,11 +9,10 @@
 #include "fleet/fleet.h"
 #include "root/stage.h"
 
-/*
- * As fleet_stage(), for a fleet that is here (f->is_here).  Its store stays
- * open with it: release `st` before the fleet.
- */
+/* As fleet_stage() and fleet_preview(), for a fleet that is here (is_here). */
 int fleet_stage_here(struct fleet *f, struct stage *st,
+    const struct stage_options *opt, struct err *e) MUST_USE;
+int fleet_preview_here(struct fleet *f, struct stage *st,
     const struct stage_options *opt, struct err *e) MUST_USE;
 
 #endif

@@ -77,8 +77,8 @@ send_pack(struct sending *s, struct remote *r, struct batch *b,
 	struct reading reading = { b, batch_pack(b, form, e), 0 };
 	struct remote_receive o = { .id = s->id,
 		.group = s->f->site->rules.group,
-		.bytes = b->bytes,
-		.inodes = b->inodes,
+		.bytes = b->need.bytes,
+		.inodes = b->need.inodes,
 		.compression = remote_compression(r),
 		.filled = b->rsync,
 		.base = form == BATCH_EDITS ? b->base : NULL,
@@ -136,12 +136,10 @@ check_room(struct remote *r, void *ctx, struct err *e)
 {
 	struct sending *s = ctx;
 	const struct batch *b = batch_of(s, r);
-	struct guard_room need;
 
 	if (release_ids_has(&r->view.ids, s->id) || !r->prepared)
 		return 0;
-	need = (struct guard_room){ b->bytes, b->inodes };
-	return guard_check_room(&need, &r->room, r->host->root, e);
+	return guard_check_room(&b->need, &r->room, r->host->root, e);
 }
 
 /* Fetch what some batch lacks and the build does not have. */

@@ -11,9 +11,9 @@
 
 #include "os/dir.h"
 #include "base/err.h"
-#include "root/extras.h"
 #include "fleet/fleet.h"
 #include "content/manifest.h"
+#include "content/plan.h"
 #include "root/meta.h"
 
 struct fleet_send {
@@ -21,7 +21,8 @@ struct fleet_send {
 	const struct meta *meta;
 	const struct dir *build;	/* has the files that are not carried;
 					 * NULL: some host has to */
-	const struct extras *extras;	/* where carried files are from */
+	const struct plan_step *steps;	/* for each entry; NULL without a
+					 * build: nothing is known of it */
 };
 
 struct fleet_sent {

@@ -4,10 +4,13 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "fleet/cache.h"
 #include "fleet/fleet_here.h"
+#include "os/log.h"
+#include "root/earlier.h"
 
-/* For stage.h. */
+/* For earlier.h. */
 static int
 read_manifest(void *ctx, const struct release_id *id, struct manifest *m,
     struct err *e)
@@ -134,10 +137,10 @@ send_all(struct fleet *f, const struct stage *st, struct fleet_sent *out,
     struct err *e)
 {
 	struct meta meta = META_INIT;
-	const struct fleet_send what = { .m = &st->m,
+	const struct fleet_send what = { .m = &st->plan.m,
 		.meta = &meta,
-		.build = stage_build_dir(st),
-		.extras = &st->extras };
+		.build = source_files(&st->source),
+		.steps = st->plan.steps };
 
 	fill_meta(f, st, &meta);
 	return fleet_send(f, &what, out, e);
@@ -180,33 +183,49 @@ take_over(struct fleet *f, struct stage *st, const struct release_id *id,
 
 	if (fleet_manifest(f, id, &m, e) != 0)
 		return -1;
-	manifest_release(&st->m);
-	st->m = m;
+	/* The same entries, so the steps stay right. */
+	manifest_release(&st->plan.m);
+	st->plan.m = m;
 	st->id = *id;
 	st->outcome = STAGE_STAGED;
 	return 0;
 }
 
-/*
- * Which release is meant: the live one, a staged one, a new one, which has no
- * id in a preview.
- */
-static int
-choose_id(struct fleet *f, struct stage *st, const struct stage_options *opt,
-    struct err *e)
+/* Is the build live everywhere, so that nothing is to be done? */
+static bool
+is_unchanged(struct fleet *f, struct stage *st)
 {
-	const struct release_id *id =
-	    opt->again ? &release_id_none : find_staged(f, st->digest);
+	const char *digest = st->plan.digest;
 
-	if (!opt->again && is_live_everywhere(f, st->digest)) {
-		st->outcome = STAGE_UNCHANGED;
-		st->id = f->v[0].view.current;
+	if (st->opt->again || *digest == '\0' ||
+	    !is_live_everywhere(f, digest))
+		return false;
+	st->outcome = STAGE_UNCHANGED;
+	st->id = f->v[0].view.current;
+	return true;
+}
+
+/* Which release is meant: the live one, a staged one, a new one (none yet). */
+static int
+choose_release(struct fleet *f, struct stage *st, struct err *e)
+{
+	const struct release_id *id;
+
+	if (is_unchanged(f, st) || st->opt->again)
 		return 0;
-	}
-	if (!release_id_is_none(id))
-		return take_over(f, st, id, e);
-	if (!opt->preview)
-		release_id_new(&st->id, latest_id(f));
+	id = find_staged(f, st->plan.digest);
+	return release_id_is_none(id) ? 0 : take_over(f, st, id, e);
+}
+
+/* Read and hash the build; the digest where it is known without the hosts. */
+static int
+read_build(struct stage *st, const struct stage_options *opt, struct err *e)
+{
+	if (stage_open(st, opt, NULL, e) != 0 ||
+	    stage_list(st, NULL, e) != 0 || stage_hash(st, e) != 0)
+		return -1;
+	if (opt->rules->carry.n == 0)
+		plan_end(&st->plan);
 	return 0;
 }
 
@@ -219,11 +238,11 @@ struct reader {
 };
 
 static void *
-read_build(void *arg)
+read_meanwhile(void *arg)
 {
 	struct reader *rd = arg;
 
-	rd->result = stage_read(rd->st, rd->opt, &rd->err);
+	rd->result = read_build(rd->st, rd->opt, &rd->err);
 	return NULL;
 }
 
@@ -238,7 +257,7 @@ fleet_stage_open(struct fleet *f, struct stage *st,
 	/* It is read while it is copied. */
 	if (f->is_here)
 		return fleet_open(f, true, e);
-	errno = pthread_create(&thread, NULL, read_build, &rd);
+	errno = pthread_create(&thread, NULL, read_meanwhile, &rd);
 	if (errno != 0)
 		return err_sys(e, "cannot start a thread to read the build");
 	r = fleet_connect(f, e);
@@ -247,60 +266,75 @@ fleet_stage_open(struct fleet *f, struct stage *st,
 		*e = rd.err;
 	if (r != 0 || rd.result != 0)
 		return -1;
-	return st->digest[0] != '\0' && !opt->again ?
-	    fleet_open_unless(f, st->digest, e) :
+	return st->plan.digest[0] != '\0' && !opt->again ?
+	    fleet_open_unless(f, st->plan.digest, e) :
 	    fleet_open(f, true, e);
 }
 
-/* Nothing to do: the build is live everywhere. */
+/* The plan against the base of a host, and the sums. */
 static int
-find_unchanged(struct fleet *f, struct stage *st)
+plan_against(struct fleet *f, struct stage *st, const struct remote *reference,
+    struct plan_base *base, struct err *e)
 {
-	st->outcome = STAGE_UNCHANGED;
-	st->id = f->v[0].view.current;
-	/* All of it is in the live release. */
-	st->linked = st->totals.files;
-	st->copied = 0;
-	st->copied_bytes = 0;
-	return 0;
-}
-
-/* What the build is against what the hosts have, and which id it gets. */
-static int
-compare(struct fleet *f, struct stage *st, const struct stage_options *opt,
-    struct err *e)
-{
-	const struct remote *reference = pick_reference(f);
-	struct manifest base = MANIFEST_INIT;
-	struct stage_remote remote = { .view = &reference->view,
-		.base = fleet_base_of(reference),
-		.mtime = newest_mtime(f),
-		.base_mtime = content_mtime(reference),
-		.read = read_manifest,
-		.ctx = f };
+	struct earlier earlier = EARLIER_INIT;
 	int r = 0;
 
-	if (!release_id_is_none(remote.base)) {
-		r = fleet_manifest(f, remote.base, &base, e);
-		remote.manifest = &base;
+	if (st->opt->rules->carry.n > 0)
+		r = earlier_read(&earlier, &reference->view, read_manifest, f,
+		    e);
+	base->carry = (struct extras_carry){ .now = clock_now(),
+		.earlier = earlier.v,
+		.n = earlier.n };
+	if (r == 0)
+		r = stage_compare(st, base, newest_mtime(f), e);
+	if (r == 0) {
+		plan_files(&st->plan);
+		plan_end(&st->plan);
 	}
-	if (r == 0)
-		r = stage_plan(st, &remote, opt, e);
-	if (r == 0)
-		r = choose_id(f, st, opt, e);
-	manifest_release(&base);
+	earlier_release(&earlier);
 	return r;
 }
 
-/* The same, unless nothing is to be done, which is known sooner. */
+/* What the build is against what the hosts have, and which release it is. */
+static int
+compare(struct fleet *f, struct stage *st, struct manifest *base,
+    struct err *e)
+{
+	const struct remote *reference = pick_reference(f);
+	const struct release_id *id = fleet_base_of(reference);
+	struct plan_base b = { .mtime = content_mtime(reference),
+		.live = release_id_eq(id, &reference->view.current) };
+
+	if (!release_id_is_none(id)) {
+		if (fleet_manifest(f, id, base, e) != 0)
+			return -1;
+		b.m = base;
+	}
+	if (plan_against(f, st, reference, &b, e) != 0)
+		return -1;
+	log_debug("tree digest %s", st->plan.digest);
+	return choose_release(f, st, e);
+}
+
+/* Read the build if that is to be done yet, and compare. */
 static int
 examine(struct fleet *f, struct stage *st, const struct stage_options *opt,
     struct err *e)
 {
-	if (!opt->again && st->digest[0] != '\0' &&
-	    is_live_everywhere(f, st->digest))
-		return find_unchanged(f, st);
-	return fleet_complete(f, e) == 0 ? compare(f, st, opt, e) : -1;
+	struct manifest base = MANIFEST_INIT;
+	int r = st->hashed ? 0 : read_build(st, opt, e);
+
+	/* All of it is in the live release: the hosts told no more. */
+	if (r == 0 && is_unchanged(f, st)) {
+		st->plan.linked = st->plan.totals.files;
+		return 0;
+	}
+	if (r == 0)
+		r = fleet_complete(f, e);
+	if (r == 0)
+		r = compare(f, st, &base, e);
+	manifest_release(&base);
+	return r;
 }
 
 /* Examined: to all hosts with it. */
@@ -308,10 +342,12 @@ static int
 stage_there(struct fleet *f, struct stage *st, struct fleet_sent *out,
     struct err *e)
 {
+	if (st->outcome == STAGE_NEW)
+		release_id_new(&st->id, latest_id(f));
 	if (st->outcome != STAGE_UNCHANGED) {
 		if (send_all(f, st, out, e) != 0)
 			return -1;
-		cache_put(&st->id, &st->m);
+		cache_put(&st->id, &st->plan.m);
 	}
 	return note_build(f, st, e);
 }
@@ -320,15 +356,18 @@ int
 fleet_stage(struct fleet *f, struct stage *st, const struct stage_options *opt,
     struct fleet_sent *out, struct err *e)
 {
-	int r;
-
 	*out = (struct fleet_sent){ 0 };
 	if (f->is_here)
 		return fleet_stage_here(f, st, opt, e);
-	r = examine(f, st, opt, e);
-	if (r == 0 && !opt->preview)
-		r = stage_there(f, st, out, e);
-	return r;
+	return examine(f, st, opt, e) == 0 ? stage_there(f, st, out, e) : -1;
+}
+
+int
+fleet_preview(struct fleet *f, struct stage *st,
+    const struct stage_options *opt, struct err *e)
+{
+	return f->is_here ? fleet_preview_here(f, st, opt, e) :
+			    examine(f, st, opt, e);
 }
 
 size_t
@@ -345,11 +384,11 @@ int
 fleet_stage_release(struct fleet *f, const struct release_id *id, bool preview,
     struct stage *st, struct fleet_sent *out, struct err *e)
 {
-	const struct fleet_send what = { .m = &st->m,
+	const struct fleet_send what = { .m = &st->plan.m,
 		.meta = known_meta(f, id) };
 
 	*out = (struct fleet_sent){ 0 };
-	if (fleet_manifest(f, id, &st->m, e) != 0)
+	if (fleet_manifest(f, id, &st->plan.m, e) != 0)
 		return -1;
 	if (release_id_is_none(&what.meta->id))
 		return err_set(e, ERR_INTEGRITY,
@@ -357,7 +396,7 @@ fleet_stage_release(struct fleet *f, const struct release_id *id, bool preview,
 		    id->text, id->text);
 	st->id = *id;
 	st->outcome = STAGE_STAGED;
-	st->totals = manifest_totals(&st->m);
+	st->plan.totals = manifest_totals(&st->plan.m);
 	if (!preview)
 		return fleet_send(f, &what, out, e);
 	out->fresh = fleet_count_lacking(f, id);

@@ -21,7 +21,7 @@ int fleet_stage_open(struct fleet *f, struct stage *st,
 
 /*
  * Stage on every host of the fleet, which is open (fleet_open, full; or
- * fleet_stage_open).  st->id, outcome and m tell what came of it.  A release
+ * fleet_stage_open).  st->id, outcome and plan tell what came of it.  A release
  * that some host has staged already with this content is meant, and sent only
  * where it is missing.  Returns 0, or -1 when a host failed: hosts that have
  * the whole release keep it, staged.
@@ -30,13 +30,17 @@ int fleet_stage(struct fleet *f, struct stage *st,
     const struct stage_options *opt, struct fleet_sent *out, struct err *e)
     MUST_USE;
 
+/* Only say what would be staged: nothing is sent. */
+int fleet_preview(struct fleet *f, struct stage *st,
+    const struct stage_options *opt, struct err *e) MUST_USE;
+
 /* How many hosts of the open fleet lack a release? */
 size_t fleet_count_lacking(const struct fleet *f, const struct release_id *id);
 
 /*
  * Stage a release that some host has on all that lack it, without a build:
  * contents come from the hosts that have it.  The fleet is open (fleet_open,
- * full).  st->id, outcome, m and totals tell about the release; `preview`:
+ * full).  st->id, outcome and plan.m tell about the release; `preview`:
  * nothing is sent.  0 or -1.
  */
 int fleet_stage_release(struct fleet *f, const struct release_id *id,

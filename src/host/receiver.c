@@ -13,7 +13,7 @@
 #include "host/wire.h"
 #include "os/beneath.h"
 #include "os/io.h"
-#include "root/extras.h"
+#include "root/extras_place.h"
 #include "root/incoming.h"
 
 enum {

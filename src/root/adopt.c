@@ -76,7 +76,6 @@ make_release(const struct adopt_options *o, const struct store *s,
 		.seq = -1,
 		.lock_wait = o->lock_wait,
 		.overrides = OVERRIDE_ALL,
-		.preview = live,
 		.id = taken ? NULL : o->id,
 		.mtime = o->mtime };
 	struct stage st = STAGE_INIT;
@@ -86,14 +85,16 @@ make_release(const struct adopt_options *o, const struct store *s,
 	rules.carry = (struct strvec)STRVEC_INIT;
 	r = leave_out_shared(o, path, &rules.exclude, e);
 	if (r == 0)
-		r = stage_run(&st, s, &so, e);
+		r = stage_open(&st, &so, s->root.path, e);
+	if (r == 0)
+		r = live ? stage_preview(&st, s, e) : stage_run(&st, s, e);
 	if (r == 0 && live && st.outcome != STAGE_UNCHANGED)
 		r = err_set(e, ERR_USAGE,
 		    "'%s' has a live release, %s;; what is in '%s' would take its place: deploy stage '%s' first, and compare",
-		    o->root, st.view.current.text, path, path);
+		    o->root, st.live.text, path, path);
 	if (r == 0) {
 		out->id = st.id;
-		out->files = st.totals.files;
+		out->files = st.plan.totals.files;
 		out->excluded = st.excluded;
 	}
 	stage_release(&st);

@@ -2,9 +2,14 @@
  * Stage: a build becomes a complete release that is not live yet.
  *
  *	struct stage st = STAGE_INIT;
- *	r = stage_run(&st, &store, &options, &e);
- *	... st.outcome, st.id, st.m ...
+ *	r = stage_open(&st, &options, root, &e);
+ *	r = stage_run(&st, &store, &e);
+ *	... st.outcome, st.id, st.plan ...
  *	stage_release(&st);
+ *
+ * What the release is to be, the plan says (plan.h); here is what a root on
+ * this machine adds: the lock, the base, room, and the way into releases/.
+ * For hosts, fleet_stage.h has that.
  *
  * The crash points are those of deploy-root(5): until the rename into
  * releases/ there is only something under incoming/, which nobody sees and
@@ -14,37 +19,16 @@
 #define STAGE_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 #include "os/caller.h"
 #include "base/err.h"
 #include "base/override.h"
-#include "root/extras.h"
-#include "content/fill.h"
-#include "root/incoming.h"
-#include "os/lock.h"
-#include "content/manifest.h"
+#include "content/plan.h"
 #include "content/rules.h"
 #include "content/source.h"
+#include "root/meta.h"
 #include "root/store.h"
-#include "root/view.h"
-
-/*
- * What a build for other machines is held against, in place of a store: the
- * state of the hosts as one of them tells it.
- */
-struct stage_remote {
-	const struct view *view;
-	const struct release_id *base;	/* that `manifest` is of, or none */
-	const struct manifest *manifest;	/* NULL: no base */
-	int64_t base_mtime;		/* of what was new in the base */
-	int64_t mtime;			/* of the newest content there */
-	int (*read)(void *ctx, const struct release_id *id, struct manifest *m,
-	    struct err *e);		/* the manifest of a release */
-	void *ctx;
-};
 
 struct stage_options {
 	const char *source;		/* path, or "-" */
@@ -60,8 +44,6 @@ struct stage_options {
 	bool strip;			/* an archive's leading directory */
 	const struct release_id *id;	/* of the new release; NULL: its own */
 	int64_t mtime;			/* of new content; 0: now */
-	bool preview;			/* change nothing: stop when all is
-					 * known */
 };
 
 enum stage_outcome {
@@ -71,74 +53,59 @@ enum stage_outcome {
 };
 
 struct stage {
-	/* Out, valid after stage_run(). */
 	enum stage_outcome outcome;
-	struct release_id id;		/* of the release that is meant; ""
+	struct release_id id;		/* of the release that is meant; none
 					 * for a new one in a preview */
-	struct manifest m;		/* its content */
-	struct manifest_totals totals;
-	size_t linked, copied, carried, excluded;
-	int64_t copied_bytes;
-	struct view view;		/* the store as it was before */
+	struct release_id live;		/* in the root before; none for hosts */
+	struct plan plan;		/* its content, and what became of it */
+	size_t excluded;		/* entries of the build left out */
+	struct source source;		/* the build */
 	int64_t mtime;			/* of new content */
-	char digest[HASH_HEX + 1];	/* the tree digest */
-	struct manifest base_manifest;	/* of the live release, else of the
-					 * newest; empty without one */
-	/* Private. */
-	const struct store *store;
+	bool hashed;			/* the build is listed and hashed */
 	const struct stage_options *opt;
-	const struct stage_remote *remote;	/* during stage_plan() */
-	bool planning;			/* nothing is to be changed */
-	bool elsewhere;			/* it is for other machines */
-	struct source source;
-	struct incoming incoming;
-	char *scratch_path;		/* a preview's temporary directory */
-	struct dir scratch;
-	struct dir scratch_target;	/* in it */
-	struct dir base;
-	struct release_id found;	/* has the same content */
-	struct extras extras;
-	struct fill fill;
-	uint64_t stamp;			/* of the source, tree_stamp() */
-	gid_t gid;
-	bool read;			/* stage_read() was there already */
 };
 
-#define STAGE_INIT {							\
-	.source = SOURCE_INIT,			\
-	.incoming = INCOMING_INIT, .scratch = DIR_INIT,			\
-	.scratch_target = DIR_INIT, .view = VIEW_INIT,			\
-	.base = DIR_INIT, .extras = EXTRAS_INIT				\
-}
+#define STAGE_INIT { .plan = PLAN_INIT, .source = SOURCE_INIT }
+
+void stage_release(struct stage *st);		/* neutral values accepted */
 
 /*
- * For hosts, and before they are known: read and hash the build, and find what
- * is wrong with it alone.  st->totals are set, and st->digest unless there is
- * something to carry.  stage_plan() does the rest later.  0 or -1.
+ * Open the build, which must not have `root` in it (a release would contain
+ * it, and feed on itself; NULL: that is elsewhere).  The options are borrowed.
+ * 0 or -1.
  */
-int stage_read(struct stage *st, const struct stage_options *opt,
-    struct err *e) MUST_USE;
+int stage_open(struct stage *st, const struct stage_options *opt,
+    const char *root, struct err *e) MUST_USE;
 
 /*
- * Stage the build into `store`, or in a preview say what would be staged
- * (then `store` may be NULL: there is no root yet).  Takes the lock itself.
+ * List the build, and begin the plan.  An archive is unpacked into `into`,
+ * an empty directory, or a temporary one (NULL).  0 or -1.
+ */
+int stage_list(struct stage *st, const struct dir *into, struct err *e)
+    MUST_USE;
+
+/* Hash the build: all that can be known of it alone.  0 or -1. */
+int stage_hash(struct stage *st, struct err *e) MUST_USE;
+
+/*
+ * Choose st->mtime, and hold the plan against the base.  The newest content
+ * that is there is of `newest`: whole seconds, because that is what web
+ * servers look at, and later than that, so that two releases within a second
+ * differ.  0 or -1.
+ */
+int stage_compare(struct stage *st, const struct plan_base *base,
+    int64_t newest, struct err *e) MUST_USE;
+
+/*
+ * Stage the build, which is open, into `store`.  Takes the lock itself.
  * Returns 0, or -1: nothing is listed then, and what is live is untouched.
  */
-int stage_run(struct stage *st, const struct store *store,
-    const struct stage_options *opt, struct err *e) MUST_USE;
+int stage_run(struct stage *st, const struct store *store, struct err *e)
+    MUST_USE;
 
-/*
- * For hosts: what the build, which stage_read() may have read before, comes to
- * against what `remote` has.  Changes nothing, also where opt->preview is not
- * set.  st->id stays "" for a new release.  0 or -1.
- */
-int stage_plan(struct stage *st, const struct stage_remote *remote,
-    const struct stage_options *opt, struct err *e) MUST_USE;
-
-void stage_release(struct stage *st);
-
-/* Where the files of the build are, until stage_release(); for a preview. */
-const struct dir *stage_build_dir(const struct stage *st);
+/* Only say what would be staged; `store`: NULL where no root is yet. */
+int stage_preview(struct stage *st, const struct store *store, struct err *e)
+    MUST_USE;
 
 /* What is to be remembered; its strings are borrowed, do not release it. */
 void stage_fill_meta(const struct stage *st, struct meta *meta);

@@ -22,8 +22,7 @@ site_stage_options(const struct site_run *s, struct rules *rules,
 		.lock_wait = s->fleet.v[0].waits.lock,
 		.overrides = w->overrides,
 		.again = w->again,
-		.strip = w->strip,
-		.preview = w->dry_run };
+		.strip = w->strip };
 }
 
 static void
@@ -31,8 +30,8 @@ tell(const struct stage *st, bool preview)
 {
 	char size[TEXT_SIZE_LEN], copied[TEXT_SIZE_LEN];
 
-	text_size(st->totals.bytes, size);
-	text_size(st->copied_bytes, copied);
+	text_size(st->plan.totals.bytes, size);
+	text_size(st->plan.copied_bytes, copied);
 	if (st->excluded > 0)
 		log_info("left out %zu excluded or .git entries",
 		    st->excluded);
@@ -45,8 +44,9 @@ tell(const struct stage *st, bool preview)
 	else
 		log_info(
 		    "%s %zu files (%s): %zu linked, %zu copied (%s), %zu carried",
-		    preview ? "would stage" : "staged", st->totals.files, size,
-		    st->linked, st->copied, copied, st->carried);
+		    preview ? "would stage" : "staged", st->plan.totals.files,
+		    size, st->plan.linked, st->plan.copied, copied,
+		    st->plan.carried);
 }
 
 /* What went over the wire. */
@@ -68,12 +68,14 @@ stage(struct site_run *s, struct stage *st, struct stage_options *o,
     struct fleet_sent *sent, struct err *e)
 {
 	struct fleet *f = &s->fleet;
+	bool preview = s->wishes.dry_run;
 
 	if (site_hook(s, HOOK_PRE_STAGE, NULL, NULL, e) != 0 ||
 	    fleet_stage_open(f, st, o, e) != 0 ||
-	    fleet_stage(f, st, o, sent, e) != 0)
+	    (preview ? fleet_preview(f, st, o, e) :
+		       fleet_stage(f, st, o, sent, e)) != 0)
 		return -1;
-	tell(st, o->preview);
+	tell(st, preview);
 	s->staged = st->id;
 	if (st->outcome != STAGE_UNCHANGED &&
 	    site_hook(s, HOOK_POST_STAGE, &st->id, site_current(s), e) != 0)

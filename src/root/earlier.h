@@ -1,0 +1,32 @@
+/*
+ * The releases of a root that were live, with their manifests: what a new one
+ * may carry files from (extras.h).
+ */
+#ifndef EARLIER_H
+#define EARLIER_H
+
+#include <stddef.h>
+
+#include "base/err.h"
+#include "content/extras.h"
+#include "root/view.h"
+
+struct earlier {
+	struct extras_earlier *v;	/* oldest first */
+	size_t n;
+};
+
+#define EARLIER_INIT { NULL, 0 }
+
+/*
+ * Those of the view, which must outlive `out`; `read` reads a manifest.  0 or
+ * -1; `out` is to be released also then.
+ */
+int earlier_read(struct earlier *out, const struct view *v,
+    int (*read)(void *ctx, const struct release_id *id, struct manifest *m,
+	struct err *e),
+    void *ctx, struct err *e) MUST_USE;
+
+void earlier_release(struct earlier *x);	/* neutral values accepted */
+
+#endif
