@@ -64,13 +64,18 @@ int
 guard_check_deletions(const struct manifest *m, const struct manifest *live,
     unsigned int max_delete, struct err *e)
 {
-	size_t paths = 0, gone = 0;
+	size_t paths = 0, gone = 0, k = 0;
 
 	for (size_t i = 0; i < live->n; i++) {
+		int c = -1;
+
 		if (!is_path(&live->v[i]))
 			continue;
+		while (k < m->n &&
+		    (c = path_compare(m->v[k].path, live->v[i].path)) < 0)
+			k++;
 		paths++;
-		gone += manifest_find(m, live->v[i].path) == NULL;
+		gone += c != 0;
 	}
 	if (gone * 100 <= (size_t)max_delete * paths)
 		return 0;
