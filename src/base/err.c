@@ -73,7 +73,8 @@ err_set(struct err *e, enum err_code code, const char *fmt, ...)
 	va_end(ap);
 	e->code = code;
 	e->sys = 0;
-	e->answered = false;
+	e->phase = PHASE_NONE;
+	e->problem = 0;
 	return -1;
 }
 
@@ -92,20 +93,18 @@ err_sys(struct err *e, const char *fmt, ...)
 	text_clean(e->text + n, sizeof(e->text) - n, strerror(saved));
 	e->code = saved == ENOSPC || saved == EDQUOT ? ERR_GUARD : ERR_FAILED;
 	e->sys = saved;
-	e->answered = false;
+	e->phase = PHASE_NONE;
+	e->problem = 0;
 	return -1;
 }
 
-int
-err_prefix(struct err *e, const char *fmt, ...)
+/* Put the text before the sentence; how many bytes that made. */
+static size_t
+put_before(struct err *e, const char *raw)
 {
-	char raw[sizeof(e->text)], rest[sizeof(e->text)];
-	va_list ap;
+	char rest[sizeof(e->text)];
 	size_t n;
 
-	va_start(ap, fmt);
-	vsnprintf(raw, sizeof(raw), fmt, ap);
-	va_end(ap);
 	memcpy(rest, e->text, sizeof(rest));
 	n = text_clean(e->text, sizeof(e->text), raw);
 	text_clean(e->text + n, sizeof(e->text) - n, rest);
@@ -113,6 +112,33 @@ err_prefix(struct err *e, const char *fmt, ...)
 		e->cure += n;
 	if (e->cure >= strlen(e->text))
 		e->cure = 0;
+	return n;
+}
+
+int
+err_prefix(struct err *e, const char *fmt, ...)
+{
+	char raw[sizeof(e->text)];
+	va_list ap;
+	size_t n;
+
+	va_start(ap, fmt);
+	vsnprintf(raw, sizeof(raw), fmt, ap);
+	va_end(ap);
+	n = put_before(e, raw);
+	/* Words of a phase stay where they are: before what is wrong. */
+	if (e->problem > 0)
+		e->problem += n;
+	if (e->problem > strlen(e->text))
+		e->problem = 0;
+	return -1;
+}
+
+int
+err_in(struct err *e, enum err_phase phase, const char *words)
+{
+	e->phase = phase;
+	e->problem = put_before(e, words);
 	return -1;
 }
 
@@ -131,13 +157,21 @@ err_append(struct err *e, const char *fmt, ...)
 }
 
 const char *
-err_cure(const struct err *e)
+err_problem(const struct err *e)
 {
-	return e->cure > 0 ? e->text + e->cure : "";
+	return e->text + e->problem;
 }
 
 int
 err_problem_len(const struct err *e)
 {
-	return (int)(e->cure > 0 ? e->cure - strlen("; ") : strlen(e->text));
+	size_t end = e->cure > 0 ? e->cure - strlen("; ") : strlen(e->text);
+
+	return (int)(end - e->problem);
+}
+
+const char *
+err_cure(const struct err *e)
+{
+	return e->cure > 0 ? e->text + e->cure : "";
 }

@@ -10,7 +10,6 @@
 #ifndef ERR_H
 #define ERR_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/text.h"
@@ -41,10 +40,21 @@ enum err_code {
 	ERR_GUARD = 10,		/* a guard refused */
 };
 
+/* Where it happened, as far as somebody wants to know. */
+enum err_phase {
+	PHASE_NONE,		/* not said */
+	PHASE_CONNECT,		/* to a host */
+	PHASE_HOST_KEY,		/* is it the right one? */
+	PHASE_LOGIN,		/* does it let us in? */
+	PHASE_ANSWER,		/* a host said so: it is not a lost one */
+};
+
 struct err {
 	enum err_code code;
 	int sys;		/* errno, 0 when there was none */
-	bool answered;		/* a host said so, it is not a lost one */
+	enum err_phase phase;
+	size_t problem;		/* where in the text what is wrong begins,
+				 * behind words that only name the phase */
 	size_t cure;		/* where in the text the cure begins, behind
 				 * "; "; 0: it has none */
 	char text[TEXT_LINE_MAX];	/* one sentence, text_clean() */
@@ -73,14 +83,24 @@ int err_sys(struct err *e, const char *fmt, ...)
 int err_prefix(struct err *e, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
+/*
+ * It happened in that phase, which `words`, put before the sentence, name; ""
+ * when the sentence does.  Returns -1.
+ */
+int err_in(struct err *e, enum err_phase phase, const char *words);
+
 /* Append the formatted text to the sentence; ";; " as above.  Returns -1. */
 int err_append(struct err *e, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
+/*
+ * What is wrong, without the words that err_in() put before it, and how many
+ * bytes of that there are before the cure, for "%.*s".
+ */
+const char *err_problem(const struct err *e);
+int err_problem_len(const struct err *e);
+
 /* What helps; "" when nobody knows. */
 const char *err_cure(const struct err *e);
-
-/* How many bytes of the text say what is wrong, for "%.*s". */
-int err_problem_len(const struct err *e);
 
 #endif

@@ -108,7 +108,7 @@ ask(struct remote *r, struct patient *p)
 	struct err e = ERR_INIT;
 
 	if (remote_call(r, "probe", NULL, on_line, p, &e) != 0) {
-		doctor_add(&p->report, DOCTOR_FAIL, "deploy", "%s", e.text);
+		doctor_add_error(&p->report, "deploy", &e);
 		p->unreachable = e.code == ERR_UNREACHABLE;
 		return;
 	}
@@ -147,8 +147,8 @@ add_failures(const struct round *round)
 {
 	for (size_t i = 0; i < round->f->n; i++)
 		if (round->f->v[i].failed)
-			doctor_add(&round->v[i].report, DOCTOR_FAIL,
-			    "connection", "%s", round->f->v[i].err.text);
+			doctor_add_error(&round->v[i].report, "connection",
+			    &round->f->v[i].err);
 }
 
 /* ---- the report -------------------------------------------------------- */

@@ -95,62 +95,34 @@ doctor_judge_login(struct doctor_report *r, const char *host_key,
 	    key != NULL ? key : "one of ours");
 }
 
-/* What a message says behind the phase; NULL: it is about another one. */
-static const char *
-after_phase(const char *text, const char *phase)
+void
+doctor_add_error(struct doctor_report *r, const char *what,
+    const struct err *e)
 {
-	size_t n = strlen(phase);
-
-	return strncmp(text, phase, n) == 0 ? text + n : NULL;
-}
-
-/* The last place of `end` in the text, or NULL. */
-static const char *
-find_last(const char *text, const char *end)
-{
-	const char *last = NULL;
-
-	for (const char *p = text; (p = strstr(p, end)) != NULL; p++)
-		last = p;
-	return last;
-}
-
-/* A message whose cure begins behind `cure`, "; " or NULL. */
-static void
-add_message(struct doctor_report *r, const char *what, const char *text,
-    const char *cure)
-{
-	if (cure == NULL) {
-		doctor_add(r, DOCTOR_FAIL, what, "%s", text);
-		return;
-	}
-	doctor_add(r, DOCTOR_FAIL, what, "%.*s", (int)(cure - text), text);
-	doctor_cure(r, "%s", cure + 2);
-}
-
-/* Where the cure begins in what ssh_hostkey.h says. */
-static const char *
-host_key_cure(const char *text)
-{
-	const char *cure = strstr(text, "; only if ");
-
-	return cure != NULL ? cure : strstr(text, "; if ");
+	doctor_add(r, DOCTOR_FAIL, what, "%.*s", err_problem_len(e),
+	    err_problem(e));
+	if (*err_cure(e) != '\0')
+		doctor_cure(r, "%s", err_cure(e));
 }
 
 void
 doctor_judge_refusal(struct doctor_report *r, const struct err *e)
 {
-	const char *rest = after_phase(e->text, "host key: ");
-
-	if (rest != NULL) {
+	switch (e->phase) {
+	case PHASE_HOST_KEY:
 		doctor_add(r, DOCTOR_OK, "connection", "there is one");
-		add_message(r, "host key", rest, host_key_cure(rest));
-	} else if (after_phase(e->text, "authentication at ") != NULL) {
+		doctor_add_error(r, "host key", e);
+		break;
+	case PHASE_LOGIN:
 		doctor_add(r, DOCTOR_OK, "connection", "there is one");
 		doctor_add(r, DOCTOR_OK, "host key", "as expected");
-		add_message(r, "key", e->text, find_last(e->text, "; "));
-	} else {
-		add_message(r, "connection", e->text, strstr(e->text, "; "));
+		doctor_add_error(r, "key", e);
+		break;
+	case PHASE_NONE:
+	case PHASE_CONNECT:
+	case PHASE_ANSWER:
+		doctor_add_error(r, "connection", e);
+		break;
 	}
 }
 

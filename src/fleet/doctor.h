@@ -52,6 +52,12 @@ void doctor_cure(struct doctor_report *r, const char *fmt, ...)
  */
 void doctor_judge_login(struct doctor_report *r, const char *host_key,
     const char *key);
+
+/* Add the error as a failure: what is wrong, and its cure. */
+void doctor_add_error(struct doctor_report *r, const char *what,
+    const struct err *e);
+
+/* Where the way there ended. */
 void doctor_judge_refusal(struct doctor_report *r, const struct err *e);
 
 /* What is known besides the facts. */

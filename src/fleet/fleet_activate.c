@@ -152,7 +152,7 @@ go(struct flight *fl, struct remote *r, struct err *e)
 		return -1;
 	c = remote_went(r, fl->armed_ms + GRACE_MS, e);
 	/* Live, and its own disk made trouble: that is told at the end. */
-	if (c != 0 && e->code == ERR_CLEANUP && e->answered) {
+	if (c != 0 && e->code == ERR_CLEANUP && e->phase == PHASE_ANSWER) {
 		free(r->hook_failure);
 		r->hook_failure = xstrdup(e->text);
 		*e = (struct err)ERR_INIT;
@@ -160,7 +160,7 @@ go(struct flight *fl, struct remote *r, struct err *e)
 	}
 	if (c == 0)
 		*fate = FATE_LIVE;
-	else if (e->answered && r->live_at == 0)
+	else if (e->phase == PHASE_ANSWER && r->live_at == 0)
 		*fate = FATE_NONE;
 	/* It was live there before: nothing flipped, nothing goes back. */
 	if (*fate == FATE_LIVE && release_id_eq(&r->view.current, fl->o->id))

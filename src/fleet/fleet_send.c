@@ -103,7 +103,8 @@ send_to(struct remote *r, void *ctx, struct err *e)
 	if (release_ids_has(&r->view.ids, s->id))
 		return 0;
 	c = send_pack(s, r, b, b->edited ? BATCH_EDITS : BATCH_WHOLE, e);
-	if (c != 0 && b->edited && e->code == ERR_INTEGRITY && e->answered) {
+	if (c != 0 && b->edited && e->code == ERR_INTEGRITY &&
+	    e->phase == PHASE_ANSWER) {
 		log_info("%s%s; it gets whole files", remote_said(r), e->text);
 		*e = (struct err)ERR_INIT;
 		c = send_pack(s, r, b, BATCH_WHOLE, e);

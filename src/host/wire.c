@@ -86,7 +86,7 @@ wire_error(const char *value, struct err *e)
 	if (e->text[0] == '\0')
 		err_set(e, (enum err_code)code,
 		    "the host failed and does not say why");
-	e->answered = true;
+	e->phase = PHASE_ANSWER;
 	return -1;
 }
 

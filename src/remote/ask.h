@@ -40,7 +40,7 @@ int ask(struct remote *r, const char *verb, const struct strvec *args,
 
 /*
  * The next line of the answer, cut, within `timeout` ms: 1; 0 at its end; -1
- * for an error, the host's (e->answered) or ours.  Valid until the next call.
+ * for an error, the host's (PHASE_ANSWER) or ours.  Valid until the next call.
  */
 int ask_line(struct remote *r, struct wire_line *l, int64_t timeout,
     struct err *e) MUST_USE;

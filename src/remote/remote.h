@@ -211,7 +211,7 @@ int remote_go(struct remote *r, struct err *e) MUST_USE;
 
 /*
  * The answer to go, within `timeout` ms: 0 when the release is live, and then
- * a hook may run there; -1 when the host says that it is not (e->answered), or
+ * a hook may run there; -1 when the host says that it is not (PHASE_ANSWER), or
  * that live it is but not synced (ERR_CLEANUP), or when there is no answer:
  * unknown.
  */

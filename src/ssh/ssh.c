@@ -205,23 +205,32 @@ connect_host(struct ssh *s, const struct ssh_settings *st,
 	return 0;
 }
 
-/* Connect, check the host, log in. */
+/* Connect, check the host, log in: with these keys of hosts. */
+static int
+log_in_with(struct ssh *s, const struct ssh_options *o,
+    const struct ssh_settings *st, struct ssh_hostkey *k, struct err *e)
+{
+	if (ssh_hostkey_load(k, st, e) != 0)
+		return err_in(e, PHASE_HOST_KEY, "host key: ");
+	if (connect_host(s, st, k, e) != 0)
+		return err_in(e, PHASE_CONNECT, "");
+	if (ssh_hostkey_check(k, s->link.session, o->host_key, &s->host_key,
+		e) != 0)
+		return err_in(e, PHASE_HOST_KEY, "host key: ");
+	if (ssh_auth(&s->link, st, clock_ms() + s->timeouts.auth, &s->key,
+		e) == 0)
+		return 0;
+	failed_in("authentication at", s, e);
+	return err_in(e, PHASE_LOGIN, "");
+}
+
 static int
 log_in(struct ssh *s, const struct ssh_options *o,
     const struct ssh_settings *st, struct err *e)
 {
 	struct ssh_hostkey k = SSH_HOSTKEY_INIT;
-	int r = ssh_hostkey_load(&k, st, e);
+	int r = log_in_with(s, o, st, &k, e);
 
-	if (r == 0)
-		r = connect_host(s, st, &k, e);
-	if (r == 0)
-		r = ssh_hostkey_check(&k, s->link.session, o->host_key,
-		    &s->host_key, e);
-	if (r == 0 &&
-	    ssh_auth(&s->link, st, clock_ms() + s->timeouts.auth, &s->key,
-		e) != 0)
-		r = failed_in("authentication at", s, e);
 	ssh_hostkey_release(&k);
 	return r;
 }

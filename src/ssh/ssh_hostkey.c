@@ -129,13 +129,13 @@ take_file(struct ssh_hostkey *k, const char *path, struct buf *known,
 	if (f == NULL && (errno == ENOENT || errno == ENOTDIR))
 		return 0;
 	if (f == NULL)
-		return err_sys(e, "host key: cannot read '%s'", path);
+		return err_sys(e, "cannot read '%s'", path);
 	while (getline(&line, &size, f) >= 0) {
 		line[strcspn(line, "\n")] = '\0';
 		take_line(k, line, known);
 	}
 	if (ferror(f))
-		r = err_sys(e, "host key: cannot read '%s'", path);
+		r = err_sys(e, "cannot read '%s'", path);
 	free(line);
 	fclose(f);
 	return r;
@@ -147,7 +147,7 @@ publish(struct ssh_hostkey *k, const struct buf *known, struct err *e)
 {
 	k->fd = memfd_create("known_hosts", MFD_CLOEXEC);
 	if (k->fd < 0 || io_write(k->fd, buf_str(known), known->len) != 0)
-		return err_sys(e, "host key: cannot keep known_hosts");
+		return err_sys(e, "cannot keep known_hosts");
 	snprintf(k->path, sizeof(k->path), "/proc/self/fd/%d", k->fd);
 	return 0;
 }
@@ -218,7 +218,7 @@ shown_get(struct shown *s, ssh_session session, struct err *e)
 	ssh_clean_pubkey_hash(&hash);
 	if (s->print == NULL)
 		return err_set(e, ERR_UNREACHABLE,
-		    "host key: the host's key cannot be read");
+		    "the host's key cannot be read");
 	/* "ssh-ed25519", "ecdsa-sha2-nistp256": as known_hosts has it. */
 	s->type = ssh_key_type_to_char(ssh_key_type(s->key));
 	return 0;
@@ -243,7 +243,7 @@ check_pin(const struct ssh_hostkey *k, const struct shown *s, const char *pin,
 	if (strncmp(s->print, pin, n) == 0 && s->print[n] == '\0')
 		return 0;
 	return err_set(e, ERR_UNREACHABLE,
-	    "host key: %s has the %s key %s, not %s as 'host_key' says;; if the host got a new key, and its administrator confirms the fingerprint, change 'host_key'",
+	    "%s has the %s key %s, not %s as 'host_key' says;; if the host got a new key, and its administrator confirms the fingerprint, change 'host_key'",
 	    k->name, s->type, s->print, pin);
 }
 
@@ -253,7 +253,7 @@ refuse_unknown(const struct ssh_hostkey *k, const struct shown *s,
     struct err *e)
 {
 	return err_set(e, ERR_UNREACHABLE,
-	    "host key: %s is not known%s; its %s key is %s;; if its administrator confirms that, add this line to known_hosts or DEPLOY_KNOWN_HOSTS: %s %s %s",
+	    "%s is not known%s; its %s key is %s;; if its administrator confirms that, add this line to known_hosts or DEPLOY_KNOWN_HOSTS: %s %s %s",
 	    k->name,
 	    k->authority ?
 		" (host certificates of @cert-authority are not supported)" :
@@ -266,7 +266,7 @@ refuse_changed(const struct ssh_hostkey *k, const struct shown *s,
     struct err *e)
 {
 	return err_set(e, ERR_UNREACHABLE,
-	    "host key: THE KEY OF %s HAS CHANGED: somebody may be listening in; it is now the %s key %s;; only if its administrator confirms that, replace the host's lines in known_hosts by: %s %s %s",
+	    "THE KEY OF %s HAS CHANGED: somebody may be listening in; it is now the %s key %s;; only if its administrator confirms that, replace the host's lines in known_hosts by: %s %s %s",
 	    k->name, s->type, s->print, k->name, s->type, s->base64);
 }
 
@@ -284,7 +284,7 @@ check_known(const struct ssh_hostkey *k, const struct shown *s,
 	case SSH_KNOWN_HOSTS_NOT_FOUND:
 		return refuse_unknown(k, s, e);
 	default:
-		return err_set(e, ERR_UNREACHABLE, "host key: %s",
+		return err_set(e, ERR_UNREACHABLE, "%s",
 		    ssh_get_error(session));
 	}
 }
@@ -298,7 +298,7 @@ ssh_hostkey_check(const struct ssh_hostkey *k, ssh_session session,
 
 	if (r == 0 && is_revoked(k, s.key))
 		r = err_set(e, ERR_UNREACHABLE,
-		    "host key: the %s key %s of %s is marked @revoked in known_hosts: do not trust this host",
+		    "the %s key %s of %s is marked @revoked in known_hosts: do not trust this host",
 		    s.type, s.print, k->name);
 	else if (r == 0 && pin != NULL)
 		r = check_pin(k, &s, pin, e);

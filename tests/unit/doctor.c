@@ -484,36 +484,48 @@ test_nginx(void)
 }
 
 static void
-refusal(const char *text)
+refusal(struct err *e)
 {
-	struct err e = ERR_INIT;
-
-	err_set(&e, ERR_UNREACHABLE, "%s", text);
 	doctor_report_release(&report);
-	doctor_judge_refusal(&report, &e);
+	doctor_judge_refusal(&report, e);
 }
 
 static void
 test_the_way(void)
 {
 	struct doctor_finding *f;
+	struct err e = ERR_INIT;
 
-	refusal("connect: www1 port 22: Connection refused; is it up?");
+	err_set(&e, ERR_UNREACHABLE,
+	    "connect: %s port 22: refused;; is it up?", "a; b");
+	err_in(&e, PHASE_CONNECT, "");
+	refusal(&e);
 	REQUIRE((f = find("connection", DOCTOR_FAIL)) != NULL);
 	CHECK(report.n == 1);
-	CHECK_STR(f->detail, "connect: www1 port 22: Connection refused");
+	CHECK_STR(f->detail, "connect: a; b port 22: refused");
 	CHECK_STR(f->cure, "is it up?");
-	refusal("host key: www1 is not known; its key is K; if so, add: L");
+	err_set(&e, ERR_UNREACHABLE,
+	    "www1 is not known; its key is K;; if so, add: L; M");
+	err_in(&e, PHASE_HOST_KEY, "host key: ");
+	refusal(&e);
 	CHECK(find("connection", DOCTOR_OK) != NULL);
 	REQUIRE((f = find("host key", DOCTOR_FAIL)) != NULL);
 	CHECK_STR(f->detail, "www1 is not known; its key is K");
-	CHECK_STR(f->cure, "if so, add: L");
-	refusal("authentication at www1: none of ours: a; b; add it there");
+	CHECK_STR(f->cure, "if so, add: L; M");
+	err_set(&e, ERR_UNREACHABLE, "none of ours: %s;; add it there",
+	    "a; b");
+	err_prefix(&e, "authentication at %s: ", "www1");
+	err_in(&e, PHASE_LOGIN, "");
+	refusal(&e);
 	CHECK(find("host key", DOCTOR_OK) != NULL);
 	REQUIRE((f = find("key", DOCTOR_FAIL)) != NULL);
+	CHECK_STR(f->detail, "authentication at www1: none of ours: a; b");
 	CHECK_STR(f->cure, "add it there");
-	refusal("whatever");
+	/* Words say nothing about the phase, and nothing about a cure. */
+	err_set(&e, ERR_UNREACHABLE, "%s", "host key: what; ever");
+	refusal(&e);
 	REQUIRE((f = find("connection", DOCTOR_FAIL)) != NULL);
+	CHECK_STR(f->detail, "host key: what; ever");
 	CHECK(f->cure == NULL);
 	doctor_report_release(&report);
 	doctor_judge_login(&report, "ssh-ed25519 SHA256:x", "/home/me/id");

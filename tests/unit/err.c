@@ -81,11 +81,12 @@ test_set_escapes(void)
 static void
 check_cure(const struct err *e, const char *problem, const char *cure)
 {
-	char *is = strndup(e->text, (size_t)err_problem_len(e));
+	char *is = strndup(err_problem(e), (size_t)err_problem_len(e));
 
 	CHECK_STR(is, problem);
 	CHECK_STR(err_cure(e), cure);
-	CHECK(e->cure == 0 || e->cure == strlen(problem) + strlen("; "));
+	CHECK(e->cure == 0 ||
+	    e->cure == e->problem + strlen(problem) + strlen("; "));
 	free(is);
 }
 
@@ -124,6 +125,34 @@ test_cure(void)
 	check_cure(&e, "x: Operation not permitted", "y");
 }
 
+static void
+test_phase(void)
+{
+	struct err e = ERR_INIT;
+
+	err_set(&e, ERR_FAILED, "a;; b");
+	CHECK(e.phase == PHASE_NONE);
+	CHECK(err_in(&e, PHASE_HOST_KEY, "host key: ") == -1);
+	CHECK(e.phase == PHASE_HOST_KEY);
+	CHECK_STR(e.text, "host key: a; b");
+	check_cure(&e, "a", "b");
+	/* More before it, and behind it, changes none of that. */
+	err_prefix(&e, "nothing was changed: %s: ", "www1");
+	err_append(&e, "c");
+	CHECK_STR(e.text, "nothing was changed: www1: host key: a; bc");
+	CHECK(e.phase == PHASE_HOST_KEY && e.code == ERR_FAILED);
+	check_cure(&e, "a", "bc");
+	/* Without words all of it is what is wrong. */
+	err_set(&e, ERR_FAILED, "d;; e");
+	CHECK(e.phase == PHASE_NONE && e.problem == 0);
+	err_in(&e, PHASE_CONNECT, "");
+	err_prefix(&e, "f: ");
+	check_cure(&e, "f: d", "e");
+	errno = EPERM;
+	err_sys(&e, "g");
+	CHECK(e.phase == PHASE_NONE);
+}
+
 /* There may be no room for the cure, or for a part of it. */
 static void
 test_cure_without_room(void)
@@ -141,6 +170,11 @@ test_cure_without_room(void)
 		check_fence(&f);
 		CHECK(f.e.cure <= strlen(f.e.text));
 		CHECK(err_problem_len(&f.e) <= (int)strlen(f.e.text));
+		err_in(&f.e, PHASE_CONNECT, "connect: ");
+		err_prefix(&f.e, "%s", "1234567");
+		check_fence(&f);
+		CHECK(f.e.problem == strlen("1234567connect: "));
+		CHECK(err_problem_len(&f.e) >= 0);
 		free(s);
 	}
 }
@@ -277,7 +311,7 @@ test_append_to_a_long_sentence(void)
 }
 
 UNIT_MAIN(UNIT(test_set), UNIT(test_set_escapes), UNIT(test_cure),
-    UNIT(test_cure_without_room), UNIT(test_sys), UNIT(test_prefix_and_append),
-    UNIT(test_set_truncates), UNIT(test_truncates_between_escapes),
-    UNIT(test_sys_keeps_the_reason), UNIT(test_prefix_truncates),
-    UNIT(test_append_to_a_long_sentence))
+    UNIT(test_phase), UNIT(test_cure_without_room), UNIT(test_sys),
+    UNIT(test_prefix_and_append), UNIT(test_set_truncates),
+    UNIT(test_truncates_between_escapes), UNIT(test_sys_keeps_the_reason),
+    UNIT(test_prefix_truncates), UNIT(test_append_to_a_long_sentence))

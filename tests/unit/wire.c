@@ -51,7 +51,7 @@ test_error(void)
 		CHECK_STR(e.text, cases[i].text);
 		if (!CHECK(e.code == cases[i].code))
 			printf("# %s: %d\n", cases[i].value, (int)e.code);
-		CHECK(e.answered);
+		CHECK(e.phase == PHASE_ANSWER);
 	}
 }
 
