@@ -20,5 +20,5 @@ main(int argc, char **argv)
 	if (argc != 2)
 		return 2;
 	intr_init();
-	return host_serve(argv[1], &all, &io, &e) == 0 ? 0 : 1;
+	return host_serve(argv[1], NULL, &all, &io, &e) == 0 ? 0 : 1;
 }

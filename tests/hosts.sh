@@ -68,7 +68,7 @@ program() {
 		echo '#!/bin/bash'
 		printf 'self=%q\n' "$PWD/$1"
 		[ "${3:-}" = plain ] ||
-		    printf '[ "$2" != serve ] || exec %q "$self" "$3"\n' "$VERBS"
+		    printf '[ "$2" != serve ] || exec %q "$self" "${@:3}"\n' "$VERBS"
 		case $2 in
 		c) printf 'real=(%q "$@")\n' "$DEPLOY" ;;
 		dash) printf 'shift\nreal=(dash -c "$(<%q)" deploy-host "$@")\n' \

@@ -1,5 +1,5 @@
 /*
- * usage: verbs PROGRAM ROOT
+ * usage: verbs PROGRAM ROOT [REQUEST]
  *
  * `deploy host serve ROOT` by a program for each request: PROGRAM host VERB
  * ROOT --key=value ..., with the same standard input and error.  So a test can
@@ -18,6 +18,25 @@ enum { WORDS_MAX = 64, LINE_LEN = 64 * 1024 };
 
 static const char magic[] = "deploy-host 1\n";
 
+/* The first request, percent-encoded, before the input. */
+static const char *first_request = "";
+
+static bool
+read_byte(char *c)
+{
+	char hex[3] = "";
+
+	if (*first_request == '\0')
+		return read(STDIN_FILENO, c, 1) == 1;
+	*c = *first_request++;
+	if (*c == '%') {
+		memcpy(hex, first_request, 2);
+		*c = (char)strtol(hex, NULL, 16);
+		first_request += 2;
+	}
+	return true;
+}
+
 /* The next line of the input, and not a byte more: it may be data. */
 static bool
 read_word(char *line)
@@ -25,7 +44,7 @@ read_word(char *line)
 	size_t n = 0;
 	char *to = line;
 
-	while (n < LINE_LEN - 1 && read(STDIN_FILENO, line + n, 1) == 1)
+	while (n < LINE_LEN - 1 && read_byte(line + n))
 		if (line[n++] == '\n') {
 			line[n - 1] = '\0';
 			for (const char *p = line; *p != '\0'; p++)
@@ -49,15 +68,16 @@ pass_on(int from, bool first, char tail[LINE_LEN])
 
 	while ((got = read(from, data, sizeof(data))) > 0) {
 		for (ssize_t i = 0; i < got; i++) {
-			if (n == LINE_LEN - 1 || (n > 0 && tail[n - 1] == '\n'))
+			if (n == LINE_LEN - 1 ||
+			    (n > 0 && tail[n - 1] == '\n'))
 				n = 0;
 			tail[n++] = data[i];
 		}
 		for (at = 0; skip > 0 && at < (size_t)got; at++)
 			skip--;
 		while (at < (size_t)got) {
-			ssize_t w = write(STDOUT_FILENO, data + at,
-			    (size_t)got - at);
+			ssize_t w =
+			    write(STDOUT_FILENO, data + at, (size_t)got - at);
 
 			if (w <= 0)
 				_exit(1);
@@ -106,8 +126,9 @@ main(int argc, char **argv)
 	static char words[WORDS_MAX][LINE_LEN];
 	char host[] = "host", *call[WORDS_MAX + 4] = { NULL };
 
-	if (argc != 3)
+	if (argc < 3 || argc > 4)
 		return 2;
+	first_request = argc > 3 ? argv[3] : "";
 	call[0] = argv[1];
 	call[1] = host;
 	call[3] = argv[2];
@@ -115,6 +136,9 @@ main(int argc, char **argv)
 		size_t n = 0, i = 4;
 		int status;
 
+		while (words[0][0] == '\0')
+			if (!read_word(words[0]))
+				return 0;
 		while (n < WORDS_MAX - 1 && words[n][0] != '\0' &&
 		    read_word(words[n + 1]))
 			n++;

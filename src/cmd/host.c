@@ -152,8 +152,11 @@ answer(const struct strvec *words, const struct host_limits *limits,
 {
 	const struct host_io io = { STDIN_FILENO, STDOUT_FILENO };
 
-	if (words->n == 2 && strcmp(words->v[0], "serve") == 0)
-		return host_serve(words->v[1], limits, &io, e);
+	bool serves = words->n > 1 && strcmp(words->v[0], "serve") == 0;
+
+	if (serves && words->n <= 3)
+		return host_serve(words->v[1],
+		    words->n > 2 ? words->v[2] : NULL, limits, &io, e);
 	return host_run(words, limits, &io, e);
 }
 

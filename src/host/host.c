@@ -180,12 +180,14 @@ serve_one(const char *root, const struct host_limits *limits,
 }
 
 int
-host_serve(const char *root, const struct host_limits *limits,
-    const struct host_io *io, struct err *e)
+host_serve(const char *root, const char *first,
+    const struct host_limits *limits, const struct host_io *io, struct err *e)
 {
 	struct wire_in in = WIRE_IN_INIT(io->in);
 	int c = greet(io->out, e) == 0 ? 1 : -1;
 
+	if (c > 0 && first != NULL && wire_take_first(&in, first, e) != 0)
+		c = -1;
 	while (c > 0)
 		c = serve_one(root, limits, &in, io->out, e);
 	return c == 0 && e->code == ERR_OK ? 0 : -1;

@@ -31,7 +31,8 @@ int host_run(const struct strvec *words, const struct host_limits *limits,
     const struct host_io *io, struct err *e) MUST_USE;
 
 /*
- * Run one request after another over `root`, until the input ends, or a
+ * Run one request after another over `root`, first what the command itself
+ * said (wire_put_first(); NULL: nothing), then what comes, until the input ends, or a
  * `receive`, whose data is the rest of the input, has ended.  A request that
  * fails is answered, and the next one is waited for.  Returns 0; -1 when the
  * last one failed, or the client cannot be read or answered any more.
@@ -40,7 +41,7 @@ int host_run(const struct strvec *words, const struct host_limits *limits,
  * keeps nothing in static memory, so that it may run in a thread, with
  * others beside it.
  */
-int host_serve(const char *root, const struct host_limits *limits,
+int host_serve(const char *root, const char *first, const struct host_limits *limits,
     const struct host_io *io, struct err *e) MUST_USE;
 
 #endif

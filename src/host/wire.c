@@ -15,6 +15,9 @@
 
 enum { REQUEST_MAX = 64 * 1024 };
 
+_Static_assert(WIRE_FIRST_MAX <= sizeof(((struct wire_in *)0)->data),
+    "what comes first fits");
+
 /* A value is a line; tabs divide it, and no terminal minds the rest. */
 static void
 blank_controls(char *s)
@@ -88,6 +91,15 @@ wire_error(const char *value, struct err *e)
 		    "the host failed and does not say why");
 	e->phase = PHASE_ANSWER;
 	return -1;
+}
+
+/* Characters that mean nothing to any shell, wherever they stand. */
+static bool
+is_plain(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	    (c >= '0' && c <= '9') ||
+	    (c != '\0' && strchr("._/-+,@:", c) != NULL);
 }
 
 /* ---------------------------------------------------------------- requests */
@@ -197,6 +209,46 @@ read_back(struct buf *line, struct err *e)
 	return 0;
 }
 
+void
+wire_put_first(struct buf *out, const char *request)
+{
+	for (; *request != '\0'; request++)
+		if (is_plain(*request))
+			buf_addc(out, *request);
+		else
+			buf_addf(out, "%%%02x", (unsigned char)*request);
+}
+
+/* The byte that two digits stand for; -1: they are none. */
+static int
+read_hex(const char *p)
+{
+	static const char digits[] = "0123456789abcdef";
+	const char *high = *p != '\0' ? strchr(digits, p[0]) : NULL;
+	const char *low =
+	    high != NULL && p[1] != '\0' ? strchr(digits, p[1]) : NULL;
+
+	return low != NULL ? (int)((high - digits) << 4 | (low - digits)) : -1;
+}
+
+int
+wire_take_first(struct wire_in *in, const char *word, struct err *e)
+{
+	for (; *word != '\0' && in->len < WIRE_FIRST_MAX; word++) {
+		int c = *word == '%' ? read_hex(word + 1) : *word;
+
+		if (c <= 0 || (*word != '%' && !is_plain(*word)))
+			break;
+		in->data[in->len++] = (char)c;
+		word += *word == '%' ? 2 : 0;
+	}
+	if (*word == '\0')
+		return 0;
+	return err_set(e, ERR_USAGE,
+	    "the request in the command is longer than %d bytes, or not encoded",
+	    WIRE_FIRST_MAX);
+}
+
 int
 wire_read_request(struct wire_in *in, struct strvec *words, struct err *e)
 {
@@ -217,15 +269,6 @@ wire_read_request(struct wire_in *in, struct strvec *words, struct err *e)
 }
 
 /* ---------------------------------------------- words for a login shell */
-
-/* Characters that mean nothing to any shell, wherever they stand. */
-static bool
-is_plain(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-	    (c >= '0' && c <= '9') ||
-	    (c != '\0' && strchr("._/-+,@:", c) != NULL);
-}
 
 /*
  * What no quotes hold in every shell: fish undoes \\ and \' between them,

@@ -81,6 +81,22 @@ int wire_read_line(struct wire_in *in, struct buf *line, size_t max,
     int64_t end, struct err *e) MUST_USE;
 
 /*
+ * The first request may stand in the command that starts the host side, as one
+ * word, in which all but plain characters are percent-encoded: what sshd(8)
+ * starts takes input only when it runs, a round trip later.  At most this many
+ * bytes, not encoded.
+ */
+enum { WIRE_FIRST_MAX = 2048 };
+
+/* Client side: append that word.  The request is not longer than that. */
+void wire_put_first(struct buf *out, const char *request);
+
+/* Host side: what the word says comes before the input.  0 or -1 with
+ * ERR_USAGE. */
+int wire_take_first(struct wire_in *in, const char *word, struct err *e)
+    MUST_USE;
+
+/*
  * Host side: the words of the next request into `words`.  1; 0 at the end of
  * the input; -1: it is no request, or longer than 64 KiB.
  */

@@ -22,15 +22,25 @@ enum {
 #define SHELL_VARIABLE "DEPLOY_TEST_SH"
 
 /*
- * What every host gets as its command, with the words "host serve ROOT"
- * behind it: the program that $0 names, if it is there, else a shell that
- * wants the sh verbs.  It leaves out the first request, which comes again.
- * Nothing in it means anything to any login shell between single quotes.
+ * What every host gets as its command, with the words "host serve ROOT" and
+ * maybe the first request behind it: the program that $0 names, if it is
+ * there, else a shell that wants the sh verbs.  It leaves out the first
+ * request, which comes again, or the empty lines in its place.  Nothing in it
+ * means anything to any login shell between single quotes.
  */
 #define BOOT \
 	"command -v \"$0\" >/dev/null 2>&1 && exec \"$0\" \"$@\"; " \
 	"while IFS= read -r code && [ -n \"$code\" ]; do :; done; " \
-	"echo " WIRE_MAGIC_SH "; IFS= read -r code && eval \"$code\""
+	"echo " WIRE_MAGIC_SH "; " \
+	"while IFS= read -r code && [ -z \"$code\" ]; do :; done; " \
+	"eval \"$code\""
+
+/*
+ * Requests without words, in the place of one that is in the command.  What
+ * runs there instead of a shell and waits for a language of its own, such as
+ * sftp-server(8), says that this is none.
+ */
+#define NOTHING "\n\n\n\n\n\n\n\n"
 
 /* The first line that such a shell gets: read the rest, and run it. */
 #define LOADER \
@@ -77,9 +87,10 @@ ask_hang_up(struct remote *r)
 
 /* ------------------------------------------------------- the program there */
 
-/* The command that starts it. */
+/* The command that starts it, with its first request, which may be NULL. */
 static int
-add_command(const struct remote *r, struct buf *out, struct err *e)
+add_command(const struct remote *r, const char *request, struct buf *out,
+    struct err *e)
 {
 	const char *shell = getenv(SHELL_VARIABLE);
 	const char *program =
@@ -94,19 +105,33 @@ add_command(const struct remote *r, struct buf *out, struct err *e)
 	    0)
 		return -1;
 	buf_adds(out, " host serve ");
-	return wire_quote(out, r->host->root, e);
+	if (wire_quote(out, r->host->root, e) != 0)
+		return -1;
+	if (request != NULL) {
+		buf_adds(out, " '");
+		wire_put_first(out, request);
+		buf_addc(out, '\'');
+	}
+	return 0;
+}
+
+/* Does a thread of this process answer? */
+static bool
+is_in_here(const struct remote *r)
+{
+	return r->transport.ops->serve != NULL && r->host->deploy == NULL;
 }
 
 static int
-start_program(struct remote *r, struct err *e)
+start_program(struct remote *r, const char *request, struct err *e)
 {
 	struct buf command = BUF_INIT;
 	int c;
 
-	if (r->transport.ops->serve != NULL && r->host->deploy == NULL)
+	if (is_in_here(r))
 		return transport_serve(&r->transport, r->host->root,
 		    &r->program, e);
-	c = add_command(r, &command, e);
+	c = add_command(r, request, &command, e);
 	if (c == 0)
 		c = transport_start(&r->transport, buf_str(&command),
 		    &r->program, e);
@@ -329,9 +354,12 @@ put_request(struct remote *r, const char *verb, const struct strvec *args,
 	snprintf(wait, sizeof(wait), "--lock-wait=%lld",
 	    (long long)r->waits.lock);
 	wire_put_word(out, wait);
-	buf_adds(out, "--who=");
-	wire_put_word(out, r->caller->who);
-	if (r->caller->job != NULL) {
+	/* Who only looks leaves no note. */
+	if (strcmp(verb, "info") != 0) {
+		buf_adds(out, "--who=");
+		wire_put_word(out, r->caller->who);
+	}
+	if (strcmp(verb, "info") != 0 && r->caller->job != NULL) {
 		buf_adds(out, "--job=");
 		wire_put_word(out, r->caller->job);
 	}
@@ -353,25 +381,53 @@ send_request(struct remote *r, const char *verb, const struct strvec *args,
 	return c;
 }
 
-/* Start the program with this request. */
+/*
+ * May everybody on the host see it?  The command of a process is public, and
+ * a note such as a message is not.
+ */
+static bool
+is_public(const char *verb, const struct buf *request)
+{
+	return strcmp(verb, "info") == 0 && request->len <= WIRE_FIRST_MAX;
+}
+
+/* Start the program with this request, up to where it is there. */
+static int
+start_with(struct remote *r, const char *verb, struct buf *request,
+    struct err *e)
+{
+	struct err why = ERR_INIT;
+	bool told = is_public(verb, request) && !is_in_here(r);
+
+	if (start_program(r, told ? buf_str(request) : NULL, e) != 0)
+		return -1;
+	if (told) {
+		buf_reset(request);
+		buf_adds(request, NOTHING);
+	}
+	/* What does not listen may still say why. */
+	if (ask_write(r, request->data, request->len, &why) != 0 &&
+	    why.sys == ETIMEDOUT) {
+		*e = why;
+		return -1;
+	}
+	return read_magic(r, e);
+}
+
+/* Start the program with this request, which it then has. */
 static int
 begin(struct remote *r, const char *verb, const struct strvec *args,
     struct err *e)
 {
-	struct err why = ERR_INIT;
+	struct buf request = BUF_INIT;
+	int c;
 
 	r->greeted = false;
-	if (start_program(r, e) != 0)
-		return -1;
-	/* What does not listen may still say why. */
-	if (send_request(r, verb, args, &why) != 0 && why.sys == ETIMEDOUT) {
-		*e = why;
-		return -1;
-	}
-	if (read_magic(r, e) != 0)
-		return -1;
-	if (!r->speaks_sh)
-		return 0;
+	put_request(r, verb, args, &request);
+	c = start_with(r, verb, &request, e);
+	buf_release(&request);
+	if (c != 0 || !r->speaks_sh)
+		return c;
 	return send_script(r, e) == 0 ? send_request(r, verb, args, e) : -1;
 }
 

@@ -57,6 +57,16 @@ remote_open(struct remote *r, struct err *e)
 	return 0;
 }
 
+int64_t
+remote_round_trip(const struct remote *r)
+{
+	const struct transport_ops *ops = r->transport.ops;
+
+	return ops != NULL && ops->round_trip != NULL ?
+	    ops->round_trip(r->transport.self) :
+	    0;
+}
+
 void
 remote_traffic(const struct remote *r, uint64_t *sent, uint64_t *received)
 {

@@ -101,6 +101,9 @@ const char *remote_said(const struct remote *r);
 void remote_traffic(const struct remote *r, uint64_t *sent,
     uint64_t *received);
 
+/* A round trip to it in us, as this connection's last ones were; 0 here. */
+int64_t remote_round_trip(const struct remote *r);
+
 /* Connect.  0, or -1 with ERR_UNREACHABLE. */
 int remote_open(struct remote *r, struct err *e) MUST_USE;
 

@@ -26,6 +26,7 @@ struct transport_ops {
 	void (*close)(void *self);
 	void (*cancel)(void *self);
 	void (*traffic)(const void *self, uint64_t *sent, uint64_t *received);
+	int64_t (*round_trip)(const void *self); /* us; NULL: takes no time */
 	const char *(*address)(const void *self);
 	void (*login)(const void *self, const char **host_key,
 	    const char **key);

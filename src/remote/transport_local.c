@@ -110,7 +110,7 @@ serve(void *arg)
 	const struct host_limits all = { NULL, NULL };
 	const struct host_io io = { s->fd, s->fd };
 
-	err_ignore(host_serve(s->root, &all, &io, &s->err));
+	err_ignore(host_serve(s->root, NULL, &all, &io, &s->err));
 	/* The client hears the end. */
 	shutdown(s->fd, SHUT_RDWR);
 	return NULL;
@@ -409,6 +409,7 @@ static const struct transport_ops ops = {
 	local_close,
 	local_cancel,
 	local_traffic,
+	NULL,
 	local_address,
 	local_login,
 	local_start,

@@ -20,6 +20,12 @@ traffic(const void *self, uint64_t *sent, uint64_t *received)
 	ssh_traffic(self, sent, received);
 }
 
+static int64_t
+round_trip(const void *self)
+{
+	return ssh_round_trip(self);
+}
+
 static const char *
 address(const void *self)
 {
@@ -90,6 +96,7 @@ static const struct transport_ops ops = {
 	.close = close_session,
 	.cancel = cancel,
 	.traffic = traffic,
+	.round_trip = round_trip,
 	.address = address,
 	.login = login,
 	.start = start,

@@ -35,7 +35,6 @@ enum {
 };
 
 struct ssh {
-	ssh_channel spare; /* for the next program, or NULL */
 	struct ssh_link link;
 	char *address;
 	char *host_key; /* in words, and what let us in */
@@ -54,6 +53,7 @@ struct ssh_proc {
 	bool too_much;	   /* `out` would not hold what it says */
 	bool eof;	   /* no more output will come */
 	bool closed;	   /* it has ended, all is here */
+	int64_t asked;	   /* clock_us() when it was to start; 0: it runs */
 	bool exited;	   /* `status` is valid */
 	int status;
 	char signal[16]; /* that ended it, without SIG; "" none */
@@ -235,15 +235,6 @@ log_in(struct ssh *s, const struct ssh_options *o,
 	return r;
 }
 
-/* Ask for a channel before it is needed: that saves a round trip. */
-static void
-ask_for_spare(struct ssh *s)
-{
-	s->spare = ssh_channel_new(s->link.session);
-	if (s->spare != NULL)
-		(void)ssh_channel_open_session(s->spare);
-}
-
 struct ssh *
 ssh_open(const struct ssh_options *o, struct err *e)
 {
@@ -270,7 +261,7 @@ ssh_open(const struct ssh_options *o, struct err *e)
 		/* Of an attempt before the one that succeeded. */
 		*e = (struct err)ERR_INIT;
 		s->link.idle = s->timeouts.idle;
-		ask_for_spare(s);
+		ssh_link_ask_for_spare(&s->link);
 		return s;
 	}
 	ssh_close(s);
@@ -282,8 +273,6 @@ ssh_close(struct ssh *s)
 {
 	if (s == NULL)
 		return;
-	if (s->spare != NULL)
-		ssh_channel_free(s->spare);
 	ssh_link_close(&s->link);
 	if (s->link.cancel >= 0)
 		close(s->link.cancel);
@@ -319,6 +308,12 @@ ssh_traffic(const struct ssh *s, uint64_t *sent, uint64_t *received)
 {
 	*sent = s->link.wire.out_bytes;
 	*received = s->link.wire.in_bytes;
+}
+
+int64_t
+ssh_round_trip(const struct ssh *s)
+{
+	return ssh_link_round_trip(&s->link);
 }
 
 /* ------------------------------------------------------------- callbacks */
@@ -432,19 +427,32 @@ give_channel_back(struct ssh_proc *p)
 	p->channel = NULL;
 }
 
-/* The spare channel, or else a new one.  SSH_OK, SSH_AGAIN as below, or not. */
+/* SSH_OK, SSH_AGAIN when the wait failed, or SSH_ERROR. */
 static int
-open_once(struct ssh_proc *p, int64_t end, struct err *e)
+open_this(struct ssh_proc *p, ssh_channel channel, int64_t end, struct err *e)
 {
-	struct ssh *s = p->ssh;
-	ssh_channel channel =
-	    s->spare != NULL ? s->spare : ssh_channel_new(s->link.session);
 	int r = take_channel(p, channel);
 
-	s->spare = NULL;
 	if (r == SSH_OK)
 		UNTIL_DONE(r, p, ssh_channel_open_session(p->channel), end, e);
 	return r;
+}
+
+/* The spare channel, or else, also when it was refused, a new one. */
+static int
+open_once(struct ssh_proc *p, int64_t end, struct err *e)
+{
+	struct ssh_link *l = &p->ssh->link;
+	ssh_channel spare = l->spare;
+	int r = SSH_ERROR;
+
+	l->spare = NULL;
+	if (spare != NULL)
+		r = open_this(p, spare, end, e);
+	if (r != SSH_ERROR || !ssh_is_connected(l->session))
+		return r;
+	give_channel_back(p);
+	return open_this(p, ssh_channel_new(l->session), end, e);
 }
 
 /*
@@ -466,29 +474,71 @@ open_channel(struct ssh_proc *p, int64_t end, struct err *e)
 	return r;
 }
 
-/* Open the channel and start the command. */
+/* The host does not open a channel, or starts nothing in it. */
 static int
-start(struct ssh_proc *p, const char *command, struct err *e)
+not_started(struct ssh_proc *p, struct err *e)
 {
 	struct ssh_link *l = &p->ssh->link;
-	int64_t end = clock_ms() + p->ssh->timeouts.exec;
-	int r;
 
-	if (ssh_link_begin(l, e) != 0)
-		return -1;
-	r = open_channel(p, end, e);
-	if (r == SSH_OK)
-		UNTIL_DONE(r, p, ssh_channel_request_exec(p->channel, command),
-		    end, e);
-	if (r == SSH_OK)
-		return 0;
-	if (r == SSH_AGAIN)
-		return -1; /* the wait failed, and said why */
 	if (!ssh_is_connected(l->session))
 		return ssh_link_lost(l, e);
 	return err_set(e, ERR_FAILED,
 	    "the host does not start it: %s;; does sshd there allow enough sessions at once (MaxSessions)?",
 	    ssh_get_error(l->session));
+}
+
+/*
+ * Did the host refuse to start the command?  Asked with every wait: nobody
+ * waits for the answer alone, which would be a round trip.
+ */
+static int
+check_started(struct ssh_proc *p, struct err *e)
+{
+	/* Once it is sent, libssh does not look at the command again. */
+	int r;
+
+	if (p->asked == 0)
+		return 0;
+	r = ssh_channel_request_exec(p->channel, "");
+	if (r == SSH_AGAIN)
+		return 0;
+	if (r == SSH_OK)
+		ssh_link_note_trip(&p->ssh->link, p->asked);
+	p->asked = 0;
+	if (r == SSH_OK || p->eof)
+		return 0;
+	not_started(p, e);
+	return failed_in("command at", p->ssh, e);
+}
+
+/* Wait until something happens. */
+static int
+wait_on(struct ssh_proc *p, int64_t end, struct err *e)
+{
+	if (check_started(p, e) != 0)
+		return -1;
+	return ssh_link_wait(&p->ssh->link, end, e);
+}
+
+/* Open the channel and have the command started, as check_started() tells. */
+static int
+start(struct ssh_proc *p, const char *command, struct err *e)
+{
+	int64_t end = clock_ms() + p->ssh->timeouts.exec;
+	int r;
+
+	if (ssh_link_begin(&p->ssh->link, e) != 0)
+		return -1;
+	r = open_channel(p, end, e);
+	if (r == SSH_AGAIN)
+		return -1; /* the wait failed, and said why */
+	if (r == SSH_OK)
+		r = ssh_channel_request_exec(p->channel, command);
+	if (r == SSH_ERROR)
+		return not_started(p, e);
+	p->asked = r == SSH_AGAIN ? clock_us() : 0;
+	ssh_link_ask_for_spare(&p->ssh->link);
+	return 0;
 }
 
 struct ssh_proc *
@@ -582,7 +632,7 @@ ssh_write(struct ssh_proc *p, const void *data, size_t len, struct err *e)
 		n = write_piece(p, from, len, e);
 		if (n < 0)
 			return -1;
-		if (n == 0 && ssh_link_wait(&p->ssh->link, end, e) != 0)
+		if (n == 0 && wait_on(p, end, e) != 0)
 			return -1;
 		if (n == 0)
 			continue;
@@ -632,7 +682,7 @@ more_output(struct ssh_proc *p, int64_t end, struct err *e)
 	while (p->out.len == had && !p->eof) {
 		if (p->too_much)
 			return said_too_much(p, e);
-		if (ssh_link_wait(&p->ssh->link, end, e) != 0)
+		if (wait_on(p, end, e) != 0)
 			return -1;
 	}
 	return p->out.len > had;
@@ -752,6 +802,8 @@ wait_for_ends(struct ssh_proc *p, const struct wire_ends *w, int64_t end,
 		{ .fd = empty ? -1 : w->to, .events = POLLOUT },
 	};
 
+	if (check_started(p, e) != 0)
+		return -1;
 	return ssh_link_wait_also(&p->ssh->link, fds, 2, end, e);
 }
 
@@ -794,7 +846,7 @@ wait_for_end(struct ssh_proc *p, struct err *e)
 		/* Its output is not wanted any more. */
 		consume(p, p->out.len - p->given);
 		p->too_much = false;
-		if (ssh_link_wait(&p->ssh->link, end, e) != 0)
+		if (wait_on(p, end, e) != 0)
 			return -1;
 		if (p->said != said)
 			end = clock_ms() + idle;

@@ -80,6 +80,12 @@ void ssh_login(const struct ssh *s, const char **host_key, const char **key);
 void ssh_traffic(const struct ssh *s, uint64_t *sent, uint64_t *received);
 
 /*
+ * A round trip to the host in us, as the last of this connection took: the
+ * median of some; 0: not known.
+ */
+int64_t ssh_round_trip(const struct ssh *s);
+
+/*
  * Start `command`, which the user's login shell on the host gets.  Several
  * may run at once (MaxSessions: 10).  Returns the program, or NULL.
  */

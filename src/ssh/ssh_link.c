@@ -7,6 +7,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -80,6 +81,7 @@ ssh_link_open(struct ssh_link *l, const struct ssh_settings *st,
 	l->event = ssh_event_new();
 	l->polled = false;
 	l->idle = 0;
+	l->n_trips = 0;
 	snprintf(l->name, sizeof(l->name), "%s", st->host);
 	memset(&l->wire, 0, sizeof(l->wire));
 	if (l->session == NULL || l->event == NULL ||
@@ -103,6 +105,7 @@ ssh_link_close(struct ssh_link *l)
 			ssh_event_remove_session(l->event, l->session);
 		ssh_event_free(l->event);
 	}
+	ssh_link_drop_spare(l);
 	/* Never ssh_disconnect(): it waits.  This closes the descriptor. */
 	ssh_free(l->session);
 	l->session = NULL;
@@ -272,4 +275,49 @@ ssh_link_kex(struct ssh_link *l, int64_t end, struct err *e)
 	if (fcntl(ssh_get_fd(l->session), F_SETFL, O_NONBLOCK) != 0)
 		return err_sys(e, "cannot set up the connection");
 	return 0;
+}
+
+void
+ssh_link_ask_for_spare(struct ssh_link *l)
+{
+	if (l->spare != NULL)
+		return;
+	l->spare = ssh_channel_new(l->session);
+	if (l->spare != NULL)
+		(void)ssh_channel_open_session(l->spare);
+}
+
+void
+ssh_link_drop_spare(struct ssh_link *l)
+{
+	if (l->spare != NULL)
+		ssh_channel_free(l->spare);
+	l->spare = NULL;
+}
+
+void
+ssh_link_note_trip(struct ssh_link *l, int64_t since)
+{
+	l->trips[l->n_trips++ % SSH_LINK_TRIPS] = clock_us() - since;
+}
+
+static int
+compare_trips(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+int64_t
+ssh_link_round_trip(const struct ssh_link *l)
+{
+	int64_t sorted[SSH_LINK_TRIPS];
+	size_t n = l->n_trips < SSH_LINK_TRIPS ? l->n_trips : SSH_LINK_TRIPS;
+
+	if (n == 0)
+		return 0;
+	memcpy(sorted, l->trips, n * sizeof(*sorted));
+	qsort(sorted, n, sizeof(*sorted), compare_trips);
+	return sorted[(n - 1) / 2];
 }

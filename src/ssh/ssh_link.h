@@ -18,9 +18,14 @@
 #include "ssh/ssh_dial.h"
 #include "ssh/ssh_settings.h"
 
+enum { SSH_LINK_TRIPS = 5 };
+
 struct ssh_link {
 	ssh_session session;
 	ssh_event event;
+	ssh_channel spare;	/* for the next program, or NULL */
+	int64_t trips[SSH_LINK_TRIPS];	/* us, the last round trips */
+	unsigned int n_trips;	/* ever */
 	struct ssh_dial dial;	/* its fd goes to the session */
 	int cancel;		/* eventfd; readable: cancelled */
 	char name[128];		/* of the host, for messages */
@@ -62,6 +67,20 @@ int ssh_link_wait_also(struct ssh_link *l, const struct pollfd *also,
  * does not count.  0; -1 when it was cancelled or the connection is lost.
  */
 int ssh_link_begin(struct ssh_link *l, struct err *e) MUST_USE;
+
+/*
+ * Ask for a channel, unless there is one, before it is needed: that saves a
+ * round trip.  No word of the answer is waited for.
+ */
+void ssh_link_ask_for_spare(struct ssh_link *l);
+void ssh_link_drop_spare(struct ssh_link *l);
+
+/* An answer to what takes a host no time has come, which was asked for at
+ * `since` (clock_us()). */
+void ssh_link_note_trip(struct ssh_link *l, int64_t since);
+
+/* The median of the last of these, in us; 0 when there was none. */
+int64_t ssh_link_round_trip(const struct ssh_link *l);
 
 /* "the connection was lost: " and why, as far as anyone said. */
 int ssh_link_lost(struct ssh_link *l, struct err *e) MUST_USE;

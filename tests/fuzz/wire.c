@@ -74,6 +74,27 @@ check_word(const char *text)
 	strvec_release(&words);
 }
 
+/* Any text as what a command brings, and what comes of a request there. */
+static void
+check_first(const char *text)
+{
+	struct wire_in in = WIRE_IN_INIT(-1), again = WIRE_IN_INIT(-1);
+	struct buf word = BUF_INIT;
+	struct err e = ERR_INIT;
+
+	if (wire_take_first(&in, text, &e) != 0)
+		MUST(e.code == ERR_USAGE);
+	MUST(in.len <= WIRE_FIRST_MAX);
+	e = (struct err)ERR_INIT;
+	wire_put_first(&word, text);
+	if (strlen(text) <= WIRE_FIRST_MAX) {
+		MUST(wire_take_first(&again, buf_str(&word), &e) == 0);
+		MUST(again.len == strlen(text));
+		MUST(memcmp(again.data, text, again.len) == 0);
+	}
+	buf_release(&word);
+}
+
 /* What the host side reads, all at once. */
 static int
 read_request(const void *data, size_t len, struct strvec *words, struct err *e)
@@ -123,6 +144,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	text[size] = '\0';
 	check_command(text);
 	check_word(text);
+	check_first(text);
 	check_request(text, data, size);
 	MUST(wire_error(text, &e) == -1 && e.code != ERR_OK);
 	MUST(e.code <= ERR_GUARD);

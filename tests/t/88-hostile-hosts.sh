@@ -14,7 +14,7 @@ two_hosts() {
 	for h in h1 h2; do
 		cat >$h <<-END
 		#!/bin/bash
-		[ "\$2" != serve ] || exec $(printf %q "$VERBS") "\$0" "\$3"
+		[ "\$2" != serve ] || exec $(printf %q "$VERBS") "\$0" "\${@:3}"
 		real=($(printf %q "$DEPLOY") "\$@")
 		[ ! -e "$PWD/$h.\$2" ] || . "$PWD/$h.\$2"
 		exec "\${real[@]}"

@@ -162,7 +162,68 @@ test_control_characters_are_not_quoted(void)
 	}
 }
 
+/* What a command may bring as its first request, and what not. */
+static void
+test_first_request(void)
+{
+	static const struct {
+		const char *word, *request; /* NULL: refused */
+	} cases[] = {
+		{ "info%0a%0a", "info\n\n" },
+		{ "", "" },
+		{ "a-Z0._/-+,@:", "a-Z0._/-+,@:" },
+		{ "%27%5c%21%24%60", "'\\!$`" },
+		{ "%25", "%" },
+		{ "%c3%a9", "\xc3\xa9" },
+		{ "a b", NULL },
+		{ "a'b", NULL },
+		{ "\n", NULL },
+		{ "%", NULL },
+		{ "%0", NULL },
+		{ "%0A", NULL },
+		{ "%zz", NULL },
+		{ "%00", NULL },
+		{ "a%00b", NULL },
+		{ "\xc3\xa9", NULL },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct wire_in in = WIRE_IN_INIT(-1);
+		struct buf back = BUF_INIT;
+		struct err e = ERR_INIT;
+		int r = wire_take_first(&in, cases[i].word, &e);
+
+		if (cases[i].request == NULL) {
+			CHECK(r == -1 && e.code == ERR_USAGE);
+			continue;
+		}
+		CHECK(r == 0 && in.len == strlen(cases[i].request) &&
+		    memcmp(in.data, cases[i].request, in.len) == 0);
+		wire_put_first(&back, cases[i].request);
+		CHECK(strcmp(buf_str(&back), cases[i].word) == 0);
+		buf_release(&back);
+	}
+}
+
+/* Not a byte more than the bound. */
+static void
+test_first_request_is_bounded(void)
+{
+	char text[WIRE_FIRST_MAX + 2];
+
+	for (size_t n = WIRE_FIRST_MAX - 1; n < sizeof(text); n++) {
+		struct wire_in in = WIRE_IN_INIT(-1);
+		struct err e = ERR_INIT;
+
+		memset(text, 'a', n);
+		text[n] = '\0';
+		CHECK(wire_take_first(&in, text, &e) ==
+		    (n <= WIRE_FIRST_MAX ? 0 : -1));
+	}
+}
+
 UNIT_MAIN(UNIT(test_put_is_one_line), UNIT(test_error),
     UNIT(test_quoting_holds_in_every_shell),
     UNIT(test_quoting_holds_for_a_forced_command),
-    UNIT(test_control_characters_are_not_quoted))
+    UNIT(test_control_characters_are_not_quoted), UNIT(test_first_request),
+    UNIT(test_first_request_is_bounded))
