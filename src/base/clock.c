@@ -1,5 +1,7 @@
 #include "base/clock.h"
 
+#include <errno.h>
+
 static struct timespec
 read_clock(clockid_t which)
 {
@@ -61,4 +63,14 @@ clock_pause(int64_t ms)
 	const struct timespec ts = { ms / 1000, ms % 1000 * 1000000 };
 
 	(void)nanosleep(&ts, NULL);
+}
+
+void
+clock_pause_until(int64_t us)
+{
+	const struct timespec ts = { us / 1000000, us % 1000000 * 1000 };
+
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL) ==
+	    EINTR)
+		;
 }

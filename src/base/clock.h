@@ -31,4 +31,7 @@ struct timespec clock_in(int64_t ms);
 /* Wait so long, or until a signal comes. */
 void clock_pause(int64_t ms);
 
+/* Wait until clock_us() is there, whatever signals come. */
+void clock_pause_until(int64_t us);
+
 #endif

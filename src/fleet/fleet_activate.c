@@ -24,6 +24,8 @@ enum {
 	GRACE_MS = 2000,
 	ASK_MS = 5000,
 	ASK_PAUSE_MS = 500,
+	/* The word for a near host waits no longer for a far one. */
+	AHEAD_US = 1000000,
 };
 
 /* What a host came to. */
@@ -49,9 +51,11 @@ struct flight {
 	bool first_armed;
 	size_t waiting; /* armed, or failed to */
 	size_t expected;
-	bool refused;	 /* one could not be armed */
-	bool holding;	 /* signals have to wait */
-	int64_t last_go; /* us, monotonic */
+	bool refused;	   /* one could not be armed */
+	bool holding;	   /* signals have to wait */
+	int64_t farthest;  /* us, the longest round trip */
+	int64_t all_armed; /* us, monotonic, as these: */
+	int64_t last_go;
 	int64_t first_flip, last_flip;
 };
 
@@ -83,10 +87,13 @@ wait_for_all(struct flight *fl, struct remote *r, int c, bool *go,
 {
 	pthread_mutex_lock(&fl->lock);
 	fl->waiting++;
+	if (remote_round_trip(r) > fl->farthest)
+		fl->farthest = remote_round_trip(r);
 	if (c == 0)
 		c = intr_check(e);
 	fl->refused |= c != 0;
 	if (fl->waiting == fl->expected && !fl->refused) {
+		fl->all_armed = clock_us();
 		fl->holding = true;
 		intr_hold();
 	}
@@ -138,6 +145,19 @@ note_flip(struct flight *fl, const struct remote *r, int64_t told)
 	pthread_mutex_unlock(&fl->lock);
 }
 
+/*
+ * The word takes half a round trip: it leaves for the farthest host at once,
+ * and for a near one so much later that all hear it at the same moment.
+ */
+static void
+wait_for_the_far(const struct flight *fl, const struct remote *r)
+{
+	int64_t ahead = (fl->farthest - remote_round_trip(r)) / 2;
+
+	clock_pause_until(
+	    fl->all_armed + (ahead < AHEAD_US ? ahead : AHEAD_US));
+}
+
 /* Say go, and hear what came of it. */
 static int
 go(struct flight *fl, struct remote *r, struct err *e)
@@ -146,6 +166,7 @@ go(struct flight *fl, struct remote *r, struct err *e)
 	int64_t told;
 	int c;
 
+	wait_for_the_far(fl, r);
 	*fate = FATE_UNKNOWN;
 	told = note_go(fl);
 	if (remote_go(r, e) != 0)
