@@ -134,6 +134,26 @@ line_array(const struct strvec *lines)
 	return j;
 }
 
+/* Who stages there. */
+static json_t *
+stage_array(const struct remote *r)
+{
+	json_t *list = json_new_array();
+
+	for (size_t i = 0; i < r->n_stages; i++) {
+		const struct lock_note *note = &r->stages[i].note;
+		json_t *j = json_new_object();
+
+		cmd_put_id(j, "release", &r->stages[i].id);
+		json_put_string(j, "who", note->who);
+		put_time(j, "since",
+		    note->since != NULL ? release_parse_time(note->since) : 0);
+		json_put_string(j, "job", note->job);
+		json_push(list, j);
+	}
+	return list;
+}
+
 static json_t *
 put_host(const struct remote *r)
 {
@@ -146,6 +166,7 @@ put_host(const struct remote *r)
 	cmd_put_id(j, "previous", previous(r));
 	json_put_int(j, "releases", (int64_t)r->view.ids.n);
 	json_put_string(j, "locked_by", r->locked);
+	json_put(j, "stages", stage_array(r));
 	json_put_bool(j, "frozen", r->frozen);
 	json_put_string(j, "frozen_by", frozen_by(r));
 	json_put_string(j, "frozen_why", frozen_why(r));
@@ -221,6 +242,22 @@ print_freeze(const struct freeze *f)
 	    f->why != NULL ? ": " : "", f->why != NULL ? f->why : "");
 }
 
+/* Who flips, who stages; free is what nobody has. */
+static void
+print_locks(const struct remote *r)
+{
+	if (r->locked != NULL || r->n_stages == 0)
+		text_row("lock", "%s", r->locked != NULL ? r->locked : "free");
+	for (size_t i = 0; i < r->n_stages; i++) {
+		struct buf who = BUF_INIT;
+
+		lock_note_print(&r->stages[i].note, &who);
+		text_row("staging", "%s by %s", r->stages[i].id.text,
+		    who.data);
+		buf_release(&who);
+	}
+}
+
 /* The lines of a host; this machine has no name. */
 static void
 print_host(const struct remote *r)
@@ -238,7 +275,7 @@ print_host(const struct remote *r)
 	text_row("previous", "%s",
 	    release_id_is_none(previous(r)) ? "none" : previous(r)->text);
 	text_row("releases", "%zu", r->view.ids.n);
-	text_row("lock", "%s", r->locked != NULL ? r->locked : "free");
+	print_locks(r);
 	if (r->frozen)
 		print_freeze(&r->freeze);
 	if (r->room.bytes >= 0)

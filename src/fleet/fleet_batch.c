@@ -231,6 +231,7 @@ batch_open(struct batch *b, struct fleet *f, const struct remote *r,
 		.edited = takes_edits(r),
 		.base_manifest = MANIFEST_INIT,
 		.common = RELEASE_IDS_INIT,
+		.uses = RELEASE_IDS_INIT,
 		.edits = EDITS_INIT,
 		.rules = BUF_INIT,
 		.what = what,
@@ -267,6 +268,8 @@ batch_divide(struct batch *b, bool *wanted)
 		if (en->type == ENTRY_FILE)
 			find_origin(b, i, &o);
 		add_room(b, en, &o);
+		if (o.release != NULL)
+			release_ids_add_once(&b->uses, o.release);
 		wanted[i] |= o.fetched;
 		if (b->rsync)
 			b->there[i] = b->what->build != NULL &&
@@ -325,6 +328,7 @@ batch_close(struct batch *b, struct fleet_sent *out)
 	digest_index_free(b->index);
 	manifest_release(&b->base_manifest);
 	release_ids_release(&b->common);
+	release_ids_release(&b->uses);
 	edits_release(&b->edits);
 	buf_release(&b->rules);
 	free(b->fetched);

@@ -37,6 +37,7 @@ struct batch {
 	struct manifest base_manifest;
 	struct digest_index *index;
 	struct release_ids common;	/* releases that all its hosts have */
+	struct release_ids uses;	/* of them, those that it links to */
 	struct edits edits;
 	bool *fetched;			/* for each entry: it is in `fetch`,
 					 * for the edits */

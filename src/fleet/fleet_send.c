@@ -69,14 +69,31 @@ batch_of(struct sending *s, const struct remote *r)
 	return NULL;
 }
 
+/* The releases of the host that its pack links to, and rsync, too. */
+static void
+list_uses(const struct batch *b, const struct remote *r,
+    struct release_ids *out)
+{
+	const struct release_id *base = b->rsync ? fleet_base_of(r) : b->base;
+
+	/* What is live may not be there. */
+	if (release_ids_has(&r->view.ids, base))
+		release_ids_add(out, base);
+	for (size_t i = 0; i < b->uses.n; i++)
+		if (release_ids_has(&r->view.ids, &b->uses.v[i]))
+			release_ids_add_once(out, &b->uses.v[i]);
+}
+
 /* Send the host its pack in that form. */
 static int
 send_pack(struct sending *s, struct remote *r, struct batch *b,
     enum batch_form form, struct err *e)
 {
 	struct reading reading = { b, batch_pack(b, form, e), 0 };
+	struct release_ids uses = RELEASE_IDS_INIT;
 	struct remote_receive o = { .id = s->id,
 		.group = s->f->site->rules.group,
+		.uses = &uses,
 		.bytes = b->need.bytes,
 		.inodes = b->need.inodes,
 		.compression = remote_compression(r),
@@ -85,8 +102,13 @@ send_pack(struct sending *s, struct remote *r, struct batch *b,
 		.read = from_spool,
 		.ready = b->rsync && s->what->build != NULL ? run_rsync : NULL,
 		.ctx = &reading };
+	int c = -1;
 
-	return reading.spool != NULL ? remote_receive(r, &o, e) : -1;
+	list_uses(b, r, &uses);
+	if (reading.spool != NULL)
+		c = remote_receive(r, &o, e);
+	release_ids_release(&uses);
+	return c;
 }
 
 /*

@@ -10,8 +10,9 @@
 #
 # Lines that begin with # and leading tabs do not travel.  A line "#: VERB..."
 # begins a part that travels when one of these verbs is first asked for, "#:"
-# one that goes before all requests.  The lock is on descriptor 9; what may
-# outlive the shell is run without it.
+# one that goes before all requests.  The lock is on descriptor 9, that of this
+# run's own stage on 8.  What may outlive the shell is run without 9; what
+# writes to the stage has 8, so that nobody sweeps under its hands.
 set -u
 umask 022
 LC_ALL=C
@@ -54,13 +55,13 @@ number() {
 parse() {
 	id='' expect=any line='' armed=0 journal_size='' lock_wait=60 rollback='' revert='' override=''
 	check='' full='' drift='' durable='' off='''' remove='' who='' job='' record='' group='' bytes=0 inodes=0 compress=none
-	filled='' seq='' commit='' unless='' hook_timeout=300
+	uses='' filled='' seq='' commit='' unless='' hook_timeout=300
 	bad='' given=' '
 	# What each verb knows besides who, job and lock-wait: see option.c.
 	case $verb in
 	info) knows='full unless drift sync' ;;
 	manifest | files | verify) knows='id' ;;
-	receive) knows='id compress bytes inodes group filled' ;;
+	receive) knows='id compress bytes inodes group filled uses' ;;
 	note) knows='id seq commit' ;;
 	activate) knows='id expect journal-size rollback revert override message skipped line check armed hook-timeout' ;;
 	prune) knows='keep older-than remove expect journal-size check' ;;
@@ -97,6 +98,7 @@ parse() {
 		expect) expect=$value ;;
 		line) line=$value ;;
 		remove) remove=$value ;;
+		uses) uses=$value ;;
 		record) record=$value ;;
 		compress) compress=$value ;;
 		who) who=$value ;;
@@ -351,10 +353,10 @@ prepare() {
 }
 
 #:
-# Who holds the lock, for people.
+# Who wrote the note in the file $1, for people.
 holder() {
 	note=$(sed -n 's/^{"who":"\([^"]*\)","command":"\([^"]*\)","pid":\([0-9]*\),"since":"\([^"]*\)".*/\1 (\2, process \3, since \4)/p' \
-		"$state/lock.note" 2>/dev/null)
+		"$1" 2>/dev/null)
 	printf '%s\n' "${note:-a run that left no name}"
 }
 
@@ -365,14 +367,25 @@ seconds() {
 }
 
 open_lock() {
-	[ -z "$check" ] || return 0
 	# Looking is free.
 	[ -z "$check" ] || return 0
 	said=$( (true >>"$state/lock") 2>&1) || case $said in
 	*'ermission denied') fail 1 "cannot open the lock '$state/lock': ${said##*: }; run deploy as the owner of the root" ;;
 	*) fail_write "cannot open the lock '$state/lock': ${said##*: }" ;;
 	esac
-	exec 9>>"$state/lock"
+	exec 9<>"$state/lock"
+}
+
+unlock() {
+	exec 9>&-
+}
+
+# Who we are, for those who wait: the verb or what it does, $1.
+put_note() {
+	printf '{"who":"%s","command":"%s","pid":%s,"since":"%s"' "$(printf %s "$who" | tr -d '"\\\001-\037')" \
+		"$1" $$ "$(date -u +%Y-%m-%dT%H:%M:%SZ)"
+	[ -z "$job" ] || printf ',"job":"%s"' "$(printf %s "$job" | tr -d '"\\\001-\037')"
+	echo '}'
 }
 
 # Take the lock: lock -x or lock -s.
@@ -383,18 +396,45 @@ lock() {
 	until flock "$1" -n 9; do
 		tries=$((tries + 1))
 		[ "$tries" -lt 4 ] || [ "$(seconds)" -lt "$lock_end" ] ||
-			fail 3 "'$state' is locked by $(holder); gave up after $lock_wait s (--lock-wait)"
-		sleep 0.05 2>/dev/null 9>&- || sleep 1 9>&-
+			fail 3 "'$state' is locked by $(holder "$state/lock.note"); gave up after $lock_wait s (--lock-wait)"
+		sleep 0.05 2>/dev/null 8>&- 9>&- || sleep 1 8>&- 9>&-
 	done
-	# A courtesy to those who wait; nothing depends on it.
-	{
-		printf '{"who":"%s","command":"%s","pid":%s,"since":"%s"' "$(printf %s "$who" | tr -d '"\\\001-\037')" \
-			"$verb" $$ "$(date -u +%Y-%m-%dT%H:%M:%SZ)"
-		[ -z "$job" ] || printf ',"job":"%s"' "$(printf %s "$job" | tr -d '"\\\001-\037')"
-		echo '}'
-	} 2>/dev/null >"$state/lock.note"
+	# A courtesy; nothing depends on it.
+	case $verb in
+	receive) put_note stage ;;
+	*) put_note "$verb" ;;
+	esac 2>/dev/null >"$state/lock.note"
 }
 
+#: info probe receive prune
+# Does somebody hold the file $1, the lock of a stage?  It may be gone.
+is_held() {
+	held=''
+	[ ! -f "$1" ] || { flock -s -n 7 || held=1; } 2>/dev/null 7<"$1"
+	[ -n "$held" ]
+}
+
+# Set `living` to the stages that live.
+look_at_stages() {
+	living=''
+	for file in "$state"/incoming/*.lock; do
+		stage=${file##*/}
+		stage=${stage%.lock}
+		! { is_id "$stage" && is_held "$file"; } || living="$living $stage"
+	done
+}
+
+# Is the name $1 in incoming/ of one that lives?
+is_living() {
+	for stage in $living; do
+		case $1 in
+		"$stage" | "$stage".*) return 0 ;;
+		esac
+	done
+	return 1
+}
+
+#: receive prune
 # Remove files and links; of directories only those of rename() above.
 sweep_names() {
 	rm -f "$@" 2>/dev/null
@@ -403,20 +443,33 @@ sweep_names() {
 	done
 }
 
-# Remove what dead runs left; only while nobody else is here, and nothing that
-# could be somebody's.
 d='[0-9]' x='[0-9a-f]'
 any_id="$d$d$d$d$d$d$d${d}T$d$d$d$d$d$d.$d$d${d}Z-$x???????-????-????-????-???????????$x"
+
+# Needs no lock: it is in nobody's way.
+empty_trash() {
+	# shellcheck disable=SC2086 # it is a pattern
+	remove "$state"/trash/$any_id*
+}
+
+# Take away what dead runs left, under the lock, and nothing that could be
+# somebody's; trees by way of the trash, because to delete one may take long.
 sweep() {
 	# What goes with a release goes after its name has, on disk.
 	sync_one "$root/releases" || return 1
-	# shellcheck disable=SC2086 # it is a pattern
-	remove "$state"/incoming/$any_id* "$state"/trash/$any_id
-	sweep_names "$state"/incoming/.tmp-* "$state"/.tmp-* "$state"/meta/.tmp-*
+	look_at_stages
+	# shellcheck disable=SC2231 # as well
+	for file in "$state"/incoming/$any_id*; do
+		! is_living "${file##*/}" || continue
+		{ [ -d "$file" ] && [ ! -L "$file" ] && mv "$file" "$state/trash/${file##*/}.sh-$$" 2>/dev/null; } || remove "$file"
+	done
+	sweep_names "$state"/.tmp-*
+	# A stage writes by such names.
+	[ -n "$living" ] || sweep_names "$state"/incoming/.tmp-* "$state"/meta/.tmp-*
 	for file in "$state"/manifests/* "$state"/meta/*.json; do
 		name=${file##*/}
 		name=${name%.json}
-		! is_id "$name" || [ -d "$root/releases/$name" ] || rm -f "$file"
+		! is_id "$name" || is_living "$name" || [ -d "$root/releases/$name" ] || rm -f "$file"
 	done
 }
 
@@ -459,7 +512,11 @@ do_info() {
 	fi
 	put journal-size "$(size_of "$state/journal")"
 	put free "$(free_space)"
-	[ ! -e "$state/lock" ] || flock -s -n "$state/lock" true || put locked "$(holder)"
+	[ ! -e "$state/lock" ] || flock -s -n "$state/lock" true || put locked "$(holder "$state/lock.note")"
+	look_at_stages
+	for stage in $living; do
+		put stage "$stage$tab$(head -n 1 "$state/incoming/$stage.lock" 2>/dev/null)"
+	done
 	can_link || put links 0
 	if [ -n "$full" ] && [ "$digest" != "${unless:-none}" ]; then put_all; fi
 	[ -z "$drift" ] || put_drift
@@ -570,8 +627,9 @@ put_lock() {
 
 # How old is what is in incoming/, how much is in trash/?
 put_leftovers() {
+	look_at_stages
 	for dir in "$state"/incoming/*; do
-		! is_id "${dir##*/}" ||
+		! is_id "${dir##*/}" || is_living "${dir##*/}" ||
 			put incoming "$(($(date +%s) - $(stat -c %Y "$dir")))$tab${dir##*/}"
 	done
 	[ ! -d "$state/trash" ] || put trash "$(find "$state/trash" -mindepth 1 -maxdepth 1 | wc -l | tr -d ' ')"
@@ -1135,20 +1193,48 @@ give_to_group() {
 	find "$1" -type d -exec chmod 2755 {} + || fail 1 "cannot change the modes in '$1'"
 }
 
+# Under the lock: a name that is new, and the lock of this stage, which is seen
+# only when it is held and complete.
+begin() {
+	[ ! -e "$root/releases/$id" ] || fail 1 "there is a release '$root/releases/$id' already"
+	! is_held "$in.lock" || fail 3 "the release $id is being staged by $(holder "$in.lock")"
+	[ ! -e "$in" ] || sweep
+	for name in $uses; do
+		[ -d "$root/releases/$name" ] ||
+			fail 1 "the release $name, from which files are to be taken, is not there any more; run it again"
+	done
+	tmp=$state/incoming/.tmp-sh-$$
+	{ put_note stage && for name in $uses; do echo "$name" || exit; done; } 2>/dev/null >"$tmp" ||
+		fail_write "cannot write '$tmp'"
+	exec 8<>"$tmp"
+	{ flock -x -n 8 && mv "$tmp" "$in.lock"; } || fail_write "cannot make the lock '$in.lock'"
+	tmp=$in.tmp
+	receiving=$id
+	mkdir "$in" 2>/dev/null || fail_write "cannot make '$in'"
+	chmod 755 "$in"
+}
+
 do_receive() {
 	need_id
+	uses=$(printf %s "$uses" | tr , ' ')
+	for name in $uses; do
+		is_id "$name" || fail 2 "'receive' wants --uses=RELEASE,..., not '$name'"
+	done
 	prepare
 	check_device
-	open_lock
-	if flock -x -n 9; then sweep; fi
-	lock -s
-	check_room
 	in=$state/incoming/$id
-	[ ! -e "$root/releases/$id" ] || fail 1 "there is a release '$root/releases/$id' already"
+	open_lock
+	if flock -x -n 9; then
+		sweep
+		unlock
+		empty_trash
+		open_lock
+	fi
+	check_room
 	check_future
-	mkdir "$in" 2>/dev/null || fail_write "cannot make '$in'"
-	receiving=$id
-	chmod 755 "$in"
+	lock -x
+	begin
+	unlock
 	[ -z "$group" ] || chgrp "$group" "$in" 2>/dev/null ||
 		fail 2 "there is no group '$group' on this host that you could give files to"
 	[ -z "$serving" ] || in_pack=100
@@ -1182,14 +1268,20 @@ do_receive() {
 		[ -e "$root/shared/$name" ] || [ -L "$root/shared/$name" ] || make_shared "$name" || exit 1
 	done || fail_write "cannot make the directories in '$root/shared'"
 	commit || fail_write "cannot publish the release '$root/releases/$id'"
+	unlock
+	rm -f "$in.lock"
+	exec 8>&-
 	put received "$(grep -c ' type=file ' "$state/manifests/$id")"
 }
 
 # Each step durable before the next; a crash leaves what sweep() takes.
 commit() {
 	sync_tree "$in" && rename "$in.manifest" "$state/manifests/$id" && rename "$in.meta" "$state/meta/$id.json" &&
-		sync_one "$state/manifests" && sync_one "$state/meta" && [ ! -e "$root/releases/$id" ] &&
-		mv "$in" "$root/releases/" || return 1
+		sync_one "$state/manifests" && sync_one "$state/meta" || return 1
+	# Nobody reads the list meanwhile: what is in it is on disk.
+	open_lock
+	lock -s
+	[ ! -e "$root/releases/$id" ] && mv "$in" "$root/releases/" || return 1
 	sync_one "$root/releases" && return
 	# Not known to be on disk: not complete.  Nobody has used it yet.
 	mv "$root/releases/$id" "$state/incoming/"
@@ -1425,6 +1517,14 @@ do_activate() {
 }
 
 #: prune
+# Set `user` to who takes files from the release $1; empty: no stage that lives.
+find_user() {
+	user=''
+	for stage in $living; do
+		! sed 1d "$state/incoming/$stage.lock" 2>/dev/null | grep -qxF "$1" || user=$(holder "$state/incoming/$stage.lock")
+	done
+}
+
 do_prune() {
 	need_root
 	# Who only looks waits for nobody.
@@ -1436,10 +1536,14 @@ do_prune() {
 	check_expected
 	# What the client saw may not be on disk yet, and what goes is gone.
 	[ -n "$check" ] || sync_root
+	look_at_stages
 	failed=''
 	for name in $(printf %s "$remove" | tr , ' '); do
 		{ is_id "$name" && [ "$name" != "$current" ] && [ -d "$root/releases/$name" ]; } || continue
-		if [ -n "$check" ]; then
+		find_user "$name"
+		if [ -n "$user" ]; then
+			put warning "release $name stays: the stage of $user takes files from it"
+		elif [ -n "$check" ]; then
 			put pruned "$name"
 		elif { mv "$root/releases/$name" "$state/trash/" 2>/dev/null ||
 			# Who may not write to a directory cannot move it either.
@@ -1451,7 +1555,11 @@ do_prune() {
 			failed=$name
 		fi
 	done
-	[ -n "$check" ] || sweep 2>/dev/null
+	if [ -z "$check" ]; then
+		sweep 2>/dev/null
+		unlock
+		empty_trash 2>/dev/null
+	fi
 	[ -z "$failed" ] || fail 9 "cannot remove '$root/releases/$failed'; does it belong to another user?"
 }
 

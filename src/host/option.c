@@ -19,6 +19,7 @@ enum {
 	COMMIT_MAX = 1024,
 	GROUP_MAX = 256,
 	WORD_MAX = 64,
+	USES_MAX = 64 * 64,   /* ids and commas */
 	TEXT_MAX = 64 * 1024, /* as a whole request */
 	DAY = 86400,
 	ARMED_MAX = 3600 * 1000, /* ms */
@@ -76,6 +77,7 @@ static const struct option receive[] = {
 	{ "group", OPTION_TEXT, 0, GROUP_MAX },
 	{ "filled", OPTION_FLAG, 0, 0 },
 	{ "base", OPTION_ID, 0, 0 },
+	{ "uses", OPTION_TEXT, 0, USES_MAX },
 	END,
 };
 

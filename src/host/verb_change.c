@@ -109,7 +109,26 @@ verb_adopt(struct request *r, struct err *e)
 
 /* receive: a pack on standard input becomes a release. */
 
-/* The lock, and room for what is announced. */
+/* The releases that the pack takes files from, as --uses names them. */
+static int
+read_uses(const struct request *r, struct release_ids *out, struct err *e)
+{
+	const char *p = request_option(r, "uses", "");
+
+	while (*p != '\0') {
+		struct release_id id;
+		const char *rest = release_id_scan(&id, p);
+
+		if (rest == NULL || (*rest != '\0' && *rest != ','))
+			return err_set(e, ERR_USAGE,
+			    "'receive' wants --uses=RELEASE,..., not '%s'", p);
+		release_ids_add(out, &id);
+		p = rest + (*rest == ',');
+	}
+	return 0;
+}
+
+/* Swept, and room for what is announced. */
 static int
 open_incoming(struct request *r, struct incoming *in, struct err *e)
 {
@@ -149,9 +168,10 @@ verb_receive(struct request *r, struct err *e)
 		.limited = limits_bind(r->limits),
 		.may_pin = limits_allow(r->limits, "pin") };
 	struct incoming in = INCOMING_INIT;
+	struct release_ids uses = RELEASE_IDS_INIT;
 	struct release_id base;
 	struct received got;
-	int c;
+	int c = -1;
 
 	/* The table of options lets nothing but an id through. */
 	if (release_id_parse(&base, request_option(r, "base", "")))
@@ -164,9 +184,14 @@ verb_receive(struct request *r, struct err *e)
 	if (o.base != NULL && o.filled)
 		return err_set(e, ERR_USAGE,
 		    "'receive' takes --base or --filled");
-	c = open_incoming(r, &in, e);
+	/* That there is none is said by who reads the edits. */
+	if (o.base != NULL && dir_has(&r->store.releases, base.text))
+		release_ids_add(&uses, &base);
+	if (read_uses(r, &uses, e) == 0)
+		c = open_incoming(r, &in, e);
 	if (c == 0)
-		c = incoming_begin(&in, o.id, e);
+		c = incoming_begin(&in, o.id, &uses, e);
+	release_ids_release(&uses);
 	r->last = c == 0;
 	if (c == 0) {
 		wire_put(&r->out, "ready", "%s", in.dir.path);
@@ -185,6 +210,7 @@ int
 verb_prune(struct request *r, struct err *e)
 {
 	struct release_ids removed = RELEASE_IDS_INIT;
+	struct strvec kept = STRVEC_INIT;
 	struct view v = VIEW_INIT;
 	struct prune_options o = { .preview = request_flag(r, "check") };
 	int64_t keep;
@@ -200,10 +226,13 @@ verb_prune(struct request *r, struct err *e)
 		return -1;
 	c = view_read(&v, &r->store, e);
 	if (c == 0)
-		c = prune(&r->store, &v, &o, &removed, e);
+		c = prune(&r->store, &v, &o, &r->lock, &removed, &kept, e);
+	for (size_t i = 0; i < kept.n; i++)
+		wire_put(&r->out, "warning", "%s", kept.v[i]);
 	for (size_t i = 0; i < removed.n; i++)
 		wire_put(&r->out, "pruned", "%s", removed.v[i].text);
 	release_ids_release(&removed);
+	strvec_release(&kept);
 	view_release(&v);
 	return c;
 }

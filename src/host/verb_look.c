@@ -25,6 +25,7 @@
 #include "root/freeze.h"
 #include "root/journal.h"
 #include "root/meta.h"
+#include "root/staging.h"
 #include "root/store.h"
 #include "root/verify.h"
 #include "root/view.h"
@@ -143,6 +144,20 @@ put_freeze(struct request *r)
 	freeze_release(&f);
 }
 
+/* The stages that are under way, the oldest first. */
+static void
+put_stages(struct request *r)
+{
+	struct stagings all = STAGINGS_INIT;
+	struct err ignored = ERR_INIT;
+
+	err_ignore(stagings_read(&r->store, &all, &ignored));
+	for (size_t i = 0; i < all.n; i++)
+		wire_put(&r->out, "stage", "%s\t%s", all.v[i].id.text,
+		    all.v[i].note);
+	stagings_release(&all);
+}
+
 static int
 put_state(struct request *r, const struct view *v, struct err *e)
 {
@@ -170,6 +185,7 @@ put_state(struct request *r, const struct view *v, struct err *e)
 	if (lock_is_held(&r->store.state, &holder))
 		wire_put(&r->out, "locked", "%s", buf_str(&holder));
 	buf_release(&holder);
+	put_stages(r);
 	return 0;
 }
 

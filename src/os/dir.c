@@ -188,7 +188,7 @@ remove_children(struct removal *r, const struct dir *at, const char *name)
 		err_ignore(dir_open(&d, at, name, &e));
 	if (d.fd >= 0)
 		allow_changes(&d);
-	if (d.fd < 0 || dir_list(&d, &names, &e) != 0) {
+	if ((d.fd < 0 || dir_list(&d, &names, &e) != 0) && e.sys != ENOENT) {
 		errno = e.sys;
 		removal_failed(r, at->path, name);
 	}

@@ -151,6 +151,12 @@ file_remove(const struct dir *at, const char *name, struct err *e)
 	return dir_sync(at, e);
 }
 
+bool
+file_is_tmp(const char *name)
+{
+	return strncmp(name, TMP_PREFIX, strlen(TMP_PREFIX)) == 0;
+}
+
 void
 file_sweep(const struct dir *at)
 {
@@ -159,8 +165,7 @@ file_sweep(const struct dir *at)
 
 	if (dir_list(at, &names, &ignored) == 0)
 		for (size_t i = 0; i < names.n; i++)
-			if (strncmp(names.v[i], TMP_PREFIX,
-				strlen(TMP_PREFIX)) == 0)
+			if (file_is_tmp(names.v[i]))
 				unlinkat(at->fd, names.v[i], 0);
 	strvec_release(&names);
 }

@@ -5,6 +5,7 @@
 #ifndef FILE_H
 #define FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/buf.h"
@@ -47,5 +48,8 @@ void file_sweep(const struct dir *at);
 
 /* Write a name that no other process chooses, beginning with ".tmp-". */
 void file_tmp_name(char out[64]);
+
+/* Is the name like that? */
+bool file_is_tmp(const char *name);
 
 #endif

@@ -3,11 +3,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "os/file.h"
@@ -19,10 +21,11 @@
 #define NOTE_FILE "lock.note"
 
 enum {
-	POLL_MS = 50,
+	/* Others hold it for moments only, most of the time. */
+	POLL_MS = 10,
 	NOTE_MAX = 4096,
-	/* `status` may hold the lock for an instant: ask a few times. */
-	LEAST_TRIES = 4,
+	/* As `status` and stages do: ask a few times, and be silent. */
+	LEAST_TRIES = 20,
 };
 
 /* Tell those who will wait who we are.  Only a courtesy: errors are none. */
@@ -40,33 +43,58 @@ write_note(const struct dir *state, const char *note)
 	close(fd);
 }
 
-/* Describe the holder for people: "ann@ci1 (activate, since ..., URL)". */
+void
+lock_note_parse(struct lock_note *n, const char *text, size_t len)
+{
+	struct err ignored = ERR_INIT;
+	json_t *j = json_parse(text, len, NOTE_FILE, &ignored);
+
+	*n = (struct lock_note)LOCK_NOTE_INIT;
+	if (j == NULL)
+		return;
+	n->who = xstrdup_opt(json_get_string(j, "who"));
+	n->command = xstrdup_opt(json_get_string(j, "command"));
+	n->since = xstrdup_opt(json_get_string(j, "since"));
+	n->job = xstrdup_opt(json_get_string(j, "job"));
+	n->pid = json_get_int(j, "pid", 0);
+	json_free(j);
+}
+
+void
+lock_note_release(struct lock_note *n)
+{
+	free(n->who);
+	free(n->command);
+	free(n->since);
+	free(n->job);
+	*n = (struct lock_note)LOCK_NOTE_INIT;
+}
+
+void
+lock_note_print(const struct lock_note *n, struct buf *out)
+{
+	if (n->who == NULL) {
+		buf_adds(out, "a run that left no name");
+		return;
+	}
+	buf_addf(out, "%s (%s, process %lld, since %s%s%s)", n->who,
+	    n->command != NULL ? n->command : "?", (long long)n->pid,
+	    n->since != NULL ? n->since : "?", n->job != NULL ? ", " : "",
+	    n->job != NULL ? n->job : "");
+}
+
+/* Describe the holder for people. */
 static void
 read_note(const struct dir *state, struct buf *out)
 {
+	struct lock_note note = LOCK_NOTE_INIT;
 	struct buf text = BUF_INIT;
-	struct err e = ERR_INIT;
-	json_t *j = NULL;
-	const char *who = NULL;
+	struct err ignored = ERR_INIT;
 
-	if (file_read(state, NOTE_FILE, NOTE_MAX, &text, &e) == 0)
-		j = json_parse(buf_str(&text), text.len, NOTE_FILE, &e);
-	if (j != NULL)
-		who = json_get_string(j, "who");
-	if (who == NULL) {
-		buf_adds(out, "a run that left no name");
-	} else {
-		const char *what = json_get_string(j, "command");
-		const char *since = json_get_string(j, "since");
-		const char *job = json_get_string(j, "job");
-
-		buf_addf(out, "%s (%s, process %lld, since %s%s%s)", who,
-		    what != NULL ? what : "?",
-		    (long long)json_get_int(j, "pid", 0),
-		    since != NULL ? since : "?", job != NULL ? ", " : "",
-		    job != NULL ? job : "");
-	}
-	json_free(j);
+	if (file_read(state, NOTE_FILE, NOTE_MAX, &text, &ignored) == 0)
+		lock_note_parse(&note, buf_str(&text), text.len);
+	lock_note_print(&note, out);
+	lock_note_release(&note);
 	buf_release(&text);
 }
 
@@ -156,31 +184,21 @@ lock_take(struct lock *l, const struct dir *state, enum lock_kind kind,
 }
 
 int
-lock_take_alone(struct lock *l, const struct dir *state, int64_t wait,
-    const char *note, bool *alone, struct err *e)
+lock_try(struct lock *l, const struct dir *state, const char *note,
+    struct err *e)
 {
 	int fd = open_lock(state, e), r;
 
 	if (fd < 0)
 		return -1;
 	r = try_lock(fd, LOCK_EX, state, e);
-	*alone = r == 1;
-	if (r == 0)
-		r = wait_lock(fd, LOCK_SH, state, wait, e) == 0 ? 1 : -1;
-	if (r < 0) {
+	if (r <= 0) {
 		close(fd);
-		return -1;
+		return r;
 	}
 	l->fd = fd;
 	write_note(state, note);
-	return 0;
-}
-
-int
-lock_share(struct lock *l, const struct dir *state, int64_t wait,
-    struct err *e)
-{
-	return wait_lock(l->fd, LOCK_SH, state, wait, e);
+	return 1;
 }
 
 void

@@ -1,7 +1,8 @@
 /*
  * The lock of a root: flock(2) on .deploy/lock, so that it dies with the
- * process that holds it and can never be stale.  Staging holds it shared,
- * everything that changes what is live or listed holds it exclusively.
+ * process that holds it and can never be stale.  Everything that changes what
+ * is live, or removes, holds it exclusively; a stage only for the moments in
+ * which it begins and ends, see root/staging.h for what it holds meanwhile.
  * lock.note beside it says who took it last; it is only read to name the
  * holder to somebody who has to wait.
  */
@@ -32,15 +33,9 @@ int lock_take(struct lock *l, const struct dir *state, enum lock_kind kind,
     int64_t wait, const char *note, struct err *e) MUST_USE;
 
 /*
- * For a stage.  When nobody holds the lock it is taken exclusively and
- * `*alone` is set: the caller sweeps what dead runs left, then calls
- * lock_share().  Else it is taken shared, waiting as lock_take() does.
+ * One try, exclusively: 1 with the lock, 0 when somebody has it, or -1.
  */
-int lock_take_alone(struct lock *l, const struct dir *state, int64_t wait,
-    const char *note, bool *alone, struct err *e) MUST_USE;
-
-/* From exclusive to shared; others may come in between.  0 or -1. */
-int lock_share(struct lock *l, const struct dir *state, int64_t wait,
+int lock_try(struct lock *l, const struct dir *state, const char *note,
     struct err *e) MUST_USE;
 
 void lock_drop(struct lock *l);			/* neutral values accepted */
@@ -50,5 +45,23 @@ void lock_drop(struct lock *l);			/* neutral values accepted */
  * `status`; takes the lock shared for an instant.
  */
 bool lock_is_held(const struct dir *state, struct buf *holder);
+
+/* What a note says of who wrote it; what it does not say is NULL. */
+struct lock_note {
+	char *who;
+	char *command;
+	char *since;			/* a time in UTC, as text */
+	char *job;			/* URL of the CI job */
+	int64_t pid;
+};
+
+#define LOCK_NOTE_INIT { NULL, NULL, NULL, NULL, 0 }
+
+/* Whatever the text is, there is an answer; it may know nothing. */
+void lock_note_parse(struct lock_note *n, const char *text, size_t len);
+void lock_note_release(struct lock_note *n);	/* neutral values accepted */
+
+/* Append for people: "ann@ci1 (activate, process 7, since TIME, URL)". */
+void lock_note_print(const struct lock_note *n, struct buf *out);
 
 #endif

@@ -17,6 +17,7 @@
 #include "base/strvec.h"
 #include "root/freeze.h"
 #include "content/manifest.h"
+#include "os/lock.h"
 #include "root/meta.h"
 #include "remote/pack.h"
 #include "root/prune.h"
@@ -28,6 +29,12 @@ struct remote_waits {
 	int64_t lock;			/* to get its lock */
 	int64_t silence;		/* to say something */
 	int64_t hook;			/* for the root's hook to end */
+};
+
+/* Who stages on a host. */
+struct remote_stage {
+	struct release_id id;		/* what it will be */
+	struct lock_note note;
 };
 
 struct remote {
@@ -62,6 +69,8 @@ struct remote {
 	int64_t journal_size;
 	struct guard_room room;		/* what is free there */
 	char *locked;			/* who holds the lock, or NULL */
+	struct remote_stage *stages;	/* that are under way there */
+	size_t n_stages;
 	char *version;
 	bool full;			/* all was asked for and given */
 	bool stale;			/* it has flipped since then */
@@ -156,6 +165,7 @@ int remote_files(struct remote *r, const struct release_id *id,
 struct remote_receive {
 	const struct release_id *id;
 	const char *group;		/* NULL: none */
+	const struct release_ids *uses; /* releases there that it links to */
 	int64_t bytes, inodes;		/* that the release needs at least */
 	enum pack_compression compression;
 	bool filled;			/* as receive.h */

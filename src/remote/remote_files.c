@@ -10,6 +10,7 @@
 #include "os/io.h"
 #include "remote/ask.h"
 #include "remote/remote.h"
+#include "root/staging.h"
 
 enum {
 	PIECE = 64 * 1024,		  /* best size of a write over SSH */
@@ -205,6 +206,19 @@ send_pack(struct remote *r, const struct remote_receive *o, struct err *e)
 	return c == 0 ? ask_end_input(r, e) : -1;
 }
 
+/* --uses, where there are any, and as many as a host takes. */
+static void
+add_uses(const struct release_ids *uses, struct strvec *args)
+{
+	struct buf b = BUF_INIT;
+
+	for (size_t i = 0; i < uses->n && i < STAGING_USES_MAX; i++)
+		buf_addf(&b, "%s%s", i > 0 ? "," : "", uses->v[i].text);
+	if (b.len > 0)
+		strvec_addf(args, "--uses=%s", b.data);
+	buf_release(&b);
+}
+
 /* Ask, and wait until the host is ready; `l` has the directory there. */
 static int
 wait_until_ready(struct remote *r, const struct remote_receive *o,
@@ -222,6 +236,7 @@ wait_until_ready(struct remote *r, const struct remote_receive *o,
 		strvec_add(&args, "--filled");
 	if (o->base != NULL)
 		strvec_addf(&args, "--base=%s", o->base->text);
+	add_uses(o->uses, &args);
 	if (o->group != NULL)
 		strvec_addf(&args, "--group=%s", o->group);
 	c = ask(r, "receive", &args, e);

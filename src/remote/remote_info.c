@@ -12,12 +12,17 @@ remote_forget(struct remote *r)
 {
 	for (size_t i = 0; r->metas != NULL && i < r->view.ids.n; i++)
 		meta_release(&r->metas[i]);
+	for (size_t i = 0; i < r->n_stages; i++)
+		lock_note_release(&r->stages[i].note);
+	free(r->stages);
 	free(r->metas);
 	freeze_release(&r->freeze);
 	strvec_release(&r->drift);
 	free(r->locked);
 	free(r->version);
 	r->metas = NULL;
+	r->stages = NULL;
+	r->n_stages = 0;
 	r->locked = r->version = NULL;
 	r->digest[0] = '\0';
 	r->seq = -1;
@@ -49,6 +54,23 @@ add_release(struct remote *r, char *value)
 	r->metas[r->view.ids.n - 1] = meta;
 }
 
+/* "ID<TAB>NOTE": a stage that is under way. */
+static void
+add_stage(struct remote *r, const char *value)
+{
+	struct remote_stage *st;
+	struct release_id id;
+	const char *tab = release_id_scan(&id, value);
+
+	if (tab == NULL || *tab != '\t')
+		return;
+	r->stages =
+	    xreallocarray(r->stages, r->n_stages + 1, sizeof(*r->stages));
+	st = &r->stages[r->n_stages++];
+	st->id = id;
+	lock_note_parse(&st->note, tab + 1, strlen(tab + 1));
+}
+
 /* "BYTES<TAB>INODES" that are free there. */
 static void
 read_free(struct remote *r, const char *value)
@@ -73,6 +95,8 @@ on_info(void *ctx, const char *key, const char *value)
 	} else if (strcmp(key, "locked") == 0) {
 		free(r->locked);
 		r->locked = xstrdup(value);
+	} else if (strcmp(key, "stage") == 0) {
+		add_stage(r, value);
 	} else if (strcmp(key, "current") == 0) {
 		(void)release_id_parse(&r->view.current, value);
 	} else if (strcmp(key, "latest") == 0) {

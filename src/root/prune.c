@@ -5,11 +5,13 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/buf.h"
 #include "base/clock.h"
 #include "os/intr.h"
 #include "os/log.h"
 #include "root/meta.h"
 #include "root/retention.h"
+#include "root/staging.h"
 #include "root/store_remove.h"
 
 /*
@@ -57,15 +59,45 @@ discard(const struct store *s, const struct release_ids *ids,
 	return r;
 }
 
+/* What a living stage takes files from stays, and is told. */
+static int
+leave_to_stages(const struct store *s, const struct release_ids *ids,
+    bool *chosen, struct strvec *kept, struct err *e)
+{
+	struct stagings living = STAGINGS_INIT;
+	int r = stagings_read(s, &living, e);
+
+	for (size_t i = 0; r == 0 && i < ids->n; i++) {
+		const struct staging *user =
+		    chosen[i] ? stagings_user(&living, &ids->v[i]) : NULL;
+		struct buf who = BUF_INIT;
+
+		if (user == NULL)
+			continue;
+		chosen[i] = false;
+		staging_print(user, &who);
+		strvec_addf(kept,
+		    "release %s stays: the stage of %s takes files from it",
+		    ids->v[i].text, who.data);
+		buf_release(&who);
+	}
+	stagings_release(&living);
+	return r;
+}
+
 /* Discard, then delete; what fails is for the next run. */
 static int
 remove_chosen(const struct store *s, const struct release_ids *ids,
-    const bool *chosen, struct release_ids *removed, struct err *e)
+    const bool *chosen, struct lock *held, struct release_ids *removed,
+    struct err *e)
 {
 	struct err more = ERR_INIT;
 	int r = discard(s, ids, chosen, removed, e);
 
 	if (store_sweep(s, r == 0 ? e : &more) != 0)
+		r = -1;
+	lock_drop(held);
+	if (store_empty_trash(s, r == 0 ? e : &more) != 0)
 		r = -1;
 	if (r == 0)
 		return 0;
@@ -78,7 +110,8 @@ remove_chosen(const struct store *s, const struct release_ids *ids,
 
 int
 prune(const struct store *s, const struct view *v,
-    const struct prune_options *o, struct release_ids *removed, struct err *e)
+    const struct prune_options *o, struct lock *held,
+    struct release_ids *removed, struct strvec *kept, struct err *e)
 {
 	const struct retention_rule rule = { o->keep, o->older_than * 1000,
 		clock_now() };
@@ -91,11 +124,13 @@ prune(const struct store *s, const struct view *v,
 		r = store_sync(s, e);
 	read_pins(s, &v->ids, pinned);
 	retention_select(&v->ids, pinned, &v->history, &rule, chosen);
-	for (size_t i = 0; o->preview && i < v->ids.n; i++)
+	if (r == 0)
+		r = leave_to_stages(s, &v->ids, chosen, kept, e);
+	for (size_t i = 0; r == 0 && o->preview && i < v->ids.n; i++)
 		if (chosen[i])
 			release_ids_add(removed, &v->ids.v[i]);
 	if (r == 0 && !o->preview)
-		r = remove_chosen(s, &v->ids, chosen, removed, e);
+		r = remove_chosen(s, &v->ids, chosen, held, removed, e);
 	free(pinned);
 	free(chosen);
 	return r;

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "os/lock.h"
 #include "root/store.h"
 #include "root/view.h"
 
@@ -19,14 +20,17 @@ struct prune_options {
 };
 
 /*
- * Prune under the exclusive lock, which the caller holds and under which it
- * read `v` (a preview needs no lock).  Adds the ids of
- * the releases that went to `removed`.  Returns 0, or -1: ERR_CLEANUP when
+ * Prune under the exclusive lock `held`, under which the caller read `v` (a
+ * preview needs none); it is dropped when all that is left is to delete, so
+ * that no flip waits for that.  Adds the ids of the releases that went to
+ * `removed`, and to `kept` a sentence about each that stays because a living
+ * stage takes files from it.  Returns 0, or -1: ERR_CLEANUP when
  * some could not be removed (the others are, and each that is in `removed`
  * is out of the list for good, deleted now or swept later).
  */
 int prune(const struct store *s, const struct view *v,
-    const struct prune_options *o, struct release_ids *removed, struct err *e)
+    const struct prune_options *o, struct lock *held,
+    struct release_ids *removed, struct strvec *kept, struct err *e)
     MUST_USE;
 
 #endif

@@ -123,9 +123,9 @@ here_release(struct here *h)
 	incoming_end(&h->incoming);
 }
 
-/* The lock; a sweep that fails is told but stops nothing. */
+/* A sweep that fails is told but stops nothing. */
 static int
-lock_and_sweep(struct here *h, struct err *e)
+sweep(struct here *h, struct err *e)
 {
 	const struct stage_options *o = h->st->opt;
 	struct err swept = ERR_INIT;
@@ -183,22 +183,57 @@ look(struct here *h, struct err *e)
 	if (view_read(&h->view, h->store, e) != 0)
 		return -1;
 	h->st->live = h->view.current;
-	open_base(h);
 	return 0;
 }
 
-/* A new id, and incoming/<id>. */
+/* A new id, and incoming/<id>; the base stays from here on. */
 static int
 begin(struct here *h, struct err *e)
 {
+	const struct release_id *base = view_base(&h->view);
+	struct release_ids uses = RELEASE_IDS_INIT;
 	struct stage *st = h->st;
+	int r;
 
 	if (st->opt->id != NULL)
 		st->id = *st->opt->id;
 	else if (store_new_id(h->store, view_latest(&h->view), &st->id, e) !=
 	    0)
 		return -1;
-	return incoming_begin(&h->incoming, &st->id, e);
+	if (!release_id_is_none(base) &&
+	    dir_has(&h->store->releases, base->text))
+		release_ids_add(&uses, base);
+	r = incoming_begin(&h->incoming, &st->id, &uses, e);
+	release_ids_release(&uses);
+	return r;
+}
+
+/* Both in one moment: what was seen is what is begun with. */
+static int
+look_and_begin(struct here *h, struct err *e)
+{
+	if (incoming_lock(&h->incoming, e) != 0 || look(h, e) != 0 ||
+	    begin(h, e) != 0)
+		return -1;
+	open_base(h);
+	return 0;
+}
+
+/* The releases that files are carried from stay, too. */
+static int
+use_carried(struct here *h, struct err *e)
+{
+	const struct plan *p = &h->st->plan;
+	struct release_ids uses = RELEASE_IDS_INIT;
+	int r = 0;
+
+	for (size_t i = 0; i < p->m.n; i++)
+		if (p->steps[i].way == PLAN_CARRY)
+			release_ids_add_once(&uses, p->steps[i].release);
+	if (uses.n > 0)
+		r = incoming_use(&h->incoming, &uses, e);
+	release_ids_release(&uses);
+	return r;
 }
 
 /* The meta of a release; without content when it cannot be read. */
@@ -407,10 +442,12 @@ finish(struct here *h, struct err *e)
  * it may have died before it was on disk.
  */
 static int
-note_build(const struct here *h, struct err *e)
+note_build(struct here *h, struct err *e)
 {
 	const struct stage_options *o = h->st->opt;
 
+	if (incoming_lock(&h->incoming, e) != 0)
+		return -1;
 	if (o->seq >= 0 &&
 	    meta_raise(h->store, &h->st->id, o->seq, o->commit, e) != 0)
 		return -1;
@@ -420,10 +457,11 @@ note_build(const struct here *h, struct err *e)
 static int
 run(struct here *h, struct err *e)
 {
-	if (lock_and_sweep(h, e) != 0 || choose_group(h, e) != 0 ||
-	    look(h, e) != 0 || begin(h, e) != 0 ||
+	if (sweep(h, e) != 0 || choose_group(h, e) != 0 ||
+	    look_and_begin(h, e) != 0 ||
 	    stage_list(h->st, &h->incoming.dir, e) != 0 ||
-	    compare(h, e) != 0 || hash_and_store(h, e) != 0)
+	    compare(h, e) != 0 || use_carried(h, e) != 0 ||
+	    hash_and_store(h, e) != 0)
 		return -1;
 	conclude(h);
 	return h->st->outcome == STAGE_NEW ? finish(h, e) : note_build(h, e);
@@ -447,8 +485,10 @@ stage_run(struct stage *st, const struct store *store, struct err *e)
 static int
 preview(struct here *h, struct err *e)
 {
-	if (choose_group(h, e) != 0 || look(h, e) != 0 ||
-	    stage_list(h->st, NULL, e) != 0 || compare(h, e) != 0 ||
+	if (choose_group(h, e) != 0 || look(h, e) != 0)
+		return -1;
+	open_base(h);
+	if (stage_list(h->st, NULL, e) != 0 || compare(h, e) != 0 ||
 	    hash_first(h->st, e) != 0)
 		return -1;
 	conclude(h);

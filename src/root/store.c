@@ -389,8 +389,9 @@ store_new_id(const struct store *s, const struct release_id *latest,
 	int r = 0;
 
 	release_ids_add(&ids, latest);
-	if (list_ids(&s->releases, &ids, e) != 0 ||
-	    list_ids(&s->incoming, &ids, e) != 0)
+	/* In this order: one that is published meanwhile is in both. */
+	if (list_ids(&s->incoming, &ids, e) != 0 ||
+	    list_ids(&s->releases, &ids, e) != 0)
 		r = -1;
 	release_ids_sort(&ids);
 	last = release_ids_last(&ids);

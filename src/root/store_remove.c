@@ -2,13 +2,15 @@
 
 #include <errno.h>
 #include <stdbool.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/release.h"
 #include "base/strvec.h"
 #include "os/file.h"
+#include "root/staging.h"
 
 /* Remove the manifest and meta of a release that is not (any more) there. */
 static int
@@ -28,15 +30,14 @@ remove_records(const struct store *s, const struct release_id *id,
  * to another one.
  */
 static int
-move_to_trash(const struct store *s, const struct release_id *id,
-    struct err *e)
+move_to_trash(const struct store *s, const struct dir *from, const char *name,
+    const char *to, struct err *e)
 {
-	int r = dir_rename_new(&s->releases, id->text, &s->trash, id->text, e);
+	int r = dir_rename_new(from, name, &s->trash, to, e);
 
-	if (r != 0 && e->sys == EACCES && dir_has(&s->releases, id->text) &&
-	    fchmodat(s->releases.fd, id->text, 0755, 0) == 0)
-		r = dir_rename_new(&s->releases, id->text, &s->trash, id->text,
-		    e);
+	if (r != 0 && e->sys == EACCES && dir_has(from, name) &&
+	    fchmodat(from->fd, name, 0755, 0) == 0)
+		r = dir_rename_new(from, name, &s->trash, to, e);
 	return r;
 }
 
@@ -44,7 +45,8 @@ int
 store_discard(const struct store *s, const struct release_id *id,
     struct err *e)
 {
-	if (move_to_trash(s, id, e) != 0 || dir_sync(&s->releases, e) != 0)
+	if (move_to_trash(s, &s->releases, id->text, id->text, e) != 0 ||
+	    dir_sync(&s->releases, e) != 0)
 		return -1;
 	/* A crash here leaves trash and records of no release: swept. */
 	return remove_records(s, id, e);
@@ -99,9 +101,13 @@ store_abort(const struct store *s, const struct release_id *id, struct err *e)
 	return r > 0 ? 0 : remove_records(s, id, e);
 }
 
-/* Remove the records in `d` whose release is not there. */
+/*
+ * Remove the records in `d` that are of no release, and of no stage that was
+ * alive: one that was not is a release by now, or never will be.
+ */
 static int
-sweep_records(const struct store *s, const struct dir *d, struct err *e)
+sweep_records(const struct store *s, const struct dir *d,
+    const struct stagings *living, struct err *e)
 {
 	struct strvec names = STRVEC_INIT;
 	int r = dir_list(d, &names, e);
@@ -109,7 +115,8 @@ sweep_records(const struct store *s, const struct dir *d, struct err *e)
 	for (size_t i = 0; r == 0 && i < names.n; i++) {
 		struct release_id id;
 
-		if (release_id_scan(&id, names.v[i]) == NULL)
+		if (release_id_scan(&id, names.v[i]) == NULL ||
+		    stagings_owner(living, id.text) != NULL)
 			continue;
 		r = dir_look(&s->releases, id.text, e);
 		if (r > 0)
@@ -122,25 +129,82 @@ sweep_records(const struct store *s, const struct dir *d, struct err *e)
 	return r;
 }
 
+/*
+ * Out of incoming/: a file at once, a tree by way of the trash, because to
+ * delete it may take long.  Where it cannot be moved, for want of space say,
+ * it is deleted here.
+ */
+static int
+sweep_name(const struct store *s, const char *name, struct err *e)
+{
+	struct err moved = ERR_INIT;
+	char tmp[64];
+	char *to;
+	int r;
+
+	if (unlinkat(s->incoming.fd, name, 0) == 0 || errno == ENOENT)
+		return 0;
+	file_tmp_name(tmp);
+	to = xasprintf("%.*s%s", RELEASE_ID_LEN, name, tmp);
+	r = move_to_trash(s, &s->incoming, name, to, &moved);
+	free(to);
+	return r == 0 ? 0 : dir_remove_tree(&s->incoming, name, e);
+}
+
+/* What is in incoming/, and of no living stage, as far as that is known. */
+static int
+sweep_incoming(const struct store *s, const struct stagings *living,
+    struct err *e)
+{
+	struct strvec names = STRVEC_INIT;
+	struct err one = ERR_INIT;
+	int r = dir_list(&s->incoming, &names, e);
+
+	for (size_t i = 0; i < names.n; i++) {
+		if (!is_ours(names.v[i]) ||
+		    stagings_owner(living, names.v[i]) != NULL)
+			continue;
+		if (sweep_name(s, names.v[i], &one) == 0)
+			continue;
+		if (r == 0)
+			*e = one;
+		r = -1;
+	}
+	strvec_release(&names);
+	return r;
+}
+
+static int
+sweep(const struct store *s, const struct stagings *living, struct err *e)
+{
+	struct err more = ERR_INIT;
+	int r = sweep_incoming(s, living, e);
+
+	file_sweep(&s->state);
+	/* Stages write by such names. */
+	if (living->n == 0) {
+		file_sweep(&s->incoming);
+		file_sweep(&s->meta);
+	}
+	if (sweep_records(s, &s->manifests, living, r == 0 ? e : &more) != 0)
+		r = -1;
+	if (sweep_records(s, &s->meta, living, r == 0 ? e : &more) != 0)
+		r = -1;
+	return r;
+}
+
 int
 store_sweep(const struct store *s, struct err *e)
 {
-	const struct dir *const swept[] = { &s->state, &s->meta,
-		&s->incoming };
-	struct err more = ERR_INIT;
+	struct stagings living = STAGINGS_INIT;
 	int r;
 
 	/* What goes with a release goes after its name has, on disk. */
 	if (dir_sync(&s->releases, e) != 0)
 		return -1;
-	r = remove_all(&s->incoming, e);
-	if (store_empty_trash(s, r == 0 ? e : &more) != 0)
-		r = -1;
-	for (size_t i = 0; i < 3; i++)
-		file_sweep(swept[i]);
-	if (sweep_records(s, &s->manifests, r == 0 ? e : &more) != 0)
-		r = -1;
-	if (sweep_records(s, &s->meta, r == 0 ? e : &more) != 0)
-		r = -1;
+	r = stagings_read(s, &living, e);
+	if (r == 0)
+		r = sweep(s, &living, e);
+	stagings_release(&living);
 	return r;
 }

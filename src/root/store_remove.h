@@ -15,14 +15,17 @@
 int store_discard(const struct store *s, const struct release_id *id,
     struct err *e) MUST_USE;
 
-/* Delete what is in the trash.  Under the exclusive lock.  0 or -1. */
+/*
+ * Delete what is in the trash.  No lock is needed: it is in nobody's way, and
+ * several may do it at once.  0 or -1.
+ */
 int store_empty_trash(const struct store *s, struct err *e) MUST_USE;
 
 /*
- * Remove what dead runs left: incoming releases, temporary files and links,
- * manifests and metas of no release, trash.  Only while the exclusive lock
- * is held: nothing else is on its way then.  0 or -1 with the first error;
- * what could be removed is gone.
+ * Take away what dead runs left: incoming releases, which go to the trash,
+ * temporary files and links, manifests and metas of no release.  Under the
+ * exclusive lock; what living stages have (staging.h) stays.  0 or -1 with
+ * the first error; what could be taken away is gone.
  */
 int store_sweep(const struct store *s, struct err *e) MUST_USE;
 

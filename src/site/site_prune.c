@@ -23,6 +23,8 @@ on_pruned(void *ctx, const char *key, const char *value)
 	struct host_pruning *h = ctx;
 	struct release_id id;
 
+	if (strcmp(key, "warning") == 0)
+		log_warn("%s%s", remote_said(h->r), value);
 	/* It is printed: nothing but an id. */
 	if (strcmp(key, "pruned") != 0 || !release_id_parse(&id, value))
 		return;

@@ -214,9 +214,13 @@ is_stopped() {
 	[ "$(cut -d ' ' -f 3 "/proc/$1/stat")" = T ]
 }
 
-# How many releases are on their way.
+# The releases that are on their way, and how many they are.
+incoming_ids() {
+	find www/.deploy/incoming -mindepth 1 -maxdepth 1 -type d -printf '%f\n'
+}
+
 incoming() {
-	compgen -G 'www/.deploy/incoming/*' | wc -l
+	incoming_ids | wc -l
 }
 
 # A process that is stopped does not hear the SIGTERM that ends a test.
@@ -231,11 +235,11 @@ halted() {
 	for try in 1 2 3 4 5; do
 		[ -d big ] || mksite big 1000
 		echo "$try" >big/index.html
-		rm -f www/.deploy/incoming/*
 		deploy stage big --root www --again >halted.out 2>halted.err &
 		stage=$!
 		defer end_halted "$stage"
-		until compgen -G 'www/.deploy/incoming/*' >/dev/null ||
+		# It has begun to write: the lock of the root is free.
+		until compgen -G 'www/.deploy/incoming/*[0-9a-f]/*' >/dev/null ||
 		    ! kill -0 "$stage" 2>/dev/null
 		do :; done
 		kill -STOP "$stage" 2>/dev/null || continue
@@ -335,13 +339,13 @@ t_waiting_succeeds_when_released() {
 	assert_eq "$(live)" "$b"
 }
 
-t_shared_lock_stops_activation_not_staging() {
+# A stage that becomes a release has it so, for a moment.
+t_a_shared_lock_stops_activation() {
 	go a
 	new b
 	hold -s "$note"
 	between 0 4000 expect_status 3 d activate latest --lock-wait=0
 	assert_contains "$err" "ann@ci1"
-	new c
 	# Looking is free.
 	run d list
 	run d status
@@ -442,7 +446,9 @@ t_killed_holder_leaves_no_lock() {
 	halted
 	kill -KILL "$stage"
 	wait "$stage" || true
-	grep -q '"stage"' www/.deploy/lock.note || fail "no note was left"
+	grep -q '"stage"' www/.deploy/incoming/*.lock || fail "no lock was left"
+	run d status
+	assert_not_contains "$out" "staging"
 	between 0 4000 run d activate "$b" --lock-wait=0
 	[ -n "$(ls -A www/.deploy/incoming)" ] || fail "it left nothing at all"
 	# And the next stage sweeps.
@@ -455,11 +461,11 @@ t_two_stages_at_once() {
 	local first
 	go a
 	halted
-	first=$(ls www/.deploy/incoming)
-	# It finds the lock taken, so that it must not sweep.
+	first=$(incoming_ids)
+	# They sweep, but not what lives.
 	new b
 	new c
-	assert_eq "$(ls www/.deploy/incoming)" "$first" "the first one's work"
+	assert_eq "$(incoming_ids)" "$first" "the first one's work"
 	go_on
 	assert_eq "$id" "$first"
 	run d verify "$id"
@@ -471,19 +477,29 @@ t_two_stages_at_once() {
 	assert_eq "$(live)" "$c"
 }
 
-t_activation_waits_for_a_stage() {
-	go a
-	new b
+# However long it takes; who takes away leaves alone what it has.
+t_nobody_waits_for_a_stage() {
+	local command
+	go a b
+	new c
 	halted
-	expect_status 3 d activate "$b" --lock-wait=0
-	assert_contains "$err" "(stage, process $stage"
-	expect_status 3 d prune --lock-wait=0
-	d activate "$b" --lock-wait=30 >waited.out 2>waited.err &
-	wait_for 5 grep -q 'waiting for the lock' waited.err
+	for command in "activate $c" rollback 'prune --keep 1' "pin $a" \
+	    "unpin $a" freeze thaw "activate $a" 'stage b-a' 'publish b-c'
+	do
+		# The words are meant to be split.
+		# shellcheck disable=SC2086
+		between 0 4000 run d $command --lock-wait=0
+	done
+	run d status
+	assert_contains "$out" "$(incoming_ids) by "
+	assert_contains "$out" "(stage, process $stage, since "
+	! grep -q '^lock ' "$out" || fail "a free lock"
 	go_on
-	wait $! || fail "$(cat waited.err)"
-	assert_eq "$(live)" "$b"
 	run d verify "$id"
+	assert_tree_eq big "www/releases/$id"
+	run d status
+	assert_contains "$out" "lock       free"
+	assert_not_contains "$out" "staging"
 }
 
 t_stage_waits_for_an_exclusive_lock() {

@@ -267,6 +267,28 @@ t_a_locked_root() {
 	all_valid
 }
 
+# Stages that are under way; what their notes may say, and what they do not.
+t_stages_under_way() {
+	local n=0 note fd
+	edit
+	deploy publish -q --root root site
+	while read -r note; do
+		n=$((n + 1))
+		note_of="root/.deploy/incoming/20260101T000000.00${n}Z-00000000-0000-4000-8000-000000000001.lock"
+		echo "$note" >"$note_of"
+		exec {fd}<"$note_of"
+		flock "$fd"
+	done <<-'EOF'
+	{"who":"ann@ci1","command":"stage","pid":7,"since":"2026-11-21T19:03:05Z","job":"https://ci/9"}
+	{"who":null,"since":"yesterday"}
+	nothing
+	EOF
+	doc 0 status --root root
+	assert_eq "$(json "$out" '.hosts[0].stages | map(.who) | tostring')" \
+	    '["ann@ci1",null,null]'
+	all_valid
+}
+
 # A line that was announced and did not come about; one by hand.
 t_a_broken_activation() {
 	local id

@@ -757,7 +757,6 @@ v_sweep() {
 	assert_clean
 }
 
-# Another one is receiving: its incoming release stays.
 # What has no name of ours could be somebody's: an old document root.
 v_sweep_spares_what_could_be_a_users() {
 	local d
@@ -775,15 +774,25 @@ v_sweep_spares_what_could_be_a_users() {
 	done
 }
 
+# Another one is receiving: all that it has stays as long as its lock is held.
 v_sweep_spares_the_living() {
+	local f d=$R/.deploy
 	ok init "$R"
-	mkdir -p "$R/.deploy/incoming/$B"
-	exec 8>>"$R/.deploy/lock"
-	flock -s 8
+	mkdir -p "$d/incoming/$B/way"
+	for f in incoming/"$B"/way/file incoming/"$B".{lock,manifest,meta,tmp} \
+	    incoming/.tmp-x meta/.tmp-x manifests/"$B" meta/"$B".json; do
+		echo "of B" >"$d/$f"
+	done
+	exec 7<"$d/incoming/$B.lock"
+	flock -x 7
 	small_site
 	receive "$A"
-	[ -d "$R/.deploy/incoming/$B" ] || fail "swept away"
-	exec 8>&-
+	find "$d" -type f -exec grep -l "of B" {} + >left
+	assert_eq "$(wc -l <left)" 9 "what is left"
+	exec 7>&-
+	receive "$C"
+	assert_root_clean "$R"
+	assert_records "$R"
 }
 
 v_locks() {
