@@ -432,7 +432,7 @@ t_json() {
 	go a b
 	run d rollback --json
 	assert_eq "$(json "$out" 'keys_unsorted | tostring')" \
-	    '["site","root","dry_run","changed","current","from","sent_bytes","received_bytes","skew_us"]'
+	    '["site","root","skipped","dry_run","changed","current","from","sent_bytes","received_bytes","skew_us"]'
 	assert_eq "$(json "$out" '[.dry_run, .changed, .current, .from] |
 	    tostring')" "[false,true,\"$a\",\"$b\"]"
 	expect_status 1 d rollback --json

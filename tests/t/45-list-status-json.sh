@@ -289,7 +289,7 @@ t_log_json() {
 	run d log --json
 	doc 'has_keys("site root journal broken")'
 	doc '.broken == 0'
-	doc '.journal | all(has_keys("time action from to happened failed seq who job message"))'
+	doc '.journal | all(has_keys("time action from to happened failed seq who job message skipped"))'
 	doc '.journal | all((.time | time) and (.from | null_or(id)) and
 	    (.to | id) and .happened and (.seq | null_or(int)) and
 	    (.who | string) and (.job | null_or(string)) and
@@ -492,7 +492,7 @@ t_diff_leaves_out() {
 # --------------------------------------------------- the other JSON documents
 
 sent_keys="sent_bytes received_bytes skew_us"
-stage_keys="site root id outcome dry_run files bytes linked copied"
+stage_keys="site root skipped id outcome dry_run files bytes linked copied"
 stage_keys+=" copied_bytes carried excluded"
 
 t_stage_json() {
@@ -541,7 +541,7 @@ t_publish_json() {
 }
 
 t_activate_and_rollback_json() {
-	local keys="site root dry_run changed current from $sent_keys"
+	local keys="site root skipped dry_run changed current from $sent_keys"
 	new a
 	new b
 	run d activate "$a" --json
@@ -565,13 +565,13 @@ t_activate_and_rollback_json() {
 t_pin_and_freeze_json() {
 	go a
 	run d pin "$a" --json
-	doc 'has_keys("site root dry_run id pinned") and .pinned and (.id | id)'
+	doc 'has_keys("site root skipped dry_run id pinned") and .pinned and (.id | id)'
 	run d unpin "$a" --json
-	doc 'has_keys("site root dry_run id pinned") and .pinned == false'
+	doc 'has_keys("site root skipped dry_run id pinned") and .pinned == false'
 	run d freeze --json
-	doc 'has_keys("site root dry_run frozen") and .frozen'
+	doc 'has_keys("site root skipped dry_run frozen") and .frozen'
 	run d thaw --json
-	doc 'has_keys("site root dry_run frozen") and .frozen == false'
+	doc 'has_keys("site root skipped dry_run frozen") and .frozen == false'
 	run d pin "$a" -n --json
 	doc '.dry_run'
 }
@@ -600,7 +600,7 @@ t_verify_json() {
 t_prune_json() {
 	go a b c
 	run d prune --keep 1 --json
-	doc 'has_keys("site root dry_run pruned kept")'
+	doc 'has_keys("site root skipped dry_run pruned kept")'
 	doc '.dry_run == false and (.pruned | length == 1 and all(id)) and
 	    .kept == 2'
 }
