@@ -13,6 +13,7 @@
 #include "base/override.h"
 #include "cmd/line.h"
 #include "cmd/table.h"
+#include "config/config_file.h"
 #include "config/config_host.h"
 #include "os/ci.h"
 #include "os/log.h"

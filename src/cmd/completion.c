@@ -13,6 +13,7 @@
 #include "cmd/cmd.h"
 #include "cmd/complete.h"
 #include "cmd/table.h"
+#include "config/config_file.h"
 #include "root/meta.h"
 
 enum { PATIENCE = 5 }; /* seconds with a host that is silent */

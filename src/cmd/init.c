@@ -8,6 +8,7 @@
 #include "base/path.h"
 #include "cmd/cmd.h"
 #include "cmd/table.h"
+#include "config/config_file.h"
 #include "config/generator.h"
 #include "os/file.h"
 #include "os/log.h"

@@ -15,6 +15,7 @@
 #include "cmd/cmd.h"
 #include "cmd/jobs.h"
 #include "cmd/table.h"
+#include "config/config_file.h"
 #include "os/io.h"
 #include "os/log.h"
 #include "queue/joblog.h"

@@ -1,6 +1,6 @@
 /*
- * deploy.yml: where it is and what it said.  config_table.h has what it may
- * say, config_read.h reads it.  See deploy.yml(5).
+ * What deploy.yml said.  config_file.h finds it, config_read.h reads it,
+ * config_table.h has what it may say.  See deploy.yml(5).
  */
 #ifndef CONFIG_H
 #define CONFIG_H
@@ -135,26 +135,6 @@ enum {
 	CONFIG_CHECK_TIMEOUT = 10,	/* seconds */
 	CONFIG_HOOK_TIMEOUT = 300,	/* seconds */
 };
-
-/*
- * Parse deploy.yml text; `len` may be 0, `text` not NULL, and it need not end
- * in a NUL.  `path` is used in messages; relative `source` and `root` are
- * taken relative to `dir`, the directory of the file as realpath(3) gives it.
- * Returns 0, or -1 with ERR_USAGE and one sentence that names file, line,
- * column, the key, and what would be right.  On failure `c` is empty.
- */
-int config_parse(struct config *c, const char *text, size_t len,
-    const char *path, const char *dir, struct err *e) MUST_USE;
-
-/*
- * Find and parse the configuration: `file` when not NULL, else
- * $DEPLOY_CONFIG when not empty, else deploy.yml in the current directory or
- * the nearest parent that has one (a symbolic link that leads nowhere is one,
- * and an error).  deploy.yaml is one where there is no deploy.yml; where both
- * are, it is named in a warning.  None found is no error: c->path stays NULL.
- * c->path is the name as it was given, or as found here, or an absolute path.
- */
-int config_load(struct config *c, const char *file, struct err *e) MUST_USE;
 
 void config_release(struct config *c);		/* neutral values accepted */
 

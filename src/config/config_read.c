@@ -679,8 +679,9 @@ read_text(struct reader *r, const char *path, const char *text, size_t len,
 	return ret;
 }
 
-int
-config_read(struct config *c, const char *text, size_t len, const char *path,
+/* Read the text into `c`, which has the defaults, in part if that fails. */
+static int
+read_config(struct config *c, const char *text, size_t len, const char *path,
     const char *dir, struct err *e)
 {
 	struct yamlcheck *yaml;
@@ -696,4 +697,18 @@ config_read(struct config *c, const char *text, size_t len, const char *path,
 	ret = read_text(&r, path, text, len, c);
 	yamlcheck_free(yaml);
 	return ret;
+}
+
+int
+config_parse(struct config *c, const char *text, size_t len, const char *path,
+    const char *dir, struct err *e)
+{
+	*c = (struct config)CONFIG_INIT;
+	if (read_config(c, text, len, path, dir, e) != 0) {
+		config_release(c);
+		return -1;
+	}
+	c->path = xstrdup(path);
+	c->dir = xstrdup(dir);
+	return 0;
 }

@@ -16,10 +16,13 @@
 #include "base/err.h"
 
 /*
- * Read the text into `c`, which has the defaults; see config_parse().  0, or
- * -1 with ERR_USAGE; then `c` may be filled in part, for config_release().
+ * Parse deploy.yml text; `len` may be 0, `text` not NULL, and it need not end
+ * in a NUL.  `path` is used in messages; relative `source` and `root` are
+ * taken relative to `dir`, the directory of the file as realpath(3) gives it.
+ * Returns 0, or -1 with ERR_USAGE and one sentence that names file, line,
+ * column, the key, and what would be right.  On failure `c` is empty.
  */
-int config_read(struct config *c, const char *text, size_t len,
+int config_parse(struct config *c, const char *text, size_t len,
     const char *path, const char *dir, struct err *e) MUST_USE;
 
 #endif

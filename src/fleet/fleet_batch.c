@@ -184,7 +184,7 @@ run_edits(void *arg)
 static const struct release_id *
 base_for(const struct remote *r)
 {
-	return r->cannot_link ? &release_id_none : fleet_base_of(r);
+	return r->cannot_link ? &release_id_none : view_base(&r->view);
 }
 
 static bool

@@ -10,12 +10,6 @@
 #include "os/progress.h"
 #include "remote/rsync.h"
 
-const struct release_id *
-fleet_base_of(const struct remote *r)
-{
-	return view_base(&r->view);
-}
-
 /* What sending has to do with each host. */
 struct sending {
 	struct fleet *f;
@@ -53,7 +47,7 @@ run_rsync(void *ctx, struct remote *r, const char *incoming, struct err *e)
 	const struct rsync_job job = { .from = b->what->build,
 		.m = b->what->m,
 		.send = b->there,
-		.base = fleet_base_of(r),
+		.base = view_base(&r->view),
 		.to = incoming,
 		.silence = r->waits.silence };
 
@@ -74,7 +68,8 @@ static void
 list_uses(const struct batch *b, const struct remote *r,
     struct release_ids *out)
 {
-	const struct release_id *base = b->rsync ? fleet_base_of(r) : b->base;
+	const struct release_id *base =
+	    b->rsync ? view_base(&r->view) : b->base;
 
 	/* What is live may not be there. */
 	if (release_ids_has(&r->view.ids, base))

@@ -31,9 +31,6 @@ struct fleet_sent {
 	size_t fresh;			/* hosts that lacked it */
 };
 
-/* The release that a host would link from, or "". */
-const struct release_id *fleet_base_of(const struct remote *r);
-
 /*
  * Send it to all hosts of the fleet (fleet_open, full) that lack it.  What
  * neither they nor the build have is fetched from another host.  Returns 0;

@@ -23,7 +23,7 @@ static const struct remote *
 pick_reference(const struct fleet *f)
 {
 	for (size_t i = 0; i < f->n; i++)
-		if (!release_id_is_none(fleet_base_of(&f->v[i])))
+		if (!release_id_is_none(view_base(&f->v[i].view)))
 			return &f->v[i];
 	return &f->v[0];
 }
@@ -46,7 +46,7 @@ static int64_t
 content_mtime(const struct remote *r)
 {
 	for (size_t i = 0; i < r->view.ids.n; i++)
-		if (release_id_eq(&r->view.ids.v[i], fleet_base_of(r)))
+		if (release_id_eq(&r->view.ids.v[i], view_base(&r->view)))
 			return r->metas[i].mtime;
 	return 0;
 }
@@ -301,7 +301,7 @@ compare(struct fleet *f, struct stage *st, struct manifest *base,
     struct err *e)
 {
 	const struct remote *reference = pick_reference(f);
-	const struct release_id *id = fleet_base_of(reference);
+	const struct release_id *id = view_base(&reference->view);
 	struct plan_base b = { .mtime = content_mtime(reference),
 		.live = release_id_eq(id, &reference->view.current) };
 

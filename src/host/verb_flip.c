@@ -13,7 +13,7 @@
 #include "os/log.h"
 #include "root/activate.h"
 #include "root/journal.h"
-#include "root/root_hook.h"
+#include "root/hook_runner.h"
 #include "root/store.h"
 
 enum {
@@ -119,7 +119,7 @@ run_hook(struct request *r, const struct activation *a,
 	wire_put(&r->out, "hook", "%s", name);
 	if (wire_flush(&r->out, r->out_fd, e) != 0)
 		return -1;
-	if (root_hook_run(&r->store, name, &facts, &why) != 0 ||
+	if (hook_runner_run(&r->store, name, &facts, &why) != 0 ||
 	    check_still_live(&r->store, &a->id, &why) != 0)
 		wire_put(&r->out, "hook-failed", "%s", why.text);
 	return 0;

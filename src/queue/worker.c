@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "config/config.h"
+#include "config/config_file.h"
 #include "os/intr.h"
 #include "os/io.h"
 #include "os/log.h"

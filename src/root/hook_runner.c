@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -132,12 +133,6 @@ hook_runner_start(const char *root, struct err *e)
 	return 0;
 }
 
-bool
-hook_runner_is_there(void)
-{
-	return runner.fd >= 0;
-}
-
 /* Wait for the answer; a signal for us is one for it.  0 or -1. */
 static int
 hear(struct answer *a)
@@ -160,9 +155,9 @@ hear(struct answer *a)
 	    -1;
 }
 
-int
-hook_runner_ask(const char *name, const struct root_hook_facts *f,
-    struct err *e)
+/* Ask the runner for it. */
+static int
+ask(const char *name, const struct root_hook_facts *f, struct err *e)
 {
 	struct question q = { .release = *f->release,
 		.previous = *f->previous,
@@ -179,6 +174,13 @@ hook_runner_ask(const char *name, const struct root_hook_facts *f,
 	if (a.result != 0)
 		*e = a.why;
 	return a.result;
+}
+
+int
+hook_runner_run(const struct store *s, const char *name,
+    const struct root_hook_facts *f, struct err *e)
+{
+	return runner.fd >= 0 ? ask(name, f, e) : root_hook_run(s, name, f, e);
 }
 
 void

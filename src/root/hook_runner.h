@@ -9,20 +9,16 @@
 #ifndef HOOK_RUNNER_H
 #define HOOK_RUNNER_H
 
-#include <stdbool.h>
-
 #include "base/err.h"
 #include "root/root_hook.h"
+#include "root/store.h"
 
 /* Start it for this root, if the root has a hook.  0 or -1. */
 int hook_runner_start(const char *root, struct err *e) MUST_USE;
 
-/* Is it there?  Then root_hook_run() asks it. */
-bool hook_runner_is_there(void);
-
-/* As root_hook_run(), by it. */
-int hook_runner_ask(const char *name, const struct root_hook_facts *f,
-    struct err *e) MUST_USE;
+/* As root_hook_run(): by it, if it is there. */
+int hook_runner_run(const struct store *s, const char *name,
+    const struct root_hook_facts *f, struct err *e) MUST_USE;
 
 void hook_runner_stop(void);	/* neutral when there is none */
 

@@ -9,7 +9,6 @@
 #include "base/strvec.h"
 #include "os/dir.h"
 #include "os/shell.h"
-#include "root/hook_runner.h"
 
 #define HOOKS "hooks"
 
@@ -105,11 +104,8 @@ root_hook_run(const struct store *s, const char *name,
 		.quiet = f->quiet,
 		.last_words = true,
 		.env = &env };
-	int r;
+	int r = check_hook(s, name, e);
 
-	if (hook_runner_is_there())
-		return hook_runner_ask(name, f, e);
-	r = check_hook(s, name, e);
 	/* Nobody can change it between the check and this. */
 	snprintf(command, sizeof(command), ".deploy/" HOOKS "/%s", name);
 	strvec_addf(&env, "DEPLOY_HOOK=%s", name);

@@ -28,8 +28,8 @@ const char *root_hook_find(const struct store *s, enum journal_action action);
 /*
  * Run the hook of that name, as shell.h does, in the root.  Not under the
  * lock: it may call deploy.  0; or -1 with ERR_CLEANUP: refused, because it
- * is no executable or could have been planted, or it failed.  Where there is
- * a hook_runner.h, that runs it.
+ * is no executable or could have been planted, or it failed.  In a jail,
+ * hook_runner_run() does that.
  */
 int root_hook_run(const struct store *s, const char *name,
     const struct root_hook_facts *f, struct err *e) MUST_USE;

@@ -3,7 +3,7 @@
  * what is refused is refused with its place, and by us, not by libcyaml,
  * which cannot say where.
  */
-#include "config/config.h"
+#include "config/config_read.h"
 
 #include <ctype.h>
 #include <stdint.h>

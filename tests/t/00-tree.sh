@@ -137,8 +137,8 @@ t_folders_include_only_what_layers_allows() {
 	[ ! -s wrong ] || fail "$(cat wrong)"
 }
 
-# "folder<TAB>object<TAB>folder<TAB>symbol" for each symbol that an object needs
-# of another folder.
+# "folder<TAB>object<TAB>folder<TAB>symbol<TAB>object" for each symbol that an
+# object needs of another one.
 own_symbols() {
 	local obj=${TEST_OBJ:-.build}
 	[[ $obj = /* ]] || obj=$TREE/$obj
@@ -148,14 +148,17 @@ own_symbols() {
 		n = split($1, part, "/")
 		if ($2 == "U")
 			wants[$1, $3] = part[1] "\t" $1 "\t"
-		else if ($2 ~ /[TDBRC]/)
-			has[$3] = part[1]
+		else if ($2 ~ /[TDBRC]/) {
+			folder[$3] = part[1]
+			has[$3] = $1
+		}
 	}
 	END {
 		for (i in wants) {
 			split(i, key, SUBSEP)
 			if (key[2] in has)
-				print wants[i] has[key[2]] "\t" key[2]
+				print wants[i] folder[key[2]] "\t" key[2] \
+				    "\t" has[key[2]]
 		}
 	}'
 }
@@ -177,6 +180,19 @@ t_objects_need_only_what_layers_allows() {
 	!(($1, $3) in allowed) { print $2 ": needs " $4 " of " $3 }
 	' "$TREE/src/LAYERS" symbols >wrong
 	[ ! -s wrong ] || fail "$(cat wrong)"
+}
+
+# A module that calls another one is not called by it, nor by what that calls:
+# one can be read, tested and replaced before the other.  The commands are the
+# exception: their table names them all, and help and completion read it.
+t_no_modules_need_each_other() {
+	need_cmd nm
+	(own_symbols) >symbols
+	awk -F '\t' '$1 != "cmd" && $2 != $5 { print $2, $5 }' symbols |
+	    sort -u >pairs
+	[ "$(wc -l <pairs)" -gt 300 ] || fail "symbols are not seen"
+	tsort pairs >/dev/null 2>circles || true
+	[ ! -s circles ] || fail "$(cat circles)"
 }
 
 # The host side links and works without the client, the network and deploy.yml.

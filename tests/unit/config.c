@@ -1,5 +1,5 @@
 /* deploy.yml: every message with its place, and what is read. */
-#include "config/config.h"
+#include "config/config_file.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "config/config_read.h"
 #include "unit.h"
 
 /* A site that is complete, and room for keys behind it, from line 4 on. */
