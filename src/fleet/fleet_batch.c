@@ -45,7 +45,7 @@ find_origin(void *ctx, size_t i, struct pack_origin *out)
 	if (!stands_for(have, en))
 		have = digest_index_find(b->index, en->digest, en->mode);
 	if (stands_for(have, en)) {
-		out->release = b->base;
+		out->release = &b->base;
 		out->path = have->path;
 	} else if (en->mark == ENTRY_CARRIED) {
 		find_carried(b, i, out);
@@ -136,7 +136,7 @@ write_whole(struct batch *b, struct err *e)
 		.there = b->there,
 		.compression = b->compression,
 		/* All of a site, once: the link is what it waits for. */
-		.thorough = release_id_is_none(b->base) };
+		.thorough = release_id_is_none(&b->base) };
 
 	return pack_write(&src, into_spool, b->packs[BATCH_WHOLE].spool, e);
 }
@@ -206,7 +206,7 @@ batch_is_for(const struct batch *b, const struct remote *r)
 {
 	return b->compression == remote_compression(r) &&
 	    b->rsync == uses_rsync(r) && b->edited == takes_edits(r) &&
-	    release_id_eq(b->base, base_for(r));
+	    release_id_eq(&b->base, base_for(r));
 }
 
 void
@@ -225,7 +225,7 @@ int
 batch_open(struct batch *b, struct fleet *f, const struct remote *r,
     const struct fleet_send *what, const struct fetch *fetch, struct err *e)
 {
-	*b = (struct batch){ .base = base_for(r),
+	*b = (struct batch){ .base = *base_for(r),
 		.compression = remote_compression(r),
 		.rsync = uses_rsync(r),
 		.edited = takes_edits(r),
@@ -239,8 +239,8 @@ batch_open(struct batch *b, struct fleet *f, const struct remote *r,
 	pthread_mutex_init(&b->lock, NULL);
 	for (size_t i = 0; !r->cannot_link && i < r->view.ids.n; i++)
 		release_ids_add(&b->common, &r->view.ids.v[i]);
-	if (!release_id_is_none(b->base) &&
-	    fleet_manifest(f, b->base, &b->base_manifest, e) != 0)
+	if (!release_id_is_none(&b->base) &&
+	    fleet_manifest(f, &b->base, &b->base_manifest, e) != 0)
 		return -1;
 	b->index = digest_index_new(&b->base_manifest);
 	return 0;

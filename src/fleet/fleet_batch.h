@@ -28,7 +28,7 @@
 enum batch_form { BATCH_WHOLE, BATCH_EDITS, BATCH_FORMS };
 
 struct batch {
-	const struct release_id *base;	/* or none */
+	struct release_id base;		/* or none */
 	enum pack_compression compression;
 	bool rsync;			/* it brings the files; the pack has the
 					 * rest */

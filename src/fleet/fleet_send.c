@@ -69,7 +69,7 @@ list_uses(const struct batch *b, const struct remote *r,
     struct release_ids *out)
 {
 	const struct release_id *base =
-	    b->rsync ? view_base(&r->view) : b->base;
+	    b->rsync ? view_base(&r->view) : &b->base;
 
 	/* What is live may not be there. */
 	if (release_ids_has(&r->view.ids, base))
@@ -93,7 +93,7 @@ send_pack(struct sending *s, struct remote *r, struct batch *b,
 		.inodes = b->need.inodes,
 		.compression = remote_compression(r),
 		.filled = b->rsync,
-		.base = form == BATCH_EDITS ? b->base : NULL,
+		.base = form == BATCH_EDITS ? &b->base : NULL,
 		.read = from_spool,
 		.ready = b->rsync && s->what->build != NULL ? run_rsync : NULL,
 		.ctx = &reading };
