@@ -12,7 +12,8 @@
 enum override {
 	OVERRIDE_BUILD = 1,	/* no files, no index.html, too much gone */
 	OVERRIDE_FREEZE = 2,	/* the root is frozen */
-	OVERRIDE_ORDER = 4,	/* an older sequence than what was live */
+	OVERRIDE_ORDER = 4,	/* an older sequence than what was live,
+				 * content that was rolled back from */
 	/* The guards of a flip: what hosts know. */
 	OVERRIDE_FLIP = OVERRIDE_FREEZE | OVERRIDE_ORDER,
 	OVERRIDE_ALL = OVERRIDE_BUILD | OVERRIDE_FLIP

@@ -16,6 +16,7 @@ answer(struct run *run, const struct site_flip *done)
 	doc = cmd_new_doc(run);
 	json_put_bool(doc, "dry_run", run->opts.dry_run);
 	report_flip(doc, &done->id, done);
+	cmd_put_id(doc, "refused", &done->refused);
 	report_fleet(doc, &run->work.fleet);
 	cmd_answer(run, doc);
 }
@@ -48,6 +49,8 @@ const struct cmd cmd_rollback = {
 	    "are skipped.  With RELEASE: back to that one.  With --expect the\n"
 	    "rollback happens only from that release, so that a command that\n"
 	    "is repeated cannot go two steps.  A freeze does not stop it.\n"
+	    "What was rolled back from goes live again only with\n"
+	    "--override=order, also when it is built anew.\n"
 	    "Prints the id of the release that is live.\n",
 	.examples = "deploy rollback -m \"broken menu\"\n"
 		    "deploy rollback 20261121T19\n",

@@ -8,6 +8,7 @@
 #include "fleet/cache.h"
 #include "fleet/fleet_here.h"
 #include "os/log.h"
+#include "root/activate.h"
 #include "root/earlier.h"
 
 /* For earlier.h. */
@@ -316,6 +317,28 @@ compare(struct fleet *f, struct stage *st, struct manifest *base,
 	return choose_release(f, st, e);
 }
 
+/*
+ * What goes live at once, and would be refused by a host because its content
+ * was rolled back from there, is not sent to any.
+ */
+static int
+check_content(const struct fleet *f, const struct stage *st,
+    const struct stage_options *opt, struct err *e)
+{
+	if (!opt->goes_live || opt->overrides & OVERRIDE_ORDER ||
+	    st->outcome == STAGE_UNCHANGED)
+		return 0;
+	for (size_t i = 0; i < f->n; i++) {
+		const struct view *v = &f->v[i].view;
+
+		if (!release_id_eq(&v->current, &st->id) &&
+		    activate_check_content(&v->history, &st->id,
+			st->plan.digest, e) != 0)
+			return remote_say(&f->v[i], e);
+	}
+	return 0;
+}
+
 /* Read the build if that is to be done yet, and compare. */
 static int
 examine(struct fleet *f, struct stage *st, const struct stage_options *opt,
@@ -333,6 +356,8 @@ examine(struct fleet *f, struct stage *st, const struct stage_options *opt,
 		r = fleet_complete(f, e);
 	if (r == 0)
 		r = compare(f, st, &base, e);
+	if (r == 0)
+		r = check_content(f, st, opt, e);
 	manifest_release(&base);
 	return r;
 }

@@ -1363,16 +1363,25 @@ wait_for_go() {
 	[ "$word" = go ] || fail 1 "disarmed: no 'go' came in time"
 }
 
-# What the journal says of the release, as history.c reads it: set was_live
-# when it was, and that was not undone.
+# What the journal says of the release and its content, as history.c reads it:
+# set was_live when it was, and that was not undone, and left to the words about
+# the rollback that went away from it.
 look_back() {
-	was_live=''
+	was_live='' left=''
 	[ -s "$state/journal" ] || return 0
-	was_live=$(awk -v id="$id" -v current="$current" '
+	left=$(awk -v id="$id" -v digest="$(json_string digest "$state/meta/$id.json")" -v current="$current" '
 		function value(key, at, rest) {
 			at = index($0, "\"" key "\":\"")
 			rest = substr($0, at + length(key) + 4)
 			return at > 0 && match(rest, /^([^"\\]|\\.)*/) ? substr(rest, 1, RLENGTH) : ""
+		}
+		function text(key, s) {
+			s = value(key)
+			gsub(/\\"/, "\"", s)
+			return s
+		}
+		function same(other, content) {
+			return id == other || (digest != "" && digest == content)
 		}
 		# May line i undo line k?  These happened, one after the other.
 		function undoes(i, k) {
@@ -1384,6 +1393,15 @@ look_back() {
 			action[++n] = value("action")
 			from[n] = value("from")
 			to[n] = value("to")
+			comes[n] = same(to[n], value("digest"))
+			goes[n] = action[n] == "rollback" && same(from[n], value("from_digest"))
+			if (goes[n]) {
+				who = text("who")
+				why = text("message")
+				words[n] = "release " from[n] (from[n] == id ? "" : ", which has this content,") \
+					" was rolled back from at " value("time") " by " \
+					(who != "" ? who : "somebody") (why != "" ? ": " why : "")
+			}
 		}
 		END {
 			from[n + 1] = current
@@ -1403,14 +1421,19 @@ look_back() {
 				if (!happened[i])
 					continue
 				live = to[i]
+				if (!undone[i] && goes[i])
+					left = words[i]
+				if (!undone[i] && comes[i])
+					left = ""
 				if (live == id && !undone[i])
 					was = 1
 				else if (live == id && action[i] == "activate")
 					was = 0
 			}
-			if (was)
-				print 1
+			print (was ? 1 : "") ":" left
 		}' "$state/journal")
+	was_live=${left%%:*}
+	left=${left#*:}
 }
 
 # Set `hook` to the name of the hook that follows a flip; empty: there is none.
@@ -1496,6 +1519,8 @@ do_activate() {
 	{ [ -n "$rollback$revert" ] && [ -n "$was_live" ]; } || overrides freeze || ! is_frozen ||
 		refuse_frozen
 	check_sequence
+	[ -n "$rollback$revert" ] || overrides order || [ -z "$left" ] ||
+		fail 4 "$left; build something else, or use --override=order"
 	[ -z "$check" ] || return 0
 	[ -n "$line" ] || fail 2 "'activate' wants --line=JSON from who cannot write it himself"
 	check_device

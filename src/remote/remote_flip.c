@@ -40,9 +40,14 @@ add_line(const struct remote *r, const struct remote_activate *o,
 		line.skipped = *o->skipped;
 	if (meta != NULL) {
 		line.seq = meta->seq;
-		if (o->message == NULL)
+		/* Why it was built is not why it was gone back to. */
+		if (o->message == NULL && o->action == JOURNAL_ACTIVATE)
 			line.message = meta->message;
+		memcpy(line.digest, meta->digest, HASH_HEX + 1);
 	}
+	meta = remote_meta(r, &line.from);
+	if (meta != NULL)
+		memcpy(line.from_digest, meta->digest, HASH_HEX + 1);
 	journal_print(&line, &text);
 	while (text.len > 0 && text.data[text.len - 1] == '\n')
 		text.data[--text.len] = '\0';

@@ -97,8 +97,28 @@ check_sequence(const struct store *s, const struct history *h, int64_t seq,
 	return activate_check_sequence(last, seq, e);
 }
 
+int
+activate_check_content(const struct history *h, const struct release_id *id,
+    const char *digest, struct err *e)
+{
+	const struct journal_line *l = history_left(h, id, digest);
+	char time[32];
+
+	if (l == NULL)
+		return 0;
+	release_format_time(l->time, time);
+	return err_set(e, ERR_SUPERSEDED,
+	    "release %s%s was rolled back from at %s by %s%s%s;; build something else, or use --override=order",
+	    l->from.text,
+	    release_id_eq(id, &l->from) ? "" : ", which has this content,",
+	    time, l->who != NULL ? l->who : "somebody",
+	    l->message != NULL ? ": " : "",
+	    l->message != NULL ? l->message : "");
+}
+
 /*
- * Freeze and sequence.  Going back to what was live is stopped by neither.
+ * Freeze, sequence and content.  Going back to what was live is stopped by
+ * none, and a rollback not by the content.
  */
 static int
 check_guards(const struct store *s, const struct activate_options *o,
@@ -119,10 +139,26 @@ check_guards(const struct store *s, const struct activate_options *o,
 		r = left & OVERRIDE_FREEZE ? check_freeze(s, e) : 0;
 		if (r == 0 && left & OVERRIDE_ORDER)
 			r = check_sequence(s, &h, meta->seq, e);
+		if (r == 0 && left & OVERRIDE_ORDER &&
+		    o->action == JOURNAL_ACTIVATE)
+			r = activate_check_content(&h, o->id, meta->digest, e);
 	}
 	history_release(&h);
 	journal_release(&j);
 	return r;
+}
+
+/* The tree digest of a release, "" when it is not known. */
+static void
+digest_of(const struct store *s, const struct release_id *id,
+    char out[HASH_HEX + 1])
+{
+	struct meta meta = META_INIT;
+	struct err ignored = ERR_INIT;
+
+	if (!release_id_is_none(id) && meta_read(s, id, &meta, &ignored) == 0)
+		memcpy(out, meta.digest, HASH_HEX + 1);
+	meta_release(&meta);
 }
 
 /* Announce the flip. */
@@ -143,8 +179,13 @@ write_line(const struct store *s, const struct activate_options *o,
 	    release_id_is_none(from) ? "nothing" : from->text, o->id->text);
 	if (o->skipped != NULL)
 		line.skipped = *o->skipped;
-	line.message =
-	    o->message != NULL ? (char *)(uintptr_t)o->message : meta->message;
+	line.message = (char *)(uintptr_t)o->message;
+	/* Why a release was built is not why it was gone back to. */
+	if (o->message == NULL && o->action == JOURNAL_ACTIVATE)
+		line.message = meta->message;
+	memcpy(line.digest, meta->digest, HASH_HEX + 1);
+	if (o->action == JOURNAL_ROLLBACK)
+		digest_of(s, from, line.from_digest);
 	return journal_append(s, &line, e);
 }
 
@@ -174,18 +215,6 @@ check_all(const struct store *s, const struct activate_options *o,
 	    check_journal(s, o->journal_size, e) != 0)
 		return -1;
 	return check_guards(s, o, meta, current, e);
-}
-
-int
-activate_check(const struct store *s, const struct activate_options *o,
-    int64_t seq, struct err *e)
-{
-	const struct meta meta = { .seq = seq };
-	struct release_id current;
-
-	if (store_current(s, &current, e) != 0)
-		return -1;
-	return check_all(s, o, &meta, &current, e);
 }
 
 int

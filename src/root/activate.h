@@ -46,11 +46,12 @@ int activate_check_expect(const struct release_id *expect,
     const struct release_id *current, struct err *e) MUST_USE;
 
 /*
- * Would a release with the sequence `seq`, which is not there yet, pass the
- * guards?  o->id is not looked at.  0, or -1 as activate_prepare().
+ * Content that was rolled back from goes live again only on purpose.  Of the
+ * release `id`, or of one that is not there yet (none), with that tree digest
+ * ("": not known).  0, or -1 with ERR_SUPERSEDED, and when, by whom and why.
  */
-int activate_check(const struct store *s, const struct activate_options *o,
-    int64_t seq, struct err *e) MUST_USE;
+int activate_check_content(const struct history *h,
+    const struct release_id *id, const char *digest, struct err *e) MUST_USE;
 
 /* An activation between its guards and its flip. */
 struct activation {
@@ -72,9 +73,9 @@ struct activation {
  *	ERR_USAGE	there is no such release
  *	ERR_LOCKED	frozen (which does not stop a rollback to what was
  *			live)
- *	ERR_SUPERSEDED	`expect` is not live, the journal has grown, or the
+ *	ERR_SUPERSEDED	`expect` is not live, the journal has grown, the
  *			release's sequence is older than that of the last
- *			activation
+ *			activation, or its content was rolled back from
  *	ERR_INTEGRITY	its manifest is missing
  *	others		what visitors see is untouched
  */

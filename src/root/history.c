@@ -181,6 +181,7 @@ history_init(struct history *h, const struct journal *j,
     const struct release_id *current)
 {
 	*h = (struct history)HISTORY_INIT;
+	h->journal = j;
 	find_happened(h, j, current);
 	for (size_t i = 0; i < j->n; i++) {
 		made_live_by_hand(h, &j->v[i].from, j->v[i].time);
@@ -226,6 +227,51 @@ history_has_failed(const struct history *h, const struct release_id *id)
 	return i < h->seen.n && h->failed[i];
 }
 
+/* Is that the release, when there is one yet, or one with its content? */
+static bool
+is_same(const struct release_id *a, const char *a_digest,
+    const struct release_id *b, const char *b_digest)
+{
+	return (!release_id_is_none(a) && release_id_eq(a, b)) ||
+	    (*a_digest != '\0' && strcmp(a_digest, b_digest) == 0);
+}
+
+const struct journal_line *
+history_left(const struct history *h, const struct release_id *id,
+    const char *digest)
+{
+	for (size_t i = h->journal->n; i > 0; i--) {
+		const struct journal_line *l = &h->journal->v[i - 1];
+
+		if (!h->happened[i - 1] || h->undone[i - 1])
+			continue;
+		if (is_same(id, digest, &l->to, l->digest))
+			return NULL;
+		if (l->action == JOURNAL_ROLLBACK &&
+		    is_same(id, digest, &l->from, l->from_digest))
+			return l;
+	}
+	return NULL;
+}
+
+/* The tree digest of a release that was live; "" when it is not known. */
+static const char *
+digest_of(const struct history *h, const struct release_id *id)
+{
+	for (size_t i = h->journal->n; i > 0; i--)
+		if (release_id_eq(&h->journal->v[i - 1].to, id))
+			return h->journal->v[i - 1].digest;
+	return "";
+}
+
+/* Was it found bad, by a check or by who rolled back from it? */
+static bool
+is_bad(const struct history *h, const struct release_id *id)
+{
+	return history_has_failed(h, id) ||
+	    history_left(h, id, digest_of(h, id)) != NULL;
+}
+
 int64_t
 history_until(const struct history *h, const struct release_id *id)
 {
@@ -248,7 +294,7 @@ history_previous(const struct history *h, const struct release_ids *ids)
 
 		/* The same release may lie there twice. */
 		if (!release_id_eq(id, top(h)) && release_ids_has(ids, id) &&
-		    !history_has_failed(h, id))
+		    !is_bad(h, id))
 			return id;
 	}
 	return NULL;

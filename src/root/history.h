@@ -15,6 +15,9 @@
  * A revert undoes the flip before it, because a check or another host failed:
  * neither counts.  An activation that was undone has failed; its release
  * counts as never live, until it is made live again.
+ *
+ * Content, as the tree digest names it, that a rollback went away from is left
+ * until it is made live again: by an override, or by a rollback to it.
  */
 #ifndef HISTORY_H
 #define HISTORY_H
@@ -26,6 +29,7 @@
 #include "base/release.h"
 
 struct history {
+	const struct journal *journal;	/* borrowed */
 	struct release_ids stack;	/* the live release is the last */
 	struct release_ids seen;	/* every id that was ever live, also
 					 * those that failed */
@@ -53,7 +57,10 @@ struct history {
 
 #define HISTORY_INIT { .seq = -1 }
 
-/* Read the journal's meaning; `current` is what is live, or none. */
+/*
+ * Read the journal's meaning; `current` is what is live, or none.  The journal
+ * must outlive it.
+ */
 void history_init(struct history *h, const struct journal *j,
     const struct release_id *current);
 void history_release(struct history *h);	/* neutral values accepted */
@@ -63,6 +70,14 @@ bool history_was_live(const struct history *h, const struct release_id *id);
 
 /* Was it live the last time until that was undone? */
 bool history_has_failed(const struct history *h, const struct release_id *id);
+
+/*
+ * The rollback, borrowed, that went away from the release or its content, whose
+ * tree digest is `digest` ("": not known); NULL when there was none, or it has
+ * been live again since.
+ */
+const struct journal_line *history_left(const struct history *h,
+    const struct release_id *id, const char *digest);
 
 /*
  * When its last time live ended: ms, INT64_MAX if live, -1 if it never was.
@@ -79,7 +94,8 @@ bool history_is_recent(const struct history *h, size_t i);
 
 /*
  * What a rollback goes to: the nearest release under the live one that has not
- * failed since and is among `ids`.  Borrowed; NULL when there is none.
+ * failed since, whose content was not left, and that is among `ids`.  Borrowed;
+ * NULL when there is none.
  */
 const struct release_id *history_previous(const struct history *h,
     const struct release_ids *ids);

@@ -54,6 +54,17 @@ get_id(const json_t *obj, const char *key, struct release_id *out)
 	return s == NULL || release_id_parse(out, s) ? 0 : -1;
 }
 
+/* The tree digest under `key`; what is none counts as not known. */
+static void
+get_digest(const json_t *obj, const char *key, char out[HASH_HEX + 1])
+{
+	const char *s = json_get_string(obj, key);
+
+	if (s != NULL && strlen(s) == HASH_HEX &&
+	    strspn(s, "0123456789abcdef") == HASH_HEX)
+		memcpy(out, s, HASH_HEX + 1);
+}
+
 static int
 get_action(const char *name, enum journal_action *out)
 {
@@ -81,6 +92,8 @@ from_json(const json_t *obj, struct journal_line *l)
 	if (l->time < 0 || get_id(obj, "from", &l->from) != 0 ||
 	    get_id(obj, "to", &l->to) != 0 || release_id_is_none(&l->to))
 		return -1;
+	get_digest(obj, "digest", l->digest);
+	get_digest(obj, "from_digest", l->from_digest);
 	l->seq = json_get_int(obj, "seq", -1);
 	if (l->seq < 0 || l->seq > CALLER_SEQ_MAX)
 		l->seq = -1;
@@ -153,6 +166,12 @@ journal_size(const struct store *s, int64_t *out, struct err *e)
 	return 0;
 }
 
+static void
+put_digest(json_t *obj, const char *key, const char *digest)
+{
+	json_put_string(obj, key, *digest != '\0' ? digest : NULL);
+}
+
 void
 journal_print(const struct journal_line *l, struct buf *out)
 {
@@ -165,6 +184,9 @@ journal_print(const struct journal_line *l, struct buf *out)
 	json_put_string(obj, "from",
 	    !release_id_is_none(&l->from) ? l->from.text : NULL);
 	json_put_string(obj, "to", l->to.text);
+	put_digest(obj, "digest", l->digest);
+	if (l->action == JOURNAL_ROLLBACK)
+		put_digest(obj, "from_digest", l->from_digest);
 	if (l->seq >= 0)
 		json_put_int(obj, "seq", l->seq);
 	else

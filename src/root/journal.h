@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/hash.h"
 #include "base/release.h"
 #include "root/store.h"
 #include "base/strvec.h"
@@ -27,10 +28,15 @@ struct journal_line {
 	int64_t time;			/* ms since 1970 */
 	struct release_id from;		/* "" when nothing was live */
 	struct release_id to;
+	/* Tree digests, "" when not known: of `to`, and of what a rollback
+	 * went away from. */
+	char digest[HASH_HEX + 1];
+	char from_digest[HASH_HEX + 1];
 	int64_t seq;			/* of `to`; -1: none */
 	char *who;			/* NULL when not known */
 	char *job;
-	char *message;			/* of the activation */
+	char *message;			/* of the activation; of a rollback or
+					 * a revert: why */
 	struct strvec skipped;		/* hosts that were left out (--skip) */
 };
 

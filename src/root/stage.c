@@ -8,6 +8,7 @@
 #include "os/log.h"
 #include "os/names.h"
 #include "os/progress.h"
+#include "root/activate.h"
 #include "root/earlier.h"
 #include "root/extras_place.h"
 #include "root/incoming.h"
@@ -410,13 +411,27 @@ find_same(struct here *h)
 	}
 }
 
+/* Would it be refused as soon as it is staged? */
+static int
+check_content(const struct here *h, struct err *e)
+{
+	const struct stage *st = h->st;
+
+	if (!st->opt->goes_live || st->opt->overrides & OVERRIDE_ORDER ||
+	    st->outcome == STAGE_UNCHANGED || h->store == NULL)
+		return 0;
+	return activate_check_content(&h->view.history, &st->id,
+	    st->plan.digest, e);
+}
+
 /* All is known: the sums, and which release is meant. */
-static void
-conclude(struct here *h)
+static int
+conclude(struct here *h, struct err *e)
 {
 	plan_end(&h->st->plan);
 	log_debug("tree digest %s", h->st->plan.digest);
 	find_same(h);
+	return check_content(h, e);
 }
 
 /* Everything into place, and the release into the list. */
@@ -463,7 +478,8 @@ run(struct here *h, struct err *e)
 	    compare(h, e) != 0 || use_carried(h, e) != 0 ||
 	    hash_and_store(h, e) != 0)
 		return -1;
-	conclude(h);
+	if (conclude(h, e) != 0)
+		return -1;
 	return h->st->outcome == STAGE_NEW ? finish(h, e) : note_build(h, e);
 }
 
@@ -491,8 +507,7 @@ preview(struct here *h, struct err *e)
 	if (stage_list(h->st, NULL, e) != 0 || compare(h, e) != 0 ||
 	    hash_first(h->st, e) != 0)
 		return -1;
-	conclude(h);
-	return 0;
+	return conclude(h, e);
 }
 
 int

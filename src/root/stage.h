@@ -38,7 +38,9 @@ struct stage_options {
 	const char *commit;		/* NULL: none */
 	int64_t seq;			/* -1: none */
 	int64_t lock_wait;		/* seconds */
-	unsigned int overrides;		/* OVERRIDE_BUILD */
+	unsigned int overrides;		/* OVERRIDE_BUILD, OVERRIDE_ORDER */
+	bool goes_live;			/* at once: content that was rolled back
+					 * from is refused before it is sent */
 	bool again;			/* a new release always, and nothing is
 					 * linked that was not hashed again */
 	bool strip;			/* an archive's leading directory */

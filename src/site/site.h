@@ -49,6 +49,8 @@ struct site_wishes {
 /* What a flip came to. */
 struct site_flip {
 	struct release_id id;		/* live now; "" when none was meant */
+	struct release_id refused;	/* a rollback: the content of this one
+					 * does not go live again */
 	struct release_id from;		/* live before, where hosts agree: on
 					 * all of them; "" nothing */
 	bool changed;
@@ -61,6 +63,7 @@ struct site_run {
 	struct site_wishes wishes;
 	struct fleet fleet;
 	/* Of what was done. */
+	bool goes_live;			/* what is staged, at once */
 	struct release_id staged;	/* what was staged, or is there; "" */
 	struct site_flip flip;		/* flip.id "": nothing was flipped */
 	bool went_live;			/* what visitors see has changed */

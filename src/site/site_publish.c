@@ -146,6 +146,7 @@ site_publish(struct site_run *s, struct site_published *out, struct err *e)
 	int64_t seq = s->wishes.seq >= 0 ? s->wishes.seq : s->caller->seq;
 	int r;
 
+	s->goes_live = true;
 	if (make_build(s, e) != 0 || site_stage(s, &out->st, &sent, e) != 0)
 		return -1;
 	if (out->st.outcome != STAGE_UNCHANGED && !s->wishes.dry_run)

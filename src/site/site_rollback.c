@@ -102,6 +102,35 @@ freeze_after(struct site_run *s, struct err *e)
 	return -1;
 }
 
+/* The tree digest of a release, as some host knows it; "" when none does. */
+static const char *
+digest_of(const struct fleet *f, const struct release_id *id)
+{
+	for (size_t i = 0; i < f->n; i++) {
+		const struct meta *meta = remote_meta(&f->v[i], id);
+
+		if (meta != NULL)
+			return meta->digest;
+	}
+	return "";
+}
+
+/* What the hosts refuse from now on: what was gone away from. */
+static void
+tell_refused(const struct site_run *s, struct site_flip *out)
+{
+	const char *digest = digest_of(&s->fleet, &out->from);
+
+	if (!out->changed || release_id_is_none(&out->from) ||
+	    (*digest != '\0' &&
+		strcmp(digest, digest_of(&s->fleet, &out->id)) == 0))
+		return;
+	out->refused = out->from;
+	log_info(
+	    "the content of %s %s refused from now on; --override=order sets that aside",
+	    out->from.text, s->wishes.dry_run ? "would be" : "is");
+}
+
 int
 site_rollback(struct site_run *s, const char *word, struct site_flip *out,
     struct err *e)
@@ -113,6 +142,7 @@ site_rollback(struct site_run *s, const char *word, struct site_flip *out,
 	    find_target(s, word, &id, e) != 0 || site_supply(s, &id, e) != 0 ||
 	    site_flip(s, &id, JOURNAL_ROLLBACK, out, e) != 0)
 		return -1;
+	tell_refused(s, out);
 	if (!out->changed || !s->site->freeze_on_rollback || s->wishes.dry_run)
 		return 0;
 	return freeze_after(s, e);

@@ -21,6 +21,7 @@ site_stage_options(const struct site_run *s, struct rules *rules,
 		.seq = w->seq >= 0 ? w->seq : s->caller->seq,
 		.lock_wait = s->fleet.v[0].waits.lock,
 		.overrides = w->overrides,
+		.goes_live = s->goes_live,
 		.again = w->again,
 		.strip = w->strip };
 }

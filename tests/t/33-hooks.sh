@@ -69,7 +69,7 @@ post_activate publish $b,$a, 0"
 	ran ''
 	# The answer is the program's alone.
 	config "post_activate: echo talk"
-	run deploy activate "$b"
+	run deploy activate "$b" --override=order
 	assert_eq "$(cat "$out")" "$b"
 	assert_contains "$err" talk
 }
@@ -212,7 +212,7 @@ post_activate publish $a,, 0"
 	rm hooks
 	run deploy rollback
 	ran "post_rollback rollback $a,$b, 0"
-	run deploy activate "$b"
+	run deploy activate "$b" --override=order
 	ran "pre_activate activate $b,$a, 0
 post_activate activate $b,$a, 0"
 	sed -i "s/post_activate: .*/post_activate: 'echo \$DEPLOY_HOSTS; cat \$DEPLOY_CHANGED_FILE'/" deploy.yml

@@ -95,7 +95,9 @@ t_after_a_rollback_of_two() {
 t_second_chance() {
 	go a b
 	back "$a"
-	run d activate "$b"
+	expect_status 4 d activate "$b"
+	assert_contains "$err" "release $b was rolled back from at "
+	run d activate "$b" --override=order
 	go c
 	back "$b"
 	back "$a"
@@ -105,8 +107,8 @@ t_same_release_live_twice() {
 	go a b
 	run d activate "$a"
 	back "$b"
-	back "$a"
-	stuck 1 "$a"
+	# A was found bad just now.
+	stuck 1 "$b"
 }
 
 t_to_a_release_anywhere() {
@@ -220,7 +222,7 @@ t_freeze_on_rollback() {
 	run deploy thaw
 	run deploy rollback "$a"
 	expect_status 1 deploy rollback
-	run deploy activate "$b"
+	run deploy activate "$b" --override=order
 	# A freeze that is there already is no obstacle.
 	run deploy freeze -m mine
 	run deploy rollback
@@ -432,9 +434,11 @@ t_json() {
 	go a b
 	run d rollback --json
 	assert_eq "$(json "$out" 'keys_unsorted | tostring')" \
-	    '["site","root","skipped","dry_run","changed","current","from","sent_bytes","received_bytes","skew_us"]'
-	assert_eq "$(json "$out" '[.dry_run, .changed, .current, .from] |
-	    tostring')" "[false,true,\"$a\",\"$b\"]"
+	    '["site","root","skipped","dry_run","changed","current","from","refused","sent_bytes","received_bytes","skew_us"]'
+	assert_eq "$(json "$out" '[.dry_run, .changed, .current, .from, .refused] |
+	    tostring')" "[false,true,\"$a\",\"$b\",\"$b\"]"
+	run d rollback "$a" --json
+	assert_eq "$(json "$out" '[.changed, .refused] | tostring')" '[false,null]'
 	expect_status 1 d rollback --json
 	assert_eq "$(json "$out" .error.code)" 1
 }

@@ -41,7 +41,8 @@ t_a_raised_sequence_outlives_a_rollback() {
 	expect_status 4 d publish b-c --seq 1
 	assert_contains "$err" "--override=order"
 	expect_status 0 d publish b-c --seq 1 --override=order
-	expect_status 0 d publish b-a --seq 2
+	build e
+	expect_status 0 d publish b-e --seq 2
 	build d
 	expect_status 0 d publish b-d --seq 3
 }

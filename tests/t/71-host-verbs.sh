@@ -184,14 +184,15 @@ releases() {
 	done
 }
 
-# The journal line that goes with a flip to $1 from $2.
+# line TO FROM [ACTION [DIGEST FROM_DIGEST]]: the journal line of that flip.
 line() {
 	local from=null
 	[ -z "${2:-}" ] || from="\"$2\""
 	printf '{"time":"2026-01-02T00:00:00Z","action":"%s",' \
 	    "${3:-activate}"
-	printf '"from":%s,"to":"%s","seq":null,"who":"t",' "$from" "$1"
-	printf '"job":null,"message":null}'
+	printf '"from":%s,"to":"%s",' "$from" "$1"
+	[ -z "${4:-}" ] || printf '"digest":"%s","from_digest":"%s",' "$4" "${5:-}"
+	printf '"seq":null,"who":"t","job":null,"message":null}'
 }
 
 # flip ID FROM [ARG...]: make it live.
@@ -951,35 +952,50 @@ v_current_with_a_slash_or_the_root_before_it() {
 	assert_eq "$(live)" "releases/$B"
 }
 
-# What a journal says of $B: is going back to it stopped by a freeze?  Each
-# history is its lines, FROM and TO with the action between them, and what is
-# live.  free: it was live; shut: it never was, or it failed.
+# What a journal says of $B: is going back to it stopped by a freeze, and is an
+# activation, because its content was rolled back from?  Each history is its
+# lines, FROM and TO with the action between them, and what is live; b is
+# another release with the content of B.
+# free: it was live; shut: it never was, or it failed.
+# left: it was rolled back from; good: not, or it was live again since.
 histories=(
-	'shut  0>A                 A'
-	'free  0>A A>B B>C         C'
-	'free  0>A A>B B<A         A'
-	'shut  0>A A>B B~A         A'
-	'shut  0>A A>B B~A A>C     C'
-	'free  0>A A>B B~A A>B B>C C'
-	'free  0>A A>B B~A A>B B<A A'
-	'shut  0>A A>B B>C C>B B~C C'
-	'shut  0>A A>B             A'
-	'shut  0>A A>B A>C         C'
-	'free  0>A A>B B~A         C'
-	'free  0>A A>B B~A B>C     C'
-	'free  0>A A>B B>C C<B B~C C'
-	'shut  0>A A<B B~A         A'
-	'free  0>A A>B B>C C~A     A'
-	'free  B>C                 C'
-	'free  B~B 0>A             A'
-	'free  0>A A>B B~A A~B B>C C'
-	'shut                      A'
-	'shut  0>A ? A>B B~A       A'
-	'shut  0>A A>B B~A ?       A'
+	'shut good  0>A                 A'
+	'free good  0>A A>B B>C         C'
+	'free left  0>A A>B B<A         A'
+	'shut good  0>A A>B B~A         A'
+	'shut good  0>A A>B B~A A>C     C'
+	'free good  0>A A>B B~A A>B B>C C'
+	'free left  0>A A>B B~A A>B B<A A'
+	'shut good  0>A A>B B>C C>B B~C C'
+	'shut good  0>A A>B             A'
+	'shut good  0>A A>B A>C         C'
+	'free good  0>A A>B B~A         C'
+	'free good  0>A A>B B~A B>C     C'
+	'free good  0>A A>B B>C C<B B~C C'
+	'shut good  0>A A<B B~A         A'
+	'free good  0>A A>B B>C C~A     A'
+	'free good  B>C                 C'
+	'free good  B~B 0>A             A'
+	'free good  0>A A>B B~A A~B B>C C'
+	'shut good                      A'
+	'shut good  0>A ? A>B B~A       A'
+	'shut good  0>A A>B B~A ?       A'
+	'free left  0>A A>B B<A A>C     C'
+	'free good  0>A A>B B>C C<A     A'
+	'shut left  0>A A>b b<A         A'
+	'free good  0>A A>B B<A A>b b>C C'
+	'free left  0>A A>B B<A A>b b<A A'
+	'free left  0>A A>B B<A A>b b~A A'
+	'free left  0>A A>B B<A A>b     A'
+	'shut left  0>A A>B B<A A>B B~A A'
+	'free good  0>A A>B B<A A<b b>C C'
+	'shut good  0>A A>b b<A A~b b>C C'
+	'free left  0>A A>B B<A ?       A'
+	'free left  0>A A>B B<A ? A>C   C'
 )
 
-# journal LINE...: that is the journal; a ? is half a line.
-journal() {
+# history LINE...: that is the journal; a ? is half a line.
+history() {
 	local l action from
 	: >"$R/.deploy/journal"
 	for l; do
@@ -987,21 +1003,35 @@ journal() {
 		?'>'?) action=activate ;;
 		?'<'?) action=rollback ;;
 		?'~'?) action=revert ;;
-		'?') echo '{"time":"2026-01-02T00:00:00Z","action":"activate","from":null,"to":"'"$B" \
-		    >>"$R/.deploy/journal" && continue ;;
+		'?')
+			printf '{"time":"2026-01-02T00:00:00Z","action":"rollback","from":"%s","to":"%s"\n' \
+			    "$B" "$A" >>"$R/.deploy/journal"
+			continue
+			;;
 		esac
-		from=${l%?"${l: -1}"} from=${from/0/}
-		{ line "$(letter "${l: -1}")" "$(letter "$from")" $action && echo; } >>"$R/.deploy/journal"
+		from=$(letter "${l:0:1}")
+		line "$(letter "${l:2}")" "$from" $action \
+		    "$(contents "${l:2}")" "$(contents "${l:0:1}")" \
+		    >>"$R/.deploy/journal"
+		echo >>"$R/.deploy/journal"
 	done
 }
 
-# The id that the letter stands for.
+# The id that the letter stands for, and its content.
 letter() {
 	case $1 in
 	A) echo "$A" ;;
 	B) echo "$B" ;;
 	C) echo "$C" ;;
+	b) echo "${ids[4]}" ;;
 	esac
+}
+
+contents() {
+	local r
+	[ "$1" != 0 ] || return 0
+	r=$(<"$R/.deploy/meta/$(letter "${1^}").json") r=${r#*\"digest\":\"}
+	echo "${r%%\"*}"
 }
 
 v_histories() {
@@ -1011,25 +1041,45 @@ v_histories() {
 	    --record='{"who":"ann","why":"fair","since":"2026-01-01T00:00:00Z","until":null}'
 	for h in "${histories[@]}"; do
 		read -ra words <<<"$h"
-		journal "${words[@]:1:${#words[@]}-2}"
+		history "${words[@]:2:${#words[@]}-3}"
 		ln -sfn "releases/$(letter "${words[-1]}")" "$R/current"
 		case ${words[0]} in
-		free) expected 0 ;;
-		shut) expected 3 ;;
+		free) asked 0 --rollback ;;
+		shut) asked 3 --revert ;;
+		esac
+		case ${words[1]} in
+		good) asked 0 --override=freeze ;;
+		left) asked 4 --override=freeze && asked 0 --override=freeze,order ;;
 		esac
 	done
 }
 
-# Going back to $B, to look only, ends so, whether that is called a rollback or
-# a revert.
-expected() {
-	local how status
-	for how in rollback revert; do
-		status=0
-		host activate "$R" --id="$B" --check --$how --line=x >"$out" 2>"$err" ||
-		    status=$?
-		assert_eq "$status" "$1" "$h: $how"
+# asked STATUS ARG...: to make $B live, only to look, ends so.
+asked() {
+	local status=0
+	host activate "$R" --id="$B" --check --line=x "${@:2}" >"$out" \
+	    2>"$err" || status=$?
+	assert_eq "$status" "$1" "$h: ${*:2}"
+}
+
+# Who, when and why are told, whatever they are.
+v_content_that_was_rolled_back_from() {
+	local said
+	releases 3
+	history '0>A' 'A>B' 'B<A' 'A>C'
+	ln -sfn "releases/$C" "$R/current"
+	refused 4 host activate "$R" --id="$B" --line=x --message=again
+	assert_contains "$out" "release $B was rolled back from at 2026-01-02T00:00:00Z by t; build something else, or use --override=order"
+	history '0>A' 'A>b' 'b<A' 'A>C'
+	sed -i 's/"who":"t","job":null,"message":null/"who":null,"job":"j","message":"the \\"from\\":\\"x\\" menu; was } broken"/' \
+	    "$R/.deploy/journal"
+	refused 4 host activate "$R" --id="$B" --line=x
+	said='which has this content, was rolled back from at 2026-01-02T00:00:00Z by somebody: the "from":"x" menu; was } broken; build'
+	assert_contains "$out" "release ${ids[4]}, $said"
+	for o in '' --override=freeze; do
+		refused 4 host activate "$R" --id="$B" --line=x ${o:+"$o"}
 	done
+	flip "$B" "$C" --override=order
 }
 
 v_torn_journal() {

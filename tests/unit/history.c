@@ -1,11 +1,16 @@
 #include "root/history.h"
 
+#include <ctype.h>
+
 #include "unit.h"
 
 /* The id with that text. */
 #define ID(s) (&(const struct release_id){ s })
 
-/* A journal in the making; ids are single letters here, "" is nothing. */
+/*
+ * A journal in the making; ids are single letters here, "" is nothing.  The
+ * small letter is another release with the content of the large one.
+ */
 struct past {
 	struct journal_line lines[32];
 	struct journal j;
@@ -23,6 +28,9 @@ line(struct past *p, enum journal_action action, const char *from,
 	l->time = (int64_t)p->j.n * 1000;
 	strcpy(l->from.text, from);
 	strcpy(l->to.text, to);
+	l->digest[0] = (char)toupper((unsigned char)to[0]);
+	if (action == JOURNAL_ROLLBACK)
+		l->from_digest[0] = (char)toupper((unsigned char)from[0]);
 	p->j.v = p->lines;
 }
 
@@ -285,7 +293,8 @@ test_same_release_twice(void)
 	back(&p, "A", "B");
 	look(&p, "B");
 	CHECK_STR(stack(&p), "AB");
-	CHECK_STR(previous(&p, "AB"), "A");
+	/* It was found bad just now. */
+	CHECK_STR(previous(&p, "AB"), NULL);
 	CHECK(history_until(&p.h, ID("A")) == 4000);
 	history_release(&p.h);
 }
@@ -701,6 +710,112 @@ test_revert_of_nothing(void)
 	history_release(&p.h);
 }
 
+/* Which content was left: the letters of those rollbacks' `from`. */
+static const char *
+left(const struct past *p)
+{
+	static char out[32];
+	size_t n = 0;
+
+	for (char c = 'A'; c <= 'D'; c++) {
+		char digest[2] = { c, '\0' };
+
+		/* As a new build, and as the release. */
+		const struct journal_line *l =
+		    history_left(&p->h, &release_id_none, digest);
+
+		CHECK(history_left(&p->h, ID({ c }), digest) == l);
+		if (l != NULL)
+			out[n++] = l->from.text[0];
+	}
+	out[n] = '\0';
+	return out;
+}
+
+static void
+test_content_that_was_left(void)
+{
+	static const struct {
+		const char *lines; /* FROM ACTION TO, "-" for nothing */
+		const char *current;
+		const char *left;
+		const char *previous;
+	} tests[] = {
+		{ "->A", "A", "", NULL },
+		{ "->A A>B", "B", "", "A" },
+		{ "->A A>B B<A", "A", "B", NULL },
+		/* Further back: both. */
+		{ "->A A>B B>C C<B B<A", "A", "BC", NULL },
+		/* Over B, which nobody went away from. */
+		{ "->A A>B B>C C<A", "A", "C", NULL },
+		{ "->A A>B B<A A>C", "C", "B", "A" },
+		/* Live again: on purpose, from another build, by a rollback. */
+		{ "->A A>B B<A A>B", "B", "", "A" },
+		{ "->A A>B B<A A>b", "b", "", "A" },
+		{ "->A A>B B<A A<B", "B", "A", NULL },
+		/* And once more. */
+		{ "->A A>B B<A A>b b<A", "A", "b", NULL },
+		/* Announced only. */
+		{ "->A A>B B<A", "B", "", "A" },
+		{ "->A A>B B<A A>b", "A", "B", NULL },
+		/* Undone: as if it had never been. */
+		{ "->A A>B B<A A~B", "B", "", "A" },
+		{ "->A A>B B<A A>b b~A", "A", "B", NULL },
+		{ "->A A>B B~A", "A", "", NULL },
+		/* To the same content. */
+		{ "->A A>B B>b b<B", "B", "", "A" },
+		/* Older releases with that content are no way back. */
+		{ "->A A>B B>C C>b b<C", "C", "b", "A" },
+		{ "->A A>B B>C C>D D<C C<B", "B", "CD", "A" },
+	};
+
+	for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
+		struct past p = { .j = JOURNAL_INIT };
+		const char *s = tests[i].lines;
+
+		for (; *s != '\0'; s += s[3] == ' ' ? 4 : 3) {
+			const char from[2] = { s[0] == '-' ? '\0' : s[0] };
+			const char to[2] = { s[2] };
+
+			line(&p,
+			    s[1] == '>'	    ? JOURNAL_ACTIVATE :
+				s[1] == '<' ? JOURNAL_ROLLBACK :
+					      JOURNAL_REVERT,
+			    from, to, -1);
+		}
+		look(&p, tests[i].current);
+		if (strcmp(left(&p), tests[i].left) != 0)
+			printf("# %s\n", tests[i].lines);
+		CHECK_STR(left(&p), tests[i].left);
+		CHECK_STR(previous(&p, "ABCDb"), tests[i].previous);
+		history_release(&p.h);
+	}
+}
+
+/* A journal that knows no digests knows releases. */
+static void
+test_left_without_digests(void)
+{
+	struct past p = { .j = JOURNAL_INIT };
+
+	go(&p, "", "A");
+	go(&p, "A", "B");
+	back(&p, "B", "A");
+	for (size_t i = 0; i < p.j.n; i++)
+		p.lines[i].digest[0] = p.lines[i].from_digest[0] = '\0';
+	look(&p, "A");
+	CHECK(history_left(&p.h, ID("B"), "B") != NULL);
+	CHECK(history_left(&p.h, ID("B"), "") != NULL);
+	CHECK(history_left(&p.h, &release_id_none, "B") == NULL);
+	CHECK(history_left(&p.h, &release_id_none, "") == NULL);
+	CHECK(history_left(&p.h, ID("C"), "") == NULL);
+	/* From nothing, as no run of ours does. */
+	back(&p, "", "C");
+	look(&p, "C");
+	CHECK(history_left(&p.h, &release_id_none, "") == NULL);
+	history_release(&p.h);
+}
+
 /* The number of what failed does not keep the next build out. */
 static void
 test_sequence_of_what_failed(void)
@@ -721,6 +836,7 @@ UNIT_MAIN(UNIT(test_nothing), UNIT(test_recent_for_the_sequence),
     UNIT(test_failed), UNIT(test_failed_and_made_live_again),
     UNIT(test_failed_the_second_time), UNIT(test_undone_rollback),
     UNIT(test_revert_without_its_flip), UNIT(test_revert_of_nothing),
+    UNIT(test_content_that_was_left), UNIT(test_left_without_digests),
     UNIT(test_sequence_of_what_failed), UNIT(test_lost_journal),
     UNIT(test_activations), UNIT(test_rollback), UNIT(test_rollback_twice),
     UNIT(test_skips_what_was_rolled_back_from), UNIT(test_second_chance),
