@@ -1406,7 +1406,8 @@ look_back() {
 		END {
 			from[n + 1] = current
 			for (i = 1; i <= n; i++)
-				if (to[i] == from[i + 1]) {
+				# Not when what was live before it still was.
+				if (to[i] == from[i + 1] || from[i] != from[i + 1]) {
 					if (undoes(i, last))
 						undone[last] = undone[i] = 1
 					happened[i] = 1

@@ -285,7 +285,7 @@ test_nothing_is_live(void)
 	go(&w, "ABC");
 	go(&w, "D");
 	w.live = 0;
-	CHECK_STR(gone(&w, 1, 0), "A");
+	CHECK_STR(gone(&w, 1, 0), "AB");
 	release_ids_release(&w.ids);
 }
 
