@@ -375,7 +375,7 @@ t_json_with_hosts() {
 	assert_eq "$(jq '.skew_us >= 0' "$out")" true
 	run deploy rollback --json
 	assert_eq "$(jq '.skew_us >= 0' "$out")" true
-	run deploy activate latest
+	run deploy activate latest --override=order
 	assert_contains "$err" "all hosts flipped within"
 	run deploy rollback -n --json
 	assert_eq "$(jq '.skew_us' "$out")" null
