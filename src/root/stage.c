@@ -379,10 +379,22 @@ hash_and_store(struct here *h, struct err *e)
 	return r == 0 ? source_check(&st->source, &st->plan.m, e) : -1;
 }
 
+/* Has this release the content of the build? */
+static bool
+has_content(const struct here *h, const struct release_id *id)
+{
+	struct meta meta = read_meta(h, id);
+	bool same = strcmp(meta.digest, h->st->plan.digest) == 0;
+
+	meta_release(&meta);
+	return same;
+}
+
 /*
- * Is this content live already, or staged and waiting?  Sets outcome and id.
- * A release that was live once does not count: to go back there is a
- * rollback, and this is a new deployment of the same content.
+ * Is this content live already, or staged and waiting?  The live release is
+ * meant before all others, then the newest.  Sets outcome and id.  A release
+ * that was live once does not count: to go back there is a rollback, and this
+ * is a new deployment of the same content.
  */
 static void
 find_same(struct here *h)
@@ -390,25 +402,19 @@ find_same(struct here *h)
 	const struct view *v = &h->view;
 	struct stage *st = h->st;
 
-	for (size_t i = v->ids.n; !st->opt->again && i-- > 0;) {
-		const struct release_id *id = &v->ids.v[i];
-		bool live = release_id_eq(id, &v->current);
-		struct meta meta;
-		bool same;
-
-		if (!live && history_was_live(&v->history, id))
-			continue;
-		meta = read_meta(h, id);
-		same = strcmp(meta.digest, st->plan.digest) == 0;
-		meta_release(&meta);
-		if (!same)
-			continue;
-		st->outcome = live ? STAGE_UNCHANGED : STAGE_STAGED;
-		st->id = *id;
-		/* The live one is meant before all others. */
-		if (live)
-			return;
+	if (release_ids_has(&v->ids, &v->current) &&
+	    has_content(h, &v->current)) {
+		st->outcome = STAGE_UNCHANGED;
+		st->id = v->current;
+		return;
 	}
+	for (size_t i = v->ids.n; i-- > 0;)
+		if (!history_was_live(&v->history, &v->ids.v[i]) &&
+		    has_content(h, &v->ids.v[i])) {
+			st->outcome = STAGE_STAGED;
+			st->id = v->ids.v[i];
+			return;
+		}
 }
 
 /* Would it be refused as soon as it is staged? */
@@ -430,7 +436,8 @@ conclude(struct here *h, struct err *e)
 {
 	plan_end(&h->st->plan);
 	log_debug("tree digest %s", h->st->plan.digest);
-	find_same(h);
+	if (!h->st->opt->again)
+		find_same(h);
 	return check_content(h, e);
 }
 

@@ -344,6 +344,19 @@ t_going_live() {
 	END
 }
 
+# Of several releases that wait with the same content the newest is meant.
+t_staged_twice() {
+	seed
+	echo four >site/index.html
+	run deploy stage site --root seed
+	run deploy stage site --root seed --again
+	each 0 <<-'END'
+	stage -n site --json
+	stage site --json
+	publish site --json
+	END
+}
+
 # Only deploy itself can exchange a directory and a link.
 t_adopting() {
 	local ways=(here c)
