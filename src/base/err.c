@@ -95,7 +95,10 @@ err_sys(struct err *e, const char *fmt, ...)
 	e->sys = saved;
 	e->phase = PHASE_NONE;
 	e->problem = 0;
-	return -1;
+	return saved != EFBIG ?
+	    -1 :
+	    err_append(e,
+		";; raise the limit of what a file may have (ulimit -f)");
 }
 
 /* Put the text before the sentence; how many bytes that made. */

@@ -74,7 +74,8 @@ int err_set(struct err *e, enum err_code code, const char *fmt, ...)
 /*
  * As err_set(), with ERR_FAILED and ": " and the text of errno appended.
  * ENOSPC and EDQUOT make it ERR_GUARD: a full disk is a refusal that names
- * its cure.  Returns -1 always; errno is kept in e->sys.
+ * its cure.  EFBIG has its cure here.  Returns -1 always; errno is kept in
+ * e->sys.
  */
 int err_sys(struct err *e, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));

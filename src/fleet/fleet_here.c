@@ -23,7 +23,7 @@ fleet_stage_here(struct fleet *f, struct stage *st,
 	if (stage_open(st, opt, f->here.root, e) != 0 ||
 	    store_create(&f->store, f->here.root, e) != 0 ||
 	    stage_run(st, &f->store, e) != 0)
-		return -1;
+		return store_tell_room(&f->store, e);
 	learn(f, st);
 	return 0;
 }

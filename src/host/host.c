@@ -111,6 +111,8 @@ answer(struct request *r, const struct host_limits *limits, struct err *e)
 	struct err done = ERR_INIT;
 	int c = dispatch(r, limits, e);
 
+	if (c != 0)
+		c = store_tell_room(&r->store, e);
 	wire_put_end(&r->out, c == 0 ? &done : e);
 	lock_drop(&r->lock);
 	store_close(&r->store);

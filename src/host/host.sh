@@ -15,6 +15,8 @@
 # writes to the stage has 8, so that nobody sweeps under its hands.
 set -u
 umask 022
+# A file that becomes too long is an error, and no death.
+if (trap '' XFSZ) 2>/dev/null; then trap '' XFSZ; fi
 LC_ALL=C
 export LC_ALL
 
@@ -1096,11 +1098,22 @@ is_full() {
 	[ "${1:-65536}" -lt 65536 ] || [ "${2:-1}" -lt 1 ]
 }
 
-# fail_write TEXT...: something could not be written; for want of space?
+# fail_write TEXT...: something could not be written; for want of what?
 fail_write() {
 	said=''
-	! is_full || fail 10 "$*: no space is left; run 'deploy prune', or make room"
-	fail 1 "$*"
+	! is_full || fail 10 "$*: no $(what_lacks) left on the disk of '$root'; run 'deploy prune', or make room"
+	fail 1 "$*$(limit_of_files)"
+}
+
+# Is there a limit to what a file may have?
+limit_of_files() {
+	[ "$(ulimit -f)" = unlimited ] || echo "; files may have $(ulimit -f) blocks at most here, raise that (ulimit -f)"
+}
+
+what_lacks() {
+	# shellcheck disable=SC2046
+	set -- $(free_space)
+	if [ "${2:-1}" -lt 1 ]; then echo 'inodes are'; else echo 'space is'; fi
 }
 
 #: receive
@@ -1112,7 +1125,7 @@ unpack_code() {
 		return
 	fi
 	case $said in
-	*'Read-only file system'* | *'ermission denied'* | *'not permitted'* | *'nput/output error'*) echo 1 ;;
+	*'Read-only file system'* | *'ermission denied'* | *'not permitted'* | *'nput/output error'* | *'ile too large'* | *'Wrote only'*) echo 1 ;;
 	*) echo 5 ;;
 	esac
 }
@@ -1240,7 +1253,7 @@ do_receive() {
 	[ -z "$serving" ] || in_pack=100
 	put ready "$in"
 	if ! unpack; then
-		fail "$(unpack_code)" "the pack for release $id could not be unpacked: $(printf '%s\n' "$said" | head -n 1)"
+		fail "$(unpack_code)" "the pack for release $id could not be unpacked: $(printf '%s\n' "$said" | head -n 1)$(limit_of_files)"
 	fi
 	if [ ! -s "$in.manifest" ] || [ ! -s "$in.meta" ]; then
 		fail 5 "the pack for release $id is damaged or was cut short"
@@ -1551,6 +1564,19 @@ find_user() {
 	done
 }
 
+# Take the release $1 out of the list.
+take_out() {
+	said=$(mv "$root/releases/$1" "$state/trash/" 2>&1) && return
+	# On a full btrfs nothing can be renamed, but removed it can be; without
+	# its manifest first, so that nobody makes half of it live.
+	if is_full; then
+		rm -f "$state/manifests/$1" && remove "$root/releases/$1" 2>/dev/null
+		return
+	fi
+	# Who may not write to a directory cannot move it either.
+	{ chmod u+w "$root/releases/$1" && mv "$root/releases/$1" "$state/trash/"; } 2>/dev/null
+}
+
 do_prune() {
 	need_root
 	# Who only looks waits for nobody.
@@ -1571,10 +1597,7 @@ do_prune() {
 			put warning "release $name stays: the stage of $user takes files from it"
 		elif [ -n "$check" ]; then
 			put pruned "$name"
-		elif { mv "$root/releases/$name" "$state/trash/" 2>/dev/null ||
-			# Who may not write to a directory cannot move it either.
-			{ chmod u+w "$root/releases/$name" && mv "$root/releases/$name" "$state/trash/"; } 2>/dev/null; } &&
-			sync_one "$root/releases"; then
+		elif take_out "$name" && sync_one "$root/releases"; then
 			rm -f "$state/manifests/$name" "$state/meta/$name.json"
 			put pruned "$name"
 		else

@@ -1,7 +1,8 @@
 /*
  * SIGINT, SIGTERM and SIGHUP ask the program to stop.  The handler only
  * remembers the signal; long work asks here between two steps, so that it
- * can undo what it began.  SIGPIPE is ignored: writing reports EPIPE.
+ * can undo what it began.  SIGPIPE and SIGXFSZ are ignored: writing reports
+ * EPIPE, and EFBIG.
  */
 #ifndef INTR_H
 #define INTR_H

@@ -56,7 +56,8 @@ open_pipes(const struct run_child *c, struct pipes *p)
 static void
 reset_signals(void)
 {
-	static const int sigs[] = { SIGINT, SIGTERM, SIGHUP, SIGPIPE };
+	static const int sigs[] = { SIGINT, SIGTERM, SIGHUP, SIGPIPE,
+		SIGXFSZ };
 	struct sigaction sa = { .sa_handler = SIG_DFL };
 	sigset_t none;
 

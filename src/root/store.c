@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/path.h"
+#include "base/text.h"
 #include "os/file.h"
 #include "os/names.h"
 
@@ -301,6 +302,29 @@ store_sync(const struct store *s, struct err *e)
 	    dir_sync(&s->state, e) != 0)
 		return -1;
 	return dir_sync(&s->root, e);
+}
+
+int
+store_tell_room(const struct store *s, struct err *e)
+{
+	char have[TEXT_SIZE_LEN];
+	struct err ignored = ERR_INIT;
+	struct dir_space space;
+
+	if (e->sys == EDQUOT)
+		return err_append(e,
+		    " there;; run 'deploy prune', or ask for more");
+	if (e->sys != ENOSPC || s->root.fd < 0 ||
+	    dir_space(&s->root, &space, &ignored) != 0)
+		return -1;
+	if (space.inodes == 0)
+		return err_append(e,
+		    ", '%s' has no inodes left;; run 'deploy prune', or remove small files",
+		    s->root.path);
+	text_size((int64_t)space.bytes, have);
+	return err_append(e,
+	    ", '%s' has %s left;; run 'deploy prune', or make room",
+	    s->root.path, have);
 }
 
 /* Does the target of `current` name a release of this root? */

@@ -62,6 +62,12 @@ int store_check_new(const char *path, struct err *e) MUST_USE;
  */
 int store_sync(const struct store *s, struct err *e) MUST_USE;
 
+/*
+ * Something failed: if it was for want of room, say in the error what the
+ * disk lacks, and what frees some.  Returns -1.
+ */
+int store_tell_room(const struct store *s, struct err *e);
+
 void store_close(struct store *s);		/* neutral values accepted */
 
 /*

@@ -41,12 +41,44 @@ move_to_trash(const struct store *s, const struct dir *from, const char *name,
 	return r;
 }
 
+/*
+ * On a full btrfs nothing can be renamed, but removed it can be: where it
+ * lies, without its manifest first, so that nobody makes half of it live.  A
+ * crash leaves a release without manifest, which the next prune takes.
+ */
+static int
+remove_in_place(const struct store *s, const struct release_id *id,
+    struct err *e)
+{
+	struct err full = ERR_INIT;
+
+	if (unlinkat(s->manifests.fd, id->text, 0) != 0 && errno != ENOENT)
+		return err_sys(e, "cannot remove '%s/%s'", s->manifests.path,
+		    id->text);
+	/* There may be no room for that either, before the rest is gone. */
+	err_ignore(dir_sync(&s->manifests, &full));
+	return dir_remove_tree(&s->releases, id->text, e);
+}
+
+/* Out of the list: into the trash, or removed at once. */
+static int
+take_out(const struct store *s, const struct release_id *id, struct err *e)
+{
+	struct err full = ERR_INIT;
+
+	if (move_to_trash(s, &s->releases, id->text, id->text, &full) == 0)
+		return 0;
+	if (full.sys == ENOSPC || full.sys == EDQUOT)
+		return remove_in_place(s, id, e);
+	*e = full;
+	return -1;
+}
+
 int
 store_discard(const struct store *s, const struct release_id *id,
     struct err *e)
 {
-	if (move_to_trash(s, &s->releases, id->text, id->text, e) != 0 ||
-	    dir_sync(&s->releases, e) != 0)
+	if (take_out(s, id, e) != 0 || dir_sync(&s->releases, e) != 0)
 		return -1;
 	/* A crash here leaves trash and records of no release: swept. */
 	return remove_records(s, id, e);

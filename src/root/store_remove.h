@@ -10,7 +10,8 @@
 
 /*
  * Take a release out of the list: into the trash, durably, then its manifest
- * and meta away.  Under the exclusive lock.  store_empty_trash() deletes.
+ * and meta away.  Where a full disk has no room for the rename, it is removed
+ * where it lies.  Under the exclusive lock.  store_empty_trash() deletes.
  */
 int store_discard(const struct store *s, const struct release_id *id,
     struct err *e) MUST_USE;

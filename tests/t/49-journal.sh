@@ -58,7 +58,7 @@ damages='cut_in_half without_its_end zeros zeros_and_a_line_end a_flipped_bit
 another_key noise gone'
 
 damaged_lines() {
-	local damage a b c lines
+	local damage a b c
 	with "$1"
 	page a
 	a=$id

@@ -1,0 +1,157 @@
+#!/bin/bash
+# No room for what is to be written: a limit of file sizes, a disk without
+# inodes, a full btrfs on which nothing can be renamed.  The message says what is
+# lacking and what frees some, and where anything can be freed, prune does.
+# In a mount namespace of its own nothing mounted is left behind.
+if [ "$(id -u)" -eq 0 ] && [ -z "${TEST_MOUNTS:-}" ] &&
+    unshare -m true 2>/dev/null; then
+	TEST_MOUNTS=1 exec unshare -m bash "$0" "$@"
+fi
+. "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/hosts.sh
+. "$TREE/tests/hosts.sh"
+# shellcheck source=tests/faults/disk.sh
+. "$TREE/tests/faults/disk.sh"
+
+# with KIND ROOT: a site with its root there; KIND here, c, or a shell.
+with() {
+	local hosts=''
+	case $1 in
+	here) ;;
+	c) hosts="hosts: [{address: h, transport: local}]" ;;
+	*)
+		if [ ! -e h ]; then
+			program h "$1" plain
+			# The limit is the host's, not ours.
+			printf '#!/bin/sh\n[ ! -e %q ] || ulimit -f 200\nexec %q "$@"\n' \
+			    "$PWD/limit" "$PWD/h" >limited-h
+			chmod +x limited-h
+		fi
+		hosts="hosts: [{address: h, transport: local, deploy: $PWD/limited-h}]"
+		;;
+	esac
+	cat >deploy.yml <<-END
+	sites:
+	  - name: t
+	    source: site
+	    root: $2
+	    keep: 9
+	    $hosts
+	END
+	mkdir -p site
+	echo page >site/index.html
+}
+
+# SIGXFSZ kills nobody.
+limit_of_file_sizes() {
+	with "$1" "$PWD/www"
+	run deploy publish
+	head -c 2000000 /dev/urandom >site/big
+	: >limit
+	case $1 in
+	here | c) expect_status 1 limited deploy publish ;;
+	*) expect_status 1 deploy publish ;;
+	esac
+	assert_contains "$err" 'ulimit -f'
+	assert_not_contains "$err" 'damaged'
+	assert_root_clean www
+	assert_eq "$(cat www/current/index.html)" page
+	rm limit
+	run deploy publish
+	assert_file_eq www/current/big site/big
+}
+
+limited() (
+	ulimit -f 200
+	"$@"
+)
+
+t_limit_of_file_sizes_here() {
+	limit_of_file_sizes here
+}
+
+t_limit_of_file_sizes_on_a_c_host() {
+	limit_of_file_sizes c
+}
+
+t_limit_of_file_sizes_on_a_dash_host() {
+	limit_of_file_sizes dash
+}
+
+t_limit_of_file_sizes_on_a_busybox_host() {
+	limit_of_file_sizes busybox
+}
+
+# What is lacking is asked when it lacks: the fault comes after the question.
+no_inodes() {
+	tmpfs disk nr_inodes=200
+	with "$1" "$PWD/disk/www"
+	run deploy publish
+	mkdir disk/mine
+	while : 2>/dev/null >"disk/mine/$RANDOM$RANDOM"; do :; done
+	echo other >site/index.html
+	expect_status 10 deploy publish
+	assert_contains "$err" 'inodes'
+	assert_contains "$err" 'deploy prune'
+	expect_status 10 deploy freeze
+	assert_contains "$err" 'inodes'
+	assert_contains "$err" 'deploy prune'
+}
+
+t_no_inodes_here() {
+	no_inodes here
+}
+
+t_no_inodes_on_a_dash_host() {
+	no_inodes dash
+}
+
+# Until nothing fits any more, no file and no name.
+fill() {
+	head -c 400M /dev/urandom >mnt/fill 2>/dev/null || true
+	mkdir mnt/names
+	python3 - <<-'END'
+	import itertools
+	try:
+	    for i in itertools.count():
+	        open(f"mnt/names/{i}", "w").close()
+	except OSError:
+	    pass
+	END
+}
+
+full_btrfs() {
+	local i ids=()
+	need_root
+	need_cmd losetup mkfs.btrfs btrfs python3
+	tmpfs memory
+	cd memory || fail "no directory memory"
+	make_disk "${btrfs[@]}"
+	attach rw
+	with "$1" "$root"
+	for i in 1 2 3 4; do
+		echo "$i" >site/index.html
+		head -c 3000000 /dev/urandom >site/big
+		run deploy publish -q
+		ids+=("$(cat "$out")")
+	done
+	fill
+	! mkdir mnt/more 2>/dev/null || skip "it cannot be filled"
+	run deploy prune --keep 1
+	assert_contains "$out" "${ids[0]}"
+	assert_contains "$out" "${ids[1]}"
+	assert_eq "$(ls "$root/releases")" "$(printf '%s\n' "${ids[@]:2}")"
+	assert_records "$root"
+	run deploy verify
+	: >mnt/room
+}
+
+t_full_btrfs_here() {
+	full_btrfs here
+}
+
+t_full_btrfs_on_a_dash_host() {
+	full_btrfs dash
+}
+
+run_tests
