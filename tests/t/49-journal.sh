@@ -13,7 +13,7 @@ with() {
 	here) hosts='' ;;
 	c) hosts="hosts: [{address: h, transport: local}]" ;;
 	*)
-		program h "$kind" plain
+		program h "$kind"
 		hosts="hosts: [{address: h, transport: local, deploy: $PWD/h}]"
 		;;
 	esac

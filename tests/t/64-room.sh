@@ -21,7 +21,7 @@ with() {
 	c) hosts="hosts: [{address: h, transport: local}]" ;;
 	*)
 		if [ ! -e h ]; then
-			program h "$1" plain
+			program h "$1"
 			# The limit is the host's, not ours.
 			printf '#!/bin/sh\n[ ! -e %q ] || ulimit -f 200\nexec %q "$@"\n' \
 			    "$PWD/limit" "$PWD/h" >limited-h
