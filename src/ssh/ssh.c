@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -43,7 +42,8 @@ struct ssh {
 };
 
 struct ssh_proc {
-	struct ssh *ssh;
+	struct ssh_link *link;
+	const struct ssh_timeouts *timeouts;
 	ssh_channel channel;
 	struct ssh_channel_callbacks_struct callbacks;
 	struct buf out;	   /* its standard output, not yet given */
@@ -114,40 +114,6 @@ timeouts(const struct ssh_timeouts *said)
 	return t;
 }
 
-/* Wait about `ms`, between a half and all of it; a signal ends it. */
-static int
-pause_about(int64_t ms, struct err *e)
-{
-	uint32_t chance = 0;
-	int64_t end;
-
-	if (getrandom(&chance, sizeof(chance), 0) < 0)
-		chance = 0;
-	end = clock_ms() + ms / 2 + chance % (ms / 2);
-	while (clock_ms() < end) {
-		if (intr_check(e) != 0)
-			return -1;
-		clock_pause(10);
-	}
-	return 0;
-}
-
-/*
- * An error before a command runs: in which phase, and the code for it.  We
- * were not asked to stop, so the host is what could not be reached.
- */
-static int
-failed_in(const char *phase, const struct ssh *s, struct err *e)
-{
-	struct err ignored = ERR_INIT;
-
-	if (e->sys == ECANCELED || intr_check(&ignored) != 0)
-		return -1;
-	if (e->code == ERR_FAILED)
-		e->code = ERR_UNREACHABLE;
-	return err_prefix(e, "%s %s: ", phase, s->link.name);
-}
-
 /* The ssh(1) that carries us does not know our variables. */
 static void
 explain_jump(const struct ssh_settings *st, struct err *e)
@@ -171,7 +137,7 @@ connect_once(struct ssh *s, const struct ssh_settings *st,
 		return -1;
 	if (ssh_link_open(l, st, k->path, e) != 0 ||
 	    ssh_link_kex(l, clock_ms() + s->timeouts.kex, e) != 0) {
-		failed_in("key exchange with", s, e);
+		ssh_link_failed(&s->link, "key exchange with", e);
 		explain_jump(st, e);
 		return -1;
 	}
@@ -198,7 +164,7 @@ connect_host(struct ssh *s, const struct ssh_settings *st,
 		log_debug("%s dropped the connection; trying again",
 		    s->link.name);
 		ssh_link_close(&s->link);
-		if (pause_about(wait, e) != 0)
+		if (ssh_link_pause(wait, e) != 0)
 			return -1;
 		wait = wait * 2 < RETRY_MAX_MS ? wait * 2 : RETRY_MAX_MS;
 	}
@@ -220,7 +186,7 @@ log_in_with(struct ssh *s, const struct ssh_options *o,
 	if (ssh_auth(&s->link, st, clock_ms() + s->timeouts.auth, &s->key,
 		e) == 0)
 		return 0;
-	failed_in("authentication at", s, e);
+	ssh_link_failed(&s->link, "authentication at", e);
 	return err_in(e, PHASE_LOGIN, "");
 }
 
@@ -402,7 +368,7 @@ on_exit_signal(ssh_session session, ssh_channel channel, const char *signal,
 /* Repeat a call of libssh until it does not say "again". */
 #define UNTIL_DONE(r, p, call, end, e) \
 	while (((r) = (call)) == SSH_AGAIN) \
-		if (ssh_link_wait(&(p)->ssh->link, end, e) != 0) \
+		if (ssh_link_wait((p)->link, end, e) != 0) \
 	break
 
 /* Have it our way from the first word on. */
@@ -442,7 +408,7 @@ open_this(struct ssh_proc *p, ssh_channel channel, int64_t end, struct err *e)
 static int
 open_once(struct ssh_proc *p, int64_t end, struct err *e)
 {
-	struct ssh_link *l = &p->ssh->link;
+	struct ssh_link *l = p->link;
 	ssh_channel spare = l->spare;
 	int r = SSH_ERROR;
 
@@ -466,9 +432,9 @@ open_channel(struct ssh_proc *p, int64_t end, struct err *e)
 	int r;
 
 	while ((r = open_once(p, end, e)) == SSH_ERROR &&
-	    ssh_is_connected(p->ssh->link.session) && clock_ms() < until) {
+	    ssh_is_connected(p->link->session) && clock_ms() < until) {
 		give_channel_back(p);
-		if (pause_about(RETRY_MS, e) != 0)
+		if (ssh_link_pause(RETRY_MS, e) != 0)
 			return SSH_AGAIN;
 	}
 	return r;
@@ -478,7 +444,7 @@ open_channel(struct ssh_proc *p, int64_t end, struct err *e)
 static int
 not_started(struct ssh_proc *p, struct err *e)
 {
-	struct ssh_link *l = &p->ssh->link;
+	struct ssh_link *l = p->link;
 
 	if (!ssh_is_connected(l->session))
 		return ssh_link_lost(l, e);
@@ -503,12 +469,12 @@ check_started(struct ssh_proc *p, struct err *e)
 	if (r == SSH_AGAIN)
 		return 0;
 	if (r == SSH_OK)
-		ssh_link_note_trip(&p->ssh->link, p->asked);
+		ssh_link_note_trip(p->link, p->asked);
 	p->asked = 0;
 	if (r == SSH_OK || p->eof)
 		return 0;
 	not_started(p, e);
-	return failed_in("command at", p->ssh, e);
+	return ssh_link_failed(p->link, "command at", e);
 }
 
 /* Wait until something happens. */
@@ -517,17 +483,17 @@ wait_on(struct ssh_proc *p, int64_t end, struct err *e)
 {
 	if (check_started(p, e) != 0)
 		return -1;
-	return ssh_link_wait(&p->ssh->link, end, e);
+	return ssh_link_wait(p->link, end, e);
 }
 
 /* Open the channel and have the command started, as check_started() tells. */
 static int
 start(struct ssh_proc *p, const char *command, struct err *e)
 {
-	int64_t end = clock_ms() + p->ssh->timeouts.exec;
+	int64_t end = clock_ms() + p->timeouts->exec;
 	int r;
 
-	if (ssh_link_begin(&p->ssh->link, e) != 0)
+	if (ssh_link_begin(p->link, e) != 0)
 		return -1;
 	r = open_channel(p, end, e);
 	if (r == SSH_AGAIN)
@@ -537,7 +503,7 @@ start(struct ssh_proc *p, const char *command, struct err *e)
 	if (r == SSH_ERROR)
 		return not_started(p, e);
 	p->asked = r == SSH_AGAIN ? clock_us() : 0;
-	ssh_link_ask_for_spare(&p->ssh->link);
+	ssh_link_ask_for_spare(p->link);
 	return 0;
 }
 
@@ -546,7 +512,8 @@ ssh_start(struct ssh *s, const char *command, struct err *e)
 {
 	struct ssh_proc *p = xcalloc(1, sizeof(*p));
 
-	p->ssh = s;
+	p->link = &s->link;
+	p->timeouts = &s->timeouts;
 	p->callbacks.userdata = p;
 	p->callbacks.channel_data_function = on_data;
 	p->callbacks.channel_eof_function = on_eof;
@@ -556,7 +523,7 @@ ssh_start(struct ssh *s, const char *command, struct err *e)
 	ssh_callbacks_init(&p->callbacks);
 	if (start(p, command, e) == 0)
 		return p;
-	failed_in("command at", s, e);
+	ssh_link_failed(&s->link, "command at", e);
 	ssh_proc_close(p);
 	return NULL;
 }
@@ -580,15 +547,14 @@ ended_early(struct ssh_proc *p, struct err *e)
 {
 	return err_set(e, ERR_FAILED,
 	    "the program on %s ended before it had read everything%s%s",
-	    p->ssh->link.name, p->errors.len > 0 ? ": " : "",
-	    buf_str(&p->errors));
+	    p->link->name, p->errors.len > 0 ? ": " : "", buf_str(&p->errors));
 }
 
 static int
 said_too_much(struct ssh_proc *p, struct err *e)
 {
 	return err_set(e, ERR_FAILED, "the program on %s says too much",
-	    p->ssh->link.name);
+	    p->link->name);
 }
 
 /*
@@ -598,7 +564,7 @@ said_too_much(struct ssh_proc *p, struct err *e)
 static int
 write_piece(struct ssh_proc *p, const char *data, size_t len, struct err *e)
 {
-	ssh_session session = p->ssh->link.session;
+	ssh_session session = p->link->session;
 	uint32_t n = ssh_channel_window_size(p->channel);
 	int written;
 
@@ -610,7 +576,7 @@ write_piece(struct ssh_proc *p, const char *data, size_t len, struct err *e)
 	if (written >= 0)
 		return written;
 	if (!ssh_is_connected(session))
-		return ssh_link_lost(&p->ssh->link, e);
+		return ssh_link_lost(p->link, e);
 	return ended_early(p, e);
 }
 
@@ -618,9 +584,9 @@ int
 ssh_write(struct ssh_proc *p, const void *data, size_t len, struct err *e)
 {
 	const char *from = data;
-	int64_t idle = p->ssh->timeouts.idle, end = clock_ms() + idle;
+	int64_t idle = p->timeouts->idle, end = clock_ms() + idle;
 
-	if (ssh_link_begin(&p->ssh->link, e) != 0)
+	if (ssh_link_begin(p->link, e) != 0)
 		return -1;
 	while (len > 0) {
 		int n;
@@ -646,11 +612,11 @@ ssh_write(struct ssh_proc *p, const void *data, size_t len, struct err *e)
 int
 ssh_end_input(struct ssh_proc *p, struct err *e)
 {
-	if (ssh_link_begin(&p->ssh->link, e) != 0)
+	if (ssh_link_begin(p->link, e) != 0)
 		return -1;
 	if (p->closed || ssh_channel_send_eof(p->channel) != SSH_ERROR)
 		return 0;
-	return ssh_link_lost(&p->ssh->link, e);
+	return ssh_link_lost(p->link, e);
 }
 
 /* Take the next `n` bytes of the output away. */
@@ -677,7 +643,7 @@ more_output(struct ssh_proc *p, int64_t end, struct err *e)
 
 	if (p->eof)
 		return 0;
-	if (ssh_link_begin(&p->ssh->link, e) != 0)
+	if (ssh_link_begin(p->link, e) != 0)
 		return -1;
 	while (p->out.len == had && !p->eof) {
 		if (p->too_much)
@@ -716,7 +682,7 @@ ssh_read_line(struct ssh_proc *p, struct buf *line, int64_t timeout,
 ssize_t
 ssh_read(struct ssh_proc *p, void *data, size_t len, struct err *e)
 {
-	int64_t end = clock_ms() + p->ssh->timeouts.idle;
+	int64_t end = clock_ms() + p->timeouts->idle;
 	size_t left;
 	int r = 1;
 
@@ -744,8 +710,7 @@ room(const struct ssh_proc *p)
 {
 	uint32_t n = ssh_channel_window_size(p->channel);
 
-	if ((ssh_get_poll_flags(p->ssh->link.session) & SSH_WRITE_PENDING) !=
-	    0)
+	if ((ssh_get_poll_flags(p->link->session) & SSH_WRITE_PENDING) != 0)
 		return 0;
 	return n < PIECE ? n : PIECE;
 }
@@ -804,7 +769,7 @@ wait_for_ends(struct ssh_proc *p, const struct wire_ends *w, int64_t end,
 
 	if (check_started(p, e) != 0)
 		return -1;
-	return ssh_link_wait_also(&p->ssh->link, fds, 2, end, e);
+	return ssh_link_wait_also(p->link, fds, 2, end, e);
 }
 
 int
@@ -812,7 +777,7 @@ ssh_join(struct ssh_proc *p, int from, int to, struct err *e)
 {
 	struct wire_ends w = { from, to, xmalloc(PIECE) };
 	int64_t end = INT64_MAX;
-	int r = ssh_link_begin(&p->ssh->link, e);
+	int r = ssh_link_begin(p->link, e);
 
 	fcntl(from, F_SETFL, O_NONBLOCK);
 	fcntl(to, F_SETFL, O_NONBLOCK);
@@ -825,7 +790,7 @@ ssh_join(struct ssh_proc *p, int from, int to, struct err *e)
 			break;
 		/* Alone, it has to end soon. */
 		if (w.from < 0 && end == INT64_MAX)
-			end = clock_ms() + p->ssh->timeouts.exec;
+			end = clock_ms() + p->timeouts->exec;
 		if (r == 0)
 			r = wait_for_ends(p, &w, end, e);
 	}
@@ -837,10 +802,10 @@ ssh_join(struct ssh_proc *p, int from, int to, struct err *e)
 static int
 wait_for_end(struct ssh_proc *p, struct err *e)
 {
-	int64_t idle = p->ssh->timeouts.idle, end = clock_ms() + idle;
+	int64_t idle = p->timeouts->idle, end = clock_ms() + idle;
 	uint64_t said = p->said;
 
-	if (ssh_link_begin(&p->ssh->link, e) != 0)
+	if (ssh_link_begin(p->link, e) != 0)
 		return -1;
 	while (!p->closed) {
 		/* Its output is not wanted any more. */
@@ -872,12 +837,11 @@ ssh_finish(struct ssh_proc *p, int *status, struct buf *errors, struct err *e)
 		return -1;
 	if (p->signal[0] != '\0')
 		return err_set(e, ERR_FAILED,
-		    "the program on %s was ended by SIG%s", p->ssh->link.name,
+		    "the program on %s was ended by SIG%s", p->link->name,
 		    p->signal);
 	if (!p->exited)
 		return err_set(e, ERR_FAILED,
-		    "the program on %s ended without a status",
-		    p->ssh->link.name);
+		    "the program on %s ended without a status", p->link->name);
 	*status = p->status;
 	return 0;
 }

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 
 #include "base/clock.h"
@@ -320,4 +321,33 @@ ssh_link_round_trip(const struct ssh_link *l)
 	memcpy(sorted, l->trips, n * sizeof(*sorted));
 	qsort(sorted, n, sizeof(*sorted), compare_trips);
 	return sorted[(n - 1) / 2];
+}
+
+int
+ssh_link_pause(int64_t ms, struct err *e)
+{
+	uint32_t chance = 0;
+	int64_t end;
+
+	if (getrandom(&chance, sizeof(chance), 0) < 0)
+		chance = 0;
+	end = clock_ms() + ms / 2 + chance % (ms / 2);
+	while (clock_ms() < end) {
+		if (intr_check(e) != 0)
+			return -1;
+		clock_pause(10);
+	}
+	return 0;
+}
+
+int
+ssh_link_failed(const struct ssh_link *l, const char *phase, struct err *e)
+{
+	struct err ignored = ERR_INIT;
+
+	if (e->sys == ECANCELED || intr_check(&ignored) != 0)
+		return -1;
+	if (e->code == ERR_FAILED)
+		e->code = ERR_UNREACHABLE;
+	return err_prefix(e, "%s %s: ", phase, l->name);
 }

@@ -85,4 +85,18 @@ int64_t ssh_link_round_trip(const struct ssh_link *l);
 /* "the connection was lost: " and why, as far as anyone said. */
 int ssh_link_lost(struct ssh_link *l, struct err *e) MUST_USE;
 
+/*
+ * An error before a command runs: in which phase ("key exchange with"), and
+ * the code for it.  We were not asked to stop, so the host is what could not
+ * be reached.  -1.
+ */
+int ssh_link_failed(const struct ssh_link *l, const char *phase,
+    struct err *e);
+
+/*
+ * Wait about `ms`, between a half and all of it, before another attempt.  A
+ * signal ends it.  0 or -1.
+ */
+int ssh_link_pause(int64_t ms, struct err *e) MUST_USE;
+
 #endif
