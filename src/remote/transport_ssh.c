@@ -1,6 +1,7 @@
 #include "remote/transport_ssh.h"
 
 #include "ssh/ssh.h"
+#include "ssh/ssh_proc.h"
 
 static void
 close_session(void *self)

@@ -30,6 +30,7 @@
 #include "os/log.h"
 #include "os/secret.h"
 #include "ssh/ssh.h"
+#include "ssh/ssh_proc.h"
 
 static struct ssh_options o;
 

@@ -216,7 +216,7 @@ doors() {
 	zstd\.h			content/zstream.c
 	jansson\.h		base/json.c
 	openssl/.*		base/hash.c
-	libssh/.*		ssh/ssh.c ssh/ssh_link.c ssh/ssh_link.h ssh/ssh_hostkey.c ssh/ssh_hostkey.h ssh/ssh_auth.c ssh/ssh_identity.c ssh/ssh_identity.h
+	libssh/.*		ssh/ssh.c ssh/ssh_proc.c ssh/ssh_link.c ssh/ssh_link.h ssh/ssh_hostkey.c ssh/ssh_hostkey.h ssh/ssh_auth.c ssh/ssh_identity.c ssh/ssh_identity.h
 	sqlite3\.h		queue/queue_sqlite.c
 	libpq-fe\.h		queue/pq.c queue/pq.h
 	curl/.*			fleet/curl.h
