@@ -1,6 +1,7 @@
 #include "ssh/ssh_proc.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <libssh/callbacks.h>
 #include <libssh/libssh.h>
 #include <poll.h>
