@@ -58,8 +58,8 @@ read_word(char *line)
 }
 
 /* Write what the program says, without its magic line unless it is the first;
- * the last line ends up in `tail`. */
-static void
+ * the last line, which may have NULs, ends up in `tail`.  Returns its length. */
+static size_t
 pass_on(int from, bool first, char tail[LINE_LEN])
 {
 	char data[LINE_LEN];
@@ -85,6 +85,7 @@ pass_on(int from, bool first, char tail[LINE_LEN])
 		}
 	}
 	tail[n] = '\0';
+	return n;
 }
 
 /* Run it; 0 when its answer has an end. */
@@ -93,6 +94,7 @@ run(char *const argv[], bool first)
 {
 	static char tail[LINE_LEN];
 	int out[2], status;
+	size_t len;
 	pid_t pid;
 
 	if (pipe(out) != 0 || (pid = fork()) < 0)
@@ -105,13 +107,13 @@ run(char *const argv[], bool first)
 		_exit(127);
 	}
 	close(out[1]);
-	pass_on(out[0], first, tail);
+	len = pass_on(out[0], first, tail);
 	close(out[0]);
 	if (waitpid(pid, &status, 0) != pid)
 		return 1;
 	/* What `files` gives need not end in a newline. */
-	if (strcmp(argv[2], "files") == 0 && strlen(tail) > 3 &&
-	    strcmp(tail + strlen(tail) - 3, "ok\n") == 0)
+	if (strcmp(argv[2], "files") == 0 && len > 3 &&
+	    strcmp(tail + len - 3, "ok\n") == 0)
 		return 0;
 	if (strcmp(tail, "ok\n") == 0 || strncmp(tail, "error\t", 6) == 0)
 		return 0;
