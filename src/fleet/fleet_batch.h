@@ -42,6 +42,7 @@ struct batch {
 	bool *fetched;			/* for each entry: it is in `fetch`,
 					 * for the edits */
 	struct buf rules;		/* of the edits (rewrite.h) */
+	size_t n_rules, ruled;		/* how many, and pages that they make */
 	const struct fleet_send *what;
 	const struct fetch *fetch;
 	struct guard_room need;		/* on a host */

@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "fleet/fleet_batch.h"
 #include "fleet/fleet_fetch.h"
+#include "fleet/fleet_guess.h"
 #include "os/log.h"
 #include "os/progress.h"
 #include "remote/rsync.h"
@@ -175,6 +176,15 @@ fetch_missing(struct sending *s, struct err *e)
 	return r;
 }
 
+/* What hosts can make by themselves need not travel. */
+static void
+guess_all(struct sending *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (s->batches[i].edited)
+			guess_rules(&s->batches[i], s->f);
+}
+
 static int
 start_batches(struct sending *s, struct err *e)
 {
@@ -214,8 +224,10 @@ fleet_send(struct fleet *f, const struct fleet_send *what,
 		r = fetch_missing(&s, e);
 	if (r == 0 && fleet_each(f, check_room, &s) > 0)
 		r = fleet_fail(f, "nothing was changed", e);
-	if (r == 0)
+	if (r == 0) {
+		guess_all(&s);
 		r = start_batches(&s, e);
+	}
 	progress_begin("sending", 0, 0);
 	f->changed |= r == 0;
 	if (r == 0 && fleet_each(f, send_to, &s) > 0)

@@ -74,9 +74,19 @@ limits_allow(const struct host_limits *l, const char *verb)
 		if (l->allow == NULL)
 			return !meanings[i].by_name;
 	}
-	/* Who may stage may note what he would have staged. */
+	/*
+	 * Who may stage may note what he would have staged, and compare it
+	 * with pages of what is live.
+	 */
 	return l->allow == NULL || is_listed(l->allow, verb) ||
-	    (strcmp(verb, "note") == 0 && is_listed(l->allow, "receive"));
+	    ((strcmp(verb, "note") == 0 || strcmp(verb, "files") == 0) &&
+		is_listed(l->allow, "receive"));
+}
+
+bool
+limits_allow_any_file(const struct host_limits *l)
+{
+	return l->allow == NULL || is_listed(l->allow, "files");
 }
 
 /* Must lie in the root, which is open. */
@@ -184,7 +194,9 @@ limits_print(const struct host_limits *l, struct buf *out)
 	buf_addf(out, "this key may, in %s only:\n",
 	    l->root != NULL ? l->root : "any root");
 	for (size_t i = 0; i < MEANINGS; i++)
-		if (limits_allow(l, meanings[i].verb))
+		if (limits_allow(l, meanings[i].verb) &&
+		    (strcmp(meanings[i].verb, "files") != 0 ||
+			limits_allow_any_file(l)))
 			buf_addf(out, "    %-9s %s\n", meanings[i].verb,
 			    meanings[i].what);
 }

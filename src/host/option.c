@@ -69,6 +69,12 @@ static const struct option one_release[] = {
 	END,
 };
 
+static const struct option files[] = {
+	{ "id", OPTION_ID, 0, 0 },
+	{ "compress", OPTION_TEXT, 0, WORD_MAX },
+	END,
+};
+
 static const struct option receive[] = {
 	{ "id", OPTION_ID, 0, 0 },
 	{ "compress", OPTION_TEXT, 0, WORD_MAX },
@@ -137,7 +143,7 @@ static const struct {
 	{ "init", none },
 	{ "adopt", adopt },
 	{ "manifest", one_release },
-	{ "files", one_release },
+	{ "files", files },
 	{ "receive", receive },
 	{ "note", note },
 	{ "activate", activate },

@@ -1,6 +1,7 @@
 #include "host/receive_edits.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -8,8 +9,10 @@
 #include "base/alloc.h"
 #include "base/varint.h"
 #include "content/edits.h"
+#include "content/rewrite.h"
 #include "content/zstream.h"
 #include "host/wire.h"
+#include "os/beneath.h"
 #include "os/intr.h"
 #include "os/io.h"
 #include "root/incoming.h"
@@ -20,7 +23,12 @@ enum {
 	/* Names have much in common: so much longer than their edits. */
 	NAMES_FREE = 16 * 1024 * 1024,
 	NAMES_RATIO = 64,
+	RULES_MAX = 256 * 1024,
 };
+
+/* Bytes of the base that are read for rules: so often all of it, and more. */
+#define READ_RATIO 4
+#define READ_FREE (INT64_C(64) << 20)
 
 /* A pack that is edits. */
 struct form {
@@ -29,6 +37,10 @@ struct form {
 	char *data; /* PIECE bytes of the stream */
 	size_t at, len;
 	struct edits edits;
+	struct rule_sets sets;
+	struct rewrite *rewrites[REWRITE_SETS_MAX];
+	struct buf old, new;
+	int64_t may_read; /* bytes of old files; 0: nothing was read yet */
 };
 
 /* zstream.h: the next bytes of the pack. */
@@ -176,13 +188,16 @@ take_edits(struct form *f, struct err *e)
 	return c == 0 ? receiver_check_parents(f->r, e) : c;
 }
 
-/* There are none yet. */
 static int
 take_rules(struct form *f, struct err *e)
 {
 	struct buf b = BUF_INIT;
-	int c = take_record(f, "rules", 0, &b, e);
+	int c = take_record(f, "rules", RULES_MAX, &b, e);
 
+	if (c == 0)
+		c = rule_sets_parse(&f->sets, buf_str(&b), b.len, e);
+	for (size_t i = 0; c == 0 && i < f->sets.n; i++)
+		f->rewrites[i] = rewrite_new(&f->sets.v[i], false);
 	buf_release(&b);
 	return c;
 }
@@ -230,6 +245,86 @@ make_known(struct form *f, struct entry *en, const struct edit *ed,
 			      -1;
 }
 
+/* The old file is read once for each that is made of it: not without end. */
+static int
+check_read(struct form *f, const struct origin *base, const struct entry *old,
+    struct err *e)
+{
+	if (f->may_read == 0)
+		f->may_read =
+		    READ_FREE + READ_RATIO * manifest_totals(&base->m).bytes;
+	f->may_read -= old->size;
+	if (old->size > REWRITE_FILE_MAX || f->may_read <= 0)
+		return receiver_hostile(f->r, old->path,
+		    "which is too large for rules", e);
+	return 0;
+}
+
+/* All of a file of the base, of which a rotten one may be shorter. */
+static int
+read_old(struct form *f, uint32_t from, struct buf *out, struct err *e)
+{
+	const struct origin *base = open_base(f, e);
+	const struct entry *old = base != NULL ? &base->m.v[from] : NULL;
+	ssize_t n;
+	int fd;
+
+	if (old == NULL || check_read(f, base, old, e) != 0)
+		return -1;
+	fd = beneath_open(base->dir.fd, old->path, O_RDONLY | O_NONBLOCK, 0);
+	if (fd < 0)
+		return err_sys(e, "cannot open '%s/%s'", base->dir.path,
+		    old->path);
+	buf_reserve(out, (size_t)old->size);
+	n = io_read(fd, out->data, (size_t)old->size);
+	if (n < 0)
+		err_sys(e, "cannot read '%s/%s'", base->dir.path, old->path);
+	close(fd);
+	if (n < 0)
+		return -1;
+	out->len = (size_t)n;
+	return 0;
+}
+
+/* The new file, from what it is made of. */
+static int
+put_rewritten(struct form *f, int fd, struct entry *en, const struct edit *ed,
+    struct err *e)
+{
+	int64_t done = 0;
+	int c;
+
+	buf_reset(&f->old);
+	buf_reset(&f->new);
+	if (read_old(f, ed->from, &f->old, e) != 0)
+		return -1;
+	if (!rewrite_apply(f->rewrites[ed->set], buf_str(&f->old), f->old.len,
+		(size_t)en->size, &f->new, NULL))
+		return receiver_hostile(f->r, en->path,
+		    "with another size than its edits say", e);
+	c = receiver_write(f->r, fd, en, &done, buf_str(&f->new), f->new.len,
+	    e);
+	return c == 0 ? receiver_finish_new(f->r, fd, en, done, e) : c;
+}
+
+/* A file that rules make of one of the base. */
+static int
+make_rewritten(struct form *f, struct entry *en, const struct edit *ed,
+    struct err *e)
+{
+	int fd, c;
+
+	if (ed->set >= f->sets.n || en->size > REWRITE_FILE_MAX)
+		return receiver_hostile(f->r, en->path,
+		    "which no rules can make", e);
+	fd = receiver_create(f->r, en, e);
+	c = fd < 0 ? -1 : put_rewritten(f, fd, en, ed, e);
+	if (fd >= 0 && io_close(fd) != 0 && c == 0)
+		c = err_sys(e, "cannot write '%s/%s'", f->r->in->dir.path,
+		    en->path);
+	return c;
+}
+
 static int
 make_file(struct form *f, struct entry *en, const struct edit *ed,
     struct err *e)
@@ -244,6 +339,7 @@ make_file(struct form *f, struct entry *en, const struct edit *ed,
 	case EDIT_WHOLE:
 		return make_whole(f, en, e);
 	case EDIT_RULES:
+		return make_rewritten(f, en, ed, e);
 	case EDIT_NONE:
 		break;
 	}
@@ -307,13 +403,22 @@ receive_all(struct form *f, struct err *e)
 int
 receive_edits(struct receiver *r, struct err *e)
 {
-	struct form f = { .r = r, .edits = EDITS_INIT };
+	struct form f = { .r = r,
+		.edits = EDITS_INIT,
+		.sets = RULE_SETS_INIT,
+		.old = BUF_INIT,
+		.new = BUF_INIT };
 	int c;
 
 	f.z = zreader_new(read_pack, r);
 	f.data = xmalloc(PIECE);
 	c = receive_all(&f, e);
+	for (size_t i = 0; i < f.sets.n; i++)
+		rewrite_free(f.rewrites[i]);
+	rule_sets_release(&f.sets);
 	edits_release(&f.edits);
+	buf_release(&f.old);
+	buf_release(&f.new);
 	zreader_free(f.z);
 	free(f.data);
 	return c;

@@ -30,10 +30,7 @@
 #include "root/verify.h"
 #include "root/view.h"
 
-enum {
-	PATHS_MS = 60000, /* until the client says which file it wants */
-	DRIFT_MAX = 1000, /* differences that are told */
-};
+enum { DRIFT_MAX = 1000 }; /* differences that are told */
 
 /* info: what a client needs to know before it does anything. */
 
@@ -325,83 +322,6 @@ verb_manifest(struct request *r, struct err *e)
 		buf_add(&r->out, buf_str(&b), b.len);
 	}
 	buf_release(&b);
-	return c;
-}
-
-/* files: contents of a release, for another host that lacks them. */
-
-/* The file of the manifest's entry, its size first. */
-static int
-put_file(struct request *r, const struct dir *d, const struct entry *en,
-    struct err *e)
-{
-	char window[64 * 1024];
-	int64_t left = en->size;
-	int fd = beneath_open(d->fd, en->path, O_RDONLY | O_NONBLOCK, 0);
-
-	if (fd < 0)
-		return err_sys(e, "cannot open '%s/%s'", d->path, en->path);
-	wire_put(&r->out, "size", "%lld", (long long)left);
-	while (left > 0) {
-		ssize_t n = io_read(fd, window,
-		    left < (int64_t)sizeof(window) ? (size_t)left :
-						     sizeof(window));
-
-		if (n <= 0)
-			break;
-		buf_add(&r->out, window, (size_t)n);
-		left -= n;
-		if (wire_flush(&r->out, r->out_fd, e) != 0)
-			break;
-	}
-	close(fd);
-	/* What was announced must come: the client cannot tell otherwise. */
-	return left == 0 ?
-	    0 :
-	    err_set(e, ERR_INTEGRITY, "cannot read all of '%s/%s'", d->path,
-		en->path);
-}
-
-/* The paths that follow, up to an empty line, each a file of the manifest. */
-static int
-put_files(struct request *r, const struct dir *d, const struct manifest *m,
-    struct err *e)
-{
-	struct buf path = BUF_INIT;
-	int c = 0;
-
-	while (c == 0 &&
-	    (c = wire_read_line(r->in, &path, PATH_LEN_MAX,
-		 clock_ms() + PATHS_MS, e)) > 0 &&
-	    path.len > 0) {
-		const struct entry *en = manifest_find(m, buf_str(&path));
-
-		if (en == NULL || en->type != ENTRY_FILE)
-			c = err_set(e, ERR_FAILED,
-			    "there is no file '%s' in '%s'", buf_str(&path),
-			    d->path);
-		else
-			c = put_file(r, d, en, e);
-	}
-	buf_release(&path);
-	return c < 0 ? -1 : 0;
-}
-
-int
-verb_files(struct request *r, struct err *e)
-{
-	const struct release_id *id = request_id(r, e);
-	struct manifest m = MANIFEST_INIT;
-	struct dir d = DIR_INIT;
-	int c = -1;
-
-	if (id == NULL || store_open(&r->store, r->root, e) != 0)
-		return -1;
-	if (manifest_read(&m, &r->store.manifests, id->text, e) == 0 &&
-	    dir_open(&d, &r->store.releases, id->text, e) == 0)
-		c = put_files(r, &d, &m, e);
-	dir_close(&d);
-	manifest_release(&m);
 	return c;
 }
 

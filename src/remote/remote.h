@@ -162,6 +162,15 @@ int remote_files(struct remote *r, const struct release_id *id,
     const struct manifest *m, const size_t *indices, size_t n,
     const struct dir *to, struct err *e) MUST_USE;
 
+/*
+ * The same for a few small files, which are entries of `m`, the manifest of
+ * the release: each into a buffer, compressed on the way.  Only of hosts with
+ * r->has_delta.  0 or -1.
+ */
+int remote_samples(struct remote *r, const struct release_id *id,
+    const struct manifest *m, const size_t *indices, size_t n, struct buf *out,
+    struct err *e) MUST_USE;
+
 struct remote_receive {
 	const struct release_id *id;
 	const char *group;		/* NULL: none */

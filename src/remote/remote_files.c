@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/hash.h"
 #include "base/number.h"
+#include "content/zstream.h"
 #include "os/io.h"
 #include "remote/ask.h"
 #include "remote/remote.h"
@@ -15,6 +16,7 @@
 enum {
 	PIECE = 64 * 1024,		  /* best size of a write over SSH */
 	MANIFEST_MAX = 256 * 1024 * 1024, /* of a million files */
+	SAMPLES_MAX = 2 * 1024 * 1024,	  /* more than a host gives */
 	SLOWEST = 1024 / 1000 + 1, /* bytes a ms that a link must give */
 };
 
@@ -33,7 +35,7 @@ read_bytes(struct remote *r, size_t len, struct buf *b, struct err *e)
 			return -1;
 		if (n == 0)
 			return err_set(e, ERR_FAILED,
-			    "the manifest was cut short");
+			    "the answer was cut short");
 		b->len += (size_t)n;
 		b->data[b->len] = '\0';
 	}
@@ -167,6 +169,108 @@ remote_files(struct remote *r, const struct release_id *id,
 		c = save_file(r, &m->v[indices[i]], to, e);
 	if (c == 0)
 		c = ask_rest(r, ask_answer_ms(r), NULL, NULL, e);
+	strvec_release(&args);
+	buf_release(&paths);
+	return c;
+}
+
+/* What came of samples. */
+struct packed {
+	struct buf text;
+	bool read;
+};
+
+/* For zreader_new(). */
+static ssize_t
+from_packed(void *ctx, const void **data, struct err *e)
+{
+	struct packed *p = ctx;
+
+	(void)e;
+	*data = p->text.data;
+	if (p->read)
+		return 0;
+	p->read = true;
+	return (ssize_t)p->text.len;
+}
+
+/* Exactly the bytes of the entry. */
+static int
+unpack_sample(struct zreader *z, const struct entry *en, struct buf *out,
+    struct err *e)
+{
+	uint8_t digest[HASH_LEN];
+	struct hash *h;
+	ssize_t n;
+
+	while ((int64_t)out->len < en->size) {
+		size_t left = (size_t)en->size - out->len;
+
+		buf_reserve(out, left);
+		n = zreader_read(z, out->data + out->len, left, e);
+		if (n <= 0)
+			return n < 0 ? -1 :
+				       err_set(e, ERR_INTEGRITY,
+					   "'%s' was cut short", en->path);
+		out->len += (size_t)n;
+	}
+	h = hash_new();
+	hash_add(h, buf_str(out), out->len);
+	hash_end(h, digest);
+	hash_free(h);
+	return memcmp(digest, en->digest, HASH_LEN) == 0 ?
+	    0 :
+	    err_set(e, ERR_INTEGRITY,
+		"'%s' on the host is not what its manifest says;; run 'deploy verify'",
+		en->path);
+}
+
+/* The sizes, and the stream behind them. */
+static int
+hear_samples(struct remote *r, size_t n, struct buf *text, struct err *e)
+{
+	struct wire_line l = { "", "" };
+	int64_t len;
+
+	for (; n > 0; n--)
+		if (ask_expect(r, "size", &l, ask_answer_ms(r), e) != 0)
+			return -1;
+	if (ask_expect(r, "zstd", &l, ask_answer_ms(r), e) != 0)
+		return -1;
+	len = number_or(l.value, 0, SAMPLES_MAX, -1);
+	if (len < 0)
+		return ask_wrong(r, l.value, e);
+	return read_bytes(r, (size_t)len, text, e) == 0 ?
+	    ask_rest(r, ask_answer_ms(r), NULL, NULL, e) :
+	    -1;
+}
+
+int
+remote_samples(struct remote *r, const struct release_id *id,
+    const struct manifest *m, const size_t *indices, size_t n, struct buf *out,
+    struct err *e)
+{
+	struct packed packed = { BUF_INIT, false };
+	struct strvec args = STRVEC_INIT;
+	struct buf paths = BUF_INIT;
+	struct zreader *z;
+	int c;
+
+	strvec_addf(&args, "--id=%s", id->text);
+	strvec_add(&args, "--compress=zstd");
+	for (size_t i = 0; i < n; i++)
+		buf_addf(&paths, "%s\n", m->v[indices[i]].path);
+	buf_addc(&paths, '\n');
+	c = ask(r, "files", &args, e);
+	if (c == 0)
+		c = ask_write(r, buf_str(&paths), paths.len, e);
+	if (c == 0)
+		c = hear_samples(r, n, &packed.text, e);
+	z = zreader_new(from_packed, &packed);
+	for (size_t i = 0; c == 0 && i < n; i++)
+		c = unpack_sample(z, &m->v[indices[i]], &out[i], e);
+	zreader_free(z);
+	buf_release(&packed.text);
 	strvec_release(&args);
 	buf_release(&paths);
 	return c;

@@ -3,7 +3,7 @@
 # what it has, makes manifest and files itself, and ends as one that got all of
 # them; h1 and h2 have deploy, h3 the sh verbs, which take whole packs.  When
 # edits do not fit, that host alone gets a whole pack.
-# parts: 2
+# parts: 3
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/hosts.sh
 . "$TREE/tests/hosts.sh"
@@ -70,6 +70,43 @@ keep() {
 	END
 }
 
+# many N: pages that are worth a question, in one process.
+many() {
+	mkdir -p site/a/b
+	awk -v n="$1" 'BEGIN {
+		for (i = 0; i < n; i++) {
+			f = "site/a/" (i % 3 ? "" : "b/") "page-" i ".html"
+			print "<html><head><link href=style.1f3a.css></head>" >f
+			for (k = 0; k < 300; k++)
+				print "<p>line " (i * 7919 + k * 31) "</p>" >f
+			print "<i>page " i ", version 1.2.3, (c) 2025</i>" >f
+			close(f)
+		}
+	}'
+	echo start >site/index.html
+}
+
+# newer: the next version of all of them.
+newer() {
+	sed -i 's/version 1\.2\.3/version 1.3.0/; s/style\.1f3a/style.77ab/
+	    s/(c) 2025/(c) 2026/' \
+	    site/a/*.html site/a/b/*.html
+}
+
+# size FILE MAX: it is not larger.
+size() {
+	[ "$(stat -c %s "$1")" -le "$2" ] ||
+	    fail "$1: $(stat -c %s "$1") bytes, expected at most $2"
+}
+
+# rot FILE: other bytes, and nothing tells.
+rot() {
+	touch -r "$1" "$1.time"
+	printf X | dd of="$1" bs=1 seek=100 conv=notrunc status=none
+	touch -r "$1.time" "$1"
+	rm "$1.time"
+}
+
 # -------------------------------------------------------------- what is sent
 
 t_all_that_a_manifest_knows() {
@@ -117,10 +154,10 @@ t_what_is_small_is_small() {
 	keep h1
 	chmod 755 site/a/page-2.html
 	publish
-	[ "$(stat -c %s h1.pack)" -lt 700 ] || fail "$(stat -c %s h1.pack) bytes for a mode"
+	size h1.pack 700
 	head -c 1000 /dev/urandom >site/new
 	publish
-	[ "$(stat -c %s h1.pack)" -lt 1800 ] || fail "$(stat -c %s h1.pack) bytes for 1000"
+	size h1.pack 1800
 }
 
 # A tree of a hundred names, as the seed wants it: texts, bytes, empty and
@@ -157,7 +194,108 @@ t_random_trees() {
 	done
 }
 
+t_pages_that_all_changed_do_not_travel() {
+	three
+	many 240
+	run deploy publish
+	keep h1
+	newer
+	run deploy publish -v
+	assert_contains "$err" "of 240 pages"
+	assert_contains "$err" "rule: '"
+	cp h1.pack first.pack
+	size first.pack 1500
+	assert_serves_site
+	cmp "r-h1/.deploy/manifests/$(live h1)" "r-h3/.deploy/manifests/$(live h3)"
+	# One of them says something new: it alone travels.
+	head -c 3000 /dev/urandom | base64 >>site/a/page-1.html
+	sed -i 's/1\.3\.0/1.4.0/' site/a/*.html site/a/b/*.html
+	publish
+	size h1.pack 9000
+}
+
+t_few_pages_are_sent_as_they_are() {
+	three
+	many 20
+	run deploy publish
+	newer
+	: >h1.verbs
+	: >h2.verbs
+	publish
+	assert_eq "$(grep -c files h1.verbs h2.verbs)" "h1.verbs:0
+h2.verbs:0"
+}
+
 # ------------------------------------------------------------- what fails
+
+t_a_page_that_is_rotten_here() {
+	three
+	many 240
+	run deploy publish
+	keep h1
+	keep h2
+	rot r-h2/current/a/page-200.html
+	newer
+	run deploy publish -v
+	assert_serves_site
+	assert_contains "$err" "h2: the edits of release"
+	assert_eq "$(grep -c "whole files" "$err")" 1
+	for h in "${hosts[@]}"; do
+		run deploy host verify "$PWD/r-$h" --id="$(live h1)"
+		assert_eq "$(value difference)" "" "$h"
+	done
+}
+
+t_samples_that_are_rotten_come_from_another_host() {
+	local f
+	three
+	many 240
+	run deploy publish
+	keep h2
+	for f in r-h1/current/a/*.html r-h1/current/a/b/*.html; do
+		rot "$f"
+	done
+	newer
+	run deploy publish -v
+	assert_serves_site
+	assert_contains "$err" "h1: no samples for rules"
+	size h2.pack 1500
+	assert_eq "$(grep -c "whole files" "$err")" 1
+}
+
+t_rules_that_lie() {
+	local size n releases
+	three
+	many 200
+	run deploy publish
+	keep h1
+	newer
+	run deploy stage
+	rm -r "r-h1/releases/$(cat "$out")" "r-h1/.deploy/manifests/$(cat "$out")"
+	releases=$(ls r-h1/releases | wc -l)
+	zstd -dcq h1.pack >plain
+	size=$(stat -c %s plain)
+	# Meta, edits, rules: the last bytes are those of the rules.
+	for ((n = 16; n < size; n += size / 30 + 1)); do
+		cp plain p
+		printf '\252' | dd of=p bs=1 seek="$n" conv=notrunc status=none
+		! cmp -s plain p || continue
+		zstd -q <p >pack
+		damaged "byte $n"
+	done
+	for n in 1 2 5 10 20 40; do
+		cp plain p
+		printf '\1' | dd of=p bs=1 seek=$((size - n)) conv=notrunc status=none
+		zstd -q <p >pack
+		damaged "byte $n of the rules"
+	done
+	zstd -q --ultra --long=27 <plain >pack
+	damaged "a window of 128 MiB"
+	zstd -q <plain >pack
+	mapfile -t args <h1.args
+	run deploy "${args[@]}" <pack
+}
+
 
 t_a_base_that_is_another_gets_whole_files() {
 	three
@@ -223,6 +361,37 @@ t_damaged_packs() {
 	mapfile -t args <h1.args
 	run deploy "${args[@]}" <h1.pack
 	assert_eq "$(ls r-h1/releases | wc -l)" $((releases + 1))
+}
+
+# key VERBS REQUEST: as sshd runs it for a key that is limited to them.
+key() {
+	SSH_ORIGINAL_COMMAND="deploy host $2" \
+	    deploy host --root "$PWD/r-h1" --allow "$1"
+}
+
+t_a_key_that_may_only_stage() {
+	local first second
+	three
+	pages 4
+	run deploy publish
+	first=$(cat "$out")
+	echo x >>site/index.html
+	run deploy publish
+	second=$(cat "$out")
+	printf 'index.html\na/page-0.html\n\n' >paths
+	run key receive "files $PWD/r-h1 --id=$second --compress=zstd" <paths
+	assert_eq "$(value size)" "$(stat -c %s site/index.html site/a/page-0.html)"
+	sed '1,/^zstd/d' "$out" | head -c "$(value zstd)" | zstd -dcq >got
+	cat site/index.html site/a/page-0.html | cmp - got
+	expect_status 8 key receive "files $PWD/r-h1 --id=$first --compress=zstd" <paths
+	expect_status 8 key receive "files $PWD/r-h1 --id=$second" <paths
+	expect_status 8 key activate "files $PWD/r-h1 --id=$second --compress=zstd" <paths
+	expect_status 2 key receive "files $PWD/r-h1 --id=$second --compress=gzip" <paths
+	run key files "files $PWD/r-h1 --id=$first" <paths
+	head -c 1100000 /dev/urandom >site/large
+	run deploy publish
+	expect_status 10 key receive \
+	    "files $PWD/r-h1 --id=$(cat "$out") --compress=zstd" <<<large
 }
 
 t_requests_that_are_none() {

@@ -65,7 +65,8 @@ test_each_verb_alone(void)
 			bool may = i == k || strcmp(verbs[i], "info") == 0 ||
 			    strcmp(verbs[i], "probe") == 0 ||
 			    strcmp(verbs[i], "manifest") == 0 ||
-			    (strcmp(verbs[i], "note") == 0 &&
+			    ((strcmp(verbs[i], "note") == 0 ||
+				 strcmp(verbs[i], "files") == 0) &&
 				strcmp(verbs[k], "receive") == 0);
 
 			if (decide(&one, verbs[i], "/srv/a", NULL) !=

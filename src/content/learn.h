@@ -1,0 +1,37 @@
+/*
+ * Learn rules (rewrite.h) from a few pages of which the old and the new text
+ * are known.  The texts are compared word by word; each place that differs
+ * becomes a rule, with as much of what surrounds it as it takes to tell it
+ * from all other places of the samples, old and new, so that the rule can be
+ * applied in both directions.  Pure.
+ */
+#ifndef LEARN_H
+#define LEARN_H
+
+#include <stddef.h>
+
+#include "content/rewrite.h"
+
+enum {
+	LEARN_EDITS_MAX = 1000,		/* words that differ in a page */
+	LEARN_CONTEXTS = 3,		/* how exact rules can be */
+};
+
+struct sample {
+	const char *old, *new;
+	size_t old_len, new_len;
+};
+
+struct learner;
+
+/* Compare the samples, which must outlive it. */
+struct learner *learner_new(const struct sample *v, size_t n);
+void learner_free(struct learner *l);		/* NULL accepted */
+
+/*
+ * The rules that have at least the context number `least` (0: none is needed)
+ * around what differs; those that several samples share come first.
+ */
+void learner_rules(struct learner *l, size_t least, struct rule_set *out);
+
+#endif

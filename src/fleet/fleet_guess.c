@@ -1,0 +1,595 @@
+#include "fleet/fleet_guess.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/hash.h"
+#include "base/text.h"
+#include "content/learn.h"
+#include "content/rewrite.h"
+#include "os/io.h"
+#include "os/log.h"
+#include "os/pool.h"
+
+enum {
+	ROUNDS = 4,
+	GROUP_MIN = 16, /* pages that have something in common */
+	/* Below so many bytes, compressed, it is not worth a question. */
+	WORTH = 64 * 1024,
+	COMPRESSED = 5, /* a page has so many times more */
+	SAMPLES_MAX = 16,
+	SAMPLES_BYTES = 32 * 1024, /* of one round */
+	FIRST_BYTES = 64 * 1024,   /* of a sample, if there is no smaller */
+	TRIED = 48,		   /* pages on which rules are tried */
+	BIG = 512 * 1024,	   /* pages that are looked at one by one */
+	GRAIN = 16,
+};
+
+struct guess {
+	struct batch *b;
+	struct fleet *f;
+	size_t *left; /* entries that nothing explains yet */
+	size_t n;
+	struct rule_sets sets;
+};
+
+static const struct entry *
+new_of(const struct guess *g, size_t i)
+{
+	return &g->b->what->m->v[i];
+}
+
+/* The file of the base at the same path. */
+static const struct entry *
+old_of(const struct guess *g, size_t i)
+{
+	return manifest_find(&g->b->base_manifest, new_of(g, i)->path);
+}
+
+/* ---- which pages ------------------------------------------------------- */
+
+static bool
+may_have_rules(const struct guess *g, size_t i)
+{
+	const struct entry *en = new_of(g, i), *old;
+
+	if (g->b->edits.v[i].source != EDIT_WHOLE || g->b->fetched[i] ||
+	    en->mark != ENTRY_BUILD || en->size > REWRITE_FILE_MAX)
+		return false;
+	old = old_of(g, i);
+	return old != NULL && old->type == ENTRY_FILE && old->size > 0 &&
+	    en->size > 0 && old->size <= REWRITE_FILE_MAX;
+}
+
+static void
+find_pages(struct guess *g)
+{
+	size_t n = g->b->what->m->n;
+
+	g->left = xcalloc(n, sizeof(*g->left));
+	for (size_t i = 0; i < n; i++)
+		if (may_have_rules(g, i))
+			g->left[g->n++] = i;
+}
+
+/* Would what is left be so much that a question pays? */
+static bool
+is_worth_it(const struct guess *g)
+{
+	int64_t bytes = 0;
+
+	for (size_t i = 0; i < g->n; i++)
+		bytes += new_of(g, g->left[i])->size;
+	return g->n >= GROUP_MIN && bytes / COMPRESSED > WORTH;
+}
+
+/* ---- samples ----------------------------------------------------------- */
+
+/* What pages of a kind have in common. */
+struct kind {
+	const char *extension;
+	size_t depth;
+	int64_t growth;
+	int64_t size; /* of the old page */
+	size_t entry;
+};
+
+static void
+fill_kind(const struct guess *g, size_t i, struct kind *k)
+{
+	const struct entry *en = new_of(g, i);
+	const char *slash = strrchr(en->path, '/');
+	const char *dot = strrchr(slash != NULL ? slash : en->path, '.');
+
+	*k = (struct kind){ .extension = dot != NULL ? dot : "",
+		.size = old_of(g, i)->size,
+		.entry = i };
+	k->growth = en->size - k->size;
+	for (const char *p = en->path; *p != '\0'; p++)
+		k->depth += *p == '/';
+}
+
+static int
+compare_kinds(const struct kind *a, const struct kind *b)
+{
+	int c = strcmp(a->extension, b->extension);
+
+	if (c != 0)
+		return c;
+	if (a->depth != b->depth)
+		return a->depth < b->depth ? -1 : 1;
+	return a->growth < b->growth ? -1 : a->growth > b->growth;
+}
+
+/* By kind, then by size. */
+static int
+compare_pages(const void *x, const void *y)
+{
+	const struct kind *a = x, *b = y;
+	int c = compare_kinds(a, b);
+
+	return c != 0 ? c : a->size < b->size ? -1 : a->size > b->size;
+}
+
+/* A group of pages of one kind. */
+struct group {
+	size_t from, n; /* in the sorted pages */
+};
+
+/* The largest first. */
+static int
+compare_groups(const void *x, const void *y)
+{
+	const struct group *a = x, *b = y;
+
+	return a->n > b->n ? -1 : a->n < b->n;
+}
+
+static size_t
+find_groups(const struct kind *v, size_t n, struct group *groups)
+{
+	size_t count = 0, from = 0;
+
+	for (size_t i = 1; i <= n; i++) {
+		if (i < n && compare_kinds(&v[from], &v[i]) == 0)
+			continue;
+		if (i - from >= GROUP_MIN)
+			groups[count++] = (struct group){ from, i - from };
+		from = i;
+	}
+	qsort(groups, count, sizeof(*groups), compare_groups);
+	return count;
+}
+
+struct samples {
+	size_t entry[SAMPLES_MAX]; /* of the new manifest */
+	size_t base[SAMPLES_MAX];  /* the same of the base's */
+	struct buf old[SAMPLES_MAX], new[SAMPLES_MAX];
+	size_t n;
+	int64_t bytes;
+};
+
+/* Take the page as a sample, if there is room for it. */
+static void
+add_sample(const struct guess *g, struct samples *s, const struct kind *k)
+{
+	int64_t room = s->n == 0 ? FIRST_BYTES : SAMPLES_BYTES - s->bytes;
+
+	if (s->n == SAMPLES_MAX || k->size > room ||
+	    (s->n > 0 && s->entry[s->n - 1] == k->entry))
+		return;
+	s->entry[s->n] = k->entry;
+	s->base[s->n] = (size_t)(old_of(g, k->entry) - g->b->base_manifest.v);
+	s->n++;
+	s->bytes += k->size;
+}
+
+/* Two small pages of each group, of the largest groups first. */
+static void
+choose_samples(const struct guess *g, struct samples *s)
+{
+	struct kind *v = xcalloc(g->n, sizeof(*v));
+	struct group *groups = xcalloc(g->n / GROUP_MIN + 1, sizeof(*groups));
+	size_t n;
+
+	for (size_t i = 0; i < g->n; i++)
+		fill_kind(g, g->left[i], &v[i]);
+	qsort(v, g->n, sizeof(*v), compare_pages);
+	n = find_groups(v, g->n, groups);
+	for (size_t i = 0; i < n; i++) {
+		add_sample(g, s, &v[groups[i].from + groups[i].n / 20]);
+		add_sample(g, s, &v[groups[i].from + groups[i].n * 2 / 5]);
+	}
+	free(v);
+	free(groups);
+}
+
+/* Ask one host that has the base for the old pages; another one if it fails. */
+static bool
+ask_samples(const struct guess *g, struct samples *s)
+{
+	for (size_t i = 0; i < g->f->n; i++) {
+		struct remote *r = &g->f->v[i];
+		struct err e = ERR_INIT;
+
+		if (r->failed || !batch_is_for(g->b, r))
+			continue;
+		if (remote_samples(r, &g->b->base, &g->b->base_manifest,
+			s->base, s->n, s->old, &e) == 0)
+			return true;
+		log_debug("%sno samples for rules: %s", remote_said(r),
+		    e.text);
+		for (size_t k = 0; k < s->n; k++)
+			buf_reset(&s->old[k]);
+	}
+	return false;
+}
+
+/* All of a page of the build: what it is is found out when it is used. */
+static bool
+read_new(const struct guess *g, size_t i, struct buf *out)
+{
+	const struct entry *en = new_of(g, i);
+	int fd = openat(g->b->what->build->fd, en->path,
+	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return false;
+	buf_reset(out);
+	buf_reserve(out, (size_t)en->size);
+	n = io_read(fd, out->data, (size_t)en->size);
+	close(fd);
+	out->len = n > 0 ? (size_t)n : 0;
+	return n == en->size;
+}
+
+static void
+release_samples(struct samples *s)
+{
+	for (size_t i = 0; i < SAMPLES_MAX; i++) {
+		buf_release(&s->old[i]);
+		buf_release(&s->new[i]);
+	}
+}
+
+/* ---- trying a set of rules --------------------------------------------- */
+
+/* A set, ready for both directions. */
+struct trial {
+	const struct guess *g;
+	struct rewrite *back, *on;
+	bool *solved; /* for each page that is left */
+	size_t step;  /* every so many pages */
+	pthread_mutex_t lock;
+	uint32_t hits[REWRITE_RULES_MAX]; /* in pages that are solved */
+};
+
+static void
+trial_open(struct trial *t, const struct guess *g, const struct rule_set *s)
+{
+	*t = (struct trial){ .g = g,
+		.back = rewrite_new(s, true),
+		.on = rewrite_new(s, false),
+		.solved = xcalloc(g->n, sizeof(*t->solved)),
+		.step = 1 };
+	pthread_mutex_init(&t->lock, NULL);
+}
+
+static void
+trial_close(struct trial *t)
+{
+	rewrite_free(t->back);
+	rewrite_free(t->on);
+	free(t->solved);
+	pthread_mutex_destroy(&t->lock);
+}
+
+/* What one thread works with. */
+struct bench {
+	struct buf new, old, again;
+	struct hash *hash;
+};
+
+static void *
+bench_begin(void *ctx)
+{
+	struct bench *w = xcalloc(1, sizeof(*w));
+
+	(void)ctx;
+	w->hash = hash_new();
+	return w;
+}
+
+static void
+bench_end(void *ctx, void *bench)
+{
+	struct bench *w = bench;
+
+	(void)ctx;
+	buf_release(&w->new);
+	buf_release(&w->old);
+	buf_release(&w->again);
+	hash_free(w->hash);
+	free(w);
+}
+
+/* Do the rules explain the page: back to the very old one, and on again? */
+static bool
+explains(const struct trial *t, struct bench *w, size_t i, uint32_t *hits)
+{
+	const struct entry *old = old_of(t->g, i);
+	uint8_t digest[HASH_LEN];
+
+	if (!read_new(t->g, i, &w->new))
+		return false;
+	buf_reset(&w->old);
+	buf_reset(&w->again);
+	if (!rewrite_apply(t->back, buf_str(&w->new), w->new.len,
+		(size_t)old->size, &w->old, NULL) ||
+	    (int64_t)w->old.len != old->size)
+		return false;
+	hash_add(w->hash, w->old.data, w->old.len);
+	hash_end(w->hash, digest);
+	return memcmp(digest, old->digest, HASH_LEN) == 0 &&
+	    rewrite_apply(t->on, w->old.data, w->old.len, w->new.len,
+		&w->again, hits) &&
+	    w->again.len ==
+	    w->new.len &&memcmp(w->again.data, w->new.data, w->new.len) == 0;
+}
+
+static void
+try_page(struct trial *t, struct bench *w, size_t at)
+{
+	uint32_t hits[REWRITE_RULES_MAX] = { 0 };
+
+	if (!explains(t, w, t->g->left[at], hits))
+		return;
+	t->solved[at] = true;
+	pthread_mutex_lock(&t->lock);
+	for (size_t i = 0; i < REWRITE_RULES_MAX; i++)
+		t->hits[i] += hits[i];
+	pthread_mutex_unlock(&t->lock);
+}
+
+static bool
+is_big(const struct guess *g, size_t at)
+{
+	return new_of(g, g->left[at])->size > BIG ||
+	    old_of(g, g->left[at])->size > BIG;
+}
+
+static int
+try_item(void *ctx, void *bench, size_t i, struct err *e)
+{
+	struct trial *t = ctx;
+
+	(void)e;
+	if (!is_big(t->g, i * t->step))
+		try_page(t, bench, i * t->step);
+	return 0;
+}
+
+/* Try every t->step-th page; how many are explained. */
+static size_t
+try_pages(struct trial *t)
+{
+	const struct pool_job job = { .n = (t->g->n + t->step - 1) / t->step,
+		.grain = GRAIN,
+		.ctx = t,
+		.begin = bench_begin,
+		.item = try_item,
+		.end = bench_end };
+	struct err ignored = ERR_INIT;
+	size_t count = 0;
+
+	err_ignore(pool_run(&job, &ignored));
+	for (size_t i = 0; i < t->g->n; i++)
+		count += t->solved[i];
+	return count;
+}
+
+/* Large pages one after the other: each takes its size three times. */
+static void
+try_big_pages(struct trial *t)
+{
+	struct bench *w = bench_begin(NULL);
+
+	for (size_t i = 0; i < t->g->n; i++)
+		if (is_big(t->g, i))
+			try_page(t, w, i);
+	bench_end(NULL, w);
+}
+
+/* ---- a round ----------------------------------------------------------- */
+
+/* A set that was learned, and how many of some pages it explains. */
+struct candidate {
+	struct rule_set set;
+	size_t count;
+};
+
+/* The best first. */
+static int
+compare_candidates(const void *x, const void *y)
+{
+	const struct candidate *a = x, *b = y;
+
+	return a->count > b->count ? -1 : a->count < b->count;
+}
+
+/* Learn sets that differ in context, and try each on some pages. */
+static void
+learn(const struct guess *g, const struct samples *s,
+    struct candidate out[LEARN_CONTEXTS])
+{
+	struct sample v[SAMPLES_MAX];
+	struct learner *l;
+
+	for (size_t i = 0; i < s->n; i++)
+		v[i] = (struct sample){ buf_str(&s->old[i]),
+			buf_str(&s->new[i]), s->old[i].len, s->new[i].len };
+	l = learner_new(v, s->n);
+	for (size_t i = 0; i < LEARN_CONTEXTS; i++) {
+		struct trial t;
+
+		learner_rules(l, i, &out[i].set);
+		trial_open(&t, g, &out[i].set);
+		t.step = g->n > TRIED ? g->n / TRIED : 1;
+		out[i].count = try_pages(&t);
+		trial_close(&t);
+	}
+	learner_free(l);
+	qsort(out, LEARN_CONTEXTS, sizeof(*out), compare_candidates);
+}
+
+/* Leave out the rules that no page needed. */
+static void
+keep_used(struct rule_set *s, const uint32_t *hits)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->n; i++) {
+		if (hits[i] > 0) {
+			s->v[n++] = s->v[i];
+			continue;
+		}
+		s->bytes -= s->v[i].old.len + s->v[i].new.len;
+		buf_release(&s->v[i].old);
+		buf_release(&s->v[i].new);
+	}
+	s->n = n;
+}
+
+/* The pages that are solved travel no more; the others are left. */
+static void
+take_solved(struct guess *g, const struct trial *t)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < g->n; i++) {
+		struct edit *ed = &g->b->edits.v[g->left[i]];
+
+		if (!t->solved[i]) {
+			g->left[n++] = g->left[i];
+			continue;
+		}
+		ed->source = EDIT_RULES;
+		ed->set = (uint8_t)(g->sets.n - 1);
+		ed->from =
+		    (uint32_t)(old_of(g, g->left[i]) - g->b->base_manifest.v);
+	}
+	g->n = n;
+}
+
+/* Apply the newest set to all pages that are left; how many it explains. */
+static size_t
+solve(struct guess *g, struct rule_set *set)
+{
+	struct trial t;
+	size_t count = 0;
+
+	trial_open(&t, g, set);
+	(void)try_pages(&t);
+	try_big_pages(&t);
+	for (size_t i = 0; i < g->n; i++)
+		count += t.solved[i];
+	keep_used(set, t.hits);
+	take_solved(g, &t);
+	trial_close(&t);
+	return count;
+}
+
+/*
+ * The best set for all pages that are left, then the others for what it leaves.
+ * How many they explain.
+ */
+static size_t
+use(struct guess *g, struct candidate *v)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < LEARN_CONTEXTS && g->n > 0; i++) {
+		struct rule_set *set = NULL;
+		size_t n = 0;
+
+		if (v[i].set.n > 0 && (v[i].count > 0 || count > 0) &&
+		    rule_sets_bytes(&g->sets) + v[i].set.bytes <=
+			REWRITE_ALL_MAX)
+			set = rule_sets_add(&g->sets);
+		if (set == NULL)
+			continue;
+		*set = v[i].set;
+		v[i].set = (struct rule_set){ .n = 0 };
+		n = solve(g, set);
+		count += n;
+		if (n == 0) {
+			rule_set_release(set);
+			g->sets.n--;
+		}
+	}
+	return count;
+}
+
+/*
+ * One round: false when it explained next to nothing but its own samples, so
+ * that another one is not worth a question.
+ */
+static bool
+run_round(struct guess *g)
+{
+	struct candidate *v = xcalloc(LEARN_CONTEXTS, sizeof(*v));
+	struct samples s = { .n = 0 };
+	size_t before = g->n, count = 0;
+	bool ready;
+
+	choose_samples(g, &s);
+	ready = s.n > 0 && ask_samples(g, &s);
+	for (size_t i = 0; ready && i < s.n; i++)
+		ready = read_new(g, s.entry[i], &s.new[i]);
+	if (ready) {
+		learn(g, &s, v);
+		count = use(g, v);
+	}
+	log_debug("%zu samples (%lld bytes) explain %zu of %zu pages", s.n,
+	    (long long)s.bytes, count, before);
+	for (size_t i = 0; i < LEARN_CONTEXTS; i++)
+		rule_set_release(&v[i].set);
+	free(v);
+	g->b->ruled += count;
+	release_samples(&s);
+	return count > s.n && (count - s.n) * 20 >= before;
+}
+
+/* What was found, for who wants to know what changed on every page. */
+static void
+tell_rules(const struct guess *g)
+{
+	for (size_t i = 0; i < g->sets.n; i++)
+		for (size_t k = 0; k < g->sets.v[i].n; k++)
+			log_debug("rule: '%s' is now '%s'",
+			    buf_str(&g->sets.v[i].v[k].old),
+			    buf_str(&g->sets.v[i].v[k].new));
+}
+
+void
+guess_rules(struct batch *b, struct fleet *f)
+{
+	struct guess g = { .b = b, .f = f, .sets = RULE_SETS_INIT };
+
+	if (b->what->build != NULL)
+		find_pages(&g);
+	for (int i = 0; i < ROUNDS && is_worth_it(&g); i++)
+		if (!run_round(&g))
+			break;
+	tell_rules(&g);
+	for (size_t i = 0; i < g.sets.n; i++)
+		b->n_rules += g.sets.v[i].n;
+	rule_sets_print(&g.sets, &b->rules);
+	rule_sets_release(&g.sets);
+	free(g.left);
+}
