@@ -142,15 +142,18 @@ put() {
 	printf '%s\t%s\n' "$1" "$2"
 }
 
-# The last line of a failure, and the end: fail CODE TEXT...  Who hears it
-# may hang up at once, so everything is cleaned up before.
+# A text as a field of a line.
+field() {
+	printf %s "$1" | tr '\001-\037\177' ' '
+}
+
+# The last line of a failure, and the end: fail CODE TEXT [CURE].  Who hears
+# it may hang up at once, so everything is cleaned up before.
 fail() {
-	code=$1
-	shift
 	clean_up
 	exec 9>&-
-	put error "$code$tab$(printf %s "$*" | tr '\001-\037\177' ' ')"
-	exit $((code + in_pack))
+	put error "$1$tab$(field "$2")${3:+$tab$(field "$3")}"
+	exit $(($1 + in_pack))
 }
 
 # Remove trees, also with directories in which their owner may do nothing.
@@ -217,7 +220,7 @@ check_future() {
 	[ -z "$latest" ] || latest=$(time_of "$latest")
 	[ "${latest:-0}" -le "$end" ] || end=$latest
 	[ "$(time_of "$id")" -le $((end + 86400)) ] ||
-		fail 2 "the release id $id is of the future; set the clocks right, of this host and of who named the release"
+		fail 2 "the release id $id is of the future" "set the clocks right, of this host and of who named the release"
 }
 
 #:
@@ -241,9 +244,9 @@ read_current() {
 		target=${current#"$root/"}
 		current=${target#releases/}
 		{ [ "$target" != "$current" ] && is_id "$current"; } ||
-			fail 1 "'$root/current' points to '$target', which is no release of this root; remove the link"
+			fail 1 "'$root/current' points to '$target', which is no release of this root" "remove the link"
 	elif [ -e "$root/current" ]; then
-		fail 1 "'$root/current' is not a symbolic link but a real directory or file; move it away"
+		fail 1 "'$root/current' is not a symbolic link but a real directory or file" "move it away"
 	fi
 }
 
@@ -265,12 +268,12 @@ check_owners() {
 is_prepared() {
 	[ -d "$root/releases" ] && [ -d "$state/trash" ] && [ -f "$state/format" ] || return 1
 	format=$(cat "$state/format")
-	[ "$format" = 1 ] || fail 1 "'$root' has format '$format', this program knows 1; use a newer deploy"
+	[ "$format" = 1 ] || fail 1 "'$root' has format '$format', this program knows 1" "use a newer deploy"
 	check_owners
 }
 
 need_root() {
-	is_prepared || fail 1 "'$root' is not a root of deploy; stage a first release, or run: deploy init"
+	is_prepared || fail 1 "'$root' is not a root of deploy" "stage a first release, or run: deploy init"
 }
 
 #: init receive note activate prune pin freeze --sync
@@ -339,7 +342,7 @@ publish_tmp() {
 prepare() {
 	! is_prepared || return 0
 	[ -d "$root" ] || [ -d "${root%/*}/" ] ||
-		fail 1 "cannot make the root '$root': its parent directory is missing; run: mkdir -p '$root'"
+		fail 1 "cannot make the root '$root': its parent directory is missing" "run: mkdir -p '$root'"
 	[ -d "$root" ] || mkdir "$root" 2>/dev/null || fail_write "cannot make the root '$root'"
 	[ -w "$root" ] || fail 1 "cannot write to the root '$root' as $(id -un)"
 	check_owners
@@ -372,7 +375,7 @@ open_lock() {
 	# Looking is free.
 	[ -z "$check" ] || return 0
 	said=$( (true >>"$state/lock") 2>&1) || case $said in
-	*'ermission denied') fail 1 "cannot open the lock '$state/lock': ${said##*: }; run deploy as the owner of the root" ;;
+	*'ermission denied') fail 1 "cannot open the lock '$state/lock': ${said##*: }" "run deploy as the owner of the root" ;;
 	*) fail_write "cannot open the lock '$state/lock': ${said##*: }" ;;
 	esac
 	exec 9<>"$state/lock"
@@ -1101,7 +1104,7 @@ is_full() {
 # fail_write TEXT...: something could not be written; for want of what?
 fail_write() {
 	said=''
-	! is_full || fail 10 "$*: no $(what_lacks) left on the disk of '$root'; run 'deploy prune', or make room"
+	! is_full || fail 10 "$*: no $(what_lacks) left on the disk of '$root'" "run 'deploy prune', or make room"
 	fail 1 "$*$(limit_of_files)"
 }
 
@@ -1146,9 +1149,9 @@ check_room() {
 	# What is not known refuses nothing.
 	[ $# -eq 2 ] || return 0
 	[ "$1" -ge "$bytes" ] ||
-		fail 10 "the release needs $(size "$bytes"), '$root' has $(size "$1") free; run 'deploy prune', or make room"
+		fail 10 "the release needs $(size "$bytes"), '$root' has $(size "$1") free" "run 'deploy prune', or make room"
 	[ "$2" -ge "$inodes" ] ||
-		fail 10 "the release needs $inodes inodes, '$root' has $2 free; run 'deploy prune', or make room"
+		fail 10 "the release needs $inodes inodes, '$root' has $2 free" "run 'deploy prune', or make room"
 }
 
 # Make the directory shared/$1; nothing behind a symbolic link.
@@ -1214,7 +1217,7 @@ begin() {
 	[ ! -e "$in" ] || sweep
 	for name in $uses; do
 		[ -d "$root/releases/$name" ] ||
-			fail 1 "the release $name, from which files are to be taken, is not there any more; run it again"
+			fail 1 "the release $name, from which files are to be taken, is not there any more" "run it again"
 	done
 	tmp=$state/incoming/.tmp-sh-$$
 	{ put_note stage && for name in $uses; do echo "$name" || exit; done; } 2>/dev/null >"$tmp" ||
@@ -1307,7 +1310,7 @@ check_expected() {
 	[ "$expect" = any ] || [ "$expect" = "$current" ] ||
 		fail 4 "${current:-nothing} is live, not ${expect:-nothing} as expected; somebody else changed it meanwhile"
 	[ -z "$journal_size" ] || [ "$journal_size" -eq "$(size_of "$state/journal")" ] ||
-		fail 4 "another run changed '$root' meanwhile; look again with 'deploy log'"
+		fail 4 "another run changed '$root' meanwhile" "look again with 'deploy log'"
 }
 
 #: activate
@@ -1337,7 +1340,7 @@ check_overrides() {
 refuse_frozen() {
 	who=$(json_string who "$state/frozen") since=$(json_string since "$state/frozen")
 	until=$(json_string until "$state/frozen") why=$(json_string why "$state/frozen")
-	fail 3 "'$root' is frozen by ${who:-somebody}${since:+ since $since}${until:+ until $until}${why:+: $why}; run 'deploy thaw' when it may change again, or use --override=freeze"
+	fail 3 "'$root' is frozen by ${who:-somebody}${since:+ since $since}${until:+ until $until}${why:+: $why}" "run 'deploy thaw' when it may change again, or use --override=freeze"
 }
 
 # The client compared sequences; since then a newer build may have turned out
@@ -1345,7 +1348,7 @@ refuse_frozen() {
 check_sequence() {
 	value=$(sequence_of "$state/meta/$id.json") last=$(sequence_of "$state/meta/$current.json")
 	[ -n "$rollback$revert" ] || overrides order || [ -z "$value" ] || [ "${last:-0}" -le "$value" ] ||
-		fail 4 "sequence $value is older than $last, which is live; to go back on purpose use 'deploy rollback RELEASE', or use --override=order"
+		fail 4 "sequence $value is older than $last, which is live" "to go back on purpose use 'deploy rollback RELEASE', or use --override=order"
 }
 
 append_line() {
@@ -1516,8 +1519,8 @@ do_activate() {
 	open_lock
 	lock -x
 	read_current
-	[ -d "$root/releases/$id" ] || fail 2 "there is no release '$id' in '$root'; see 'deploy list'"
-	[ -r "$state/manifests/$id" ] || fail 5 "the manifest of release $id is missing or unreadable; stage it again"
+	[ -d "$root/releases/$id" ] || fail 2 "there is no release '$id' in '$root'" "see 'deploy list'"
+	[ -r "$state/manifests/$id" ] || fail 5 "the manifest of release $id is missing or unreadable" "stage it again"
 	from=$current
 	if [ "$current" = "$id" ]; then
 		[ -z "$check" ] || return 0
@@ -1534,7 +1537,7 @@ do_activate() {
 		refuse_frozen
 	check_sequence
 	[ -n "$rollback$revert" ] || overrides order || [ -z "$left" ] ||
-		fail 4 "$left; build something else, or use --override=order"
+		fail 4 "$left" "build something else, or use --override=order"
 	[ -z "$check" ] || return 0
 	[ -n "$line" ] || fail 2 "'activate' wants --line=JSON from who cannot write it himself"
 	check_device
@@ -1609,7 +1612,7 @@ do_prune() {
 		unlock
 		empty_trash 2>/dev/null
 	fi
-	[ -z "$failed" ] || fail 9 "cannot remove '$root/releases/$failed'; does it belong to another user?"
+	[ -z "$failed" ] || fail 9 "cannot remove '$root/releases/$failed'" "does it belong to another user?"
 }
 
 #: verify
@@ -1617,7 +1620,7 @@ do_verify() {
 	need_id
 	need_root
 	manifest=$state/manifests/$id
-	[ -d "$root/releases/$id" ] || fail 2 "there is no release '$id' in '$root'; see 'deploy list'"
+	[ -d "$root/releases/$id" ] || fail 2 "there is no release '$id' in '$root'" "see 'deploy list'"
 	[ -f "$manifest" ] || fail 5 "the manifest of release $id is missing"
 	wrong=$(awk "$unsafe" "$manifest")
 	[ -z "$wrong" ] || fail 5 "the manifest of release $id is damaged: $wrong"
@@ -1703,12 +1706,12 @@ answer() {
 	for tool in awk find flock sha256sum stat tar timeout; do
 		[ "$verb" != probe ] || break
 		command -v "$tool" >/dev/null 2>&1 ||
-			fail 1 "the host lacks '$tool', which the sh verbs need; install it, or deploy"
+			fail 1 "the host lacks '$tool', which the sh verbs need" "install it, or deploy"
 	done
 	case $verb in
 	info | probe | manifest | files | receive | note | activate | prune | verify | journal | pin | freeze) "do_$verb" ;;
 	init) prepare && sync_root ;;
-	*) fail 2 "the sh verbs do not know '$verb'; use the same version on both ends" ;;
+	*) fail 2 "the sh verbs do not know '$verb'" "use the same version on both ends" ;;
 	esac
 	# The lock ends before the client hears the end.
 	exec 9>&-

@@ -58,10 +58,13 @@ wire_flush(struct buf *out, int fd, struct err *e)
 void
 wire_put_end(struct buf *out, const struct err *e)
 {
+	int problem = (int)e->problem + err_problem_len(e);
+
 	if (e->code == ERR_OK)
 		buf_adds(out, "ok\n");
 	else
-		wire_put(out, "error", "%d\t%s", (int)e->code, e->text);
+		wire_put(out, "error", "%d\t%.*s%s%s", (int)e->code, problem,
+		    e->text, e->cure > 0 ? "\t" : "", err_cure(e));
 }
 
 void
@@ -81,16 +84,29 @@ int
 wire_error(const char *value, struct err *e)
 {
 	int64_t code = ERR_FAILED;
-	const char *end = number_scan(value, ERR_OK + 1, ERR_GUARD, &code);
+	const char *text = number_scan(value, ERR_OK + 1, ERR_GUARD, &code);
+	const char *cure;
+	int n;
 
-	if (end == NULL)
-		end = value + strspn(value, "0123456789");
-	err_set(e, (enum err_code)code, "%s", *end == '\t' ? end + 1 : value);
-	if (e->text[0] == '\0')
+	if (text == NULL)
+		text = value + strspn(value, "0123456789");
+	if (*text != '\t') {
+		/* It is no code: all of it is what was said. */
+		n = (int)strlen(value);
+		text = value;
+	} else {
+		text++;
+		n = (int)strcspn(text, "\t");
+	}
+	cure = text[n] == '\t' ? text + n + 1 : "";
+	if (n == 0)
 		err_set(e, (enum err_code)code,
 		    "the host failed and does not say why");
-	e->phase = PHASE_ANSWER;
-	return -1;
+	else if (*cure == '\0')
+		err_set(e, (enum err_code)code, "%.*s", n, text);
+	else
+		err_set(e, (enum err_code)code, "%.*s;; %s", n, text, cure);
+	return err_in(e, PHASE_ANSWER, "");
 }
 
 /* Characters that mean nothing to any shell, wherever they stand. */

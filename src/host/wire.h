@@ -3,8 +3,9 @@
  *
  * A request is a verb and its options, each a line, and an empty line.
  * Answers are lines "key<TAB>value", before a last line "ok" or
- * "error<TAB>code<TAB>text".  Before the first answer stands a magic line,
- * which tells them from what a login shell's start-up files print.
+ * "error<TAB>code<TAB>text", with "<TAB>cure" where one is known.  Before the
+ * first answer stands a magic line, which tells them from what a login shell's
+ * start-up files print.
  */
 #ifndef WIRE_H
 #define WIRE_H
@@ -49,8 +50,9 @@ struct wire_line {
 void wire_split(char *line, struct wire_line *out);
 
 /*
- * Client side: the error of an "error" line's value ("code<TAB>text") into
- * `e`, which then has a sentence whatever was said.  Unknown codes become
+ * Client side: the error of an "error" line's value ("code<TAB>text", and
+ * "<TAB>cure" if there is one) into `e`, which then has a sentence whatever was
+ * said.  Unknown codes become
  * ERR_FAILED.  Returns -1.
  */
 int wire_error(const char *value, struct err *e) MUST_USE;

@@ -32,7 +32,7 @@ test_error(void)
 	} cases[] = {
 		{ "5\ta pack is damaged", ERR_INTEGRITY, "a pack is damaged" },
 		{ "10\tno space", ERR_GUARD, "no space" },
-		{ "1\ta\tb", ERR_FAILED, "a\\x09b" },
+		{ "1\ta\tb", ERR_FAILED, "a; b" },
 		{ "0\tx", ERR_FAILED, "x" },
 		{ "11\tx", ERR_FAILED, "x" },
 		{ "-1\tx", ERR_FAILED, "-1\\x09x" },
@@ -66,6 +66,46 @@ static const char *const words[] = { "plain", "", " ", "two words", "  x  ",
 	"--x=y", "=", "=ls", "a=b", "\\n", "\\x41", "\\u0041", "@", "@(a)",
 	"+(x)", ",", ":", "\xc3\xa4", "\xf0\x9f\x8e\x89", "\xff\xfe",
 	"\xc2\x9b", "\xc3" };
+
+/* What the other end makes of the error. */
+static void
+check_travels(const struct err *e, const char *line)
+{
+	struct buf b = BUF_INIT;
+	struct wire_line l;
+	struct err got = ERR_INIT;
+
+	wire_put_end(&b, e);
+	CHECK_STR(buf_str(&b), line);
+	b.data[b.len - 1] = '\0';
+	wire_split(b.data, &l);
+	CHECK_STR(l.key, "error");
+	CHECK(wire_error(l.value, &got) == -1);
+	CHECK(got.code == e->code && got.phase == PHASE_ANSWER);
+	CHECK(got.cure == e->cure);
+	CHECK_STR(got.text, e->text);
+	buf_release(&b);
+}
+
+static void
+test_cure(void)
+{
+	struct err e = ERR_INIT;
+
+	err_set(&e, ERR_USAGE, "there is no '%s';; see '%s'", "a; b", "c; d");
+	check_travels(&e, "error\t2\tthere is no 'a; b'\tsee 'c; d'\n");
+	err_set(&e, ERR_USAGE, "a; b");
+	check_travels(&e, "error\t2\ta; b\n");
+	/* What a host says is no format, and no more than one line. */
+	CHECK(wire_error("1\ta;; b%s\tc\td\x1b", &e) == -1);
+	CHECK_STR(e.text, "a;; b%s; c\\x09d\\x1b");
+	CHECK_STR(err_cure(&e), "c\\x09d\\x1b");
+	CHECK(wire_error("1\ta\t", &e) == -1);
+	CHECK_STR(e.text, "a");
+	CHECK(wire_error("1\t\tc", &e) == -1);
+	CHECK_STR(err_cure(&e), "");
+	CHECK(e.text[0] != '\0' && e.code == ERR_FAILED);
+}
 
 /* What `shell -c command` prints, without what it complains of. */
 static int
@@ -222,7 +262,7 @@ test_first_request_is_bounded(void)
 	}
 }
 
-UNIT_MAIN(UNIT(test_put_is_one_line), UNIT(test_error),
+UNIT_MAIN(UNIT(test_put_is_one_line), UNIT(test_error), UNIT(test_cure),
     UNIT(test_quoting_holds_in_every_shell),
     UNIT(test_quoting_holds_for_a_forced_command),
     UNIT(test_control_characters_are_not_quoted), UNIT(test_first_request),
