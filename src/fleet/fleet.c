@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/buf.h"
 #include "fleet/cache.h"
 #include "fleet/cure.h"
 #include "os/intr.h"
@@ -145,38 +146,79 @@ fleet_forgive(struct fleet *f)
 	}
 }
 
+/*
+ * The labels of the hosts that failed for the same reason as the host `i`,
+ * which are told then.
+ */
+static void
+name_same(const struct fleet *f, size_t i, bool *told, struct buf *out)
+{
+	const char *reason = f->v[i].err.text;
+
+	for (size_t k = i; k < f->n; k++) {
+		if (!f->v[k].failed || told[k] ||
+		    strcmp(f->v[k].err.text, reason) != 0)
+			continue;
+		told[k] = true;
+		buf_addf(out, "%s%s", k > i ? ", " : "", f->v[k].host->label);
+	}
+}
+
+/* A warning for each reason that was not told yet. */
+static void
+tell_others(const struct fleet *f, bool *told)
+{
+	for (size_t i = 0; i < f->n; i++) {
+		struct buf labels = BUF_INIT;
+
+		if (!f->v[i].failed || told[i])
+			continue;
+		name_same(f, i, told, &labels);
+		log_warn("%s: %s", buf_str(&labels), f->v[i].err.text);
+		buf_release(&labels);
+	}
+}
+
+/* What is wrong with the host `first`, and which others have the same. */
+static void
+tell_first(const struct fleet *f, size_t first, size_t failed,
+    const char *what, struct err *e)
+{
+	bool *told = xcalloc(f->n, sizeof(*told));
+	struct buf labels = BUF_INIT;
+
+	name_same(f, first, told, &labels);
+	tell_others(f, told);
+	*e = f->v[first].err;
+	if (failed > 1)
+		err_prefix(e, "%s: %zu of %zu hosts failed; %s: ", what,
+		    failed, f->n, buf_str(&labels));
+	else
+		err_prefix(e, "%s: %s: ", what, buf_str(&labels));
+	buf_release(&labels);
+	free(told);
+}
+
 int
 fleet_fail(const struct fleet *f, const char *what, struct err *e)
 {
-	const struct remote *first = NULL;
-	size_t failed = 0;
+	size_t first = f->n, failed = 0;
 
 	/* No host is at fault then. */
 	if (intr_check(e) != 0)
 		return err_prefix(e, "%s: ", what);
-	for (size_t i = 0; i < f->n; i++) {
-		if (!f->v[i].failed)
-			continue;
-		if (first == NULL)
-			first = &f->v[i];
-		failed++;
-	}
-	if (first == NULL)
+	for (size_t i = f->n; i-- > 0;)
+		if (f->v[i].failed) {
+			first = i;
+			failed++;
+		}
+	if (failed == 0)
 		return err_set(e, ERR_FAILED, "%s", what);
 	if (f->is_here) {
-		*e = first->err;
+		*e = f->v[first].err;
 		return -1;
 	}
-	for (size_t i = 0; failed > 1 && i < f->n; i++)
-		if (f->v[i].failed)
-			log_warn("%s: %s", f->v[i].host->label,
-			    f->v[i].err.text);
-	*e = first->err;
-	if (failed > 1)
-		err_prefix(e, "%s: %zu of %zu hosts failed; %s: ", what,
-		    failed, f->n, first->host->label);
-	else
-		err_prefix(e, "%s: %s: ", what, first->host->label);
+	tell_first(f, first, failed, what, e);
 	return e->code == ERR_UNREACHABLE ? cure_unreachable(f, e) : -1;
 }
 

@@ -49,8 +49,9 @@ size_t fleet_each(struct fleet *f,
 void fleet_forgive(struct fleet *f);
 
 /*
- * Put the failures into one sentence: "WHAT: www2: ...", and for more than
- * one how many, after each was told as a warning; of this machine, what it
+ * Put the failures into one sentence: "WHAT: www2: ..."; for more than one
+ * how many, and which have the first one's reason ("www2, www3: ..."), after
+ * each other reason was told as a warning, once; of this machine, what it
  * says.  The code is the first one's; ERR_UNREACHABLE comes with the command
  * that goes on.  Returns -1.
  */
