@@ -154,7 +154,8 @@ err_append(struct err *e, const char *fmt, ...)
 	va_start(ap, fmt);
 	cure = put(e, strlen(e->text), 0, fmt, ap);
 	va_end(ap);
-	if (cure > 0)
+	/* More that helps belongs to the same cure. */
+	if (e->cure == 0)
 		e->cure = cure;
 	return -1;
 }

@@ -57,9 +57,6 @@ cure_unreachable(const struct fleet *f, struct err *e)
 		buf_release(&again);
 		return -1;
 	}
-	/* Many say themselves what helps. */
-	if (strstr(e->text, "deploy ") != NULL)
-		return -1;
 	err_append(e, ";; to find out more, run: ");
 	return cure_append(f, e, "doctor", NULL);
 }

@@ -110,9 +110,11 @@ test_cure(void)
 	check_cure(&e, "b; c", "");
 	err_append(&e, ";; see %s", "d");
 	check_cure(&e, "b; c", "see d");
+	err_append(&e, ";; see %s", "e");
+	check_cure(&e, "b; c", "see d; see e");
 	/* Also of itself. */
 	err_set(&e, ERR_FAILED, "<%s>;; %s", e.text, "f");
-	check_cure(&e, "<b; c; see d>", "f");
+	check_cure(&e, "<b; c; see d; see e>", "f");
 	/* Arguments are no format. */
 	err_set(&e, ERR_FAILED, "%s%s", ";; a", ";; b");
 	check_cure(&e, ";; a;; b", "");
