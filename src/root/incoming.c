@@ -112,7 +112,7 @@ check_uses(const struct incoming *in, const struct release_ids *uses,
 			return -1;
 		if (r == 0)
 			return err_set(e, ERR_FAILED,
-			    "the release %s, from which files are to be taken, is not there any more; run it again",
+			    "the release %s, from which files are to be taken, is not there any more;; run it again",
 			    uses->v[i].text);
 	}
 	return 0;
