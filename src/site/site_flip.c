@@ -7,6 +7,7 @@
 #include "fleet/fleet_activate.h"
 #include "fleet/fleet_check.h"
 #include "fleet/fleet_roll.h"
+#include "fleet/start.h"
 #include "fleet/vote.h"
 #include "os/intr.h"
 #include "os/log.h"
@@ -231,22 +232,48 @@ flip_once(struct site_run *s, const struct release_id *id,
 	return r;
 }
 
+/*
+ * Somebody else was faster, it seems.  0 when it is to be tried again from what
+ * is live now; a rollback starts from what was live when it was asked for.
+ */
+static int
+ask_again(struct site_run *s, struct start *start, const struct release_id *id,
+    enum journal_action action, struct err *e)
+{
+	const struct err refused = *e;
+	enum start_change change;
+
+	log_debug("%s; asking again", e->text);
+	*e = (struct err)ERR_INIT;
+	fleet_forgive(&s->fleet);
+	if (site_open(s, e) != 0)
+		return -1;
+	change = start_compare(start, &s->fleet);
+	if (change == START_CHANGED && action == JOURNAL_ROLLBACK)
+		return start_refuse(start, &s->fleet, id, e);
+	start_note(start, &s->fleet);
+	if (change != START_SAME)
+		return 0;
+	/* It was another guard. */
+	*e = refused;
+	return -1;
+}
+
 int
 site_flip(struct site_run *s, const struct release_id *id,
     enum journal_action action, struct site_flip *out, struct err *e)
 {
 	/* Our own: hosts forget theirs when they are asked again. */
 	const struct release_id own = *id;
+	bool once = action == JOURNAL_ACTIVATE && s->wishes.expect != NULL;
+	struct start start = START_INIT;
 	int r, tries = 0;
 
+	start_note(&start, &s->fleet);
 	while ((r = flip_once(s, &own, action, out, e)) != 0 &&
-	    e->code == ERR_SUPERSEDED && action == JOURNAL_ACTIVATE &&
-	    s->wishes.expect == NULL && ++tries < FASTER_MAX) {
-		log_debug("%s; asking again", e->text);
-		*e = (struct err)ERR_INIT;
-		fleet_forgive(&s->fleet);
-		if (site_open(s, e) != 0)
-			return -1;
-	}
+	    e->code == ERR_SUPERSEDED && !once && ++tries < FASTER_MAX &&
+	    ask_again(s, &start, &own, action, e) == 0)
+		;
+	start_release(&start);
 	return r;
 }

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "fleet/start.h"
 #include "fleet/vote.h"
 #include "os/log.h"
 #include "root/activate.h"
@@ -70,6 +71,26 @@ find_target(const struct site_run *s, const char *word, struct release_id *out,
 	return id != NULL ? 0 : -1;
 }
 
+/*
+ * The hosts seem to differ: some may have been asked before a flip of another
+ * run, and some after it.  Returns -1 in any case.
+ */
+static int
+look_again(struct site_run *s, struct err *e)
+{
+	const struct err differ = *e;
+	struct start start = START_INIT;
+
+	start_note(&start, &s->fleet);
+	if (site_open(s, e) == 0 &&
+	    start_compare(&start, &s->fleet) == START_CHANGED)
+		start_refuse(&start, &s->fleet, &release_id_none, e);
+	else
+		*e = differ;
+	start_release(&start);
+	return -1;
+}
+
 static int
 freeze_host(struct remote *r, void *ctx, struct err *e)
 {
@@ -131,6 +152,15 @@ tell_refused(const struct site_run *s, struct site_flip *out)
 	    out->from.text, s->wishes.dry_run ? "would be" : "is");
 }
 
+static int
+choose_target(struct site_run *s, const char *word, struct release_id *out,
+    struct err *e)
+{
+	if (find_target(s, word, out, e) == 0)
+		return 0;
+	return e->code == ERR_DIFFER ? look_again(s, e) : -1;
+}
+
 int
 site_rollback(struct site_run *s, const char *word, struct site_flip *out,
     struct err *e)
@@ -139,7 +169,8 @@ site_rollback(struct site_run *s, const char *word, struct site_flip *out,
 
 	*out = (struct site_flip){ .changed = false };
 	if (site_open(s, e) != 0 || fleet_need_root(&s->fleet, e) != 0 ||
-	    find_target(s, word, &id, e) != 0 || site_supply(s, &id, e) != 0 ||
+	    choose_target(s, word, &id, e) != 0 ||
+	    site_supply(s, &id, e) != 0 ||
 	    site_flip(s, &id, JOURNAL_ROLLBACK, out, e) != 0)
 		return -1;
 	tell_refused(s, out);

@@ -518,7 +518,7 @@ t_adopt_on_hosts() {
 	# A host that comes later gets the same release.
 	mkdir h3
 	old_root h3/current
-	run deploy activate latest
+	run deploy activate latest --override=order
 	cat >>deploy.yml <<-EOF
 	      - {address: www3, transport: local, root: $PWD/h3}
 	EOF
