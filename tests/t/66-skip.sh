@@ -306,7 +306,7 @@ t_histories_that_differ() {
 	some c dash c
 	three
 	expect_status 0 deploy rollback --host h2
-	expect_status 0 deploy activate "$third" --host h2
+	expect_status 0 deploy activate "$third" --host h2 --override=order
 	expect_status 0 deploy activate "$first" --host h2
 	expect_status 0 deploy activate "$third" --host h2
 	expect_status 7 deploy rollback -s t
