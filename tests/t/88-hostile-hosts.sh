@@ -3,42 +3,8 @@
 # client ends with an error that names the host, and what is live stays.
 # Each is a program on this machine, which answers some verbs itself.
 . "$(dirname "$0")/../lib.sh"
-
-# Two hosts, h2 is the hostile one.  What h2.VERB has, is done in place of
-# the verb; the real one is "${real[@]}".
-two_hosts() {
-	local h
-	mkdir -p site/a
-	echo one >site/index.html
-	seq 1000 >site/a/numbers
-	for h in h1 h2; do
-		cat >$h <<-END
-		#!/bin/bash
-		[ "\$2" != serve ] || exec $(printf %q "$VERBS") "\$0" "\${@:3}"
-		real=($(printf %q "$DEPLOY") "\$@")
-		[ ! -e "$PWD/$h.\$2" ] || . "$PWD/$h.\$2"
-		exec "\${real[@]}"
-		END
-		chmod +x $h
-	done
-	{
-		printf 'sites:\n  - name: t\n    root: %s\n' "$PWD/r"
-		printf '    source: site\n    timeout: 2s\n    lock_wait: 1s\n    max_delete: 100%%\n'
-		printf '%b    hosts:\n' "${1:-}"
-		for h in h1 h2; do
-			printf '      - {address: %s, transport: local, root: %s, deploy: %s}\n' \
-			    $h "$PWD/r-$h" "$PWD/$h"
-		done
-	} >deploy.yml
-	run deploy publish
-	live=$(readlink r-h1/current)
-}
-
-# answers VERB: standard input is what it does; forget what the client knew.
-answers() {
-	cat >"h2.$1"
-	rm -rf "$XDG_CACHE_HOME"
-}
+# shellcheck source=tests/hostile.sh
+. "$TREE/tests/hostile.sh"
 
 # refused "STATUS...": a publish ends with one of them, names h2, and nothing
 # has changed.
@@ -70,7 +36,7 @@ well() {
 
 t_no_answer_at_all() {
 	local verb
-	two_hosts
+	two_hosts 2s 1s
 	for verb in info receive activate; do
 		answers $verb <<<'exit 0'
 		refused "1 8"
@@ -90,7 +56,7 @@ t_no_answer_at_all() {
 # "ok" alone is no answer where something is wanted.
 t_ok_and_nothing_else() {
 	local verb
-	two_hosts
+	two_hosts 2s 1s
 	for verb in receive activate; do
 		answers $verb <<<'printf "deploy-host 1\nok\n"; exit 0'
 		refused 1
@@ -102,7 +68,7 @@ t_ok_and_nothing_else() {
 
 t_errors_that_lie() {
 	local code
-	two_hosts
+	two_hosts 2s 1s
 	for code in 0 -1 99 x 4294967296 ""; do
 		answers receive <<-END
 		printf 'deploy-host 1\nerror\t$code\tsaid \033[31mred\007\n'
@@ -115,7 +81,7 @@ t_errors_that_lie() {
 
 t_answers_without_end() {
 	local verb
-	two_hosts
+	two_hosts 2s 1s
 	for verb in info receive activate; do
 		answers $verb <<<'echo deploy-host 1; exec sleep 60'
 		refused "1 8"
@@ -129,7 +95,7 @@ t_answers_without_end() {
 
 t_info_that_makes_no_sense() {
 	local line
-	two_hosts
+	two_hosts 2s 1s
 	for line in 'current\t../../../etc' 'latest\t/etc/passwd' \
 	    'journal\t{"to": 1, "from": []}' 'journal\t\001\377' \
 	    'journal-size\t-5' 'release\t..\t{}' 'release' 'free\tmany' \
@@ -154,7 +120,7 @@ t_info_that_makes_no_sense() {
 
 # The base's manifest decides what is not sent.
 t_manifests() {
-	two_hosts
+	two_hosts 2s 1s
 	# Another release than on h1, so that h2 is asked.
 	echo other >site/index.html
 	run deploy publish --root "$PWD/r-h2" site
@@ -186,7 +152,7 @@ t_manifests() {
 
 # h1 has lost what is carried, and h2 is asked for it.
 t_files() {
-	two_hosts '    carry: {paths: ["a/**"], for: 1d}\n'
+	two_hosts 2s 1s '    carry: {paths: ["a/**"], for: 1d}\n'
 	mv site/a/numbers site/a/numbers2
 	run deploy publish
 	live=$(readlink r-h1/current)

@@ -6,46 +6,16 @@
 # parts: 3
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/hostile.sh
+. "$TREE/tests/hostile.sh"
 
 MB_MAX=200	# of memory, whatever a host says
 
-# site_of NAME: a directory NAME with a site on two hosts h1 and h2, both live;
-# h2.VERB is run in the place of the verb, the real one is "${real[@]}".
+# site_of NAME: a directory NAME with two_hosts, and into it.
 site_of() {
-	local h
 	mkdir -p "$1"
 	cd "$1" || fail "no $1"
-	mkdir -p site/a
-	echo one >site/index.html
-	seq 1000 >site/a/numbers
-	for h in h1 h2; do
-		cat >$h <<-END
-		#!/bin/bash
-		[ "\$2" != serve ] || exec $(printf %q "$VERBS") "\$0" "\${@:3}"
-		real=($(printf %q "$DEPLOY") "\$@")
-		[ ! -e "$PWD/$h.\$2" ] || . "$PWD/$h.\$2"
-		exec "\${real[@]}"
-		END
-		chmod +x $h
-	done
-	{
-		printf 'sites:\n  - name: t\n    source: site\n    timeout: 1s\n'
-		printf '    root: %s\n' "$PWD/r"
-		printf '    lock_wait: 0s\n    max_delete: 100%%\n    hosts:\n'
-		for h in h1 h2; do
-			printf '      - {address: %s, transport: local, root: %s, deploy: %s}\n' \
-			    $h "$PWD/r-$h" "$PWD/$h"
-		done
-	} >deploy.yml
-	run deploy publish
-	live=$(readlink r-h1/current)
-}
-
-# answers VERB: standard input is what h2 does; what the client knew is
-# forgotten.
-answers() {
-	cat >"h2.$1"
-	rm -rf "$XDG_CACHE_HOME"
+	two_hosts 1s 0s
 }
 
 # Nothing raw reaches a terminal: no control character, in ASCII or C1, and
@@ -433,7 +403,7 @@ t_a_flip_that_is_denied() {
 	    '"${real[@]}" | sed -u "/^ok/d"'; do
 		# Only the way there: the way back is as it should be.
 		answers activate <<-END
-		case \$* in *--rollback*) exec "\${real[@]}" ;; esac
+		case \$* in *--revert*) exec "\${real[@]}" ;; esac
 		$body
 		exit 0
 		END
