@@ -4,6 +4,7 @@
 #	prepare_NAME	what is not measured, before each run
 #	run_NAME	the build in $source goes live in $spot/HOST/root, or
 #			the status is not 0
+#	back_NAME	the release before goes live again
 #
 # $round tells runs apart.  From `hosts`: $hosts, $ports, $spot, $tmp, $DEPLOY.
 # shellcheck disable=SC2154
@@ -51,6 +52,11 @@ run_deploy() {
 	"$DEPLOY" publish -c "$tmp/deploy.yml" "$source"
 }
 
+back_deploy() {
+	deploy_yml "${1:-ssh}" "${2:-$DEPLOY}"
+	"$DEPLOY" rollback -c "$tmp/deploy.yml"
+}
+
 # With nothing of ours on the hosts.
 prepare_deploy-sh() {
 	deploy_yml ssh none
@@ -60,12 +66,20 @@ run_deploy-sh() {
 	run_deploy
 }
 
+back_deploy-sh() {
+	back_deploy ssh none
+}
+
 prepare_deploy-rsync() {
 	deploy_yml rsync "$DEPLOY"
 }
 
 run_deploy-rsync() {
 	run_deploy
+}
+
+back_deploy-rsync() {
+	back_deploy rsync
 }
 
 # ------------------------------------------------------ copies and a link
@@ -92,6 +106,19 @@ prepare_rsync() {
 # All four at once; when all have it, the links.
 run_rsync() {
 	on_each rsync_to && on_each flip
+}
+
+# As people do it by hand, on all four at once.
+link_back() {
+	on "$1" "ln -sfn releases/0 '$spot/$1/root/current'"
+}
+
+back_rsync() {
+	on_each link_back
+}
+
+back_tar() {
+	on_each link_back
 }
 
 tar_to() {
@@ -156,4 +183,8 @@ run_capistrano() {
 	in_git add -A && in_git commit -q --allow-empty -m "$round" || return
 	((round > 0)) || in_git tag base
 	(cd "$tmp/capistrano" && cap production deploy)
+}
+
+back_capistrano() {
+	(cd "$tmp/capistrano" && cap production deploy:rollback)
 }

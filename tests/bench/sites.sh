@@ -118,6 +118,7 @@ describe() {
 	unchanged) what='nothing changed, fresh mtimes' ;;
 	percent) what='1 % of the files changed, fresh mtimes' ;;
 	footer) what="every page's footer changed" ;;
+	rollback) what='back to the release before' ;;
 	esac
 	echo "$1 ($count files, $size MB): $what"
 }
