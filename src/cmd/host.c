@@ -261,8 +261,10 @@ const struct cmd cmd_host = {
 	.args = "[VERB ROOT [--key=value ...]]",
 	.summary = "the host side, run over SSH by the client",
 	.about =
-	    "See deploy-host(7).  With --root and --allow and no operands, as\n"
-	    "a forced command: the request is SSH_ORIGINAL_COMMAND.\n"
+	    "See deploy-host(7).  deploy host serve ROOT answers one request\n"
+	    "after the other, which come on standard input: a client needs no\n"
+	    "more.  With --root and --allow and no operands, as a forced\n"
+	    "command: the request is SSH_ORIGINAL_COMMAND.\n"
 	    "\n"
 	    "deploy host authorize --root DIR [--allow VERB,...] [KEY] prints\n"
 	    "the line for authorized_keys that limits a key so.\n",
