@@ -135,3 +135,59 @@ assert_clean() {
 		flock -w 60 9 9<"r-$h/.deploy/lock" || fail "$h is locked"
 	done
 }
+
+# ------------------------------------------- some hosts, and how to go on
+
+# some KIND...: hosts h1, h2, ... as roots on this machine, with deploy or the
+# sh verbs, and a build in site.
+some() {
+	local n=0 kind
+	need_cmd jq
+	hosts=()
+	mkdir -p site/a
+	echo one >site/index.html
+	seq 2000 >site/a/numbers
+	{
+		printf 'sites:\n  - name: t\n    root: %s\n' "$PWD/r"
+		printf '    source: site\n    lock_wait: 5s\n%b    hosts:\n' \
+		    "${lines:-}"
+		for kind; do
+			n=$((n + 1))
+			hosts+=("h$n")
+			program "h$n" "$kind"
+			printf '      - {address: h%s, transport: local, root: %s, deploy: %s}\n' \
+			    "$n" "$PWD/r-h$n" "$PWD/h$n"
+		done
+	} >deploy.yml
+}
+
+# $first, $second and $third were live on all, in that order.
+three() {
+	run deploy publish
+	first=$(cat "$out")
+	echo two >site/index.html
+	run deploy publish
+	second=$(cat "$out")
+	echo three >site/index.html
+	run deploy publish -m third
+	third=$(cat "$out")
+	assert_live "$third"
+}
+
+# Set `cure`: the command that the last message names.
+cure() {
+	cure=$(tail -n 1 "$err")
+	[[ $cure = *"run: deploy "* ]] || fail "no command in: $cure"
+	cure=${cure##*run: }
+}
+
+# paste STATUS: do what the last message says.
+paste() {
+	cure
+	echo "pasted: $cure" >&2
+	expect_status "$1" bash -c "$cure"
+}
+
+dies() {
+	echo 'exit 1' >"$1.fault"
+}

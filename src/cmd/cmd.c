@@ -249,7 +249,7 @@ tell_skipped(const struct run *run, struct err *e)
 	for (size_t i = 1; i < skipped->n; i++)
 		err_append(e, ", %s", skipped->v[i]);
 	return err_append(e, ";; when %s back, run: deploy sync%s",
-	    skipped->n > 1 ? "they are" : "it is", run->caller.where);
+	    skipped->n > 1 ? "they are" : "it is", run->caller.all);
 }
 
 /* The command and what belongs to it. */
@@ -468,6 +468,25 @@ cmd_open_fleet(struct run *run, struct fleet *f, struct err *e)
 		return -1;
 	cmd_init_fleet(run, f);
 	return fleet_open(f, true, e) == 0 ? fleet_need_root(f, e) : -1;
+}
+
+int
+cmd_open_living(struct run *run, struct fleet *f, struct err *dead,
+    struct err *e)
+{
+	size_t failed = 0;
+
+	if (cmd_site(run, e) != 0)
+		return -1;
+	cmd_init_fleet(run, f);
+	if (fleet_open(f, true, dead) == 0)
+		return fleet_need_root(f, e);
+	for (size_t i = 0; i < f->n; i++)
+		failed += f->v[i].failed;
+	if (failed < f->n && fleet_need_root(f, e) == 0)
+		return 0;
+	*e = *dead;
+	return -1;
 }
 
 /* A verb for all hosts, and who hears the answers. */

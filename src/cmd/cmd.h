@@ -97,6 +97,13 @@ void cmd_init_fleet(struct run *run, struct fleet *f);
 int cmd_open_fleet(struct run *run, struct fleet *f, struct err *e) MUST_USE;
 
 /*
+ * The same, but hosts that do not answer are left to the caller's end: they
+ * are in `dead`, which has the error then, and r->failed.  0 or -1.
+ */
+int cmd_open_living(struct run *run, struct fleet *f, struct err *dead,
+    struct err *e) MUST_USE;
+
+/*
  * Run a verb on all hosts at once; `args` are its options, or NULL.
  * `line` gets each line of the answers, one at a time.  0 or -1.
  */

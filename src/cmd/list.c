@@ -116,12 +116,31 @@ label_array(const struct strvec *labels)
 	return j;
 }
 
-/* A line for the hosts, when they are some and not all. */
+/* Those that did not answer. */
+static void
+name_dead(const struct fleet *f, struct strvec *out)
+{
+	for (size_t i = 0; i < f->n; i++)
+		if (f->v[i].failed)
+			strvec_add(out, f->v[i].host->label);
+}
+
+static size_t
+count_living(const struct fleet *f)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < f->n; i++)
+		n += !f->v[i].failed;
+	return n;
+}
+
+/* A line for the hosts, when they are some and not all that answer. */
 static void
 print_some(const struct fleet *f, const char *what,
     const struct strvec *labels)
 {
-	if (labels->n == 0 || labels->n == f->n)
+	if (labels->n == 0 || labels->n == count_living(f))
 		return;
 	printf("  %s %s", what, labels->v[0]);
 	for (size_t i = 1; i < labels->n; i++)
@@ -164,13 +183,15 @@ put_common(json_t *doc, const struct fleet *f, const char *key)
 }
 
 static void
-answer(struct run *run, const struct fleet *f, json_t *releases)
+answer(struct run *run, const struct fleet *f, const struct strvec *dead,
+    json_t *releases)
 {
 	json_t *doc = cmd_new_doc(run);
 
 	put_common(doc, f, "current");
 	put_common(doc, f, "previous");
 	json_put(doc, "releases", releases);
+	json_put_strings(doc, "dead", dead);
 	cmd_answer(run, doc);
 }
 
@@ -181,18 +202,29 @@ run_list(struct run *run, struct err *e)
 	int64_t left = run->opts.limit > 0 ? run->opts.limit : INT64_MAX;
 	struct fleet f = FLEET_INIT;
 	struct release_ids ids = RELEASE_IDS_INIT;
+	struct strvec dead = STRVEC_INIT;
+	struct err why = ERR_INIT;
 	json_t *releases = NULL;
-	int r = cmd_open_fleet(run, &f, e);
+	int r = cmd_open_living(run, &f, &why, e);
 
 	if (r == 0 && run->opts.json)
 		releases = json_new_array();
 	fleet_releases(&f, &ids);
 	for (size_t i = ids.n; r == 0 && i-- > 0 && left-- > 0;)
 		list_release(&f, &ids.v[i], releases);
+	if (r == 0)
+		name_dead(&f, &dead);
 	if (releases != NULL)
-		answer(run, &f, releases);
+		answer(run, &f, &dead, releases);
+	for (size_t i = 0; releases == NULL && i < dead.n; i++)
+		text_line("%s is dead: what it has is not known", dead.v[i]);
 	release_ids_release(&ids);
+	strvec_release(&dead);
 	fleet_release(&f);
+	if (r == 0 && why.code != ERR_OK) {
+		*e = why;
+		r = -1;
+	}
 	return r;
 }
 

@@ -150,8 +150,9 @@ static int
 run_log(struct run *run, struct err *e)
 {
 	struct fleet f = FLEET_INIT;
+	struct err dead = ERR_INIT;
 	size_t broken = 0;
-	int r = cmd_open_fleet(run, &f, e);
+	int r = cmd_open_living(run, &f, &dead, e);
 
 	for (size_t i = 0; r == 0 && i < f.n; i++)
 		broken += tell_broken(&f.v[i]);
@@ -160,6 +161,10 @@ run_log(struct run *run, struct err *e)
 	else if (r == 0)
 		show(run, &f, NULL);
 	fleet_release(&f);
+	if (r == 0 && dead.code != ERR_OK) {
+		*e = dead;
+		r = -1;
+	}
 	return r;
 }
 

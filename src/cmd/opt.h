@@ -19,7 +19,7 @@ enum opt_id {
 	OPT_VERBOSE, OPT_HELP, OPT_VERSION,
 	OPT_LOCK_WAIT, OPT_TIMEOUT, OPT_MESSAGE, OPT_COMMIT, OPT_SEQ, OPT_EXCLUDE,
 	OPT_OVERRIDE, OPT_AGAIN, OPT_STRIP, OPT_EXPECT, OPT_KEEP, OPT_OLDER_THAN, OPT_FOR,
-	OPT_LIMIT, OPT_ALLOW, OPT_BUILD, OPT_RELEASE, OPT_NO_CHECK,
+	OPT_LIMIT, OPT_ALLOW, OPT_BUILD, OPT_FROM, OPT_NO_CHECK,
 	OPT_UPDATE, OPT_PRIORITY, OPT_REF, OPT_REASON, OPT_WAIT, OPT_ONCE,
 	OPT_JOBS, OPT_FIFO,
 	OPT_COUNT
@@ -49,7 +49,7 @@ struct opts {
 	bool no_check;
 	bool strip;
 	const char *expect;
-	const char *release;
+	const char *from;
 	int64_t keep;		/* -1: not given */
 	int64_t older_than;	/* seconds; 0: not given */
 	int64_t duration;	/* --for: seconds; 0: not given */

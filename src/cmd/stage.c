@@ -19,33 +19,14 @@ answer(struct run *run, const struct stage *st)
 	cmd_answer(run, doc);
 }
 
-/* What is about a build has no place beside --release. */
-static int
-check_release_options(const struct run *run, struct err *e)
-{
-	const struct opts *o = &run->opts;
-
-	if (o->args.n > 0 || o->message != NULL || o->commit != NULL ||
-	    o->seq >= 0 || o->exclude.n > 0 || o->strip || o->overrides != 0 ||
-	    o->again)
-		return err_set(e, ERR_USAGE,
-		    "--release takes a release as it is: no SOURCE, and no option that is about one");
-	return 0;
-}
-
 static int
 run_stage(struct run *run, struct err *e)
 {
-	const char *release = run->opts.release;
 	struct stage st = STAGE_INIT;
 	struct fleet_sent sent;
 	int r = cmd_begin(run, e);
 
-	if (r == 0 && release != NULL)
-		r = check_release_options(run, e);
-	if (r == 0 && release != NULL)
-		r = site_stage_release(&run->work, release, &st, &sent, e);
-	else if (r == 0)
+	if (r == 0)
 		r = site_stage(&run->work, &st, &sent, e);
 	if (r == 0)
 		answer(run, &st);
@@ -54,8 +35,7 @@ run_stage(struct run *run, struct err *e)
 }
 
 static const enum opt_id opts[] = { OPT_MESSAGE, OPT_COMMIT, OPT_SEQ,
-	OPT_EXCLUDE, OPT_STRIP, OPT_OVERRIDE, OPT_AGAIN, OPT_RELEASE, OPT_SKIP,
-	OPT_END };
+	OPT_EXCLUDE, OPT_STRIP, OPT_OVERRIDE, OPT_AGAIN, OPT_SKIP, OPT_END };
 
 const struct cmd cmd_stage = {
 	.name = "stage",
@@ -65,8 +45,7 @@ const struct cmd cmd_stage = {
 	.about =
 	    "SOURCE is a directory, an archive (tar, zip, ...), or - for an\n"
 	    "archive on standard input; default: 'source' in deploy.yml.\n"
-	    "With --release, hosts that lack a release get it from one that\n"
-	    "has it.  Prints the id of the release that has this content.\n",
+	    "Prints the id of the release that has this content.\n",
 	.examples =
 	    "id=$(deploy stage public -m \"prices of December\")\n"
 	    "tar -czf - -C public . | deploy stage -\n"

@@ -5,7 +5,9 @@
 #include "base/text.h"
 #include "cmd/cmd.h"
 #include "cmd/table.h"
+#include "fleet/cure.h"
 #include "fleet/drift.h"
+#include "fleet/vote.h"
 
 static bool
 is_same(const char *a, const char *b)
@@ -155,7 +157,7 @@ stage_array(const struct remote *r)
 }
 
 static json_t *
-put_host(const struct remote *r)
+put_host(const struct fleet *f, const struct remote *r)
 {
 	json_t *j = json_new_object();
 
@@ -171,6 +173,7 @@ put_host(const struct remote *r)
 	json_put_string(j, "frozen_by", frozen_by(r));
 	json_put_string(j, "frozen_why", frozen_why(r));
 	put_time(j, "frozen_until", r->freeze.until);
+	json_put_bool(j, "skipped", vote_was_skipped(f, r));
 	if (r->room.bytes >= 0)
 		json_put_int(j, "free_bytes", r->room.bytes);
 	else
@@ -183,7 +186,7 @@ put_host(const struct remote *r)
 /* What they have in common, each for itself, and in what they differ. */
 static void
 answer(struct run *run, const struct fleet *f,
-    const struct strvec *differences)
+    const struct strvec *differences, const char *cure)
 {
 	json_t *doc = cmd_new_doc(run), *hosts = json_new_array();
 	const struct release_id *live = common_id(f, current);
@@ -204,9 +207,10 @@ answer(struct run *run, const struct fleet *f,
 	json_put_string(doc, "frozen_why", common(f, frozen_why));
 	put_time(doc, "frozen_until", frozen_until(f));
 	for (size_t i = 0; i < f->n; i++)
-		json_push(hosts, put_host(&f->v[i]));
+		json_push(hosts, put_host(f, &f->v[i]));
 	json_put(doc, "hosts", hosts);
 	json_put(doc, "drift", line_array(differences));
+	json_put_string(doc, "cure", cure);
 	cmd_answer(run, doc);
 	release_ids_release(&ids);
 }
@@ -260,15 +264,17 @@ print_locks(const struct remote *r)
 
 /* The lines of a host; this machine has no name. */
 static void
-print_host(const struct remote *r)
+print_host(const struct fleet *f, const struct remote *r)
 {
 	char space[TEXT_SIZE_LEN] = "unknown";
 
 	if (*r->host->label != '\0')
 		text_row("host", "%s", r->host->label);
 	text_row("root", "%s", r->host->root);
+	if (vote_was_skipped(f, r))
+		text_row("skipped", "it was left out by --skip");
 	if (r->failed) {
-		text_row("error", "%s", r->err.text);
+		text_row("dead", "%s", r->err.text);
 		return;
 	}
 	print_live(r);
@@ -288,14 +294,16 @@ print_host(const struct remote *r)
 
 static void
 print(const struct run *run, const struct fleet *f,
-    const struct strvec *differences)
+    const struct strvec *differences, const char *cure)
 {
 	if (run->site->name != NULL)
 		text_row("site", "%s", run->site->name);
 	for (size_t i = 0; i < f->n; i++)
-		print_host(&f->v[i]);
+		print_host(f, &f->v[i]);
 	for (size_t i = 0; i < differences->n; i++)
 		text_row("drift", "%s", differences->v[i]);
+	if (cure != NULL)
+		text_row("cure", "%s", cure);
 }
 
 /* Every host that could be asked. */
@@ -303,13 +311,33 @@ static void
 report(struct run *run, const struct fleet *f)
 {
 	struct strvec differences = STRVEC_INIT;
+	char *cure = NULL;
 
 	drift_find(f, &differences);
+	if (differences.n > 0)
+		cure = drift_cure(f);
 	if (run->opts.json)
-		answer(run, f, &differences);
+		answer(run, f, &differences, cure);
 	else
-		print(run, f, &differences);
+		print(run, f, &differences, cure);
+	free(cure);
 	strvec_release(&differences);
+}
+
+/* Do hosts serve different releases?  0, or -1 with what helps. */
+static int
+check_alike(const struct fleet *f, struct err *e)
+{
+	struct err differ = ERR_INIT;
+
+	if (fleet_find(f, "current", &differ) != NULL ||
+	    differ.code != ERR_DIFFER)
+		return 0;
+	if (vote_reference(f, e) == NULL && e->code == ERR_DIFFER)
+		return -1;
+	err_set(e, ERR_DIFFER,
+	    "the hosts differ in what is live;; to make them alike, run: ");
+	return cure_append(f, e, "sync", NULL);
 }
 
 /* A host that cannot be asked makes it fail in the end. */
@@ -317,7 +345,6 @@ static int
 run_status(struct run *run, struct err *e)
 {
 	struct fleet f = FLEET_INIT;
-	struct err differ = ERR_INIT;
 	bool asked;
 	int r = cmd_site(run, e);
 
@@ -329,11 +356,8 @@ run_status(struct run *run, struct err *e)
 		r = fleet_need_root(&f, e);
 	if (r == 0)
 		report(run, &f);
-	if (r == 0 && asked && fleet_find(&f, "current", &differ) == NULL &&
-	    differ.code == ERR_DIFFER) {
-		*e = differ;
-		r = -1;
-	}
+	if (r == 0 && asked)
+		r = check_alike(&f, e);
 	fleet_release(&f);
 	return asked ? r : -1;
 }

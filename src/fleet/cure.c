@@ -8,7 +8,9 @@ void
 cure_add(const struct fleet *f, struct buf *out, const char *verb,
     const char *word)
 {
-	const char *where = f->caller->where;
+	bool is_sync = strncmp(verb, "sync", 4) == 0;
+	/* It is for all hosts, whichever this command was for. */
+	const char *where = is_sync ? f->caller->all : f->caller->where;
 
 	buf_addf(out, "deploy %s", verb);
 	if (word != NULL)

@@ -5,6 +5,8 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "fleet/cure.h"
+#include "fleet/vote.h"
 
 enum { NAMED_MAX = 3 }; /* releases of a host that are named */
 
@@ -68,7 +70,7 @@ compare(const struct fleet *f, const char *what,
 	free(done);
 }
 
-/* Which of all the releases the host lacks. */
+/* Which of the releases that all need the host lacks. */
 static void
 find_missing(const struct remote *r, const struct release_ids *all,
     struct strvec *out)
@@ -94,13 +96,29 @@ void
 drift_find(const struct fleet *f, struct strvec *out)
 {
 	struct release_ids all = RELEASE_IDS_INIT;
+	struct err ignored = ERR_INIT;
 
 	compare(f, "live", live, out);
 	compare(f, "previous", previous, out);
-	fleet_releases(f, &all);
+	vote_needed(f, vote_reference(f, &ignored), &all);
 	for (size_t i = 0; i < f->n; i++)
 		if (!f->v[i].failed)
 			find_missing(&f->v[i], &all, out);
 	compare(f, "frozen", freeze, out);
 	release_ids_release(&all);
+}
+
+char *
+drift_cure(const struct fleet *f)
+{
+	struct buf b = BUF_INIT;
+	struct err why = ERR_INIT;
+
+	if (vote_reference(f, &why) == NULL && why.code == ERR_DIFFER) {
+		buf_adds(&b, err_cure(&why));
+	} else {
+		buf_adds(&b, "run: ");
+		cure_add(f, &b, "sync", NULL);
+	}
+	return buf_detach(&b);
 }

@@ -383,6 +383,8 @@ find_common(const struct fleet *f, const char *word, bool strict,
 	for (size_t i = 0; i < f->n; i++) {
 		const struct release_id *id = meaning(&f->v[i], word);
 
+		if (f->v[i].failed)
+			continue;
 		if (release_id_is_none(id))
 			without++;
 		else if (release_id_is_none(found))

@@ -43,10 +43,14 @@ took_part(const struct remote *r, const struct journal_line *flip)
 	const struct journal_line *l, *mine = NULL;
 	size_t at = 0;
 
-	while ((l = next_flip(&r->view, &at)) != NULL)
+	while ((l = next_flip(&r->view, &at)) != NULL) {
 		if (l->action == flip->action &&
 		    release_id_eq(&l->to, &flip->to))
 			mine = l;
+		/* It was told of all that it had missed. */
+		if (l->action == JOURNAL_SYNC && mine != NULL)
+			return true;
+	}
 	return mine != NULL && release_id_eq(&mine->from, &flip->from);
 }
 
@@ -63,13 +67,14 @@ are_alike(const struct remote *a, const struct remote *b)
 
 /*
  * Does `other` know of flips that left the host out, and does what followed
- * show that it does not know of them?
+ * show that it does not know of them?  One that serves something else than
+ * what they went from went a way of its own.
  */
 static bool
 missed(const struct remote *r, const struct remote *other)
 {
 	const struct journal_line *l;
-	bool out = false;
+	bool out = false, stayed = false;
 	size_t at = 0;
 
 	if (!r->failed && are_alike(r, other))
@@ -79,11 +84,15 @@ missed(const struct remote *r, const struct remote *other)
 
 		if (out && !skipped && !r->failed && !took_part(r, l))
 			return true;
+		stayed = skipped &&
+		    ((out && stayed) ||
+			release_id_eq(&r->view.current, &l->from));
 		out = skipped;
 	}
-	if (!out || r->failed)
-		return out;
-	return !release_id_eq(&r->view.current, &other->view.current);
+	return out &&
+	    (r->failed ||
+		(stayed &&
+		    !release_id_eq(&r->view.current, &other->view.current)));
 }
 
 bool
@@ -182,4 +191,148 @@ vote_previous(const struct fleet *f, struct err *e)
 	if (id == NULL)
 		*e = none;
 	return id;
+}
+
+/* ---- who is right ------------------------------------------------------ */
+
+/* Does it serve something, and has it missed nothing?  `any`: or it has. */
+static bool
+counts(const struct fleet *f, const struct remote *r, bool any)
+{
+	return !r->failed && !release_id_is_none(&r->view.current) &&
+	    (any || !vote_was_skipped(f, r));
+}
+
+/* How many steps back it knows. */
+static size_t
+depth(const struct remote *r)
+{
+	struct release_ids chain = RELEASE_IDS_INIT;
+	size_t n;
+
+	history_chain(&r->view.history, &r->view.ids, &chain);
+	n = chain.n;
+	release_ids_release(&chain);
+	return n;
+}
+
+/* Those that count serve different releases, or went there from others. */
+static int
+refuse_reference(const struct fleet *f, bool any, const char *what,
+    const struct release_id *(*get)(const struct remote *r), struct err *e)
+{
+	struct buf parties = BUF_INIT, commands = BUF_INIT;
+	struct release_ids ids = RELEASE_IDS_INIT;
+
+	for (size_t i = 0; i < f->n; i++) {
+		const struct remote *r = &f->v[i];
+		const struct release_id *id = get(r);
+
+		if (!counts(f, r, any) || id == NULL)
+			continue;
+		buf_addf(&parties, "%s%s on %s", parties.len > 0 ? ", " : "",
+		    id->text, r->host->label);
+		if (release_ids_has(&ids, id))
+			continue;
+		release_ids_add(&ids, id);
+		buf_adds(&commands, ids.n > 1 ? ", or: " : "");
+		cure_add(f, &commands, "sync --from", r->host->label);
+	}
+	err_set(e, ERR_DIFFER,
+	    "the hosts differ in what %s, and none says that it was left out: %s;; say which is right, run: %s",
+	    what, buf_str(&parties), buf_str(&commands));
+	release_ids_release(&ids);
+	buf_release(&parties);
+	buf_release(&commands);
+	return -1;
+}
+
+static const struct release_id *
+live(const struct remote *r)
+{
+	return &r->view.current;
+}
+
+static const struct release_id *
+before(const struct remote *r)
+{
+	return view_previous(&r->view);
+}
+
+/* Do those that count, and have one, have the same? */
+static bool
+agree(const struct fleet *f, bool any,
+    const struct release_id *(*get)(const struct remote *r))
+{
+	const struct release_id *found = NULL;
+
+	for (size_t i = 0; i < f->n; i++) {
+		const struct release_id *id = get(&f->v[i]);
+
+		if (!counts(f, &f->v[i], any) || id == NULL)
+			continue;
+		if (found != NULL && !release_id_eq(id, found))
+			return false;
+		found = id;
+	}
+	return true;
+}
+
+const struct remote *
+vote_reference(const struct fleet *f, struct err *e)
+{
+	const struct remote *found = NULL;
+	bool any = true;
+
+	for (size_t i = 0; i < f->n; i++)
+		any &= !counts(f, &f->v[i], false);
+	if (!agree(f, any, live)) {
+		refuse_reference(f, any, "is live", live, e);
+		return NULL;
+	}
+	if (!agree(f, any, before)) {
+		refuse_reference(f, any, "was live before", before, e);
+		return NULL;
+	}
+	for (size_t i = 0; i < f->n; i++)
+		if (counts(f, &f->v[i], any) &&
+		    (found == NULL || depth(&f->v[i]) > depth(found)))
+			found = &f->v[i];
+	if (found == NULL)
+		view_refuse("current", e);
+	return found;
+}
+
+/* What one host has of what is needed. */
+static void
+add_needed(const struct remote *r, struct release_ids *out)
+{
+	if (!release_id_is_none(&r->view.current))
+		release_ids_add(out, &r->view.current);
+	history_chain(&r->view.history, &r->view.ids, out);
+	view_waiting(&r->view, out);
+	for (size_t i = 0; i < r->view.ids.n; i++)
+		if (r->metas != NULL && r->metas[i].pinned)
+			release_ids_add(out, &r->view.ids.v[i]);
+}
+
+void
+vote_needed(const struct fleet *f, const struct remote *reference,
+    struct release_ids *out)
+{
+	struct release_ids all = RELEASE_IDS_INIT;
+
+	for (size_t i = 0; i < f->n; i++) {
+		const struct remote *r = &f->v[i];
+
+		if (!r->failed &&
+		    (reference == NULL ||
+			release_id_eq(&r->view.current,
+			    &reference->view.current)))
+			add_needed(r, &all);
+	}
+	for (size_t i = 0; i < all.n; i++)
+		release_ids_add_once(out, &all.v[i]);
+	release_ids_sort(out);
+	release_ids_release(&all);
 }

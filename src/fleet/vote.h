@@ -31,4 +31,21 @@ bool vote_was_live(const struct fleet *f, const struct release_id *id);
 const struct release_id *vote_previous(const struct fleet *f, struct err *e)
     MUST_USE;
 
+/*
+ * The host whose state is that of the site: what it serves is live on every
+ * host that has a vote, and of those it knows most of what was live before.
+ * NULL with ERR_USAGE when nothing is live anywhere, or with ERR_DIFFER when
+ * they do not agree, and what to run then.
+ */
+const struct remote *vote_reference(const struct fleet *f, struct err *e)
+    MUST_USE;
+
+/*
+ * Add what every host needs to serve what the reference does, and to go back
+ * as it can: what is live, what rollbacks go to, what is pinned and what waits,
+ * on all that serve the same; `reference` NULL: on any.  Sorted, each once.
+ */
+void vote_needed(const struct fleet *f, const struct remote *reference,
+    struct release_ids *out);
+
 #endif

@@ -55,7 +55,7 @@ number() {
 
 # The options of a request.
 parse() {
-	id='' expect=any line='' armed=0 journal_size='' lock_wait=60 rollback='' revert='' override=''
+	id='' expect=any line='' armed=0 journal_size='' lock_wait=60 rollback='' revert='' synced='' override=''
 	check='' full='' drift='' durable='' off='''' remove='' who='' job='' record='' group='' bytes=0 inodes=0 compress=none
 	uses='' filled='' seq='' commit='' unless='' hook_timeout=300
 	bad='' given=' '
@@ -65,7 +65,7 @@ parse() {
 	manifest | files | verify) knows='id' ;;
 	receive) knows='id compress bytes inodes group filled uses' ;;
 	note) knows='id seq commit' ;;
-	activate) knows='id expect journal-size rollback revert override message skipped line check armed hook-timeout' ;;
+	activate) knows='id expect journal-size rollback revert override message skipped sync before line check armed hook-timeout' ;;
 	prune) knows='keep older-than remove expect journal-size check' ;;
 	pin) knows='id off' ;;
 	freeze) knows='message until record off' ;;
@@ -114,7 +114,7 @@ parse() {
 		check) check=1 ;;
 		full) full=1 ;;
 		drift) drift=1 ;;
-		sync) durable=1 ;;
+		sync) durable=1 synced=1 ;;
 		off) off=1 ;;
 		filled) filled=1 ;;
 		lock-wait) number "$value" 86400 && lock_wait=$value ;;
@@ -1347,7 +1347,7 @@ refuse_frozen() {
 # to have the live content.
 check_sequence() {
 	value=$(sequence_of "$state/meta/$id.json") last=$(sequence_of "$state/meta/$current.json")
-	[ -n "$rollback$revert" ] || overrides order || [ -z "$value" ] || [ "${last:-0}" -le "$value" ] ||
+	[ -n "$rollback$revert$synced" ] || overrides order || [ -z "$value" ] || [ "${last:-0}" -le "$value" ] ||
 		fail 4 "sequence $value is older than $last, which is live" "to go back on purpose use 'deploy rollback RELEASE', or use --override=order"
 }
 
@@ -1404,7 +1404,7 @@ look_back() {
 			return k > 0 && action[i] == "revert" && action[k] != "revert" && from[k] != to[k] &&
 				to[k] == from[i] && from[k] == to[i]
 		}
-		/}[ \t\r]*$/ && value("time") && value("action") ~ /^(activate|rollback|revert)$/ &&
+		/}[ \t\r]*$/ && value("time") && value("action") ~ /^(activate|rollback|revert|sync)$/ &&
 			value("to") ~ /^[0-9]+T[0-9.]+Z-[0-9a-f-]+$/ {
 			action[++n] = value("action")
 			from[n] = value("from")
@@ -1418,6 +1418,8 @@ look_back() {
 					" was rolled back from at " value("time") " by " \
 					(who != "" ? who : "somebody") (why != "" ? ": " why : "")
 			}
+			# What a sync says of the past.
+			past[n] = action[n] == "sync" && index(substr($0, index($0, "\"before\":[")), "\"" id "\"")
 		}
 		END {
 			from[n + 1] = current
@@ -1442,7 +1444,7 @@ look_back() {
 					left = words[i]
 				if (!undone[i] && comes[i])
 					left = ""
-				if (live == id && !undone[i])
+				if (past[i] || (live == id && !undone[i]))
 					was = 1
 				else if (live == id && action[i] == "activate")
 					was = 0
@@ -1523,7 +1525,12 @@ do_activate() {
 	[ -r "$state/manifests/$id" ] || fail 5 "the manifest of release $id is missing or unreadable" "stage it again"
 	from=$current
 	if [ "$current" = "$id" ]; then
+		[ -z "$synced" ] || check_expected
 		[ -z "$check" ] || return 0
+		if [ -n "$synced" ]; then
+			[ -n "$line" ] || fail 2 "'activate' wants --line=JSON from who cannot write it himself"
+			append_line || fail_write "cannot append to '$state/journal'"
+		fi
 		wait_for_go
 		sync_root
 		put live "$id"
@@ -1533,7 +1540,7 @@ do_activate() {
 	fi
 	check_expected
 	look_back
-	{ [ -n "$rollback$revert" ] && [ -n "$was_live" ]; } || overrides freeze || ! is_frozen ||
+	{ [ -n "$rollback$revert$synced" ] && [ -n "$was_live" ]; } || overrides freeze || ! is_frozen ||
 		refuse_frozen
 	check_sequence
 	[ -n "$rollback$revert" ] || overrides order || [ -z "$left" ] ||

@@ -103,6 +103,8 @@ static const struct option activate[] = {
 	{ "override", OPTION_TEXT, 0, WORD_MAX },
 	{ "message", OPTION_TEXT, 0, TEXT_MAX },
 	{ "skipped", OPTION_LINES, 0, TEXT_MAX },
+	{ "sync", OPTION_FLAG, 0, 0 },
+	{ "before", OPTION_LINES, 0, TEXT_MAX },
 	{ "line", OPTION_TEXT, 0, TEXT_MAX },
 	{ "check", OPTION_FLAG, 0, 0 },
 	{ "armed", OPTION_NUMBER, 0, ARMED_MAX },

@@ -140,8 +140,31 @@ action_of(const struct request *r)
 {
 	if (request_flag(r, "revert"))
 		return JOURNAL_REVERT;
+	if (request_flag(r, "sync"))
+		return JOURNAL_SYNC;
 	return request_flag(r, "rollback") ? JOURNAL_ROLLBACK :
 					     JOURNAL_ACTIVATE;
+}
+
+/* What was live before, as other hosts have it. */
+static int
+take_before(const struct request *r, struct release_ids *out, struct err *e)
+{
+	struct strvec lines = STRVEC_INIT;
+	struct release_id id;
+	int c = 0;
+
+	request_lines(r, "before", &lines);
+	for (size_t i = 0; c == 0 && i < lines.n; i++) {
+		if (release_id_parse(&id, lines.v[i]))
+			release_ids_add(out, &id);
+		else
+			c = err_set(e, ERR_USAGE,
+			    "'activate' wants --before=RELEASES, not '%s'",
+			    lines.v[i]);
+	}
+	strvec_release(&lines);
+	return c;
 }
 
 int
@@ -149,11 +172,13 @@ verb_activate(struct request *r, struct err *e)
 {
 	struct activation a = ACTIVATION_INIT;
 	struct strvec skipped = STRVEC_INIT;
+	struct release_ids before = RELEASE_IDS_INIT;
 	struct activate_options o = { .id = request_id(r, e),
 		.action = action_of(r),
 		.caller = &r->caller,
 		.message = request_option(r, "message", NULL),
 		.skipped = &skipped,
+		.before = &before,
 		.expect = request_expect(r),
 		.preview = request_flag(r, "check") };
 	int64_t armed, hook_timeout;
@@ -168,11 +193,14 @@ verb_activate(struct request *r, struct err *e)
 	    request_lock(r, LOCK_EXCLUSIVE, e) != 0)
 		return -1;
 	request_lines(r, "skipped", &skipped);
-	c = activate_prepare(&a, &r->store, &o, e);
+	c = take_before(r, &before, e);
+	if (c == 0)
+		c = activate_prepare(&a, &r->store, &o, e);
 	if (c == 0 && !o.preview)
 		c = go(r, &a, armed, e);
 	activate_end(&a);
 	strvec_release(&skipped);
+	release_ids_release(&before);
 	if (c == 0 && a.changed && !o.preview)
 		c = run_hook(r, &a, o.action, hook_timeout, e);
 	return c;

@@ -110,6 +110,7 @@ caller_release(struct caller *c)
 	free(c->line);
 	free(c->rest);
 	free(c->where);
+	free(c->all);
 	*c = (struct caller)CALLER_INIT;
 }
 

@@ -21,6 +21,7 @@ struct caller {
 	 * say which site, " -c FILE -s SITE".  NULL: not known.
 	 */
 	char *line, *rest, *where;
+	char *all;		/* the same for all hosts, without --host */
 	bool may_skip;		/* the command has --skip */
 };
 

@@ -204,6 +204,7 @@ struct remote_activate {
 					 * found */
 	const char *message;
 	const struct strvec *skipped;	/* hosts left out; NULL: none */
+	const struct release_ids *before; /* of a sync; NULL: none */
 	int64_t journal_size;		/* -1: any */
 	enum journal_action action;
 	unsigned int overrides;		/* OVERRIDE_FREEZE, OVERRIDE_ORDER */

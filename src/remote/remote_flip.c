@@ -38,6 +38,8 @@ add_line(const struct remote *r, const struct remote_activate *o,
 	line.message = (char *)(uintptr_t)o->message;
 	if (o->skipped != NULL)
 		line.skipped = *o->skipped;
+	if (o->before != NULL)
+		line.before = *o->before;
 	if (meta != NULL) {
 		line.seq = meta->seq;
 		/* Why it was built is not why it was gone back to. */
@@ -67,6 +69,17 @@ add_skipped(const struct strvec *skipped, struct strvec *args)
 	buf_release(&lines);
 }
 
+static void
+add_before(const struct release_ids *before, struct strvec *args)
+{
+	struct buf lines = BUF_INIT;
+
+	for (size_t i = 0; i < before->n; i++)
+		buf_addf(&lines, "%s\n", before->v[i].text);
+	strvec_addf(args, "--before=%s", buf_str(&lines));
+	buf_release(&lines);
+}
+
 /* The options of activate. */
 static void
 add_args(const struct remote *r, const struct remote_activate *o,
@@ -81,6 +94,8 @@ add_args(const struct remote *r, const struct remote_activate *o,
 		add_line(r, o, args);
 	else if (o->skipped != NULL && o->skipped->n > 0)
 		add_skipped(o->skipped, args);
+	if (!r->script && o->before != NULL)
+		add_before(o->before, args);
 	if (o->message != NULL)
 		strvec_addf(args, "--message=%s", o->message);
 	if (o->journal_size >= 0)

@@ -179,6 +179,8 @@ write_line(const struct store *s, const struct activate_options *o,
 	    release_id_is_none(from) ? "nothing" : from->text, o->id->text);
 	if (o->skipped != NULL)
 		line.skipped = *o->skipped;
+	if (o->before != NULL)
+		line.before = *o->before;
 	line.message = (char *)(uintptr_t)o->message;
 	/* Why a release was built is not why it was gone back to. */
 	if (o->message == NULL && o->action == JOURNAL_ACTIVATE)
@@ -231,7 +233,7 @@ activate_prepare(struct activation *a, const struct store *s,
 		return -1;
 	a->id = *o->id;
 	a->changed = !release_id_eq(&a->from, o->id);
-	if (!a->changed)
+	if (!a->changed && o->action != JOURNAL_SYNC)
 		return 0;
 	/* A meta that is lost does not keep a complete release from going. */
 	err_ignore(meta_read(s, o->id, &meta, &ignored));
@@ -239,7 +241,7 @@ activate_prepare(struct activation *a, const struct store *s,
 	if (r == 0 && !o->preview) {
 		/* The last moment to stop. */
 		r = intr_check(e);
-		if (r == 0)
+		if (r == 0 && a->changed)
 			r = store_prepare_flip(s, o->id, &a->link, e);
 		if (r == 0)
 			r = write_line(s, o, &meta, &a->from, e);

@@ -21,6 +21,7 @@ struct activate_options {
 	const struct caller *caller;
 	const char *message;		/* for the journal; NULL: the release's */
 	const struct strvec *skipped;	/* hosts left out, for it; NULL: none */
+	const struct release_ids *before; /* for it, of a sync; NULL: none */
 	const struct release_id *expect; /* must be live; none: nothing may
 					 * be; NULL: whatever is */
 	int64_t journal_size;		/* bytes that the journal must have;
@@ -69,7 +70,7 @@ struct activation {
  * flip.  Under the exclusive lock, which the caller holds until the end (not
  * needed for a preview).  A line whose flip does not follow is ignored by
  * who reads the journal (history.h).  Returns 0, also when the release is
- * live already; or -1:
+ * live already (a sync has its line nevertheless); or -1:
  *	ERR_USAGE	there is no such release
  *	ERR_LOCKED	frozen (which does not stop a rollback to what was
  *			live)

@@ -161,14 +161,42 @@ take_undone(struct history *h, const struct journal_line *l)
 		h->failed[i] = true;
 }
 
+/*
+ * What other hosts know is the past of this one from now on; all of it was
+ * replaced before `time`, for who asks how long ago that was.
+ */
+static void
+take_past(struct history *h, const struct journal_line *l)
+{
+	h->stack.n = 0;
+	for (size_t i = 0; i < l->before.n; i++) {
+		const struct release_id *id = &l->before.v[i];
+		size_t n = h->seen.n, at = add_seen(h, id);
+
+		if (at == n) {
+			h->until[at] = l->time;
+			h->flip[at] = ++h->flips;
+		}
+		h->failed[at] = false;
+		release_ids_add(&h->stack, id);
+	}
+}
+
 static void
 take_line(struct history *h, const struct journal_line *l)
 {
-	if (l->action != JOURNAL_ACTIVATE) {
+	bool stays = release_id_eq(&h->live, &l->to);
+	int64_t since = h->since;
+
+	if (l->action == JOURNAL_SYNC)
+		take_past(h, l);
+	if (l->action != JOURNAL_ACTIVATE && l->action != JOURNAL_SYNC) {
 		rolled_back(h, &l->to, l->time);
 		return;
 	}
 	activated(h, &l->to, l->time);
+	if (l->action == JOURNAL_SYNC && stays)
+		h->since = since;
 	/* What has no number says nothing about numbers. */
 	if (l->seq >= 0) {
 		h->seq = l->seq;
@@ -298,4 +326,21 @@ history_previous(const struct history *h, const struct release_ids *ids)
 			return id;
 	}
 	return NULL;
+}
+
+void
+history_chain(const struct history *h, const struct release_ids *ids,
+    struct release_ids *out)
+{
+	const struct release_id *last = top(h);
+
+	for (size_t i = h->stack.n; i > 1; i--) {
+		const struct release_id *id = &h->stack.v[i - 2];
+
+		if (release_id_eq(id, last) || history_has_failed(h, id) ||
+		    !release_ids_has(ids, id))
+			continue;
+		release_ids_add(out, id);
+		last = id;
+	}
 }

@@ -12,6 +12,8 @@
  * releases that are rolled back from, so that they are not gone back to; what
  * lies under the live release is what the next rollback means.
  *
+ * A sync brings what other hosts know: the stack is theirs from then on.
+ *
  * A revert undoes the flip before it, because a check or another host failed:
  * neither counts.  An activation that was undone has failed; its release
  * counts as never live, until it is made live again.
@@ -99,5 +101,9 @@ bool history_is_recent(const struct history *h, size_t i);
  */
 const struct release_id *history_previous(const struct history *h,
     const struct release_ids *ids);
+
+/* Add what rollbacks go to, one after the other. */
+void history_chain(const struct history *h, const struct release_ids *ids,
+    struct release_ids *out);
 
 #endif

@@ -16,7 +16,8 @@
 
 enum { JOURNAL_MAX = 256 * 1024 * 1024 };
 
-static const char *const action_names[] = { "activate", "rollback", "revert" };
+static const char *const action_names[] = { "activate", "rollback", "revert",
+	"sync" };
 
 enum { ACTIONS = sizeof(action_names) / sizeof(action_names[0]) };
 
@@ -33,6 +34,7 @@ line_release(struct journal_line *l)
 	free(l->job);
 	free(l->message);
 	strvec_release(&l->skipped);
+	release_ids_release(&l->before);
 }
 
 void
@@ -77,6 +79,30 @@ get_action(const char *name, enum journal_action *out)
 	return -1;
 }
 
+/* Those of the strings that are ids. */
+static void
+get_ids(const json_t *obj, const char *key, struct release_ids *out)
+{
+	struct strvec words = STRVEC_INIT;
+	struct release_id id;
+
+	json_get_strings(obj, key, &words);
+	for (size_t i = 0; i < words.n; i++)
+		if (release_id_parse(&id, words.v[i]))
+			release_ids_add(out, &id);
+	strvec_release(&words);
+}
+
+static void
+put_ids(json_t *obj, const char *key, const struct release_ids *ids)
+{
+	json_t *arr = json_new_array();
+
+	for (size_t i = 0; i < ids->n; i++)
+		json_push_string(arr, ids->v[i].text);
+	json_put(obj, key, arr);
+}
+
 /* 0, or -1 when the object is no journal line. */
 static int
 from_json(const json_t *obj, struct journal_line *l)
@@ -101,6 +127,8 @@ from_json(const json_t *obj, struct journal_line *l)
 	l->job = xstrdup_opt(json_get_string(obj, "job"));
 	l->message = xstrdup_opt(json_get_string(obj, "message"));
 	json_get_strings(obj, "skipped", &l->skipped);
+	if (l->action == JOURNAL_SYNC)
+		get_ids(obj, "before", &l->before);
 	return 0;
 }
 
@@ -196,6 +224,8 @@ journal_print(const struct journal_line *l, struct buf *out)
 	json_put_string(obj, "message", l->message);
 	if (l->skipped.n > 0)
 		json_put_strings(obj, "skipped", &l->skipped);
+	if (l->action == JOURNAL_SYNC)
+		put_ids(obj, "before", &l->before);
 	json_write(obj, out);
 	json_free(obj);
 }

@@ -21,6 +21,7 @@ enum journal_action {
 	JOURNAL_ACTIVATE,
 	JOURNAL_ROLLBACK,	/* somebody wanted to go back */
 	JOURNAL_REVERT,		/* the flip before did not do: it is undone */
+	JOURNAL_SYNC,		/* as other hosts have it, which were ahead */
 };
 
 struct journal_line {
@@ -38,6 +39,8 @@ struct journal_line {
 	char *message;			/* of the activation; of a rollback or
 					 * a revert: why */
 	struct strvec skipped;		/* hosts that were left out (--skip) */
+	struct release_ids before;	/* of a sync: what was live before `to`,
+					 * for rollbacks, oldest first */
 };
 
 struct journal {

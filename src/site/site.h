@@ -96,10 +96,6 @@ int site_stage(struct site_run *s, struct stage *st, struct fleet_sent *sent,
 void site_stage_options(const struct site_run *s, struct rules *rules,
     struct stage_options *out);
 
-/* A release that some hosts have, on the others (`word` as fleet_find()). */
-int site_stage_release(struct site_run *s, const char *word, struct stage *st,
-    struct fleet_sent *sent, struct err *e) MUST_USE;
-
 /*
  * Make a release live on all hosts, or on none; `word` NULL: the one that
  * waits.  Returns 0; or -1:
@@ -114,6 +110,28 @@ int site_activate(struct site_run *s, const char *word,
 /* Back to what was live before, or to `word`; the same. */
 int site_rollback(struct site_run *s, const char *word,
     struct site_flip *out, struct err *e) MUST_USE;
+
+/* What a sync came to; also after a failure. */
+struct site_synced {
+	struct release_id id;		/* what all serve; "" nothing */
+	char *from;			/* the host that was right, or NULL */
+	struct release_ids sent;	/* releases that some lacked */
+	struct strvec hosts;		/* that were changed; their labels */
+};
+
+#define SITE_SYNCED_INIT { .sent = RELEASE_IDS_INIT, .hosts = STRVEC_INIT }
+
+/*
+ * Make all hosts serve what the host called `from` does, or, when it is NULL,
+ * what those do that have a vote (vote.h), with what a rollback needs, pins
+ * and the freeze.  Returns 0; or -1:
+ *	ERR_DIFFER	nobody knows who is right, or not all were brought there
+ *	ERR_LOCKED	one alone is frozen
+ *	others		no host was made to serve something else
+ */
+int site_sync(struct site_run *s, const char *from, struct site_synced *out,
+    struct err *e) MUST_USE;
+void site_synced_release(struct site_synced *p);
 
 /* Remove old releases from all hosts; `removed` gets their ids. */
 int site_prune(struct site_run *s, struct release_ids *removed, struct err *e)

@@ -203,9 +203,8 @@ flip_all(struct site_run *s, const struct release_id *id,
 	return 0;
 }
 
-/* What the hooks of the roots came to is told at the end. */
-static void
-tell_root_hooks(struct site_run *s)
+void
+site_tell_root_hooks(struct site_run *s)
 {
 	for (size_t i = 0; i < s->fleet.n; i++) {
 		struct remote *r = &s->fleet.v[i];
@@ -228,7 +227,7 @@ flip_once(struct site_run *s, const struct release_id *id,
 {
 	int r = flip_all(s, id, action, out, e);
 
-	tell_root_hooks(s);
+	site_tell_root_hooks(s);
 	return r;
 }
 

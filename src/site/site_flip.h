@@ -51,6 +51,9 @@ int site_hook(struct site_run *s, enum hook_when when,
 /* Something failed that undoes nothing: it is told at the end. */
 void site_tell_late(struct site_run *s, const struct err *why);
 
+/* What the hooks of the roots came to is told at the end. */
+void site_tell_root_hooks(struct site_run *s);
+
 /* Remember for the hook that follows what visitors see now. */
 void site_went_live(struct site_run *s, const struct site_flip *flip,
     enum journal_action action);

@@ -129,30 +129,3 @@ site_supply(struct site_run *s, const struct release_id *id, struct err *e)
 		    own.text, lacking, f->n, size);
 	return r;
 }
-
-int
-site_stage_release(struct site_run *s, const char *word, struct stage *st,
-    struct fleet_sent *sent, struct err *e)
-{
-	struct fleet *f = &s->fleet;
-	bool preview = s->wishes.dry_run;
-	char size[TEXT_SIZE_LEN];
-	const struct release_id *id = NULL;
-
-	*sent = (struct fleet_sent){ 0 };
-	if (site_open(s, e) == 0)
-		id = fleet_find_on_some(f, word, e);
-	if (id == NULL ||
-	    fleet_stage_release(f, id, preview, st, sent, e) != 0)
-		return -1;
-	text_size(sent->pack_bytes, size);
-	if (sent->fresh == 0)
-		log_info("unchanged: all hosts have %s", id->text);
-	else if (preview)
-		log_info("would send %s to %zu of %zu hosts", id->text,
-		    sent->fresh, f->n);
-	else
-		log_info("sent %s to %zu of %zu hosts: %s", id->text,
-		    sent->fresh, f->n, size);
-	return 0;
-}

@@ -33,8 +33,8 @@ check_line(const struct journal_line *l)
 	MUST(release_id_is_none(&l->from) ||
 	    release_id_parse(&same, l->from.text));
 	MUST(l->time >= 0);
-	MUST(l->action == JOURNAL_ACTIVATE ||
-	    l->action == JOURNAL_ROLLBACK || l->action == JOURNAL_REVERT);
+	MUST(l->action == JOURNAL_ACTIVATE || l->action == JOURNAL_ROLLBACK ||
+	    l->action == JOURNAL_REVERT || l->action == JOURNAL_SYNC);
 	release_format_time(l->time, time);
 	MUST(release_parse_time(time) == l->time);
 	(void)release_id_time(&l->to);

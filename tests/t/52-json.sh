@@ -404,7 +404,11 @@ t_hosts() {
 	edit
 	doc 7 publish --skip www2 --override=order
 	valid_files h1
-	doc 0 publish --override=order
+	doc 7 status
+	doc 0 sync -n
+	doc 0 sync
+	valid_files h2
+	doc 0 sync
 	doc 0 prune -n
 	doc 0 prune --keep 1
 	doc 0 verify

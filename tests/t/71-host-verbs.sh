@@ -195,6 +195,12 @@ line() {
 	printf '"seq":null,"who":"t","job":null,"message":null}'
 }
 
+# sync_line TO FROM BEFORE...: the same of a sync, with what was live before.
+sync_line() {
+	line "$1" "$2" sync | jq -c '. + {before: $ARGS.positional}' \
+	    --args "${@:3}"
+}
+
 # flip ID FROM [ARG...]: make it live.
 flip() {
 	ok activate "$R" --id="$1" --expect="$2" --line="$(line "$1" "$2")" \
@@ -994,6 +1000,11 @@ histories=(
 	'shut good  0>A A>b b<A A~b b>C C'
 	'free left  0>A A>B B<A ?       A'
 	'free left  0>A A>B B<A ? A>C   C'
+	'free good  0=C                 C'
+	'shut good  0:C                 C'
+	'free good  C=C                 C'
+	'free good  0>A A>B B~A A=C     C'
+	'shut good  0=C                 A'
 )
 
 # history LINE...: that is the journal; a ? is half a line.
@@ -1005,6 +1016,8 @@ history() {
 		?'>'?) action=activate ;;
 		?'<'?) action=rollback ;;
 		?'~'?) action=revert ;;
+		# A sync, that tells of A and B before, or of A alone.
+		?[=:]?) action=sync ;;
 		'?')
 			printf '{"time":"2026-01-02T00:00:00Z","action":"rollback","from":"%s","to":"%s"\n' \
 			    "$B" "$A" >>"$R/.deploy/journal"
@@ -1012,6 +1025,11 @@ history() {
 			;;
 		esac
 		from=$(letter "${l:0:1}")
+		case $l in
+		?=?) sync_line "$(letter "${l:2}")" "$from" "$A" "$B" ;;
+		?:?) sync_line "$(letter "${l:2}")" "$from" "$A" ;;
+		esac >>"$R/.deploy/journal"
+		[ $action != sync ] || continue
 		line "$(letter "${l:2}")" "$from" $action \
 		    "$(contents "${l:2}")" "$(contents "${l:0:1}")" \
 		    >>"$R/.deploy/journal"
@@ -1082,6 +1100,37 @@ v_content_that_was_rolled_back_from() {
 		refused 4 host activate "$R" --id="$B" --line=x ${o:+"$o"}
 	done
 	flip "$B" "$C" --override=order
+}
+
+# What others serve, and what was live before as they know it; or that alone.
+v_sync() {
+	releases 3
+	ok activate "$R" --id="$C" --expect="$B" --sync --before="$A" \
+	    --line="$(sync_line "$C" "$B" "$A")"
+	assert_eq "$(live)" "releases/$C"
+	assert_eq "$(value changed)" 1
+	assert_eq "$(tail -n 1 "$R/.deploy/journal" | jq -c '[.action,.from,.to,.before]')" \
+	    "[\"sync\",\"$B\",\"$C\",[\"$A\"]]"
+	ok activate "$R" --id="$C" --expect="$C" --sync \
+	    --before="$A"$'\n'"$B" --line="$(sync_line "$C" "$C" "$A" "$B")"
+	assert_eq "$(value changed)" 0
+	assert_eq "$(tail -n 1 "$R/.deploy/journal" | jq -c '[.from,.before]')" \
+	    "[\"$C\",[\"$A\",\"$B\"]]"
+	cp "$R/.deploy/journal" before
+	refused 4 host activate "$R" --id="$C" --expect="$A" --sync \
+	    --before="$B" --line="$(sync_line "$C" "$A" "$B")"
+	ok activate "$R" --id="$C" --expect="$C" --sync --before="$B" \
+	    --line="$(sync_line "$C" "$C" "$B")" --check
+	assert_file_eq "$R/.deploy/journal" before
+	assert_clean
+}
+
+v_skipped() {
+	releases 2
+	flip "$B" "$A" --skipped=www2$'\n'user@www3$'\n'
+	[ "$kind" = c ] || return 0
+	assert_eq "$(tail -n 1 "$R/.deploy/journal" | jq -c .skipped)" \
+	    '["www2","user@www3"]'
 }
 
 v_torn_journal() {

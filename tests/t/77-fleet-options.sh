@@ -443,7 +443,7 @@ t_a_damaged_carried_file_comes_from_the_next_host() {
 	id=$(cat "$out")
 	rm -rf r-h3
 	printf X | dd of=r-h1/current/a/noise conv=notrunc 2>/dev/null
-	run deploy stage --release current
+	run deploy sync
 	assert_contains "$err" "user@h1.example: 'a/noise' on the host is not what"
 	assert_contains "$err" "trying another host"
 	cmp noise "r-h3/releases/$id/a/noise"
@@ -464,7 +464,8 @@ t_carried_files_that_are_nowhere_whole() {
 	assert_live "$live" h1 h2
 }
 
-# A host that is new gets what the others serve, without the build.
+# A host that is new gets what the others serve, without the build, and without
+# what a CI says of another.
 t_a_new_host_catches_up() {
 	local h first second
 	three
@@ -480,44 +481,18 @@ t_a_new_host_catches_up() {
 	rm -rf site
 	for h in "${hosts[@]}"; do
 		rm -rf "r-$h"
-		run deploy stage -n --release current
+		run deploy sync -n
 		assert_contains "$err" "would send $second to 1 of 3 hosts"
 		[ ! -e "r-$h/releases/$second" ] || fail "sent"
-		run deploy stage --release current
+		GITHUB_ACTIONS=1 GITHUB_RUN_NUMBER=77 run deploy sync
 		assert_eq "$(cat "$out")" "$second"
-		run deploy activate "$(cat "$out")"
 		assert_live "$second"
-		run deploy stage --release "$first" --json
-		assert_eq "$(jq -r '[.id, .outcome] | @tsv' "$out")" \
-		    "$first	staged"
 		assert_serve_alike
+		assert_metas_alike
 		run deploy verify "$first"
-		run deploy stage --release "$first"
-		assert_eq "$(cat "$out")" "$first"
-		assert_contains "$err" "all hosts have"
+		run deploy sync
+		assert_contains "$err" unchanged
 	done
-}
-
-t_what_catching_up_refuses() {
-	local o
-	three
-	run deploy publish
-	for o in "site" "-m x" "--seq 3" "--commit x" "--exclude x" "--again"; do
-		# Word splitting is meant.
-		# shellcheck disable=SC2086
-		expect_status 2 deploy stage --release current $o
-	done
-	expect_status 2 deploy stage --release nosuch
-	rm -rf r-h2
-	expect_status 2 deploy stage --release current --host h2.example
-	deploy rollback --root "$PWD/r-h1" 2>/dev/null || true
-	echo two >site/index.html
-	run deploy publish --host h1.example
-	expect_status 7 deploy stage --release current
-	# A CI's run number is that of its build, not of this one.
-	GITHUB_ACTIONS=1 GITHUB_RUN_NUMBER=77 run deploy stage \
-	    --release "$(live h1)"
-	assert_eq "$(meta h2 "$(live h1)" seq)" null
 }
 
 t_a_release_without_files_of_its_own_catches_up_by_rsync() {
@@ -535,8 +510,7 @@ t_a_release_without_files_of_its_own_catches_up_by_rsync() {
 	echo two >site/index.html
 	run deploy publish
 	rm -rf r-h3 site
-	run deploy stage --release current
-	run deploy activate latest
+	run deploy sync
 	assert_serve_alike
 }
 

@@ -832,19 +832,65 @@ test_sequence_of_what_failed(void)
 	history_release(&p.h);
 }
 
-UNIT_MAIN(UNIT(test_nothing), UNIT(test_recent_for_the_sequence),
-    UNIT(test_failed), UNIT(test_failed_and_made_live_again),
-    UNIT(test_failed_the_second_time), UNIT(test_undone_rollback),
-    UNIT(test_revert_without_its_flip), UNIT(test_revert_of_nothing),
-    UNIT(test_content_that_was_left), UNIT(test_left_without_digests),
-    UNIT(test_sequence_of_what_failed), UNIT(test_lost_journal),
-    UNIT(test_activations), UNIT(test_rollback), UNIT(test_rollback_twice),
-    UNIT(test_skips_what_was_rolled_back_from), UNIT(test_second_chance),
-    UNIT(test_rollback_far), UNIT(test_rollback_anywhere),
-    UNIT(test_rollback_first_of_all), UNIT(test_same_release_twice),
-    UNIT(test_same_release_is_no_way_back), UNIT(test_line_without_its_flip),
-    UNIT(test_rollback_without_its_flip), UNIT(test_first_flip_never_was),
-    UNIT(test_by_hand_at_the_end), UNIT(test_by_hand_in_the_middle),
-    UNIT(test_damaged_lines), UNIT(test_damaged_rollback),
-    UNIT(test_by_hand_back), UNIT(test_line_from_a_release_to_itself),
-    UNIT(test_sequence), UNIT(test_sequence_outlives_a_release_without))
+/* What other hosts know is the past from then on. */
+static void
+test_sync(void)
+{
+	struct past p = { .j = JOURNAL_INIT };
+	struct release_id past[] = { { "A" }, { "B" } };
+	struct release_ids ids = { past, 2, 2 }, chain = RELEASE_IDS_INIT;
+
+	line(&p, JOURNAL_SYNC, "", "C", 4);
+	p.lines[0].before = ids;
+	look(&p, "C");
+	CHECK_STR(stack(&p), "ABC");
+	CHECK_STR(previous(&p, "ABC"), "B");
+	CHECK_STR(previous(&p, "AC"), "A");
+	CHECK(history_was_live(&p.h, ID("A")));
+	CHECK(p.h.seq == 4 && p.h.lost == 0);
+	CHECK(history_until(&p.h, ID("A")) == 1000);
+	back(&p, "C", "B");
+	look(&p, "B");
+	CHECK_STR(stack(&p), "AB");
+	history_chain(&p.h, &ids, &chain);
+	CHECK(chain.n == 1 && release_id_eq(&chain.v[0], ID("A")));
+	release_ids_release(&chain);
+	/* Live already: the past alone. */
+	go(&p, "B", "D");
+	line(&p, JOURNAL_SYNC, "D", "D", -1);
+	p.lines[3].before = ids;
+	look(&p, "D");
+	CHECK_STR(stack(&p), "ABD");
+	CHECK(p.h.since == 3000 && history_until(&p.h, ID("D")) == INT64_MAX);
+	history_chain(&p.h, &ids, &chain);
+	CHECK(chain.n == 2 && release_id_eq(&chain.v[0], ID("B")) &&
+	    release_id_eq(&chain.v[1], ID("A")));
+	release_ids_release(&chain);
+	/* One that failed here was live there. */
+	go(&p, "D", "E");
+	undo(&p, "E", "D");
+	past[1] = (struct release_id){ "E" };
+	line(&p, JOURNAL_SYNC, "D", "D", -1);
+	p.lines[6].before = ids;
+	look(&p, "D");
+	CHECK(history_was_live(&p.h, ID("E")));
+	history_release(&p.h);
+}
+
+UNIT_MAIN(UNIT(test_nothing), UNIT(test_sync),
+    UNIT(test_recent_for_the_sequence), UNIT(test_failed),
+    UNIT(test_failed_and_made_live_again), UNIT(test_failed_the_second_time),
+    UNIT(test_undone_rollback), UNIT(test_revert_without_its_flip),
+    UNIT(test_revert_of_nothing), UNIT(test_content_that_was_left),
+    UNIT(test_left_without_digests), UNIT(test_sequence_of_what_failed),
+    UNIT(test_lost_journal), UNIT(test_activations), UNIT(test_rollback),
+    UNIT(test_rollback_twice), UNIT(test_skips_what_was_rolled_back_from),
+    UNIT(test_second_chance), UNIT(test_rollback_far),
+    UNIT(test_rollback_anywhere), UNIT(test_rollback_first_of_all),
+    UNIT(test_same_release_twice), UNIT(test_same_release_is_no_way_back),
+    UNIT(test_line_without_its_flip), UNIT(test_rollback_without_its_flip),
+    UNIT(test_first_flip_never_was), UNIT(test_by_hand_at_the_end),
+    UNIT(test_by_hand_in_the_middle), UNIT(test_damaged_lines),
+    UNIT(test_damaged_rollback), UNIT(test_by_hand_back),
+    UNIT(test_line_from_a_release_to_itself), UNIT(test_sequence),
+    UNIT(test_sequence_outlives_a_release_without))

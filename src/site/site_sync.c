@@ -1,0 +1,366 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/override.h"
+#include "fleet/cure.h"
+#include "fleet/fleet_activate.h"
+#include "fleet/fleet_check.h"
+#include "fleet/fleet_stage.h"
+#include "fleet/vote.h"
+#include "os/log.h"
+#include "site/site.h"
+#include "site/site_flip.h"
+
+/* What is to be done on all of them. */
+struct syncing {
+	struct site_run *s;
+	const struct remote *from;
+	struct release_ids chain; /* what rollbacks go to there */
+	const struct release_ids *needed;
+	char *message;	     /* for the journals */
+	bool *changed;	     /* of each host */
+	bool freezes;	     /* the site is frozen */
+	bool freezes_differ; /* nobody knows whether it is */
+};
+
+/* ---- what all have to have --------------------------------------------- */
+
+/* Which hosts lack any of it: those are changed. */
+static void
+find_lacking(struct syncing *y)
+{
+	const struct fleet *f = &y->s->fleet;
+
+	for (size_t i = 0; i < f->n; i++)
+		for (size_t k = 0; k < y->needed->n; k++)
+			y->changed[i] |= !release_ids_has(&f->v[i].view.ids,
+			    &y->needed->v[k]);
+}
+
+/* Send what some of them lack, each release once. */
+static int
+send_needed(struct site_run *s, const struct release_ids *needed,
+    struct release_ids *sent, struct err *e)
+{
+	for (size_t i = 0; i < needed->n; i++) {
+		if (fleet_count_lacking(&s->fleet, &needed->v[i]) == 0)
+			continue;
+		if (site_supply(s, &needed->v[i], e) != 0)
+			return -1;
+		release_ids_add(sent, &needed->v[i]);
+	}
+	return 0;
+}
+
+/* ---- one host ---------------------------------------------------------- */
+
+/* Does it know what rollbacks go to, as the reference does? */
+static bool
+knows_past(const struct syncing *y, const struct remote *r)
+{
+	struct release_ids ids = RELEASE_IDS_INIT, chain = RELEASE_IDS_INIT;
+	bool same;
+
+	for (size_t i = 0; i < r->view.ids.n; i++)
+		release_ids_add(&ids, &r->view.ids.v[i]);
+	/* What it is sent in a dry run, too. */
+	for (size_t i = 0; i < y->needed->n; i++)
+		release_ids_add_once(&ids, &y->needed->v[i]);
+	history_chain(&r->view.history, &ids, &chain);
+	same = chain.n >= y->chain.n;
+	for (size_t i = 0; same && i < y->chain.n; i++)
+		same = release_id_eq(&chain.v[i], &y->chain.v[i]);
+	release_ids_release(&ids);
+	release_ids_release(&chain);
+	return same;
+}
+
+/* Does it serve what the reference does, and know as much? */
+static bool
+is_synced(const struct syncing *y, const struct remote *r)
+{
+	return release_id_eq(&r->view.current, &y->from->view.current) &&
+	    knows_past(y, r);
+}
+
+/* The pins of the reference; those that only the host has stay. */
+static int
+pin(struct syncing *y, struct remote *r, bool preview, bool *changed,
+    struct err *e)
+{
+	const struct release_ids *ids = y->needed;
+	int c = 0;
+
+	for (size_t i = 0; c == 0 && i < ids->n; i++) {
+		const struct meta *theirs = remote_meta(y->from, &ids->v[i]);
+		const struct meta *ours = remote_meta(r, &ids->v[i]);
+		struct strvec args = STRVEC_INIT;
+
+		if (theirs == NULL || ours == NULL || !theirs->pinned ||
+		    ours->pinned)
+			continue;
+		*changed = true;
+		strvec_addf(&args, "--id=%s", ids->v[i].text);
+		if (!preview)
+			c = remote_call(r, "pin", &args, NULL, NULL, e);
+		strvec_release(&args);
+	}
+	return c;
+}
+
+/* What is live there, and the past of that. */
+static int
+flip(struct syncing *y, struct remote *r, struct err *e)
+{
+	struct release_ids before = RELEASE_IDS_INIT;
+	const struct release_id id = y->from->view.current;
+	struct remote_activate o = { .id = &id,
+		.before = &before,
+		.message = y->message,
+		.skipped = y->s->wishes.skipped,
+		.journal_size = r->journal_size,
+		.action = JOURNAL_SYNC,
+		/* It is live on the others in spite of them. */
+		.overrides = OVERRIDE_FLIP };
+	int c;
+
+	for (size_t i = y->chain.n; i-- > 0;)
+		release_ids_add(&before, &y->chain.v[i]);
+	r->before = r->view.current;
+	c = remote_activate(r, &o, e);
+	r->flipped = c == 0 && !release_id_eq(&r->before, &id);
+	release_ids_release(&before);
+	return c;
+}
+
+static int
+freeze(struct syncing *y, struct remote *r, struct err *e)
+{
+	struct strvec args = STRVEC_INIT;
+	int c;
+
+	remote_freeze_args(&y->from->freeze, &args);
+	c = remote_call(r, "freeze", &args, NULL, NULL, e);
+	strvec_release(&args);
+	return c;
+}
+
+/* For fleet_each(): make the host as the reference is. */
+static int
+bring(struct remote *r, void *ctx, struct err *e)
+{
+	struct syncing *y = ctx;
+	bool preview = y->s->wishes.dry_run;
+	bool *changed = &y->changed[r - y->s->fleet.v];
+	bool flips = !is_synced(y, r),
+	     freezes = flips && y->freezes && !r->frozen;
+
+	if (r == y->from)
+		return 0;
+	if (pin(y, r, preview, changed, e) != 0)
+		return -1;
+	*changed |= flips || freezes;
+	if (flips && !preview && flip(y, r, e) != 0)
+		return -1;
+	return freezes && !preview ? freeze(y, r, e) : 0;
+}
+
+/* ---- all of them ------------------------------------------------------- */
+
+/* The host that is right: the named one, or who has the votes. */
+static const struct remote *
+find_reference(const struct fleet *f, const char *from, struct err *e)
+{
+	if (from == NULL)
+		return vote_reference(f, e);
+	for (size_t i = 0; i < f->n; i++) {
+		const struct remote *r = &f->v[i];
+
+		if (strcmp(r->host->label, from) != 0 &&
+		    strcmp(r->host->address, from) != 0)
+			continue;
+		if (!release_id_is_none(&r->view.current))
+			return r;
+		err_set(e, ERR_USAGE,
+		    "nothing is live on '%s', so no other host can be made like it",
+		    from);
+		return NULL;
+	}
+	err_set(e, ERR_USAGE,
+	    "--from wants one of the hosts that this is for, not '%s'", from);
+	return NULL;
+}
+
+/*
+ * The hosts that are as they should be say whether the site is frozen.  One
+ * that is to be changed and alone is frozen was frozen on purpose, or was down
+ * for the thaw.
+ */
+static int
+check_freezes(struct syncing *y, struct err *e)
+{
+	const struct fleet *f = &y->s->fleet;
+	size_t frozen = 0, others = 0;
+
+	for (size_t i = 0; i < f->n; i++)
+		if (is_synced(y, &f->v[i]))
+			*(f->v[i].frozen ? &frozen : &others) += 1;
+	y->freezes = frozen > 0 && others == 0;
+	y->freezes_differ = frozen > 0 && others > 0;
+	for (size_t i = 0; frozen == 0 && i < f->n; i++) {
+		const struct remote *r = &f->v[i];
+
+		if (!r->frozen || is_synced(y, r))
+			continue;
+		err_set(e, ERR_LOCKED,
+		    "%s is frozen by %s%s%s, and %s is not;; if it may change, run: ",
+		    r->host->label,
+		    r->freeze.who != NULL ? r->freeze.who : "somebody",
+		    r->freeze.why != NULL ? ": " : "",
+		    r->freeze.why != NULL ? r->freeze.why : "",
+		    y->from->host->label);
+		return cure_append(f, e, "thaw --host", r->host->label);
+	}
+	return 0;
+}
+
+/* Of hosts that are well some are frozen: what is meant is not guessed. */
+static int
+refuse_freezes(const struct fleet *f, struct err *e)
+{
+	err_set(e, ERR_DIFFER,
+	    "all hosts serve the same, but only some are frozen;; to freeze all, run: ");
+	cure_append(f, e, "freeze", NULL);
+	err_append(e, ", or: ");
+	return cure_append(f, e, "thaw", NULL);
+}
+
+/* What became of each. */
+static void
+tell(const struct syncing *y, struct strvec *hosts)
+{
+	const struct fleet *f = &y->s->fleet;
+	const char *id = y->from->view.current.text;
+
+	for (size_t i = 0; i < f->n; i++) {
+		const struct remote *r = &f->v[i];
+
+		if (!y->changed[i] || r->failed)
+			continue;
+		strvec_add(hosts, r->host->label);
+		log_info("%s%s %s, as %s", remote_said(r),
+		    y->s->wishes.dry_run ? "would serve" : "serves", id,
+		    y->from->host->label);
+	}
+}
+
+static bool
+any_flipped(const struct fleet *f)
+{
+	for (size_t i = 0; i < f->n; i++)
+		if (f->v[i].flipped)
+			return true;
+	return false;
+}
+
+/* Not on all: they differ as before, or still do. */
+static int
+fail(const struct syncing *y, struct err *e)
+{
+	const struct fleet *f = &y->s->fleet;
+
+	fleet_fail(f, "not synced everywhere", e);
+	if (any_flipped(f)) {
+		e->code = ERR_DIFFER;
+		err_append(e, ";; when that is mended, run: ");
+		cure_append(f, e, "sync", NULL);
+	}
+	return -1;
+}
+
+/* The web servers of those that have changed, and of the others. */
+static int
+check(struct site_run *s, const struct release_id *id, struct err *e)
+{
+	if (s->site->check.urls.n == 0 || s->wishes.no_check ||
+	    fleet_check(&s->fleet, id, NULL, e) == 0)
+		return 0;
+	err_prefix(e, "synced, but ");
+	err_append(e, ";; to find out more, run: ");
+	cure_append(&s->fleet, e, "doctor", NULL);
+	e->code = ERR_DIFFER;
+	return -1;
+}
+
+/* Bring all to where the reference is. */
+static int
+sync_all(struct syncing *y, struct site_synced *out, struct err *e)
+{
+	struct site_run *s = y->s;
+	struct fleet *f = &s->fleet;
+	struct site_flip flip = { .id = y->from->view.current,
+		.changed = true };
+	size_t failed;
+
+	find_lacking(y);
+	if (send_needed(s, y->needed, &out->sent, e) != 0)
+		return -1;
+	for (size_t i = 0; i < f->n; i++)
+		f->v[i].flipped = false;
+	f->changed |= !s->wishes.dry_run;
+	failed = fleet_each(f, bring, y);
+	fleet_await_hooks(f);
+	site_tell_root_hooks(s);
+	tell(y, &out->hosts);
+	if (any_flipped(f))
+		site_went_live(s, &flip, JOURNAL_ACTIVATE);
+	if (failed > 0)
+		return fail(y, e);
+	if (out->hosts.n == 0 && out->sent.n == 0)
+		log_info(
+		    "unchanged: all hosts serve %s, and know what was live before",
+		    y->from->view.current.text);
+	return any_flipped(f) ? check(s, &flip.id, e) : 0;
+}
+
+int
+site_sync(struct site_run *s, const char *from, struct site_synced *out,
+    struct err *e)
+{
+	struct fleet *f = &s->fleet;
+	struct release_ids needed = RELEASE_IDS_INIT;
+	struct syncing y = { .s = s, .needed = &needed };
+	int r;
+
+	if (site_open(s, e) != 0 || fleet_need_root(f, e) != 0)
+		return -1;
+	y.from = find_reference(f, from, e);
+	if (y.from == NULL)
+		return -1;
+	out->id = y.from->view.current;
+	out->from = xstrdup(y.from->host->label);
+	y.changed = xcalloc(f->n, sizeof(*y.changed));
+	y.message = xasprintf("as %s serves it", y.from->host->label);
+	history_chain(&y.from->view.history, &y.from->view.ids, &y.chain);
+	vote_needed(f, y.from, &needed);
+	r = check_freezes(&y, e);
+	if (r == 0)
+		r = sync_all(&y, out, e);
+	if (r == 0 && y.freezes_differ)
+		r = refuse_freezes(f, e);
+	release_ids_release(&y.chain);
+	release_ids_release(&needed);
+	free(y.changed);
+	free(y.message);
+	return r;
+}
+
+void
+site_synced_release(struct site_synced *p)
+{
+	strvec_release(&p->hosts);
+	release_ids_release(&p->sent);
+	free(p->from);
+	*p = (struct site_synced)SITE_SYNCED_INIT;
+}

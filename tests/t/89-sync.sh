@@ -1,0 +1,319 @@
+#!/bin/bash
+# deploy sync: hosts that were left out, made anew or added serve what the
+# others serve, and can go back as they can; the others stay as they are.
+# shellcheck disable=SC2119,SC2154
+# parts: 4
+. "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/fleet.sh
+. "$TREE/tests/fleet.sh"
+
+# next [OPTION...]: another edition goes live.
+next() {
+	edition=$((${edition:-0} + 1))
+	echo "edition $edition" >site/index.html
+	deploy publish "$@"
+}
+
+# ---------------------------------------- what may have become of host $odd
+
+skipped_once() { expect_status 7 next --skip "$odd"; }
+skipped_twice() {
+	expect_status 7 next --skip "$odd"
+	expect_status 7 next --skip "$odd"
+}
+skipped_and_published_to() {
+	expect_status 7 next --skip "$odd"
+	run next
+}
+skipped_for_a_rollback() { expect_status 7 deploy rollback --skip "$odd"; }
+skipped_back_and_on() {
+	expect_status 7 deploy rollback --skip "$odd"
+	run next
+}
+made_anew() { rm -rf "r-$odd"; }
+prepared_anew() {
+	rm -rf "r-$odd"
+	run deploy init
+}
+made_anew_and_published_to() {
+	rm -rf "r-$odd"
+	run deploy publish
+}
+without_journal() { rm "r-$odd/.deploy/journal"; }
+lacks_what_waits() {
+	echo waits >site/index.html
+	expect_status 7 deploy stage --skip "$odd"
+}
+lacks_a_pin() {
+	expect_status 7 next --skip "$odd"
+	expect_status 7 deploy pin current --skip "$odd"
+}
+was_down_for_a_freeze() {
+	expect_status 7 next --skip "$odd"
+	expect_status 7 deploy freeze -m sale --skip "$odd"
+}
+
+cases=(skipped_once skipped_twice skipped_and_published_to
+	skipped_for_a_rollback skipped_back_and_on made_anew prepared_anew
+	made_anew_and_published_to without_journal lacks_what_waits
+	lacks_a_pin was_down_for_a_freeze)
+
+# What hosts know but the odd one: their journals.
+others() {
+	local h
+	for h in "${hosts[@]}"; do
+		[ "$h" = "$odd" ] || cat "r-$h/.deploy/journal"
+	done
+}
+
+# All serve the same, have the same, and would go back to the same.
+assert_alike() {
+	local h
+	assert_live "$(live h1)"
+	for h in "${hosts[@]}"; do
+		assert_tree_eq "r-$h/current/" r-h1/current/
+		[ -e "r-$h/.deploy/frozen" ] && echo frozen || echo free
+	done | sort -u >frozen
+	assert_eq "$(wc -l <frozen)" 1 "hosts that are frozen differ"
+	run deploy status --json
+	assert_eq "$(jq '[.hosts[].previous] | unique | length' "$out")" 1
+	assert_eq "$(jq -c .drift "$out")" '[]'
+}
+
+every_case() {
+	local what i
+	run next
+	run next
+	run next
+	for i in "${hosts[@]}"; do
+		cp -a "r-$i" "was-$i"
+	done
+	for what in "${cases[@]}"; do
+		echo "# $what" >&2
+		for i in "${hosts[@]}"; do
+			rm -rf "r-$i"
+			cp -a "was-$i" "r-$i"
+		done
+		"$what"
+		others >before
+		run deploy sync -n
+		others >after
+		assert_file_eq after before
+		run deploy sync --json
+		assert_eq "$(jq -c .synced "$out")" "[\"$odd\"]"
+		assert_alike
+		others >after
+		assert_file_eq after before
+		[ "$what" != lacks_a_pin ] ||
+		    assert_eq "$(jq .pinned "r-$odd/.deploy/meta/$(live h1).json")" true
+		# Once more: nothing is left to do.
+		cp "r-$odd/.deploy/journal" journal
+		run deploy sync --json
+		assert_eq "$(jq -c '[.synced, .sent]' "$out")" '[[],[]]'
+		assert_file_eq "r-$odd/.deploy/journal" journal
+		# All go back together, as far as it goes.
+		while deploy rollback >"$out" 2>"$err"; do
+			assert_alike
+		done
+		assert_contains "$err" "no release that was live before"
+		run deploy verify
+		assert_clean
+	done
+}
+
+t_a_c_host_is_odd() {
+	some c dash c
+	odd=h3
+	every_case
+}
+
+t_a_dash_host_is_odd() {
+	some c dash c
+	odd=h2
+	every_case
+}
+
+t_a_busybox_host_is_odd() {
+	some busybox c dash
+	odd=h1
+	every_case
+}
+
+# What was live of the odd one is told by its journal.
+t_the_journal_tells() {
+	local first second
+	some c dash
+	run next
+	first=$(cat "$out")
+	run next
+	second=$(cat "$out")
+	for odd in h1 h2; do
+		rm -rf "r-$odd"
+		run deploy sync
+		tail -n 1 "r-$odd/.deploy/journal" |
+		    jq -c '[.action, .from, .to, .before, .message]' >line
+		assert_eq "$(cat line)" \
+		    "[\"sync\",null,\"$second\",[\"$first\"],\"as $([ "$odd" = h1 ] && echo h2 || echo h1) serves it\"]"
+		run deploy log
+		assert_contains "$out" "sync      $second"
+	done
+}
+
+t_an_added_host() {
+	some c c dash
+	sed '/h3/d' deploy.yml >fewer.yml
+	for n in 1 2 3; do
+		run next -c fewer.yml
+	done
+	expect_status 7 deploy status
+	assert_contains "$out" "cure       run: deploy sync"
+	paste 0
+	odd=h3 assert_alike
+	run deploy rollback
+	run deploy rollback
+	odd=h3 assert_alike
+	# Each release has been sent to who lacked it, and to nobody else.
+	assert_eq "$(grep -c '^receive$' h1.verbs)" 3
+	assert_eq "$(grep -c '^receive$' h3.verbs)" 3
+}
+
+# Who is right is not guessed, whoever are more.
+t_hosts_that_went_different_ways() {
+	local mine
+	some c dash c
+	run next
+	run next
+	run next --host h2
+	mine=$(live h2)
+	expect_status 7 deploy sync
+	assert_contains "$err" "$mine on h2"
+	assert_contains "$err" "run: deploy sync --from h1, or: deploy sync --from h2"
+	assert_live "$mine" h2
+	cp -a r-h1 was
+	run deploy sync --from h2
+	assert_live "$mine"
+	# And the other way.
+	rm -rf r-h1 r-h3
+	cp -a was r-h1
+	cp -a was r-h3
+	run deploy sync --from h1
+	assert_live "$(live h1)"
+	[ "$(live h2)" != "$mine" ] || fail "not synced"
+	expect_status 2 deploy sync --from h9
+	rm -rf r-h3
+	expect_status 2 deploy sync --from h3
+	run deploy sync
+	assert_alike
+}
+
+t_freezes() {
+	some c dash c
+	run next
+	run next
+	# Some of those that are well: nobody knows what is meant.
+	expect_status 7 deploy freeze --skip h3
+	expect_status 7 deploy sync
+	assert_contains "$err" "run: deploy freeze, or: deploy thaw"
+	run deploy thaw
+	run deploy sync
+	# One that is behind, and frozen alone.
+	run deploy freeze -m sale
+	expect_status 7 deploy thaw --skip h3
+	expect_status 7 next --skip h3
+	expect_status 3 deploy sync
+	assert_contains "$err" sale
+	paste 0
+	run deploy sync
+	assert_alike
+}
+
+t_a_host_that_does_not_answer() {
+	some c dash c c
+	run next
+	expect_status 7 next --skip h3
+	dies h4
+	expect_status 8 deploy sync
+	[ "$(live h3)" != "$(live h1)" ] || fail "changed"
+	assert_contains "$err" "run: deploy sync --skip h4"
+	paste 7
+	assert_live "$(live h1)" h1 h2 h3
+	heal
+	run deploy sync
+	assert_live "$(live h1)"
+}
+
+# It fails on one after the other was brought there.
+t_half_of_it() {
+	some c dash c
+	run next
+	run next
+	run next
+	rm -rf r-h2 r-h3
+	fault h3 <<-'END'
+	[ "$verb" != activate ] || { echo "deploy-host 1"; printf 'error\t1\tno\n'; exit 1; }
+	END
+	expect_status 7 deploy sync
+	assert_contains "$err" h3
+	assert_live "$(live h1)" h1 h2
+	heal
+	paste 0
+	assert_alike
+}
+
+# There is nobody to be like.
+t_one_host_and_none() {
+	some c
+	expect_status 1 deploy sync
+	run deploy init
+	expect_status 2 deploy sync
+	assert_contains "$err" "nothing is live"
+	run next
+	run deploy sync
+	assert_contains "$err" unchanged
+	run next --root "$PWD/here" site
+	run deploy sync --root "$PWD/here"
+	assert_eq "$(cat "$out")" "$(live_of here)"
+	assert_contains "$err" unchanged
+}
+
+# Who was faster counts.
+t_somebody_else_is_faster() {
+	some c dash
+	run next
+	expect_status 7 next --skip h2
+	fault h2 <<-'END'
+	[ "$verb" != activate ] || rm -f -- "$self.fault"
+	[ "$verb" != activate ] || deploy publish --host h2 -q >&2
+	END
+	echo other >site/index.html
+	expect_status 4 deploy sync
+	heal
+	expect_status 7 deploy sync
+}
+
+# ------------------------------------------------------------ real sshds
+
+t_hosts_over_ssh_are_made_anew() {
+	local h
+	fleet_start c dash busybox c+rsync
+	two
+	for h in "${hosts[@]}"; do
+		rm -rf "r-$h"
+		run deploy sync
+		assert_serves_site
+		assert_clean
+	done
+	do_refuse h4
+	edit
+	expect_status 8 deploy publish --timeout 3s
+	paste 7
+	undo_refuse h4
+	rm -rf r-h4
+	run deploy sync
+	assert_serves_site
+	run deploy rollback
+	assert_live "$second"
+	assert_well
+}
+
+run_tests
