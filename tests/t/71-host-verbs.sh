@@ -1004,7 +1004,8 @@ histories=(
 	'shut good  0:C                 C'
 	'free good  C=C                 C'
 	'free good  0>A A>B B~A A=C     C'
-	'shut good  0=C                 A'
+	'free good  0=C                 A'
+	'shut good  0>A A=C             A'
 )
 
 # history LINE...: that is the journal; a ? is half a line.
