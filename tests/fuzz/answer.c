@@ -374,7 +374,7 @@ activate(struct remote *r)
 {
 	const struct remote_activate o = { .id = &own_id,
 		.journal_size = r->journal_size,
-		.rollback = true };
+		.action = JOURNAL_ROLLBACK };
 	int c = remote_activate(r, &o, &e);
 
 	remote_await_hook(r);
