@@ -25,6 +25,7 @@
 #include "os/names.h"
 #include "os/run.h"
 #include "root/meta.h"
+#include "root/staging.h"
 
 enum {
 	TOOLS_MS = 10000,	/* for all of them */
@@ -234,28 +235,42 @@ put_lock(struct buf *out, const struct dir *state)
 		close(fd);
 }
 
-/* How old is what is in incoming/, how much is in trash/? */
+/* How old is what no living stage has in incoming/? */
+static void
+put_incoming(struct buf *out, const struct dir *d)
+{
+	struct strvec names = STRVEC_INIT;
+	struct stagings living = STAGINGS_INIT;
+	struct err ignored = ERR_INIT;
+	struct release_id id;
+	struct stat st;
+
+	if (stagings_read(d, &living, &ignored) == 0 &&
+	    dir_list(d, &names, &ignored) == 0)
+		for (size_t i = 0; i < names.n; i++)
+			if (release_id_parse(&id, names.v[i]) &&
+			    stagings_owner(&living, names.v[i]) == NULL &&
+			    fstatat(d->fd, names.v[i], &st,
+				AT_SYMLINK_NOFOLLOW) == 0)
+				wire_put(out, "incoming", "%lld\t%s",
+				    (long long)(clock_now() / 1000 -
+					st.st_mtim.tv_sec),
+				    names.v[i]);
+	stagings_release(&living);
+	strvec_release(&names);
+}
+
+/* What is in incoming/, and how much is in trash/? */
 static void
 put_leftovers(struct buf *out, const struct dir *state)
 {
 	struct strvec names = STRVEC_INIT;
 	struct dir d = DIR_INIT;
 	struct err ignored = ERR_INIT;
-	struct release_id id;
-	struct stat st;
 
-	if (dir_open(&d, state, "incoming", &ignored) == 0 &&
-	    dir_list(&d, &names, &ignored) == 0)
-		for (size_t i = 0; i < names.n; i++)
-			if (release_id_parse(&id, names.v[i]) &&
-			    fstatat(d.fd, names.v[i], &st,
-				AT_SYMLINK_NOFOLLOW) == 0)
-				wire_put(out, "incoming", "%lld\t%s",
-				    (long long)(clock_now() / 1000 -
-					st.st_mtim.tv_sec),
-				    names.v[i]);
+	if (dir_open(&d, state, "incoming", &ignored) == 0)
+		put_incoming(out, &d);
 	dir_close(&d);
-	strvec_release(&names);
 	if (dir_open(&d, state, "trash", &ignored) == 0 &&
 	    dir_list(&d, &names, &ignored) == 0)
 		wire_put(out, "trash", "%zu", names.n);

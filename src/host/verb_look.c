@@ -148,7 +148,7 @@ put_stages(struct request *r)
 	struct stagings all = STAGINGS_INIT;
 	struct err ignored = ERR_INIT;
 
-	err_ignore(stagings_read(&r->store, &all, &ignored));
+	err_ignore(stagings_read(&r->store.incoming, &all, &ignored));
 	for (size_t i = 0; i < all.n; i++)
 		wire_put(&r->out, "stage", "%s\t%s", all.v[i].id.text,
 		    all.v[i].note);

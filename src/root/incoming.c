@@ -85,7 +85,7 @@ check_new(const struct incoming *in, const struct release_id *id,
 		    "there is a release '%s/%s' already", s->releases.path,
 		    id->text);
 	if (r == 0)
-		r = stagings_read(s, &living, e);
+		r = stagings_read(&s->incoming, &living, e);
 	owner = stagings_owner(&living, id->text);
 	if (r == 0 && owner != NULL) {
 		staging_print(owner, &who);

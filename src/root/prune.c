@@ -65,7 +65,7 @@ leave_to_stages(const struct store *s, const struct release_ids *ids,
     bool *chosen, struct strvec *kept, struct err *e)
 {
 	struct stagings living = STAGINGS_INIT;
-	int r = stagings_read(s, &living, e);
+	int r = stagings_read(&s->incoming, &living, e);
 
 	for (size_t i = 0; r == 0 && i < ids->n; i++) {
 		const struct staging *user =

@@ -81,7 +81,7 @@ is_held(const struct dir *d, const char *name, struct err *e)
 
 /* Add the stage that the name is the lock of, if it lives. */
 static int
-add_living(const struct store *s, const char *name, struct stagings *out,
+add_living(const struct dir *d, const char *name, struct stagings *out,
     struct err *e)
 {
 	struct staging st = { .uses = RELEASE_IDS_INIT };
@@ -92,11 +92,11 @@ add_living(const struct store *s, const char *name, struct stagings *out,
 
 	if (rest == NULL || strcmp(rest, SUFFIX) != 0)
 		return 0;
-	r = is_held(&s->incoming, name, e);
+	r = is_held(d, name, e);
 	if (r <= 0)
 		return r;
 	/* One that has just ended has nothing any more. */
-	err_ignore(file_read(&s->incoming, name, TEXT_MAX, &text, &ignored));
+	err_ignore(file_read(d, name, TEXT_MAX, &text, &ignored));
 	parse(&st, buf_str(&text));
 	buf_release(&text);
 	out->v = xreallocarray(out->v, out->n + 1, sizeof(*out->v));
@@ -105,13 +105,13 @@ add_living(const struct store *s, const char *name, struct stagings *out,
 }
 
 int
-stagings_read(const struct store *s, struct stagings *out, struct err *e)
+stagings_read(const struct dir *incoming, struct stagings *out, struct err *e)
 {
 	struct strvec names = STRVEC_INIT;
-	int r = dir_list(&s->incoming, &names, e);
+	int r = dir_list(incoming, &names, e);
 
 	for (size_t i = 0; r == 0 && i < names.n; i++)
-		r = add_living(s, names.v[i], out, e);
+		r = add_living(incoming, names.v[i], out, e);
 	strvec_release(&names);
 	return r;
 }

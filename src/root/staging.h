@@ -38,9 +38,9 @@ struct stagings {
 
 enum { STAGING_USES_MAX = 64 };		/* releases; more are not kept */
 
-/* Add all that live.  Takes no lock.  0 or -1. */
-int stagings_read(const struct store *s, struct stagings *out, struct err *e)
-    MUST_USE;
+/* Add all that live, of a root's incoming/.  Takes no lock.  0 or -1. */
+int stagings_read(const struct dir *incoming, struct stagings *out,
+    struct err *e) MUST_USE;
 void stagings_release(struct stagings *all);	/* neutral values accepted */
 
 /*

@@ -234,7 +234,7 @@ store_sweep(const struct store *s, struct err *e)
 	/* What goes with a release goes after its name has, on disk. */
 	if (dir_sync(&s->releases, e) != 0)
 		return -1;
-	r = stagings_read(s, &living, e);
+	r = stagings_read(&s->incoming, &living, e);
 	if (r == 0)
 		r = sweep(s, &living, e);
 	stagings_release(&living);

@@ -302,6 +302,13 @@ t_leftovers() {
 	touch "$R/.deploy/incoming/$id.manifest"
 	look 0
 	only warn leftovers "1 unfinished stages, 0 releases"
+	# One that is under way is no leftover.
+	touch "$R/.deploy/incoming/$id.lock"
+	exec 7<"$R/.deploy/incoming/$id.lock"
+	flock 7
+	look 0
+	is ok leftovers
+	exec 7<&-
 	mkdir "$R/.deploy/trash/$id"
 	look 0
 	only warn leftovers "1 unfinished stages, 1 releases"

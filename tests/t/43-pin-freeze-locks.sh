@@ -484,7 +484,8 @@ t_nobody_waits_for_a_stage() {
 	new c
 	halted
 	for command in "activate $c" rollback 'prune --keep 1' "pin $a" \
-	    "unpin $a" freeze thaw "activate $a" 'stage b-a' 'publish b-c'
+	    "unpin $a" freeze thaw "activate $a" 'stage b-a' \
+	    'publish b-c --override=order'
 	do
 		# The words are meant to be split.
 		# shellcheck disable=SC2086

@@ -322,6 +322,79 @@ unlocked() {
 	flock -n -x "$R/.deploy/lock" true || fail "locked"
 }
 
+# drip ID [OPTION...]: a key for receive begins a pack that does not come, until
+# undrip.
+drip() {
+	[ -n "$fd" ] || exec {fd}<>in
+	SSH_ORIGINAL_COMMAND="deploy host receive $R --id=$1 ${*:2}" \
+	    deploy host --root "$R" --allow receive <in >"drip-$1" 2>&1 {fd}<&- &
+	drips+=($!)
+	wait_for 20 grep -q '^ready' "drip-$1"
+}
+
+undrip() {
+	exec {fd}<&-
+	wait "${drips[@]}" || true
+}
+
+id_of() {
+	printf '20260101T000000.%03dZ-%s' "$1" "$uuid"
+}
+
+# STATUS, what others do meanwhile; they never wait, and prune leaves nothing
+# to the key but what it names.
+t_drips_stop_nobody() {
+	local drips=() fd='' n=0 status command all
+	begin
+	echo three >site/index.html
+	run deploy publish -q site --root "$R" --seq 12
+	C=$(<"$out")
+	mkfifo in
+	all=$A,$B,$C
+	drip "$(id_of 1)" --uses="$all"
+	drip "$(id_of 2)"
+	drip "$(id_of 3)" --uses="$A"
+	expect_status 3 key receive "receive $R --id=$(id_of 1)"
+	assert_contains "$out" "is being staged by"
+	for all in x "$A,x" "$A;$B" "../$A" "$A/"; do
+		expect_status 2 key receive "receive $R --id=$(id_of 4) '--uses=$all'"
+		expect_status 2 sh_host receive "$R" --id="$(id_of 4)" --uses="$all"
+	done
+	while read -r status command; do
+		n=$((n + 1))
+		# shellcheck disable=SC2086 # words are meant
+		expect_status "$status" timeout 60 deploy $command --root "$R" \
+		    --lock-wait=0
+	done <<-ROWS
+	0 status
+	0 activate $B --override=order
+	0 rollback
+	0 activate $C --override=order
+	0 freeze
+	3 activate $B --override=order
+	0 thaw
+	0 pin $A
+	0 unpin $A
+	0 stage site --again
+	0 publish site --again
+	0 publish site --again
+	0 publish site --again
+	0 prune --keep 1
+	0 prune --keep 1
+	0 rollback
+	ROWS
+	[ "$n" -eq 16 ] || fail "$n rows"
+	for n in "$A" "$B" "$C"; do
+		[ -d "$R/releases/$n" ] || fail "$n is gone"
+	done
+	assert_eq "$(find "$R/releases" -mindepth 1 -maxdepth 1 | wc -l)" 6
+	assert_eq "$(find "$R/.deploy/incoming" -type d -name '2*' | wc -l)" 3
+	undrip
+	run deploy prune --keep 1 --root "$R" --lock-wait=0
+	[ ! -e "$R/releases/$A" ] || fail "$A stays for nobody"
+	assert_empty "$R/.deploy/incoming"
+}
+
 # Held by a pack that does not come, or by drops: given up in time (which
 # DEPLOY_TEST_LIMIT makes short), nothing left, the lock free.
 t_a_pack_that_drips_is_given_up() {

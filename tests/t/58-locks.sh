@@ -1,0 +1,373 @@
+#!/bin/bash
+# Who waits for whom: a stage hangs in its middle, or two commands run at once
+# and one is killed, on hosts with deploy, with the sh verbs, and mixed.
+# parts: 4
+# shellcheck disable=SC2154 # the names: of hosts.sh
+. "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/hosts.sh
+. "$TREE/tests/hosts.sh"
+
+# on KIND...: hosts h1 and so on of these kinds, in deploy.yml, which serve A,
+# served B before; C waits.
+on() {
+	local h
+	hosts=()
+	for kind; do
+		h=h$((${#hosts[@]} + 1))
+		hosts+=("$h")
+		[ "$kind" != busybox ] || busybox_path
+		program "$h" "$kind"
+	done
+	{
+		printf 'sites:\n  - name: t\n    root: %s\n' "$PWD/r"
+		printf '    source: site\n    keep: 9\n    hosts:\n'
+		for h in "${hosts[@]}"; do
+			printf '      - {address: %s, transport: local, root: %s, deploy: %s}\n' \
+			    "$h" "$PWD/r-$h" "$PWD/$h"
+		done
+	} >deploy.yml
+	mkdir site
+	seq 20000 >site/numbers
+	edition B
+	edition A
+	edition C stage
+}
+
+# edition NAME [stage]: publish, or stage, a build that has its name; the id is
+# in the variable of that name.
+edition() {
+	echo "$1" >site/index.html
+	run deploy "${2:-publish}" -q
+	declare -g "$1=$(<"$out")"
+}
+
+# hang HOST...: what it receives from now on comes by halves: the second one
+# when HOST.go is there.
+hang() {
+	local h
+	for h; do
+		rm -f "$h.go" "$h.hangs"
+		fault "$h" <<-'END'
+		[ "$verb" != receive ] || exec < <(
+			head -c 600
+			: >"$self.hangs"
+			until [ -e "$self.go" ]; do sleep 0.05; done
+			cat
+		)
+		END
+	done
+}
+
+# hung HOST...: start a stage of another build, and wait until it hangs there;
+# $stage is its process.
+hung() {
+	local h
+	echo "hung" >site/index.html
+	head -c 30000 /dev/urandom | base64 >site/new
+	hang "$@"
+	setsid deploy stage -q >hung.out 2>hung.err &
+	stage=$!
+	for h; do
+		wait_for 20 is_hung "$h"
+	done
+	heal
+}
+
+is_hung() {
+	[ -e "$1.hangs" ] && compgen -G "r-$1/.deploy/incoming/*.lock" >/dev/null
+}
+
+# It goes on, to its end: $hung is its release, everywhere.
+go_on() {
+	local h
+	for h in "${hosts[@]}"; do : >"$h.go"; done
+	wait "$stage" || fail "$(cat hung.err)"
+	hung=$(<hung.out)
+	for h in "${hosts[@]}"; do
+		assert_tree_eq "r-$h/releases/$hung" site
+	done
+	run deploy verify "$hung"
+}
+
+# ------------------------------------------------------------- a stage hangs
+
+# STATUS, command: none of them waits, each does its work.
+beside_a_stage() {
+	local status command n=0
+	on "$@"
+	hung "${hosts[@]}"
+	mkdir other
+	echo other >other/index.html
+	while read -r status command; do
+		n=$((n + 1))
+		# shellcheck disable=SC2086 # words are meant
+		expect_status "$status" timeout 120 deploy $command --lock-wait=0
+	done <<-ROWS
+	0 status
+	0 rollback
+	0 activate $C --override=order
+	0 rollback
+	0 freeze -m why
+	3 activate $A --override=order
+	0 rollback $A
+	0 thaw
+	0 pin $B
+	0 unpin $B
+	0 stage other --override=build
+	0 activate latest --override=order
+	0 prune --keep 5
+	0 activate $C --override=order
+	0 publish other --override=build --again
+	0 rollback
+	ROWS
+	[ "$n" -eq 16 ] || fail "$n rows"
+	assert_live "$C"
+	go_on
+	run deploy activate "$hung"
+	assert_live "$hung"
+	assert_clean
+}
+
+t_beside_a_stage_on_c() { beside_a_stage c; }
+t_beside_a_stage_on_dash() { beside_a_stage dash; }
+t_beside_a_stage_on_busybox() { beside_a_stage busybox; }
+t_beside_a_stage_on_all() { beside_a_stage c dash busybox; }
+
+# It is told, with who and since when, and gone when it is over; the lock is
+# not called free meanwhile.
+t_status_shows_who_stages() {
+	local kind
+	on c dash busybox
+	USER=ann hung "${hosts[@]}"
+	run deploy status
+	assert_eq "$(grep -c '^staging  *2.* by .*@.* (stage, process [0-9]*, since 2' "$out")" 3
+	! grep '^lock ' "$out" || fail "a free lock"
+	run deploy status --json
+	assert_eq "$(json "$out" '.hosts | map(.locked_by) | tostring')" \
+	    '[null,null,null]'
+	assert_eq "$(json "$out" '.hosts | map(.stages | length) | tostring')" \
+	    '[1,1,1]'
+	assert_eq "$(json "$out" '.hosts[].stages[] |
+	    select(.since and (.who | test("@")) and (.release | test("^2")))
+	    | .job')" $'null\nnull\nnull'
+	run deploy doctor --json
+	assert_eq "$(json "$out" '.checks[]? | select(.name == "leftovers").status')" \
+	    "$(json "$out" '.checks[]? | select(.name == "leftovers") | "ok"')"
+	go_on
+	run deploy status
+	assert_eq "$(grep -c '^lock  *free' "$out")" 3
+	! grep '^staging' "$out" || fail "still staging"
+}
+
+# The base of a stage would go by now: it stays, and goes when that is over.
+base_stays() {
+	local h
+	on "$@"
+	hung "${hosts[@]}"
+	run deploy activate "$C"
+	run deploy activate "$B"
+	run deploy prune --keep 1 --lock-wait=0
+	assert_contains "$err" "release $A stays: the stage of "
+	for h in "${hosts[@]}"; do
+		[ -d "r-$h/releases/$A" ] || fail "the base is gone on $h"
+	done
+	run deploy prune --keep 1 -n
+	assert_not_contains "$out" "$A"
+	go_on
+	for h in "${hosts[@]}"; do
+		assert_eq "$(stat -c %i "r-$h/releases/$A/numbers")" \
+		    "$(stat -c %i "r-$h/releases/$hung/numbers")" "a link"
+	done
+	run deploy prune --keep 1
+	assert_contains "$out" "$A"
+	for h in "${hosts[@]}"; do
+		[ ! -d "r-$h/releases/$A" ] || fail "the base stays on $h"
+	done
+	assert_clean
+}
+
+t_base_stays_on_c() { base_stays c; }
+t_base_stays_on_dash() { base_stays dash; }
+t_base_stays_on_busybox() { base_stays busybox; }
+t_base_stays_on_all() { base_stays c dash busybox; }
+
+# What the pack needs went before the stage began: said at once, nothing left.
+t_base_that_is_gone() {
+	local kind R id=20260101T000000.001Z-00000000-0000-4000-8000-000000000001
+	on c dash busybox
+	R=$PWD/r-h1
+	for kind in c dash busybox; do
+		expect_status 1 host receive "$R" --id="$id" --uses="$A,$id" </dev/null
+		assert_contains "$out" "$id, from which files are to be taken, is not there any more"
+		assert_root_clean "$R"
+	done
+}
+
+# Killed where it hangs, by SIGKILL: nobody waits for it, and its rest is swept
+# by the next stage, or by prune.
+killed_while_it_hangs() {
+	local h=h1 pid sweep
+	on "$1"
+	for sweep in "stage site --again" "prune --keep 9"; do
+		hung h1
+		pid=$(sed -n '1s/.*"pid":\([0-9]*\).*/\1/p' r-h1/.deploy/incoming/*.lock)
+		kill -KILL "$pid"
+		: >h1.go
+		wait "$stage" && fail "it was not killed"
+		wait_for 20 is_nobodys
+		run deploy status
+		! grep '^staging' "$out" || fail "it is still staging"
+		# shellcheck disable=SC2086 # words are meant
+		run deploy $sweep --lock-wait=0
+		assert_clean
+		assert_records r-h1
+	done
+	assert_live "$A"
+}
+
+is_nobodys() {
+	local f
+	for f in r-h1/.deploy/incoming/*.lock; do
+		flock -n 9 9<"$f" || return
+	done
+}
+
+t_killed_while_it_hangs_on_c() { killed_while_it_hangs c; }
+t_killed_while_it_hangs_on_dash() { killed_while_it_hangs dash; }
+t_killed_while_it_hangs_on_busybox() { killed_while_it_hangs busybox; }
+
+# -------------------------------------------------------------- two at once
+
+# What one of two does; each may end with one of the statuses behind it.
+declare -A may=([stage]="0" [activate]="0 2 3 4" [rollback]="0 1 2 3 4"
+    [prune]="0 4" [freeze]="0" [adopt]="0 1 2")
+
+# begin_one WHAT: $! is its process.
+begin_one() {
+	local what=$1 n=$RANDOM
+	case $what in
+	stage)
+		mkdir -p "s-$n"
+		echo "$n" >"s-$n/index.html"
+		set -- stage "s-$n" --override=build
+		;;
+	activate) set -- activate "$C" --override=order ;;
+	prune) set -- prune --keep 1 ;;
+	esac
+	setsid deploy "$@" >"said-$n" 2>&1 &
+	said[$!]=said-$n
+	begun[$!]=$what
+}
+
+# ended PROCESS: it ended well, or refused, but waited for no lock in vain.
+ended() {
+	local status=0
+	wait "$1" || status=$?
+	# Not adopted yet.
+	! grep -q "but a real directory; run 'deploy adopt'" "${said[$1]}" ||
+	    return 0
+	[[ " ${may[${begun[$1]}]} " = *" $status "* ]] ||
+	    fail "${begun[$1]}: $status: $(cat "${said[$1]}")"
+	assert_not_contains "${said[$1]}" "locked by"
+}
+
+# ready WHAT...: the release C is there, nothing is frozen; for adopt, what is
+# served is a real directory.
+ready() {
+	local h
+	[ -d "r-h1/releases/$C" ] || edition C stage
+	deploy thaw -q
+	[[ " $* " = *" adopt "* ]] || return 0
+	for h in "${hosts[@]}"; do
+		rm -rf "r-$h"/.deploy/adopted-*
+		cp -a "r-$h/current/." "r-$h/was"
+		rm "r-$h/current"
+		mv "r-$h/was" "r-$h/current"
+	done
+}
+
+# Whatever happened: each host serves something whole, and the next run finds
+# nothing in its way and leaves nothing behind.
+assert_well() {
+	local h
+	for h in "${hosts[@]}"; do
+		[ -s "r-$h/current/index.html" ] || fail "$h serves nothing"
+	done
+	[ -L r-h1/current ] || run deploy adopt
+	run deploy thaw --lock-wait=0
+	run deploy stage site --again --lock-wait=0
+	run deploy prune --keep 2 --lock-wait=0
+	assert_clean
+	for h in "${hosts[@]}"; do
+		assert_records "r-$h"
+		assert_live_is "r-$h" "$(live "$h")"
+	done
+}
+
+# pair X Y [KILLED]: both at once, and the first is killed.
+pair() {
+	local a
+	declare -A said begun
+	ready "$1" "$2"
+	begin_one "$1"
+	a=$!
+	begin_one "$2"
+	if [ -n "$3" ]; then
+		sleep "0.$((RANDOM % 4))$((RANDOM % 10))"
+		kill -KILL -- "-$a" 2>/dev/null || true
+		wait "$a" || true
+	else
+		ended "$a"
+	fi
+	ended "$!"
+	echo "$1 and $2 ${3:+(killed)}" >&2
+	assert_well
+}
+
+# pairs WHAT...: each of them beside each; then one of the two is killed.
+pairs() {
+	local y killed
+	while (($# > 0)); do
+		for y; do
+			for killed in '' "${kill[@]}"; do
+				pair "$1" "$y" "$killed"
+			done
+		done
+		shift
+	done
+}
+
+t_pairs_on_c() {
+	local kill=(yes)
+	on c
+	pairs stage activate rollback prune freeze
+}
+
+t_pairs_with_adopt() {
+	local x
+	on c
+	for x in stage activate rollback prune freeze adopt; do
+		pair adopt "$x" ''
+		pair adopt "$x" killed
+	done
+}
+
+t_pairs_on_dash() {
+	local kill=(yes)
+	on dash
+	pairs stage activate rollback prune freeze
+}
+
+t_pairs_on_busybox() {
+	local kill=()
+	on busybox
+	pairs stage activate rollback prune freeze
+}
+
+t_pairs_on_all() {
+	local kill=()
+	on c dash busybox
+	pairs stage activate rollback prune freeze
+}
+
+run_tests
