@@ -7,8 +7,9 @@
 
 #include "base/alloc.h"
 
-/* In a format: a cure begins.  The text has the last two of these. */
+/* In a format: a cure begins.  In the text. */
 #define MARK ";; "
+#define SHOWN "; "
 
 enum { FORMAT_MAX = 1024 };
 
@@ -57,7 +58,7 @@ put(struct err *e, size_t at, size_t reserve, const char *fmt, va_list ap)
 	}
 	raw[before] = '\0';
 	at += text_clean(e->text + at, size - at, raw);
-	at += text_clean(e->text + at, size - at, MARK + 1);
+	at += text_clean(e->text + at, size - at, SHOWN);
 	text_clean(e->text + at, size - at, raw + before + strlen(MARK));
 	/* There may be no room for it. */
 	return e->text[at] != '\0' ? at : 0;
@@ -169,7 +170,7 @@ err_problem(const struct err *e)
 int
 err_problem_len(const struct err *e)
 {
-	size_t end = e->cure > 0 ? e->cure - strlen("; ") : strlen(e->text);
+	size_t end = e->cure > 0 ? e->cure - strlen(SHOWN) : strlen(e->text);
 
 	return (int)(end - e->problem);
 }

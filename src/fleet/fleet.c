@@ -226,7 +226,7 @@ bool
 fleet_serves(const struct fleet *f, const struct release_id *id)
 {
 	for (size_t i = 0; i < f->n; i++)
-		if (strcmp(f->v[i].view.current.text, id->text) != 0)
+		if (!release_id_eq(&f->v[i].view.current, id))
 			return false;
 	return true;
 }
