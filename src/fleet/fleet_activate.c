@@ -315,17 +315,17 @@ ask_again(struct flight *fl, struct remote *r)
 }
 
 int
-fleet_put_back(struct remote *r, const struct release_id *id, const char *why,
-    struct err *e)
+fleet_put_back(struct remote *r, const struct release_id *to,
+    const struct release_id *id, const char *why, struct err *e)
 {
-	const struct remote_activate back = { .id = &r->before,
+	const struct remote_activate back = { .id = to,
 		.expect = id,
 		.message = why,
 		.journal_size = -1,
 		.action = JOURNAL_REVERT,
 		.overrides = OVERRIDE_FLIP };
 
-	if (release_id_is_none(&r->before))
+	if (release_id_is_none(to))
 		return err_set(e, ERR_FAILED, "nothing was live there before");
 	if (remote_activate(r, &back, e) != 0)
 		return -1;
@@ -343,7 +343,7 @@ recover(struct remote *r, void *ctx, struct err *e)
 	if (*fate == FATE_UNKNOWN)
 		ask_again(fl, r);
 	if (*fate == FATE_LIVE)
-		*fate = fleet_put_back(r, &fl->id,
+		*fate = fleet_put_back(r, &r->before, &fl->id,
 			    "reverted: another host failed", e) == 0 ?
 		    FATE_BACK :
 		    FATE_STUCK;

@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "fleet/cure.h"
 #include "fleet/fleet_activate.h"
+#include "os/intr.h"
 #include "os/log.h"
 
 struct ask {
@@ -63,12 +64,42 @@ struct back {
 	const char *why;
 };
 
+/*
+ * What it goes back to: what was live before, unless that was never verified,
+ * and something was that lies below it.  The host was asked before the flip.
+ */
+static const struct release_id *
+place_to_go_back(const struct remote *r)
+{
+	const struct history *h = &r->view.history;
+	const struct release_id *verified;
+
+	if (!release_id_is_none(&r->before) &&
+	    history_was_verified(h, &r->before))
+		return &r->before;
+	verified = history_verified(h, &r->view.ids);
+	return verified != NULL ? verified : &r->before;
+}
+
 static int
 go_back(struct remote *r, void *ctx, struct err *e)
 {
 	const struct back *b = ctx;
 
-	return r->flipped ? fleet_put_back(r, b->id, b->why, e) : 0;
+	if (!r->flipped)
+		return 0;
+	r->before = *place_to_go_back(r);
+	return fleet_put_back(r, &r->before, b->id, b->why, e);
+}
+
+/* Are all back where they were when they were asked? */
+static bool
+came_from(const struct fleet *f)
+{
+	for (size_t i = 0; i < f->n; i++)
+		if (!release_id_eq(&f->v[i].before, &f->v[i].view.current))
+			return false;
+	return true;
 }
 
 /* What came of going back on this machine. */
@@ -79,7 +110,8 @@ tell_here(const struct remote *r, struct err *e)
 	if (!r->flipped)
 		err_append(e, "; %s is live again", r->before.text);
 	else if (release_id_is_none(&r->before))
-		err_append(e, "; nothing was live before, so it stays live");
+		err_append(e, "; nothing %s before, so it stays live",
+		    r->view.history.stack.n > 1 ? "was verified" : "was live");
 	else
 		err_append(e, "; it stays live, because going back failed: %s",
 		    r->err.text);
@@ -93,11 +125,14 @@ fleet_revert(struct fleet *f, const struct release_id *id, const char *why,
 	struct buf differ = BUF_INIT;
 	bool *odd = xcalloc(f->n, sizeof(*odd));
 
+	/* What has begun to go back arrives. */
+	intr_hold();
 	/* All take part in this, also those that failed. */
 	for (size_t i = 0; i < f->n; i++)
 		f->v[i].failed = false;
 	fleet_each(f, go_back, &b);
 	fleet_await_hooks(f);
+	intr_release();
 	for (size_t i = 0; i < f->n; i++)
 		odd[i] = f->v[i].flipped;
 	for (size_t i = 0; i < f->n; i++)
@@ -108,7 +143,8 @@ fleet_revert(struct fleet *f, const struct release_id *id, const char *why,
 	if (f->is_here) {
 		tell_here(&f->v[0], e);
 	} else if (differ.len == 0) {
-		err_append(e, "; all hosts serve what they served before");
+		err_append(e, "; all hosts serve what %s",
+		    came_from(f) ? "they served before" : "was verified last");
 		e->code = ERR_REVERTED;
 	} else {
 		err_append(e, "; these still serve the new release: %s",
@@ -119,4 +155,24 @@ fleet_revert(struct fleet *f, const struct release_id *id, const char *why,
 	free(odd);
 	buf_release(&differ);
 	return -1;
+}
+
+/* For fleet_each(). */
+static int
+note_verified(struct remote *r, void *ctx, struct err *e)
+{
+	return remote_note_verified(r, ctx, e);
+}
+
+void
+fleet_note_verified(struct fleet *f, const struct release_id *id)
+{
+	struct release_id own = *id;
+	struct err why = ERR_INIT;
+
+	if (fleet_each(f, note_verified, &own) == 0)
+		return;
+	(void)fleet_fail(f, "that it was checked is not remembered", &why);
+	log_warn("%s", why.text);
+	fleet_forgive(f);
 }

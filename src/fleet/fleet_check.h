@@ -19,7 +19,14 @@ int fleet_check(struct fleet *f, const struct release_id *id,
     struct check_result *out, struct err *e) MUST_USE;
 
 /*
- * Put every flipped host back, because of `e`, which gets what came of it:
+ * The checks were passed: all hosts remember that.  One that cannot is told of,
+ * and is checked again by the next run.
+ */
+void fleet_note_verified(struct fleet *f, const struct release_id *id);
+
+/*
+ * Put every flipped host back, to what was live before, or, where that never
+ * was verified, to the last that was; no signal stops it, because of `e`, which gets what came of it:
  *	ERR_REVERTED	all serve what they served before
  *	ERR_DIFFER	some do not, or there was nothing before: which
  * Returns -1.

@@ -55,7 +55,7 @@ number() {
 
 # The options of a request.
 parse() {
-	id='' expect=any line='' armed=0 journal_size='' lock_wait=60 rollback='' revert='' synced='' override=''
+	id='' expect=any line='' armed=0 journal_size='' lock_wait=60 rollback='' revert='' synced='' verified='' override=''
 	check='' full='' drift='' durable='' off='''' remove='' who='' job='' record='' group='' bytes=0 inodes=0 compress=none
 	uses='' filled='' seq='' commit='' unless='' hook_timeout=300
 	bad='' given=' '
@@ -65,7 +65,7 @@ parse() {
 	manifest | files | verify) knows='id' ;;
 	receive) knows='id compress bytes inodes group filled uses' ;;
 	note) knows='id seq commit' ;;
-	activate) knows='id expect journal-size rollback revert override message skipped sync before line check armed hook-timeout' ;;
+	activate) knows='id expect journal-size rollback revert verified override message skipped sync before line check armed hook-timeout' ;;
 	prune) knows='keep older-than remove expect journal-size check' ;;
 	pin) knows='id off' ;;
 	freeze) knows='message until record off' ;;
@@ -86,7 +86,7 @@ parse() {
 		esac
 		given="$given$name "
 		case $name in
-		full | drift | sync | rollback | revert | check | off | filled)
+		full | drift | sync | rollback | revert | verified | check | off | filled)
 			[ "$arg" = "--$name" ] || refuse_option "--$name wants no value"
 			value=1
 			;;
@@ -110,6 +110,7 @@ parse() {
 		unless) unless=$value ;;
 		rollback) rollback=1 ;;
 		revert) revert=1 ;;
+		verified) verified=1 ;;
 		override) override=,$value ;;
 		check) check=1 ;;
 		full) full=1 ;;
@@ -485,6 +486,13 @@ can_link() {
 		[ -z "$(find "$root/releases/$current/" -type f ! -user "$me" 2>/dev/null | head -n 1)" ]
 }
 
+# Were the checks passed since the flip that made the live release live?
+is_verified() {
+	[ -s "$state/journal" ] || { echo 0 && return; }
+	awk -v to="\"to\":\"$current\"" 'index($0, to) { verified = index($0, "\"action\":\"verify\"") > 0 }
+		END { print verified + 0 }' "$state/journal"
+}
+
 do_info() {
 	put version sh
 	put now "$(date +%s)000"
@@ -504,6 +512,7 @@ do_info() {
 	[ -z "$digest" ] || put digest "$digest"
 	value=$(sequence_of "$state/meta/$current.json")
 	[ -z "$value" ] || put seq "$value"
+	[ -z "$current" ] || put verified "$(is_verified)"
 	latest=''
 	for dir in "$root"/releases/*; do
 		! is_id "${dir##*/}" || [ ! -d "$dir" ] || latest=${dir##*/}
@@ -1532,12 +1541,18 @@ do_activate() {
 			append_line || fail_write "cannot append to '$state/journal'"
 		fi
 		wait_for_go
+		if [ -n "$verified" ]; then
+			[ -n "$line" ] || fail 2 "'activate' wants --line=JSON from who cannot write it himself"
+			append_line || fail_write "cannot append to '$state/journal'"
+		fi
 		sync_root
 		put live "$id"
 		put from "$from"
 		put changed 0
 		return
 	fi
+	[ -z "$verified" ] ||
+		fail 4 "${current:-nothing} is live, not $id as expected; somebody else changed it meanwhile"
 	check_expected
 	look_back
 	{ [ -n "$rollback$revert$synced" ] && [ -n "$was_live" ]; } || overrides freeze || ! is_frozen ||

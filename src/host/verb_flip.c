@@ -180,6 +180,7 @@ verb_activate(struct request *r, struct err *e)
 		.skipped = &skipped,
 		.before = &before,
 		.expect = request_expect(r),
+		.verified = request_flag(r, "verified"),
 		.preview = request_flag(r, "check") };
 	int64_t armed, hook_timeout;
 	int c;

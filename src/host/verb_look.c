@@ -176,6 +176,9 @@ put_state(struct request *r, const struct view *v, struct err *e)
 	if (dir_space(&r->store.root, &space, e) != 0 ||
 	    journal_size(&r->store, &size, e) != 0)
 		return -1;
+	if (!release_id_is_none(&v->current))
+		wire_put(&r->out, "verified", "%d",
+		    history_live_is_verified(&v->history));
 	put_freeze(r);
 	wire_put(&r->out, "journal-size", "%lld", (long long)size);
 	wire_put(&r->out, "free", "%llu\t%llu", space.bytes, space.inodes);

@@ -61,6 +61,7 @@ struct remote {
 	struct release_id latest;
 	char digest[HASH_HEX + 1];	/* of the live release, or "" */
 	int64_t seq;			/* of its meta; -1: none */
+	bool verified;			/* the live release, since it is live */
 	bool frozen;
 	struct freeze freeze;		/* as far as it is known */
 	bool cannot_link;		/* files there are another user's */
@@ -210,6 +211,13 @@ struct remote_activate {
 	unsigned int overrides;		/* OVERRIDE_FREEZE, OVERRIDE_ORDER */
 	bool preview;
 };
+
+/*
+ * The release is live there, and the checks were passed: remember that.  0, or
+ * -1: with ERR_SUPERSEDED when another one is live by now.
+ */
+int remote_note_verified(struct remote *r, const struct release_id *id,
+    struct err *e) MUST_USE;
 
 /*
  * Would a release with the sequence `seq`, which is not there yet, be refused

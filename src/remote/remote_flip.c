@@ -310,3 +310,29 @@ remote_activate(struct remote *r, const struct remote_activate *o,
 	    read_flip(r, !o->preview, ask_lock_ms(r), e) :
 	    -1;
 }
+
+int
+remote_note_verified(struct remote *r, const struct release_id *id,
+    struct err *e)
+{
+	const struct journal_line line = { .to = *id,
+		.time = clock_now(),
+		.who = r->caller->who,
+		.job = r->caller->job };
+	struct strvec args = STRVEC_INIT;
+	struct buf text = BUF_INIT;
+	int c;
+
+	strvec_addf(&args, "--id=%s", id->text);
+	strvec_add(&args, "--verified");
+	if (r->script) {
+		journal_print_verified(&line, &text);
+		strvec_addf(&args, "--line=%s", buf_str(&text));
+	}
+	c = ask_all(r, "activate", &args, NULL, NULL, e);
+	buf_release(&text);
+	strvec_release(&args);
+	r->verified = c == 0;
+	r->stale = true;
+	return c;
+}

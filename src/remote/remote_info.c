@@ -27,6 +27,7 @@ remote_forget(struct remote *r)
 	r->digest[0] = '\0';
 	r->seq = -1;
 	r->latest = release_id_none;
+	r->verified = false;
 	r->prepared = r->frozen = r->cannot_link = r->full = r->stale = false;
 	r->has_zstd = r->has_gzip = r->has_delta = false;
 	r->room = (struct guard_room){ -1, -1 };
@@ -105,6 +106,8 @@ on_info(void *ctx, const char *key, const char *value)
 		snprintf(r->digest, sizeof(r->digest), "%s", value);
 	} else if (strcmp(key, "seq") == 0) {
 		r->seq = number_or(value, 0, INT64_MAX, -1);
+	} else if (strcmp(key, "verified") == 0) {
+		r->verified = strcmp(value, "1") == 0;
 	} else if (strcmp(key, "frozen") == 0) {
 		r->frozen = strcmp(value, "1") == 0;
 	} else if (strcmp(key, "freeze") == 0) {

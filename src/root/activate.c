@@ -191,6 +191,21 @@ write_line(const struct store *s, const struct activate_options *o,
 	return journal_append(s, &line, e);
 }
 
+/* Live already.  Were the checks passed, that is remembered. */
+static int
+note_verified(const struct store *s, const struct activate_options *o,
+    struct err *e)
+{
+	const struct journal_line line = { .to = *o->id,
+		.time = clock_now(),
+		.who = o->caller->who,
+		.job = o->caller->job };
+
+	return o->verified && !o->preview ?
+	    journal_append_verified(s, &line, e) :
+	    0;
+}
+
 /* Nobody may have activated anything since the caller looked. */
 static int
 check_journal(const struct store *s, int64_t size, struct err *e)
@@ -234,7 +249,10 @@ activate_prepare(struct activation *a, const struct store *s,
 	a->id = *o->id;
 	a->changed = !release_id_eq(&a->from, o->id);
 	if (!a->changed && o->action != JOURNAL_SYNC)
-		return 0;
+		return note_verified(s, o, e);
+	/* It was live when it was checked. */
+	if (o->verified)
+		return activate_check_expect(o->id, &a->from, e);
 	/* A meta that is lost does not keep a complete release from going. */
 	err_ignore(meta_read(s, o->id, &meta, &ignored));
 	r = check_all(s, o, &meta, &a->from, e);

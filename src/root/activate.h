@@ -27,6 +27,8 @@ struct activate_options {
 	int64_t journal_size;		/* bytes that the journal must have;
 					 * -1: any */
 	unsigned int overrides;		/* OVERRIDE_FREEZE, OVERRIDE_ORDER */
+	bool verified;			/* it is live and the checks were passed:
+					 * note that, and flip nothing */
 	bool preview;			/* check the guards, change nothing */
 };
 

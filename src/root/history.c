@@ -314,15 +314,50 @@ history_is_recent(const struct history *h, size_t i)
 	return !h->failed[i] && h->flip[i] >= h->seq_flip;
 }
 
-const struct release_id *
-history_previous(const struct history *h, const struct release_ids *ids)
+/* Was it verified, ever, or since so many lines? */
+static bool
+was_verified(const struct history *h, const struct release_id *id,
+    size_t flips)
+{
+	const struct journal *j = h->journal;
+
+	for (size_t i = 0; i < j->n_verified; i++)
+		if (j->verified[i].flips >= flips &&
+		    release_id_eq(&j->verified[i].id, id))
+			return true;
+	return false;
+}
+
+bool
+history_live_is_verified(const struct history *h)
+{
+	size_t flips = h->journal != NULL ? h->journal->n : 0;
+
+	if (h->journal == NULL || release_id_is_none(&h->live))
+		return false;
+	/* Behind the last flip that counts. */
+	while (flips > 0 && !h->happened[flips - 1])
+		flips--;
+	return was_verified(h, &h->live, flips);
+}
+
+bool
+history_was_verified(const struct history *h, const struct release_id *id)
+{
+	return h->journal != NULL && was_verified(h, id, 0);
+}
+
+/* The nearest under the live one that will do. */
+static const struct release_id *
+find_previous(const struct history *h, const struct release_ids *ids,
+    bool verified)
 {
 	for (size_t i = h->stack.n; i > 1; i--) {
 		const struct release_id *id = &h->stack.v[i - 2];
 
 		/* The same release may lie there twice. */
 		if (!release_id_eq(id, top(h)) && release_ids_has(ids, id) &&
-		    !is_bad(h, id))
+		    !is_bad(h, id) && (!verified || was_verified(h, id, 0)))
 			return id;
 	}
 	return NULL;
@@ -343,4 +378,16 @@ history_chain(const struct history *h, const struct release_ids *ids,
 		release_ids_add(out, id);
 		last = id;
 	}
+}
+
+const struct release_id *
+history_verified(const struct history *h, const struct release_ids *ids)
+{
+	return find_previous(h, ids, true);
+}
+
+const struct release_id *
+history_previous(const struct history *h, const struct release_ids *ids)
+{
+	return find_previous(h, ids, false);
 }

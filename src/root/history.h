@@ -95,6 +95,23 @@ int64_t history_until(const struct history *h, const struct release_id *id);
 bool history_is_recent(const struct history *h, size_t i);
 
 /*
+ * Were the checks passed after the flip that made the live release live?
+ * False when nothing is live.
+ */
+bool history_live_is_verified(const struct history *h);
+
+/* Was it verified, ever? */
+bool history_was_verified(const struct history *h,
+    const struct release_id *id);
+
+/*
+ * What to go back to when the live release does not do: as
+ * history_previous(), but one that was verified once.  NULL when there is none.
+ */
+const struct release_id *history_verified(const struct history *h,
+    const struct release_ids *ids);
+
+/*
  * What a rollback goes to: the nearest release under the live one that has not
  * failed since, whose content was not left, and that is among `ids`.  Borrowed;
  * NULL when there is none.

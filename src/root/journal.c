@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,6 +14,7 @@
 #include "os/file.h"
 
 #define JOURNAL_FILE "journal"
+#define VERIFY "verify"
 
 enum { JOURNAL_MAX = 256 * 1024 * 1024 };
 
@@ -43,6 +45,7 @@ journal_release(struct journal *j)
 	for (size_t i = 0; i < j->n; i++)
 		line_release(&j->v[i]);
 	free(j->v);
+	free(j->verified);
 	*j = (struct journal)JOURNAL_INIT;
 }
 
@@ -132,6 +135,22 @@ from_json(const json_t *obj, struct journal_line *l)
 	return 0;
 }
 
+/* Is it the line that a release was verified?  Then it is remembered. */
+static bool
+take_verified(struct journal *j, const json_t *obj)
+{
+	const char *action = json_get_string(obj, "action");
+	struct journal_verified one = { .flips = j->n };
+
+	if (action == NULL || strcmp(action, VERIFY) != 0 ||
+	    get_id(obj, "to", &one.id) != 0 || release_id_is_none(&one.id))
+		return false;
+	j->verified = xreallocarray(j->verified, j->n_verified + 1,
+	    sizeof(*j->verified));
+	j->verified[j->n_verified++] = one;
+	return true;
+}
+
 static void
 parse_line(struct journal *j, const char *text, size_t len)
 {
@@ -139,6 +158,10 @@ parse_line(struct journal *j, const char *text, size_t len)
 	struct err ignored = ERR_INIT;
 	json_t *obj = json_parse(text, len, JOURNAL_FILE, &ignored);
 
+	if (obj != NULL && take_verified(j, obj)) {
+		json_free(obj);
+		return;
+	}
 	if (obj == NULL || from_json(obj, &l) != 0) {
 		j->broken++;
 	} else {
@@ -230,16 +253,51 @@ journal_print(const struct journal_line *l, struct buf *out)
 	json_free(obj);
 }
 
+void
+journal_print_verified(const struct journal_line *l, struct buf *out)
+{
+	json_t *obj = json_new_object();
+	char time[32];
+
+	release_format_time(l->time, time);
+	json_put_string(obj, "time", time);
+	json_put_string(obj, "action", VERIFY);
+	json_put_string(obj, "from", l->to.text);
+	json_put_string(obj, "to", l->to.text);
+	json_put_string(obj, "who", l->who);
+	json_put_string(obj, "job", l->job);
+	json_write(obj, out);
+	json_free(obj);
+}
+
+/* Append the text and the end of the line. */
+static int
+append(const struct store *s, struct buf *text, struct err *e)
+{
+	int r;
+
+	buf_addc(text, '\n');
+	r = file_append(&s->state, JOURNAL_FILE, text->data, text->len, e);
+	buf_release(text);
+	return r;
+}
+
+int
+journal_append_verified(const struct store *s, const struct journal_line *l,
+    struct err *e)
+{
+	struct buf b = BUF_INIT;
+
+	journal_print_verified(l, &b);
+	return append(s, &b, e);
+}
+
 int
 journal_append(const struct store *s, const struct journal_line *l,
     struct err *e)
 {
 	struct buf b = BUF_INIT;
-	int r;
 
 	journal_print(l, &b);
-	buf_addc(&b, '\n');
-	r = file_append(&s->state, JOURNAL_FILE, b.data, b.len, e);
-	buf_release(&b);
-	return r;
+	return append(s, &b, e);
 }

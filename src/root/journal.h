@@ -43,14 +43,25 @@ struct journal_line {
 					 * for rollbacks, oldest first */
 };
 
+/*
+ * A release was live, and the checks after its flip were passed.  That is a
+ * line of its own (its action "verify"), and no flip.
+ */
+struct journal_verified {
+	struct release_id id;
+	size_t flips;			/* lines of flips before it */
+};
+
 struct journal {
-	struct journal_line *v;		/* oldest first */
+	struct journal_line *v;		/* flips, oldest first */
 	size_t n;
 	size_t cap;
 	size_t broken;			/* lines that make no sense */
+	struct journal_verified *verified;	/* oldest first */
+	size_t n_verified;
 };
 
-#define JOURNAL_INIT { NULL, 0, 0, 0 }
+#define JOURNAL_INIT { NULL, 0, 0, 0, NULL, 0 }
 
 void journal_release(struct journal *j);	/* neutral values accepted */
 
@@ -69,6 +80,16 @@ int journal_size(const struct store *s, int64_t *out, struct err *e) MUST_USE;
 
 /* Append its text, a line of JSON without the newline, to `out`. */
 void journal_print(const struct journal_line *l, struct buf *out);
+
+/*
+ * The same of the line that says that `l->to`, which is live, was verified, by
+ * whom and when; the rest of `l` does not count.
+ */
+void journal_print_verified(const struct journal_line *l, struct buf *out);
+
+/* Append that line, as journal_append(). */
+int journal_append_verified(const struct store *s,
+    const struct journal_line *l, struct err *e) MUST_USE;
 
 /* Append a line, durably.  Under the exclusive lock.  0 or -1. */
 int journal_append(const struct store *s, const struct journal_line *l,

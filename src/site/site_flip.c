@@ -98,16 +98,16 @@ wants_check(const struct site_run *s)
 	    !s->wishes.dry_run;
 }
 
-/* A signal came while it was checked: it stays. */
+/* Did a signal come while it was checked?  Then that is the error. */
 static bool
 was_interrupted(struct err *e)
 {
-	struct err ignored = ERR_INIT;
+	struct err why = ERR_INIT;
 
-	if (intr_check(&ignored) == 0)
+	if (intr_check(&why) == 0)
 		return false;
-	err_prefix(e, "the release is live, but was not checked: ");
-	e->code = ERR_CLEANUP;
+	*e = why;
+	err_prefix(e, "while it was checked: ");
 	return true;
 }
 
@@ -128,11 +128,52 @@ static int
 check(struct site_run *s, const struct release_id *id,
     enum journal_action action, struct err *e)
 {
-	if (!wants_check(s) || fleet_check(&s->fleet, id, NULL, e) == 0)
+	const char *why = "reverted: the check failed";
+
+	if (!wants_check(s))
 		return 0;
-	if (was_interrupted(e) || was_rollback(action, e))
+	if (fleet_check(&s->fleet, id, NULL, e) == 0) {
+		fleet_note_verified(&s->fleet, id);
+		return 0;
+	}
+	if (was_interrupted(e))
+		why = "reverted: the check was interrupted";
+	if (was_rollback(action, e))
 		return -1;
-	return fleet_revert(&s->fleet, id, "reverted: the check failed", e);
+	return fleet_revert(&s->fleet, id, why, e);
+}
+
+/*
+ * Has a run died, or lost its hosts, between a flip and the end of the check?
+ * What it left live is checked now, as if this run had flipped it; but a signal
+ * leaves things as they are.
+ */
+int
+site_check_live(struct site_run *s, const struct release_id *id, struct err *e)
+{
+	struct fleet *f = &s->fleet;
+	const struct release_id own = *id;
+	bool verified = true;
+
+	for (size_t i = 0; i < f->n; i++)
+		verified &= f->v[i].verified;
+	if (!wants_check(s) || verified)
+		return 0;
+	if (fleet_complete(f, e) != 0)
+		return -1;
+	log_info("%s is live, but was never found to be served: checking",
+	    own.text);
+	if (fleet_check(f, &own, NULL, e) == 0) {
+		fleet_note_verified(f, &own);
+		return 0;
+	}
+	if (was_interrupted(e))
+		return -1;
+	for (size_t i = 0; i < f->n; i++) {
+		f->v[i].flipped = true;
+		f->v[i].before = release_id_none;
+	}
+	return fleet_revert(f, &own, "reverted: the check failed", e);
 }
 
 /* ---- the flip ---------------------------------------------------------- */
@@ -195,8 +236,12 @@ flip_all(struct site_run *s, const struct release_id *id,
 	    done.changed && !o.preview && !rolling ? done.skew_us : -1;
 	tell(out, action, o.preview);
 	tell_skew(f);
-	if (!done.changed || o.preview)
+	if (o.preview)
 		return 0;
+	if (!done.changed)
+		return site_check_live(s, &out->id, e);
+	if (rolling && wants_check(s))
+		fleet_note_verified(f, &out->id);
 	if (!rolling && check(s, &out->id, action, e) != 0)
 		return -1;
 	site_went_live(s, out, action);

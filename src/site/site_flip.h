@@ -18,6 +18,13 @@ const struct release_id *site_current(const struct site_run *s);
 int site_flip(struct site_run *s, const struct release_id *id,
     enum journal_action action, struct site_flip *out, struct err *e) MUST_USE;
 
+/*
+ * What is live, and stays, is checked if it never was, where a check is
+ * configured; when it fails, the hosts go back.  0 or -1.
+ */
+int site_check_live(struct site_run *s, const struct release_id *id,
+    struct err *e) MUST_USE;
+
 /* Would a release with the sequence `seq` that is not there yet be refused? */
 int site_check_flip(struct site_run *s, int64_t seq, struct err *e) MUST_USE;
 

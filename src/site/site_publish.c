@@ -151,6 +151,11 @@ site_publish(struct site_run *s, struct site_published *out, struct err *e)
 		return -1;
 	if (out->st.outcome != STAGE_UNCHANGED && !s->wishes.dry_run)
 		return go_live(s, out, e);
+	if (!s->wishes.dry_run) {
+		r = site_check_live(s, &out->st.id, e);
+		out->answer = r == 0;
+		return r;
+	}
 	/* A dry run: would it be refused? */
 	r = out->st.outcome != STAGE_UNCHANGED ? site_check_flip(s, seq, e) :
 						 0;

@@ -35,7 +35,8 @@ attach() {
 }
 
 detach() {
-	umount "$mnt"
+	# Whoever was killed may not be gone yet.
+	wait_for 10 umount "$mnt"
 	forget
 }
 
