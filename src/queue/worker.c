@@ -1,6 +1,5 @@
 #include "queue/worker.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -10,7 +9,6 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "base/buf.h"
 #include "base/clock.h"
 #include "config/config.h"
 #include "config/config_file.h"
@@ -21,136 +19,17 @@
 #include "queue/fifo.h"
 #include "queue/jobrun.h"
 #include "queue/queue_work.h"
+#include "queue/worker_slot.h"
+#include "queue/worker_state.h"
 
 enum {
 	/* Looking without being woken, because: */
-	SAFETY_MS = 30 * 1000, /* somebody died before he could wake us */
-	OTHERS_MS = 2000,      /* others work, and may die */
-	BUSY_MS = 500,	       /* a site was in somebody's hands */
-	TROUBLE_MS = 3000,     /* the queue could not be used */
-	PARTIAL_MS = 1000,     /* half a line in the FIFO has no other half */
+	OTHERS_MS = 2000,  /* others work, and may die */
+	BUSY_MS = 500,	   /* a site was in somebody's hands */
+	PARTIAL_MS = 1000, /* half a line in the FIFO has no other half */
 
-	QUEUE_WAIT = 10,       /* seconds, for a locked queue */
-	RECORD_TRIES = 5,      /* of a result, when we are to end */
-	TAIL = 4000,	       /* bytes of a log that the queue keeps */
 	STOP_NOTIFY_MS = 3000, /* for a notification, when we are to end */
 };
-
-/* What a slot is doing. */
-enum phase {
-	IDLE,
-	WORKING,   /* a try runs */
-	RECORDING, /* it has ended, and the queue has to be told */
-	NOTIFYING, /* the notification runs */
-};
-
-struct slot {
-	enum phase phase;
-	struct job job;
-	struct queue_claim claim;
-	struct jobrun run;
-	char *stopped_by; /* somebody wants it to end */
-	bool lost;	  /* the claim */
-	int status;
-	struct buf reason;
-	int record_tries;
-};
-
-struct worker {
-	const struct worker_options *o;
-	struct config config;
-	struct stat config_stat;
-	char *name, *host;
-	char *where; /* the queue; NULL: the default */
-	char *logs;
-	struct queue *queue; /* NULL: not open */
-	struct slot *slots;
-	size_t n;
-	int fifo;
-	struct fifo_lines lines;
-	size_t dropped;	     /* lines, that were told */
-	struct strvec asked; /* sites that are to be enqueued */
-	int64_t partial_at;  /* since when half a line is there; 0: none */
-	int64_t look_at;     /* of clock_ms(): look into the queue then */
-	struct err trouble;  /* told last, not to repeat it */
-	bool drained;	     /* the last look found nothing to do */
-	bool stopping;
-	size_t failed;
-	struct err *fatal; /* with `once` */
-	bool has_fatal;
-};
-
-/* ---- helpers ----------------------------------------------------------- */
-
-static void
-look_within(struct worker *w, int64_t ms)
-{
-	int64_t at = clock_ms() + ms;
-
-	if (at < w->look_at)
-		w->look_at = at;
-}
-
-static size_t
-count(const struct worker *w, enum phase phase)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < w->n; i++)
-		n += w->slots[i].phase == phase;
-	return n;
-}
-
-/*
- * The queue cannot be used: say so, once, and open it again later.  What is
- * only done once is not done at all then.
- */
-static void
-trouble(struct worker *w, const struct err *e)
-{
-	if (w->o->once && !w->has_fatal) {
-		*w->fatal = *e;
-		w->has_fatal = true;
-		w->stopping = true;
-	}
-	if (!w->o->once && strcmp(w->trouble.text, e->text) != 0)
-		log_warn("%s; trying again", e->text);
-	w->trouble = *e;
-	queue_close(w->queue);
-	w->queue = NULL;
-	w->look_at = clock_ms() + TROUBLE_MS;
-}
-
-/* Open the queue, if it is not.  0 or -1. */
-static int
-open_queue(struct worker *w, struct err *e)
-{
-	struct err silent = ERR_INIT;
-
-	if (w->queue != NULL)
-		return 0;
-	w->queue = queue_open(w->where, true, QUEUE_WAIT, e);
-	if (w->queue == NULL)
-		return -1;
-	if (w->trouble.code != ERR_OK)
-		log_info("the queue can be used again");
-	w->trouble = (struct err)ERR_INIT;
-	if (!w->o->once && queue_listen(w->queue, &silent) < 0)
-		log_warn("%s; looking every %d s only", silent.text,
-		    SAFETY_MS / 1000);
-	return 0;
-}
-
-static struct jobrun_options
-run_options(const struct worker *w, const struct dir *logs)
-{
-	return (struct jobrun_options){ .config = &w->config,
-		.logs = logs,
-		.worker = w->name,
-		.lock_wait = w->o->lock_wait,
-		.timeout = w->o->timeout,
-		.verbose = w->o->verbose };
-}
 
 /* ---- the configuration ------------------------------------------------- */
 
@@ -213,7 +92,7 @@ enqueue_asked(struct worker *w)
 			strvec_add(&left, r.site);
 		} else if (queue_enqueue(w->queue, &r, &job, &e) != 0) {
 			strvec_add(&left, r.site);
-			trouble(w, &e);
+			worker_trouble(w, &e);
 		}
 		job_release(&job);
 	}
@@ -248,232 +127,6 @@ read_fifo(struct worker *w)
 		enqueue_asked(w);
 }
 
-/* ---- one slot ---------------------------------------------------------- */
-
-#define SLOT_INIT \
-	{ \
-		.claim = QUEUE_CLAIM_INIT, .run = JOBRUN_INIT, \
-		.reason = BUF_INIT \
-	}
-
-static void
-clear(struct slot *s)
-{
-	queue_unclaim(NULL, &s->claim);
-	jobrun_release(&s->run);
-	job_release(&s->job);
-	buf_release(&s->reason);
-	free(s->stopped_by);
-	*s = (struct slot)SLOT_INIT;
-}
-
-/* Forget a job; its claim, if there is one, lapses. */
-static void
-drop(struct worker *w, struct slot *s)
-{
-	queue_unclaim(w->queue, &s->claim);
-	clear(s);
-	look_within(w, 0);
-}
-
-/* Start the job that was claimed. */
-static void
-begin(struct worker *w, struct slot *s)
-{
-	struct dir logs = DIR_INIT;
-	struct jobrun_options o = run_options(w, &logs);
-	struct err e = ERR_INIT;
-
-	if (joblog_dir(&logs, w->logs, &e) != 0)
-		log_warn("%s; there are no logs", e.text);
-	e = (struct err)ERR_INIT;
-	s->phase = WORKING;
-	if (jobrun_start(&s->run, &s->job, s->claim.fd, &o, &e) == 0) {
-		log_info("job %lld: %s%s%s", (long long)s->job.id, s->job.site,
-		    s->job.ref != NULL ? ", " : "",
-		    s->job.ref != NULL ? s->job.ref : "");
-	} else {
-		s->phase = RECORDING;
-		s->status = ERR_FAILED;
-		buf_adds(&s->reason, e.text);
-		look_within(w, 0);
-	}
-	dir_close(&logs);
-}
-
-/* Is it live, or not meant to be?  Then it is not tried again. */
-static bool
-is_good(int status)
-{
-	return status == 0 || status == ERR_CLEANUP ||
-	    status == ERR_SUPERSEDED;
-}
-
-/* Say what came of a try. */
-static void
-tell(const struct slot *s)
-{
-	const struct job *j = &s->job;
-	long long id = (long long)j->id;
-	int64_t ms = j->ended - j->started;
-
-	if (j->state == JOB_DONE)
-		log_info("job %lld: %s: done in %.1f s%s%s", id, j->site,
-		    (double)ms / 1000, s->reason.len > 0 ? ": " : "",
-		    buf_str(&s->reason));
-	else if (j->state == JOB_FAILED)
-		log_warn(
-		    "job %lld: %s: failed: %s; see 'deploy jobs log %lld'", id,
-		    j->site, buf_str(&s->reason), id);
-	else
-		log_warn(
-		    "job %lld: %s: try %lld failed: %s; the next one is in %lld s",
-		    id, j->site, (long long)j->tries, buf_str(&s->reason),
-		    (long long)(j->due - j->ended) / 1000);
-}
-
-/* Old jobs and old logs go. */
-static void
-prune(struct worker *w)
-{
-	struct dir logs = DIR_INIT;
-	struct err e = ERR_INIT;
-
-	if (queue_prune(w->queue, w->config.worker.keep, &e) != 0 ||
-	    joblog_dir(&logs, w->logs, &e) != 0 ||
-	    joblog_prune(&logs, w->config.worker.keep, &e) != 0)
-		log_warn("%s", e.text);
-	dir_close(&logs);
-}
-
-/* The try is recorded: tell whoever wants to know. */
-static void
-notify(struct worker *w, struct slot *s)
-{
-	struct jobrun_options o = run_options(w, NULL);
-	struct err e = ERR_INIT;
-
-	jobrun_release(&s->run);
-	if (w->config.worker.notify != NULL && !w->stopping &&
-	    jobrun_notify(&s->run, &s->job, &o, &e) == 0) {
-		s->phase = NOTIFYING;
-		return;
-	}
-	if (e.code != ERR_OK)
-		log_warn("notify: %s", e.text);
-	drop(w, s);
-}
-
-/* What is to be recorded of an ended try. */
-static struct queue_result
-result_of(const struct worker *w, struct slot *s)
-{
-	struct queue_result r = { .good = is_good(s->status),
-		.last = s->stopped_by != NULL,
-		.status = s->status,
-		.retry = w->config.worker.retry };
-
-	if (s->stopped_by != NULL && !r.good) {
-		buf_reset(&s->reason);
-		buf_addf(&s->reason, "stopped by %s", s->stopped_by);
-	}
-	if (s->reason.len == 0 && s->status > 128)
-		buf_addf(&s->reason, "ended by signal %d", s->status - 128);
-	else if (s->reason.len == 0 && s->status != 0)
-		buf_addf(&s->reason, "status %d", s->status);
-	r.message = s->reason.len > 0 ? s->reason.data : NULL;
-	r.tail = joblog_tail(&s->run.log, TAIL, &r.tail_len);
-	return r;
-}
-
-/*
- * Tell the queue how a try ended; again later if that fails.  Until then it
- * is claimed, so that nobody does it a second time.
- */
-static void
-record(struct worker *w, struct slot *s)
-{
-	struct queue_result r = result_of(w, s);
-	bool back =
-	    !r.good && s->stopped_by == NULL && (w->stopping || s->lost);
-	struct err e = ERR_INIT;
-	int ret = open_queue(w, &e);
-
-	if (ret == 0)
-		ret = back ? queue_return(w->queue, &s->job, &e) :
-			     queue_finish(w->queue, &s->job, &r, &e);
-	if (ret != 0) {
-		trouble(w, &e);
-		/* Others find it without a claim, and do it again. */
-		if (w->stopping && ++s->record_tries >= RECORD_TRIES)
-			clear(s);
-		return;
-	}
-	queue_unclaim(w->queue, &s->claim);
-	look_within(w, 0);
-	if (back) {
-		log_info("job %lld: %s: put back", (long long)s->job.id,
-		    s->job.site);
-		drop(w, s);
-		return;
-	}
-	w->failed += !r.good;
-	tell(s);
-	prune(w);
-	notify(w, s);
-}
-
-/* A child has ended: what came of it? */
-static void
-reap(struct worker *w, struct slot *s)
-{
-	pid_t *keep = xcalloc(w->n, sizeof(*keep));
-	struct err e = ERR_INIT;
-	size_t n = 0;
-
-	for (size_t i = 0; i < w->n; i++)
-		if (&w->slots[i] != s && w->slots[i].run.child.pid > 0)
-			keep[n++] = w->slots[i].run.child.pid;
-	s->status = jobrun_reap(&s->run, keep, n, &e);
-	free(keep);
-	if (s->phase == NOTIFYING) {
-		if (s->status != 0)
-			log_warn("notify: status %d", s->status);
-		drop(w, s);
-		return;
-	}
-	if (s->status < 0)
-		buf_adds(&s->reason, e.text);
-	else if (s->status != 0)
-		jobrun_reason(&s->run, &s->reason);
-	s->phase = RECORDING;
-	record(w, s);
-}
-
-/* Is the claim still ours?  If not, somebody else may have it soon. */
-static void
-check_claim(struct slot *s)
-{
-	if (s->lost || !queue_claim_is_lost(&s->claim))
-		return;
-	s->lost = true;
-	log_warn("job %lld: %s: the database has gone, and the claim with it",
-	    (long long)s->job.id, s->job.site);
-	jobrun_stop(&s->run, "the claim was lost");
-}
-
-static void
-serve(struct worker *w, struct slot *s)
-{
-	if (s->phase == WORKING)
-		check_claim(s);
-	if ((s->phase == WORKING || s->phase == NOTIFYING) &&
-	    jobrun_serve(&s->run))
-		reap(w, s);
-	else if (s->phase == RECORDING && clock_ms() >= w->look_at)
-		record(w, s);
-}
-
 /* ---- looking into the queue -------------------------------------------- */
 
 /* Does a slot have that job?  And does somebody want it to end? */
@@ -483,12 +136,12 @@ has_job(void *ctx, const struct job *job)
 	struct worker *w = ctx;
 
 	for (size_t i = 0; i < w->n; i++) {
-		struct slot *s = &w->slots[i];
+		struct worker_slot *s = &w->slots[i];
 
-		if (s->phase == IDLE || s->job.token == NULL ||
+		if (s->phase == SLOT_IDLE || s->job.token == NULL ||
 		    strcmp(s->job.token, job->token) != 0)
 			continue;
-		if (job->stopped_by != NULL && s->phase == WORKING &&
+		if (job->stopped_by != NULL && s->phase == SLOT_WORKING &&
 		    s->stopped_by == NULL) {
 			s->stopped_by = xstrdup(job->stopped_by);
 			jobrun_stop(&s->run, "stopped");
@@ -498,11 +151,11 @@ has_job(void *ctx, const struct job *job)
 	return false;
 }
 
-static struct slot *
+static struct worker_slot *
 find_idle(struct worker *w)
 {
 	for (size_t i = 0; i < w->n; i++)
-		if (w->slots[i].phase == IDLE)
+		if (w->slots[i].phase == SLOT_IDLE)
 			return &w->slots[i];
 	return NULL;
 }
@@ -511,7 +164,7 @@ find_idle(struct worker *w)
 static int
 claim_all(struct worker *w, const struct queue_worker *me, struct err *e)
 {
-	struct slot *s;
+	struct worker_slot *s;
 	bool busy = false;
 	int r = 1;
 
@@ -520,10 +173,10 @@ claim_all(struct worker *w, const struct queue_worker *me, struct err *e)
 		r = queue_claim(w->queue, me, &s->job, &s->claim, &busy, e);
 		if (r <= 0)
 			break;
-		begin(w, s);
+		worker_slot_begin(w, s);
 	}
 	if (busy)
-		look_within(w, BUSY_MS);
+		worker_look_within(w, BUSY_MS);
 	w->drained = r == 0 && !busy;
 	return r < 0 ? -1 : 0;
 }
@@ -541,18 +194,18 @@ look(struct worker *w, struct err *e)
 	int64_t due;
 	bool others;
 
-	w->look_at = clock_ms() + SAFETY_MS;
-	if (open_queue(w, e) != 0 ||
+	w->look_at = clock_ms() + WORKER_SAFETY_MS;
+	if (worker_open_queue(w, e) != 0 ||
 	    queue_recover(w->queue, &me, jobrun_end_left, &others, e) != 0)
 		return -1;
 	if (others)
-		look_within(w, OTHERS_MS);
+		worker_look_within(w, OTHERS_MS);
 	if (!w->stopping && claim_all(w, &me, e) != 0)
 		return -1;
 	if (queue_next(w->queue, &due, e) != 0)
 		return -1;
 	if (due >= 0)
-		look_within(w, due);
+		worker_look_within(w, due);
 	return 0;
 }
 
@@ -569,9 +222,9 @@ list_fds(struct worker *w, struct pollfd *fds)
 		fds[n++].fd = queue_listen(w->queue, &ignored);
 	fds[n++].fd = w->fifo;
 	for (size_t i = 0; i < w->n; i++) {
-		const struct slot *s = &w->slots[i];
+		const struct worker_slot *s = &w->slots[i];
 
-		if (s->phase != WORKING && s->phase != NOTIFYING)
+		if (s->phase != SLOT_WORKING && s->phase != SLOT_NOTIFYING)
 			continue;
 		fds[n++].fd = s->run.pidfd;
 		fds[n++].fd = s->run.child.err;
@@ -590,8 +243,9 @@ patience(const struct worker *w)
 	int64_t ms = w->look_at - clock_ms();
 
 	for (size_t i = 0; i < w->n; i++) {
-		const struct slot *s = &w->slots[i];
-		int64_t left = s->phase == WORKING || s->phase == NOTIFYING ?
+		const struct worker_slot *s = &w->slots[i];
+		int64_t left =
+		    s->phase == SLOT_WORKING || s->phase == SLOT_NOTIFYING ?
 		    jobrun_patience(&s->run) :
 		    ms;
 
@@ -617,9 +271,9 @@ wait_for_news(struct worker *w, struct pollfd *fds, const sigset_t *mask)
 	if (w->queue != NULL)
 		news = queue_heed(w->queue, &e);
 	if (news > 0)
-		look_within(w, 0);
+		worker_look_within(w, 0);
 	else if (news < 0)
-		trouble(w, &e);
+		worker_trouble(w, &e);
 	ms = patience(w);
 	most = (struct timespec){ ms / 1000, ms % 1000 * 1000000L };
 	(void)ppoll(fds, list_fds(w, fds), &most, mask);
@@ -638,21 +292,31 @@ heed_signals(struct worker *w)
 	if (!w->stopping)
 		return;
 	for (size_t i = 0; i < w->n; i++) {
-		struct slot *s = &w->slots[i];
+		struct worker_slot *s = &w->slots[i];
 
-		if (s->phase == WORKING)
+		if (s->phase == SLOT_WORKING)
 			jobrun_stop(&s->run, "the worker was stopped");
-		else if (s->phase == NOTIFYING &&
+		else if (s->phase == SLOT_NOTIFYING &&
 		    s->run.deadline > clock_ms() + STOP_NOTIFY_MS)
 			s->run.deadline = clock_ms() + STOP_NOTIFY_MS;
 	}
+}
+
+static size_t
+count(const struct worker *w, enum worker_phase phase)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < w->n; i++)
+		n += w->slots[i].phase == phase;
+	return n;
 }
 
 /* Is there nothing left to do for us? */
 static bool
 is_over(const struct worker *w)
 {
-	if (count(w, IDLE) < w->n)
+	if (count(w, SLOT_IDLE) < w->n)
 		return false;
 	return w->stopping || (w->o->once && w->drained);
 }
@@ -668,10 +332,10 @@ work(struct worker *w, const sigset_t *mask)
 		reload(w);
 		read_fifo(w);
 		for (size_t i = 0; i < w->n; i++)
-			serve(w, &w->slots[i]);
+			worker_slot_serve(w, &w->slots[i]);
 		e = (struct err)ERR_INIT;
 		if (clock_ms() >= w->look_at && look(w, &e) != 0)
-			trouble(w, &e);
+			worker_trouble(w, &e);
 		if (is_over(w))
 			break;
 		wait_for_news(w, fds, mask);
@@ -723,15 +387,15 @@ prepare(struct worker *w, struct err *e)
 	w->n = w->o->jobs > 0 ? w->o->jobs : w->config.worker.jobs;
 	w->slots = xcalloc(w->n, sizeof(*w->slots));
 	for (size_t i = 0; i < w->n; i++)
-		w->slots[i] = (struct slot)SLOT_INIT;
+		w->slots[i] = (struct worker_slot)WORKER_SLOT_INIT;
 	if (w->o->fifo != NULL && (w->fifo = fifo_open(w->o->fifo, e)) < 0)
 		return -1;
 	/* What time does not cure is said at once. */
-	if (open_queue(w, e) != 0) {
+	if (worker_open_queue(w, e) != 0) {
 		if (w->o->once || e->code == ERR_USAGE ||
 		    e->code == ERR_INTEGRITY)
 			return -1;
-		trouble(w, e);
+		worker_trouble(w, e);
 	}
 	return 0;
 }
@@ -741,7 +405,7 @@ release(struct worker *w)
 {
 	queue_close(w->queue);
 	for (size_t i = 0; i < w->n; i++)
-		clear(&w->slots[i]);
+		worker_slot_clear(&w->slots[i]);
 	free(w->slots);
 	if (w->fifo >= 0)
 		close(w->fifo);

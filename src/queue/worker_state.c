@@ -1,0 +1,66 @@
+#include "queue/worker_state.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "os/log.h"
+
+enum {
+	TROUBLE_MS = 3000, /* the queue could not be used */
+	QUEUE_WAIT = 10,   /* seconds, for a locked queue */
+};
+
+void
+worker_look_within(struct worker *w, int64_t ms)
+{
+	int64_t at = clock_ms() + ms;
+
+	if (at < w->look_at)
+		w->look_at = at;
+}
+
+void
+worker_trouble(struct worker *w, const struct err *e)
+{
+	if (w->o->once && !w->has_fatal) {
+		*w->fatal = *e;
+		w->has_fatal = true;
+		w->stopping = true;
+	}
+	if (!w->o->once && strcmp(w->trouble.text, e->text) != 0)
+		log_warn("%s; trying again", e->text);
+	w->trouble = *e;
+	queue_close(w->queue);
+	w->queue = NULL;
+	w->look_at = clock_ms() + TROUBLE_MS;
+}
+
+int
+worker_open_queue(struct worker *w, struct err *e)
+{
+	struct err silent = ERR_INIT;
+
+	if (w->queue != NULL)
+		return 0;
+	w->queue = queue_open(w->where, true, QUEUE_WAIT, e);
+	if (w->queue == NULL)
+		return -1;
+	if (w->trouble.code != ERR_OK)
+		log_info("the queue can be used again");
+	w->trouble = (struct err)ERR_INIT;
+	if (!w->o->once && queue_listen(w->queue, &silent) < 0)
+		log_warn("%s; looking every %d s only", silent.text,
+		    WORKER_SAFETY_MS / 1000);
+	return 0;
+}
+
+struct jobrun_options
+worker_run_options(const struct worker *w, const struct dir *logs)
+{
+	return (struct jobrun_options){ .config = &w->config,
+		.logs = logs,
+		.worker = w->name,
+		.lock_wait = w->o->lock_wait,
+		.timeout = w->o->timeout,
+		.verbose = w->o->verbose };
+}

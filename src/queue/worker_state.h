@@ -1,0 +1,67 @@
+/*
+ * What a worker is doing: its jobs side by side (worker_slot.h), the queue it
+ * has them from, when it looks there again.  For worker.c and worker_slot.c.
+ */
+#ifndef WORKER_STATE_H
+#define WORKER_STATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include "base/err.h"
+#include "base/strvec.h"
+#include "config/config.h"
+#include "os/dir.h"
+#include "queue/fifo.h"
+#include "queue/jobrun.h"
+#include "queue/queue.h"
+#include "queue/worker.h"
+
+enum { WORKER_SAFETY_MS = 30 * 1000 };	/* looking without being woken:
+					 * somebody died before he could */
+
+struct worker_slot;
+
+struct worker {
+	const struct worker_options *o;
+	struct config config;
+	struct stat config_stat;
+	char *name, *host;
+	char *where;		/* the queue; NULL: the default */
+	char *logs;
+	struct queue *queue;	/* NULL: not open */
+	struct worker_slot *slots;
+	size_t n;
+	int fifo;
+	struct fifo_lines lines;
+	size_t dropped;		/* lines, that were told */
+	struct strvec asked;	/* sites that are to be enqueued */
+	int64_t partial_at;	/* since when half a line is there; 0: none */
+	int64_t look_at;	/* of clock_ms(): look into the queue then */
+	struct err trouble;	/* told last, not to repeat it */
+	bool drained;		/* the last look found nothing to do */
+	bool stopping;
+	size_t failed;
+	struct err *fatal;	/* with `once` */
+	bool has_fatal;
+};
+
+/* Look into the queue in `ms` at the latest. */
+void worker_look_within(struct worker *w, int64_t ms);
+
+/*
+ * The queue cannot be used: say so, once, and open it again later.  What is
+ * only done once is not done at all then.
+ */
+void worker_trouble(struct worker *w, const struct err *e);
+
+/* Open the queue, if it is not.  0 or -1. */
+int worker_open_queue(struct worker *w, struct err *e) MUST_USE;
+
+/* How a job is to be run; `logs` may be NULL. */
+struct jobrun_options worker_run_options(const struct worker *w,
+    const struct dir *logs);
+
+#endif
