@@ -17,6 +17,8 @@ report_stage(const struct run *run, const struct stage *st)
 	json_put_int(doc, "copied_bytes", st->plan.copied_bytes);
 	json_put_int(doc, "carried", (int64_t)st->plan.carried);
 	json_put_int(doc, "excluded", (int64_t)st->excluded);
+	json_put_int(doc, "rewritten", (int64_t)run->work.fleet.rewritten);
+	json_put_int(doc, "rules", (int64_t)run->work.fleet.rules);
 	return doc;
 }
 

@@ -27,6 +27,8 @@ struct fleet {
 				 * closed */
 	int64_t skew_us;	/* of its last activation; -1: none */
 	bool changed;		/* something was begun on the hosts */
+	size_t rules, rewritten;	/* with how many rules the hosts made
+					 * how many pages (fleet_guess.h) */
 	bool settle;		/* what they tell is to be on their disks:
 				 * "already so" is an answer, too */
 };

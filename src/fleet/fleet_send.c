@@ -181,8 +181,11 @@ static void
 guess_all(struct sending *s)
 {
 	for (size_t i = 0; i < s->n; i++)
-		if (s->batches[i].edited)
+		if (s->batches[i].edited) {
 			guess_rules(&s->batches[i], s->f);
+			s->f->rules += s->batches[i].n_rules;
+			s->f->rewritten += s->batches[i].ruled;
+		}
 }
 
 static int

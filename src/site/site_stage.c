@@ -61,6 +61,11 @@ tell_sent(const struct site_run *s, const struct fleet_sent *sent)
 		log_info("sent to %zu of %zu hosts: %s in %zu pack%s",
 		    sent->fresh, s->fleet.n, size, sent->packs,
 		    sent->packs == 1 ? "" : "s");
+	if (s->fleet.rewritten > 0)
+		log_info(
+		    "%zu page%s did not travel: %zu rule%s say what changed on them (-v shows them)",
+		    s->fleet.rewritten, s->fleet.rewritten == 1 ? "" : "s",
+		    s->fleet.rules, s->fleet.rules == 1 ? "" : "s");
 }
 
 /* Stage, with the hooks around it. */

@@ -200,9 +200,12 @@ t_pages_that_all_changed_do_not_travel() {
 	run deploy publish
 	keep h1
 	newer
-	run deploy publish -v
+	run deploy publish -v --json
 	assert_contains "$err" "of 240 pages"
 	assert_contains "$err" "rule: '"
+	assert_contains "$err" "240 pages did not travel: 2 rules"
+	assert_eq "$(jq '.rewritten, .rules' "$out")" "240
+2"
 	cp h1.pack first.pack
 	size first.pack 1500
 	assert_serves_site
