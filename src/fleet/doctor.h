@@ -10,40 +10,8 @@
 #include <stdint.h>
 
 #include "fleet/doctor_facts.h"
+#include "fleet/doctor_report.h"
 #include "base/err.h"
-
-enum doctor_level { DOCTOR_OK, DOCTOR_WARN, DOCTOR_FAIL };
-
-struct doctor_finding {
-	enum doctor_level level;
-	const char *what;	/* "current"; the manual lists them */
-	char *detail;
-	char *cure;		/* NULL: none is needed, or known */
-};
-
-struct doctor_report {
-	struct doctor_finding *v;
-	size_t n;
-};
-
-#define DOCTOR_REPORT_INIT { NULL, 0 }
-
-void doctor_report_release(struct doctor_report *r);	/* neutral: fine */
-
-/* "ok", "warn" or "fail". */
-const char *doctor_level_name(enum doctor_level level);
-
-/* How many findings of the level there are. */
-size_t doctor_count(const struct doctor_report *r, enum doctor_level level);
-
-/* Add a finding; `what` is not copied. */
-void doctor_add(struct doctor_report *r, enum doctor_level level,
-    const char *what, const char *fmt, ...)
-    __attribute__((format(printf, 4, 5)));
-
-/* Give the last finding a cure. */
-void doctor_cure(struct doctor_report *r, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
 
 /*
  * The way to a host: open, with the keys of both sides (NULL: there is no
@@ -52,10 +20,6 @@ void doctor_cure(struct doctor_report *r, const char *fmt, ...)
  */
 void doctor_judge_login(struct doctor_report *r, const char *host_key,
     const char *key);
-
-/* Add the error as a failure: what is wrong, and its cure. */
-void doctor_add_error(struct doctor_report *r, const char *what,
-    const struct err *e);
 
 /* Where the way there ended. */
 void doctor_judge_refusal(struct doctor_report *r, const struct err *e);
