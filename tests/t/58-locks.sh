@@ -58,14 +58,18 @@ hang() {
 	done
 }
 
-# hung HOST...: start a stage of another build, and wait until it hangs there;
+# hung HOST... [OPTION...]: start a stage of another build, and wait until it hangs there;
 # $stage is its process.
 hung() {
-	local h
+	local h options=()
+	while [[ ${*: -1} = -* ]]; do
+		options+=("${*: -1}")
+		set -- "${@:1:$#-1}"
+	done
 	echo "hung" >site/index.html
 	head -c 30000 /dev/urandom | base64 >site/new
 	hang "$@"
-	setsid deploy stage -q >hung.out 2>hung.err &
+	setsid deploy stage -q "${options[@]}" >hung.out 2>hung.err &
 	stage=$!
 	for h; do
 		wait_for 20 is_hung "$h"
@@ -190,6 +194,43 @@ t_base_stays_on_c() { base_stays c; }
 t_base_stays_on_dash() { base_stays dash; }
 t_base_stays_on_busybox() { base_stays busybox; }
 t_base_stays_on_all() { base_stays c dash busybox; }
+
+# A flip is under way when the stage has come to its end: it waits, shortly;
+# or gives up in time, and leaves nothing.
+end_waits_for_a_flip() {
+	local status=0
+	on "$1"
+	hung h1
+	hold_when_received
+	sleep 0.5
+	kill -0 "$stage" || fail "did not wait: $(cat hung.err)"
+	[ ! -d "r-h1/releases/$id" ] || fail "it is in the list"
+	exec 9<&-
+	go_on
+	hung h1 --lock-wait=1
+	hold_when_received
+	wait "$stage" || status=$?
+	exec 9<&-
+	assert_eq "$status" 3 "status"
+	assert_contains hung.err "gave up after 1 s"
+	[ ! -d "r-h1/releases/$id" ] || fail "it is in the list"
+	assert_clean
+	assert_records r-h1
+}
+
+# It is on disk but for its name; the lock is held from here.  Its id is $id.
+hold_when_received() {
+	id=$(cd r-h1/.deploy/incoming && echo ./*.lock)
+	id=${id#./} id=${id%.lock}
+	exec 9<r-h1/.deploy/lock
+	flock 9
+	: >h1.go
+	wait_for 20 test -e "r-h1/.deploy/meta/$id.json"
+}
+
+t_end_waits_for_a_flip_on_c() { end_waits_for_a_flip c; }
+t_end_waits_for_a_flip_on_dash() { end_waits_for_a_flip dash; }
+t_end_waits_for_a_flip_on_busybox() { end_waits_for_a_flip busybox; }
 
 # What the pack needs went before the stage began: said at once, nothing left.
 t_base_that_is_gone() {

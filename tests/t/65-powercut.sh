@@ -131,7 +131,7 @@ look_and_heal() {
 	local found
 	look
 	found=$live
-	quick publish w/site >o 2>e || violation "publish fails: $(cat e)"
+	quick publish w/site --override=order >o 2>e || violation "publish fails: $(cat e)"
 	intact=()
 	look
 	[ "$live" = 2 ] || violation "published, but live is $live"
