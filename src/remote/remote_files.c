@@ -269,6 +269,9 @@ remote_samples(struct remote *r, const struct release_id *id,
 	z = zreader_new(from_packed, &packed);
 	for (size_t i = 0; c == 0 && i < n; i++)
 		c = unpack_sample(z, &m->v[indices[i]], &out[i], e);
+	/* Who refuses has not read the paths: they are no requests. */
+	if (c != 0)
+		ask_hang_up(r);
 	zreader_free(z);
 	buf_release(&packed.text);
 	strvec_release(&args);

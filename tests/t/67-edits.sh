@@ -266,6 +266,42 @@ t_samples_that_are_rotten_come_from_another_host() {
 	assert_eq "$(grep -c "whole files" "$err")" 1
 }
 
+# lie: what h1 answers when it is asked for samples; then h2 is asked.
+lie() {
+	fault h1 <<-END
+	if [ "\$verb" = files ]; then
+		echo "deploy-host 1"
+		$1
+		exit
+	fi
+	END
+}
+
+t_samples_that_lie() {
+	local answer
+	three
+	many 240
+	run deploy publish
+	while IFS= read -r answer; do
+		newer
+		sed -i "s/(c) [0-9a-z]*/(c) x$RANDOM/" site/a/*.html site/a/b/*.html
+		lie "$answer"
+		keep h2
+		run deploy publish -v
+		assert_serves_site
+		assert_contains "$err" "h1: no samples for rules: "
+		assert_contains "$err" "240 pages did not travel"
+		size h2.pack 1500
+	done <<-'END'
+	printf 'ok\n'
+	printf 'size\t5\nsize\t5\nsize\t5\nsize\t5\nzstd\t5\nhello\nok\n'
+	printf 'size\t5\nsize\t5\nsize\t5\nsize\t5\nzstd\t999999999999\nhello'
+	printf 'size\t1\nsize\t1\nsize\t1\nsize\t1\nzstd\t-1\n'
+	head -c 300000 /dev/urandom
+	printf 'error\t8\tno\n'
+	END
+}
+
 t_rules_that_lie() {
 	local size n releases
 	three
