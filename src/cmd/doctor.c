@@ -10,6 +10,7 @@
 #include "base/version.h"
 #include "cmd/cmd.h"
 #include "cmd/table.h"
+#include "fleet/drift.h"
 #include "os/intr.h"
 
 /* A machine that is looked at. */
@@ -18,6 +19,7 @@ struct patient {
 	struct doctor_facts facts;
 	struct doctor_report report;
 	int64_t heard; /* when it told its time; 0: not yet */
+	bool known;    /* its state */
 	bool unreachable;
 };
 
@@ -138,6 +140,8 @@ examine_host(struct remote *r, void *ctx, struct err *e)
 	transport_login(&r->transport, &host_key, &key);
 	doctor_judge_login(&p->report, host_key, key);
 	ask(r, p);
+	/* A key may be for some verbs only. */
+	p->known = remote_info(r, REMOTE_ALL, NULL, e) == 0;
 	return 0;
 }
 
@@ -149,6 +153,36 @@ add_failures(const struct round *round)
 		if (round->f->v[i].failed)
 			doctor_add_error(&round->v[i].report, "connection",
 			    &round->f->v[i].err);
+}
+
+/* In what do the hosts differ that have told their state? */
+static void
+compare_hosts(const struct round *round, struct fleet *f,
+    struct doctor_report *report)
+{
+	struct strvec lines = STRVEC_INIT;
+	char *cure;
+	size_t known = 0;
+
+	for (size_t i = 0; i < f->n; i++) {
+		f->v[i].failed = !round->v[i].known;
+		known += round->v[i].known;
+	}
+	if (known > 1)
+		drift_find(f, &lines);
+	if (known > 1 && lines.n == 0)
+		doctor_add(report, DOCTOR_OK, "hosts",
+		    "they serve the same, and can go back to the same");
+	cure = lines.n > 0 ? drift_cure(f) : NULL;
+	for (size_t i = 0; i < lines.n; i++) {
+		bool live = strncmp(lines.v[i], "live:", 5) == 0;
+
+		doctor_add(report, live ? DOCTOR_FAIL : DOCTOR_WARN, "hosts",
+		    "%s", lines.v[i]);
+		doctor_cure(report, "%s", cure);
+	}
+	free(cure);
+	strvec_release(&lines);
 }
 
 /* ---- the report -------------------------------------------------------- */
@@ -248,6 +282,7 @@ run_doctor(struct run *run, struct err *e)
 	examine_client(run, &v[0].report);
 	(void)fleet_each(&f, examine_host, &round);
 	add_failures(&round);
+	compare_hosts(&round, &f, &v[0].report);
 	r = intr_check(e);
 	if (r == 0)
 		r = answer(run, v, n, e);

@@ -44,23 +44,39 @@ add_again(const struct fleet *f, struct buf *out)
 	buf_adds(out, f->caller->rest);
 }
 
-int
-cure_unreachable(const struct fleet *f, struct err *e)
+/* Append it, when the command can, and hosts are left. */
+static bool
+append_again(const struct fleet *f, struct err *e)
 {
 	struct buf again = BUF_INIT;
 	size_t failed = 0;
 
 	for (size_t i = 0; i < f->n; i++)
 		failed += f->v[i].failed;
-	if (failed < f->n && f->caller->may_skip) {
-		add_again(f, &again);
-		err_append(e, ";; to go on without %s, run: %s",
-		    failed > 1 ? "them" : "it", again.data);
-		buf_release(&again);
+	if (failed == 0 || failed == f->n || !f->caller->may_skip)
+		return false;
+	add_again(f, &again);
+	err_append(e, ";; to go on without %s, run: %s",
+	    failed > 1 ? "them" : "it", again.data);
+	buf_release(&again);
+	return true;
+}
+
+int
+cure_unreachable(const struct fleet *f, struct err *e)
+{
+	if (append_again(f, e))
 		return -1;
-	}
 	err_append(e, ";; to find out more, run: ");
 	return cure_append(f, e, "doctor", NULL);
+}
+
+int
+cure_failed(const struct fleet *f, struct err *e)
+{
+	if (e->code == ERR_FAILED || e->code == ERR_GUARD)
+		append_again(f, e);
+	return -1;
 }
 
 int
@@ -71,8 +87,7 @@ cure_differ(const struct fleet *f, const bool *odd, struct err *e)
 	while (good < f->n && odd[good])
 		good++;
 	if (good == f->n) {
-		err_append(e,
-		    ";; see what is live where, and name a release for 'activate': ");
+		err_append(e, ";; to see what is live where, run: ");
 		return cure_append(f, e, "status", NULL);
 	}
 	err_append(e, ";; to make all serve what %s serves, run: ",

@@ -27,6 +27,12 @@ int cure_append(const struct fleet *f, struct err *e, const char *verb,
 int cure_unreachable(const struct fleet *f, struct err *e);
 
 /*
+ * Hosts have failed in a way that others need not wait for, and nothing was
+ * changed: the same, when the command can go on without them.  Returns -1.
+ */
+int cure_failed(const struct fleet *f, struct err *e);
+
+/*
  * Hosts serve something else than the others, or nobody knows what they serve:
  * those for which `odd` says so.  Append how to make all alike.  Returns -1.
  */

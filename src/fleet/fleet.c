@@ -400,7 +400,7 @@ find_common(const struct fleet *f, const char *word, bool strict,
 	return NULL;
 differ:
 	err_set(e, ERR_DIFFER,
-	    "the hosts differ in what is '%s';; name a release, or make them alike; what each serves shows: ",
+	    "the hosts differ in what is '%s';; to see what each serves, run: ",
 	    word);
 	cure_append(f, e, "status", NULL);
 	return NULL;

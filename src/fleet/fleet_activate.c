@@ -501,8 +501,8 @@ fleet_activate(struct fleet *f, const struct remote_activate *o,
 	out->skew_us = fl.last_flip - fl.first_flip;
 	if (failed > 0 && went_out(&fl))
 		r = revert(&fl, e);
-	else if (failed > 0)
-		r = fleet_fail(f, "nothing was activated", e);
+	else if (failed > 0 && fleet_fail(f, "nothing was activated", e) != 0)
+		r = cure_failed(f, e);
 	if (fl.holding)
 		intr_release();
 	fleet_await_hooks(f);

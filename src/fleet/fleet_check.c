@@ -104,8 +104,10 @@ came_from(const struct fleet *f)
 
 /* What came of going back on this machine. */
 static void
-tell_here(const struct remote *r, struct err *e)
+tell_here(const struct fleet *f, struct err *e)
 {
+	const struct remote *r = &f->v[0];
+
 	e->code = r->flipped ? ERR_DIFFER : ERR_REVERTED;
 	if (!r->flipped)
 		err_append(e, "; %s is live again", r->before.text);
@@ -115,6 +117,10 @@ tell_here(const struct remote *r, struct err *e)
 	else
 		err_append(e, "; it stays live, because going back failed: %s",
 		    r->err.text);
+	if (r->flipped) {
+		err_append(e, ";; to find out more, run: ");
+		cure_append(f, e, "doctor", NULL);
+	}
 }
 
 int
@@ -141,7 +147,7 @@ fleet_revert(struct fleet *f, const struct release_id *id, const char *why,
 			    differ.len > 0 ? ", " : "", f->v[i].host->label,
 			    f->v[i].err.text);
 	if (f->is_here) {
-		tell_here(&f->v[0], e);
+		tell_here(f, e);
 	} else if (differ.len == 0) {
 		err_append(e, "; all hosts serve what %s",
 		    came_from(f) ? "they served before" : "was verified last");

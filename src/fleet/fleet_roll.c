@@ -37,6 +37,39 @@ any_flipped(const struct fleet *f)
 	return false;
 }
 
+/*
+ * What this run has flipped may have been flipped by another since, by a
+ * rollback, say: then that is what counts.
+ */
+static int
+still_live(struct remote *r, void *ctx, struct err *e)
+{
+	const struct release_id *id = ctx;
+
+	if (!r->flipped)
+		return 0;
+	if (remote_info(r, REMOTE_ALL, NULL, e) != 0)
+		return -1;
+	if (release_id_eq(&r->view.current, id))
+		return 0;
+	/* That is not ours to put back. */
+	r->flipped = false;
+	return err_set(e, ERR_SUPERSEDED,
+	    "%s is live, not %s any more; somebody else changed it meanwhile",
+	    r->view.current.text, id->text);
+}
+
+/* Wait for the next batch, to which those before must have held. */
+static int
+come_next(struct fleet *f, struct release_id *id, struct err *e)
+{
+	if (rest(f->site->pause, e) != 0)
+		return -1;
+	return fleet_each(f, still_live, id) == 0 ?
+	    0 :
+	    fleet_fail(f, "the rest was not activated", e);
+}
+
 /* One batch: flip, check. */
 static int
 roll_batch(struct fleet *b, const struct remote_activate *o, bool check,
@@ -78,7 +111,7 @@ fleet_roll(struct fleet *f, const struct remote_activate *o, bool check,
 		struct fleet b = batch_of(f, i);
 
 		if (i > 0)
-			r = rest(f->site->pause, e);
+			r = come_next(f, &id, e);
 		if (r == 0)
 			r = roll_batch(&b, &own, check, out, e);
 	}

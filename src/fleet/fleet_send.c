@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "fleet/cure.h"
 #include "fleet/fleet_batch.h"
 #include "fleet/fleet_fetch.h"
 #include "fleet/fleet_guess.h"
@@ -210,6 +211,13 @@ end_batches(struct sending *s, struct fleet_sent *out)
 	free(s->batches);
 }
 
+static int
+fail(const struct fleet *f, const char *what, struct err *e)
+{
+	fleet_fail(f, what, e);
+	return cure_failed(f, e);
+}
+
 int
 fleet_send(struct fleet *f, const struct fleet_send *what,
     struct fleet_sent *out, struct err *e)
@@ -226,7 +234,7 @@ fleet_send(struct fleet *f, const struct fleet_send *what,
 	if (r == 0)
 		r = fetch_missing(&s, e);
 	if (r == 0 && fleet_each(f, check_room, &s) > 0)
-		r = fleet_fail(f, "nothing was changed", e);
+		r = fail(f, "nothing was changed", e);
 	if (r == 0) {
 		guess_all(&s);
 		r = start_batches(&s, e);
@@ -234,7 +242,7 @@ fleet_send(struct fleet *f, const struct fleet_send *what,
 	progress_begin("sending", 0, 0);
 	f->changed |= r == 0;
 	if (r == 0 && fleet_each(f, send_to, &s) > 0)
-		r = fleet_fail(f, "not staged everywhere", e);
+		r = fail(f, "not staged everywhere", e);
 	progress_end();
 	end_batches(&s, out);
 	out->fresh = s.fresh;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/override.h"
+#include "fleet/cure.h"
 #include "fleet/fleet_activate.h"
 #include "fleet/fleet_check.h"
 #include "fleet/fleet_roll.h"
@@ -113,11 +114,13 @@ was_interrupted(struct err *e)
 
 /* A rollback that fails its check stays: there is nothing better. */
 static bool
-was_rollback(enum journal_action action, struct err *e)
+was_rollback(const struct fleet *f, enum journal_action action, struct err *e)
 {
 	if (action != JOURNAL_ROLLBACK)
 		return false;
 	err_prefix(e, "rolled back, but ");
+	err_append(e, ";; to find out more, run: ");
+	cure_append(f, e, "doctor", NULL);
 	e->code = ERR_DIFFER;
 	return true;
 }
@@ -138,7 +141,7 @@ check(struct site_run *s, const struct release_id *id,
 	}
 	if (was_interrupted(e))
 		why = "reverted: the check was interrupted";
-	if (was_rollback(action, e))
+	if (was_rollback(&s->fleet, action, e))
 		return -1;
 	return fleet_revert(&s->fleet, id, why, e);
 }

@@ -171,6 +171,94 @@ t_rolling() {
 	assert_live "$third"
 }
 
+# What there is to know is shown, and who does not answer.
+t_the_dead_are_shown() {
+	some c dash c
+	three
+	dies h2
+	expect_status 8 deploy status
+	assert_contains "$out" "live       $third"
+	assert_contains "$out" "dead       "
+	expect_status 8 deploy status --json
+	assert_eq "$(jq -c '[.hosts[] | .error == null]' "$out")" \
+	    '[true,false,true]'
+	assert_eq "$(jq -r .current "$out")" "$third"
+	expect_status 8 deploy list
+	assert_contains "$out" "h2 is dead"
+	assert_not_contains "$out" "only on"
+	expect_status 8 deploy list --json
+	assert_eq "$(jq -c '[.current, .previous, .dead]' "$out")" \
+	    "[\"$third\",\"$second\",[\"h2\"]]"
+	expect_status 8 deploy log
+	assert_contains "$out" "$first"
+	expect_status 7 deploy rollback --skip h2
+	for h in 1 0; do
+		expect_status "$((7 + h))" deploy status --json
+		assert_eq "$(jq -c '[.hosts[].skipped]' "$out")" \
+		    '[false,true,false]'
+		heal
+	done
+	expect_status 1 deploy doctor
+	assert_contains "$out" "fail  hosts: live: $second on h1, h3; $third on h2; run: deploy sync"
+	expect_status 7 deploy status
+	paste 0
+	run deploy status --json
+	assert_eq "$(jq -c '[.hosts[].skipped, .cure]' "$out")" \
+	    '[false,false,false,null]'
+	run deploy doctor
+	# All of them.
+	dies h1
+	dies h2
+	dies h3
+	expect_status 8 deploy list
+	expect_status 8 deploy status
+	assert_contains "$out" "dead       "
+}
+
+# One that answers and fails, before anything has changed.
+t_a_host_that_fails() {
+	local verb
+	some c dash c
+	three
+	for verb in receive activate; do
+		edit
+		fault h3 <<-END
+		[ "\$verb" != $verb ] || {
+			echo "deploy-host 1"
+			printf 'error\\t1\\tno\\n'
+			exit 1
+		}
+		END
+		expect_status 1 deploy publish
+		assert_live "$third"
+		paste 7
+		assert_live "$(live h1)" h1 h2
+		heal
+		third=$(live h1)
+		run deploy sync
+		assert_live "$third"
+	done
+}
+
+# What a rollback has flipped between two batches stays, and the rest follows.
+t_a_rollback_between_two_batches() {
+	local pid
+	lines='    strategy: rolling\n    batch: 1\n    pause: 4s\n'
+	some c dash c
+	three
+	echo four >site/index.html
+	deploy publish >answer 2>said &
+	pid=$!
+	wait_for 30 grep -q "flipped h1" said
+	expect_status 7 deploy rollback
+	assert_contains "$err" "run: deploy rollback $third, or: deploy rollback $second"
+	run deploy rollback "$third"
+	expect_status 4 wait "$pid"
+	assert_contains said "was rolled back from"
+	assert_live "$third"
+	run deploy status
+}
+
 # ---------------------------------------------------------------- no vote
 
 # What may have become of h3.
