@@ -67,7 +67,8 @@ program() {
 	{
 		echo '#!/bin/bash'
 		printf 'self=%q\n' "$PWD/$1"
-		[ "${3:-}" = plain ] ||
+		# The sh verbs do not know a first question that comes with it.
+		[ "${3:-}$2" = plainc ] ||
 		    printf '[ "$2" != serve ] || exec %q "$self" "${@:3}"\n' "$VERBS"
 		case $2 in
 		c) printf 'real=(%q "$@")\n' "$DEPLOY" ;;
