@@ -175,7 +175,8 @@ int remote_samples(struct remote *r, const struct release_id *id,
 struct remote_receive {
 	const struct release_id *id;
 	const char *group;		/* NULL: none */
-	const struct release_ids *uses; /* releases there that it links to */
+	const struct release_ids *uses;	/* releases there that it links to;
+					 * NULL: none */
 	int64_t bytes, inodes;		/* that the release needs at least */
 	enum pack_compression compression;
 	bool filled;			/* as receive.h */

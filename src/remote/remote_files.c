@@ -319,7 +319,8 @@ add_uses(const struct release_ids *uses, struct strvec *args)
 {
 	struct buf b = BUF_INIT;
 
-	for (size_t i = 0; i < uses->n && i < STAGING_USES_MAX; i++)
+	for (size_t i = 0; uses != NULL && i < uses->n && i < STAGING_USES_MAX;
+	     i++)
 		buf_addf(&b, "%s%s", i > 0 ? "," : "", uses->v[i].text);
 	if (b.len > 0)
 		strvec_addf(args, "--uses=%s", b.data);
