@@ -392,6 +392,11 @@ copy_from(const struct place_origin *o, const struct entry *en,
 	int fd = place_open(o->dir, o->path, e);
 	int r = fd < 0 ? -1 : place_store(w, fd, target, en, o->gid, false, e);
 
+	/* No build is being made there. */
+	if (r != 0 && fd >= 0 && e->sys == 0)
+		err_set(e, ERR_INTEGRITY,
+		    "'%s/%s' is not what its manifest says;; run 'deploy verify', and stage the build again",
+		    o->dir->path, o->path);
 	if (fd >= 0)
 		close(fd);
 	placer_end(NULL, w);

@@ -109,6 +109,42 @@ send_pack(struct sending *s, struct remote *r, struct batch *b,
 }
 
 /*
+ * What the host has is not what its manifests say: it gets all of it anew, if
+ * all of it is in the build.  `e` is what it said, and stays when it does not
+ * help.
+ */
+static int
+send_anew(struct sending *s, struct remote *r, struct err *e)
+{
+	const struct manifest *m = s->what->m;
+	bool *wanted = xcalloc(m->n, sizeof(*wanted));
+	struct fleet_sent ignored = { 0 };
+	struct err again = ERR_INIT;
+	struct batch b;
+	int c;
+
+	r->cannot_link = true;
+	c = batch_open(&b, s->f, r, s->what, &s->fetch, &again);
+	if (c == 0) {
+		batch_divide(&b, wanted);
+		for (size_t i = 0; i < m->n; i++)
+			if (wanted[i])
+				c = -1;
+	}
+	if (c == 0 && !b.rsync) {
+		log_info("%s%s; it gets everything anew", remote_said(r),
+		    e->text);
+		*e = again;
+		c = send_pack(s, r, &b, BATCH_WHOLE, e);
+	} else {
+		c = -1;
+	}
+	batch_close(&b, &ignored);
+	free(wanted);
+	return c;
+}
+
+/*
  * Send the release to a host that lacks it.  Edits that do not fit what it has
  * are no failure: it gets all that changed.
  */
@@ -128,6 +164,9 @@ send_to(struct remote *r, void *ctx, struct err *e)
 		*e = (struct err)ERR_INIT;
 		c = send_pack(s, r, b, BATCH_WHOLE, e);
 	}
+	if (c != 0 && e->code == ERR_INTEGRITY && e->phase == PHASE_ANSWER &&
+	    s->what->build != NULL && !r->cannot_link)
+		c = send_anew(s, r, e);
 	if (c == 0)
 		remote_learn(r, s->what->meta);
 	return c;

@@ -1652,6 +1652,10 @@ do_verify() {
 	*end) wrong=${wrong%?end} ;;
 	*) wrong="$id: cannot be read" ;;
 	esac
+	# With another time it is linked into no later release: see verify.c.
+	printf '%s\n' "$wrong" | sed -n 's/: has other content$//p' | while IFS= read -r name; do
+		touch -c -m -d @0 "$root/releases/$id/$name" 2>/dev/null
+	done
 	awk '/ type=file / { n++; sub(/.* size=/, ""); bytes += $1 } END { printf "verified\t%.0f\t%.0f\n", n, bytes }' "$manifest"
 	has=$(tree_digest "$manifest")
 	said=$(json_string digest "$state/meta/$id.json")

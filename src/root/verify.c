@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -11,6 +12,7 @@
 #include "content/tree.h"
 #include "os/beneath.h"
 #include "os/io.h"
+#include "os/log.h"
 #include "os/pool.h"
 #include "os/progress.h"
 #include "root/meta.h"
@@ -76,6 +78,27 @@ hash_file(const struct check *c, struct worker *w, const char *path,
 	return n < 0 ? -1 : 0;
 }
 
+/*
+ * A file whose content went bad, with the same size and time, would be linked
+ * into every later release.  With another time it is not what any manifest
+ * says: it is copied anew, and browsers ask for it again.  Only its owner can do
+ * that; who cannot has told of it all the same.
+ */
+static void
+mark(const struct check *c, const char *path)
+{
+	const struct timespec times[2] = { { .tv_nsec = UTIME_OMIT },
+		{ .tv_sec = 0 } };
+	int fd = beneath_open(c->dir->fd, path, O_RDONLY | O_NONBLOCK, 0);
+
+	if (fd < 0)
+		return;
+	if (futimens(fd, times) != 0 || fsync(fd) != 0)
+		log_debug("'%s/%s' cannot be marked as bad", c->dir->path,
+		    path);
+	close(fd);
+}
+
 static int
 check_item(void *ctx, void *local, size_t i, struct err *e)
 {
@@ -93,6 +116,7 @@ check_item(void *ctx, void *local, size_t i, struct err *e)
 			report(c, en->path, "cannot be read");
 	} else if (memcmp(digest, en->digest, HASH_LEN) != 0) {
 		report(c, en->path, "has other content");
+		mark(c, en->path);
 	}
 	progress_add(1, en->size);
 	return 0;
