@@ -766,17 +766,11 @@ function plain(s,   out, i) {
 	return out s
 }'
 
-#: verify --drift
-# awk: compare the manifest with lines "MODE PERMISSIONS SIZE MTIME ./PATH", the
-# mode in hexadecimal, "l ./PATH<TAB>TARGET" and, with contents=1, "h DIGEST
-# ./PATH": what differs, and last a line "end".
+# awk: what the first file, a manifest, says of each path.
 # shellcheck disable=SC2016 # the $ are awk's
-drifted=$plain'
+expected=$plain'
 function tell(path, what) {
 	print substr(path, 3) ": " what
-}
-function full(mode) {
-	return length(mode) < 4 ? "0" mode : mode
 }
 NR == FNR {
 	if ($1 !~ /^\.\//)
@@ -798,6 +792,16 @@ NR == FNR {
 			link[path] = plain(substr($i, 6))
 	}
 	next
+}'
+
+#: verify --drift
+# awk: compare the manifest with lines "MODE PERMISSIONS SIZE MTIME ./PATH", the
+# mode in hexadecimal, "l ./PATH<TAB>TARGET" and, with contents=1, "h DIGEST
+# ./PATH": what differs, and last a line "end".
+# shellcheck disable=SC2016 # the $ are awk's
+drifted=$expected'
+function full(mode) {
+	return length(mode) < 4 ? "0" mode : mode
 }
 $1 == "l" {
 	i = index($0, "\t")
@@ -886,10 +890,7 @@ put_drift() {
 # awk: compare the manifest with a list_tree() on standard input: what
 # differs, and last a line "end".
 # shellcheck disable=SC2016
-compare=$plain'
-function tell(path, what) {
-	print substr(path, 3) ": " what
-}
+compare=$expected'
 function see(path, what) {
 	seen[path] = 1
 	if (!(path in type))
@@ -900,29 +901,11 @@ function see(path, what) {
 		return 1
 	return 0
 }
-NR == FNR {
-	if ($1 !~ /^\.\//)
-		next
-	path = plain($1)
-	for (i = 2; i <= NF; i++) {
-		if ($i ~ /^type=/)
-			type[path] = substr($i, 6, 1)
-		else if ($i ~ /^mode=/)
-			mode[path] = substr($i, 7)
-		else if ($i ~ /^size=/)
-			size[path] = substr($i, 6)
-		else if ($i ~ /^sha256digest=/)
-			value[path] = substr($i, 14)
-		else if ($i ~ /^link=/)
-			value[path] = plain(substr($i, 6))
-	}
-	next
-}
 {
 	what = substr($0, 1, 1)
 	rest = substr($0, 3)
 }
-what == "f" && see(substr(rest, 66), "f") && value[substr(rest, 66)] != substr(rest, 1, 64) {
+what == "f" && see(substr(rest, 66), "f") && digest[substr(rest, 66)] != substr(rest, 1, 64) {
 	tell(substr(rest, 66), "has other content")
 }
 what == "d" && rest != "." { see(rest, "d") }
@@ -930,7 +913,7 @@ what == "o" { see(rest, "o") }
 what == "l" {
 	i = index(rest, "\t")
 	path = substr(rest, 1, i - 1)
-	if (see(path, "l") && value[path] != substr(rest, i + 1))
+	if (see(path, "l") && link[path] != substr(rest, i + 1))
 		tell(path, "points to another target")
 }
 what == "s" {
