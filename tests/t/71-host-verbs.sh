@@ -1090,12 +1090,12 @@ v_content_that_was_rolled_back_from() {
 	history '0>A' 'A>B' 'B<A' 'A>C'
 	ln -sfn "releases/$C" "$R/current"
 	refused 4 host activate "$R" --id="$B" --line=x --message=again
-	assert_contains "$out" "release $B was rolled back from at 2026-01-02T00:00:00Z by t; build something else, or use --override=order"
+	assert_contains "$out" "release $B was rolled back from at 2026-01-02T00:00:00Z by t	build something else, or use --override=order"
 	history '0>A' 'A>b' 'b<A' 'A>C'
 	sed -i 's/"who":"t","job":null,"message":null/"who":null,"job":"j","message":"the \\"from\\":\\"x\\" menu; was } broken"/' \
 	    "$R/.deploy/journal"
 	refused 4 host activate "$R" --id="$B" --line=x
-	said='which has this content, was rolled back from at 2026-01-02T00:00:00Z by somebody: the "from":"x" menu; was } broken; build'
+	said='which has this content, was rolled back from at 2026-01-02T00:00:00Z by somebody: the "from":"x" menu; was } broken	build'
 	assert_contains "$out" "release ${ids[4]}, $said"
 	for o in '' --override=freeze; do
 		refused 4 host activate "$R" --id="$B" --line=x ${o:+"$o"}
