@@ -283,9 +283,12 @@ fail(const struct syncing *y, struct err *e)
 static int
 check(struct site_run *s, const struct release_id *id, struct err *e)
 {
-	if (s->site->check.urls.n == 0 || s->wishes.no_check ||
-	    fleet_check(&s->fleet, id, NULL, e) == 0)
+	if (s->site->check.urls.n == 0 || s->wishes.no_check)
 		return 0;
+	if (fleet_check(&s->fleet, id, NULL, e) == 0) {
+		fleet_note_verified(&s->fleet, id);
+		return 0;
+	}
 	err_prefix(e, "synced, but ");
 	err_append(e, ";; to find out more, run: ");
 	cure_append(&s->fleet, e, "doctor", NULL);

@@ -389,7 +389,7 @@ t_hosts() {
 	doc 0 activate --override=order --host www1 latest
 	doc 7 status
 	doc 0 list
-	doc 0 doctor
+	doc 1 doctor
 	failed 7 pin current
 	doc 0 activate --override=order latest
 	doc 0 pin current

@@ -293,6 +293,86 @@ t_somebody_else_is_faster() {
 
 # ------------------------------------------------------------ real sshds
 
+# stopped SIGNAL STEP HOST WORD...: the client of that command gets the signal
+# when the host has come to the step.  Sets $status; what it said is in `said`.
+stopped() {
+	local pid
+	stop_at "$3" "$2"
+	deploy "${@:4}" >"$out" 2>said &
+	pid=$!
+	wait_at "$3"
+	kill "-$1" "$pid"
+	pause 0.3
+	go_on "$3"
+	status=0
+	wait "$pid" || status=$?
+	echo "$4, SIG$1 at $2: $status: $(tail -n 1 said)" >&2
+	is_over "$3"
+}
+
+# Do all serve the same?
+are_same() {
+	local h
+	for h in "${hosts[@]}"; do
+		[ "$(live "$h")" = "$(live h1)" ] || return 1
+	done
+}
+
+# A rollback that is stopped has happened on all hosts or on none, or says 7;
+# killed, it can say nothing, and sync makes good what is left.
+rollback_is_stopped() {
+	local signal step first
+	fleet_start c dash c+rsync
+	two
+	run deploy rollback
+	first=$(live h1)
+	run deploy activate "$second" --override=order
+	for signal in INT KILL; do
+		for step in activate armed went flipped; do
+			stopped "$signal" "$step" "$1" rollback
+			if ! are_same; then
+				[ "$signal:$status" = INT:7 ] ||
+				    [ "$signal" = KILL ] || fail "mixed, and $status"
+				run deploy sync --from h1
+			elif [ "$signal" = INT ]; then
+				[[ "$status" = [01] ]] || fail "status $status"
+				[ "$status" = 1 ] || assert_live "$first"
+				[ "$status" = 0 ] || assert_live "$second"
+			fi
+			assert_clean
+			run deploy activate "$second" --override=order
+			assert_live "$second"
+		done
+	done
+	assert_well
+}
+
+t_a_rollback_is_stopped_on_a_c_host() { rollback_is_stopped h1; }
+t_a_rollback_is_stopped_on_a_dash_host() { rollback_is_stopped h2; }
+
+# So is a sync; the next one does the rest.
+t_a_sync_is_stopped() {
+	local signal step h
+	fleet_start c dash c
+	two
+	for h in h1 h2; do
+		for signal in INT KILL; do
+			for step in receive pack received activate flipped; do
+				rm -rf "r-$h"
+				stopped "$signal" "$step" "$h" sync
+				assert_live_but "$h" "$second"
+				[ -z "$(live "$h")" ] || assert_live "$second" "$h"
+				run deploy sync
+				assert_live "$second"
+				assert_clean
+			done
+		done
+	done
+	run deploy rollback
+	are_same || fail "not the same"
+	assert_well
+}
+
 t_hosts_over_ssh_are_made_anew() {
 	local h
 	fleet_start c dash busybox c+rsync
