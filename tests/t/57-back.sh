@@ -3,6 +3,7 @@
 # with the sh verbs in dash and busybox, and on some of each: what it goes to,
 # what is refused afterwards, what has failed, and what goes live meanwhile.
 # parts: 3
+# shellcheck disable=SC2154 # $out, $err: of lib.sh
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/hosts.sh
 . "$TREE/tests/hosts.sh"
@@ -138,8 +139,8 @@ holds() {
 	assert_live "$live"
 	run deploy prune --keep 1 -n
 	cut -d' ' -f1 "$out" | sort -u >pruned
-	line+=$(while read -r id; do content "$id"; done <pruned | sort | paste -sd' ')
-	assert_eq "$line" "$2" "$way: $1"
+	line+=$(while read -r id; do content "$id"; done <pruned | sort | tr '\n' ' ')
+	assert_eq "${line% }" "$2" "$way: $1"
 }
 
 # Every one, or every third beside the first ways.
