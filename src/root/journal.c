@@ -264,8 +264,10 @@ journal_print_verified(const struct journal_line *l, struct buf *out)
 	json_put_string(obj, "action", VERIFY);
 	json_put_string(obj, "from", l->to.text);
 	json_put_string(obj, "to", l->to.text);
+	json_put_null(obj, "seq");
 	json_put_string(obj, "who", l->who);
 	json_put_string(obj, "job", l->job);
+	json_put_string(obj, "message", NULL);
 	json_write(obj, out);
 	json_free(obj);
 }

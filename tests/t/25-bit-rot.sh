@@ -7,13 +7,13 @@
 
 # begin KIND: a published site of some pages.
 begin() {
-	local hosts=''
+	local mine=''
 	case $1 in
 	here) ;;
-	c) hosts="hosts: [{address: h, transport: local}]" ;;
+	c) mine="hosts: [{address: h, transport: local}]" ;;
 	*)
 		program h "$1"
-		hosts="hosts: [{address: h, transport: local, deploy: $PWD/h}]"
+		mine="hosts: [{address: h, transport: local, deploy: $PWD/h}]"
 		;;
 	esac
 	cat >deploy.yml <<-END
@@ -22,7 +22,7 @@ begin() {
 	    source: site
 	    root: $PWD/www
 	    keep: 9
-	    $hosts
+	    $mine
 	END
 	mksite site 20
 	printf 'one and more\n' >'site/a name: with.txt'
@@ -32,9 +32,9 @@ begin() {
 # rot PATH: one byte of the live release is another.
 rot() {
 	local file=www/current/$1
-	touch -r "$file" then
+	touch -r "$file" before
 	printf X | dd of="$file" bs=1 seek=1 conv=notrunc status=none
-	touch -r then "$file"
+	touch -r before "$file"
 }
 
 # Publish another page; the release is what the build is.

@@ -8,15 +8,15 @@
 
 # Serve www/current, and publish page 1: its id is in $a.
 begin() {
-	local hosts=''
+	local mine=''
 	mkdir www site
 	start_nginx www/current
 	case $1 in
 	here) ;;
-	c) hosts="hosts: [{address: h, transport: local, connect: ${url#http://}}]" ;;
+	c) mine="hosts: [{address: h, transport: local, connect: ${url#http://}}]" ;;
 	*)
 		program h "$1"
-		hosts="hosts: [{address: h, transport: local, deploy: $PWD/h, connect: ${url#http://}}]"
+		mine="hosts: [{address: h, transport: local, deploy: $PWD/h, connect: ${url#http://}}]"
 		;;
 	esac
 	cat >deploy.yml <<-END
@@ -26,7 +26,7 @@ begin() {
 	    root: $PWD/www
 	    keep: 9
 	    check: {url: "http://example.org/", tries: 1, timeout: 20s, connect: ${url#http://}}
-	    $hosts
+	    $mine
 	END
 	page 1
 	a=$id

@@ -10,11 +10,11 @@
 with() {
 	kind=$1
 	case $kind in
-	here) hosts='' ;;
-	c) hosts="hosts: [{address: h, transport: local}]" ;;
+	here) mine='' ;;
+	c) mine="hosts: [{address: h, transport: local}]" ;;
 	*)
 		program h "$kind"
-		hosts="hosts: [{address: h, transport: local, deploy: $PWD/h}]"
+		mine="hosts: [{address: h, transport: local, deploy: $PWD/h}]"
 		;;
 	esac
 	cat >deploy.yml <<-END
@@ -23,7 +23,7 @@ with() {
 	    source: site
 	    root: $PWD/www
 	    keep: 9
-	    $hosts
+	    $mine
 	END
 	journal=www/.deploy/journal
 	mkdir site

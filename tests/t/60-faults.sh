@@ -81,7 +81,10 @@ adoptions() {
 		hit=''
 		: >hits
 		(
-			export FAULT_AT=$n FAULT_UNDER=$PWD/w FAULT_HIT=$PWD/hits "$@"
+			export FAULT_AT=$n FAULT_UNDER=$PWD/w FAULT_HIT=$PWD/hits
+			for k; do
+				export "${k?}"
+			done
 			LD_PRELOAD=$faults FAULT_SKIP=sync "$DEPLOY" -q adopt \
 			    "$PWD/w/$dir" --root "$PWD/w" >o 2>&1
 		) 2>/dev/null || true

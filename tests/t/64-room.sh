@@ -15,10 +15,10 @@ fi
 
 # with KIND ROOT: a site with its root there; KIND here, c, or a shell.
 with() {
-	local hosts=''
+	local mine=''
 	case $1 in
 	here) ;;
-	c) hosts="hosts: [{address: h, transport: local}]" ;;
+	c) mine="hosts: [{address: h, transport: local}]" ;;
 	*)
 		if [ ! -e h ]; then
 			program h "$1"
@@ -27,7 +27,7 @@ with() {
 			    "$PWD/limit" "$PWD/h" >limited-h
 			chmod +x limited-h
 		fi
-		hosts="hosts: [{address: h, transport: local, deploy: $PWD/limited-h}]"
+		mine="hosts: [{address: h, transport: local, deploy: $PWD/limited-h}]"
 		;;
 	esac
 	cat >deploy.yml <<-END
@@ -36,7 +36,7 @@ with() {
 	    source: site
 	    root: $2
 	    keep: 9
-	    $hosts
+	    $mine
 	END
 	mkdir -p site
 	echo page >site/index.html
