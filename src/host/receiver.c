@@ -29,8 +29,8 @@ enum {
 };
 
 /*
- * A key with limits holds the lock no longer than a pack takes that is
- * really on its way.  Waits for the next byte.  0 or -1.
+ * A key with limits keeps its stage, and the releases that this uses, no longer
+ * than a pack takes that is really on its way.  Waits for the next byte.  0 or -1.
  */
 static int
 wait_for_pack(struct receiver *r, struct err *e)
