@@ -1,249 +1,98 @@
 #include "config/config_read.h"
 
 #include <limits.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/duration.h"
 #include "base/number.h"
 #include "base/path.h"
-#include "config/abspath.h"
 #include "config/config_host.h"
 #include "config/config_table.h"
+#include "config/value.h"
 #include "config/yamlcheck.h"
-
-/* One reading of one file. */
-struct reader {
-	const struct yamlcheck *yaml;
-	const char *dir; /* relative paths are relative to it */
-	char base[64];	 /* the site or host, such as sites[0]. */
-	char key[128];	 /* the key in it, such as sites[0].keep */
-	struct err *e;
-};
-
-static void at(struct reader *r, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
-
-/* Go to a key of `base`: the one that fault() is about from now on. */
-static void
-at(struct reader *r, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	strcpy(r->key, r->base);
-	vsnprintf(r->key + strlen(r->base), sizeof(r->key) - strlen(r->base),
-	    fmt, ap);
-	va_end(ap);
-}
-
-static int fault(struct reader *r, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
-
-/* Report what is wrong with the value of the key that we are at.  -1. */
-static int
-fault(struct reader *r, const char *fmt, ...)
-{
-	char text[sizeof(r->e->text)];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	return yamlcheck_fault(r->yaml, r->key, text, r->e);
-}
-
-/* ---- values ------------------------------------------------------------ */
 
 /* Read the name, which is also for file names and command lines. */
 static int
-read_name(struct reader *r, const char *text, char **name)
+read_name(struct value_reader *r, const char *text, char **name)
 {
 	struct err e = ERR_INIT;
 
-	at(r, "name");
+	value_at(r, "name");
 	if (strchr(text, '/') != NULL)
-		return fault(r, "'%s' cannot be a name: '/' is for paths",
-		    text);
+		return value_fault(r,
+		    "'%s' cannot be a name: '/' is for paths", text);
 	if (path_check(text, &e) != 0)
-		return fault(r, "%s", e.text);
+		return value_fault(r, "%s", e.text);
 	*name = xstrdup(text);
 	return 0;
 }
 
-/* Refuse a '$': who writes one takes it for a variable. */
-static int
-check_unexpanded(struct reader *r, const char *text)
-{
-	if (strchr(text, '$') == NULL)
-		return 0;
-	return fault(r,
-	    "'%s': nothing is expanded here, so no variable is; write out what '$' stands for",
-	    text);
-}
-
-/* Read a path; `text` is NULL when it was not given. */
-static int
-read_path(struct reader *r, const char *key, const char *text, char **path)
-{
-	struct err e = ERR_INIT;
-
-	if (text == NULL)
-		return 0;
-	at(r, "%s", key);
-	if (check_unexpanded(r, text) != 0)
-		return -1;
-	*path = abspath_make(text, r->dir, getenv("HOME"), &e);
-	return *path != NULL ? 0 : fault(r, "%s", e.text);
-}
-
 /* Read the root; it is never that of the file system. */
 static int
-read_root(struct reader *r, const char *text, char **root)
+read_root(struct value_reader *r, const char *text, char **root)
 {
-	if (read_path(r, "root", text, root) != 0)
+	if (value_read_path(r, "root", text, root) != 0)
 		return -1;
 	if (strcmp(*root, "/") != 0)
 		return 0;
-	return fault(r,
+	return value_fault(r,
 	    "'/' cannot be a root; give the site a directory, such as /srv/www/example.org");
 }
 
 /* Refuse a root on hosts that is a path of this machine. */
 static int
-check_root_there(struct reader *r, const char *text)
+check_root_there(struct value_reader *r, const char *text)
 {
 	if (text[0] == '/')
 		return 0;
-	return fault(r,
+	return value_fault(r,
 	    "'%s': a root on hosts is an absolute path there, such as /srv/www/example.org",
 	    text);
 }
 
 /* Read how many releases to keep; NULL leaves the default. */
 static int
-read_keep(struct reader *r, const unsigned int *given, unsigned int *keep)
+read_keep(struct value_reader *r, const unsigned int *given,
+    unsigned int *keep)
 {
 	if (given == NULL)
 		return 0;
-	at(r, "keep");
+	value_at(r, "keep");
 	*keep = *given;
 	if (*keep == 0)
-		return fault(r,
+		return value_fault(r,
 		    "0 leaves nothing to roll back to; at least 1");
 	if (*keep > CONFIG_KEEP_MAX)
-		return fault(r, "%u is too many; at most %d", *keep,
+		return value_fault(r, "%u is too many; at most %d", *keep,
 		    CONFIG_KEEP_MAX);
 	return 0;
 }
 
-/* Read a duration; NULL leaves the default. */
-static int
-read_duration(struct reader *r, const char *key, const char *text,
-    int64_t *seconds)
-{
-	struct err e = ERR_INIT;
-
-	if (text == NULL)
-		return 0;
-	at(r, "%s", key);
-	if (duration_parse(text, seconds, &e) != 0)
-		return fault(r, "%s", e.text);
-	return 0;
-}
-
-/* Read how long a host is to wait for something: a day at most. */
-static int
-read_wait(struct reader *r, const char *key, const char *text,
-    int64_t *seconds)
-{
-	if (read_duration(r, key, text, seconds) != 0)
-		return -1;
-	if (*seconds <= CONFIG_WAIT_MAX)
-		return 0;
-	return fault(r, "'%s' is more than a day; at most 24h", text);
-}
-
 /* Read how long a host may be silent. */
 static int
-read_timeout(struct reader *r, const char *text, int64_t *seconds)
+read_timeout(struct value_reader *r, const char *text, int64_t *seconds)
 {
-	if (read_duration(r, "timeout", text, seconds) != 0)
+	if (value_read_duration(r, "timeout", text, seconds) != 0)
 		return -1;
 	if (*seconds > 0)
 		return 0;
-	return fault(r, "no time is not enough; at least 1s");
-}
-
-/* Read a percentage, with or without its sign. */
-static int
-read_percent(struct reader *r, const char *key, const char *text,
-    unsigned int *percent)
-{
-	const char *end;
-	int64_t n = 0;
-
-	if (text == NULL)
-		return 0;
-	at(r, "%s", key);
-	end = number_scan(text, 0, 100, &n);
-	*percent = (unsigned int)n;
-	if (end != NULL && end - text <= 3 &&
-	    (*end == '\0' || strcmp(end, "%") == 0))
-		return 0;
-	return fault(r, "'%s' is not a percentage from 0 to 100, such as 50%%",
-	    text);
-}
-
-/*
- * Check that `text` names something inside the release; a '/' at its end says
- * nothing and is cut off.
- */
-static int
-check_inside(struct reader *r, char *text)
-{
-	struct err e = ERR_INIT;
-
-	for (size_t len = strlen(text); len > 1 && text[len - 1] == '/'; len--)
-		text[len - 1] = '\0';
-	if (path_check(text, &e) == 0)
-		return 0;
-	return fault(r, "%s; write a path inside the release", e.text);
-}
-
-/* Read a list of patterns; refuse what can match nothing. */
-static int
-read_patterns(struct reader *r, const char *key, char **v, size_t n,
-    struct strvec *out)
-{
-	for (size_t i = 0; i < n; i++) {
-		at(r, "%s[%zu]", key, i);
-		if (v[i][0] == '!')
-			return fault(r,
-			    "'%s': patterns cannot be negated; write '\\!' for a name that begins with '!'",
-			    v[i]);
-		if (check_inside(r, v[i] + (v[i][0] == '/')) != 0)
-			return -1;
-		strvec_add(out, v[i]);
-	}
-	return 0;
+	return value_fault(r, "no time is not enough; at least 1s");
 }
 
 /* Read the list of shared paths; refuse those that overlap. */
 static int
-read_shared(struct reader *r, char **v, size_t n, struct strvec *out)
+read_shared(struct value_reader *r, char **v, size_t n, struct strvec *out)
 {
 	for (size_t i = 0; i < n; i++) {
-		at(r, "shared[%zu]", i);
-		if (check_inside(r, v[i]) != 0)
+		value_at(r, "shared[%zu]", i);
+		if (value_check_inside(r, v[i]) != 0)
 			return -1;
 		for (size_t j = 0; j < i; j++)
 			if (path_is_within(v[i], v[j]) ||
 			    path_is_within(v[j], v[i]))
-				return fault(r,
+				return value_fault(r,
 				    "'%s' and '%s' are the same or lie inside each other; name only the outer one",
 				    v[j], v[i]);
 		strvec_add(out, v[i]);
@@ -253,34 +102,37 @@ read_shared(struct reader *r, char **v, size_t n, struct strvec *out)
 
 /* Read what is carried, and for how long. */
 static int
-read_carry(struct reader *r, const struct raw_carry *raw, struct rules *out)
+read_carry(struct value_reader *r, const struct raw_carry *raw,
+    struct rules *out)
 {
 	if (raw == NULL)
 		return 0;
-	if (read_patterns(r, "carry.paths", raw->paths, raw->paths_count,
+	if (value_read_patterns(r, "carry.paths", raw->paths, raw->paths_count,
 		&out->carry) != 0)
 		return -1;
-	return read_duration(r, "carry.for", raw->duration, &out->carry_for);
+	return value_read_duration(r, "carry.for", raw->duration,
+	    &out->carry_for);
 }
 
 /* Read what the site says about its releases. */
 static int
-read_rules(struct reader *r, const struct raw_site *raw, struct rules *out)
+read_rules(struct value_reader *r, const struct raw_site *raw,
+    struct rules *out)
 {
 	out->group = xstrdup_opt(raw->group);
-	if (read_patterns(r, "exclude", raw->exclude, raw->exclude_count,
+	if (value_read_patterns(r, "exclude", raw->exclude, raw->exclude_count,
 		&out->exclude) != 0 ||
 	    read_shared(r, raw->shared, raw->shared_count, &out->shared) !=
 		0 ||
 	    read_carry(r, raw->carry, out) != 0)
 		return -1;
-	return read_percent(r, "max_delete", raw->max_delete,
+	return value_read_percent(r, "max_delete", raw->max_delete,
 	    &out->max_delete);
 }
 
 /* Read a URL that curl can fetch. */
 static int
-read_url(struct reader *r, const char *text, struct strvec *out)
+read_url(struct value_reader *r, const char *text, struct strvec *out)
 {
 	size_t scheme = strncmp(text, "https://", 8) == 0 ? 8 :
 	    strncmp(text, "http://", 7) == 0		  ? 7 :
@@ -288,8 +140,8 @@ read_url(struct reader *r, const char *text, struct strvec *out)
 
 	if (scheme == 0 || strcspn(text + scheme, "/?#") == 0 ||
 	    strpbrk(text, " \t\r\n") != NULL)
-		return fault(r, "'%s' is no URL such as https://example.org/",
-		    text);
+		return value_fault(r,
+		    "'%s' is no URL such as https://example.org/", text);
 	/* "https://example.org" is its top. */
 	if (strchr(text + scheme, '/') == NULL)
 		strvec_addf(out, "%s/", text);
@@ -300,21 +152,22 @@ read_url(struct reader *r, const char *text, struct strvec *out)
 
 /* Read "address", "address:port" or "[address]:port". */
 static int
-read_connect(struct reader *r, const char *key, const char *text, char **out)
+read_connect(struct value_reader *r, const char *key, const char *text,
+    char **out)
 {
 	const char *port;
 	int64_t n;
 
 	if (text == NULL)
 		return 0;
-	at(r, "%s", key);
-	if (check_unexpanded(r, text) != 0)
+	value_at(r, "%s", key);
+	if (value_check_unexpanded(r, text) != 0)
 		return -1;
 	port = *text == '[' ? strstr(text, "]:") : strrchr(text, ':');
 	if (port != NULL) {
 		port += *port == ']' ? 2 : 1;
 		if (!number_parse(port, 1, 65535, &n))
-			return fault(r,
+			return value_fault(r,
 			    "'%s' is no address such as 192.0.2.1, www1:8080 or [2001:db8::1]:443",
 			    text);
 	}
@@ -324,16 +177,16 @@ read_connect(struct reader *r, const char *key, const char *text, char **out)
 
 /* Read what is asked of the web servers. */
 static int
-read_check(struct reader *r, const struct raw_check *raw,
+read_check(struct value_reader *r, const struct raw_check *raw,
     struct check_config *c)
 {
 	if (raw == NULL)
 		return 0;
-	at(r, "check.url");
+	value_at(r, "check.url");
 	if (read_url(r, raw->url, &c->urls) != 0)
 		return -1;
 	for (unsigned int i = 0; i < raw->also_count; i++) {
-		at(r, "check.also[%u]", i);
+		value_at(r, "check.also[%u]", i);
 		if (read_url(r, raw->also[i], &c->urls) != 0)
 			return -1;
 	}
@@ -342,50 +195,52 @@ read_check(struct reader *r, const struct raw_check *raw,
 		c->sample = *raw->sample;
 	if (raw->expect != NULL)
 		c->expect = *raw->expect;
-	at(r, "check.expect");
+	value_at(r, "check.expect");
 	if (c->expect < 100 || c->expect > 599)
-		return fault(r, "%u is no status of HTTP; 100 to 599 are",
-		    c->expect);
+		return value_fault(r,
+		    "%u is no status of HTTP; 100 to 599 are", c->expect);
 	if (raw->tries != NULL)
 		c->tries = *raw->tries;
-	at(r, "check.tries");
+	value_at(r, "check.tries");
 	if (c->tries == 0)
-		return fault(r, "0 tries find out nothing; at least 1");
+		return value_fault(r, "0 tries find out nothing; at least 1");
 	if (read_connect(r, "check.connect", raw->connect, &c->connect) != 0 ||
-	    read_path(r, "check.ca", raw->ca, &c->ca) != 0 ||
-	    read_duration(r, "check.wait", raw->wait, &c->wait) != 0)
+	    value_read_path(r, "check.ca", raw->ca, &c->ca) != 0 ||
+	    value_read_duration(r, "check.wait", raw->wait, &c->wait) != 0)
 		return -1;
-	return read_duration(r, "check.timeout", raw->timeout, &c->timeout);
+	return value_read_duration(r, "check.timeout", raw->timeout,
+	    &c->timeout);
 }
 
 static int
-read_hooks(struct reader *r, const struct raw_hooks *raw,
+read_hooks(struct value_reader *r, const struct raw_hooks *raw,
     struct hook_config *h)
 {
 	if (raw == NULL)
 		return 0;
 	for (int i = 0; i < HOOK_COUNT; i++)
 		h->commands[i] = xstrdup_opt(raw->commands[i]);
-	return read_wait(r, "hooks.timeout", raw->timeout, &h->timeout);
+	return value_read_wait(r, "hooks.timeout", raw->timeout, &h->timeout);
 }
 
 /* How the hosts are flipped. */
 static int
-read_strategy(struct reader *r, const struct raw_site *raw,
+read_strategy(struct value_reader *r, const struct raw_site *raw,
     struct site_config *s)
 {
 	s->strategy = raw->strategy;
 	if (raw->batch != NULL)
 		s->batch = *raw->batch;
-	at(r, "batch");
+	value_at(r, "batch");
 	if (s->batch == 0)
-		return fault(r, "no host at once is none ever; at least 1");
-	return read_duration(r, "pause", raw->pause, &s->pause);
+		return value_fault(r,
+		    "no host at once is none ever; at least 1");
+	return value_read_duration(r, "pause", raw->pause, &s->pause);
 }
 
 /* Read how a build is made. */
 static int
-read_build(struct reader *r, const struct raw_build *raw,
+read_build(struct value_reader *r, const struct raw_build *raw,
     struct build_config *b)
 {
 	if (raw == NULL)
@@ -395,61 +250,51 @@ read_build(struct reader *r, const struct raw_build *raw,
 		free(b->directory);
 		b->directory = NULL;
 	}
-	if (read_path(r, "build.directory", raw->directory, &b->directory) !=
-		0 ||
-	    read_duration(r, "build.timeout", raw->timeout, &b->timeout) != 0)
+	if (value_read_path(r, "build.directory", raw->directory,
+		&b->directory) != 0 ||
+	    value_read_duration(r, "build.timeout", raw->timeout,
+		&b->timeout) != 0)
 		return -1;
 	if (b->timeout > 0)
 		return 0;
-	return fault(r, "0 leaves no time to build; at least 1s");
-}
-
-/* Copy a text that is a name or a path of somewhere else. */
-static int
-read_word(struct reader *r, const char *key, const char *text, char **out)
-{
-	if (text == NULL)
-		return 0;
-	at(r, "%s", key);
-	*out = xstrdup(text);
-	return check_unexpanded(r, text);
+	return value_fault(r, "0 leaves no time to build; at least 1s");
 }
 
 /* Read the address. */
 static int
-read_address(struct reader *r, const struct raw_host *raw,
+read_address(struct value_reader *r, const struct raw_host *raw,
     struct host_config *h)
 {
 	struct err e = ERR_INIT;
 
-	at(r, "address");
-	if (check_unexpanded(r, raw->address) != 0)
+	value_at(r, "address");
+	if (value_check_unexpanded(r, raw->address) != 0)
 		return -1;
 	if (host_config_set_address(h, raw->address, &e) == 0)
 		return 0;
-	return fault(r, "%s", e.text);
+	return value_fault(r, "%s", e.text);
 }
 
 /* Read one host; what it does not say is the site's. */
 static int
-read_host(struct reader *r, const struct raw_host *raw,
+read_host(struct value_reader *r, const struct raw_host *raw,
     const struct site_config *s, struct host_config *h)
 {
 	h->transport = raw->transport;
 	h->host_key = xstrdup_opt(raw->host_key);
 	if (raw->port != NULL) {
-		at(r, "port");
+		value_at(r, "port");
 		h->port = *raw->port;
 		if (h->port == 0 || h->port > 65535)
-			return fault(r, "%u is no port; 1 to 65535 are",
+			return value_fault(r, "%u is no port; 1 to 65535 are",
 			    h->port);
 	}
-	if (read_word(r, "user", raw->user, &h->user) != 0 ||
-	    read_word(r, "jump", raw->jump, &h->jump) != 0 ||
-	    read_word(r, "deploy", raw->deploy, &h->deploy) != 0 ||
+	if (value_read_word(r, "user", raw->user, &h->user) != 0 ||
+	    value_read_word(r, "jump", raw->jump, &h->jump) != 0 ||
+	    value_read_word(r, "deploy", raw->deploy, &h->deploy) != 0 ||
 	    read_address(r, raw, h) != 0 ||
 	    read_connect(r, "connect", raw->connect, &h->connect) != 0 ||
-	    read_path(r, "identity", raw->identity, &h->identity) != 0)
+	    value_read_path(r, "identity", raw->identity, &h->identity) != 0)
 		return -1;
 	if (raw->root == NULL) {
 		h->root = xstrdup(s->root);
@@ -462,7 +307,7 @@ read_host(struct reader *r, const struct raw_host *raw,
 
 /* Read the hosts of site `i`, the last thing of it. */
 static int
-read_hosts(struct reader *r, size_t i, const struct raw_site *raw,
+read_hosts(struct value_reader *r, size_t i, const struct raw_site *raw,
     struct site_config *s)
 {
 	s->hosts = xcalloc(raw->hosts_count, sizeof(*s->hosts));
@@ -473,10 +318,10 @@ read_hosts(struct reader *r, size_t i, const struct raw_site *raw,
 		    k);
 		if (read_host(r, &raw->hosts[k], s, &s->hosts[k]) != 0)
 			return -1;
-		at(r, "address");
+		value_at(r, "address");
 		for (size_t j = 0; j < k; j++)
 			if (host_config_is_same(&s->hosts[j], &s->hosts[k]))
-				return fault(r, "'%s' is there twice",
+				return value_fault(r, "'%s' is there twice",
 				    s->hosts[k].label);
 	}
 	return 0;
@@ -495,7 +340,7 @@ root_is_elsewhere(const struct raw_site *raw)
 
 /* Read the root, which is a path here or one of the hosts. */
 static int
-read_site_root(struct reader *r, const struct raw_site *raw, char **root)
+read_site_root(struct value_reader *r, const struct raw_site *raw, char **root)
 {
 	if (read_root(r, raw->root, root) != 0)
 		return -1;
@@ -504,7 +349,7 @@ read_site_root(struct reader *r, const struct raw_site *raw, char **root)
 
 /* Read site `i`; `s` has the defaults and may be left half filled. */
 static int
-read_site(struct reader *r, size_t i, const struct raw_site *raw,
+read_site(struct value_reader *r, size_t i, const struct raw_site *raw,
     struct site_config *s)
 {
 	snprintf(r->base, sizeof(r->base), "sites[%zu].", i);
@@ -514,12 +359,13 @@ read_site(struct reader *r, size_t i, const struct raw_site *raw,
 	s->build.directory = xstrdup(r->dir);
 	if (read_name(r, raw->name, &s->name) != 0 ||
 	    read_site_root(r, raw, &s->root) != 0 ||
-	    read_path(r, "source", raw->source, &s->source) != 0 ||
+	    value_read_path(r, "source", raw->source, &s->source) != 0 ||
 	    read_build(r, raw->build, &s->build) != 0 ||
-	    read_duration(r, "settle", raw->settle, &s->settle) != 0 ||
+	    value_read_duration(r, "settle", raw->settle, &s->settle) != 0 ||
 	    read_keep(r, raw->keep, &s->keep) != 0 ||
 	    read_rules(r, raw, &s->rules) != 0 ||
-	    read_wait(r, "lock_wait", raw->lock_wait, &s->lock_wait) != 0 ||
+	    value_read_wait(r, "lock_wait", raw->lock_wait, &s->lock_wait) !=
+		0 ||
 	    read_timeout(r, raw->timeout, &s->timeout) != 0 ||
 	    read_check(r, raw->check, &s->check) != 0 ||
 	    read_hooks(r, raw->hooks, &s->hooks) != 0 ||
@@ -531,21 +377,21 @@ read_site(struct reader *r, size_t i, const struct raw_site *raw,
 
 /* Refuse a site with the name or, on this machine, the root of another. */
 static int
-check_distinct(struct reader *r, const struct config *c, size_t i)
+check_distinct(struct value_reader *r, const struct config *c, size_t i)
 {
 	const struct site_config *s = &c->sites[i], *o = c->sites;
 
 	snprintf(r->base, sizeof(r->base), "sites[%zu].", i);
 	for (; o < s; o++) {
-		at(r, "name");
+		value_at(r, "name");
 		if (strcmp(s->name, o->name) == 0)
-			return fault(r,
+			return value_fault(r,
 			    "'%s' is the name of sites[%td] already", s->name,
 			    o - c->sites);
-		at(r, "root");
+		value_at(r, "root");
 		if (s->n_hosts == 0 && o->n_hosts == 0 &&
 		    strcmp(s->root, o->root) == 0)
-			return fault(r,
+			return value_fault(r,
 			    "'%s' is the root of sites[%td] already", s->root,
 			    o - c->sites);
 	}
@@ -554,7 +400,8 @@ check_distinct(struct reader *r, const struct config *c, size_t i)
 
 /* Read all sites; after a fault `c` has those before, and half a one. */
 static int
-read_sites(struct reader *r, const struct raw_config *raw, struct config *c)
+read_sites(struct value_reader *r, const struct raw_config *raw,
+    struct config *c)
 {
 	c->sites = xcalloc(raw->sites_count, sizeof(*c->sites));
 	for (size_t i = 0; i < raw->sites_count; i++) {
@@ -576,63 +423,52 @@ is_database(const char *text)
 
 /* Read where the queue is. */
 static int
-read_queue(struct reader *r, const char *text, char **queue)
+read_queue(struct value_reader *r, const char *text, char **queue)
 {
 	if (text == NULL || !is_database(text)) {
 		if (text != NULL && strstr(text, "://") != NULL) {
-			at(r, "queue");
-			return fault(r,
+			value_at(r, "queue");
+			return value_fault(r,
 			    "neither a directory nor postgresql://...");
 		}
-		return read_path(r, "queue", text, queue);
+		return value_read_path(r, "queue", text, queue);
 	}
 	*queue = xstrdup(text);
 	return 0;
 }
 
-/* Read a number of at least `least`; NULL leaves the default. */
-static int
-read_count(struct reader *r, const char *key, const unsigned int *given,
-    unsigned int least, unsigned int most, unsigned int *out)
-{
-	if (given == NULL)
-		return 0;
-	at(r, "%s", key);
-	*out = *given;
-	if (*out >= least && *out <= most)
-		return 0;
-	return fault(r, "%u is out of range; %u to %u", *out, least, most);
-}
-
 /* Read how jobs are done. */
 static int
-read_worker(struct reader *r, const struct raw_worker *raw,
+read_worker(struct value_reader *r, const struct raw_worker *raw,
     struct worker_config *w)
 {
 	if (raw == NULL)
 		return 0;
 	strcpy(r->base, "worker.");
 	w->notify = xstrdup_opt(raw->notify);
-	if (read_count(r, "jobs", raw->jobs, 1, CONFIG_JOBS_MAX, &w->jobs) !=
-		0 ||
-	    read_count(r, "max_jobs", raw->max_jobs, 1, UINT_MAX,
+	if (value_read_count(r, "jobs", raw->jobs, 1, CONFIG_JOBS_MAX,
+		&w->jobs) != 0 ||
+	    value_read_count(r, "max_jobs", raw->max_jobs, 1, UINT_MAX,
 		&w->max_jobs) != 0 ||
-	    read_count(r, "keep", raw->keep, 1, 1000000, &w->keep) != 0 ||
-	    read_count(r, "log_size", raw->log_size, 4, 1000000,
+	    value_read_count(r, "keep", raw->keep, 1, 1000000, &w->keep) !=
+		0 ||
+	    value_read_count(r, "log_size", raw->log_size, 4, 1000000,
 		&w->log_size) != 0 ||
-	    read_duration(r, "retry", raw->retry, &w->retry) != 0 ||
-	    read_duration(r, "timeout", raw->timeout, &w->timeout) != 0 ||
-	    read_path(r, "logs", raw->logs, &w->logs) != 0)
+	    value_read_duration(r, "retry", raw->retry, &w->retry) != 0 ||
+	    value_read_duration(r, "timeout", raw->timeout, &w->timeout) !=
+		0 ||
+	    value_read_path(r, "logs", raw->logs, &w->logs) != 0)
 		return -1;
-	at(r, "timeout");
+	value_at(r, "timeout");
 	return w->timeout > 0 ?
 	    0 :
-	    fault(r, "0 leaves no time for a job; at least 1s");
+	    value_fault(r, "0 leaves no time for a job; at least 1s");
 }
 
 /* Read what stands beside the sites. */
 static int
-read_top(struct reader *r, const struct raw_config *raw, struct config *c)
+read_top(struct value_reader *r, const struct raw_config *raw,
+    struct config *c)
 {
 	r->base[0] = '\0';
 	if (read_queue(r, raw->queue, &c->queue) != 0)
@@ -661,8 +497,8 @@ static const cyaml_config_t cyaml = {
 
 /* Let libcyaml fill the structs; yamlcheck left it nothing to refuse. */
 static int
-read_text(struct reader *r, const char *path, const char *text, size_t len,
-    struct config *c)
+read_text(struct value_reader *r, const char *path, const char *text,
+    size_t len, struct config *c)
 {
 	cyaml_data_t *raw = NULL;
 	cyaml_err_t err = cyaml_load_data((const uint8_t *)text, len, &cyaml,
@@ -685,7 +521,7 @@ read_config(struct config *c, const char *text, size_t len, const char *path,
     const char *dir, struct err *e)
 {
 	struct yamlcheck *yaml;
-	struct reader r = { .dir = dir, .e = e };
+	struct value_reader r = { .dir = dir, .e = e };
 	int ret;
 
 	yaml = yamlcheck_open(path, text, len, &config_table,

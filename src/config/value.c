@@ -1,0 +1,161 @@
+#include "config/value.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/duration.h"
+#include "base/number.h"
+#include "base/path.h"
+#include "config/abspath.h"
+#include "config/config.h"
+
+void
+value_at(struct value_reader *r, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	strcpy(r->key, r->base);
+	vsnprintf(r->key + strlen(r->base), sizeof(r->key) - strlen(r->base),
+	    fmt, ap);
+	va_end(ap);
+}
+
+int
+value_fault(struct value_reader *r, const char *fmt, ...)
+{
+	char text[sizeof(r->e->text)];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	return yamlcheck_fault(r->yaml, r->key, text, r->e);
+}
+
+int
+value_check_unexpanded(struct value_reader *r, const char *text)
+{
+	if (strchr(text, '$') == NULL)
+		return 0;
+	return value_fault(r,
+	    "'%s': nothing is expanded here, so no variable is; write out what '$' stands for",
+	    text);
+}
+
+int
+value_read_path(struct value_reader *r, const char *key, const char *text,
+    char **path)
+{
+	struct err e = ERR_INIT;
+
+	if (text == NULL)
+		return 0;
+	value_at(r, "%s", key);
+	if (value_check_unexpanded(r, text) != 0)
+		return -1;
+	*path = abspath_make(text, r->dir, getenv("HOME"), &e);
+	return *path != NULL ? 0 : value_fault(r, "%s", e.text);
+}
+
+int
+value_read_duration(struct value_reader *r, const char *key, const char *text,
+    int64_t *seconds)
+{
+	struct err e = ERR_INIT;
+
+	if (text == NULL)
+		return 0;
+	value_at(r, "%s", key);
+	if (duration_parse(text, seconds, &e) != 0)
+		return value_fault(r, "%s", e.text);
+	return 0;
+}
+
+int
+value_read_wait(struct value_reader *r, const char *key, const char *text,
+    int64_t *seconds)
+{
+	if (value_read_duration(r, key, text, seconds) != 0)
+		return -1;
+	if (*seconds <= CONFIG_WAIT_MAX)
+		return 0;
+	return value_fault(r, "'%s' is more than a day; at most 24h", text);
+}
+
+int
+value_read_percent(struct value_reader *r, const char *key, const char *text,
+    unsigned int *percent)
+{
+	const char *end;
+	int64_t n = 0;
+
+	if (text == NULL)
+		return 0;
+	value_at(r, "%s", key);
+	end = number_scan(text, 0, 100, &n);
+	*percent = (unsigned int)n;
+	if (end != NULL && end - text <= 3 &&
+	    (*end == '\0' || strcmp(end, "%") == 0))
+		return 0;
+	return value_fault(r,
+	    "'%s' is not a percentage from 0 to 100, such as 50%%", text);
+}
+
+int
+value_check_inside(struct value_reader *r, char *text)
+{
+	struct err e = ERR_INIT;
+
+	for (size_t len = strlen(text); len > 1 && text[len - 1] == '/'; len--)
+		text[len - 1] = '\0';
+	if (path_check(text, &e) == 0)
+		return 0;
+	return value_fault(r, "%s; write a path inside the release", e.text);
+}
+
+int
+value_read_patterns(struct value_reader *r, const char *key, char **v,
+    size_t n, struct strvec *out)
+{
+	for (size_t i = 0; i < n; i++) {
+		value_at(r, "%s[%zu]", key, i);
+		if (v[i][0] == '!')
+			return value_fault(r,
+			    "'%s': patterns cannot be negated; write '\\!' for a name that begins with '!'",
+			    v[i]);
+		if (value_check_inside(r, v[i] + (v[i][0] == '/')) != 0)
+			return -1;
+		strvec_add(out, v[i]);
+	}
+	return 0;
+}
+
+int
+value_read_word(struct value_reader *r, const char *key, const char *text,
+    char **out)
+{
+	if (text == NULL)
+		return 0;
+	value_at(r, "%s", key);
+	*out = xstrdup(text);
+	return value_check_unexpanded(r, text);
+}
+
+int
+value_read_count(struct value_reader *r, const char *key,
+    const unsigned int *given, unsigned int least, unsigned int most,
+    unsigned int *out)
+{
+	if (given == NULL)
+		return 0;
+	value_at(r, "%s", key);
+	*out = *given;
+	if (*out >= least && *out <= most)
+		return 0;
+	return value_fault(r, "%u is out of range; %u to %u", *out, least,
+	    most);
+}
