@@ -180,3 +180,11 @@ err_cure(const struct err *e)
 {
 	return e->cure > 0 ? e->text + e->cure : "";
 }
+
+void
+err_drop_cure(struct err *e)
+{
+	if (e->cure >= strlen("; "))
+		e->text[e->cure - strlen("; ")] = '\0';
+	e->cure = 0;
+}

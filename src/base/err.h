@@ -101,6 +101,9 @@ int err_append(struct err *e, const char *fmt, ...)
 const char *err_problem(const struct err *e);
 int err_problem_len(const struct err *e);
 
+/* Without its cure, for who knows a better one to append. */
+void err_drop_cure(struct err *e);
+
 /* What helps; "" when nobody knows. */
 const char *err_cure(const struct err *e);
 

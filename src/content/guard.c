@@ -1,5 +1,6 @@
 #include "content/guard.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -109,13 +110,16 @@ guard_check_room(const struct guard_room *need, const struct guard_room *free,
 	if (is_short(need->bytes, free->bytes)) {
 		text_size(need->bytes, want);
 		text_size(free->bytes, have);
-		return err_set(e, ERR_GUARD,
+		err_set(e, ERR_GUARD,
 		    "the release needs %s, '%s' has %s free;; run 'deploy prune', or make room",
 		    want, root, have);
-	}
-	if (is_short(need->inodes, free->inodes))
-		return err_set(e, ERR_GUARD,
+	} else if (is_short(need->inodes, free->inodes)) {
+		err_set(e, ERR_GUARD,
 		    "the release needs %lld inodes, '%s' has %lld free;; run 'deploy prune', or make room",
 		    (long long)need->inodes, root, (long long)free->inodes);
-	return 0;
+	} else {
+		return 0;
+	}
+	e->sys = ENOSPC;
+	return -1;
 }

@@ -1,5 +1,7 @@
 #include "fleet/cure.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/quote.h"
@@ -93,4 +95,21 @@ cure_differ(const struct fleet *f, const bool *odd, struct err *e)
 	err_append(e, ";; to make all serve what %s serves, run: ",
 	    f->v[good].host->label);
 	return cure_append(f, e, "sync --from", f->v[good].host->label);
+}
+
+int
+cure_room(const struct fleet *f, const struct remote *r, struct err *e)
+{
+	unsigned int keep = remote_keep_that_frees(r);
+	char verb[32];
+
+	if (e->sys != ENOSPC)
+		return -1;
+	err_drop_cure(e);
+	if (keep == 0)
+		return err_append(e,
+		    ";; no release there may go (see 'deploy list'): make room");
+	snprintf(verb, sizeof(verb), "prune --keep %u", keep);
+	err_append(e, ";; make room, or run: ");
+	return cure_append(f, e, verb, NULL);
 }

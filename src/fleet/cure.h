@@ -38,4 +38,10 @@ int cure_failed(const struct fleet *f, struct err *e);
  */
 int cure_differ(const struct fleet *f, const bool *odd, struct err *e);
 
+/*
+ * When the error says that a host has no room (ENOSPC): in place of its cure,
+ * the prune that removes something there.  Returns -1.
+ */
+int cure_room(const struct fleet *f, const struct remote *r, struct err *e);
+
 #endif

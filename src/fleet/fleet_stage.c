@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "fleet/cache.h"
+#include "fleet/cure.h"
 #include "fleet/fleet_here.h"
 #include "os/log.h"
 #include "root/activate.h"
@@ -383,7 +384,9 @@ fleet_stage(struct fleet *f, struct stage *st, const struct stage_options *opt,
 {
 	*out = (struct fleet_sent){ 0 };
 	if (f->is_here)
-		return fleet_stage_here(f, st, opt, e);
+		return fleet_stage_here(f, st, opt, e) == 0 ?
+		    0 :
+		    cure_room(f, &f->v[0], e);
 	return examine(f, st, opt, e) == 0 ? stage_there(f, st, out, e) : -1;
 }
 

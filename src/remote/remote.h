@@ -276,6 +276,9 @@ int remote_prune(struct remote *r, const struct prune_options *o,
     void (*line)(void *ctx, const char *key, const char *value), void *ctx,
     struct err *e) MUST_USE;
 
+/* The highest `keep` with which a prune now removes something; 0: none does. */
+unsigned int remote_keep_that_frees(const struct remote *r);
+
 /*
  * Any verb: `args` (may be NULL) are its options; each line of the answer is
  * given to `line`, which may be NULL.  0 or -1.

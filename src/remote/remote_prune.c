@@ -7,6 +7,23 @@
 #include "remote/remote.h"
 #include "root/retention.h"
 
+/* Which of its releases the rule removes; the caller frees it. */
+static bool *
+choose(const struct remote *r, const struct retention_rule *rule)
+{
+	size_t n = r->view.ids.n;
+	bool *pinned = xcalloc(n, sizeof(*pinned));
+	bool *chosen = xcalloc(n, sizeof(*chosen));
+
+	/* One whose meta makes no sense may be pinned: it stays. */
+	for (size_t i = 0; i < n; i++)
+		pinned[i] =
+		    release_id_is_none(&r->metas[i].id) || r->metas[i].pinned;
+	retention_select(&r->view.ids, pinned, &r->view.history, rule, chosen);
+	free(pinned);
+	return chosen;
+}
+
 /* The ids that a prune removes, separated by commas. */
 static void
 add_doomed(const struct remote *r, const struct prune_options *o,
@@ -14,25 +31,35 @@ add_doomed(const struct remote *r, const struct prune_options *o,
 {
 	const struct retention_rule rule = { o->keep, o->older_than * 1000,
 		clock_now() };
-	size_t n = r->view.ids.n;
-	bool *pinned = xcalloc(n, sizeof(*pinned));
-	bool *chosen = xcalloc(n, sizeof(*chosen));
+	bool *chosen = choose(r, &rule);
 	const char *comma = "";
 
-	/* One whose meta makes no sense may be pinned: it stays. */
-	for (size_t i = 0; i < n; i++)
-		pinned[i] =
-		    release_id_is_none(&r->metas[i].id) || r->metas[i].pinned;
-	retention_select(&r->view.ids, pinned, &r->view.history, &rule,
-	    chosen);
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < r->view.ids.n; i++) {
 		if (!chosen[i])
 			continue;
 		buf_addf(out, "%s%s", comma, r->view.ids.v[i].text);
 		comma = ",";
 	}
-	free(pinned);
 	free(chosen);
+}
+
+unsigned int
+remote_keep_that_frees(const struct remote *r)
+{
+	struct retention_rule rule = { .keep = (unsigned int)r->view.ids.n,
+		.now = clock_now() };
+	bool frees = false;
+
+	for (; r->metas != NULL && rule.keep > 0; rule.keep--) {
+		bool *chosen = choose(r, &rule);
+
+		for (size_t i = 0; i < r->view.ids.n; i++)
+			frees |= chosen[i];
+		free(chosen);
+		if (frees)
+			return rule.keep;
+	}
+	return 0;
 }
 
 int

@@ -92,7 +92,7 @@ no_inodes() {
 	echo other >site/index.html
 	expect_status 10 deploy publish
 	assert_contains "$err" 'inodes'
-	assert_contains "$err" 'deploy prune'
+	assert_contains "$err" 'make room'
 	expect_status 10 deploy freeze
 	assert_contains "$err" 'inodes'
 	assert_contains "$err" 'deploy prune'

@@ -398,7 +398,7 @@ t_disk_full() {
 	run deploy publish
 	live=$(readlink r-dash/current)
 	head -c 4000000 /dev/urandom >site/a/more
-	failing 10 "run 'deploy prune', or make room"
+	failing 10 "make room"
 	rm site/a/more
 	echo two >site/index.html
 	run deploy publish
