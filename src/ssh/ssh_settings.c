@@ -14,6 +14,7 @@
 #include "base/number.h"
 #include "os/intr.h"
 #include "os/io.h"
+#include "os/log.h"
 #include "os/run.h"
 
 enum {
@@ -253,17 +254,43 @@ take_settings(struct ssh_settings *st, char *text)
 	}
 }
 
-/* The name and home directory of this user, as ssh(1) finds them. */
+/*
+ * The name and home directory of this user, as ssh(1) finds them.  A uid of a
+ * container may be in no passwd: no name then (NULL), and $HOME.
+ */
 static void
 find_user(char **name, char **home)
 {
 	struct passwd pw, *found = NULL;
+	const char *where = getenv("HOME");
 	char strings[4096];
 
 	if (getpwuid_r(getuid(), &pw, strings, sizeof(strings), &found) != 0)
 		found = NULL;
-	*name = xstrdup(found != NULL ? found->pw_name : "root");
-	*home = xstrdup(found != NULL ? found->pw_dir : "");
+	if (found != NULL)
+		where = found->pw_dir;
+	*name = found != NULL ? xstrdup(found->pw_name) : NULL;
+	*home = xstrdup(where != NULL ? where : "");
+}
+
+/* ssh(1) tells nothing: does what it would read matter? */
+static int
+check_not_needed(const struct ssh_options *o, const char *user,
+    const char *home, struct err *e)
+{
+	char *config = xasprintf("%s/.ssh/config", home);
+	bool needed =
+	    o->config != NULL || o->jump != NULL || access(config, F_OK) == 0;
+
+	free(config);
+	if (user == NULL && (needed || o->user == NULL))
+		return err_set(e, ERR_USAGE,
+		    "uid %ld has no entry in /etc/passwd, so that ssh(1) refuses to read ssh_config or to name a user;; give it one, or name 'user:' and neither jumps nor an ssh_config",
+		    (long)getuid());
+	if (needed)
+		return err_set(e, ERR_FAILED,
+		    "ssh(1), which knows what ssh_config says, is not there;; install openssh-client");
+	return 0;
 }
 
 /*
@@ -274,14 +301,8 @@ static int
 defaults(struct buf *out, const struct ssh_options *o, const char *user,
     const char *home, struct err *e)
 {
-	char *config = xasprintf("%s/.ssh/config", home);
-	bool needed =
-	    o->config != NULL || o->jump != NULL || access(config, F_OK) == 0;
-
-	free(config);
-	if (needed)
-		return err_set(e, ERR_FAILED,
-		    "ssh(1), which knows what ssh_config says, is not there;; install openssh-client");
+	if (check_not_needed(o, user, home, e) != 0)
+		return -1;
 	buf_addf(out, "hostname %s\nport %d\nuser %s\n", o->host,
 	    o->port > 0 ? o->port : 22, o->user != NULL ? o->user : user);
 	buf_addf(out,
@@ -398,7 +419,12 @@ ssh_settings_load(struct ssh_settings *st, const struct ssh_options *o,
 	st->host = xstrdup(o->host);
 	st->config = xstrdup_opt(o->config);
 	command(&argv, o);
-	r = ask(&argv, &out, e);
+	/* It refuses to run for whom it cannot name. */
+	if (user == NULL)
+		log_warn(
+		    "uid %ld has no entry in /etc/passwd, so that ssh(1) does not run: no ssh_config is read",
+		    (long)getuid());
+	r = user != NULL ? ask(&argv, &out, e) : 1;
 	if (r > 0)
 		r = defaults(&out, o, user, st->home, e);
 	if (r == 0) {

@@ -61,6 +61,25 @@ milliseconds() {
 	return "$status"
 }
 
+# A uid of a container, that no passwd knows: ssh(1) refuses to run.
+t_a_uid_without_a_name() {
+	need_root
+	setup
+	DEPLOY_SSH_KEY=$(cat sshd/id)
+	DEPLOY_KNOWN_HOSTS=$(cat sshd/known_hosts)
+	export DEPLOY_SSH_KEY DEPLOY_KNOWN_HOSTS
+	nameless() {
+		HOME=/nonexistent setpriv --reuid 12345 --regid 12345 \
+		    --clear-groups -- "$driver" port="$sshd_port" "$@"
+	}
+	run nameless user=root 127.0.0.1 exec true
+	assert_contains "$err" "uid 12345 has no entry in /etc/passwd"
+	expect_status 2 nameless 127.0.0.1 exec true
+	assert_contains "$err" "name 'user:'"
+	expect_status 2 nameless user=root jump=127.0.0.1 127.0.0.1 exec true
+	assert_contains "$err" "/etc/passwd"
+}
+
 # ------------------------------------------------------------- programs
 
 t_exec_gives_output_and_status() {
