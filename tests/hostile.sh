@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# shellcheck disable=SC2154 # of lib.sh
+# shellcheck disable=SC2154,SC2034 # of lib.sh; for those who source this
 # Two hosts of which one, h2, is broken or hostile: what h2.VERB has is done in
 # place of the verb; the real one is "${real[@]}".  The root of host H is r-H.
 
