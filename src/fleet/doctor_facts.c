@@ -180,6 +180,10 @@ doctor_facts_hear(struct doctor_facts *f, const char *key, const char *value)
 		f->landlock |= strcmp(value, "landlock") == 0;
 		return;
 	}
+	if (strcmp(key, "kept") == 0) {
+		strvec_add(&f->kept, value);
+		return;
+	}
 	if (strcmp(key, "nginx-line") == 0) {
 		strvec_add(&f->nginx_lines, value);
 		return;
@@ -206,6 +210,7 @@ doctor_facts_release(struct doctor_facts *f)
 	free(f->format);
 	free(f->lock);
 	free(f->nginx);
+	strvec_release(&f->kept);
 	strvec_release(&f->nginx_lines);
 	*f = (struct doctor_facts)DOCTOR_FACTS_INIT;
 }

@@ -53,6 +53,8 @@ struct doctor_facts {
 	size_t incoming;		/* stages that have not ended */
 	int64_t oldest;			/* of them, seconds */
 	uint64_t trash;			/* releases in it */
+	struct strvec kept;		/* paths in the root that nothing of ours
+					 * removes */
 	char *nginx;			/* its configuration; NULL: none that can
 					 * be read */
 	struct strvec nginx_lines;	/* "file:line:text" about links */

@@ -150,6 +150,27 @@ judge_leftovers(struct visit *v)
 	doctor_cure(v->r, "run: deploy prune");
 }
 
+/* What a user may want to keep, and nobody else removes. */
+static void
+judge_kept(struct visit *v)
+{
+	static const char adopted[] = ".deploy/adopted-";
+
+	for (size_t i = 0; i < v->f->kept.n; i++) {
+		const char *path = v->f->kept.v[i];
+
+		if (strncmp(path, adopted, strlen(adopted)) == 0) {
+			doctor_add(v->r, DOCTOR_OK, "kept",
+			    "'%s/%s' is what was served before 'deploy adopt', to be removed when you are sure",
+			    v->c->root, path);
+			continue;
+		}
+		doctor_add(v->r, DOCTOR_WARN, "kept",
+		    "'%s/%s' is nothing of ours, and stays", v->c->root, path);
+		doctor_cure(v->r, "look what it is, and move it elsewhere");
+	}
+}
+
 /* A hook of the root, or their directory: would it be run? */
 static bool
 judge_hook(struct visit *v, const char *name)
@@ -203,5 +224,6 @@ doctor_judge_live(struct visit *v)
 	judge_readable(v);
 	judge_lock(v);
 	judge_leftovers(v);
+	judge_kept(v);
 	judge_hooks(v);
 }

@@ -646,7 +646,26 @@ put_leftovers() {
 		! is_id "${dir##*/}" || is_living "${dir##*/}" ||
 			put incoming "$(($(date +%s) - $(stat -c %Y "$dir")))$tab${dir##*/}"
 	done
-	[ ! -d "$state/trash" ] || put trash "$(find "$state/trash" -mindepth 1 -maxdepth 1 | wc -l | tr -d ' ')"
+	[ ! -d "$state/trash" ] || put trash "$(find "$state/trash" -mindepth 1 -maxdepth 1 -name '????????T??????.???Z-*' | wc -l | tr -d ' ')"
+}
+
+# Directories that nothing of ours removes: adopted ones, and a user's; and what
+# is in incoming/ or trash/ and is no release.
+put_kept() {
+	for dir in "$state"/* "$state"/.[!.]*; do
+		{ [ -d "$dir" ] && [ ! -L "$dir" ]; } || continue
+		case ${dir##*/} in
+		incoming | manifests | meta | trash | hooks) ;;
+		*) put kept ".deploy/${dir##*/}" ;;
+		esac
+	done
+	for dir in "$state"/incoming/* "$state"/trash/*; do
+		{ [ -e "$dir" ] || [ -L "$dir" ]; } || continue
+		case ${dir##*/} in
+		????????T??????.???Z-*) ;;
+		*) put kept "${dir#"$root/"}" ;;
+		esac
+	done
 }
 
 # A number in a meta.
@@ -678,6 +697,7 @@ do_probe() {
 	[ ! -f "$state/format" ] || put format "$(head -n 1 "$state/format" 2>/dev/null)"
 	put_lock
 	put_leftovers
+	put_kept
 	put_current
 }
 

@@ -267,15 +267,63 @@ put_leftovers(struct buf *out, const struct dir *state)
 	struct strvec names = STRVEC_INIT;
 	struct dir d = DIR_INIT;
 	struct err ignored = ERR_INIT;
+	struct release_id id;
+	size_t n = 0;
 
 	if (dir_open(&d, state, "incoming", &ignored) == 0)
 		put_incoming(out, &d);
 	dir_close(&d);
 	if (dir_open(&d, state, "trash", &ignored) == 0 &&
-	    dir_list(&d, &names, &ignored) == 0)
-		wire_put(out, "trash", "%zu", names.n);
+	    dir_list(&d, &names, &ignored) == 0) {
+		for (size_t i = 0; i < names.n; i++)
+			n += release_id_scan(&id, names.v[i]) != NULL;
+		wire_put(out, "trash", "%zu", n);
+	}
 	dir_close(&d);
 	strvec_release(&names);
+}
+
+/* What is in incoming/ or trash/ and is no release. */
+static void
+put_strangers(struct buf *out, const struct dir *state, const char *name)
+{
+	struct strvec names = STRVEC_INIT;
+	struct dir d = DIR_INIT;
+	struct err ignored = ERR_INIT;
+	struct release_id id;
+
+	if (dir_open(&d, state, name, &ignored) == 0 &&
+	    dir_list(&d, &names, &ignored) == 0)
+		for (size_t i = 0; i < names.n; i++)
+			if (release_id_scan(&id, names.v[i]) == NULL &&
+			    strncmp(names.v[i], ".tmp-", 5) != 0)
+				wire_put(out, "kept", ".deploy/%s/%s", name,
+				    names.v[i]);
+	dir_close(&d);
+	strvec_release(&names);
+}
+
+/* Directories that nothing of ours removes: adopted ones, and a user's. */
+static void
+put_kept(struct buf *out, const struct dir *state)
+{
+	static const char ours[] = " incoming manifests meta trash hooks ";
+	struct strvec names = STRVEC_INIT;
+	struct err ignored = ERR_INIT;
+
+	if (dir_list(state, &names, &ignored) == 0)
+		for (size_t i = 0; i < names.n; i++) {
+			char *word = xasprintf(" %s ", names.v[i]);
+
+			if (strstr(ours, word) == NULL &&
+			    dir_has(state, names.v[i]))
+				wire_put(out, "kept", ".deploy/%s",
+				    names.v[i]);
+			free(word);
+		}
+	strvec_release(&names);
+	put_strangers(out, state, "incoming");
+	put_strangers(out, state, "trash");
 }
 
 /* How large is the release that the meta is of? */
@@ -337,6 +385,7 @@ put_content(struct buf *out, const char *path)
 			    buf_str(&format));
 		put_lock(out, &state);
 		put_leftovers(out, &state);
+		put_kept(out, &state);
 	}
 	put_current(out, &root, &state);
 	buf_release(&format);

@@ -329,6 +329,19 @@ t_leftovers() {
 	well
 }
 
+# What could be a user's is named, and removed by nobody.
+t_kept() {
+	begin
+	mkdir "$R/.deploy/adopted-$id" "$R/.deploy/mine" "$R/.deploy/trash/mine"
+	look 0
+	is ok kept "'$R/.deploy/adopted-$id' is what was served before"
+	is warn kept "'$R/.deploy/mine' is nothing of ours"
+	is warn kept "'$R/.deploy/trash/mine' is nothing of ours"
+	run deploy prune --root "$R"
+	[ -d "$R/.deploy/adopted-$id" ] && [ -d "$R/.deploy/mine" ] &&
+	    [ -d "$R/.deploy/trash/mine" ] || fail "removed"
+}
+
 t_hooks() {
 	begin
 	mkdir "$R/.deploy/hooks"
