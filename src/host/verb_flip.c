@@ -12,8 +12,8 @@
 #include "os/lock.h"
 #include "os/log.h"
 #include "root/activate.h"
-#include "root/journal.h"
 #include "root/hook_runner.h"
+#include "root/journal.h"
 #include "root/store.h"
 
 enum {
