@@ -399,6 +399,8 @@ judge_success() {
 		    violation "live is not '$id'"
 		;;
 	esac
+	# Before the sweep, which then was not done, and that is said.
+	! grep -q 'warning: cannot write the directory' e || return 0
 	# Only a hint to the kernel.
 	case $hit in
 	*' sync_file_range '*) ;;
@@ -408,9 +410,11 @@ judge_success() {
 
 # The fsync after the rename of `current` has words of its own.
 judge_flip() {
-	[[ "$hit" == *" fsync $root" ]] && [ "$live" = "$new" ] || return 0
+	[[ "$hit" == *" fsync $root" ]] && [ "$live" = "$new" ] &&
+	    [ "$old" != "$new" ] || return 0
 	[ "$status" -eq 9 ] || violation "live, but the status is not 9"
-	grep -q 'live, but not known to survive' e ||
+	# A prune, too, begins with that.
+	grep -qE 'live, but (not known to survive|pruning failed)' e ||
 	    violation "not told: live, but not known to survive"
 	! grep -q 'stays staged' e || violation "live, but told: stays staged"
 }
