@@ -42,10 +42,13 @@ incoming_open(struct incoming *in, const struct store *s,
 	free(note);
 	if (r <= 0)
 		return r;
-	err_ignore(store_sweep(s, swept));
+	r = dir_sync(&s->releases, e);
+	if (r == 0)
+		err_ignore(store_sweep(s, swept));
 	lock_drop(&in->lock);
-	err_ignore(store_empty_trash(s, swept));
-	return 0;
+	if (r == 0)
+		err_ignore(store_empty_trash(s, swept));
+	return r;
 }
 
 int
@@ -93,7 +96,9 @@ check_new(const struct incoming *in, const struct release_id *id,
 		    "the release %s is being staged by %s", id->text,
 		    who.data);
 	} else if (r == 0 && dir_has(&s->incoming, id->text)) {
-		r = store_sweep(s, e);
+		r = dir_sync(&s->releases, e);
+		if (r == 0)
+			r = store_sweep(s, e);
 	}
 	stagings_release(&living);
 	buf_release(&who);

@@ -94,7 +94,8 @@ remove_chosen(const struct store *s, const struct release_ids *ids,
 	struct err more = ERR_INIT;
 	int r = discard(s, ids, chosen, removed, e);
 
-	if (store_sweep(s, r == 0 ? e : &more) != 0)
+	if (dir_sync(&s->releases, r == 0 ? e : &more) != 0 ||
+	    store_sweep(s, r == 0 ? e : &more) != 0)
 		r = -1;
 	lock_drop(held);
 	if (store_empty_trash(s, r == 0 ? e : &more) != 0)

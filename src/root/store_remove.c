@@ -229,12 +229,8 @@ int
 store_sweep(const struct store *s, struct err *e)
 {
 	struct stagings living = STAGINGS_INIT;
-	int r;
+	int r = stagings_read(&s->incoming, &living, e);
 
-	/* What goes with a release goes after its name has, on disk. */
-	if (dir_sync(&s->releases, e) != 0)
-		return -1;
-	r = stagings_read(&s->incoming, &living, e);
 	if (r == 0)
 		r = sweep(s, &living, e);
 	stagings_release(&living);

@@ -24,9 +24,10 @@ int store_empty_trash(const struct store *s, struct err *e) MUST_USE;
 
 /*
  * Take away what dead runs left: incoming releases, which go to the trash,
- * temporary files and links, manifests and metas of no release.  Under the
- * exclusive lock; what living stages have (staging.h) stays.  0 or -1 with
- * the first error; what could be taken away is gone.
+ * temporary files and links, manifests and metas of no release.  What goes with
+ * a release goes after its name has, on disk: the caller has synced releases/.
+ * Under the exclusive lock; what living stages have (staging.h) stays.  0 or -1
+ * with the first error; what could be taken away is gone.
  */
 int store_sweep(const struct store *s, struct err *e) MUST_USE;
 
