@@ -25,7 +25,7 @@ doc() {
 t_list_json_of_nothing() {
 	run d init
 	run d list --json
-	doc 'has_keys("site root current previous releases")'
+	doc 'has_keys("site root current previous releases dead")'
 	doc '.site == null and .current == null and .previous == null'
 	doc '.releases == []'
 	assert_eq "$(json "$out" .root)" "$PWD/www"
@@ -40,7 +40,7 @@ t_list_json() {
 	new c
 	run d pin "$a"
 	run d list --json
-	doc 'has_keys("site root current previous releases")'
+	doc 'has_keys("site root current previous releases dead")'
 	doc '.releases[] | keys_unsorted[:11] == ["id", "staged_at", "live",
 	    "was_live", "failed", "pinned", "files", "bytes", "commit", "message",
 	    "seq"]'
@@ -202,7 +202,7 @@ t_empty_message() {
 
 t_status_json() {
 	local keys="site root current since commit message previous latest"
-	keys+=" releases frozen frozen_by frozen_why frozen_until hosts drift"
+	keys+=" releases frozen frozen_by frozen_why frozen_until hosts drift cure"
 	run d init
 	run d status --json
 	doc "has_keys(\"$keys\")"
@@ -493,7 +493,7 @@ t_diff_leaves_out() {
 
 sent_keys="sent_bytes received_bytes skew_us"
 stage_keys="site root skipped id outcome dry_run files bytes linked copied"
-stage_keys+=" copied_bytes carried excluded"
+stage_keys+=" copied_bytes carried excluded rewritten rules"
 
 t_stage_json() {
 	mkdir b
@@ -554,6 +554,7 @@ t_activate_and_rollback_json() {
 	assert_eq "$(json "$out" '[.changed, .current] | tostring')" \
 	    "[false,\"$b\"]"
 	run d rollback --json
+	keys=${keys/from /from refused }
 	doc "has_keys(\"$keys\")"
 	assert_eq "$(json "$out" '[.changed, .current, .from] | tostring')" \
 	    "[true,\"$a\",\"$b\"]"
