@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# shellcheck disable=SC2154 # of lib.sh and of those who source this
+# shellcheck disable=SC2034,SC2154 # of lib.sh, for and of those who source this
 # What the scripts share that have hosts: programs that stand for a host on
 # this machine, the verbs as the client would have them run, and what must hold
 # on every host.  The root of host H is r-H; $hosts has their names.

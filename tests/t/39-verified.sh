@@ -158,10 +158,17 @@ a_signal() {
 	verified "$(live_of www)"
 }
 
-for kind in here c dash; do
-	for t in a_lost_client a_lost_client_of_a_bad_release back_to_the_verified a_signal; do
-		eval "t_${t}_$kind() { $t $kind; }"
-	done
-done
+t_a_lost_client_here() { a_lost_client here; }
+t_a_lost_client_of_a_bad_release_here() { a_lost_client_of_a_bad_release here; }
+t_back_to_the_verified_here() { back_to_the_verified here; }
+t_a_signal_here() { a_signal here; }
+t_a_lost_client_c() { a_lost_client c; }
+t_a_lost_client_of_a_bad_release_c() { a_lost_client_of_a_bad_release c; }
+t_back_to_the_verified_c() { back_to_the_verified c; }
+t_a_signal_c() { a_signal c; }
+t_a_lost_client_dash() { a_lost_client dash; }
+t_a_lost_client_of_a_bad_release_dash() { a_lost_client_of_a_bad_release dash; }
+t_back_to_the_verified_dash() { back_to_the_verified dash; }
+t_a_signal_dash() { a_signal dash; }
 
 run_tests

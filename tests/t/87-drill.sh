@@ -30,7 +30,7 @@ build() {
 }
 
 goes_live() {
-	run deploy publish "$@"
+	run deploy publish
 	cat "$out"
 }
 
