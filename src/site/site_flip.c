@@ -28,8 +28,9 @@ site_current(const struct site_run *s)
 
 /* ---- guards ------------------------------------------------------------ */
 
-int
-site_expected(const struct site_run *s, bool *given, struct release_id *out,
+/* Is --expect given, and the id that it means; none: nothing may be live. */
+static int
+read_expected(const struct site_run *s, bool *given, struct release_id *out,
     struct err *e)
 {
 	const char *word = s->wishes.expect;
@@ -48,19 +49,19 @@ site_expected(const struct site_run *s, bool *given, struct release_id *out,
 	return 0;
 }
 
-/* --expect, on every host. */
-static int
-check_expected(const struct site_run *s, struct err *e)
+int
+site_check_expected(const struct site_run *s, struct err *e)
 {
 	const struct fleet *f = &s->fleet;
 	struct release_id want;
-	bool given;
+	bool given, some = false;
 
-	if (site_expected(s, &given, &want, e) != 0)
+	if (read_expected(s, &given, &want, e) != 0)
 		return -1;
-	/* A host on which nothing ever was live has no say. */
 	for (size_t i = 0; i < f->n; i++)
-		if (vote_has_history(&f->v[i]) &&
+		some |= vote_has_history(&f->v[i]);
+	for (size_t i = 0; i < f->n; i++)
+		if ((!some || vote_has_history(&f->v[i])) &&
 		    activate_check_expect(given ? &want : NULL,
 			&f->v[i].view.current, e) != 0)
 			return remote_say(&f->v[i], e);
@@ -72,7 +73,7 @@ site_check_flip(struct site_run *s, int64_t seq, struct err *e)
 {
 	struct fleet *f = &s->fleet;
 
-	if (check_expected(s, e) != 0)
+	if (site_check_expected(s, e) != 0)
 		return -1;
 	for (size_t i = 0; i < f->n; i++)
 		if (remote_check_guards(&f->v[i], seq, s->wishes.overrides,
@@ -227,7 +228,7 @@ flip_all(struct site_run *s, const struct release_id *id,
 	if (action == JOURNAL_ROLLBACK && vote_was_live(f, id))
 		o.overrides |= OVERRIDE_FLIP;
 	/* What is so already was done by this command when it ran before. */
-	if (!fleet_serves(f, id) && check_expected(s, e) != 0)
+	if (!fleet_serves(f, id) && site_check_expected(s, e) != 0)
 		return -1;
 	out->from = *site_current(s);
 	r = rolling ? fleet_roll(f, &o, wants_check(s), &done, e) :

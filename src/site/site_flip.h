@@ -43,11 +43,10 @@ int site_before_flip(struct site_run *s, const struct release_id *id,
     struct err *e) MUST_USE;
 
 /*
- * Is --expect given, and the id that it means; none: nothing may be live.
- * 0 or -1.
+ * --expect, on every host; one on which nothing ever was live has no say,
+ * unless that is so of all.  0; -1 with ERR_SUPERSEDED.
  */
-int site_expected(const struct site_run *s, bool *given,
-    struct release_id *out, struct err *e) MUST_USE;
+int site_check_expected(const struct site_run *s, struct err *e) MUST_USE;
 
 /* Run a hook, if there is one and it is no dry run.  0; or -1 when one that
  * comes before refused.  That a later one failed is told at the end. */

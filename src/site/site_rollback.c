@@ -21,26 +21,6 @@ tell_none(const char *current, struct err *e)
 	    current);
 }
 
-/*
- * A rollback that is repeated finds that another release is live, before it
- * looks for what to go back to.
- */
-static int
-check_expected(const struct site_run *s, struct err *e)
-{
-	struct release_id want;
-	bool given;
-
-	if (site_expected(s, &given, &want, e) != 0)
-		return -1;
-	for (size_t i = 0; i < s->fleet.n; i++)
-		if (vote_has_history(&s->fleet.v[i]) &&
-		    activate_check_expect(given ? &want : NULL,
-			&s->fleet.v[i].view.current, e) != 0)
-			return remote_say(&s->fleet.v[i], e);
-	return 0;
-}
-
 /* What is live where anything is. */
 static const char *
 live_somewhere(const struct fleet *f)
@@ -58,7 +38,8 @@ find_target(const struct site_run *s, const char *word, struct release_id *out,
 {
 	const struct release_id *id;
 
-	if (word == NULL && check_expected(s, e) != 0)
+	/* One that is repeated finds that another release is live. */
+	if (word == NULL && site_check_expected(s, e) != 0)
 		return -1;
 	if (word == NULL || strcmp(word, "previous") == 0)
 		id = vote_previous(&s->fleet, e);

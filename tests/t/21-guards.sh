@@ -234,7 +234,7 @@ t_guards_are_for_builds_not_for_going_back() {
 	paths 12
 	publish_it
 	run deploy rollback --root root
-	paths 12
+	paths 13
 	publish_it
 	run deploy activate "$a" --root root
 	assert_eq "$(readlink root/current)" "releases/$a"
@@ -249,7 +249,7 @@ t_full_disk_that_was_foreseen() {
 	head -c 3000000 /dev/urandom >site/large
 	refused 10 "the release needs 3."
 	assert_contains "$err" "MB free"
-	assert_contains "$err" "deploy prune"
+	assert_contains "$err" "make room"
 	refused 10 "the release needs" --override=build
 	assert_eq "$(<root/current/index.html)" hello
 }
@@ -310,7 +310,7 @@ t_no_inodes() {
 		echo "$i" >"site/$i"
 	done
 	refused 10 "inodes"
-	assert_contains "$err" "deploy prune"
+	assert_contains "$err" "make room"
 	assert_eq "$(<root/current/index.html)" hello
 }
 
@@ -374,7 +374,7 @@ t_full_disk_lets_go_back_and_prune() {
 	expect_status 10 deploy stage --again site --root root
 	run deploy rollback "$a" --root root
 	assert_eq "$(<root/current/index.html)" hello
-	run deploy activate "$b" --root root
+	run deploy activate "$b" --override=order --root root
 	run deploy prune --keep 1 --root root
 	nothing_left
 	rm root/fill

@@ -67,7 +67,7 @@ t_here() {
 	run deploy rollback --root r
 	ran "post-activate $r $a,$b one"
 	noting two | hook r post-rollback
-	run deploy activate --root r "$b"
+	run deploy activate --root r --override=order "$b"
 	ran "post-activate $r $b,$a one"
 	run deploy rollback --root r
 	ran "post-rollback $r $a,$b two"
@@ -113,7 +113,7 @@ t_here_another_run_comes_between() {
 	[ \$DEPLOY_RELEASE != $b ] || deploy activate $a --root .
 	END
 	run deploy rollback --root r
-	expect_status 9 deploy activate "$b" --root r
+	expect_status 9 deploy activate "$b" --override=order --root r
 	assert_contains "$err" "another run made $a live while the hook ran"
 	assert_eq "$(live_of r)" "$a"
 }
@@ -376,7 +376,7 @@ t_hosts() {
 	noting back | each_hook post-rollback
 	run deploy rollback
 	all "post-rollback % $a,$b back"
-	run deploy publish -n
+	run deploy publish -n --override=order
 	ran
 }
 
