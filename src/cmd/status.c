@@ -352,7 +352,8 @@ run_status(struct run *run, struct err *e)
 		return -1;
 	cmd_init_fleet(run, &f);
 	asked = fleet_open_with_drift(&f, e) == 0;
-	if (asked)
+	/* A site of deploy.yml may wait for its first release. */
+	if (asked && run->site->name == NULL)
 		r = fleet_need_root(&f, e);
 	if (r == 0)
 		report(run, &f);

@@ -274,8 +274,6 @@ t_without_a_root() {
 	each 1 <<-'END'
 	list
 	list --json
-	status
-	status --json
 	log
 	verify
 	pin current
@@ -284,6 +282,8 @@ t_without_a_root() {
 	prune
 	END
 	each 0 <<-'END'
+	status
+	status --json
 	init -n
 	init -n --json
 	init --json
