@@ -15,21 +15,32 @@
 
 /* ---------------------------------------------------------- known_hosts */
 
-/* The host as known_hosts calls it: lower case, "[host]:port" if not 22. */
-static char *
-known_name(const struct ssh_settings *st)
-{
-	char *name;
+/* The lines about our host, and those about its name without the port. */
+struct lines {
+	struct buf known, plain;
+};
 
-	if (st->alias != NULL)
-		name = xstrdup(st->alias);
-	else if (strcmp(st->port, "22") == 0)
-		name = xstrdup(st->hostname);
-	else
-		name = xasprintf("[%s]:%s", st->hostname, st->port);
-	for (char *p = name; *p != '\0'; p++)
-		*p = (char)tolower((unsigned char)*p);
-	return name;
+static void
+lower(char *name)
+{
+	for (; name != NULL && *name != '\0'; name++)
+		*name = (char)tolower((unsigned char)*name);
+}
+
+/* The host as known_hosts calls it: lower case, "[host]:port" if not 22. */
+static void
+find_names(struct ssh_hostkey *k, const struct ssh_settings *st)
+{
+	if (st->alias != NULL) {
+		k->name = xstrdup(st->alias);
+	} else if (strcmp(st->port, "22") == 0) {
+		k->name = xstrdup(st->hostname);
+	} else {
+		k->name = xasprintf("[%s]:%s", st->hostname, st->port);
+		k->plain = xstrdup(st->hostname);
+	}
+	lower(k->name);
+	lower(k->plain);
 }
 
 /* The word `marker` at the start of a line: what follows it, or NULL. */
@@ -43,19 +54,32 @@ after_marker(const char *line, const char *marker)
 	return line + n + strspn(line + n, " ");
 }
 
-/* Does the line name our host?  Its key; NULL when not, or not readable. */
+/* Does the line name the host?  Its key; NULL when not, or not readable. */
 static ssh_key
-key_of_line(const struct ssh_hostkey *k, const char *line)
+key_of_line(const char *name, const char *line)
 {
 	struct ssh_knownhosts_entry *entry = NULL;
 	ssh_key key;
 
-	if (ssh_known_hosts_parse_line(k->name, line, &entry) != SSH_OK)
+	if (name == NULL ||
+	    ssh_known_hosts_parse_line(name, line, &entry) != SSH_OK)
 		return NULL;
 	key = entry->publickey;
 	entry->publickey = NULL;
 	ssh_knownhosts_entry_free(entry);
 	return key;
+}
+
+/* The key, in a line about our host. */
+static void
+add_line(const struct ssh_hostkey *k, ssh_key key, struct buf *out)
+{
+	char *base64 = NULL;
+
+	if (ssh_pki_export_pubkey_base64(key, &base64) == SSH_OK)
+		buf_addf(out, "%s %s %s\n", k->name,
+		    ssh_key_type_to_char(ssh_key_type(key)), base64);
+	ssh_string_free_char(base64);
 }
 
 /* Spaces for tabs, nothing at the ends: libssh is strict. */
@@ -80,9 +104,9 @@ add_revoked(struct ssh_hostkey *k, ssh_key key)
 	k->revoked[k->n_revoked++] = key;
 }
 
-/* One line of known_hosts; those for libssh go to `known`. */
+/* One line of known_hosts; those for libssh go to `found`. */
 static void
-take_line(struct ssh_hostkey *k, char *raw, struct buf *known)
+take_line(struct ssh_hostkey *k, char *raw, struct lines *found)
 {
 	const char *line = tidy(raw), *rest;
 	ssh_key key = NULL;
@@ -90,27 +114,32 @@ take_line(struct ssh_hostkey *k, char *raw, struct buf *known)
 	if (*line == '\0' || *line == '#')
 		return;
 	if ((rest = after_marker(line, "@revoked")) != NULL) {
-		if ((key = key_of_line(k, rest)) != NULL)
+		if ((key = key_of_line(k->name, rest)) != NULL ||
+		    (key = key_of_line(k->plain, rest)) != NULL)
 			add_revoked(k, key);
 		return;
 	}
 	if ((rest = after_marker(line, "@cert-authority")) != NULL) {
-		key = key_of_line(k, rest);
+		key = key_of_line(k->name, rest);
 		k->authority |= key != NULL;
-	} else if (*line != '@' && (key = key_of_line(k, line)) != NULL) {
-		buf_addf(known, "%s\n", line);
+	} else if (*line != '@' &&
+	    (key = key_of_line(k->name, line)) != NULL) {
+		buf_addf(&found->known, "%s\n", line);
+	} else if (*line != '@' &&
+	    (key = key_of_line(k->plain, line)) != NULL) {
+		add_line(k, key, &found->plain);
 	}
 	ssh_key_free(key);
 }
 
 /* All lines of `text`, which is changed. */
 static void
-take_lines(struct ssh_hostkey *k, char *text, struct buf *known)
+take_lines(struct ssh_hostkey *k, char *text, struct lines *found)
 {
 	char *save, *line = strtok_r(text, "\n", &save);
 
 	for (; line != NULL; line = strtok_r(NULL, "\n", &save))
-		take_line(k, line, known);
+		take_line(k, line, found);
 }
 
 /*
@@ -118,7 +147,7 @@ take_lines(struct ssh_hostkey *k, char *text, struct buf *known)
  * be read might have revoked keys, so that is an error.
  */
 static int
-take_file(struct ssh_hostkey *k, const char *path, struct buf *known,
+take_file(struct ssh_hostkey *k, const char *path, struct lines *found,
     struct err *e)
 {
 	FILE *f = fopen(path, "re");
@@ -132,7 +161,7 @@ take_file(struct ssh_hostkey *k, const char *path, struct buf *known,
 		return err_sys(e, "cannot read '%s'", path);
 	while (getline(&line, &size, f) >= 0) {
 		line[strcspn(line, "\n")] = '\0';
-		take_line(k, line, known);
+		take_line(k, line, found);
 	}
 	if (ferror(f))
 		r = err_sys(e, "cannot read '%s'", path);
@@ -157,19 +186,24 @@ ssh_hostkey_load(struct ssh_hostkey *k, const struct ssh_settings *st,
     struct err *e)
 {
 	char *given = xstrdup_opt(getenv("DEPLOY_KNOWN_HOSTS"));
-	struct buf known = BUF_INIT;
+	struct lines found = { BUF_INIT, BUF_INIT };
 	int r = 0;
 
-	k->name = known_name(st);
-	if (given != NULL)
-		take_lines(k, given, &known);
+	find_names(k, st);
+	/* A CI's variable of type "file" has the path of one. */
+	if (given != NULL && given[0] == '/' && strchr(given, ' ') == NULL)
+		r = take_file(k, given, &found, e);
+	else if (given != NULL)
+		take_lines(k, given, &found);
 	for (size_t i = 0; i < st->known_hosts.n && r == 0; i++)
-		r = take_file(k, st->known_hosts.v[i], &known, e);
+		r = take_file(k, st->known_hosts.v[i], &found, e);
 	if (r == 0)
-		r = publish(k, &known, e);
-	k->authority &= known.len == 0;
+		r = publish(k,
+		    found.known.len > 0 ? &found.known : &found.plain, e);
+	k->authority &= found.known.len == 0 && found.plain.len == 0;
 	free(given);
-	buf_release(&known);
+	buf_release(&found.known);
+	buf_release(&found.plain);
 	return r;
 }
 
@@ -180,6 +214,7 @@ ssh_hostkey_release(struct ssh_hostkey *k)
 		ssh_key_free(k->revoked[i]);
 	free(k->revoked);
 	free(k->name);
+	free(k->plain);
 	if (k->fd >= 0)
 		close(k->fd);
 	*k = (struct ssh_hostkey)SSH_HOSTKEY_INIT;

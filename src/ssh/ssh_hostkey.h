@@ -7,7 +7,8 @@
  * that a revoked key that is also listed would be accepted.  So all sources
  * (ssh_config's files and DEPLOY_KNOWN_HOSTS) are read here, the lines about
  * this host go to libssh in one file without a name, and revoked keys are
- * kept aside.
+ * kept aside.  As with ssh(1) a host on a port of its own for which there is no
+ * line may have the key of one that names no port.
  */
 #ifndef SSH_HOSTKEY_H
 #define SSH_HOSTKEY_H
@@ -22,6 +23,7 @@ struct ssh_hostkey {
 	int fd;			/* memfd: known_hosts lines for this host */
 	char path[32];		/* its path, for libssh */
 	char *name;		/* the host as known_hosts calls it */
+	char *plain;		/* without its port; NULL: that has none */
 	ssh_key *revoked;
 	size_t n_revoked;
 	bool authority;		/* only a @cert-authority line was found */

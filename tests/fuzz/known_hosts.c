@@ -47,16 +47,15 @@ check_lines(const struct ssh_hostkey *k)
 	fclose(f);
 }
 
-int
-LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+/* What the host at that port is known by. */
+static void
+check_port(char *port)
 {
-	char *text = xstrndup((const char *)data, size);
-	static char name[] = "Www1.example.org", port[] = "22";
+	static char name[] = "Www1.example.org";
 	struct ssh_settings st = { .hostname = name, .port = port };
 	struct ssh_hostkey k = SSH_HOSTKEY_INIT;
 	struct err e = ERR_INIT;
 
-	setenv("DEPLOY_KNOWN_HOSTS", text, 1);
 	if (ssh_hostkey_load(&k, &st, &e) != 0)
 		abort();
 	check_lines(&k);
@@ -64,6 +63,20 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (!ssh_key_is_public(k.revoked[i]))
 			abort();
 	ssh_hostkey_release(&k);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static char standard[] = "22", other[] = "2222";
+	char *text = xstrndup((const char *)data, size);
+
+	/* That is the path of a file. */
+	if (text[0] != '/') {
+		setenv("DEPLOY_KNOWN_HOSTS", text, 1);
+		check_port(standard);
+		check_port(other);
+	}
 	free(text);
 	return 0;
 }
