@@ -164,7 +164,10 @@ try_variable(struct login *in, struct err *e)
 
 	if (text == NULL || text[strspn(text, " \t\r\n")] == '\0')
 		return 0;
-	key = ssh_identity_parse(text, "DEPLOY_SSH_KEY", e);
+	/* A CI's variable of type "file" has the path of one. */
+	key = text[0] == '/' && strchr(text, '\n') == NULL ?
+	    ssh_identity_read(text, e) :
+	    ssh_identity_parse(text, "DEPLOY_SSH_KEY", e);
 	if (key == NULL)
 		return -1;
 	r = offer_all(in, key, "DEPLOY_SSH_KEY", e);

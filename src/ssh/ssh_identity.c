@@ -18,6 +18,8 @@ enum {
 };
 
 #define OPENSSH_BEGIN "-----BEGIN OPENSSH PRIVATE KEY-----\n"
+/* "-----BEGIN " in base64, as CI systems want it that mask variables. */
+#define BASE64_BEGIN "LS0tLS1CRUdJTi"
 /* "openssh-key-v1", and a cipher called "none". */
 #define OPENSSH_PLAIN "b3BlbnNzaC1rZXktdjEAAAAABG5vbmU"
 
@@ -141,9 +143,24 @@ refuse_text(const char *text, const char *what, struct err *e)
 	else if (strstr(text, "-----BEGIN ") != NULL)
 		err_set(e, ERR_UNREACHABLE,
 		    "%s is cut short: it has no END line", what);
+	else if (strncmp(text, BASE64_BEGIN, strlen(BASE64_BEGIN)) == 0)
+		err_set(e, ERR_UNREACHABLE,
+		    "%s is a private key in base64;; decode it first: 'base64 -d'",
+		    what);
 	else
 		err_set(e, ERR_UNREACHABLE,
 		    "%s is no private key: it has no BEGIN line", what);
+}
+
+/*
+ * libssh reads an Ed25519 key in PKCS#8, and then signs nothing with it: "Out
+ * of memory" (0.10.6).
+ */
+static bool
+is_of_no_use(ssh_key key, const char *text)
+{
+	return ssh_key_type(key) == SSH_KEYTYPE_ED25519 &&
+	    strstr(text, "BEGIN PRIVATE KEY") != NULL;
 }
 
 /* Decode a repaired key. */
@@ -162,8 +179,16 @@ decode(const char *text, const char *what, struct err *e)
 		return NULL;
 	}
 	if (ssh_pki_import_privkey_base64(text, encrypted ? phrase : NULL,
-		NULL, NULL, &key) == SSH_OK)
+		NULL, NULL, &key) == SSH_OK &&
+	    !is_of_no_use(key, text))
 		return key;
+	if (key != NULL) {
+		ssh_key_free(key);
+		err_set(e, ERR_UNREACHABLE,
+		    "%s is an Ed25519 key in PKCS#8, as openssl writes it, which libssh cannot use;; make one with 'ssh-keygen -t ed25519'",
+		    what);
+		return NULL;
+	}
 	if (encrypted)
 		err_set(e, ERR_UNREACHABLE,
 		    "%s: DEPLOY_SSH_KEY_PASSPHRASE is wrong for it", what);

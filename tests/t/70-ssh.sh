@@ -236,6 +236,25 @@ t_an_unknown_host_is_refused_and_the_line_helps() {
 	    "$(cat sshd/known_hosts)") run d exec true
 }
 
+# As with ssh(1): the port of another sshd need not be named.
+t_a_known_host_on_another_port() {
+	local key
+	setup
+	key=$(cut -d ' ' -f 1,2 sshd/host_key.pub)
+	echo "127.0.0.1 $key" >known
+	client "$PWD/sshd/id" "$PWD/known"
+	run d exec true
+	ssh-keygen -q -H -f known >/dev/null 2>&1
+	run d exec true
+	# A line of its own comes first, and what is revoked is it there, too.
+	echo "[127.0.0.1]:$sshd_port $(cut -d ' ' -f 1,2 sshd/id.pub)" >>known
+	refused "HAS CHANGED"
+	printf '127.0.0.1 %s\n@revoked 127.0.0.1 %s\n' "$key" "$key" >known
+	refused "@revoked"
+	echo "127.0.0.2 $key" >known
+	refused "is not known"
+}
+
 t_a_changed_host_is_refused() {
 	setup
 	ssh-keygen -q -t ed25519 -N '' -f other
@@ -377,6 +396,15 @@ t_a_key_in_a_variable() {
 	DEPLOY_SSH_KEY=$(sed 's/^/    /' sshd/id) run d exec true
 }
 
+# As CI systems give them that have variables of type "file".
+t_a_path_in_a_variable() {
+	setup
+	client "$PWD/nothing" /dev/null
+	export DEPLOY_SSH_KEY=$PWD/sshd/id DEPLOY_KNOWN_HOSTS=$PWD/sshd/known_hosts
+	run d exec true
+	DEPLOY_KNOWN_HOSTS=$PWD/none refused "is not known"
+}
+
 t_a_variable_that_is_no_key_says_what_it_is() {
 	local key
 	setup
@@ -389,6 +417,12 @@ t_a_variable_that_is_no_key_says_what_it_is() {
 	DEPLOY_SSH_KEY="secret" refused "is no private key"
 	assert_not_contains "$err" "secret"
 	DEPLOY_SSH_KEY="PuTTY-User-Key-File-2: ssh-rsa" refused "puttygen"
+	DEPLOY_SSH_KEY=$(base64 -w0 sshd/id) refused "in base64" "base64 -d"
+	DEPLOY_SSH_KEY=$(base64 sshd/id) refused "in base64"
+	DEPLOY_SSH_KEY=$PWD/nowhere refused "$PWD/nowhere"
+	if openssl genpkey -algorithm ed25519 -out pkcs8 2>/dev/null; then
+		DEPLOY_SSH_KEY=$(cat pkcs8) refused "PKCS#8" "ssh-keygen -t"
+	fi
 	# Empty is the same as none.
 	DEPLOY_SSH_KEY=" " refused "no key to log in with"
 }
