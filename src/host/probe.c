@@ -225,7 +225,7 @@ put_lock(struct buf *out, const struct dir *state)
 
 	if (fd < 0 && errno == ENOENT)
 		return;
-	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+	if (fd >= 0 && io_flock(fd, LOCK_EX | LOCK_NB) == 0)
 		wire_put(out, "lock", "free");
 	else if (fd >= 0 && errno == EWOULDBLOCK)
 		wire_put(out, "lock", "held");

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 ssize_t
@@ -67,4 +68,15 @@ io_wait(int fd, int64_t ms)
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 
 	return poll(&p, 1, ms < 0 ? 0 : ms > INT_MAX ? INT_MAX : (int)ms);
+}
+
+int
+io_flock(int fd, int how)
+{
+	int r;
+
+	do
+		r = flock(fd, how);
+	while (r != 0 && errno == EINTR);
+	return r;
 }

@@ -35,4 +35,7 @@ int io_close(int fd) MUST_USE;
  */
 int io_wait(int fd, int64_t ms) MUST_USE;
 
+/* flock(2), again when a signal comes in between. */
+int io_flock(int fd, int how);
+
 #endif

@@ -218,7 +218,7 @@ lock_is_held(const struct dir *state, struct buf *holder)
 
 	if (fd < 0)
 		return false;
-	held = flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+	held = io_flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
 	if (held)
 		read_note(state, holder);
 	close(fd);

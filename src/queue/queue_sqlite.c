@@ -186,7 +186,7 @@ claim(struct queue_db *db, const char *site, struct queue_claim *c,
 	if (queue_dir_enter(&claims, &q->dir, CLAIMS, e) != 0)
 		return -1;
 	c->fd = queue_dir_file(&claims, site, O_RDONLY, e);
-	if (c->fd >= 0 && flock(c->fd, LOCK_EX | LOCK_NB) == 0)
+	if (c->fd >= 0 && io_flock(c->fd, LOCK_EX | LOCK_NB) == 0)
 		r = 1;
 	else if (c->fd >= 0 && errno == EWOULDBLOCK)
 		r = 0;

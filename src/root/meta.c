@@ -10,6 +10,7 @@
 #include "base/utf8.h"
 #include "os/caller.h"
 #include "os/file.h"
+#include "os/io.h"
 
 enum { META_MAX = 1024 * 1024 };
 
@@ -184,8 +185,8 @@ meta_raise(const struct store *s, const struct release_id *id, int64_t seq,
 	int r;
 
 	/* Where a directory cannot be locked (NFS), two at once may differ. */
-	(void)flock(s->meta.fd, LOCK_EX);
+	(void)io_flock(s->meta.fd, LOCK_EX);
 	r = raise_alone(s, id, seq, commit, e);
-	(void)flock(s->meta.fd, LOCK_UN);
+	(void)io_flock(s->meta.fd, LOCK_UN);
 	return r;
 }

@@ -69,8 +69,7 @@ is_held(const struct dir *d, const char *name, struct err *e)
 		return 0;
 	if (fd < 0)
 		return err_sys(e, "cannot open '%s/%s'", d->path, name);
-	while ((r = flock(fd, LOCK_SH | LOCK_NB)) != 0 && errno == EINTR)
-		;
+	r = io_flock(fd, LOCK_SH | LOCK_NB);
 	if (r != 0 && errno == EWOULDBLOCK)
 		r = 1;
 	else if (r != 0)
@@ -188,7 +187,7 @@ staging_begin(struct staging_lock *l, const struct store *s,
 	if (fd < 0)
 		return err_sys(e, "cannot create '%s/%s'", d->path, tmp);
 	/* Nobody knows the name yet: it is free.  A crash leaves the file. */
-	if (flock(fd, LOCK_EX | LOCK_NB) == 0 && fchmod(fd, 0644) == 0 &&
+	if (io_flock(fd, LOCK_EX | LOCK_NB) == 0 && fchmod(fd, 0644) == 0 &&
 	    io_write(fd, note, strlen(note)) == 0 &&
 	    write_uses(fd, uses) == 0 &&
 	    renameat(d->fd, tmp, d->fd, name) == 0) {
