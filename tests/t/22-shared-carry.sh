@@ -97,7 +97,7 @@ t_uploads_outlive_releases() {
 	assert_eq "$(stat -c %a root/shared/uploads/sub)" 2770
 	# Written through the site, as a web application does.
 	echo new >root/current/uploads/new
-	run deploy publish
+	run deploy publish --override=order
 	assert_eq "$(<root/current/uploads/new)" new
 	run deploy verify
 }
@@ -460,7 +460,7 @@ t_rollback_and_carry() {
 	assert_eq "$(carried)" "app.1.js app.2.js"
 	run deploy rollback
 	assert_eq "$(readlink root/current)" "releases/$a"
-	run deploy activate "$c"
+	run deploy activate --override=order "$c"
 	assert_eq "$(carried)" "app.1.js app.2.js"
 	run deploy verify
 	run deploy verify "$b"
