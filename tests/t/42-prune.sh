@@ -435,7 +435,7 @@ t_json() {
 	go a b c
 	run d prune --keep 1 --json
 	assert_eq "$(json "$out" 'keys_unsorted | tostring')" \
-	    '["site","root","dry_run","pruned","kept"]'
+	    '["site","root","skipped","dry_run","pruned","kept"]'
 	assert_eq "$(json "$out" '[.pruned, .kept] | tostring')" "[[\"$a\"],2]"
 	run d prune --json
 	assert_eq "$(json "$out" '[.pruned, .kept] | tostring')" "[[],2]"

@@ -94,8 +94,8 @@ t_later_than_what_is_on_its_way() {
 	local future=29991231T235959.999Z-$uuid
 	new a
 	# Somebody stages, so that nothing is swept.
-	exec 9<www/.deploy/lock
-	flock -s 9
+	exec 9>"www/.deploy/incoming/$future.lock"
+	flock -x 9
 	mkdir "www/.deploy/incoming/$future"
 	new b
 	exec 9<&-

@@ -484,7 +484,7 @@ t_control_characters() {
 	begin
 	for c in $'\001' $'\033[31m' $'\177' $'\r' $'\302\233' $'\302\205' \
 	    $'\233' $'\342\200\250'; do
-		run key "*" "activate $R --id=$B '--who=a${c}b' '--job=c${c}d' '--message=e${c}f'"
+		run key "*" "activate $R --id=$B --override=order '--who=a${c}b' '--job=c${c}d' '--message=e${c}f'"
 		run key "*" "activate $R --id=$A '--who=a${c}b' '--message=e${c}f' --rollback"
 		run key "*" "freeze $R '--message=e${c}f' '--who=a${c}b'"
 		run key "*" "info $R --full"
