@@ -55,7 +55,7 @@ counts() {
 	echo two >site/index.html
 	programs 2 publish -m "a message"
 	programs 1 rollback
-	programs 1 activate latest
+	programs 1 activate latest --override=order
 	programs 1 activate latest
 	echo three >site/index.html
 	programs 1 stage
