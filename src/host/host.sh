@@ -1097,8 +1097,8 @@ unpack() {
 	said=$(exec 9>&- 2>&1; "$@" 2>/dev/null | { cd "$root" && tar $modes -xof - "$top" "$top.manifest" "$top.meta" && cat >/dev/null; })
 	code=$?
 	[ $code -ne 0 ] || return 0
-	# An operand is the directory, which is no member.
-	said=$(printf '%s\n' "$said" | sed -e '/ot found in archive/d' -e '/previous errors/d')
+	# An operand is the directory, which is no member; and clocks differ.
+	said=$(printf '%s\n' "$said" | sed -e '/ot found in archive/d' -e '/previous errors/d' -e '/: time stamp .* in the future/d' -e '/implausibly old time stamp/d')
 	[ -z "$said" ] && [ $code -lt 126 ]
 }
 

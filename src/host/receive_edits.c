@@ -367,7 +367,7 @@ static int
 check_whole(struct form *f, struct err *e)
 {
 	uint8_t digest[HASH_LEN];
-	char byte;
+	char byte = 0;
 	ssize_t n = 0;
 
 	if (f->at == f->len) {

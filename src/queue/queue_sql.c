@@ -85,7 +85,7 @@ sql_transact(struct queue *q, bool alone,
     struct err *e)
 {
 	struct err ignored = ERR_INIT;
-	int r, left = ATTEMPTS;
+	int r = -1, left = ATTEMPTS;
 
 	do {
 		q->db->again = false;

@@ -41,6 +41,11 @@ typed() {
 	while [ "$got" = 8 ]; do
 		line=$(tail -n 1 "$err")
 		case $line in
+		# What mends it comes before what leaves a host out.
+		*"run: deploy "*"; to go on "*"run: deploy "*)
+			line=${line#*run: }
+			line=${line%%; to go on *}
+			;;
 		*"run: deploy "*) line=${line##*run: } ;;
 		*"run 'deploy "*)
 			line=${line##*run \'}

@@ -97,18 +97,19 @@ forced() {
 
 # A limited key: all that a request does lies in the root.
 t_forced_command() {
-	local first to
+	local first second to
 	landlock
 	begin
 	first=$live
 	run deploy publish site --root "$R"
+	second=$(cat "$out")
 	before=(env LD_PRELOAD="$PRELOAD/escape.so" ESCAPE_NAME=lock.note)
 	for to in "$PWD/outside" "$HOME/.profile" "${TMPDIR:-/tmp}/escape"; do
 		before+=(ESCAPE_TO="$to")
 		escapes lock.note "$to" deploy host activate "$R" "--id=$first"
 		forced activate "$R" "--id=$live" >"$out" 2>"$err" || true
 		[ ! -e "$to" ] || fail "written: $to"
-		run deploy rollback --root "$R"
+		run deploy activate "$second" --root "$R"
 	done
 }
 
@@ -173,11 +174,12 @@ reads"
 
 # They end when the request is ended.
 t_hooks_end_with_the_request() {
-	local first pid job status=0
+	local first second pid job status=0
 	begin
 	before=(env)
 	first=$live
 	run deploy publish site --root "$R"
+	second=$(cat "$out")
 	for s in TERM KILL; do
 		printf '#!/bin/sh\nsleep 71.%s\n' $$ \
 		    >"$R/.deploy/hooks/post-activate"
@@ -192,7 +194,7 @@ t_hooks_end_with_the_request() {
 		wait "$job" || status=$?
 		wait_for 20 bash -c "! pgrep -f '^sleep 71.$$'"
 		rm "$R/.deploy/hooks/post-activate"
-		run deploy rollback --root "$R"
+		run deploy activate "$second" --root "$R"
 	done
 }
 
