@@ -334,32 +334,47 @@ send_script(struct remote *r, struct err *e)
 
 /* --------------------------------------------------------------- requests */
 
-/* The request as it travels; before it what the sh verbs still need. */
+/* What the sh verbs still need for the request. */
 static void
-put_request(struct remote *r, const char *verb, const struct strvec *args,
+put_parts(struct remote *r, const char *verb, const struct strvec *args,
     struct buf *out)
 {
 	struct buf parts = BUF_INIT;
-	char wait[48];
 
-	if (r->speaks_sh)
-		add_parts(r, verb, &parts);
-	for (size_t i = 0; r->speaks_sh && args != NULL && i < args->n; i++)
+	add_parts(r, verb, &parts);
+	for (size_t i = 0; args != NULL && i < args->n; i++)
 		if (strncmp(args->v[i], "--", 2) == 0)
 			add_parts(r, args->v[i], &parts);
 	if (parts.len > 0)
 		buf_addf(out, "code\n%s\n", parts.data);
 	buf_release(&parts);
+}
+
+/* Does it only look?  Then it leaves no note of who asks. */
+static bool
+looks(const char *verb)
+{
+	return strcmp(verb, "info") == 0;
+}
+
+/* The request as it travels. */
+static void
+put_request(struct remote *r, const char *verb, const struct strvec *args,
+    struct buf *out)
+{
+	char wait[48];
+
+	if (r->speaks_sh)
+		put_parts(r, verb, args, out);
 	wire_put_word(out, verb);
 	snprintf(wait, sizeof(wait), "--lock-wait=%lld",
 	    (long long)r->waits.lock);
 	wire_put_word(out, wait);
-	/* Who only looks leaves no note. */
-	if (strcmp(verb, "info") != 0) {
+	if (!looks(verb)) {
 		buf_adds(out, "--who=");
 		wire_put_word(out, r->caller->who);
 	}
-	if (strcmp(verb, "info") != 0 && r->caller->job != NULL) {
+	if (!looks(verb) && r->caller->job != NULL) {
 		buf_adds(out, "--job=");
 		wire_put_word(out, r->caller->job);
 	}
@@ -388,7 +403,7 @@ send_request(struct remote *r, const char *verb, const struct strvec *args,
 static bool
 is_public(const char *verb, const struct buf *request)
 {
-	return strcmp(verb, "info") == 0 && request->len <= WIRE_FIRST_MAX;
+	return looks(verb) && request->len <= WIRE_FIRST_MAX;
 }
 
 /* Start the program with this request, up to where it is there. */
