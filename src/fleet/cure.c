@@ -100,11 +100,12 @@ cure_differ(const struct fleet *f, const bool *odd, struct err *e)
 int
 cure_room(const struct fleet *f, const struct remote *r, struct err *e)
 {
-	unsigned int keep = remote_keep_that_frees(r);
+	unsigned int keep;
 	char verb[32];
 
 	if (e->sys != ENOSPC)
 		return -1;
+	keep = remote_keep_that_frees(r);
 	err_drop_cure(e);
 	if (keep == 0)
 		return err_append(e,
