@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pwd.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -402,6 +403,18 @@ check_name(const char *what, const char *name, struct err *e)
 	return 0;
 }
 
+/* ssh(1) refuses to run for whom it cannot name; told once for all hosts. */
+static void
+warn_nameless(void)
+{
+	static atomic_flag told = ATOMIC_FLAG_INIT;
+
+	if (!atomic_flag_test_and_set(&told))
+		log_warn(
+		    "uid %ld has no entry in /etc/passwd, so that ssh(1) does not run: no ssh_config is read",
+		    (long)getuid());
+}
+
 int
 ssh_settings_load(struct ssh_settings *st, const struct ssh_options *o,
     struct err *e)
@@ -419,11 +432,8 @@ ssh_settings_load(struct ssh_settings *st, const struct ssh_options *o,
 	st->host = xstrdup(o->host);
 	st->config = xstrdup_opt(o->config);
 	command(&argv, o);
-	/* It refuses to run for whom it cannot name. */
 	if (user == NULL)
-		log_warn(
-		    "uid %ld has no entry in /etc/passwd, so that ssh(1) does not run: no ssh_config is read",
-		    (long)getuid());
+		warn_nameless();
 	r = user != NULL ? ask(&argv, &out, e) : 1;
 	if (r > 0)
 		r = defaults(&out, o, user, st->home, e);
