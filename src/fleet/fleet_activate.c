@@ -24,8 +24,6 @@ enum {
 	GRACE_MS = 2000,
 	ASK_MS = 5000,
 	ASK_PAUSE_MS = 500,
-	/* The word for a near host waits no longer for a far one. */
-	AHEAD_US = 1000000,
 };
 
 /* What a host came to. */
@@ -147,15 +145,16 @@ note_flip(struct flight *fl, const struct remote *r, int64_t told)
 
 /*
  * The word takes half a round trip: it leaves for the farthest host at once,
- * and for a near one so much later that all hear it at the same moment.
+ * and for a near one so much later that all hear it at the same moment; but
+ * long before the near one stops waiting for it.
  */
 static void
 wait_for_the_far(const struct flight *fl, const struct remote *r)
 {
 	int64_t ahead = (fl->farthest - remote_round_trip(r)) / 2;
+	int64_t most = fl->armed_ms * 1000 / 4;
 
-	clock_pause_until(
-	    fl->all_armed + (ahead < AHEAD_US ? ahead : AHEAD_US));
+	clock_pause_until(fl->all_armed + (ahead < most ? ahead : most));
 }
 
 /* Say go, and hear what came of it. */

@@ -3,8 +3,8 @@
 # login shell and round trips.  One connection; one program, which answers all
 # requests; a publish has a second one, because a pack ends the first.
 . "$(dirname "$0")/../lib.sh"
-# shellcheck source=tests/sshd.sh
-. "$TREE/tests/sshd.sh"
+# shellcheck source=tests/fleet.sh
+. "$TREE/tests/fleet.sh"
 
 # host KIND [LINE...]: a host that notes what it starts; KIND `c` has deploy in
 # its PATH, `sh` has not.
@@ -91,6 +91,26 @@ t_one_session_at_a_time() {
 t_one_session_at_a_time_with_sh() {
 	host sh "MaxSessions 1"
 	counts
+}
+
+# When the link of a host was replaced, in ms.
+flipped() {
+	stat -c %.3Z -- "r-$1/current" | tr -d .
+}
+
+# The word goes to a far host first, so that all flip at once: else they are a
+# way there apart.  A busy machine may lose time in between, once or twice.
+t_far_hosts_hear_first() {
+	local i apart
+	fleet_start c c+far
+	run deploy publish
+	for i in 1 2 3; do
+		edit
+		run deploy publish
+		apart=$(($(flipped h2) - $(flipped h1)))
+		[ "${apart#-}" -ge 150 ] || return 0
+	done
+	fail "$apart ms apart"
 }
 
 run_tests
