@@ -1454,9 +1454,9 @@ look_back() {
 				live = to[i]
 				if (!undone[i] && goes[i])
 					left = words[i]
-				if (!undone[i] && comes[i])
+				if (!undone[i] && (comes[i] || past[i]))
 					left = ""
-				if (past[i] || (live == id && !undone[i]))
+				if (!undone[i] && (live == id || past[i]))
 					was = 1
 				else if (live == id && action[i] == "activate")
 					was = 0

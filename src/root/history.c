@@ -273,7 +273,8 @@ history_left(const struct history *h, const struct release_id *id,
 
 		if (!h->happened[i - 1] || h->undone[i - 1])
 			continue;
-		if (is_same(id, digest, &l->to, l->digest))
+		if (is_same(id, digest, &l->to, l->digest) ||
+		    release_ids_has(&l->before, id))
 			return NULL;
 		if (l->action == JOURNAL_ROLLBACK &&
 		    is_same(id, digest, &l->from, l->from_digest))
@@ -347,6 +348,16 @@ history_was_verified(const struct history *h, const struct release_id *id)
 	return h->journal != NULL && was_verified(h, id, 0);
 }
 
+/* Can a rollback go from `live` to the release? */
+static bool
+leads_back(const struct history *h, const struct release_ids *ids,
+    const struct release_id *live, const struct release_id *id)
+{
+	/* The same release may lie there twice. */
+	return !release_id_eq(id, live) && release_ids_has(ids, id) &&
+	    !is_bad(h, id);
+}
+
 /* The nearest under the live one that will do. */
 static const struct release_id *
 find_previous(const struct history *h, const struct release_ids *ids,
@@ -355,9 +366,8 @@ find_previous(const struct history *h, const struct release_ids *ids,
 	for (size_t i = h->stack.n; i > 1; i--) {
 		const struct release_id *id = &h->stack.v[i - 2];
 
-		/* The same release may lie there twice. */
-		if (!release_id_eq(id, top(h)) && release_ids_has(ids, id) &&
-		    !is_bad(h, id) && (!verified || was_verified(h, id, 0)))
+		if (leads_back(h, ids, top(h), id) &&
+		    (!verified || was_verified(h, id, 0)))
 			return id;
 	}
 	return NULL;
@@ -372,8 +382,7 @@ history_chain(const struct history *h, const struct release_ids *ids,
 	for (size_t i = h->stack.n; i > 1; i--) {
 		const struct release_id *id = &h->stack.v[i - 2];
 
-		if (release_id_eq(id, last) || history_has_failed(h, id) ||
-		    !release_ids_has(ids, id))
+		if (!leads_back(h, ids, last, id))
 			continue;
 		release_ids_add(out, id);
 		last = id;

@@ -19,7 +19,9 @@
  * counts as never live, until it is made live again.
  *
  * Content, as the tree digest names it, that a rollback went away from is left
- * until it is made live again: by an override, or by a rollback to it.
+ * until it is made live again: by an override, or by a rollback to it.  A
+ * release of it is not left any more when a sync names it: where that comes from
+ * rollbacks go to it.
  */
 #ifndef HISTORY_H
 #define HISTORY_H
@@ -119,7 +121,10 @@ const struct release_id *history_verified(const struct history *h,
 const struct release_id *history_previous(const struct history *h,
     const struct release_ids *ids);
 
-/* Add what rollbacks go to, one after the other. */
+/*
+ * Add what rollbacks go to, one after the other; the first is
+ * history_previous().
+ */
 void history_chain(const struct history *h, const struct release_ids *ids,
     struct release_ids *out);
 

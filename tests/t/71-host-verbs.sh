@@ -1006,6 +1006,9 @@ histories=(
 	'free good  0>A A>B B~A A=C     C'
 	'free good  0=C                 A'
 	'shut good  0>A A=C             A'
+	'free good  0>A A>B B<A A=C     C'
+	'free left  0>A A>B B<A A:C     C'
+	'shut good  0>A A=C C~A         A'
 )
 
 # history LINE...: that is the journal; a ? is half a line.

@@ -64,12 +64,15 @@ look(struct past *p, const char *current)
 	history_init(&p->h, &p->j, &id);
 }
 
-/* What a rollback goes to when the releases named by letters are there. */
+/*
+ * What a rollback goes to when the releases named by letters are there: the
+ * first of the chain.
+ */
 static const char *
 previous(const struct past *p, const char *letters)
 {
 	static struct release_id found;
-	struct release_ids ids = RELEASE_IDS_INIT;
+	struct release_ids ids = RELEASE_IDS_INIT, chain = RELEASE_IDS_INIT;
 	const struct release_id *id;
 
 	for (; *letters != '\0'; letters++) {
@@ -80,6 +83,9 @@ previous(const struct past *p, const char *letters)
 	id = history_previous(&p->h, &ids);
 	if (id != NULL)
 		found = *id;
+	history_chain(&p->h, &ids, &chain);
+	CHECK(id == NULL ? chain.n == 0 : release_id_eq(id, &chain.v[0]));
+	release_ids_release(&chain);
 	release_ids_release(&ids);
 	return id == NULL ? NULL : found.text;
 }
@@ -877,20 +883,43 @@ test_sync(void)
 	history_release(&p.h);
 }
 
+/* There rollbacks go to what was left here: here, too. */
+static void
+test_sync_of_what_was_left(void)
+{
+	struct past p = { .j = JOURNAL_INIT };
+	struct release_id past[] = { { "A" }, { "B" } };
+
+	go(&p, "", "A");
+	go(&p, "A", "B");
+	back(&p, "B", "A");
+	go(&p, "A", "C");
+	line(&p, JOURNAL_SYNC, "C", "C", -1);
+	p.lines[4].before = (struct release_ids){ past, 1, 1 };
+	look(&p, "C");
+	CHECK(history_left(&p.h, ID("B"), "B") != NULL);
+	p.lines[4].before = (struct release_ids){ past, 2, 2 };
+	look(&p, "C");
+	CHECK(history_left(&p.h, ID("B"), "B") == NULL);
+	CHECK(history_left(&p.h, &release_id_none, "B") != NULL);
+	CHECK_STR(previous(&p, "ABC"), "B");
+	history_release(&p.h);
+}
+
 UNIT_MAIN(UNIT(test_nothing), UNIT(test_sync),
-    UNIT(test_recent_for_the_sequence), UNIT(test_failed),
-    UNIT(test_failed_and_made_live_again), UNIT(test_failed_the_second_time),
-    UNIT(test_undone_rollback), UNIT(test_revert_without_its_flip),
-    UNIT(test_revert_of_nothing), UNIT(test_content_that_was_left),
-    UNIT(test_left_without_digests), UNIT(test_sequence_of_what_failed),
-    UNIT(test_lost_journal), UNIT(test_activations), UNIT(test_rollback),
-    UNIT(test_rollback_twice), UNIT(test_skips_what_was_rolled_back_from),
-    UNIT(test_second_chance), UNIT(test_rollback_far),
-    UNIT(test_rollback_anywhere), UNIT(test_rollback_first_of_all),
-    UNIT(test_same_release_twice), UNIT(test_same_release_is_no_way_back),
-    UNIT(test_line_without_its_flip), UNIT(test_rollback_without_its_flip),
-    UNIT(test_first_flip_never_was), UNIT(test_by_hand_at_the_end),
-    UNIT(test_by_hand_in_the_middle), UNIT(test_damaged_lines),
-    UNIT(test_damaged_rollback), UNIT(test_by_hand_back),
-    UNIT(test_line_from_a_release_to_itself), UNIT(test_sequence),
-    UNIT(test_sequence_outlives_a_release_without))
+    UNIT(test_sync_of_what_was_left), UNIT(test_recent_for_the_sequence),
+    UNIT(test_failed), UNIT(test_failed_and_made_live_again),
+    UNIT(test_failed_the_second_time), UNIT(test_undone_rollback),
+    UNIT(test_revert_without_its_flip), UNIT(test_revert_of_nothing),
+    UNIT(test_content_that_was_left), UNIT(test_left_without_digests),
+    UNIT(test_sequence_of_what_failed), UNIT(test_lost_journal),
+    UNIT(test_activations), UNIT(test_rollback), UNIT(test_rollback_twice),
+    UNIT(test_skips_what_was_rolled_back_from), UNIT(test_second_chance),
+    UNIT(test_rollback_far), UNIT(test_rollback_anywhere),
+    UNIT(test_rollback_first_of_all), UNIT(test_same_release_twice),
+    UNIT(test_same_release_is_no_way_back), UNIT(test_line_without_its_flip),
+    UNIT(test_rollback_without_its_flip), UNIT(test_first_flip_never_was),
+    UNIT(test_by_hand_at_the_end), UNIT(test_by_hand_in_the_middle),
+    UNIT(test_damaged_lines), UNIT(test_damaged_rollback),
+    UNIT(test_by_hand_back), UNIT(test_line_from_a_release_to_itself),
+    UNIT(test_sequence), UNIT(test_sequence_outlives_a_release_without))
