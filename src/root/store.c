@@ -510,8 +510,12 @@ exchange_current(const struct store *s, const struct release_id *id,
 	drop_link(s, kept);
 	if (renameat2(s->state.fd, l->name, s->state.fd, kept,
 		RENAME_NOREPLACE) != 0)
-		return err_sys(e, "cannot make the link '%s/%s'",
-		    s->state.path, kept);
+		return errno == EEXIST ?
+		    err_set(e, ERR_FAILED,
+			"'%s/%s' is there already, which an earlier adoption of the same content has kept;; move it away, or remove it when you are sure",
+			s->state.path, kept) :
+		    err_sys(e, "cannot make the link '%s/%s'", s->state.path,
+			kept);
 	l->name[0] = '\0';
 	/* A crash here leaves the link, which drop_link() takes. */
 	if (renameat2(s->state.fd, kept, s->root.fd, CURRENT,

@@ -412,6 +412,24 @@ t_adopt_current() {
 	assert_eq "$(cat "$old/.git/x")" x
 }
 
+# What an adoption has kept is replaced by none, also not by one of the same.
+t_adopt_again() {
+	local kept
+	mkdir www
+	old_root www/current
+	run deploy adopt --root www --json
+	kept=$(json "$out" '.hosts[0].kept')
+	rm www/current
+	cp -a "$kept" www/current
+	expect_status 1 deploy adopt --root www
+	assert_contains "$err" "'$kept' is there already"
+	assert_contains "$err" "move it away"
+	[ -d "$kept" ] && [ ! -L www/current ] || fail "adopted"
+	mv "$kept" away
+	run deploy adopt --root www
+	[ -L www/current ] && [ -d "$kept" ] || fail "not adopted"
+}
+
 t_adopt_another_directory() {
 	local id
 	mkdir served
