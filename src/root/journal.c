@@ -223,21 +223,26 @@ put_digest(json_t *obj, const char *key, const char *digest)
 	json_put_string(obj, key, *digest != '\0' ? digest : NULL);
 }
 
-void
-journal_print(const struct journal_line *l, struct buf *out)
+/* What every line begins with. */
+static json_t *
+new_line(const struct journal_line *l, const char *action)
 {
 	json_t *obj = json_new_object();
 	char time[32];
 
 	release_format_time(l->time, time);
 	json_put_string(obj, "time", time);
-	json_put_string(obj, "action", action_names[l->action]);
+	json_put_string(obj, "action", action);
 	json_put_string(obj, "from",
 	    !release_id_is_none(&l->from) ? l->from.text : NULL);
 	json_put_string(obj, "to", l->to.text);
-	put_digest(obj, "digest", l->digest);
-	if (l->action == JOURNAL_ROLLBACK)
-		put_digest(obj, "from_digest", l->from_digest);
+	return obj;
+}
+
+/* What every line has behind what it says of contents. */
+static void
+put_rest(json_t *obj, const struct journal_line *l)
+{
 	if (l->seq >= 0)
 		json_put_int(obj, "seq", l->seq);
 	else
@@ -245,6 +250,17 @@ journal_print(const struct journal_line *l, struct buf *out)
 	json_put_string(obj, "who", l->who);
 	json_put_string(obj, "job", l->job);
 	json_put_string(obj, "message", l->message);
+}
+
+void
+journal_print(const struct journal_line *l, struct buf *out)
+{
+	json_t *obj = new_line(l, action_names[l->action]);
+
+	put_digest(obj, "digest", l->digest);
+	if (l->action == JOURNAL_ROLLBACK)
+		put_digest(obj, "from_digest", l->from_digest);
+	put_rest(obj, l);
 	if (l->skipped.n > 0)
 		json_put_strings(obj, "skipped", &l->skipped);
 	if (l->action == JOURNAL_SYNC)
@@ -256,18 +272,15 @@ journal_print(const struct journal_line *l, struct buf *out)
 void
 journal_print_verified(const struct journal_line *l, struct buf *out)
 {
-	json_t *obj = json_new_object();
-	char time[32];
+	const struct journal_line line = { .from = l->to,
+		.to = l->to,
+		.time = l->time,
+		.seq = -1,
+		.who = l->who,
+		.job = l->job };
+	json_t *obj = new_line(&line, VERIFY);
 
-	release_format_time(l->time, time);
-	json_put_string(obj, "time", time);
-	json_put_string(obj, "action", VERIFY);
-	json_put_string(obj, "from", l->to.text);
-	json_put_string(obj, "to", l->to.text);
-	json_put_null(obj, "seq");
-	json_put_string(obj, "who", l->who);
-	json_put_string(obj, "job", l->job);
-	json_put_string(obj, "message", NULL);
+	put_rest(obj, &line);
 	json_write(obj, out);
 	json_free(obj);
 }

@@ -1,5 +1,5 @@
 /*
- * The journal: one JSON line for each activation, rollback or revert, appended
+ * The journal: one JSON line for each activation, rollback, revert or sync, appended
  * and fsynced before the flip that it announces.  It is the only truth about
  * what was live; history.h reads it as such.
  */
@@ -95,7 +95,7 @@ int journal_append_verified(const struct store *s,
 int journal_append(const struct store *s, const struct journal_line *l,
     struct err *e) MUST_USE;
 
-/* "activate", "rollback" or "revert". */
+/* "activate", "rollback", "revert" or "sync". */
 const char *journal_action_name(enum journal_action action);
 
 #endif
