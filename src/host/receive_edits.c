@@ -225,12 +225,10 @@ static int
 make_whole(struct form *f, struct entry *en, struct err *e)
 {
 	int fd = receiver_create(f->r, en, e);
-	int c = fd < 0 ? -1 : copy_data(f, fd, en, e);
 
-	if (fd >= 0 && io_close(fd) != 0 && c == 0)
-		c = err_sys(e, "cannot write '%s/%s'", f->r->in->dir.path,
-		    en->path);
-	return c;
+	if (fd < 0)
+		return -1;
+	return receiver_close(f->r, fd, en, copy_data(f, fd, en, e), e);
 }
 
 /* A file that the base has. */
@@ -312,17 +310,16 @@ static int
 make_rewritten(struct form *f, struct entry *en, const struct edit *ed,
     struct err *e)
 {
-	int fd, c;
+	int fd;
 
 	if (ed->set >= f->sets.n || en->size > REWRITE_FILE_MAX)
 		return receiver_hostile(f->r, en->path,
 		    "which no rules can make", e);
 	fd = receiver_create(f->r, en, e);
-	c = fd < 0 ? -1 : put_rewritten(f, fd, en, ed, e);
-	if (fd >= 0 && io_close(fd) != 0 && c == 0)
-		c = err_sys(e, "cannot write '%s/%s'", f->r->in->dir.path,
-		    en->path);
-	return c;
+	if (fd < 0)
+		return -1;
+	return receiver_close(f->r, fd, en, put_rewritten(f, fd, en, ed, e),
+	    e);
 }
 
 static int

@@ -12,7 +12,6 @@
 #include "content/fill_adopt.h"
 #include "content/manifest.h"
 #include "os/intr.h"
-#include "os/io.h"
 #include "root/incoming.h"
 
 /* A pack that is a tar. */
@@ -167,12 +166,10 @@ static int
 receive_file(struct tar *t, const struct entry *en, struct err *e)
 {
 	int fd = receiver_create(t->r, en, e);
-	int c = fd < 0 ? -1 : copy_data(t, fd, en, e);
 
-	if (fd >= 0 && io_close(fd) != 0 && c == 0)
-		c = err_sys(e, "cannot write '%s/%s'", t->r->in->dir.path,
-		    en->path);
-	return c;
+	if (fd < 0)
+		return -1;
+	return receiver_close(t->r, fd, en, copy_data(t, fd, en, e), e);
 }
 
 /*

@@ -225,6 +225,16 @@ receiver_finish_new(struct receiver *r, int fd, struct entry *en, int64_t done,
 	return dress(r, fd, en, e);
 }
 
+int
+receiver_close(struct receiver *r, int fd, const struct entry *en, int c,
+    struct err *e)
+{
+	if (io_close(fd) != 0 && c == 0)
+		c = err_sys(e, "cannot write '%s/%s'", r->in->dir.path,
+		    en->path);
+	return c;
+}
+
 void
 receiver_close_origin(struct origin *o)
 {

@@ -95,6 +95,10 @@ int receiver_finish(struct receiver *r, int fd, const struct entry *en,
 int receiver_finish_new(struct receiver *r, int fd, struct entry *en,
     int64_t done, struct err *e) MUST_USE;
 
+/* Close the file in any case; `c`: how that went.  0 or -1. */
+int receiver_close(struct receiver *r, int fd, const struct entry *en, int c,
+    struct err *e) MUST_USE;
+
 /* The release `id`, open, first of the origins; NULL with the error. */
 const struct origin *receiver_open_origin(struct receiver *r,
     const struct release_id *id, struct err *e) MUST_USE;
