@@ -260,6 +260,19 @@ put_incoming(struct buf *out, const struct dir *d)
 	strvec_release(&names);
 }
 
+/* The names in a directory of ours; false and none: it cannot be read. */
+static bool
+list(const struct dir *state, const char *name, struct strvec *out)
+{
+	struct dir d = DIR_INIT;
+	struct err ignored = ERR_INIT;
+	bool is = dir_open(&d, state, name, &ignored) == 0 &&
+	    dir_list(&d, out, &ignored) == 0;
+
+	dir_close(&d);
+	return is;
+}
+
 /* What is in incoming/, and how much is in trash/? */
 static void
 put_leftovers(struct buf *out, const struct dir *state)
@@ -273,13 +286,11 @@ put_leftovers(struct buf *out, const struct dir *state)
 	if (dir_open(&d, state, "incoming", &ignored) == 0)
 		put_incoming(out, &d);
 	dir_close(&d);
-	if (dir_open(&d, state, "trash", &ignored) == 0 &&
-	    dir_list(&d, &names, &ignored) == 0) {
+	if (list(state, "trash", &names)) {
 		for (size_t i = 0; i < names.n; i++)
 			n += release_id_scan(&id, names.v[i]) != NULL;
 		wire_put(out, "trash", "%zu", n);
 	}
-	dir_close(&d);
 	strvec_release(&names);
 }
 
@@ -288,18 +299,14 @@ static void
 put_strangers(struct buf *out, const struct dir *state, const char *name)
 {
 	struct strvec names = STRVEC_INIT;
-	struct dir d = DIR_INIT;
-	struct err ignored = ERR_INIT;
 	struct release_id id;
 
-	if (dir_open(&d, state, name, &ignored) == 0 &&
-	    dir_list(&d, &names, &ignored) == 0)
-		for (size_t i = 0; i < names.n; i++)
-			if (release_id_scan(&id, names.v[i]) == NULL &&
-			    strncmp(names.v[i], ".tmp-", 5) != 0)
-				wire_put(out, "kept", ".deploy/%s/%s", name,
-				    names.v[i]);
-	dir_close(&d);
+	(void)list(state, name, &names);
+	for (size_t i = 0; i < names.n; i++)
+		if (release_id_scan(&id, names.v[i]) == NULL &&
+		    strncmp(names.v[i], ".tmp-", 5) != 0)
+			wire_put(out, "kept", ".deploy/%s/%s", name,
+			    names.v[i]);
 	strvec_release(&names);
 }
 
