@@ -161,7 +161,7 @@ incoming_use(struct incoming *in, const struct release_ids *uses,
 	if (r == 0)
 		r = check_uses(in, uses, e);
 	if (r == 0)
-		r = staging_use(&in->own, uses, e);
+		r = staging_use(&in->own, in->store, uses, e);
 	lock_drop(&in->lock);
 	return r;
 }

@@ -202,12 +202,15 @@ staging_begin(struct staging_lock *l, const struct store *s,
 }
 
 int
-staging_use(struct staging_lock *l, const struct release_ids *uses,
-    struct err *e)
+staging_use(struct staging_lock *l, const struct store *s,
+    const struct release_ids *uses, struct err *e)
 {
-	return write_uses(l->fd, uses) == 0 ?
-	    0 :
-	    err_sys(e, "cannot write the lock of the stage %s", l->id.text);
+	char name[NAME_LEN];
+
+	if (write_uses(l->fd, uses) == 0)
+		return 0;
+	lock_name(&l->id, name);
+	return err_sys(e, "cannot write '%s/%s'", s->incoming.path, name);
 }
 
 void

@@ -72,8 +72,8 @@ int staging_begin(struct staging_lock *l, const struct store *s,
     const struct release_ids *uses, struct err *e) MUST_USE;
 
 /* Take files from these, too; under the lock of the root.  0 or -1. */
-int staging_use(struct staging_lock *l, const struct release_ids *uses,
-    struct err *e) MUST_USE;
+int staging_use(struct staging_lock *l, const struct store *s,
+    const struct release_ids *uses, struct err *e) MUST_USE;
 
 /* When incoming/<id> is not there any more; neutral accepted. */
 void staging_end(struct staging_lock *l, const struct store *s);
