@@ -39,6 +39,13 @@ made_anew_and_published_to() {
 	rm -rf "r-$odd"
 	run deploy publish
 }
+# What was live before has the content of what all went back from since.
+made_anew_after_a_rollback() {
+	echo "edition 2" >site/index.html
+	run deploy publish
+	run deploy rollback
+	rm -rf "r-$odd"
+}
 without_journal() { rm "r-$odd/.deploy/journal"; }
 lacks_what_waits() {
 	echo waits >site/index.html
@@ -55,7 +62,7 @@ was_down_for_a_freeze() {
 
 cases=(skipped_once skipped_twice skipped_and_published_to
 	skipped_for_a_rollback skipped_back_and_on made_anew prepared_anew
-	made_anew_and_published_to without_journal lacks_what_waits
+	made_anew_and_published_to made_anew_after_a_rollback without_journal lacks_what_waits
 	lacks_a_pin was_down_for_a_freeze)
 
 # What hosts know but the odd one: their journals.
@@ -203,6 +210,28 @@ t_hosts_that_went_different_ways() {
 	rm -rf r-h3
 	expect_status 2 deploy sync --from h3
 	run deploy sync
+	assert_alike
+}
+
+# The others go back to what it went back from: after a sync it does, too.
+t_one_host_went_back_from_what_others_keep() {
+	some c dash c
+	run next
+	run next
+	run next
+	for odd in h1 h2; do
+		echo "edition 2" >site/index.html
+		run deploy publish --host "$odd"
+		run deploy rollback --host "$odd"
+		expect_status 7 deploy sync
+		run deploy sync --from h3 --json
+		assert_eq "$(jq -c .synced "$out")" "[\"$odd\"]"
+		assert_alike
+		run deploy sync --json
+		assert_eq "$(jq -c .synced "$out")" '[]'
+	done
+	run deploy rollback
+	assert_eq "$(cat r-h1/current/index.html)" "edition 2"
 	assert_alike
 }
 
