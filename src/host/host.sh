@@ -1561,7 +1561,7 @@ do_activate() {
 	{ [ -n "$rollback$revert$synced" ] && [ -n "$was_live" ]; } || overrides freeze || ! is_frozen ||
 		refuse_frozen
 	check_sequence
-	[ -n "$rollback$revert" ] || overrides order || [ -z "$left" ] ||
+	[ -n "$rollback$revert$synced" ] || overrides order || [ -z "$left" ] ||
 		fail 4 "$left" "build something else, or use --override=order"
 	[ -z "$check" ] || return 0
 	[ -n "$line" ] || fail 2 "'activate' wants --line=JSON from who cannot write it himself"

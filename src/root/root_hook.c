@@ -25,7 +25,9 @@ is_there(const struct store *s, const char *path)
 const char *
 root_hook_find(const struct store *s, enum journal_action action)
 {
-	if (action != JOURNAL_ACTIVATE && is_there(s, HOOKS "/post-rollback"))
+	bool back = action == JOURNAL_ROLLBACK || action == JOURNAL_REVERT;
+
+	if (back && is_there(s, HOOKS "/post-rollback"))
 		return "post-rollback";
 	return is_there(s, HOOKS "/post-activate") ? "post-activate" : NULL;
 }

@@ -1,7 +1,7 @@
 /*
  * Hooks of a root: executables in .deploy/hooks that run on the root's own
  * machine when another release went live there: "post-rollback" after a
- * rollback, "post-activate" after an activation, and after a rollback when
+ * rollback or a revert, "post-activate" after all else, and after these when
  * there is no post-rollback.  See deploy-root(5).
  */
 #ifndef ROOT_HOOK_H

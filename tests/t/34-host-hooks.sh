@@ -214,6 +214,10 @@ verbs_run_it() {
 	ran "post-activate $R $B,$A one"
 	flip "$A" "$B" --rollback
 	ran "post-rollback $R $A,$B two"
+	flip "$B" "$A" --sync
+	ran "post-activate $R $B,$A one"
+	flip "$A" "$B" --revert
+	ran "post-rollback $R $A,$B two"
 }
 
 verbs_say_that_it_failed() {

@@ -1073,7 +1073,11 @@ v_histories() {
 		esac
 		case ${words[1]} in
 		good) asked 0 --override=freeze ;;
-		left) asked 4 --override=freeze && asked 0 --override=freeze,order ;;
+		left)
+			asked 4 --override=freeze
+			asked 0 --override=freeze,order
+			asked 0 --override=freeze --sync
+			;;
 		esac
 	done
 }
