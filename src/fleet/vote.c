@@ -54,15 +54,17 @@ took_part(const struct remote *r, const struct journal_line *flip)
 	return mine != NULL && release_id_eq(&mine->from, &flip->from);
 }
 
-/* Do they serve the same, and go back to the same? */
+/* Do they serve the same, and go back to the same, or to nothing both? */
 static bool
 are_alike(const struct remote *a, const struct remote *b)
 {
 	const struct release_id *one = view_previous(&a->view);
 	const struct release_id *two = view_previous(&b->view);
 
-	return release_id_eq(&a->view.current, &b->view.current) &&
-	    one != NULL && two != NULL && release_id_eq(one, two);
+	if (!release_id_eq(&a->view.current, &b->view.current))
+		return false;
+	return one == NULL || two == NULL ? one == two :
+					    release_id_eq(one, two);
 }
 
 /*

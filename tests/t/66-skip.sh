@@ -367,6 +367,31 @@ t_a_host_that_was_skipped_has_no_vote() {
 	assert_live "$third"
 }
 
+# status_skipped: the hosts that status calls left out.
+status_skipped() {
+	run deploy status --json
+	jq -c '[.hosts[] | select(.skipped) | .host]' "$out"
+}
+
+# All are back at the first release, which nothing was live before: none is
+# behind, whatever the lines of the journals are.
+t_who_is_back_at_the_first_release_was_not_skipped() {
+	some c c dash
+	two
+	expect_status 7 deploy rollback --skip h3
+	first=$(live h1)
+	run deploy sync
+	assert_live "$first"
+	assert_eq "$(status_skipped)" "[]"
+	expect_status 7 deploy publish --override=order --skip h2
+	run deploy rollback "$first"
+	assert_live "$first"
+	assert_eq "$(status_skipped)" "[]"
+	rm -r r-h3
+	run deploy sync
+	assert_eq "$(status_skipped)" "[]"
+}
+
 # ------------------------------------------------------------ real sshds
 
 # over_ssh ACTION: that happens to h3, and the others go back without it.
