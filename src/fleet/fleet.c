@@ -237,13 +237,12 @@ fleet_need_root(const struct fleet *f, struct err *e)
 	for (size_t i = 0; i < f->n; i++)
 		if (f->v[i].prepared)
 			return 0;
-	if (f->is_here)
-		return err_set(e, ERR_FAILED,
-		    "'%s' is not a root of deploy;; stage a first release, or run: deploy init --root '%s'",
-		    f->here.root, f->here.root);
-	return err_set(e, ERR_FAILED,
-	    "no host has a root of deploy at '%s';; stage a first release, or run: deploy init",
+	err_set(e, ERR_FAILED,
+	    f->is_here ? "'%s' is not a root of deploy" :
+			 "no host has a root of deploy at '%s'",
 	    f->v[0].host->root);
+	err_append(e, ";; stage a first release, or run: ");
+	return cure_append(f, e, "init", NULL);
 }
 
 static int

@@ -141,6 +141,11 @@ t_commands_can_be_pasted() {
 	expect_status 8 deploy verify
 	cure
 	assert_eq "$cure" "deploy doctor"
+	# So is that which makes a root.
+	mkdir "it's a root"
+	expect_status 1 deploy status --root "it's a root"
+	paste 0
+	run deploy status --root "it's a root"
 }
 
 t_rolling() {
