@@ -300,8 +300,11 @@ vote_reference(const struct fleet *f, struct err *e)
 		if (counts(f, &f->v[i], any) &&
 		    (found == NULL || depth(&f->v[i]) > depth(found)))
 			found = &f->v[i];
-	if (found == NULL)
-		view_refuse("current", e);
+	if (found == NULL) {
+		err_set(e, ERR_USAGE,
+		    "nothing is live on any host, so there is nothing to sync;; to make a release live, run: ");
+		cure_append(f, e, "activate", NULL);
+	}
 	return found;
 }
 

@@ -295,7 +295,7 @@ t_one_host_and_none() {
 	expect_status 1 deploy sync
 	run deploy init
 	expect_status 2 deploy sync
-	assert_contains "$err" "nothing is live"
+	assert_contains "$err" "nothing is live on any host, so there is nothing to sync; to make a release live, run: deploy activate"
 	run next
 	run deploy sync
 	assert_contains "$err" unchanged
