@@ -76,6 +76,15 @@ buf_addf(struct buf *b, const char *fmt, ...)
 	b->len += (size_t)n;
 }
 
+void
+buf_keep_last(struct buf *b, size_t max)
+{
+	if (b->len <= max)
+		return;
+	memmove(b->data, b->data + b->len - max, max + 1);
+	b->len = max;
+}
+
 char *
 buf_detach(struct buf *b)
 {

@@ -24,6 +24,9 @@ void buf_addc(struct buf *b, char c);
 void buf_addf(struct buf *b, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* Only the last `max` bytes stay. */
+void buf_keep_last(struct buf *b, size_t max);
+
 /* Give the string away: the caller frees it; `b` is empty afterwards. */
 char *buf_detach(struct buf *b);
 

@@ -69,11 +69,8 @@ read_output(struct shell *b)
 		if (!b->o->quiet)
 			err_ignore(io_write(STDERR_FILENO, data, (size_t)n));
 		buf_add(&b->output, data, (size_t)n);
-		if (b->output.len <= 2 * SHOWN)
-			continue;
-		memmove(b->output.data, b->output.data + b->output.len - SHOWN,
-		    SHOWN);
-		b->output.len = SHOWN;
+		if (b->output.len > 2 * SHOWN)
+			buf_keep_last(&b->output, SHOWN);
 	}
 	/* The end: nobody has the pipe any more. */
 	if (b->child.err >= 0)

@@ -74,14 +74,9 @@ joblog_open(struct joblog *l, const struct dir *d, int64_t id, int64_t limit,
 static void
 keep_last(struct joblog *l, const char *data, size_t len, size_t most)
 {
-	size_t drop;
-
 	buf_add(&l->last, data, len);
-	if (l->last.len <= 2 * most)
-		return;
-	drop = l->last.len - most;
-	memmove(l->last.data, l->last.data + drop, most);
-	l->last.len = most;
+	if (l->last.len > 2 * most)
+		buf_keep_last(&l->last, most);
 }
 
 static void

@@ -203,12 +203,7 @@ take_errors(struct local_proc *p)
 		close(p->child.err);
 		p->child.err = -1;
 	}
-	if (p->errors.len > ERRORS_MAX) {
-		memmove(p->errors.data,
-		    p->errors.data + p->errors.len - ERRORS_MAX,
-		    ERRORS_MAX + 1);
-		p->errors.len = ERRORS_MAX;
-	}
+	buf_keep_last(&p->errors, ERRORS_MAX);
 }
 
 /*

@@ -335,11 +335,7 @@ ssh_dial_listen(struct ssh_dial *d)
 	while (d->proxy.err >= 0 &&
 	    (n = io_read_some(d->proxy.err, piece, sizeof(piece))) > 0) {
 		buf_add(&d->said, piece, (size_t)n);
-		if (d->said.len <= SAID_MAX)
-			continue;
-		memmove(d->said.data, d->said.data + d->said.len - SAID_MAX,
-		    SAID_MAX + 1);
-		d->said.len = SAID_MAX;
+		buf_keep_last(&d->said, SAID_MAX);
 	}
 }
 

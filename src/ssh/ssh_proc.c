@@ -49,12 +49,7 @@ static void
 keep_errors(struct ssh_proc *p, const char *data, size_t len)
 {
 	buf_add(&p->errors, data, len);
-	if (p->errors.len > ERRORS_MAX) {
-		memmove(p->errors.data,
-		    p->errors.data + p->errors.len - ERRORS_MAX,
-		    ERRORS_MAX + 1);
-		p->errors.len = ERRORS_MAX;
-	}
+	buf_keep_last(&p->errors, ERRORS_MAX);
 }
 
 /*
