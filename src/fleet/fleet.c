@@ -231,6 +231,15 @@ fleet_serves(const struct fleet *f, const struct release_id *id)
 	return true;
 }
 
+bool
+fleet_any_flipped(const struct fleet *f)
+{
+	for (size_t i = 0; i < f->n; i++)
+		if (f->v[i].flipped)
+			return true;
+	return false;
+}
+
 int
 fleet_need_root(const struct fleet *f, struct err *e)
 {

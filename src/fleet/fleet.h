@@ -65,6 +65,9 @@ int fleet_need_root(const struct fleet *f, struct err *e) MUST_USE;
 /* Do all hosts serve this release? */
 bool fleet_serves(const struct fleet *f, const struct release_id *id);
 
+/* Has this command made any host serve another release? */
+bool fleet_any_flipped(const struct fleet *f);
+
 /* Connect to all that are not connected yet.  0 or -1. */
 int fleet_connect(struct fleet *f, struct err *e) MUST_USE;
 

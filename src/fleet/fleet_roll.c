@@ -28,15 +28,6 @@ batch_of(const struct fleet *f, size_t first)
 	return b;
 }
 
-static bool
-any_flipped(const struct fleet *f)
-{
-	for (size_t i = 0; i < f->n; i++)
-		if (f->v[i].flipped)
-			return true;
-	return false;
-}
-
 /*
  * What this run has flipped may have been flipped by another since, by a
  * rollback, say: then that is what counts.
@@ -116,7 +107,7 @@ fleet_roll(struct fleet *f, const struct remote_activate *o, bool check,
 			r = roll_batch(&b, &own, check, out, e);
 	}
 	/* What failed in a batch went back there; now the ones before it. */
-	if (r != 0 && any_flipped(f)) {
+	if (r != 0 && fleet_any_flipped(f)) {
 		enum err_code code = e->code;
 
 		fleet_revert(f, &id, "reverted: another host failed", e);

@@ -255,15 +255,6 @@ tell(const struct syncing *y, struct strvec *hosts)
 	}
 }
 
-static bool
-any_flipped(const struct fleet *f)
-{
-	for (size_t i = 0; i < f->n; i++)
-		if (f->v[i].flipped)
-			return true;
-	return false;
-}
-
 /* Not on all: they differ as before, or still do. */
 static int
 fail(const struct syncing *y, struct err *e)
@@ -271,7 +262,7 @@ fail(const struct syncing *y, struct err *e)
 	const struct fleet *f = &y->s->fleet;
 
 	fleet_fail(f, "not synced everywhere", e);
-	if (any_flipped(f)) {
+	if (fleet_any_flipped(f)) {
 		e->code = ERR_DIFFER;
 		err_append(e, ";; when that is mended, run: ");
 		cure_append(f, e, "sync", NULL);
@@ -316,7 +307,7 @@ sync_all(struct syncing *y, struct site_synced *out, struct err *e)
 	fleet_await_hooks(f);
 	site_tell_root_hooks(s);
 	tell(y, &out->hosts);
-	if (any_flipped(f))
+	if (fleet_any_flipped(f))
 		site_went_live(s, &flip, JOURNAL_ACTIVATE);
 	if (failed > 0)
 		return fail(y, e);
@@ -324,7 +315,7 @@ sync_all(struct syncing *y, struct site_synced *out, struct err *e)
 		log_info(
 		    "unchanged: all hosts serve %s, and know what was live before",
 		    y->from->view.current.text);
-	return any_flipped(f) ? check(s, &flip.id, e) : 0;
+	return fleet_any_flipped(f) ? check(s, &flip.id, e) : 0;
 }
 
 int
