@@ -57,27 +57,22 @@ add_line(const struct remote *r, const struct remote_activate *o,
 	buf_release(&text);
 }
 
-/* Who was left out: for who writes the line himself. */
+/* Who was left out, and what was live: for who writes the line himself. */
 static void
-add_skipped(const struct strvec *skipped, struct strvec *args)
+add_lists(const struct remote_activate *o, struct strvec *args)
 {
-	struct buf lines = BUF_INIT;
+	struct buf skipped = BUF_INIT, before = BUF_INIT;
 
-	for (size_t i = 0; i < skipped->n; i++)
-		buf_addf(&lines, "%s\n", skipped->v[i]);
-	strvec_addf(args, "--skipped=%s", buf_str(&lines));
-	buf_release(&lines);
-}
-
-static void
-add_before(const struct release_ids *before, struct strvec *args)
-{
-	struct buf lines = BUF_INIT;
-
-	for (size_t i = 0; i < before->n; i++)
-		buf_addf(&lines, "%s\n", before->v[i].text);
-	strvec_addf(args, "--before=%s", buf_str(&lines));
-	buf_release(&lines);
+	for (size_t i = 0; o->skipped != NULL && i < o->skipped->n; i++)
+		buf_addf(&skipped, "%s\n", o->skipped->v[i]);
+	for (size_t i = 0; o->before != NULL && i < o->before->n; i++)
+		buf_addf(&before, "%s\n", o->before->v[i].text);
+	if (skipped.len > 0)
+		strvec_addf(args, "--skipped=%s", skipped.data);
+	if (o->before != NULL)
+		strvec_addf(args, "--before=%s", buf_str(&before));
+	buf_release(&skipped);
+	buf_release(&before);
 }
 
 /* The options of activate. */
@@ -92,10 +87,8 @@ add_args(const struct remote *r, const struct remote_activate *o,
 	/* A program writes it itself, and the time in it is its own. */
 	if (r->script)
 		add_line(r, o, args);
-	else if (o->skipped != NULL && o->skipped->n > 0)
-		add_skipped(o->skipped, args);
-	if (!r->script && o->before != NULL)
-		add_before(o->before, args);
+	else
+		add_lists(o, args);
 	if (o->message != NULL)
 		strvec_addf(args, "--message=%s", o->message);
 	if (o->journal_size >= 0)
