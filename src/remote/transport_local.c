@@ -12,6 +12,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/intake.h"
 #include "host/host.h"
 #include "os/intr.h"
 #include "os/io.h"
@@ -41,8 +42,7 @@ struct local_proc {
 	struct local *local;
 	struct run_child child; /* its pipes; of the thread, our end */
 	struct server *server;	/* NULL: it is a child */
-	struct buf out;		/* read */
-	size_t given;		/* of that, what was given */
+	struct intake out;	/* read */
 	struct buf errors;	/* the last of standard error */
 	bool out_ended;
 };
@@ -233,11 +233,11 @@ step(struct local_proc *p, bool writing, int64_t end, struct err *e)
 	    errno != EINTR)
 		return err_sys(e, "cannot wait for a program");
 	if ((fds[0].revents & (POLLIN | POLLHUP)) != 0) {
-		size_t before = p->out.len;
+		size_t before = p->out.said.len;
 
-		p->out_ended = !take(p->child.out, &p->out);
+		p->out_ended = !take(p->child.out, &p->out.said);
 		if (p->server == NULL)
-			p->local->received += p->out.len - before;
+			p->local->received += p->out.said.len - before;
 	}
 	if ((fds[1].revents & (POLLIN | POLLHUP)) != 0)
 		take_errors(p);
@@ -286,58 +286,21 @@ local_end_input(void *proc, struct err *e)
 	return 0;
 }
 
-/* Take the next `n` bytes of the output away. */
-static void
-consume(struct local_proc *p, size_t n)
-{
-	p->given += n;
-	if (p->given < p->out.len)
-		return;
-	buf_reset(&p->out);
-	p->given = 0;
-}
-
-/* What is not given yet, to the front: so the buffer stays small. */
-static void
-keep_rest(struct local_proc *p)
-{
-	size_t left = p->out.len - p->given;
-
-	if (p->given == 0)
-		return;
-	memmove(p->out.data, p->out.data + p->given, left + 1);
-	p->out.len = left;
-	p->given = 0;
-}
-
 static int
 local_read_line(void *proc, struct buf *line, int64_t timeout, struct err *e)
 {
 	struct local_proc *p = proc;
 	int64_t end = clock_ms() + timeout;
 
-	size_t seen = 0; /* bytes without a newline */
-
-	for (;;) {
-		size_t left = p->out.len - p->given;
-		const char *from = buf_str(&p->out) + p->given;
-		const char *nl = memchr(from + seen, '\n', left - seen);
-
-		if (nl != NULL) {
-			buf_reset(line);
-			buf_add(line, from, (size_t)(nl - from));
-			consume(p, (size_t)(nl - from) + 1);
-			return 1;
-		}
+	while (!intake_line(&p->out, line)) {
 		if (p->out_ended)
 			return 0;
-		if (left > LINE_MAX_LEN)
+		if (intake_len(&p->out) > LINE_MAX_LEN)
 			return err_set(e, ERR_FAILED, "an answer is too long");
-		seen = left;
-		keep_rest(p);
 		if (step(p, false, end, e) < 0)
 			return -1;
 	}
+	return 1;
 }
 
 static ssize_t
@@ -345,17 +308,11 @@ local_read(void *proc, void *data, size_t len, struct err *e)
 {
 	struct local_proc *p = proc;
 	int64_t end = clock_ms() + p->local->silence;
-	size_t n;
 
-	while (p->out.len == p->given && !p->out_ended)
+	while (intake_len(&p->out) == 0 && !p->out_ended)
 		if (step(p, false, end, e) < 0)
 			return -1;
-	n = p->out.len - p->given < len ? p->out.len - p->given : len;
-	if (n > 0) {
-		memcpy(data, p->out.data + p->given, n);
-		consume(p, n);
-	}
-	return (ssize_t)n;
+	return (ssize_t)intake_take(&p->out, data, len);
 }
 
 static int
@@ -395,7 +352,7 @@ local_close_proc(void *proc)
 		end_server(p);
 	else
 		run_kill(&p->child);
-	buf_release(&p->out);
+	intake_release(&p->out);
 	buf_release(&p->errors);
 	free(p);
 }

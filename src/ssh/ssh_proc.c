@@ -12,6 +12,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/intake.h"
 #include "os/io.h"
 #include "ssh/ssh.h"
 #include "ssh/ssh_link.h"
@@ -29,8 +30,7 @@ struct ssh_proc {
 	const struct ssh_timeouts *timeouts;
 	ssh_channel channel;
 	struct ssh_channel_callbacks_struct callbacks;
-	struct buf out;	   /* its standard output, not yet given */
-	size_t given;	   /* of `out` */
+	struct intake out; /* its standard output */
 	uint64_t said;	   /* bytes of both its outputs, ever */
 	struct buf errors; /* the end of its standard error */
 	bool too_much;	   /* `out` would not hold what it says */
@@ -67,10 +67,10 @@ on_data(ssh_session session, ssh_channel channel, void *data, uint32_t len,
 	p->said += len;
 	if (is_stderr)
 		keep_errors(p, data, len);
-	else if (p->out.len - p->given + len > OUTPUT_MAX)
+	else if (intake_len(&p->out) + len > OUTPUT_MAX)
 		p->too_much = true;
 	else
-		buf_add(&p->out, data, len);
+		buf_add(&p->out.said, data, len);
 	return (int)len;
 }
 
@@ -290,7 +290,7 @@ ssh_proc_close(struct ssh_proc *p)
 	if (p == NULL)
 		return;
 	give_channel_back(p);
-	buf_release(&p->out);
+	intake_release(&p->out);
 	buf_release(&p->errors);
 	free(p);
 }
@@ -375,39 +375,23 @@ ssh_end_input(struct ssh_proc *p, struct err *e)
 	return ssh_link_lost(p->link, e);
 }
 
-/* Take the next `n` bytes of the output away. */
-static void
-consume(struct ssh_proc *p, size_t n)
-{
-	p->given += n;
-	if (p->given == p->out.len) {
-		buf_reset(&p->out);
-		p->given = 0;
-	} else if (p->given > p->out.len / 2 && p->given > PIECE) {
-		memmove(p->out.data, p->out.data + p->given,
-		    p->out.len - p->given + 1);
-		p->out.len -= p->given;
-		p->given = 0;
-	}
-}
-
 /* Wait for more output.  1; 0 when there will be none; -1. */
 static int
 more_output(struct ssh_proc *p, int64_t end, struct err *e)
 {
-	size_t had = p->out.len;
+	size_t had = intake_len(&p->out);
 
 	if (p->eof)
 		return 0;
 	if (ssh_link_begin(p->link, e) != 0)
 		return -1;
-	while (p->out.len == had && !p->eof) {
+	while (intake_len(&p->out) == had && !p->eof) {
 		if (p->too_much)
 			return said_too_much(p, e);
 		if (wait_on(p, end, e) != 0)
 			return -1;
 	}
-	return p->out.len > had;
+	return intake_len(&p->out) > had;
 }
 
 int
@@ -415,21 +399,11 @@ ssh_read_line(struct ssh_proc *p, struct buf *line, int64_t timeout,
     struct err *e)
 {
 	int64_t end = clock_ms() + timeout;
-	size_t seen = 0; /* bytes without a newline */
 	int r;
 
 	do {
-		size_t left = p->out.len - p->given;
-		const char *from = buf_str(&p->out) + p->given;
-		const char *nl = memchr(from + seen, '\n', left - seen);
-
-		if (nl != NULL) {
-			buf_reset(line);
-			buf_add(line, from, (size_t)(nl - from));
-			consume(p, (size_t)(nl - from) + 1);
+		if (intake_line(&p->out, line))
 			return 1;
-		}
-		seen = left;
 		r = more_output(p, end, e);
 	} while (r > 0);
 	return r;
@@ -439,18 +413,11 @@ ssize_t
 ssh_read(struct ssh_proc *p, void *data, size_t len, struct err *e)
 {
 	int64_t end = clock_ms() + p->timeouts->idle;
-	size_t left;
 	int r = 1;
 
-	if (p->out.len == p->given)
+	if (intake_len(&p->out) == 0)
 		r = more_output(p, end, e);
-	if (r <= 0)
-		return r;
-	left = p->out.len - p->given;
-	len = len < left ? len : left;
-	memcpy(data, p->out.data + p->given, len);
-	consume(p, len);
-	return (ssize_t)len;
+	return r > 0 ? (ssize_t)intake_take(&p->out, data, len) : r;
 }
 
 /* The wire between a program there and one here. */
@@ -495,17 +462,17 @@ carry_there(struct ssh_proc *p, struct wire_ends *w, struct err *e)
 static void
 carry_back(struct ssh_proc *p, struct wire_ends *w)
 {
-	while (p->out.len > p->given) {
-		size_t len = p->out.len - p->given;
+	while (intake_len(&p->out) > 0) {
+		size_t len = intake_len(&p->out);
 		ssize_t n = (ssize_t)len;
 
 		if (w->to >= 0)
-			n = write(w->to, p->out.data + p->given, len);
+			n = write(w->to, intake_data(&p->out), len);
 		if (n < 0 && errno != EAGAIN && errno != EINTR)
 			w->to = -1;
 		if (n <= 0)
 			return;
-		consume(p, (size_t)n);
+		intake_drop(&p->out, (size_t)n);
 	}
 	/* All it will ever say is there. */
 	if (p->eof)
@@ -517,7 +484,8 @@ static int
 wait_for_ends(struct ssh_proc *p, const struct wire_ends *w, int64_t end,
     struct err *e)
 {
-	bool full = p->closed || room(p) == 0, empty = p->out.len == p->given;
+	bool full = p->closed || room(p) == 0,
+	     empty = intake_len(&p->out) == 0;
 	const struct pollfd fds[2] = {
 		{ .fd = full ? -1 : w->from, .events = POLLIN },
 		{ .fd = empty ? -1 : w->to, .events = POLLOUT },
@@ -565,7 +533,7 @@ wait_for_end(struct ssh_proc *p, struct err *e)
 		return -1;
 	while (!p->closed) {
 		/* Its output is not wanted any more. */
-		consume(p, p->out.len - p->given);
+		intake_drop(&p->out, intake_len(&p->out));
 		p->too_much = false;
 		if (wait_on(p, end, e) != 0)
 			return -1;
