@@ -28,16 +28,15 @@ line_remember(struct run *run, int before, int argc, char *const *argv)
 	add_option(&where, " -c", o->config);
 	add_option(&where, " -s", o->site);
 	add_option(&where, " --root", o->root);
-	/* Hosts that no configuration knows have to be named. */
-	if (o->root == NULL)
-		run->caller.all = xstrdup(where.data);
+	run->caller.site = xstrdup(where.data);
 	for (size_t i = 0; i < o->hosts.n; i++)
 		add_option(&where, " --host", o->hosts.v[i]);
 	run->caller.line = buf_detach(&line);
 	run->caller.rest = buf_detach(&rest);
 	run->caller.where = buf_detach(&where);
-	if (run->caller.all == NULL)
-		run->caller.all = xstrdup(run->caller.where);
+	/* Hosts that no configuration knows have to be named. */
+	run->caller.all =
+	    xstrdup(o->root != NULL ? run->caller.where : run->caller.site);
 	for (const enum opt_id *id = run->cmd->opts; *id != OPT_END; id++)
 		run->caller.may_skip |= *id == OPT_SKIP;
 }

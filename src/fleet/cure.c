@@ -6,13 +6,24 @@
 
 #include "base/quote.h"
 
+/* The options that say for which site and hosts the verb is. */
+static const char *
+options_of(const struct caller *c, const char *verb)
+{
+	/* It is for all hosts, whichever this command was for. */
+	if (strncmp(verb, "sync", 4) == 0)
+		return c->all;
+	/* It names its host, and is for no other. */
+	if (strstr(verb, "--host") != NULL)
+		return c->site;
+	return c->where;
+}
+
 void
 cure_add(const struct fleet *f, struct buf *out, const char *verb,
     const char *word)
 {
-	bool is_sync = strncmp(verb, "sync", 4) == 0;
-	/* It is for all hosts, whichever this command was for. */
-	const char *where = is_sync ? f->caller->all : f->caller->where;
+	const char *where = options_of(f->caller, verb);
 
 	buf_addf(out, "deploy %s", verb);
 	if (word != NULL)

@@ -111,6 +111,7 @@ caller_release(struct caller *c)
 	free(c->rest);
 	free(c->where);
 	free(c->all);
+	free(c->site);
 	*c = (struct caller)CALLER_INIT;
 }
 

@@ -22,6 +22,7 @@ struct caller {
 	 */
 	char *line, *rest, *where;
 	char *all;		/* the same for all hosts, without --host */
+	char *site;		/* the same without any --host */
 	bool may_skip;		/* the command has --skip */
 };
 

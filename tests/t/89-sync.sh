@@ -249,6 +249,10 @@ t_freezes() {
 	run deploy freeze -m sale
 	expect_status 7 deploy thaw --skip h3
 	expect_status 7 next --skip h3
+	# For that one alone, whichever hosts this was for.
+	expect_status 3 deploy sync --host h1 --host h3
+	cure
+	assert_eq "$cure" "deploy thaw --host h3"
 	expect_status 3 deploy sync
 	assert_contains "$err" sale
 	paste 0
