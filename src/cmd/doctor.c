@@ -10,6 +10,7 @@
 #include "base/version.h"
 #include "cmd/cmd.h"
 #include "cmd/table.h"
+#include "fleet/cure.h"
 #include "fleet/drift.h"
 #include "os/intr.h"
 
@@ -224,7 +225,8 @@ report_doc(const struct patient *p)
 
 /* Print all, and what it comes to. */
 static int
-answer(struct run *run, const struct patient *v, size_t n, struct err *e)
+answer(struct run *run, const struct fleet *f, const struct patient *v,
+    size_t n, struct err *e)
 {
 	size_t failed = 0, all = 0;
 	const char *lost = NULL;
@@ -248,10 +250,12 @@ answer(struct run *run, const struct patient *v, size_t n, struct err *e)
 		for (size_t i = 0; i < n; i++)
 			print_report(run, &v[i]);
 	}
-	if (lost != NULL)
-		return err_set(e, ERR_UNREACHABLE,
-		    "'%s' cannot be reached; %zu of %zu checks failed", lost,
-		    failed, all);
+	if (lost != NULL) {
+		err_set(e, ERR_UNREACHABLE,
+		    "'%s' cannot be reached; %zu of %zu checks failed;; when that is mended, run: ",
+		    lost, failed, all);
+		return cure_append(f, e, "doctor", NULL);
+	}
 	if (failed > 0)
 		return err_set(e, ERR_FAILED, "%zu of %zu checks failed",
 		    failed, all);
@@ -285,7 +289,7 @@ run_doctor(struct run *run, struct err *e)
 	compare_hosts(&round, &f, &v[0].report);
 	r = intr_check(e);
 	if (r == 0)
-		r = answer(run, v, n, e);
+		r = answer(run, &f, v, n, e);
 	for (size_t i = 0; i < n; i++) {
 		doctor_facts_release(&v[i].facts);
 		doctor_report_release(&v[i].report);

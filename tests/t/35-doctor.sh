@@ -485,6 +485,7 @@ t_login() {
 	assert_contains "$out" "; add the public key to ~"
 	assert_contains "$out" "fail  localhost: host key: "
 	assert_contains "$err" "'127.0.0.2' cannot be reached; 3 of "
+	assert_contains "$err" "; when that is mended, run: deploy doctor"
 	# The way is open; now the key is good for another root only.
 	sed -i '/127.0.0.2/d; /localhost/d' deploy.yml
 	run deploy publish
