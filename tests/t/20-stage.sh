@@ -2,14 +2,10 @@
 # deploy stage, from a directory: what becomes of names, modes, times and
 # links; what is linked and what is copied; what is refused, and that a
 # refusal leaves nothing behind.
-#
-# As root it runs in a mount namespace of its own: what a test mounts is gone
-# with it, however it ends.
-if [ "$(id -u)" -eq 0 ] && [ -z "${TEST_MOUNTS:-}" ] &&
-    unshare -m true 2>/dev/null; then
-	TEST_MOUNTS=1 exec unshare -m bash "$0" "$@"
-fi
+# shellcheck source=tests/mounts.sh
+. "$(dirname "$0")/../mounts.sh"
 # parts: 2
+# shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/root.sh
 . "$TREE/tests/root.sh"

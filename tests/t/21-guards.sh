@@ -1,14 +1,10 @@
 #!/bin/bash
 # What is refused although it could be done: a build that is probably broken,
 # one that does not fit, a root that is not ours or not as we left it.
-#
-# As root it runs in a mount namespace of its own: what a test mounts is gone
-# with it, however it ends.
-if [ "$(id -u)" -eq 0 ] && [ -z "${TEST_MOUNTS:-}" ] &&
-    unshare -m true 2>/dev/null; then
-	TEST_MOUNTS=1 exec unshare -m bash "$0" "$@"
-fi
+# shellcheck source=tests/mounts.sh
+. "$(dirname "$0")/../mounts.sh"
 # parts: 2
+# shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/root.sh
 . "$TREE/tests/root.sh"

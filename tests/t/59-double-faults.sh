@@ -12,11 +12,8 @@
 # `make test-all` takes all, all pairs, errors, too, and all calls that change
 # something.  TEST_VERBS has the verbs that are tried, if not all.
 
-# In a mount namespace of our own nothing stays mounted, whatever happens, and
-# nobody who makes another namespace meanwhile keeps one of our disks in use.
-if [ -z "${TEST_OWN_MOUNTS:-}" ] && unshare --mount true 2>/dev/null; then
-	TEST_OWN_MOUNTS=y exec unshare --mount bash "$0"
-fi
+# shellcheck source=tests/mounts.sh
+. "$(dirname "$0")/../mounts.sh"
 
 # parts: 2
 # timeout: 14400

@@ -2,11 +2,8 @@
 # No room for what is to be written: a limit of file sizes, a disk without
 # inodes, a full btrfs on which nothing can be renamed.  The message says what is
 # lacking and what frees some, and where anything can be freed, prune does.
-# In a mount namespace of its own nothing mounted is left behind.
-if [ "$(id -u)" -eq 0 ] && [ -z "${TEST_MOUNTS:-}" ] &&
-    unshare -m true 2>/dev/null; then
-	TEST_MOUNTS=1 exec unshare -m bash "$0" "$@"
-fi
+# shellcheck source=tests/mounts.sh
+. "$(dirname "$0")/../mounts.sh"
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/hosts.sh
 . "$TREE/tests/hosts.sh"

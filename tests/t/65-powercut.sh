@@ -16,11 +16,8 @@
 # That the test can fail is shown by the same with what people write by hand,
 # and by deploy without one of its kinds of sync.
 
-# In a mount namespace of our own nothing stays mounted, whatever happens, and
-# nobody who makes another namespace meanwhile keeps one of our disks in use.
-if [ -z "${TEST_OWN_MOUNTS:-}" ] && unshare --mount true 2>/dev/null; then
-	TEST_OWN_MOUNTS=y exec unshare --mount bash "$0"
-fi
+# shellcheck source=tests/mounts.sh
+. "$(dirname "$0")/../mounts.sh"
 
 # parts: 3
 . "$(dirname "$0")/../lib.sh"

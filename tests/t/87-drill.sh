@@ -4,11 +4,8 @@
 # What is typed is what the messages say, and it ends with four hosts that are
 # well.
 # shellcheck disable=SC2119,SC2154
-# In a mount namespace of its own nothing mounted is left behind.
-if [ "$(id -u)" -eq 0 ] && [ -z "${TEST_MOUNTS:-}" ] &&
-    unshare -m true 2>/dev/null; then
-	TEST_MOUNTS=1 exec unshare -m bash "$0" "$@"
-fi
+# shellcheck source=tests/mounts.sh
+. "$(dirname "$0")/../mounts.sh"
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/fleet.sh
 . "$TREE/tests/fleet.sh"

@@ -4,10 +4,8 @@
 # is bounded.  (23 has what is damaged, and the plain ways out.)
 # parts: 2
 # A mount namespace of our own, where that is possible: there disks are full.
-if [ "$(id -u)" -eq 0 ] && [ -z "${TEST_MOUNTS:-}" ] &&
-    unshare -m true 2>/dev/null; then
-	TEST_MOUNTS=1 exec unshare -m bash "$0" "$@"
-fi
+# shellcheck source=tests/mounts.sh
+. "$(dirname "$0")/../mounts.sh"
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/root.sh
