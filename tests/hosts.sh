@@ -91,6 +91,23 @@ program() {
 	chmod +x "$1"
 }
 
+# where KIND [KEY...]: set `mine` to the line of a site of deploy.yml whose one
+# root is on this machine, without a host (here), or with one, h, that has
+# deploy (c) or the sh verbs in this shell.  Its host has these keys, too.
+where() {
+	local key keys='address: h, transport: local'
+	mine=''
+	[ "$1" != here ] || return 0
+	if [ "$1" != c ]; then
+		program h "$1"
+		keys+=", deploy: $PWD/h"
+	fi
+	for key in "${@:2}"; do
+		keys+=", $key"
+	done
+	mine="hosts: [{$keys}]"
+}
+
 # fault HOST: standard input is what its program does from now on.
 fault() {
 	cat >"$1.fault"

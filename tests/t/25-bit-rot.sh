@@ -7,15 +7,8 @@
 
 # begin KIND: a published site of some pages.
 begin() {
-	local mine=''
-	case $1 in
-	here) ;;
-	c) mine="hosts: [{address: h, transport: local}]" ;;
-	*)
-		program h "$1"
-		mine="hosts: [{address: h, transport: local, deploy: $PWD/h}]"
-		;;
-	esac
+	local mine
+	where "$1"
 	cat >deploy.yml <<-END
 	sites:
 	  - name: t

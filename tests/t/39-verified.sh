@@ -8,17 +8,10 @@
 
 # Serve www/current, and publish page 1: its id is in $a.
 begin() {
-	local mine=''
+	local mine
 	mkdir www site
 	start_nginx www/current
-	case $1 in
-	here) ;;
-	c) mine="hosts: [{address: h, transport: local, connect: ${url#http://}}]" ;;
-	*)
-		program h "$1"
-		mine="hosts: [{address: h, transport: local, deploy: $PWD/h, connect: ${url#http://}}]"
-		;;
-	esac
+	where "$1" "connect: ${url#http://}"
 	cat >deploy.yml <<-END
 	sites:
 	  - name: example.org

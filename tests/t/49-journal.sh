@@ -8,15 +8,8 @@
 
 # with KIND: a site with its root www there.
 with() {
-	kind=$1
-	case $kind in
-	here) mine='' ;;
-	c) mine="hosts: [{address: h, transport: local}]" ;;
-	*)
-		program h "$kind"
-		mine="hosts: [{address: h, transport: local, deploy: $PWD/h}]"
-		;;
-	esac
+	local mine
+	where "$1"
 	cat >deploy.yml <<-END
 	sites:
 	  - name: t
