@@ -50,8 +50,9 @@ leave_out_shared(const struct adopt_options *o, const char *path,
 		if (lstat(here, &st) == 0 && !S_ISLNK(st.st_mode) &&
 		    access(there, F_OK) != 0)
 			r = err_set(e, ERR_USAGE,
-			    "'%s' is a shared path;; copy it before: mkdir -p '%s' && cp -a '%s/.' '%s'",
-			    here, there, here, there);
+			    "'%s' is a shared path;; copy it before: mkdir -p '%.*s' && cp -a '%s' '%s'",
+			    here, (int)(path_base(there) - there), there, here,
+			    there);
 		strvec_addf(exclude, "/%s", shared->v[i]);
 		free(here);
 		free(there);

@@ -456,14 +456,18 @@ t_adopt_with_shared_paths() {
 	mkdir www/current/uploads
 	echo photo >www/current/uploads/p
 	cat >deploy.yml <<-EOF
-	sites: [{name: s, root: $PWD/www, shared: [uploads, new]}]
+	sites: [{name: s, root: $PWD/www, shared: [uploads, docs/visits, new]}]
 	EOF
-	expect_status 2 deploy adopt
-	assert_contains "$err" "is a shared path"
-	[ ! -L www/current ] || fail "adopted"
-	eval "$(sed -n "s/.*copy it before: //p" "$err")"
+	echo 7 >www/current/docs/visits
+	for _ in uploads visits; do
+		expect_status 2 deploy adopt
+		assert_contains "$err" "is a shared path"
+		[ ! -L www/current ] || fail "adopted"
+		eval "$(sed -n "s/.*copy it before: //p" "$err")"
+	done
 	run deploy adopt
 	assert_eq "$(cat www/current/uploads/p)" photo
+	assert_eq "$(cat www/current/docs/visits)" 7
 	assert_eq "$(readlink www/current/uploads)" ../../shared/uploads
 	run deploy verify
 }
