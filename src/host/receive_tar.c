@@ -341,9 +341,6 @@ receive_all(struct tar *t, struct err *e)
 	}
 	if (c == 0)
 		c = t->r->o->filled ? adopt_rest(t, e) : check_all_seen(t, e);
-	if (c == 0)
-		c = place_directories(&t->r->in->dir, &t->r->m, t->r->o->gid,
-		    e);
 	return c;
 }
 
