@@ -184,7 +184,7 @@ err_cure(const struct err *e)
 void
 err_drop_cure(struct err *e)
 {
-	if (e->cure >= strlen("; "))
-		e->text[e->cure - strlen("; ")] = '\0';
+	if (e->cure > 0)
+		e->text[e->cure - strlen(SHOWN)] = '\0';
 	e->cure = 0;
 }

@@ -304,7 +304,7 @@ put_strangers(struct buf *out, const struct dir *state, const char *name)
 	(void)list(state, name, &names);
 	for (size_t i = 0; i < names.n; i++)
 		if (release_id_scan(&id, names.v[i]) == NULL &&
-		    strncmp(names.v[i], ".tmp-", 5) != 0)
+		    !file_is_tmp(names.v[i]))
 			wire_put(out, "kept", ".deploy/%s/%s", name,
 			    names.v[i]);
 	strvec_release(&names);
