@@ -258,12 +258,12 @@ check_owners() {
 	wrong=$(stat -c '%u %A %n' "$root" "$root/releases" "$state" "$state/incoming" "$state/manifests" \
 		"$state/meta" "$state/trash" 2>/dev/null | while read -r uid mode name; do
 		case $mode in
-		????????w*) printf '%s\n' "'$name' can be written by everybody; run: chmod o-w '$name'" && break ;;
+		????????w*) printf '%s\n' "'$name' can be written by everybody${tab}run: chmod o-w '$name'" && break ;;
 		esac
 		[ "$uid" = "$me" ] || [ "$uid" = 0 ] || { [ "$me" != 0 ] && [ "$uid" = "$owner" ]; } ||
-			{ printf '%s\n' "'$name' belongs to another user; run deploy as that user" && break; }
+			{ printf '%s\n' "'$name' belongs to another user${tab}run deploy as that user" && break; }
 	done)
-	[ -z "$wrong" ] || fail 1 "$wrong"
+	[ -z "$wrong" ] || fail 1 "${wrong%%"$tab"*}" "${wrong#*"$tab"}"
 }
 
 is_prepared() {
@@ -1637,7 +1637,7 @@ do_prune() {
 		unlock
 		empty_trash 2>/dev/null
 	fi
-	[ -z "$failed" ] || fail 9 "cannot remove '$root/releases/$failed'" "does it belong to another user?"
+	[ -z "$failed" ] || fail 9 "cannot remove '$root/releases/$failed'" "if it belongs to another user, let that user or root remove it"
 }
 
 #: verify

@@ -104,7 +104,7 @@ remove_chosen(const struct store *s, const struct release_ids *ids,
 		return 0;
 	if (e->sys == EACCES || e->sys == EPERM)
 		err_append(e,
-		    " (it belongs to another user: let that user or root remove it)");
+		    ";; it belongs to another user: let that user or root remove it");
 	e->code = ERR_CLEANUP;
 	return -1;
 }

@@ -259,7 +259,7 @@ v_roots_that_others_could_plant_are_refused() {
 	ok init "$R"
 	chmod o+w "$R/releases"
 	refused 1 host info "$R"
-	assert_contains "$out" "written by everybody"
+	assert_contains "$out" "written by everybody	run: chmod o-w '$R/releases'"
 	chmod o-w "$R/releases"
 	need_root
 	chown 65534 "$R/.deploy/incoming"
