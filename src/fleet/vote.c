@@ -54,6 +54,20 @@ took_part(const struct remote *r, const struct journal_line *flip)
 	return mine != NULL && release_id_eq(&mine->from, &flip->from);
 }
 
+/* Was the host brought to what this flip made live, after it? */
+static bool
+was_brought(const struct remote *r, const struct journal_line *flip)
+{
+	const struct journal_line *l;
+	size_t at = 0;
+
+	while ((l = next_flip(&r->view, &at)) != NULL)
+		if (l->action == JOURNAL_SYNC && l->time >= flip->time &&
+		    release_id_eq(&l->to, &flip->to))
+			return true;
+	return false;
+}
+
 /* Do they serve the same, and go back to the same, or to nothing both? */
 static bool
 are_alike(const struct remote *a, const struct remote *b)
@@ -84,6 +98,10 @@ missed(const struct remote *r, const struct remote *other)
 	while ((l = next_flip(&other->view, &at)) != NULL) {
 		bool skipped = strvec_has(&l->skipped, r->host->label);
 
+		if (skipped && was_brought(r, l)) {
+			out = stayed = false;
+			continue;
+		}
 		if (out && !skipped && !r->failed && !took_part(r, l))
 			return true;
 		stayed = skipped &&
