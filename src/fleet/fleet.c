@@ -297,12 +297,12 @@ each_or_nothing(struct fleet *f,
     int (*step)(struct remote *r, void *ctx, struct err *e), void *ctx,
     struct err *e)
 {
-	if (fleet_each(f, step, ctx) > 0)
-		return fleet_fail(f,
-		    f->changed ? "cannot ask for the state" :
-				 "nothing was changed",
-		    e);
-	return 0;
+	if (fleet_each(f, step, ctx) == 0)
+		return 0;
+	if (f->changed)
+		return fleet_fail(f, "cannot ask for the state", e);
+	(void)fleet_fail(f, "nothing was changed", e);
+	return cure_failed(f, e);
 }
 
 int

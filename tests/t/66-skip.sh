@@ -372,6 +372,37 @@ t_a_host_that_was_skipped_has_no_vote() {
 	assert_live "$third"
 }
 
+# It answers, but what should be the root is none: its disk is not mounted, say.
+t_a_root_that_cannot_be_opened() {
+	some c dash c
+	two
+	mv r-h3 away
+	touch r-h3
+	expect_status 1 deploy rollback
+	assert_live "$second" h1 h2
+	assert_contains "$err" "h3: "
+	paste 7
+	first=$(live h1)
+	[ "$first" != "$second" ] || fail "not rolled back"
+	rm r-h3
+	mv away r-h3
+	run deploy sync
+	assert_live "$first"
+}
+
+# h1 missed a flip, was synced, and then went back where it had been, without
+# h2: it is h2 that is behind.
+t_who_was_synced_has_a_vote_again() {
+	some c dash
+	two
+	expect_status 7 deploy publish --again --skip h1
+	run deploy sync
+	expect_status 7 deploy rollback --skip h2
+	assert_live "$second" h1
+	run deploy sync
+	assert_live "$second"
+}
+
 # status_skipped: the hosts that status calls left out.
 status_skipped() {
 	run deploy status --json
