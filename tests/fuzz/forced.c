@@ -13,7 +13,6 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,19 +22,12 @@
 #include "host/limits.h"
 #include "host/option.h"
 #include "host/wire.h"
-
-#define MUST(expr) ((expr) ? (void)0 : broken(#expr, __LINE__))
+#include "must.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max);
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max,
     unsigned int seed);
-
-static void __attribute__((noreturn)) broken(const char *what, int line)
-{
-	fprintf(stderr, "line %d: does not hold: %s\n", line, what);
-	abort();
-}
 
 /*
  * Is the verb one of the list, or one that every key has?  Without a list

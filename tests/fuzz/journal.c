@@ -4,24 +4,14 @@
  */
 #include "root/journal.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "must.h"
 #include "root/history.h"
-
-#define MUST(expr) ((expr) ? (void)0 : broken(#expr, __LINE__))
 
 enum { LINES_MAX = 64 }; /* of each, history is looked at */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-broken(const char *what, int line)
-{
-	fprintf(stderr, "line %d: does not hold: %s\n", line, what);
-	abort();
-}
 
 static void
 check_line(const struct journal_line *l)

@@ -11,20 +11,12 @@
 #include <unistd.h>
 
 #include "base/path.h"
-
-#define MUST(expr) ((expr) ? (void)0 : broken(#expr, __LINE__))
+#include "must.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct dir scratch = DIR_INIT;
-
-static void
-broken(const char *what, int line)
-{
-	fprintf(stderr, "line %d: does not hold: %s\n", line, what);
-	abort();
-}
 
 /* Nothing here has to survive a power cut. */
 int

@@ -7,11 +7,9 @@
 
 #include <fnmatch.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#define MUST(expr) ((expr) ? (void)0 : broken(#expr, __LINE__))
+#include "must.h"
 
 enum {
 	INPUT_MAX = 3 * PATH_LEN_MAX,
@@ -19,13 +17,6 @@ enum {
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-broken(const char *what, int line)
-{
-	fprintf(stderr, "line %d: does not hold: %s\n", line, what);
-	abort();
-}
 
 /* Does the pattern p, whose components are split off, match the path s? */
 static bool

@@ -12,24 +12,17 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "must.h"
 #include "os/io.h"
 #include "os/lock.h"
 #include "root/freeze.h"
 #include "root/store.h"
-
-#define MUST(expr) ((expr) ? (void)0 : broken(#expr, __LINE__))
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static char *root;
 static struct store store = STORE_INIT;
-
-static void __attribute__((noreturn)) broken(const char *what, int line)
-{
-	fprintf(stderr, "line %d: does not hold: %s\n", line, what);
-	abort();
-}
 
 static void
 write_record(const char *name, const void *data, size_t size)

@@ -6,19 +6,11 @@
 #include "content/rewrite.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#define MUST(expr) ((expr) ? (void)0 : broken(#expr, __LINE__))
+#include "must.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-broken(const char *what, int line)
-{
-	fprintf(stderr, "line %d: does not hold: %s\n", line, what);
-	abort();
-}
 
 static void
 check_again(const struct rule_sets *s)

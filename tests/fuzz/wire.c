@@ -7,7 +7,6 @@
 #include "host/wire.h"
 
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -15,18 +14,10 @@
 
 #include "base/alloc.h"
 #include "base/strvec.h"
+#include "must.h"
 #include "os/io.h"
 
-#define MUST(expr) ((expr) ? (void)0 : broken(#expr, __LINE__))
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-broken(const char *what, int line)
-{
-	fprintf(stderr, "line %d: does not hold: %s\n", line, what);
-	abort();
-}
 
 /* A command line: refused, or words that quoting keeps. */
 static void

@@ -2,7 +2,6 @@
  * Words that are numbers, durations, overrides, times and release ids: what
  * is taken is what was written, and fits.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,16 +10,9 @@
 #include "base/number.h"
 #include "base/override.h"
 #include "base/release.h"
-
-#define MUST(expr) ((expr) ? (void)0 : broken(#expr, __LINE__))
+#include "must.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void __attribute__((noreturn)) broken(const char *what, int line)
-{
-	fprintf(stderr, "line %d: does not hold: %s\n", line, what);
-	abort();
-}
 
 /* As strtoll(3) has it, which takes more. */
 static void
