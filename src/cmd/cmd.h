@@ -79,13 +79,6 @@ int cmd_site(struct run *run, struct err *e) MUST_USE;
 /* cmd_site(), and run->work is made from the options. */
 int cmd_begin(struct run *run, struct err *e) MUST_USE;
 
-/* cmd_site(), then store_open() of its root. */
-int cmd_open(struct run *run, struct store *s, struct err *e) MUST_USE;
-
-/* The same and view_read(). */
-int cmd_open_view(struct run *run, struct store *s, struct view *v,
-    struct err *e) MUST_USE;
-
 /* The hosts of the site, not connected yet. */
 void cmd_init_fleet(struct run *run, struct fleet *f);
 
@@ -113,10 +106,6 @@ int cmd_call_hosts(struct run *run, struct fleet *f, const char *verb,
 
 /* Seconds to wait for the lock: the option, else the configuration. */
 int64_t cmd_lock_wait(const struct run *run);
-
-/* Take the lock exclusively for the command; not in a dry run. */
-int cmd_lock(struct run *run, const struct store *s, struct lock *l,
-    struct err *e) MUST_USE;
 
 /* Print the command's JSON document and free it. */
 void cmd_answer(struct run *run, json_t *doc);

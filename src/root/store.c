@@ -169,17 +169,6 @@ store_open(struct store *s, const char *path, struct err *e)
 	return r;
 }
 
-bool
-store_is_root(const char *path)
-{
-	struct store s = STORE_INIT;
-	struct err e = ERR_INIT;
-	bool is = store_open(&s, path, &e) == 0;
-
-	store_close(&s);
-	return is;
-}
-
 /* Make the root directory where its parent is there, and open it. */
 static int
 create_root(struct store *s, const char *path, struct err *e)

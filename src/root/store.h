@@ -71,12 +71,6 @@ int store_tell_room(const struct store *s, struct err *e);
 void store_close(struct store *s);		/* neutral values accepted */
 
 /*
- * Is the directory `path` a prepared root?  For commands that may run before
- * there is one.
- */
-bool store_is_root(const char *path);
-
-/*
  * The release that `current` points to; "" when there is no such link.
  * `current` that is anything but a link to a release of this root is an
  * error.  0 or -1.
