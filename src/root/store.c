@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/path.h"
+#include "base/quote.h"
 #include "base/text.h"
 #include "os/file.h"
 #include "os/names.h"
@@ -123,11 +124,15 @@ check_format(const struct store *s, struct err *e)
 
 /* ENOENT in e->sys tells store_create() that there is something to make. */
 static int
-not_prepared(struct err *e, const char *path)
+not_prepared(const char *path, struct err *e)
 {
+	struct buf word = BUF_INIT;
+
+	quote_add(&word, path);
 	err_set(e, ERR_FAILED,
-	    "'%s' is not a root of deploy;; stage a first release, or run: deploy init --root '%s'",
-	    path, path);
+	    "'%s' is not a root of deploy;; stage a first release, or run: deploy init --root%s",
+	    path, word.data);
+	buf_release(&word);
 	e->sys = ENOENT;
 	return -1;
 }
@@ -142,7 +147,7 @@ open_parts(struct store *s, struct err *e)
 	for (int i = 0; i < PARTS; i++)
 		if (dir_open(parts[i].d, parts[i].at, parts[i].name, e) != 0)
 			return e->sys == ENOENT ?
-			    not_prepared(e, s->root.path) :
+			    not_prepared(s->root.path, e) :
 			    -1;
 	return 0;
 }
@@ -151,11 +156,11 @@ static int
 open_all(struct store *s, const char *path, struct err *e)
 {
 	if (dir_open_path(&s->root, path, e) != 0)
-		return e->sys == ENOENT ? not_prepared(e, path) : -1;
+		return e->sys == ENOENT ? not_prepared(path, e) : -1;
 	if (open_parts(s, e) != 0 || check_owners(s, e) != 0)
 		return -1;
 	if (check_format(s, e) != 0)
-		return e->sys == ENOENT ? not_prepared(e, path) : -1;
+		return e->sys == ENOENT ? not_prepared(path, e) : -1;
 	return 0;
 }
 

@@ -182,6 +182,9 @@ t_unknown_release() {
 	usage "there is no 'previous'; name one of 'deploy list'" \
 	    verify previous --root empty
 	usage "run 'deploy stage' first" activate --root empty
+	# A shell takes the cure as it is.
+	expect_status 1 deploy list --root "it's none"
+	assert_contains "$err" "run: deploy init --root 'it'\\''s none'"
 }
 
 # A file that is damaged is named, and what to do about it.
