@@ -1375,18 +1375,20 @@ append_line() {
 
 # Wait for the line "go"; a line "wait" begins the time anew.  What else
 # comes, the end of the input and the deadline disarm, and so does a word that
-# was read too late.
+# was read too late.  The time runs from before the client can have heard that
+# the host is armed: we may be stopped at any place, and it counts meanwhile.
 wait_for_go() {
 	[ "$armed" -gt 0 ] || return 0
-	limit=$(((armed + 999) / 1000))
+	limit=$(((armed + 999) / 1000)) now=$(seconds)
 	put armed "$current"
 	word='wait'
 	while [ "$word" = 'wait' ]; do
-		armed_at=$(seconds)
+		armed_at=$now
 		# Byte by byte, so that the next line is there for the next turn.
 		# shellcheck disable=SC2016 # the other shell's
 		word=$(exec 9>&- 2>/dev/null; timeout "$limit" sh -c 'IFS= read -r word && printf "%s\n" "$word"')
-		[ $(($(seconds) - armed_at)) -le "$limit" ] || word=late
+		now=$(seconds)
+		[ $((now - armed_at)) -le "$limit" ] || word=late
 	done
 	[ "$word" = go ] || fail 1 "disarmed: no 'go' came in time"
 }

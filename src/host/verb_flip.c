@@ -27,27 +27,28 @@ enum {
  * Wait for the line "go"; a line "wait" begins the time anew.  Whatever else
  * comes, the end of the input, or the deadline, disarms: a `go` that was
  * stuck in a cut connection must not flip a host after the client has called
- * it lost.  A key with limits cannot stay armed for ever.
+ * it lost.  A key with limits cannot stay armed for ever.  The time runs from
+ * `now`, when the client cannot have heard yet that the host is armed: we may
+ * be stopped at any place, and the client counts meanwhile.
  */
 static int
-wait_for_go(struct request *r, int64_t ms, struct err *e)
+wait_for_go(struct request *r, int64_t now, int64_t ms, struct err *e)
 {
 	struct buf line = BUF_INIT;
 	struct err why = ERR_INIT;
 	int64_t all = limits_bind(r->limits) ?
-	    clock_ms() + limits_ms(LIMITS_ARMED) :
+	    now + limits_ms(LIMITS_ARMED) :
 	    INT64_MAX;
 	int64_t end;
 	bool late;
 	int c, go;
 
 	do {
-		end = clock_ms() + ms;
-		if (end > all)
-			end = all;
+		end = now + ms < all ? now + ms : all;
 		c = wire_read_line(r->in, &line, LINE_MAX_LEN, end, &why);
 		/* It may have come in time, and we have slept since. */
-		late = clock_ms() >= end;
+		now = clock_ms();
+		late = now >= end;
 	} while (c > 0 && !late && strcmp(buf_str(&line), "wait") == 0);
 	go = c > 0 && !late && strcmp(buf_str(&line), "go") == 0;
 	buf_release(&line);
@@ -64,12 +65,12 @@ wait_for_go(struct request *r, int64_t ms, struct err *e)
 static int
 go(struct request *r, struct activation *a, int64_t armed_ms, struct err *e)
 {
-	int64_t began;
+	int64_t began = clock_ms();
 
 	if (armed_ms > 0) {
 		wire_put(&r->out, "armed", "%s", a->from.text);
 		if (wire_flush(&r->out, r->out_fd, e) != 0 ||
-		    wait_for_go(r, armed_ms, e) != 0)
+		    wait_for_go(r, began, armed_ms, e) != 0)
 			return -1;
 	}
 	began = clock_ms();

@@ -1247,6 +1247,33 @@ v_disarmed_by_the_deadline() {
 	disarmed 40
 }
 
+# It is stopped just before it says that it is armed, here by a pipe that has
+# room for the first line only; the client counts from when it asked.
+v_disarmed_before_it_is_heard() {
+	releases 2
+	rm -f in answer full
+	mkfifo in full
+	exec 8<>full
+	head -c $((65536 - 16)) /dev/zero >&8
+	host activate "$R" --id="$B" --expect="$A" --armed=1000 \
+	    --line="$(line "$B" "$A")" <in >full 2>errors 8>&- &
+	pid=$!
+	exec 7>in
+	echo go >&7
+	wait_for 10 is_locked
+	sleep 3
+	tr -d '\0' <full >answer 8>&- &
+	exec 8>&-
+	ends 1 40
+	wait "$!"
+	assert_contains answer "error	1	disarmed"
+	assert_eq "$(live)" "releases/$A"
+}
+
+is_locked() {
+	! flock -n -x "$R/.deploy/lock" true
+}
+
 descendants() {
 	local c
 	for c in $(cat "/proc/$1/task/$1/children" 2>/dev/null); do
