@@ -4,13 +4,17 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "fleet/cure.h"
 #include "fleet/fleet_batch.h"
 #include "fleet/fleet_fetch.h"
 #include "fleet/fleet_guess.h"
+#include "os/intr.h"
 #include "os/log.h"
 #include "os/progress.h"
 #include "remote/rsync.h"
+
+enum { PAUSE_MS = 200 }; /* between tries for one who stages the same */
 
 /* What sending has to do with each host. */
 struct sending {
@@ -81,9 +85,9 @@ list_uses(const struct batch *b, const struct remote *r,
 			release_ids_add_once(out, &b->uses.v[i]);
 }
 
-/* Send the host its pack in that form. */
+/* Send the host its pack in that form, now. */
 static int
-send_pack(struct sending *s, struct remote *r, struct batch *b,
+send_once(struct sending *s, struct remote *r, struct batch *b,
     enum batch_form form, struct err *e)
 {
 	struct reading reading = { b, batch_pack(b, form, e), 0 };
@@ -106,6 +110,54 @@ send_pack(struct sending *s, struct remote *r, struct batch *b,
 		c = remote_receive(r, &o, e);
 	release_ids_release(&uses);
 	return c;
+}
+
+static bool
+said(const struct err *e, enum err_code code)
+{
+	return e->code == code && e->phase == PHASE_ANSWER;
+}
+
+/* The host has got the release from another run: is it the same? */
+static int
+check_same(const struct sending *s, struct remote *r, struct err *e)
+{
+	uint8_t theirs[HASH_LEN], ours[HASH_LEN];
+	struct manifest m = MANIFEST_INIT;
+	struct err ignored = ERR_INIT;
+	bool same = remote_manifest(r, s->id, &m, &ignored) == 0;
+
+	manifest_digest(&m, theirs);
+	manifest_digest(s->what->m, ours);
+	manifest_release(&m);
+	if (!same || memcmp(theirs, ours, sizeof(ours)) != 0)
+		return -1;
+	log_info("%sanother run has staged %s meanwhile", remote_said(r),
+	    s->id->text);
+	*e = (struct err)ERR_INIT;
+	return 0;
+}
+
+/*
+ * The same content takes the same id again, so a run that was stopped may
+ * still be at it there: its pack is on the way, or at its end.  That is waited
+ * for as for a lock; then the host has the release, or this is the next try.
+ */
+static int
+send_pack(struct sending *s, struct remote *r, struct batch *b,
+    enum batch_form form, struct err *e)
+{
+	int64_t end = clock_ms() + r->waits.lock * 1000;
+	int c = send_once(s, r, b, form, e);
+
+	while (c != 0 && said(e, ERR_LOCKED) && clock_ms() < end) {
+		*e = (struct err)ERR_INIT;
+		clock_pause(PAUSE_MS);
+		if (intr_check(e) != 0)
+			return -1;
+		c = send_once(s, r, b, form, e);
+	}
+	return c != 0 && said(e, ERR_SUPERSEDED) ? check_same(s, r, e) : c;
 }
 
 /*
@@ -158,14 +210,12 @@ send_to(struct remote *r, void *ctx, struct err *e)
 	if (release_ids_has(&r->view.ids, s->id))
 		return 0;
 	c = send_pack(s, r, b, b->edited ? BATCH_EDITS : BATCH_WHOLE, e);
-	if (c != 0 && b->edited && e->code == ERR_INTEGRITY &&
-	    e->phase == PHASE_ANSWER) {
+	if (c != 0 && b->edited && said(e, ERR_INTEGRITY)) {
 		log_info("%s%s; it gets whole files", remote_said(r), e->text);
 		*e = (struct err)ERR_INIT;
 		c = send_pack(s, r, b, BATCH_WHOLE, e);
 	}
-	if (c != 0 && e->code == ERR_INTEGRITY && e->phase == PHASE_ANSWER &&
-	    s->what->build != NULL && !r->cannot_link)
+	if (c != 0 && said(e, ERR_INTEGRITY) && s->what->build != NULL && !r->cannot_link)
 		c = send_anew(s, r, e);
 	if (c == 0)
 		remote_learn(r, s->what->meta);

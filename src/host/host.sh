@@ -1224,7 +1224,7 @@ give_to_group() {
 # Under the lock: a name that is new, and the lock of this stage, which is seen
 # only when it is held and complete.
 begin() {
-	[ ! -e "$root/releases/$id" ] || fail 1 "there is a release '$root/releases/$id' already"
+	[ ! -e "$root/releases/$id" ] || fail 4 "there is a release '$root/releases/$id' already"
 	! is_held "$in.lock" || fail 3 "the release $id is being staged by $(holder "$in.lock")"
 	[ ! -e "$in" ] || sweep
 	for name in $uses; do

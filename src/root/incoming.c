@@ -84,7 +84,7 @@ check_new(const struct incoming *in, const struct release_id *id,
 	int r = dir_look(&s->releases, id->text, e);
 
 	if (r > 0)
-		return err_set(e, ERR_FAILED,
+		return err_set(e, ERR_SUPERSEDED,
 		    "there is a release '%s/%s' already", s->releases.path,
 		    id->text);
 	if (r == 0)

@@ -232,6 +232,52 @@ t_end_waits_for_a_flip_on_c() { end_waits_for_a_flip c; }
 t_end_waits_for_a_flip_on_dash() { end_waits_for_a_flip dash; }
 t_end_waits_for_a_flip_on_busybox() { end_waits_for_a_flip busybox; }
 
+# A client dies while the last of its pack is on its way to one host.  The next
+# run takes the same id, and waits there for what the first has left.
+same_build_again() {
+	on "$@"
+	local last=${hosts[-1]} again status=0
+	hung "$last"
+	kill -KILL "$stage"
+	wait "$stage" 2>/dev/null || true
+	expect_status 3 deploy publish -q --lock-wait 1s
+	assert_contains "$err" "is being staged by"
+	deploy publish >again.out 2>again.err &
+	again=$!
+	sleep 1
+	: >"$last.go"
+	wait "$again" || status=$?
+	assert_eq "$status" 0 "status ($(cat again.err))"
+	assert_contains again.err "$last: another run has staged"
+	assert_serves_site
+	run deploy verify
+}
+
+t_same_build_again_on_c() { same_build_again c c; }
+t_same_build_again_on_dash() { same_build_again c dash; }
+t_same_build_again_on_busybox() { same_build_again dash busybox; }
+
+# The host has got that id from somebody, with another content.
+t_same_id_with_another_content() {
+	on c c
+	local id again status=0
+	hung h2
+	kill -KILL "$stage"
+	wait "$stage" 2>/dev/null || true
+	deploy publish >again.out 2>again.err &
+	again=$!
+	sleep 1
+	kill -0 "$again"
+	id=$(ls r-h2/.deploy/incoming | sed -n 's/\.lock$//p')
+	pkill -KILL -f "receive.*--id=$id" || true
+	cp -a "r-h2/releases/$A" "r-h2/releases/$id"
+	cp "r-h2/.deploy/manifests/$A" "r-h2/.deploy/manifests/$id"
+	wait "$again" || status=$?
+	assert_eq "$status" 4
+	assert_contains again.err "h2: there is a release"
+	assert_live "$A"
+}
+
 # What the pack needs went before the stage began: said at once, nothing left.
 t_base_that_is_gone() {
 	local kind R id=20260101T000000.001Z-00000000-0000-4000-8000-000000000001
