@@ -121,10 +121,14 @@ place_open(const struct dir *d, const char *path, struct err *e)
 
 /* ---- writing ----------------------------------------------------------- */
 
+/*
+ * Both times are set: a file system of libfuse 2 (sshfs, mergerfs, bindfs)
+ * sets both or, without a word, none.
+ */
 int
 place_dress(int fd, const struct entry *en, gid_t gid)
 {
-	const struct timespec times[2] = { { 0, UTIME_OMIT },
+	const struct timespec times[2] = { { 0, UTIME_NOW },
 		{ en->mtime, 0 } };
 
 	if (gid != (gid_t)-1 && fchown(fd, (uid_t)-1, gid) != 0)
@@ -289,7 +293,7 @@ place_directories(const struct dir *d, const struct manifest *m, gid_t gid,
 int
 place_dress_symlink(const struct dir *d, const struct entry *en, struct err *e)
 {
-	const struct timespec times[2] = { { 0, UTIME_OMIT },
+	const struct timespec times[2] = { { 0, UTIME_NOW },
 		{ en->mtime, 0 } };
 
 	if (utimensat(d->fd, en->path, times, AT_SYMLINK_NOFOLLOW) != 0)

@@ -82,12 +82,12 @@ hash_file(const struct check *c, struct worker *w, const char *path,
  * A file whose content went bad, with the same size and time, would be linked
  * into every later release.  With another time it is not what any manifest
  * says: it is copied anew, and browsers ask for it again.  Only its owner can do
- * that; who cannot has told of it all the same.
+ * that; who cannot has told of it all the same.  (Both times: place.c.)
  */
 static void
 mark(const struct check *c, const char *path)
 {
-	const struct timespec times[2] = { { .tv_nsec = UTIME_OMIT },
+	const struct timespec times[2] = { { .tv_nsec = UTIME_NOW },
 		{ .tv_sec = 0 } };
 	int fd = beneath_open(c->dir->fd, path, O_RDONLY | O_NONBLOCK, 0);
 
