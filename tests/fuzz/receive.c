@@ -50,6 +50,7 @@ static struct dir top = DIR_INIT; /* has root, outside */
 static char *root;
 static struct store store = STORE_INIT;
 static struct hash *hash;
+static struct manifest base_manifest = MANIFEST_INIT;
 static struct err e;
 static int input, answer;	    /* in memory */
 static off_t empty_size, name_size; /* of a directory, and a name in it */
@@ -468,7 +469,7 @@ run(const uint8_t *data, size_t size, const char *id)
 
 	if (recipe_is(data, size)) {
 		recipe_parse(&r, data, size);
-		recipe_make(&r, id, hash, &pack);
+		recipe_make(&r, id, &base_manifest, BASE, hash, &pack);
 		save(&pack);
 	} else if (size > 0) {
 		buf_add(&pack, data, size);
@@ -527,7 +528,17 @@ static const char *const lines[] = {
 	"meta q=41 b=false m=\"why\" c=\"0123abc\"",
 	"f p=a.html o=m d=hello",
 	"f p=a.html o=t d=hello",
+	"rule r=0 u=page v=site",
+	"rule r=1 u=a\\040 v=the\\040",
+	"f p=index.html d=<p>a\\040site e=0",
+	"f p=new.html d=<p>a\\040site e=0 l=index.html",
+	"f p=same.css d=p\\040{\\040margin:\\0400\\040} e=b",
+	"f p=moved.css d=p\\040{\\040margin:\\0400\\040} e=b l=same.css",
+	"f p=a/b.sh m=0755 d=x e=o",
+	"at r=40 d=x",
 };
+
+#define EDITS "pack c=edits a=--base=" BASE "\n"
 
 static const char *const seeds[] = {
 	base_recipe,
@@ -536,6 +547,14 @@ static const char *const seeds[] = {
 	"pack c=gzip a=--bytes=10 a=--inodes=3\nd p=a\nf p=a/b d=x\n"
 	"l p=a/l l=b\nl p=new l=../../shared/new g=shared\n",
 	"pack c=plain a=--filled\nd p=a\nf p=a/b d=x o=m\n",
+	EDITS "rule r=0 u=page v=site\nf p=index.html d=<p>a\\040site e=0\n"
+	      "f p=same.css d=p\\040{\\040margin:\\0400\\040} e=b\n"
+	      "d p=a\nf p=a/b.sh m=0755 d=x e=o\nl p=start l=index.html\n"
+	      "l p=up l=../../shared/up g=shared\n",
+	EDITS
+	"f p=moved.css d=p\\040{\\040margin:\\0400\\040} e=b l=same.css\n"
+	"f p=new.html d=new e=w\nf p=new.js d=<p>the\\040page e=1 l=index.html\n"
+	"rule r=1 u=a\\040 v=the\\040\nrule r=0 u=page v=site\n",
 };
 
 static void
@@ -570,6 +589,7 @@ make_root(void)
 	MUST(symlinkat("../../outside", top.fd, "root/shared/out") == 0);
 	MUST(
 	    run((const uint8_t *)base_recipe, strlen(base_recipe), BASE) == 0);
+	MUST(manifest_read(&base_manifest, &store.manifests, BASE, &e) == 0);
 	MUST(fstat(store.incoming.fd, &st) == 0);
 	empty_size = st.st_size;
 	MUST(fstat(store.releases.fd, &st) == 0);
@@ -701,12 +721,21 @@ static const struct {
 		"uid=0", "flags=none", "size=0", "tags=shared", "mode=0644",
 		"optional", ",\"id\":1", ",\"pinned\":true", ",", "}" } },
 	{ 'o', { "m", "t" } },
-	{ 'c', { "plain", "gzip", "zstd" } },
+	{ 'c', { "plain", "gzip", "zstd", "edits", "edits" } },
+	{ 'e', { "b", "o", "w", "0", "1", "7" } },
+	{ 'r',
+	    { "0", "1", "7", "32", "33", "40", "63", "70", "75", "80", "100",
+		"200", "65536" } },
+	{ 'u', { "page", "a", "a ", "<p>", "", "e" } },
+	{ 'v',
+	    { "", "page", "site", "a", "\xff",
+		"a much longer text than before", "<" } },
 	{ 'z', { "1", "512", "1024", "1536", "2048", "2560", "3000" } },
 	{ 'a',
 	    { "--filled", "--bytes=0", "--bytes=9223372036854775807",
 		"--bytes=x", "--inodes=9223372036854775807", "--group=root",
 		"--group=nobody-of-that-name", "--lock-wait=0", "--id=" BASE,
+		"--base=" BASE, "--base=" BASE, "--base=" ID, "--base=../x",
 		"--id=../x", "--job=http://x",
 		"--who=", "--no-such-thing=1" } },
 	{ 'i', { "\"" BASE "\"", "\"" ID "\"", "1", "null", "\"\"" } },
@@ -794,12 +823,14 @@ remove_field(struct recipe_line *l, size_t i)
 static void
 mutate_line(struct recipe_line *l)
 {
-	static const char entry[] = "pppmmttlllgddsSTMykxoPL";
+	static const char entry[] = "pppmmttlllgddsSTMykxoPLeee";
 	static const char meta[] = "iqbnBtDwjx";
 	const char *keys = recipe_is_entry(l) ? entry :
 	    strcmp(l->kind, "meta") == 0      ? meta :
 	    strcmp(l->kind, "pack") == 0      ? "czaa" :
 	    strcmp(l->kind, "raw") == 0	      ? "d" :
+	    strcmp(l->kind, "rule") == 0      ? "ruv" :
+	    strcmp(l->kind, "at") == 0	      ? "rd" :
 						"hx";
 
 	if (l->n > 0 && pick(3) == 0)
@@ -892,7 +923,7 @@ damage(struct recipe *r, uint8_t *data, size_t max)
 	struct buf pack = BUF_INIT;
 	size_t n;
 
-	recipe_make(r, ID, hash, &pack);
+	recipe_make(r, ID, &base_manifest, BASE, hash, &pack);
 	n = pack.len <= max ? pack.len : 0;
 	if (n > 0)
 		memcpy(data, pack.data, n);

@@ -13,6 +13,13 @@
  *	d, l, h						a directory, a symbolic
  *			link (l=target), a hard link (l=target, d=content)
  *	raw  d=bytes that stand in the tar
+ *	rule r=set u=old v=new		with c=edits, as what follows
+ *	at   r=place d=bytes that stand there instead, in the text of the edits
+ *
+ * With c=edits the pack is edits of the release BASE, and e tells where the
+ * content of a file is from: b (a file of the base: of the same path, or l),
+ * o (the same path of the base, named as another release), w (it travels), 0
+ * to 7 (that set of rules makes it of such a file of the base).
  *
  * Whatever the manifest and the tar say is the same, but for: P M T L S y
  * (path, mode, mtime, link, size, type) in the tar only; s k x (size, digest,
@@ -32,7 +39,10 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/hash.h"
+#include "base/varint.h"
+#include "content/edits.h"
 #include "content/manifest.h"
+#include "host/wire.h"
 
 #define RECIPE_MAGIC "pack "
 
@@ -514,15 +524,214 @@ recipe_zstd(const struct buf *tar, struct buf *out)
 	}
 }
 
-/* The whole pack for the release `id`. */
+/* Edits. */
+
+/* The place of a file in the base; it may be no file, or not be there. */
+static inline uint32_t
+recipe_place(const struct manifest *base, const char *path)
+{
+	for (size_t i = 0; i < base->n; i++)
+		if (strcmp(base->v[i].path, path) == 0)
+			return (uint32_t)i;
+	return 0;
+}
+
 static inline void
-recipe_make(const struct recipe *r, const char *id, struct hash *h,
+recipe_edit(const struct recipe_line *l, const struct manifest *base,
+    struct edit *out)
+{
+	const char *path = recipe_text(l, 'p', "");
+	const char *from = recipe_text(l, 'e', "w");
+
+	*out = (struct edit){ .source = EDIT_NONE };
+	if (l->kind[0] != 'f' && l->kind[0] != 'h')
+		return;
+	out->source = EDIT_WHOLE;
+	if (*from == 'o')
+		out->source = EDIT_OTHER;
+	if (*from == 'b' || (*from >= '0' && *from <= '7')) {
+		out->source = *from == 'b' ? EDIT_BASE : EDIT_RULES;
+		out->set = (uint8_t)(*from & 7);
+		out->from = recipe_place(base, recipe_text(l, 'l', path));
+	}
+}
+
+/* The entry that a line tells, right or wrong; its edit is told by `size`. */
+static inline void
+recipe_entry(const struct recipe_line *l, struct hash *h, struct manifest *m)
+{
+	char k = l->kind[0];
+	struct entry *en = manifest_add(m, recipe_text(l, 'p', ""),
+	    k == 'd' ? ENTRY_DIR : k == 'l' ? ENTRY_LINK : ENTRY_FILE);
+	const char *tags = recipe_text(l, 'g', "");
+	char hex[HASH_HEX + 1];
+	const char *text;
+	size_t len;
+
+	en->mode = (uint16_t)strtoul(recipe_mode(l), NULL, 8);
+	en->mtime = k == 'd' ?
+	    0 :
+	    strtoll(recipe_text(l, 't', "1700000000"), NULL, 10);
+	if (k == 'l')
+		manifest_set_link(m, en, recipe_text(l, 'l', ""));
+	if (strncmp(tags, "shared", 6) == 0)
+		en->mark = ENTRY_SHARED;
+	if (strncmp(tags, "carried", 7) == 0) {
+		en->mark = ENTRY_CARRIED;
+		en->last = strlen(tags) > 13 ? strtoll(tags + 13, NULL, 10) :
+					       0;
+	}
+	if (en->type != ENTRY_FILE)
+		return;
+	text = recipe_content(l, &len, h, hex);
+	hash_add(h, text, len);
+	hash_end(h, en->digest);
+	en->size = recipe_find(l, 's') != NULL ?
+	    strtoll(recipe_text(l, 's', ""), NULL, 10) :
+	    (int64_t)len;
+}
+
+static inline void
+recipe_rules(const struct recipe *r, struct buf *out)
+{
+	static const struct recipe_field empty = { 0, NULL, 0 };
+	struct buf sets[8];
+	size_t count[8] = { 0 }, n = 0;
+
+	memset(sets, 0, sizeof(sets));
+	for (size_t i = 0; i < r->n; i++) {
+		const struct recipe_line *l = &r->v[i];
+		size_t set = (size_t)recipe_text(l, 'r', "0")[0] & 7;
+
+		if (strcmp(l->kind, "rule") != 0)
+			continue;
+		n = set >= n ? set + 1 : n;
+		count[set]++;
+		for (const char *k = "uv"; *k != '\0'; k++) {
+			const struct recipe_field *f = recipe_find(l, *k);
+
+			f = f != NULL ? f : &empty;
+			varint_add(&sets[set], f->len);
+			buf_add(&sets[set], f->len > 0 ? f->value : "",
+			    f->len);
+		}
+	}
+	varint_add(out, n);
+	for (size_t i = 0; i < 8; i++) {
+		if (i < n) {
+			varint_add(out, count[i]);
+			buf_add(out, buf_str(&sets[i]), sets[i].len);
+		}
+		buf_release(&sets[i]);
+	}
+}
+
+/* The lines that are entries, in the order of their paths. */
+static inline size_t
+recipe_sorted(const struct recipe *r, const struct recipe_line **out)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->n; i++) {
+		size_t at = n;
+
+		if (!recipe_is_entry(&r->v[i]))
+			continue;
+		while (at > 0 &&
+		    strcmp(recipe_text(out[at - 1], 'p', ""),
+			recipe_text(&r->v[i], 'p', "")) > 0)
+			at--;
+		memmove(&out[at + 1], &out[at], (n - at) * sizeof(out[0]));
+		out[at] = &r->v[i];
+		n++;
+	}
+	return n;
+}
+
+/* The edits, and what is as wrong in them as the recipe says. */
+static inline void
+recipe_edits_text(const struct recipe *r, const struct edits *x,
+    const struct manifest *base, const struct manifest *m, struct buf *out)
+{
+	edits_print(x, base, m, out);
+	for (size_t i = 0; i < r->n; i++) {
+		const struct recipe_field *d = recipe_find(&r->v[i], 'd');
+		size_t at = (size_t)strtoul(recipe_text(&r->v[i], 'r', "0"),
+		    NULL, 10);
+
+		if (strcmp(r->v[i].kind, "at") != 0 || d == NULL)
+			continue;
+		for (size_t k = 0; k < d->len; k++)
+			if (at + k < out->len)
+				out->data[at + k] = d->value[k];
+			else
+				buf_addc(out, d->value[k]);
+	}
+}
+
+static inline void
+recipe_record(const struct buf *record, struct buf *out)
+{
+	varint_add(out, record->len);
+	buf_add(out, buf_str(record), record->len);
+}
+
+/* The pack as edits, of the release `base_id` with the manifest `base`. */
+static inline void
+recipe_make_edits(const struct recipe *r, const char *id,
+    const struct manifest *base, const char *base_id, struct hash *h,
+    struct buf *out)
+{
+	const struct recipe_line *lines[RECIPE_LINES + 1];
+	struct buf head = BUF_INIT, text = BUF_INIT, part = BUF_INIT;
+	struct manifest m = MANIFEST_INIT;
+	struct edits x = EDITS_INIT;
+	struct release_id other;
+	size_t n = recipe_sorted(r, lines);
+
+	x.mtime = 1700000000;
+	if (release_id_parse(&other, base_id))
+		release_ids_add(&x.others, &other);
+	for (size_t i = 0; i < n; i++) {
+		recipe_entry(lines[i], h, &m);
+		recipe_edit(lines[i], base, edits_add(&x));
+	}
+	manifest_text_digest(&m, x.digest);
+	manifest_print(&m, &text);
+	recipe_meta(r, id, &text, &part);
+	buf_adds(&head, WIRE_EDITS_MAGIC);
+	recipe_record(&part, &head);
+	buf_reset(&part);
+	recipe_edits_text(r, &x, base, &m, &part);
+	recipe_record(&part, &head);
+	buf_reset(&part);
+	recipe_rules(r, &part);
+	recipe_record(&part, &head);
+	for (size_t i = 0; i < n; i++) {
+		char hex[HASH_HEX + 1];
+		const char *data;
+		size_t len;
+
+		data = recipe_content(lines[i], &len, h, hex);
+		if (x.v[i].source == EDIT_WHOLE)
+			buf_add(&head, data, len);
+	}
+	recipe_zstd(&head, out);
+	buf_release(&head);
+	buf_release(&text);
+	buf_release(&part);
+	manifest_release(&m);
+	edits_release(&x);
+}
+
+/* The whole pack for the release `id`, as a tar. */
+static inline void
+recipe_make_tar(const struct recipe *r, const char *id, struct hash *h,
     struct buf *out)
 {
 	static const char end[1024];
 	struct buf tar = BUF_INIT, text = BUF_INIT, meta = BUF_INIT;
 	const char *c = recipe_text(&r->v[0], 'c', "plain");
-	size_t cut;
 
 	recipe_manifest(r, h, &text);
 	recipe_meta(r, id, &text, &meta);
@@ -544,11 +753,25 @@ recipe_make(const struct recipe *r, const char *id, struct hash *h,
 		recipe_zstd(&tar, out);
 	else
 		buf_add(out, tar.data, tar.len);
-	cut = (size_t)strtoul(recipe_text(&r->v[0], 'z', "0"), NULL, 10);
-	out->len -= cut < out->len ? cut : out->len;
 	buf_release(&tar);
 	buf_release(&text);
 	buf_release(&meta);
+}
+
+/* The pack for the release `id`, in the form that the recipe says. */
+static inline void
+recipe_make(const struct recipe *r, const char *id,
+    const struct manifest *base, const char *base_id, struct hash *h,
+    struct buf *out)
+{
+	size_t cut =
+	    (size_t)strtoul(recipe_text(&r->v[0], 'z', "0"), NULL, 10);
+
+	if (strcmp(recipe_text(&r->v[0], 'c', ""), "edits") == 0)
+		recipe_make_edits(r, id, base, base_id, h, out);
+	else
+		recipe_make_tar(r, id, h, out);
+	out->len -= cut < out->len ? cut : out->len;
 }
 
 #endif
