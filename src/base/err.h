@@ -47,6 +47,7 @@ enum err_phase {
 	PHASE_HOST_KEY,		/* is it the right one? */
 	PHASE_LOGIN,		/* does it let us in? */
 	PHASE_ANSWER,		/* a host said so: it is not a lost one */
+	PHASE_CHECK,		/* a web server said so, or said nothing */
 };
 
 struct err {

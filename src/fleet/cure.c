@@ -57,6 +57,18 @@ add_again(const struct fleet *f, struct buf *out)
 	buf_adds(out, f->caller->rest);
 }
 
+int
+cure_check(const struct fleet *f, struct err *e)
+{
+	const struct caller *c = f->caller;
+
+	if (c->line != NULL)
+		err_append(e,
+		    ";; if only the check cannot work, run: %s --no-check%s",
+		    c->line, c->rest);
+	return -1;
+}
+
 /* Append it, when the command can, and hosts are left. */
 static bool
 append_again(const struct fleet *f, struct err *e)

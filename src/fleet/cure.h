@@ -39,6 +39,13 @@ int cure_failed(const struct fleet *f, struct err *e);
 int cure_differ(const struct fleet *f, const bool *odd, struct err *e);
 
 /*
+ * The check failed, what was live before is live again, and the error says so:
+ * append how to do without it, for who knows that it is the check that is
+ * wrong, and not the release.  Returns -1.
+ */
+int cure_check(const struct fleet *f, struct err *e);
+
+/*
  * When the error says that a host has no room (ENOSPC): in place of its cure,
  * the prune that removes something there.  Returns -1.
  */

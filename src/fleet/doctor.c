@@ -45,6 +45,7 @@ doctor_judge_refusal(struct doctor_report *r, const struct err *e)
 		break;
 	case PHASE_NONE:
 	case PHASE_CONNECT:
+	case PHASE_CHECK:
 	case PHASE_ANSWER:
 		doctor_add_error(r, "connection", e);
 		break;

@@ -50,8 +50,10 @@ fleet_check(struct fleet *f, const struct release_id *id,
 
 	if (out == NULL)
 		a.out = xcalloc(f->n, sizeof(*a.out));
-	if (r == 0 && fleet_each(f, ask, &a) > 0)
+	if (r == 0 && fleet_each(f, ask, &a) > 0) {
 		r = fleet_fail(f, "the release is not what is served", e);
+		e->phase = PHASE_CHECK;
+	}
 	if (out == NULL)
 		free(a.out);
 	manifest_release(&m);
@@ -158,6 +160,8 @@ fleet_revert(struct fleet *f, const struct release_id *id, const char *why,
 		e->code = ERR_DIFFER;
 		cure_differ(f, odd, e);
 	}
+	if (e->code == ERR_REVERTED && e->phase == PHASE_CHECK)
+		cure_check(f, e);
 	free(odd);
 	buf_release(&differ);
 	return -1;

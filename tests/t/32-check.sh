@@ -63,7 +63,7 @@ t_wrong_document_root_goes_back() {
 	expect_status 6 deploy publish
 	[ ! -s "$out" ] || fail "an answer: $(<"$out")"
 	assert_contains "$err" "GET http://example.org/: the answer is not 'index.html' of the release"
-	assert_contains "$err" "$first is live again"
+	assert_contains "$err" "$first is live again; if only the check cannot work, run: deploy publish --no-check"
 	assert_eq "$(live)" "$first"
 	# It stays staged, was rolled back from, and is no candidate.
 	run deploy log
