@@ -43,7 +43,7 @@ DEBS_DEMO = curl hugo nginx-light
 DEBS_PICTURE = jq openssh-client openssh-server procps termtosvg util-linux
 DEBS_LINT = clang-format cppcheck mandoc shellcheck
 DEBS_FUZZ = clang libclang-rt-dev llvm
-DEBS_BENCH = capistrano e2fsprogs git openjdk-17-doc openssh-client \
+DEBS_BENCH = capistrano curl e2fsprogs git nginx openjdk-17-doc openssh-client \
 	openssh-server procps python3.11-doc rsync time util-linux xfsprogs zstd
 
 DEBS_GENERATORS = git hugo jekyll jq mkdocs pelican \
@@ -265,7 +265,7 @@ $(OBJ)/host-alone: tests/host-alone.c $(HOST_O) $(OBJ)/sources
 	$(call show,CC)$(COMPILE) -c -o $@.o $<
 	$(call show,LD)$(LINK) -o $@ $@.o $(HOST_O) $(LIB_LIBS)
 
-$(OBJ)/proxy $(OBJ)/flips $(OBJ)/verbs: $(OBJ)/%: tests/%.c $(OBJ)/flags
+$(OBJ)/proxy $(OBJ)/flips $(OBJ)/visits $(OBJ)/verbs: $(OBJ)/%: tests/%.c $(OBJ)/flags
 	@mkdir -p $(@D)
 	$(call show,CC)$(CC) $(STD) $(WARN) -O2 -g -o $@ $<
 
@@ -328,7 +328,7 @@ $(OBJ)/fuzz/%: tests/fuzz/%.c $(LIB_O) $(OBJ)/sources
 .PHONY: bench
 BENCH =
 bench: deps-bench
-	+@$(SUBMAKE) all $(OBJ)/proxy $(OBJ)/flips
+	+@$(SUBMAKE) all $(OBJ)/proxy $(OBJ)/flips $(OBJ)/visits
 	@DEPLOY=$(BIN) TEST_OBJ=$(OBJ) tests/bench/$(if \
 	    $(filter hosts,$(BENCH)),hosts,run) $(filter-out hosts,$(BENCH))
 
@@ -372,7 +372,7 @@ lint-headers: | libraries
 
 # Headers are laid out by hand.
 FORMATTED = $(SRC) $(wildcard tests/unit/*.c tests/fuzz/*.c tests/faults/*.c) \
-	tests/proxy.c tests/flips.c
+	tests/proxy.c tests/flips.c tests/visits.c
 lint-format:
 	clang-format --dry-run -Werror $(FORMATTED)
 

@@ -1,7 +1,8 @@
 # One table over hosts, of lines of
 #
 #	site, work, program, round, wall, CPU here, bytes sent, bytes back,
-#	CPU on the hosts, skew
+#	CPU on the hosts, skew, and of a rollback: requests, wrong, late
+#	answers, for how many us
 #
 # with tabs between; for the site and job that are given.
 BEGIN {
@@ -20,6 +21,12 @@ $1 == site && $2 == job {
 	if ($10 == "-")
 		none[$3] = 1
 	skew[$3, $4] = $10
+	if ($11 != "") {
+		seen[$3] += $11
+		wrong[$3] += $12
+		late[$3] += $13
+		some[$3, $4] = $14 / 1000
+	}
 }
 END {
 	printf "\n%s\n", what
@@ -45,4 +52,8 @@ END {
 			    ratio(bytes, "deploy", p)
 		printf "\n"
 	}
+	for (i = 1; i <= n; i++)
+		if ((p = name[i]) in seen)
+			printf "%-14s visitors: %d requests, %d wrong, %d late, over %.1f ms\n", \
+			    p, seen[p], wrong[p], late[p], middle(some, p)
 }
