@@ -28,7 +28,7 @@ SAN_CC = gcc
 # Debian packages, by what needs them.
 DEBS_BUILD = gcc make pkgconf libc6-dev libarchive-dev libcyaml-dev \
 	libyaml-dev libjansson-dev uuid-dev libssl-dev libssh-dev zlib1g-dev \
-	libcurl4-openssl-dev libpq-dev libsqlite3-dev libzstd-dev
+	libcurl4-openssl-dev libpq-dev libsqlite3-dev libzstd-dev libbrotli-dev
 DEBS_TEST = acl bsdextrautils bzip2 curl e2fsprogs jq libarchive-tools \
 	mandoc mount mtree-netbsd nginx-light openssh-client openssh-server \
 	postgresql procps python3-jsonschema python3.11-doc rsync shellcheck \
@@ -54,7 +54,7 @@ NPM_eleventy = @11ty/eleventy@2
 NPM_astro = astro@5
 
 # Libraries by their pkg-config names, and the package that has each.
-LIBS = libarchive libcyaml yaml-0.1 jansson uuid libcrypto zlib libssh sqlite3 libzstd
+LIBS = libarchive libcyaml yaml-0.1 jansson uuid libcrypto zlib libssh sqlite3 libzstd libbrotlidec
 DEB_libarchive = libarchive-dev
 DEB_libcyaml = libcyaml-dev
 DEB_yaml-0.1 = libyaml-dev
@@ -64,6 +64,7 @@ DEB_libcrypto = libssl-dev
 DEB_libssh = libssh-dev
 DEB_zlib = zlib1g-dev
 DEB_libzstd = libzstd-dev
+DEB_libbrotlidec = libbrotli-dev
 DEB_sqlite3 = libsqlite3-dev
 DEB_libpq = libpq-dev
 DEB_libcurl = libcurl4-openssl-dev

@@ -1,8 +1,9 @@
 /*
  * A stream compressed with zstd, one frame, written and read in pieces.  Its
  * window, and with it the memory that the other end needs, is bounded by
- * ZSTREAM_WINDOW.  The door to libzstd; whole packs and archives are
- * libarchive's.
+ * ZSTREAM_WINDOW.  The door to libzstd for what we
+ * write ourselves; whole packs and archives are libarchive's, and what a build
+ * has in it is taken apart by decode.h.
  */
 #ifndef ZSTREAM_H
 #define ZSTREAM_H

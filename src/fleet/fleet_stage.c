@@ -359,6 +359,9 @@ examine(struct fleet *f, struct stage *st, const struct stage_options *opt,
 		r = compare(f, st, &base, e);
 	if (r == 0)
 		r = check_content(f, st, opt, e);
+	/* While the base is there, which the plan's steps point into. */
+	if (r == 0)
+		r = stage_check_siblings(st, e);
 	manifest_release(&base);
 	return r;
 }

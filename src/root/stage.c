@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "content/fill.h"
+#include "content/sibling.h"
 #include "os/log.h"
 #include "os/names.h"
 #include "os/progress.h"
@@ -73,6 +74,17 @@ stage_compare(struct stage *st, const struct plan_base *base, int64_t newest,
 	if (st->mtime <= newest)
 		st->mtime = newest + 1;
 	return plan_compare(&st->plan, base, st->mtime, e);
+}
+
+int
+stage_check_siblings(const struct stage *st, struct err *e)
+{
+	const struct stage_options *o = st->opt;
+
+	if (st->outcome != STAGE_NEW || o->overrides & OVERRIDE_BUILD)
+		return 0;
+	return sibling_check(source_files(&st->source), &st->plan, o->again,
+	    e);
 }
 
 void
@@ -438,7 +450,7 @@ conclude(struct here *h, struct err *e)
 	log_debug("tree digest %s", h->st->plan.digest);
 	if (!h->st->opt->again)
 		find_same(h);
-	return check_content(h, e);
+	return check_content(h, e) == 0 ? stage_check_siblings(h->st, e) : -1;
 }
 
 /* Everything into place, and the release into the list. */

@@ -86,6 +86,12 @@ int stage_open(struct stage *st, const struct stage_options *opt,
 int stage_list(struct stage *st, const struct dir *into, struct err *e)
     MUST_USE;
 
+/*
+ * Of a new release, whose plan is whole: are the compressed files of the
+ * build what they stand beside (sibling.h)?  0 or -1.
+ */
+int stage_check_siblings(const struct stage *st, struct err *e) MUST_USE;
+
 /* Hash the build: all that can be known of it alone.  0 or -1. */
 int stage_hash(struct stage *st, struct err *e) MUST_USE;
 
