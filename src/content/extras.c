@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/path.h"
+#include "content/decode.h"
 
 /*
  * Call for each directory above `path`, outermost first; `fn` returns false
@@ -198,6 +199,55 @@ is_usable(const struct extras_carry *carry, const struct candidate *c,
 		e);
 }
 
+/* The candidate that is kept for a path, of the sorted first `n`; or NULL. */
+static const struct candidate *
+find_kept(const struct candidates *c, size_t n, const char *path)
+{
+	size_t low = 0, high = n;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+		int order = path_compare(c->v[mid].en.path, path);
+
+		if (order == 0)
+			return &c->v[mid];
+		if (order < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return NULL;
+}
+
+/*
+ * Would a compressed file come to stand beside another file than the one that
+ * its release had there?  Web servers would give it in the place of that.
+ * What stands beside a file of the build is the build's business; the content
+ * of that is not known yet.
+ */
+static bool
+stands_for_another(const struct manifest *m, const struct extras_carry *carry,
+    const struct candidate *c, const struct candidates *all, size_t kept)
+{
+	enum encoding how;
+	size_t len = encoding_of_path(c->en.path, &how);
+	const struct candidate *other;
+	const struct entry *own;
+	char *plain;
+	bool built;
+
+	if (len == 0)
+		return false;
+	plain = xstrndup(c->en.path, len);
+	built = manifest_find(m, plain) != NULL;
+	other = find_kept(all, kept, plain);
+	own = manifest_find(&carry->earlier[c->release].m, plain);
+	free(plain);
+	return built ||
+	    (other != NULL &&
+		(own == NULL || !entry_is_same(own, &other->en)));
+}
+
 /* Of the sorted candidates, carry those whose place is free. */
 static int
 carry_all(struct manifest *m, struct candidates *c,
@@ -218,7 +268,8 @@ carry_all(struct manifest *m, struct candidates *c,
 		if ((kept > 0 &&
 			path_is_within(c->v[i].en.path,
 			    c->v[kept - 1].en.path)) ||
-		    !is_free(m, c->v[i].en.path))
+		    !is_free(m, c->v[i].en.path) ||
+		    stands_for_another(m, carry, &c->v[i], c, kept))
 			continue;
 		usable = is_usable(carry, &c->v[i], e);
 		if (usable < 0)

@@ -575,4 +575,41 @@ t_carry_with_an_archive_and_in_a_dry_run() {
 	assert_not_contains "$out" "app.1.js"
 }
 
+# A server would give the old one in the place of what the build has now.
+t_compressed_files_stay_with_their_own() {
+	local s
+	small
+	config 'carry: {paths: ["css/**"]}'
+	# What each has is in no other.
+	for s in gz br zst; do
+		echo "one $s" >site/css/$s.css
+		cp site/css/$s.css site/css/both-$s.css
+		cp site/css/$s.css site/css/alone-$s.css
+		case $s in
+		gz) gzip -nc site/css/$s.css ;;
+		br) printf '\140\000\020one br\n\003' ;;
+		zst) zstd -qc site/css/$s.css ;;
+		esac >site/css/$s.css.$s
+		cp site/css/$s.css.$s site/css/both-$s.css.$s
+		cp site/css/$s.css.$s site/css/alone-$s.css.$s
+	done
+	publish
+	# The file is there, what stood beside it is not; or both are not, and
+	# of those some come back as other files, and go again.
+	rm -f site/css/*.{gz,br,zst} site/css/{both,alone}-*
+	for s in gz br zst; do
+		echo "two $s" >site/css/both-$s.css
+	done
+	publish
+	rm site/css/both-*
+	publish
+	for s in gz br zst; do
+		[ ! -e root/current/css/$s.css.$s ] || fail "$s: beside the build's"
+		assert_eq "$(<root/current/css/both-$s.css)" "two $s"
+		[ ! -e root/current/css/both-$s.css.$s ] || fail "$s: of another"
+		assert_eq "$(<root/current/css/alone-$s.css)" "one $s"
+		[ -e root/current/css/alone-$s.css.$s ] || fail "$s: left behind"
+	done
+}
+
 run_tests
