@@ -196,13 +196,14 @@ no_answer(struct remote *r, const struct buf *noise, struct err *e)
 	return -1;
 }
 
-/* Does the line end in the word?  Noise may lack its newline. */
+/* Does the line end in the word?  Noise may lack its newline, and be any. */
 static bool
-ends_in(const char *line, const char *word)
+ends_in(const struct buf *line, const char *word)
 {
-	size_t n = strlen(line), len = strlen(word);
+	size_t len = strlen(word);
 
-	return n >= len && strcmp(line + n - len, word) == 0;
+	return line->len >= len &&
+	    memcmp(line->data + line->len - len, word, len) == 0;
 }
 
 /* Another version's magic line. */
@@ -241,9 +242,8 @@ read_magic(struct remote *r, struct err *e)
 		c = p->ops->read_line(p->proc, line, ask_answer_ms(r), e);
 		if (c <= 0)
 			break;
-		r->speaks_sh = ends_in(buf_str(line), WIRE_MAGIC_SH);
-		r->greeted =
-		    r->speaks_sh || ends_in(buf_str(line), WIRE_MAGIC);
+		r->speaks_sh = ends_in(line, WIRE_MAGIC_SH);
+		r->greeted = r->speaks_sh || ends_in(line, WIRE_MAGIC);
 		if (r->greeted || is_foreign_magic(buf_str(line)))
 			break;
 		buf_reset(&noise);
