@@ -14,6 +14,7 @@
 #include "os/io.h"
 #include "os/log.h"
 #include "os/secret.h"
+#include "ssh/ssh_algorithms.h"
 #include "ssh/ssh_auth.h"
 #include "ssh/ssh_hostkey.h"
 #include "ssh/ssh_link.h"
@@ -90,6 +91,32 @@ timeouts(const struct ssh_timeouts *said)
 	return t;
 }
 
+/*
+ * ConnectTimeout of ssh_config goes up to the end of the exchange of keys;
+ * longer than how long a host may be silent it is not.
+ */
+static void
+take_timeout(struct ssh_timeouts *t, const struct ssh_settings *st)
+{
+	int64_t most = st->connect_ms < t->idle ? st->connect_ms : t->idle;
+
+	if (most > 0)
+		t->connect = t->kex = most;
+}
+
+/* Keys were not exchanged: why, as far as libssh lets it be known. */
+static void
+explain_kex(const struct ssh_link *l, const struct ssh_settings *st,
+    struct err *e)
+{
+	ssh_algorithms_explain(l->session, e);
+	/* It says no more when the size is wrong. */
+	if (st->rsa_bits > 0 && strstr(e->text, "hostkey signature") != NULL)
+		err_append(e,
+		    ";; if its key is an RSA key: is that shorter than RequiredRSASize %d of ssh_config?",
+		    st->rsa_bits);
+}
+
 /* The ssh(1) that carries us does not know our variables. */
 static void
 explain_jump(const struct ssh_settings *st, struct err *e)
@@ -113,6 +140,7 @@ connect_once(struct ssh *s, const struct ssh_settings *st,
 		return -1;
 	if (ssh_link_open(l, st, k->path, e) != 0 ||
 	    ssh_link_kex(l, clock_ms() + s->timeouts.kex, e) != 0) {
+		explain_kex(l, st, e);
 		ssh_link_failed(&s->link, "key exchange with", e);
 		explain_jump(st, e);
 		return -1;
@@ -193,6 +221,7 @@ ssh_open(const struct ssh_options *o, struct err *e)
 		r = err_sys(e, "cannot make an eventfd");
 	else
 		r = ssh_settings_load(&st, o, e);
+	take_timeout(&s->timeouts, &st);
 	if (r == 0 && (r = turn_take(e)) == 0) {
 		r = log_in(s, o, &st, e);
 		turn_give();

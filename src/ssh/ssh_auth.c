@@ -65,13 +65,40 @@ fingerprint(ssh_key key)
 	return print;
 }
 
+/* Why libssh did not even offer the key; NULL: the host has said no. */
+static const char *
+not_offered(const struct login *in)
+{
+	const char *said = ssh_get_error(in->link->session);
+
+	if (strstr(said, "PUBLICKEY_ACCEPTED_TYPES") != NULL)
+		return "may not be used (PubkeyAcceptedAlgorithms of ssh_config)";
+	if (strstr(said, "RSA_MIN_SIZE") != NULL)
+		return "is too short (RequiredRSASize of ssh_config)";
+	return NULL;
+}
+
+/* Keep for the message that the key did not let us in. */
+static void
+note_refused(struct login *in, int answer, const char *what, ssh_key key)
+{
+	const char *why =
+	    answer == SSH_AUTH_DENIED ? not_offered(in) : "was not enough";
+	char *print = fingerprint(key);
+
+	if (why == NULL || answer != SSH_AUTH_DENIED)
+		in->refused++;
+	in->partial |= answer == SSH_AUTH_PARTIAL;
+	note(in, "%s (%s) %s", what, print != NULL ? print : "?",
+	    why != NULL ? why : "was refused");
+	ssh_string_free_char(print);
+}
+
 /* What the host said to a key: 1 come in, 0 no, -1 the connection ended. */
 static int
 judge(struct login *in, int answer, const char *what, ssh_key key,
     struct err *e)
 {
-	char *print;
-
 	switch (answer) {
 	case SSH_AUTH_SUCCESS:
 		log_debug("logged in with %s", what);
@@ -79,12 +106,7 @@ judge(struct login *in, int answer, const char *what, ssh_key key,
 		return 1;
 	case SSH_AUTH_DENIED:
 	case SSH_AUTH_PARTIAL:
-		print = fingerprint(key);
-		note(in, "%s (%s) was %s", what, print != NULL ? print : "?",
-		    answer == SSH_AUTH_DENIED ? "refused" : "not enough");
-		ssh_string_free_char(print);
-		in->refused++;
-		in->partial |= answer == SSH_AUTH_PARTIAL;
+		note_refused(in, answer, what, key);
 		return 0;
 	default:
 		return ssh_link_lost(in->link, e);

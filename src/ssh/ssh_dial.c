@@ -1,6 +1,7 @@
 #include "ssh/ssh_dial.h"
 
 #include <errno.h>
+#include <ifaddrs.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -161,6 +162,64 @@ tune(int fd, int64_t silence)
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof(ms));
 }
 
+/* The address of the interface that BindInterface names, if it has one. */
+static int
+bind_interface(int fd, int family, const char *name)
+{
+	struct ifaddrs *all = NULL;
+	int r = -1;
+
+	if (getifaddrs(&all) != 0)
+		return -1;
+	errno = EADDRNOTAVAIL;
+	for (const struct ifaddrs *a = all; a != NULL && r != 0;
+	     a = a->ifa_next) {
+		socklen_t len = family == AF_INET ?
+		    sizeof(struct sockaddr_in) :
+		    sizeof(struct sockaddr_in6);
+
+		if (a->ifa_addr != NULL && strcmp(a->ifa_name, name) == 0 &&
+		    a->ifa_addr->sa_family == family)
+			r = bind(fd, a->ifa_addr, len);
+	}
+	freeifaddrs(all);
+	return r;
+}
+
+/* The address that BindAddress names. */
+static int
+bind_address(int fd, int family, const char *name)
+{
+	const struct addrinfo hints = { .ai_family = family,
+		.ai_socktype = SOCK_STREAM,
+		.ai_flags = AI_PASSIVE };
+	struct addrinfo *found = NULL;
+	int r = -1;
+
+	if (getaddrinfo(name, NULL, &hints, &found) != 0) {
+		errno = EADDRNOTAVAIL;
+		return -1;
+	}
+	for (const struct addrinfo *a = found; a != NULL && r != 0;
+	     a = a->ai_next)
+		r = bind(fd, a->ai_addr, a->ai_addrlen);
+	freeaddrinfo(found);
+	return r;
+}
+
+/* Connect from where ssh_config says.  0, or -1 with errno in e->sys. */
+static int
+bind_here(int fd, int family, const struct ssh_settings *st, struct err *e)
+{
+	if (st->bind != NULL && bind_address(fd, family, st->bind) != 0)
+		return err_sys(e, "BindAddress of ssh_config, %s", st->bind);
+	if (st->bind == NULL && st->interface != NULL &&
+	    bind_interface(fd, family, st->interface) != 0)
+		return err_sys(e, "BindInterface of ssh_config, %s",
+		    st->interface);
+	return 0;
+}
+
 /* The state of a socket that connects, in `e` when it failed. */
 static int
 connect_result(int fd, struct err *e)
@@ -178,8 +237,8 @@ connect_result(int fd, struct err *e)
 
 /* Connect to one address.  The socket; -1 with errno in e->sys. */
 static int
-connect_to(const struct addrinfo *a, int64_t end, int64_t silence,
-    struct err *e)
+connect_to(const struct addrinfo *a, const struct ssh_settings *st,
+    int64_t end, int64_t silence, struct err *e)
 {
 	int fd = socket(a->ai_family,
 	    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -188,6 +247,10 @@ connect_to(const struct addrinfo *a, int64_t end, int64_t silence,
 	if (fd < 0)
 		return err_sys(e, "socket");
 	tune(fd, silence);
+	if (bind_here(fd, a->ai_family, st, e) != 0) {
+		close(fd);
+		return -1;
+	}
 	r = connect(fd, a->ai_addr, a->ai_addrlen);
 	if (r != 0 && errno == EINPROGRESS) {
 		r = wait_for(fd, POLLOUT, end, e);
@@ -232,15 +295,19 @@ describe(const struct addrinfo *a, const char *port, struct err *e)
 
 	(void)getnameinfo(a->ai_addr, a->ai_addrlen, name, sizeof(name), NULL,
 	    0, NI_NUMERICHOST);
-	err_set(e, ERR_UNREACHABLE, "connect: %s port %s: %s;; %s", name, port,
-	    strerror(error), cure(error));
+	/* Bind..., which names itself. */
+	if (strncmp(e->text, "Bind", 4) == 0)
+		err_prefix(e, "connect: %s port %s: ", name, port);
+	else
+		err_set(e, ERR_UNREACHABLE, "connect: %s port %s: %s;; %s",
+		    name, port, strerror(error), cure(error));
 	e->sys = error;
 }
 
 /* Connect to the first address that answers; each has its share of time. */
 static int
-connect_any(const struct lookup *l, int64_t end, int64_t silence,
-    struct err *e)
+connect_any(const struct lookup *l, const struct ssh_settings *st, int64_t end,
+    int64_t silence, struct err *e)
 {
 	int64_t n = 0;
 
@@ -248,7 +315,8 @@ connect_any(const struct lookup *l, int64_t end, int64_t silence,
 		n++;
 	for (const struct addrinfo *a = l->found; a != NULL; a = a->ai_next) {
 		int64_t now = clock_ms();
-		int fd = connect_to(a, now + (end - now) / n--, silence, e);
+		int fd =
+		    connect_to(a, st, now + (end - now) / n--, silence, e);
 
 		if (fd >= 0)
 			return fd;
@@ -268,7 +336,7 @@ dial_tcp(struct ssh_dial *d, const struct ssh_settings *st, int64_t timeout,
 
 	if (l == NULL)
 		return -1;
-	d->fd = connect_any(l, end, silence, e);
+	d->fd = connect_any(l, st, end, silence, e);
 	lookup_drop(l);
 	return d->fd < 0 ? -1 : 0;
 }

@@ -96,14 +96,6 @@ tidy(char *line)
 	return line + strspn(line, " ");
 }
 
-static void
-add_revoked(struct ssh_hostkey *k, ssh_key key)
-{
-	k->revoked =
-	    xreallocarray(k->revoked, k->n_revoked + 1, sizeof(ssh_key));
-	k->revoked[k->n_revoked++] = key;
-}
-
 /* One line of known_hosts; those for libssh go to `found`. */
 static void
 take_line(struct ssh_hostkey *k, char *raw, struct lines *found)
@@ -116,7 +108,7 @@ take_line(struct ssh_hostkey *k, char *raw, struct lines *found)
 	if ((rest = after_marker(line, "@revoked")) != NULL) {
 		if ((key = key_of_line(k->name, rest)) != NULL ||
 		    (key = key_of_line(k->plain, rest)) != NULL)
-			add_revoked(k, key);
+			ssh_revoked_add(&k->revoked, key);
 		return;
 	}
 	if ((rest = after_marker(line, "@cert-authority")) != NULL) {
@@ -200,6 +192,9 @@ ssh_hostkey_load(struct ssh_hostkey *k, const struct ssh_settings *st,
 	if (r == 0)
 		r = publish(k,
 		    found.known.len > 0 ? &found.known : &found.plain, e);
+	if (r == 0 && st->revoked != NULL)
+		r = ssh_revoked_read(&k->revoked, st->revoked, e);
+	k->lax = xstrdup_opt(st->lax);
 	k->authority &= found.known.len == 0 && found.plain.len == 0;
 	free(given);
 	buf_release(&found.known);
@@ -210,9 +205,8 @@ ssh_hostkey_load(struct ssh_hostkey *k, const struct ssh_settings *st,
 void
 ssh_hostkey_release(struct ssh_hostkey *k)
 {
-	for (size_t i = 0; i < k->n_revoked; i++)
-		ssh_key_free(k->revoked[i]);
-	free(k->revoked);
+	ssh_revoked_release(&k->revoked);
+	free(k->lax);
 	free(k->name);
 	free(k->plain);
 	if (k->fd >= 0)
@@ -259,13 +253,16 @@ shown_get(struct shown *s, ssh_session session, struct err *e)
 	return 0;
 }
 
-static bool
-is_revoked(const struct ssh_hostkey *k, ssh_key key)
+/* Is it revoked?  0 when not, or -1. */
+static int
+check_revoked(const struct ssh_hostkey *k, const struct shown *s,
+    struct err *e)
 {
-	for (size_t i = 0; i < k->n_revoked; i++)
-		if (ssh_key_cmp(k->revoked[i], key, SSH_KEY_CMP_PUBLIC) == 0)
-			return true;
-	return false;
+	char *words = xasprintf("%s key %s of %s", s->type, s->print, k->name);
+	int r = ssh_revoked_check(&k->revoked, s->key, words, e);
+
+	free(words);
+	return r;
 }
 
 /* A pin decides alone. */
@@ -288,12 +285,14 @@ refuse_unknown(const struct ssh_hostkey *k, const struct shown *s,
     struct err *e)
 {
 	return err_set(e, ERR_UNREACHABLE,
-	    "%s is not known%s; its %s key is %s;; if its administrator confirms that, add this line to known_hosts or DEPLOY_KNOWN_HOSTS: %s %s %s",
+	    "%s is not known%s%s%s%s; its %s key is %s;; if its administrator confirms that, add this line to known_hosts or DEPLOY_KNOWN_HOSTS: %s %s %s",
 	    k->name,
 	    k->authority ?
 		" (host certificates of @cert-authority are not supported)" :
 		"",
-	    s->type, s->print, k->name, s->type, s->base64);
+	    k->lax != NULL ? " (" : "", k->lax != NULL ? k->lax : "",
+	    k->lax != NULL ? " of ssh_config is not followed)" : "", s->type,
+	    s->print, k->name, s->type, s->base64);
 }
 
 static int
@@ -331,11 +330,9 @@ ssh_hostkey_check(const struct ssh_hostkey *k, ssh_session session,
 	struct shown s = { 0 };
 	int r = shown_get(&s, session, e);
 
-	if (r == 0 && is_revoked(k, s.key))
-		r = err_set(e, ERR_UNREACHABLE,
-		    "the %s key %s of %s is marked @revoked in known_hosts: do not trust this host",
-		    s.type, s.print, k->name);
-	else if (r == 0 && pin != NULL)
+	if (r == 0)
+		r = check_revoked(k, &s, e);
+	if (r == 0 && pin != NULL)
 		r = check_pin(k, &s, pin, e);
 	else if (r == 0)
 		r = check_known(k, &s, session, e);

@@ -17,6 +17,7 @@
 #include <stdbool.h>
 
 #include "base/err.h"
+#include "ssh/ssh_revoked.h"
 #include "ssh/ssh_settings.h"
 
 struct ssh_hostkey {
@@ -24,8 +25,8 @@ struct ssh_hostkey {
 	char path[32];		/* its path, for libssh */
 	char *name;		/* the host as known_hosts calls it */
 	char *plain;		/* without its port; NULL: that has none */
-	ssh_key *revoked;
-	size_t n_revoked;
+	char *lax;		/* what would have ssh(1) take it; NULL: none */
+	struct ssh_revoked revoked;
 	bool authority;		/* only a @cert-authority line was found */
 };
 

@@ -14,22 +14,9 @@
 
 #include "base/clock.h"
 #include "os/intr.h"
+#include "ssh/ssh_algorithms.h"
 
 enum { TICK_MS = 200 }; /* how soon a signal is noticed */
-
-/*
- * The fast ones first: aes128-gcm moves twice what libssh's first choice
- * does.  AES-GCM tags are checked only since 0.10.6-0+deb12u3.
- */
-static const char ciphers[] =
-    "aes128-gcm@openssh.com,aes256-gcm@openssh.com,"
-    "chacha20-poly1305@openssh.com,aes256-ctr,aes192-ctr,aes128-ctr";
-static const char exchanges[] =
-    "curve25519-sha256,"
-    "curve25519-sha256@libssh.org,ecdh-sha2-nistp256,ecdh-sha2-nistp384,"
-    "ecdh-sha2-nistp521,diffie-hellman-group18-sha512,"
-    "diffie-hellman-group16-sha512,diffie-hellman-group-exchange-sha256,"
-    "diffie-hellman-group14-sha256";
 
 /* A descriptor that only ends the waiting; here is nothing to do. */
 static int
@@ -61,9 +48,7 @@ set_options(struct ssh_link *l, const struct ssh_settings *st,
 		{ SSH_OPTIONS_USER, st->user },
 		{ SSH_OPTIONS_KNOWNHOSTS, known_hosts },
 		{ SSH_OPTIONS_GLOBAL_KNOWNHOSTS, "/dev/null" },
-		{ SSH_OPTIONS_CIPHERS_C_S, ciphers },
-		{ SSH_OPTIONS_CIPHERS_S_C, ciphers },
-		{ SSH_OPTIONS_KEY_EXCHANGE, exchanges },
+		{ SSH_OPTIONS_RSA_MIN_SIZE, &st->rsa_bits },
 		{ SSH_OPTIONS_FD, &l->dial.fd },
 	};
 
@@ -94,7 +79,7 @@ ssh_link_open(struct ssh_link *l, const struct ssh_settings *st,
 	if (set_options(l, st, known_hosts) != 0)
 		return err_set(e, ERR_UNREACHABLE, "settings: %s",
 		    ssh_get_error(l->session));
-	return 0;
+	return ssh_algorithms_apply(&st->algorithms, l->session, e);
 }
 
 void

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <pwd.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -38,10 +39,14 @@ ssh_settings_release(struct ssh_settings *st)
 	free(st->jump);
 	free(st->proxy);
 	free(st->revoked);
+	free(st->bind);
+	free(st->interface);
+	free(st->lax);
 	free(st->config);
 	strvec_release(&st->identities);
 	strvec_release(&st->certificates);
 	strvec_release(&st->known_hosts);
+	ssh_algorithms_release(&st->algorithms);
 	*st = (struct ssh_settings){ 0 };
 }
 
@@ -206,29 +211,81 @@ add_words(struct strvec *sv, char *value)
 		strvec_add(sv, word);
 }
 
+/* The number that it is; 0: "none", or no number. */
+static int64_t
+number_of(const char *value)
+{
+	int64_t n;
+
+	return number_parse(value, 0, INT32_MAX, &n) ? n : 0;
+}
+
+/* A line of `ssh -G`, when it is about the host's key. */
+static void
+take_trust(struct ssh_settings *st, const char *key, const char *value)
+{
+	static const struct {
+		const char *key, *value, *said;
+	} lax[] = {
+		{ "stricthostkeychecking", "false",
+		    "StrictHostKeyChecking no" },
+		{ "stricthostkeychecking", "no", "StrictHostKeyChecking no" },
+		{ "stricthostkeychecking", "off", "StrictHostKeyChecking no" },
+		{ "stricthostkeychecking", "accept-new",
+		    "StrictHostKeyChecking accept-new" },
+		{ "verifyhostkeydns", "true", "VerifyHostKeyDNS yes" },
+		{ "verifyhostkeydns", "yes", "VerifyHostKeyDNS yes" },
+		{ "nohostauthenticationforlocalhost", "yes",
+		    "NoHostAuthenticationForLocalhost yes" },
+	};
+
+	for (size_t i = 0; i < sizeof(lax) / sizeof(lax[0]); i++)
+		if (strcmp(key, lax[i].key) == 0 &&
+		    strcmp(value, lax[i].value) == 0)
+			set(&st->lax, lax[i].said);
+}
+
+/* A line of `ssh -G`, when it is a text that we keep. */
+static bool
+take_text(struct ssh_settings *st, const char *key, const char *value)
+{
+	const struct {
+		const char *key;
+		char **to;
+		bool or_none; /* "none" is none */
+	} texts[] = {
+		{ "hostname", &st->hostname, false },
+		{ "user", &st->user, false },
+		{ "port", &st->port, false },
+		{ "addressfamily", &st->family, false },
+		{ "hostkeyalias", &st->alias, false },
+		{ "identityagent", &st->agent, false },
+		{ "proxyjump", &st->jump, true },
+		{ "proxycommand", &st->proxy, true },
+		{ "revokedhostkeys", &st->revoked, true },
+		{ "bindaddress", &st->bind, false },
+		{ "bindinterface", &st->interface, false },
+	};
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		if (strcmp(key, texts[i].key) != 0)
+			continue;
+		if (texts[i].or_none)
+			set_unless_none(texts[i].to, value);
+		else
+			set(texts[i].to, value);
+		return true;
+	}
+	return false;
+}
+
 /* A line of `ssh -G`. */
 static void
 take_setting(struct ssh_settings *st, const char *key, char *value)
 {
-	if (strcmp(key, "hostname") == 0)
-		set(&st->hostname, value);
-	else if (strcmp(key, "user") == 0)
-		set(&st->user, value);
-	else if (strcmp(key, "port") == 0)
-		set(&st->port, value);
-	else if (strcmp(key, "addressfamily") == 0)
-		set(&st->family, value);
-	else if (strcmp(key, "hostkeyalias") == 0)
-		set(&st->alias, value);
-	else if (strcmp(key, "identityagent") == 0)
-		set(&st->agent, value);
-	else if (strcmp(key, "proxyjump") == 0)
-		set_unless_none(&st->jump, value);
-	else if (strcmp(key, "proxycommand") == 0)
-		set_unless_none(&st->proxy, value);
-	else if (strcmp(key, "revokedhostkeys") == 0)
-		set_unless_none(&st->revoked, value);
-	else if (strcmp(key, "identityfile") == 0)
+	if (take_text(st, key, value))
+		return;
+	if (strcmp(key, "identityfile") == 0)
 		strvec_add(&st->identities, value);
 	else if (strcmp(key, "certificatefile") == 0)
 		strvec_add(&st->certificates, value);
@@ -237,11 +294,51 @@ take_setting(struct ssh_settings *st, const char *key, char *value)
 		add_words(&st->known_hosts, value);
 	else if (strcmp(key, "identitiesonly") == 0)
 		st->identities_only = strcmp(value, "yes") == 0;
+	else if (strcmp(key, "connecttimeout") == 0)
+		st->connect_ms = 1000 * number_of(value);
+	else if (strcmp(key, "requiredrsasize") == 0)
+		st->rsa_bits = (int)number_of(value);
+	take_trust(st, key, value);
+	ssh_algorithms_take(&st->algorithms, key, value);
 }
 
-/* All lines "key value" of `text`, which is changed. */
-static void
-take_settings(struct ssh_settings *st, char *text)
+/*
+ * Options without which ssh(1) would get somewhere else, or nowhere, and that
+ * are not followed here.
+ */
+static int
+check_refused(const char *key, const char *value, struct err *e)
+{
+	static const struct {
+		const char *key, *value; /* NULL: any but "none" */
+		const char *said, *cure;
+	} refused[] = {
+		{ "knownhostscommand", NULL, "KnownHostsCommand",
+		    "put what it says into a file, for UserKnownHostsFile, or into DEPLOY_KNOWN_HOSTS" },
+		{ "proxyusefdpass", "yes", "ProxyUseFdpass",
+		    "use a ProxyCommand that carries the connection, or ProxyJump" },
+		{ "pubkeyauthentication", "false", "PubkeyAuthentication no",
+		    "deploy logs in with keys only" },
+		{ "pubkeyauthentication", "no", "PubkeyAuthentication no",
+		    "deploy logs in with keys only" },
+	};
+
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+		if (strcmp(key, refused[i].key) != 0)
+			continue;
+		if (refused[i].value != NULL ?
+			strcmp(value, refused[i].value) == 0 :
+			strcmp(value, "none") != 0)
+			return err_set(e, ERR_USAGE,
+			    "%s of ssh_config is not followed;; %s",
+			    refused[i].said, refused[i].cure);
+	}
+	return 0;
+}
+
+/* All lines "key value" of `text`, which is changed.  0 or -1. */
+static int
+take_settings(struct ssh_settings *st, char *text, struct err *e)
 {
 	char *save, *line = strtok_r(text, "\n", &save);
 
@@ -251,8 +348,11 @@ take_settings(struct ssh_settings *st, char *text)
 		if (space == NULL)
 			continue;
 		*space = '\0';
+		if (check_refused(line, space + 1, e) != 0)
+			return -1;
 		take_setting(st, line, space + 1);
 	}
+	return 0;
 }
 
 /*
@@ -358,20 +458,27 @@ add_identity(struct ssh_settings *st, const char *identity)
 	st->identity_given = true;
 }
 
+/* The text with its path and tokens expanded; NULL stays so. */
+static void
+expand_text(const struct ssh_settings *st, char **text)
+{
+	char *expanded = *text != NULL ? expand(st, *text) : NULL;
+
+	free(*text);
+	*text = expanded;
+}
+
 /* Make paths of what `ssh -G` said. */
 static int
 resolve(struct ssh_settings *st, const struct ssh_options *o, struct err *e)
 {
-	char *proxy, *agent;
+	char *agent;
 	int64_t port;
 
 	if (st->hostname == NULL || st->user == NULL ||
 	    !number_parse(st->port, 1, PORT_MAX, &port))
 		return err_set(e, ERR_FAILED,
 		    "'ssh -G' does not say where to connect");
-	if (st->revoked != NULL)
-		return err_set(e, ERR_USAGE,
-		    "RevokedHostKeys of ssh_config is not supported;; mark the keys @revoked in known_hosts instead");
 	if (o->identity != NULL)
 		add_identity(st, o->identity);
 	expand_all(st, &st->identities);
@@ -380,11 +487,8 @@ resolve(struct ssh_settings *st, const struct ssh_options *o, struct err *e)
 	agent = agent_socket(st);
 	free(st->agent);
 	st->agent = agent;
-	if (st->proxy != NULL) {
-		proxy = expand(st, st->proxy);
-		free(st->proxy);
-		st->proxy = proxy;
-	}
+	expand_text(st, &st->proxy);
+	expand_text(st, &st->revoked);
 	return 0;
 }
 
@@ -415,12 +519,71 @@ warn_nameless(void)
 		    (long)getuid());
 }
 
+/*
+ * What OpenSSH would say that nobody has asked for anything, asked once:
+ * `ssh -G` prints its defaults, too.  0 or -1.
+ */
+static int
+leave_defaults_out(struct ssh_algorithms *a, struct err *e)
+{
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	static struct ssh_algorithms defaults;
+	static bool known;
+	const struct ssh_options none = { .host = "none", .config = "none" };
+	struct ssh_settings st = { 0 };
+	struct strvec argv = STRVEC_INIT;
+	struct buf out = BUF_INIT;
+	int r = 0;
+
+	pthread_mutex_lock(&lock);
+	if (!known) {
+		command(&argv, &none);
+		r = ask(&argv, &out, e);
+		buf_addc(&out, '\n');
+		if (r == 0)
+			r = take_settings(&st, out.data, e);
+		defaults = st.algorithms;
+		st.algorithms = (struct ssh_algorithms){ { NULL } };
+		known = r == 0;
+	}
+	if (known)
+		ssh_algorithms_leave_out(a, &defaults);
+	pthread_mutex_unlock(&lock);
+	ssh_settings_release(&st);
+	strvec_release(&argv);
+	buf_release(&out);
+	return r < 0 ? -1 : 0;
+}
+
+/* Ask ssh(1), which nobody can without a `user`, or know without it. */
+static int
+find_settings(struct ssh_settings *st, const struct ssh_options *o,
+    const char *user, struct err *e)
+{
+	struct strvec argv = STRVEC_INIT;
+	struct buf out = BUF_INIT;
+	bool asked;
+	int r;
+
+	command(&argv, o);
+	r = user != NULL ? ask(&argv, &out, e) : 1;
+	asked = r == 0;
+	if (r > 0)
+		r = defaults(&out, o, user, st->home, e);
+	buf_addc(&out, '\n');
+	if (r == 0)
+		r = take_settings(st, out.data, e);
+	if (r == 0 && asked)
+		r = leave_defaults_out(&st->algorithms, e);
+	strvec_release(&argv);
+	buf_release(&out);
+	return r;
+}
+
 int
 ssh_settings_load(struct ssh_settings *st, const struct ssh_options *o,
     struct err *e)
 {
-	struct strvec argv = STRVEC_INIT;
-	struct buf out = BUF_INIT;
 	char *user = NULL;
 	int r;
 
@@ -431,21 +594,13 @@ ssh_settings_load(struct ssh_settings *st, const struct ssh_options *o,
 	find_user(&user, &st->home);
 	st->host = xstrdup(o->host);
 	st->config = xstrdup_opt(o->config);
-	command(&argv, o);
 	if (user == NULL)
 		warn_nameless();
-	r = user != NULL ? ask(&argv, &out, e) : 1;
-	if (r > 0)
-		r = defaults(&out, o, user, st->home, e);
-	if (r == 0) {
-		buf_addc(&out, '\n');
-		take_settings(st, out.data);
+	r = find_settings(st, o, user, e);
+	if (r == 0)
 		r = resolve(st, o, e);
-	}
 	if (r != 0)
 		ssh_settings_release(st);
 	free(user);
-	strvec_release(&argv);
-	buf_release(&out);
 	return r;
 }

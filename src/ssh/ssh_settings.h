@@ -11,8 +11,9 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "ssh/ssh.h"
 #include "base/strvec.h"
+#include "ssh/ssh.h"
+#include "ssh/ssh_algorithms.h"
 
 struct ssh_settings {
 	char *host;		/* as it was asked for */
@@ -25,19 +26,26 @@ struct ssh_settings {
 	char *agent;		/* its socket; NULL: no agent */
 	char *jump;		/* ProxyJump; NULL: none */
 	char *proxy;		/* ProxyCommand, expanded; NULL: none */
-	char *revoked;		/* RevokedHostKeys: always NULL once loaded */
+	char *revoked;		/* RevokedHostKeys, a file; NULL: none */
+	char *bind;		/* BindAddress, ours; NULL: any */
+	char *interface;	/* BindInterface; NULL: any */
+	char *lax;		/* what would have ssh(1) take any host; NULL */
 	char *config;		/* the file that was asked for; NULL */
 	struct strvec identities;	/* paths */
 	struct strvec certificates;	/* paths */
 	struct strvec known_hosts;	/* paths, the user's first */
+	struct ssh_algorithms algorithms;
+	int64_t connect_ms;		/* ConnectTimeout; 0: none */
+	int rsa_bits;			/* RequiredRSASize; 0: libssh's */
 	bool identities_only;
 	bool identity_given;	/* the first identity is not a default */
 };
 
 /*
- * Ask.  Returns 0, or -1 with ERR_USAGE (a wrong ssh_config, a host name
- * with characters that a shell would read) or ERR_FAILED.  On failure `st`
- * is empty.
+ * Ask.  Returns 0, or -1 with ERR_USAGE (a wrong ssh_config, an option in it
+ * without which the host is another or cannot be reached and that is not
+ * followed, a host name with characters that a shell would read) or
+ * ERR_FAILED.  On failure `st` is empty.
  */
 int ssh_settings_load(struct ssh_settings *st, const struct ssh_options *o,
     struct err *e) MUST_USE;

@@ -59,8 +59,8 @@ check_port(char *port)
 	if (ssh_hostkey_load(&k, &st, &e) != 0)
 		abort();
 	check_lines(&k);
-	for (size_t i = 0; i < k.n_revoked; i++)
-		if (!ssh_key_is_public(k.revoked[i]))
+	for (size_t i = 0; i < k.revoked.n; i++)
+		if (!ssh_key_is_public(k.revoked.keys[i]))
 			abort();
 	ssh_hostkey_release(&k);
 }

@@ -335,6 +335,154 @@ t_a_host_key_alias() {
 	refused "front ssh-ed25519 AAAA"
 }
 
+# RevokedHostKeys: a key a line, or what ssh-keygen -k makes.
+t_revoked_host_keys() {
+	setup
+	ssh-keygen -q -t ed25519 -N '' -f other
+	client "$PWD/sshd/id" "$PWD/sshd/known_hosts" \
+	    "RevokedHostKeys $PWD/revoked"
+	expect_status 1 d exec true
+	assert_contains "$err" "RevokedHostKeys of ssh_config: $PWD/revoked"
+	printf '# none\n\n' >revoked
+	cat other.pub >>revoked
+	run d exec true
+	cat sshd/host_key.pub >>revoked
+	refused "RevokedHostKeys of ssh_config"
+	options=(host_key="$(ssh-keygen -lf sshd/host_key.pub | cut -d ' ' -f 2)")
+	refused "RevokedHostKeys of ssh_config"
+	ssh-keygen -q -k -f revoked other.pub
+	run d exec true
+	ssh-keygen -q -k -u -f revoked sshd/host_key.pub
+	refused "is revoked by '$PWD/revoked'"
+	printf 'SSHKRL\n\0nonsense' >revoked
+	refused "is no list that ssh-keygen reads"
+}
+
+# What would have ssh(1) take any host is named where one is unknown.
+t_a_lax_ssh_config_is_not_followed() {
+	local option
+	setup
+	for option in "StrictHostKeyChecking no" \
+	    "StrictHostKeyChecking accept-new" "VerifyHostKeyDNS yes" \
+	    "NoHostAuthenticationForLocalhost yes"; do
+		client "$PWD/sshd/id" "$PWD/nothing" "$option"
+		refused "is not known" "$option of ssh_config is not followed"
+		client "$PWD/sshd/id" "$PWD/sshd/known_hosts" "$option"
+		run d exec true
+	done
+}
+
+# ------------------------------------------------------- options of ssh_config
+
+# a_row SSHD-LINE CLIENT-LINE STATUS TEXT: "-" is no line, or no text.
+a_row() {
+	local line=()
+	echo "row: $*" >&2
+	[ "$1" = - ] || line=("$1")
+	sshd_stop
+	sshd_start "$PWD/sshd" ${line[@]+"${line[@]}"} || fail "no sshd"
+	printf '%s %s\n' "[127.0.0.1]:$sshd_port" \
+	    "$(cut -d ' ' -f 1,2 sshd/host_rsa.pub)" >>sshd/known_hosts
+	line=()
+	[ "$2" = - ] || line=("$2")
+	client "$PWD/sshd/${key:-id}" "$PWD/sshd/known_hosts" \
+	    ${line[@]+"${line[@]}"}
+	expect_status "$3" d exec true
+	[ "$4" = - ] || assert_contains "$err" "$4"
+}
+
+# rows: standard input has them, a tab between the columns.
+rows() {
+	local sshd client status text
+	while IFS=$'\t' read -r sshd client status text; do
+		[ -z "$sshd" ] || a_row "$sshd" "$client" "$status" "$text" \
+		    </dev/null
+	done
+}
+
+# What both sides offer when they agree on nothing, and what would help.
+t_algorithms_of_ssh_config() {
+	setup
+	rows <<-'END'
+	HostKeyAlgorithms ssh-rsa	-	8	the host offers ssh-rsa, deploy ssh-ed25519,
+	HostKeyAlgorithms ssh-rsa	-	8	'HostKeyAlgorithms +ssh-rsa' for this host in ssh_config allows it
+	HostKeyAlgorithms ssh-rsa	HostKeyAlgorithms +ssh-rsa	0	-
+	HostKeyAlgorithms ssh-ed25519	HostKeyAlgorithms rsa-sha2-512	8	the host offers ssh-ed25519, deploy rsa-sha2-512
+	-	HostKeyAlgorithms rsa-sha2-512	0	-
+	-	HostKeyAlgorithms -ssh-ed25519	0	-
+	-	HostKeyAlgorithms ssh-ed25519-cert-v01@openssh.com	2	HostKeyAlgorithms of ssh_config allows only
+	Ciphers aes128-cbc	-	8	the host offers aes128-cbc, deploy aes128-gcm@openssh.com,
+	Ciphers aes128-cbc	-	8	'Ciphers +aes128-cbc'
+	Ciphers aes128-cbc	Ciphers +aes128-cbc	0	-
+	Ciphers aes128-gcm@openssh.com	Ciphers aes256-ctr	8	no algorithm in common (Ciphers)
+	KexAlgorithms diffie-hellman-group14-sha1	-	8	'KexAlgorithms +diffie-hellman-group14-sha1'
+	KexAlgorithms diffie-hellman-group14-sha1	KexAlgorithms +diffie-hellman-group14-sha1	0	-
+	KexAlgorithms sntrup761x25519-sha512@openssh.com	-	8	libssh, by which deploy connects, has none of the host's
+	-	KexAlgorithms sntrup761x25519-sha512@openssh.com	2	KexAlgorithms of ssh_config allows only what libssh has not got
+	-	KexAlgorithms ecdh-sha2-nistp256	0	-
+	MACs hmac-sha1	MACs hmac-sha2-512	0	-
+	-	PubkeyAcceptedAlgorithms rsa-sha2-512	8	PubkeyAcceptedAlgorithms of ssh_config
+	-	PubkeyAcceptedAlgorithms ssh-ed25519	0	-
+	END
+	# The order counts, too; and a MAC only without AES-GCM.
+	a_row "LogLevel DEBUG1" "Ciphers aes256-gcm@openssh.com,aes128-gcm@openssh.com" 0 -
+	assert_contains sshd/log "cipher: aes256-gcm@openssh.com"
+	client "$PWD/sshd/id" "$PWD/sshd/known_hosts" "Ciphers aes256-ctr" \
+	    "MACs hmac-sha2-512"
+	run d exec true
+	assert_contains sshd/log "cipher: aes256-ctr MAC: hmac-sha2-512"
+	client "$PWD/sshd/id" "$PWD/sshd/known_hosts"
+	run d exec true
+	assert_contains sshd/log "cipher: aes128-gcm@openssh.com"
+}
+
+# Short RSA keys, of the host and ours.
+t_a_required_size_of_rsa_keys() {
+	setup
+	ssh-keygen -q -t rsa -b 2048 -N '' -f sshd/rsa
+	cat sshd/rsa.pub >>sshd/authorized_keys
+	local key=rsa
+	rows <<-'END'
+	-	RequiredRSASize 2048	0	-
+	-	RequiredRSASize 3072	8	is too short (RequiredRSASize of ssh_config)
+	HostKeyAlgorithms rsa-sha2-512	RequiredRSASize 3072	8	RequiredRSASize
+	END
+}
+
+# From where, for how long, and what is not followed but named.
+t_ways_of_ssh_config() {
+	setup
+	rows <<-'END'
+	-	BindAddress 127.0.0.9	0	-
+	-	BindAddress 192.0.2.1	8	BindAddress of ssh_config, 192.0.2.1: Cannot assign
+	-	BindInterface lo	0	-
+	-	BindInterface none0	8	BindInterface of ssh_config, none0
+	-	AddressFamily inet	0	-
+	-	AddressFamily inet6	8	127.0.0.1
+	-	ConnectTimeout 5	0	-
+	-	KnownHostsCommand /bin/true	2	KnownHostsCommand of ssh_config is not followed
+	-	PubkeyAuthentication no	2	PubkeyAuthentication no of ssh_config is not followed
+	-	ProxyUseFdpass yes	2	ProxyUseFdpass of ssh_config is not followed
+	-	Compression yes	0	-
+	-	StrictHostKeyChecking yes	0	-
+	END
+	a_row "LogLevel VERBOSE" "BindAddress 127.0.0.9" 0 -
+	assert_contains sshd/log "Connection from 127.0.0.9"
+	# A name that ssh(1) makes whole.
+	client "$PWD/sshd/id" "$PWD/sshd/known_hosts" "CanonicalizeHostname yes" \
+	    "CanonicalDomains invalid"
+	run d exec true
+}
+
+t_a_connect_timeout() {
+	setup
+	fake_server silent
+	client "$PWD/sshd/id" "$PWD/sshd/known_hosts" "ConnectTimeout 1"
+	options=(connect=60000 kex=60000)
+	milliseconds refused "key exchange with 127.0.0.1" "no answer in time"
+	((took >= 900 && took < 20000)) || fail "$took ms"
+}
+
 # ------------------------------------------------------------------ keys
 
 t_a_wrong_key_is_refused() {
@@ -585,10 +733,6 @@ t_a_wrong_ssh_config() {
 	echo 'Nonsense yes' >config
 	expect_status 2 d exec true
 	assert_contains "$err" "line 1"
-	client "$PWD/sshd/id" "$PWD/sshd/known_hosts" \
-	    "RevokedHostKeys $PWD/revoked"
-	expect_status 2 d exec true
-	assert_contains "$err" "@revoked"
 }
 
 # A port that is silent, or that drops; sets sshd_port.
