@@ -447,12 +447,14 @@ t_pairs_on_dash() {
 
 t_pairs_on_busybox() {
 	local kill=()
+	! wide || kill=(yes)
 	on busybox
 	pairs stage activate rollback prune freeze
 }
 
 t_pairs_on_all() {
 	local kill=()
+	! wide || kill=(yes)
 	on c dash busybox
 	pairs stage activate rollback prune freeze
 }
