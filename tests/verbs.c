@@ -111,8 +111,10 @@ run(char *const argv[], bool first)
 	close(out[0]);
 	if (waitpid(pid, &status, 0) != pid)
 		return 1;
-	/* What `files` gives need not end in a newline. */
-	if (strcmp(argv[2], "files") == 0 && len > 3 &&
+	/* What these give need not end in a newline. */
+	if ((strcmp(argv[2], "files") == 0 ||
+		strcmp(argv[2], "signatures") == 0) &&
+	    len > 3 &&
 	    strcmp(tail + len - 3, "ok\n") == 0)
 		return 0;
 	if (strcmp(tail, "ok\n") == 0 || strncmp(tail, "error\t", 6) == 0)

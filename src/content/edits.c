@@ -7,7 +7,7 @@
 #include "base/path.h"
 #include "base/varint.h"
 
-enum operation { OP_SAME, OP_GONE, OP_WHOLE, OP_RULES, OP_ENTRY };
+enum operation { OP_SAME, OP_GONE, OP_WHOLE, OP_RULES, OP_ENTRY, OP_DELTA };
 
 enum { OP_BITS = 3 };
 
@@ -20,12 +20,12 @@ enum { OP_BITS = 3 };
  *	of files and links: the time, as a difference to that of new content
  *	of what is carried: when it was last live, as the same difference
  *	of a link: the length of its target, which is in the column of names
- *	of a file: EDIT_BASE and EDIT_RULES: which file of the base, as the
- *	    difference to the next entry of it; EDIT_OTHER: number of the
- *	    release, 32 bytes of digest; EDIT_RULES: the set
+ *	of a file: EDIT_BASE, EDIT_RULES and EDIT_DELTA: which file of the
+ *	    base, as the difference to the next entry of it; EDIT_OTHER: number
+ *	    of the release, 32 bytes of digest; EDIT_RULES: the set
  *
- * and the size, in the column of sizes: as it is, or of EDIT_RULES as a
- * difference; of EDIT_BASE it is known.
+ * and the size, in the column of sizes: as it is, or of EDIT_RULES and
+ * EDIT_DELTA as a difference; of EDIT_BASE it is known.
  */
 enum {
 	ENTRY_TYPE = 3, /* enum entry_type */
@@ -144,6 +144,7 @@ put_content(struct printer *p, const struct entry *en, const struct edit *ed)
 	switch ((enum edit_source)ed->source) {
 	case EDIT_BASE:
 	case EDIT_RULES:
+	case EDIT_DELTA:
 		old = p->base->v[ed->from].size;
 		varint_add_signed(&p->ops, (int64_t)ed->from - (int64_t)p->at);
 		break;
@@ -205,6 +206,9 @@ put_known(struct printer *p, const struct entry *old, const struct entry *en,
 	} else if (plain && ed->source == EDIT_RULES && ed->from == p->at) {
 		varint_add_signed(&p->sizes, en->size - old->size);
 		run(p, OP_RULES, ed->set);
+	} else if (plain && ed->source == EDIT_DELTA && ed->from == p->at) {
+		varint_add_signed(&p->sizes, en->size - old->size);
+		run(p, OP_DELTA, 0);
 	} else {
 		put_entry(p, en, ed, true);
 	}
@@ -353,7 +357,7 @@ take_changed(struct reader *r, enum edit_source source, uint8_t set,
 	en->mtime = r->x->mtime;
 	memset(en->digest, 0, HASH_LEN);
 	r->x->v[r->x->n - 1] = (struct edit){ (uint8_t)source, set,
-		source == EDIT_RULES ? from : 0 };
+		source == EDIT_WHOLE ? 0 : from };
 	return 0;
 }
 
@@ -366,6 +370,15 @@ take_set(struct reader *r, uint8_t *set, struct err *e)
 		return bad("a wrong set of rules", e);
 	*set = (uint8_t)n;
 	return 0;
+}
+
+/* Where the content is from that an operation gives to many. */
+static enum edit_source
+source_of(enum operation op)
+{
+	return op == OP_RULES ? EDIT_RULES :
+	    op == OP_DELTA    ? EDIT_DELTA :
+				EDIT_WHOLE;
 }
 
 /* So many entries of the base at once. */
@@ -388,8 +401,7 @@ take_run(struct reader *r, enum operation op, uint64_t count, struct err *e)
 		if (op == OP_SAME)
 			c = take_base(r, e) != NULL ? 0 : -1;
 		else
-			c = take_changed(r,
-			    op == OP_RULES ? EDIT_RULES : EDIT_WHOLE, set, e);
+			c = take_changed(r, source_of(op), set, e);
 		if (c != 0)
 			return -1;
 	}
@@ -473,6 +485,7 @@ take_content(struct reader *r, enum edit_source source, struct entry *en,
 	switch (source) {
 	case EDIT_BASE:
 	case EDIT_RULES:
+	case EDIT_DELTA:
 		if (take_from(r, &ed.from, e) != 0)
 			return -1;
 		old = r->base->v[ed.from].size;
@@ -567,6 +580,8 @@ take_operation(struct reader *r, struct err *e)
 		return take_run(r, OP_WHOLE, n >> OP_BITS, e);
 	case OP_RULES:
 		return take_run(r, OP_RULES, n >> OP_BITS, e);
+	case OP_DELTA:
+		return take_run(r, OP_DELTA, n >> OP_BITS, e);
 	case OP_ENTRY:
 		return take_entry(r, n >> OP_BITS, e);
 	default:

@@ -22,10 +22,12 @@
  *	whole		files whose new content is in the pack
  *	rules		a set's number follows: files whose content the set
  *			makes of the old one (rewrite.h)
+ *	delta		files whose content a delta in the pack makes of the
+ *			old one (delta.h)
  *	entry		one entry that is told whole; it replaces the next of
  *			the base, or has a name of its own
  *
- * Files of `whole` and `rules` get the time of new content; their sizes are
+ * Files of `whole`, `rules` and `delta` get the time of new content; their sizes are
  * in the column, as differences.  edits.c says what an entry consists of.
  */
 #ifndef EDITS_H
@@ -47,6 +49,7 @@ enum edit_source {
 	EDIT_OTHER,	/* this path of another release, others.v[from] */
 	EDIT_WHOLE,	/* it travels */
 	EDIT_RULES,	/* the set of rules makes it of the file `from` */
+	EDIT_DELTA,	/* a delta that travels makes it of the file `from` */
 };
 
 enum { EDITS_SETS_MAX = 8 };
@@ -84,7 +87,7 @@ struct edits_limits {
 
 /*
  * Read edits of `base`, and fill the empty `m` with the new manifest, in which
- * the digests of EDIT_WHOLE and EDIT_RULES are missing.  It is what
+ * the digests of EDIT_WHOLE, EDIT_RULES and EDIT_DELTA are missing.  It is what
  * manifest_check() accepts, and `from` is a file of the base, whatever the
  * text says.  0, or -1 with ERR_INTEGRITY.
  */

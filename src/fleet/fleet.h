@@ -29,6 +29,8 @@ struct fleet {
 	bool changed;		/* something was begun on the hosts */
 	size_t rules, rewritten;	/* with how many rules the hosts made
 					 * how many pages (fleet_guess.h) */
+	size_t patched;		/* pages that got there as deltas
+				 * (fleet_delta.h) */
 	bool settle;		/* what they tell is to be on their disks:
 				 * "already so" is an answer, too */
 };

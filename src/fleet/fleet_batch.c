@@ -149,6 +149,7 @@ write_edits(struct batch *b, struct err *e)
 		.meta = b->what->meta,
 		.edits = &b->edits,
 		.rules = &b->rules,
+		.deltas = (const struct delta *const *)b->deltas,
 		.build = b->what->build,
 		.fetched = &b->fetch->dir,
 		.is_fetched = b->fetched };
@@ -325,6 +326,12 @@ batch_close(struct batch *b, struct fleet_sent *out)
 		spool_free(p->spool);
 	}
 	pthread_mutex_destroy(&b->lock);
+	for (size_t i = 0; b->deltas != NULL && i < b->what->m->n; i++)
+		if (b->deltas[i] != NULL) {
+			delta_release(b->deltas[i]);
+			free(b->deltas[i]);
+		}
+	free(b->deltas);
 	digest_index_free(b->index);
 	manifest_release(&b->base_manifest);
 	release_ids_release(&b->common);

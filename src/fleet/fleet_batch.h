@@ -17,6 +17,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/release.h"
+#include "content/delta.h"
 #include "content/edits.h"
 #include "content/manifest.h"
 #include "fleet/fleet_fetch.h"
@@ -43,6 +44,9 @@ struct batch {
 					 * for the edits */
 	struct buf rules;		/* of the edits (rewrite.h) */
 	size_t n_rules, ruled;		/* how many, and pages that they make */
+	struct delta **deltas;		/* for each entry that has one; NULL:
+					 * none has */
+	size_t patched;			/* how many have one */
 	const struct fleet_send *what;
 	const struct fetch *fetch;
 	struct guard_room need;		/* on a host */

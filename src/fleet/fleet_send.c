@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "fleet/cure.h"
 #include "fleet/fleet_batch.h"
+#include "fleet/fleet_delta.h"
 #include "fleet/fleet_fetch.h"
 #include "fleet/fleet_guess.h"
 #include "os/intr.h"
@@ -215,7 +216,8 @@ send_to(struct remote *r, void *ctx, struct err *e)
 		*e = (struct err)ERR_INIT;
 		c = send_pack(s, r, b, BATCH_WHOLE, e);
 	}
-	if (c != 0 && said(e, ERR_INTEGRITY) && s->what->build != NULL && !r->cannot_link)
+	if (c != 0 && said(e, ERR_INTEGRITY) && s->what->build != NULL &&
+	    !r->cannot_link)
 		c = send_anew(s, r, e);
 	if (c == 0)
 		remote_learn(r, s->what->meta);
@@ -275,8 +277,10 @@ guess_all(struct sending *s)
 	for (size_t i = 0; i < s->n; i++)
 		if (s->batches[i].edited) {
 			guess_rules(&s->batches[i], s->f);
+			find_deltas(&s->batches[i], s->f);
 			s->f->rules += s->batches[i].n_rules;
 			s->f->rewritten += s->batches[i].ruled;
+			s->f->patched += s->batches[i].patched;
 		}
 }
 

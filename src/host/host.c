@@ -23,6 +23,7 @@ static const struct verb {
 	{ "adopt", verb_adopt },
 	{ "manifest", verb_manifest },
 	{ "files", verb_files },
+	{ "signatures", verb_signatures },
 	{ "receive", verb_receive },
 	{ "note", verb_note },
 	{ "activate", verb_activate },

@@ -79,7 +79,8 @@ limits_allow(const struct host_limits *l, const char *verb)
 	 * with pages of what is live.
 	 */
 	return l->allow == NULL || is_listed(l->allow, verb) ||
-	    ((strcmp(verb, "note") == 0 || strcmp(verb, "files") == 0) &&
+	    ((strcmp(verb, "note") == 0 || strcmp(verb, "files") == 0 ||
+		 strcmp(verb, "signatures") == 0) &&
 		is_listed(l->allow, "receive"));
 }
 

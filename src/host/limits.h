@@ -38,14 +38,14 @@ bool limits_bind(const struct host_limits *l);
 
 /*
  * May the key use the verb?  What nothing works without, and what tells no
- * more than the site itself (info, probe, manifest), always; note and files with
- * receive; adopt, which takes a directory's place, only by its name.
+ * more than the site itself (info, probe, manifest), always; note, files and
+ * signatures with receive; adopt, which takes a directory's place, only by its name.
  */
 bool limits_allow(const struct host_limits *l, const char *verb);
 
 /*
  * May it read any file of any release?  Else files gives it samples of what is
- * live, and nothing more.
+ * live, signatures are of that, and nothing more.
  */
 bool limits_allow_any_file(const struct host_limits *l);
 

@@ -147,6 +147,7 @@ static const struct {
 	{ "adopt", adopt },
 	{ "manifest", one_release },
 	{ "files", files },
+	{ "signatures", one_release },
 	{ "receive", receive },
 	{ "note", note },
 	{ "activate", activate },

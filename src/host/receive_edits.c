@@ -8,6 +8,8 @@
 
 #include "base/alloc.h"
 #include "base/varint.h"
+#include "content/chunk.h"
+#include "content/delta.h"
 #include "content/edits.h"
 #include "content/rewrite.h"
 #include "content/zstream.h"
@@ -40,7 +42,12 @@ struct form {
 	struct rule_sets sets;
 	struct rewrite *rewrites[REWRITE_SETS_MAX];
 	struct buf old, new;
-	int64_t may_read; /* bytes of old files; 0: nothing was read yet */
+	struct cutter *cutter;
+	struct chunks chunks; /* of the old text of a delta */
+	int64_t *starts;      /* of these, and the end of the last */
+	size_t n_starts;      /* room for so many */
+	char *copy;	      /* PIECE bytes of the old text */
+	int64_t may_read;     /* bytes of old files; 0: nothing was read yet */
 };
 
 /* zstream.h: the next bytes of the pack. */
@@ -101,13 +108,17 @@ take(struct form *f, const char *name, size_t len, struct buf *out,
 	return 0;
 }
 
-/* A number of at most ten bytes. */
+/*
+ * A number of at most ten bytes, up to `max`; or one that is told as the
+ * signed difference to `from`.
+ */
 static int
-take_number(struct form *f, const char *name, uint64_t max, uint64_t *out,
-    struct err *e)
+take_any(struct form *f, const char *name, uint64_t max, const int64_t *from,
+    uint64_t *out, struct err *e)
 {
 	struct buf b = BUF_INIT;
 	bool is_number = false;
+	int64_t n = 0;
 
 	do {
 		struct varint_in in;
@@ -117,13 +128,34 @@ take_number(struct form *f, const char *name, uint64_t max, uint64_t *out,
 			return -1;
 		}
 		in = (struct varint_in){ b.data, b.len };
-		is_number = varint_take(&in, max, out);
+		if (from == NULL) {
+			is_number = varint_take(&in, max, out);
+		} else {
+			is_number = varint_take_from(&in, *from, &n);
+			*out = (uint64_t)n;
+		}
 	} while (!is_number && b.len < 10 &&
 	    ((unsigned char)b.data[b.len - 1] & 0x80) != 0);
 	buf_release(&b);
 	return is_number ?
 	    0 :
-	    receiver_hostile(f->r, name, "of a wrong length", e);
+	    receiver_hostile(f->r, name, "with a wrong number", e);
+}
+
+static int
+take_number(struct form *f, const char *name, uint64_t max, uint64_t *out,
+    struct err *e)
+{
+	return take_any(f, name, max, NULL, out, e);
+}
+
+static int
+take_number_from(struct form *f, const char *name, uint64_t from,
+    uint64_t *out, struct err *e)
+{
+	const int64_t n = (int64_t)from;
+
+	return take_any(f, name, 0, &n, out, e);
 }
 
 /* A record behind its length. */
@@ -243,19 +275,36 @@ make_known(struct form *f, struct entry *en, const struct edit *ed,
 			      -1;
 }
 
-/* The old file is read once for each that is made of it: not without end. */
+/* Old files are read again and again for what is made of them: not without
+ * end. */
 static int
-check_read(struct form *f, const struct origin *base, const struct entry *old,
-    struct err *e)
+spend(struct form *f, const struct origin *base, const struct entry *old,
+    int64_t bytes, struct err *e)
 {
 	if (f->may_read == 0)
 		f->may_read =
 		    READ_FREE + READ_RATIO * manifest_totals(&base->m).bytes;
-	f->may_read -= old->size;
-	if (old->size > REWRITE_FILE_MAX || f->may_read <= 0)
-		return receiver_hostile(f->r, old->path,
-		    "which is too large for rules", e);
-	return 0;
+	f->may_read -= bytes;
+	return f->may_read > 0 ?
+	    0 :
+	    receiver_hostile(f->r, old->path, "which is read too often", e);
+}
+
+static int
+open_old(const struct origin *base, const struct entry *old, struct err *e)
+{
+	int fd =
+	    beneath_open(base->dir.fd, old->path, O_RDONLY | O_NONBLOCK, 0);
+
+	if (fd < 0)
+		err_sys(e, "cannot open '%s/%s'", base->dir.path, old->path);
+	return fd;
+}
+
+static int
+cannot_read(const struct origin *base, const struct entry *old, struct err *e)
+{
+	return err_sys(e, "cannot read '%s/%s'", base->dir.path, old->path);
 }
 
 /* All of a file of the base, of which a rotten one may be shorter. */
@@ -267,16 +316,20 @@ read_old(struct form *f, uint32_t from, struct buf *out, struct err *e)
 	ssize_t n;
 	int fd;
 
-	if (old == NULL || check_read(f, base, old, e) != 0)
+	if (old == NULL)
 		return -1;
-	fd = beneath_open(base->dir.fd, old->path, O_RDONLY | O_NONBLOCK, 0);
+	if (old->size > REWRITE_FILE_MAX)
+		return receiver_hostile(f->r, old->path,
+		    "which is too large for rules", e);
+	if (spend(f, base, old, old->size, e) != 0)
+		return -1;
+	fd = open_old(base, old, e);
 	if (fd < 0)
-		return err_sys(e, "cannot open '%s/%s'", base->dir.path,
-		    old->path);
+		return -1;
 	buf_reserve(out, (size_t)old->size);
 	n = io_read(fd, out->data, (size_t)old->size);
 	if (n < 0)
-		err_sys(e, "cannot read '%s/%s'", base->dir.path, old->path);
+		cannot_read(base, old, e);
 	close(fd);
 	if (n < 0)
 		return -1;
@@ -322,6 +375,166 @@ make_rewritten(struct form *f, struct entry *en, const struct edit *ed,
 	    e);
 }
 
+/* ---- deltas ------------------------------------------------------------ */
+
+/* A file that is made of an old one, open, piece by piece. */
+struct patch {
+	struct form *f;
+	const struct origin *base;
+	const struct entry *old;
+	int from; /* the old one */
+	int to;
+	struct entry *en;
+	int64_t done; /* bytes of the new one */
+};
+
+/* Where each chunk of the old text begins, and where the last one ends. */
+static void
+find_starts(struct form *f)
+{
+	int64_t at = 0;
+
+	if (f->n_starts < f->chunks.n + 1) {
+		f->n_starts = f->chunks.cap + 1;
+		f->starts =
+		    xreallocarray(f->starts, f->n_starts, sizeof(*f->starts));
+	}
+	f->starts[0] = 0;
+	for (size_t i = 0; i < f->chunks.n; i++) {
+		at += f->chunks.lengths[i];
+		f->starts[i + 1] = at;
+	}
+}
+
+/* Cut the old text as the client did. */
+static int
+cut_old(struct patch *p, struct err *e)
+{
+	struct form *f = p->f;
+	int64_t left = p->old->size;
+
+	if (spend(f, p->base, p->old, left, e) != 0)
+		return -1;
+	cutter_begin(f->cutter, left, false, &f->chunks);
+	while (left > 0) {
+		ssize_t n = io_read(p->from, f->copy,
+		    left < PIECE ? (size_t)left : PIECE);
+
+		if (n < 0)
+			return cannot_read(p->base, p->old, e);
+		if (n == 0)
+			break;
+		cutter_add(f->cutter, f->copy, (size_t)n);
+		left -= n;
+	}
+	cutter_end(f->cutter);
+	find_starts(f);
+	return 0;
+}
+
+/* So many bytes of the pack. */
+static int
+put_own(struct patch *p, uint64_t len, struct err *e)
+{
+	while (len > 0) {
+		const char *data;
+		ssize_t n =
+		    take_some(p->f, len < PIECE ? len : PIECE, &data, e);
+
+		if (n < 0 ||
+		    receiver_write(p->f->r, p->to, p->en, &p->done, data,
+			(size_t)n, e) != 0)
+			return -1;
+		len -= (uint64_t)n;
+	}
+	return 0;
+}
+
+/* These bytes of the old text. */
+static int
+put_old(struct patch *p, int64_t from, int64_t end, struct err *e)
+{
+	if (spend(p->f, p->base, p->old, end - from, e) != 0)
+		return -1;
+	if (lseek(p->from, from, SEEK_SET) < 0)
+		return cannot_read(p->base, p->old, e);
+	while (from < end) {
+		ssize_t n = io_read(p->from, p->f->copy,
+		    end - from < PIECE ? (size_t)(end - from) : PIECE);
+
+		if (n < 0)
+			return cannot_read(p->base, p->old, e);
+		/* Shorter than just now: the size tells. */
+		if (n == 0)
+			return 0;
+		if (receiver_write(p->f->r, p->to, p->en, &p->done, p->f->copy,
+			(size_t)n, e) != 0)
+			return -1;
+		from += n;
+	}
+	return 0;
+}
+
+/* A run of chunks; `next` is the one behind the last run. */
+static int
+put_run(struct patch *p, uint64_t *next, struct err *e)
+{
+	struct form *f = p->f;
+	const char *name = p->en->path;
+	uint64_t count, first;
+
+	if (take_number(f, name, f->chunks.n, &count, e) != 0 ||
+	    take_number_from(f, name, *next, &first, e) != 0)
+		return -1;
+	if (count == 0 || first > f->chunks.n || count > f->chunks.n - first)
+		return receiver_hostile(f->r, name,
+		    "made of what the base has not", e);
+	*next = first + count;
+	return put_old(p, f->starts[first], f->starts[*next], e);
+}
+
+static int
+put_delta(struct patch *p, struct err *e)
+{
+	uint64_t own, next = 0;
+
+	if (cut_old(p, e) != 0)
+		return -1;
+	while (p->done < p->en->size) {
+		if (take_number(p->f, p->en->path,
+			(uint64_t)(p->en->size - p->done), &own, e) != 0 ||
+		    put_own(p, own, e) != 0)
+			return -1;
+		if (p->done < p->en->size && put_run(p, &next, e) != 0)
+			return -1;
+	}
+	return receiver_finish_new(p->f->r, p->to, p->en, p->done, e);
+}
+
+/* A file that a delta makes of one of the base. */
+static int
+make_patched(struct form *f, struct entry *en, const struct edit *ed,
+    struct err *e)
+{
+	struct patch p = { .f = f, .base = open_base(f, e), .en = en };
+	int c;
+
+	if (p.base == NULL)
+		return -1;
+	p.old = &p.base->m.v[ed->from];
+	if (p.old->size > DELTA_FILE_MAX)
+		return receiver_hostile(f->r, p.old->path,
+		    "which is too large for a delta", e);
+	p.from = open_old(p.base, p.old, e);
+	if (p.from < 0)
+		return -1;
+	p.to = receiver_create(f->r, en, e);
+	c = p.to < 0 ? -1 :
+		       receiver_close(f->r, p.to, en, put_delta(&p, e), e);
+	close(p.from);
+	return c;
+}
+
 static int
 make_file(struct form *f, struct entry *en, const struct edit *ed,
     struct err *e)
@@ -337,6 +550,8 @@ make_file(struct form *f, struct entry *en, const struct edit *ed,
 		return make_whole(f, en, e);
 	case EDIT_RULES:
 		return make_rewritten(f, en, ed, e);
+	case EDIT_DELTA:
+		return make_patched(f, en, ed, e);
 	case EDIT_NONE:
 		break;
 	}
@@ -404,11 +619,14 @@ receive_edits(struct receiver *r, struct err *e)
 		.edits = EDITS_INIT,
 		.sets = RULE_SETS_INIT,
 		.old = BUF_INIT,
-		.new = BUF_INIT };
+		.new = BUF_INIT,
+		.chunks = CHUNKS_INIT };
 	int c;
 
 	f.z = zreader_new(read_pack, r);
 	f.data = xmalloc(PIECE);
+	f.copy = xmalloc(PIECE);
+	f.cutter = cutter_new();
 	c = receive_all(&f, e);
 	for (size_t i = 0; i < f.sets.n; i++)
 		rewrite_free(f.rewrites[i]);
@@ -416,7 +634,11 @@ receive_edits(struct receiver *r, struct err *e)
 	edits_release(&f.edits);
 	buf_release(&f.old);
 	buf_release(&f.new);
+	cutter_free(f.cutter);
+	chunks_release(&f.chunks);
 	zreader_free(f.z);
+	free(f.starts);
+	free(f.copy);
 	free(f.data);
 	return c;
 }

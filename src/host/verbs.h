@@ -10,11 +10,12 @@
 
 struct request;
 
-/* verb_look.c: they change nothing, and take no lock. */
+/* verb_look.c, verb_files.c, verb_signatures.c: they change nothing, and take no lock. */
 int verb_info(struct request *r, struct err *e);
 int verb_probe(struct request *r, struct err *e);
 int verb_manifest(struct request *r, struct err *e);
 int verb_files(struct request *r, struct err *e);
+int verb_signatures(struct request *r, struct err *e);
 int verb_verify(struct request *r, struct err *e);
 int verb_journal(struct request *r, struct err *e);
 

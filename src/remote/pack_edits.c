@@ -31,7 +31,7 @@ print_head(const struct pack_edits_source *src, struct buf *out)
 	buf_release(&edits);
 }
 
-/* The bytes of the files that travel. */
+/* The bytes behind the head. */
 static int64_t
 count_bytes(const struct pack_edits_source *src)
 {
@@ -40,6 +40,8 @@ count_bytes(const struct pack_edits_source *src)
 	for (size_t i = 0; i < src->m->n; i++)
 		if (src->edits->v[i].source == EDIT_WHOLE)
 			sum += src->m->v[i].size;
+		else if (src->edits->v[i].source == EDIT_DELTA)
+			sum += delta_size(src->deltas[i]);
 	return sum;
 }
 
@@ -51,6 +53,52 @@ put_piece(void *ctx, const void *data, size_t len, struct err *e)
 }
 
 static int
+put_delta(struct pack_files *files, int fd, const struct entry *en,
+    const struct delta *d, struct zwriter *z, struct err *e)
+{
+	struct buf b = BUF_INIT;
+	int64_t at = 0;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < d->n; i++) {
+		const struct delta_step *s = &d->v[i];
+
+		delta_print_own(d, i, &b);
+		r = zwriter_add(z, b.data, b.len, e);
+		if (r == 0)
+			r = pack_files_put_part(files, fd, en, at, s->own,
+			    put_piece, z, e);
+		buf_reset(&b);
+		delta_print_run(d, i, &b);
+		if (r == 0)
+			r = zwriter_add(z, buf_str(&b), b.len, e);
+		buf_reset(&b);
+		at += (int64_t)s->own + s->bytes;
+	}
+	buf_release(&b);
+	return r;
+}
+
+/* The file of the entry, or its delta. */
+static int
+put_file(const struct pack_edits_source *src, struct pack_files *files,
+    size_t i, struct zwriter *z, struct err *e)
+{
+	const struct entry *en = &src->m->v[i];
+	bool fetched = src->is_fetched != NULL && src->is_fetched[i];
+	int r, fd = pack_files_open(files, en, fetched, e);
+
+	if (fd < 0)
+		return -1;
+	if (src->edits->v[i].source == EDIT_DELTA)
+		r = put_delta(files, fd, en, src->deltas[i], z, e);
+	else
+		r = pack_files_put(files, fd, en, put_piece, z, e);
+	close(fd);
+	return r;
+}
+
+static int
 put_files(const struct pack_edits_source *src, struct zwriter *z,
     struct err *e)
 {
@@ -59,20 +107,12 @@ put_files(const struct pack_edits_source *src, struct zwriter *z,
 
 	pack_files_init(&files, src->build, src->fetched);
 	for (size_t i = 0; r == 0 && i < src->m->n; i++) {
-		const struct entry *en = &src->m->v[i];
-		bool fetched = src->is_fetched != NULL && src->is_fetched[i];
-		int fd;
-
-		if (src->edits->v[i].source != EDIT_WHOLE)
+		if (src->edits->v[i].source != EDIT_WHOLE &&
+		    src->edits->v[i].source != EDIT_DELTA)
 			continue;
 		r = intr_check(e);
-		fd = r == 0 ? pack_files_open(&files, en, fetched, e) : -1;
-		if (fd < 0) {
-			r = -1;
-			break;
-		}
-		r = pack_files_put(&files, fd, en, put_piece, z, e);
-		close(fd);
+		if (r == 0)
+			r = put_file(src, &files, i, z, e);
 	}
 	pack_files_release(&files);
 	return r;

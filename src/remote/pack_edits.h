@@ -6,8 +6,9 @@
  *	the meta, JSON		each of the three with its length, a number of
  *	the edits (edits.h)	varint.h, before it
  *	the rules (rewrite.h)
- *	the files that travel (EDIT_WHOLE), one after the other, in the order of
- *	    the new manifest, which knows their sizes
+ *	the files that travel (EDIT_WHOLE), and the deltas (delta.h) of others
+ *	    (EDIT_DELTA), one after the other, in the order of the new manifest,
+ *	    which knows the sizes
  *
  * The host makes the manifest of it, and everything else; host/receive_edits
  * is its other end.
@@ -20,6 +21,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "content/delta.h"
 #include "content/edits.h"
 #include "content/manifest.h"
 #include "host/wire.h"
@@ -31,6 +33,8 @@ struct pack_edits_source {
 	const struct meta *meta;
 	const struct edits *edits;
 	const struct buf *rules;
+	const struct delta *const *deltas;	/* for each entry that has one;
+						 * NULL: none has */
 	const struct dir *build;	/* the files that travel */
 	const struct dir *fetched;	/* others, called by their digests */
 	const bool *is_fetched;		/* for each entry; NULL: none is */

@@ -50,6 +50,28 @@ place(const struct pack_files *f)
 	return f->build != NULL ? f->build->path : f->fetched->path;
 }
 
+static int
+has_changed(const struct pack_files *f, const struct entry *en, struct err *e)
+{
+	return err_set(e, ERR_FAILED,
+	    "'%s/%s' changed while it was read;; stage when the build has ended",
+	    place(f), en->path);
+}
+
+/* Some of `left` bytes into the window: how many, 0 at the end, -1. */
+static ssize_t
+read_piece(struct pack_files *f, int fd, const struct entry *en, int64_t left,
+    struct err *e)
+{
+	ssize_t n =
+	    io_read(fd, f->window, left < WINDOW ? (size_t)left : WINDOW);
+
+	if (n < 0)
+		return err_sys(e, "cannot read '%s/%s'", place(f), en->path);
+	progress_add(0, n);
+	return n;
+}
+
 int
 pack_files_put(struct pack_files *f, int fd, const struct entry *en,
     int (*put)(void *ctx, const void *data, size_t len, struct err *e),
@@ -59,24 +81,41 @@ pack_files_put(struct pack_files *f, int fd, const struct entry *en,
 	int64_t left = en->size;
 
 	while (left > 0) {
-		size_t want = left < WINDOW ? (size_t)left : WINDOW;
-		ssize_t n = io_read(fd, f->window, want);
+		ssize_t n = read_piece(f, fd, en, left, e);
 
 		if (n < 0)
-			return err_sys(e, "cannot read '%s/%s'", place(f),
-			    en->path);
+			return -1;
 		if (n == 0)
 			break;
 		hash_add(f->hash, f->window, (size_t)n);
 		if (put(ctx, f->window, (size_t)n, e) != 0)
 			return -1;
-		progress_add(0, n);
 		left -= n;
 	}
 	hash_end(f->hash, digest);
-	if (left == 0 && memcmp(digest, en->digest, HASH_LEN) == 0)
-		return 0;
-	return err_set(e, ERR_FAILED,
-	    "'%s/%s' changed while it was read;; stage when the build has ended",
-	    place(f), en->path);
+	return left == 0 && memcmp(digest, en->digest, HASH_LEN) == 0 ?
+	    0 :
+	    has_changed(f, en, e);
+}
+
+int
+pack_files_put_part(struct pack_files *f, int fd, const struct entry *en,
+    int64_t from, int64_t len,
+    int (*put)(void *ctx, const void *data, size_t len, struct err *e),
+    void *ctx, struct err *e)
+{
+	if (lseek(fd, from, SEEK_SET) < 0)
+		return err_sys(e, "cannot read '%s/%s'", place(f), en->path);
+	while (len > 0) {
+		ssize_t n = read_piece(f, fd, en, len, e);
+
+		if (n < 0)
+			return -1;
+		if (n == 0)
+			return has_changed(f, en, e);
+		if (put(ctx, f->window, (size_t)n, e) != 0)
+			return -1;
+		len -= n;
+	}
+	return 0;
 }

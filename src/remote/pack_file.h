@@ -36,4 +36,13 @@ int pack_files_put(struct pack_files *f, int fd, const struct entry *en,
     int (*put)(void *ctx, const void *data, size_t len, struct err *e),
     void *ctx, struct err *e) MUST_USE;
 
+/*
+ * The same with `len` bytes from `from` on.  Whether they are those that the
+ * entry means is found out by who makes a file of them.
+ */
+int pack_files_put_part(struct pack_files *f, int fd, const struct entry *en,
+    int64_t from, int64_t len,
+    int (*put)(void *ctx, const void *data, size_t len, struct err *e),
+    void *ctx, struct err *e) MUST_USE;
+
 #endif

@@ -172,6 +172,15 @@ int remote_samples(struct remote *r, const struct release_id *id,
     const struct manifest *m, const size_t *indices, size_t n, struct buf *out,
     struct err *e) MUST_USE;
 
+/*
+ * Fetch the hashes of the chunks (chunk.h) of files, which are entries of `m`,
+ * the manifest of the release: of each so many times CHUNK_HASH bytes into a
+ * buffer.  Only of hosts with r->has_delta.  0 or -1.
+ */
+int remote_signatures(struct remote *r, const struct release_id *id,
+    const struct manifest *m, const size_t *indices, size_t n, struct buf *out,
+    struct err *e) MUST_USE;
+
 struct remote_receive {
 	const struct release_id *id;
 	const char *group;		/* NULL: none */

@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/hash.h"
 #include "base/number.h"
+#include "content/chunk.h"
 #include "content/zstream.h"
 #include "os/io.h"
 #include "remote/ask.h"
@@ -274,6 +275,53 @@ remote_samples(struct remote *r, const struct release_id *id,
 		ask_hang_up(r);
 	zreader_free(z);
 	buf_release(&packed.text);
+	strvec_release(&args);
+	buf_release(&paths);
+	return c;
+}
+
+/* One line "chunks", and the hashes. */
+static int
+hear_signature(struct remote *r, const struct entry *en, struct buf *out,
+    struct err *e)
+{
+	struct wire_line l = { "", "" };
+	int64_t n;
+
+	if (ask_expect(r, "chunks", &l, ask_answer_ms(r), e) != 0)
+		return -1;
+	n = number_or(l.value, 0, chunk_count_max(en->size), -1);
+	return n < 0 ? ask_wrong(r, l.value, e) :
+		       read_bytes(r, (size_t)n * CHUNK_HASH, out, e);
+}
+
+int
+remote_signatures(struct remote *r, const struct release_id *id,
+    const struct manifest *m, const size_t *indices, size_t n, struct buf *out,
+    struct err *e)
+{
+	struct strvec args = STRVEC_INIT;
+	struct buf paths = BUF_INIT;
+	int64_t bytes = 0;
+	int c;
+
+	strvec_addf(&args, "--id=%s", id->text);
+	for (size_t i = 0; i < n; i++) {
+		buf_addf(&paths, "%s\n", m->v[indices[i]].path);
+		bytes += m->v[indices[i]].size;
+	}
+	buf_addc(&paths, '\n');
+	c = ask(r, "signatures", &args, e);
+	if (c == 0)
+		c = ask_write(r, buf_str(&paths), paths.len, e);
+	ask_allow(r, 2 * ask_work_ms(r) + bytes / SLOWEST);
+	for (size_t i = 0; c == 0 && i < n; i++)
+		c = hear_signature(r, &m->v[indices[i]], &out[i], e);
+	if (c == 0)
+		c = ask_rest(r, ask_answer_ms(r), NULL, NULL, e);
+	/* As for samples. */
+	if (c != 0)
+		ask_hang_up(r);
 	strvec_release(&args);
 	buf_release(&paths);
 	return c;

@@ -66,6 +66,10 @@ tell_sent(const struct site_run *s, const struct fleet_sent *sent)
 		    "%zu page%s did not travel: %zu rule%s say what changed on them (-v shows them)",
 		    s->fleet.rewritten, s->fleet.rewritten == 1 ? "" : "s",
 		    s->fleet.rules, s->fleet.rules == 1 ? "" : "s");
+	if (s->fleet.patched > 0)
+		log_info(
+		    "%zu page%s travelled as differences to what is live",
+		    s->fleet.patched, s->fleet.patched == 1 ? "" : "s");
 }
 
 /* Stage, with the hooks around it. */

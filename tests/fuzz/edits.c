@@ -54,7 +54,8 @@ check_edit(const struct edits *x, const struct entry *en,
 {
 	MUST(path_check(en->path, &e) == 0);
 	MUST((en->type == ENTRY_FILE) == (ed->source != EDIT_NONE));
-	if (ed->source == EDIT_BASE || ed->source == EDIT_RULES) {
+	if (ed->source == EDIT_BASE || ed->source == EDIT_RULES ||
+	    ed->source == EDIT_DELTA) {
 		MUST(ed->from < base.n);
 		MUST(base.v[ed->from].type == ENTRY_FILE);
 		MUST(ed->set < EDITS_SETS_MAX);

@@ -229,6 +229,67 @@ t_few_pages_are_sent_as_they_are() {
 h2.verbs:0"
 }
 
+# own SEED: a word of its own at the end of every page, where no rule helps.
+own() {
+	local f
+	awk -v seed="$1" 'BEGIN { srand(seed) }
+	FNR == 1 && NR > 1 { close(out) }
+	FNR == 1 { out = FILENAME ".new" }
+	/<i>page/ { sub(/<i>page/, "<b>" int(rand() * 1e9) "</b><i>page") }
+	{ print >out }' site/a/*.html site/a/b/*.html
+	for f in site/a/*.html site/a/b/*.html; do
+		mv "$f.new" "$f"
+	done
+}
+
+t_pages_that_changed_in_part_travel_in_part() {
+	local whole
+	three
+	many 200
+	head -c 300000 /dev/urandom >site/large
+	run deploy publish
+	keep h1
+	own 1
+	printf 'a word' | dd of=site/large bs=1 seek=90000 conv=notrunc status=none
+	echo x >>site/index.html
+	run deploy publish -v --json
+	assert_serves_site
+	assert_contains "$err" "197 pages travelled as differences"
+	# The samples have a rule each.
+	assert_eq "$(jq '.patched, .rewritten' "$out")" "197
+4"
+	cmp "r-h1/.deploy/manifests/$(live h1)" "r-h3/.deploy/manifests/$(live h3)"
+	whole=$(tar -c site | zstd -12 | wc -c)
+	size h1.pack $((whole / 20))
+	for h in "${hosts[@]}"; do
+		run deploy host verify "$PWD/r-$h" --id="$(live h1)"
+		assert_eq "$(value difference)" "" "$h"
+	done
+	# Asked once, and only of one that can.
+	assert_eq "$(grep -c signatures h1.verbs h2.verbs h3.verbs)" "h1.verbs:2
+h2.verbs:0
+h3.verbs:0"
+}
+
+t_pages_that_have_nothing_in_common_cost_a_few_questions() {
+	local f
+	three
+	mkdir -p site
+	for f in {1..60}; do
+		head -c 20000 /dev/urandom | base64 >"site/$f.html"
+	done
+	echo start >site/index.html
+	run deploy publish
+	for f in {1..60}; do
+		head -c 20000 /dev/urandom | base64 >"site/$f.html"
+	done
+	run deploy publish -v --json
+	assert_serves_site
+	assert_eq "$(jq '.patched' "$out")" 0
+	assert_contains "$err" "of 60 pages explain parts of 0"
+	assert_eq "$(grep -c signatures h1.verbs)" 1
+}
+
 # ------------------------------------------------------------- what fails
 
 t_a_page_that_is_rotten_here() {
@@ -264,6 +325,97 @@ t_samples_that_are_rotten_come_from_another_host() {
 	assert_contains "$err" "h1: no samples for rules"
 	size h2.pack 1500
 	assert_eq "$(grep -c "whole files" "$err")" 1
+}
+
+t_deltas_of_a_page_that_is_rotten_here() {
+	three
+	many 200
+	run deploy publish
+	keep h1
+	rot r-h2/current/a/page-200.html 2>/dev/null || rot r-h2/current/a/page-1.html
+	own 1
+	run deploy publish -v
+	assert_serves_site
+	assert_contains "$err" "h2: "
+	assert_eq "$(grep -c "whole files" "$err")" 1
+	for h in "${hosts[@]}"; do
+		run deploy host verify "$PWD/r-$h" --id="$(live h1)"
+		assert_eq "$(value difference)" "" "$h"
+	done
+}
+
+t_signatures_that_are_rotten_come_from_another_host() {
+	local f
+	three
+	many 200
+	run deploy publish
+	keep h2
+	for f in r-h1/current/a/*.html r-h1/current/a/b/*.html; do
+		rot "$f"
+	done
+	own 1
+	run deploy publish -v
+	assert_serves_site
+	assert_contains "$err" "h1: no signatures: "
+	assert_contains "$err" "pages travelled as differences"
+	assert_eq "$(grep -c "whole files" "$err")" 1
+}
+
+t_signatures_that_lie() {
+	local answer n=0
+	three
+	many 200
+	run deploy publish
+	while IFS= read -r answer; do
+		own $((++n))
+		fault h1 <<-END
+		if [ "\$verb" = signatures ]; then
+			echo "deploy-host 1"
+			$answer
+			exit
+		fi
+		END
+		run deploy publish -v
+		assert_serves_site
+		assert_contains "$err" "h1: no signatures: "
+		assert_contains "$err" "pages travelled as differences"
+	done <<-'END'
+	printf 'ok\n'
+	printf 'chunks\t999999999999\nhello\nok\n'
+	printf 'chunks\t-1\n'
+	printf 'chunks\t1\nhello'
+	for i in {1..300}; do printf 'chunks\t1\n666666'; done; printf 'ok\n'
+	head -c 300000 /dev/urandom
+	printf 'error\t8\tno\n'
+	END
+}
+
+t_deltas_that_lie() {
+	local size n releases args
+	three
+	many 200
+	run deploy publish
+	keep h1
+	own 1
+	run deploy stage
+	rm -r "r-h1/releases/$(cat "$out")" "r-h1/.deploy/manifests/$(cat "$out")"
+	releases=$(ls r-h1/releases | wc -l)
+	zstd -dcq h1.pack >plain
+	size=$(stat -c %s plain)
+	for ((n = 16; n < size; n += size / 40 + 1)); do
+		cp plain p
+		printf '\252' | dd of=p bs=1 seek="$n" conv=notrunc status=none
+		! cmp -s plain p || continue
+		zstd -q <p >pack
+		damaged "byte $n"
+	done
+	for n in 1 2 3 10 100 300; do
+		head -c $((size - n)) plain | zstd -q >pack
+		damaged "cut $n before the end"
+	done
+	zstd -q <plain >pack
+	mapfile -t args <h1.args
+	run deploy "${args[@]}" <pack
 }
 
 # lie: what h1 answers when it is asked for samples; then h2 is asked.
@@ -409,7 +561,7 @@ key() {
 }
 
 t_a_key_that_may_only_stage() {
-	local first second
+	local first second third
 	three
 	pages 4
 	run deploy publish
@@ -429,8 +581,18 @@ t_a_key_that_may_only_stage() {
 	run key files "files $PWD/r-h1 --id=$first" <paths
 	head -c 1100000 /dev/urandom >site/large
 	run deploy publish
+	third=$(cat "$out")
 	expect_status 10 key receive \
-	    "files $PWD/r-h1 --id=$(cat "$out") --compress=zstd" <<<large
+	    "files $PWD/r-h1 --id=$third --compress=zstd" <<<large
+	run key receive "signatures $PWD/r-h1 --id=$third" <paths
+	assert_eq "$(grep -aoc 'chunks' "$out")" 2
+	printf 'index.html\nindex.html\n' >twice
+	expect_status 2 key receive "signatures $PWD/r-h1 --id=$third" <twice
+	expect_status 1 key receive "signatures $PWD/r-h1 --id=$third" <<<none
+	expect_status 8 key receive "signatures $PWD/r-h1 --id=$second" <paths
+	expect_status 8 key activate "signatures $PWD/r-h1 --id=$third" <paths
+	expect_status 2 key receive "signatures $PWD/r-h1" <paths
+	run key files,receive "signatures $PWD/r-h1 --id=$second" <paths
 }
 
 t_requests_that_are_none() {

@@ -46,7 +46,8 @@ fill_digests(struct manifest *got, const struct edits *x,
 {
 	for (size_t i = 0; i < x->n && i < m->n; i++)
 		if (x->v[i].source == EDIT_WHOLE ||
-		    x->v[i].source == EDIT_RULES)
+		    x->v[i].source == EDIT_RULES ||
+		    x->v[i].source == EDIT_DELTA)
 			memcpy(got->v[i].digest, m->v[i].digest, HASH_LEN);
 }
 
@@ -149,8 +150,9 @@ choose(struct edits *x, const struct manifest *base, struct entry *en)
 	if (old != NULL && old->type == ENTRY_FILE && any(2))
 		from = (int)(old - base->v);
 	if (from >= 0 && any(2)) {
-		ed->source = EDIT_RULES;
-		ed->set = (uint8_t)any(EDITS_SETS_MAX);
+		ed->source = any(2) ? EDIT_RULES : EDIT_DELTA;
+		if (ed->source == EDIT_RULES)
+			ed->set = (uint8_t)any(EDITS_SETS_MAX);
 		ed->from = (uint32_t)from;
 	} else if (from >= 0 && any(2)) {
 		ed->source = EDIT_BASE;
@@ -274,7 +276,7 @@ check_refused(const char *what, const char *sizes, const char *names,
 	(const uint64_t[]){ __VA_ARGS__ }, \
 	    sizeof((const uint64_t[]){ __VA_ARGS__ }) / sizeof(uint64_t)
 
-enum { SAME, GONE, WHOLE, RULES, ENTRY };
+enum { SAME, GONE, WHOLE, RULES, ENTRY, DELTA };
 #define OP(op, count) ((uint64_t)(count) << 3 | (op))
 /* Flags of an entry, as in edits.c. */
 #define NEW_FILE(source) OP(ENTRY, (source) << 4)
@@ -286,6 +288,14 @@ test_refused(void)
 {
 	check_refused("no end", "", "", OPS(OP(SAME, 1)));
 	check_refused("more entries than the base", "", "", OPS(OP(SAME, 3)));
+	check_refused("more entries than the base", "", "",
+	    OPS(OP(SAME, 1), OP(DELTA, 2)));
+	check_refused("no file of the build", "\x02", "",
+	    OPS(OP(SAME, 1), OP(DELTA, 1)));
+	check_refused("a wrong size", "\x15", "",
+	    OPS(OP(DELTA, 1), OP(SAME, 1)));
+	check_refused("no file of the base", "", "e",
+	    OPS(OP(SAME, 2), NEW_FILE(EDIT_DELTA), 0, 1, 0644, 0, 1));
 	check_refused("more entries than the base", "", "",
 	    OPS(OP(GONE, UINT64_MAX >> 3)));
 	check_refused("is none", "", "", OPS(OP(7, 1)));

@@ -8,7 +8,7 @@
 #define ID "20261121T190305.482Z-6f9619ff-8b86-4011-b42d-00c04fc964ff"
 
 static const char *const verbs[] = { "info", "probe", "init", "adopt",
-	"manifest", "files", "receive", "note", "activate", "prune", "verify",
+	"manifest", "files", "signatures", "receive", "note", "activate", "prune", "verify",
 	"journal", "pin", "freeze" };
 
 enum { VERBS = sizeof(verbs) / sizeof(verbs[0]) };
@@ -66,7 +66,8 @@ test_each_verb_alone(void)
 			    strcmp(verbs[i], "probe") == 0 ||
 			    strcmp(verbs[i], "manifest") == 0 ||
 			    ((strcmp(verbs[i], "note") == 0 ||
-				 strcmp(verbs[i], "files") == 0) &&
+				 strcmp(verbs[i], "files") == 0 ||
+				 strcmp(verbs[i], "signatures") == 0) &&
 				strcmp(verbs[k], "receive") == 0);
 
 			if (decide(&one, verbs[i], "/srv/a", NULL) !=
