@@ -47,43 +47,62 @@ add_relative(struct buf *b, const char *from, const char *to, size_t top)
 }
 
 /*
- * The link at `path`, in `d`, was refused.  When its target is absolute, but
- * in the build: say which relative one is the same.  -1.
+ * What the link at `path`, in `d`, would be as a relative one: added to `out`
+ * when it leads into the build, whether something is there or not.
  */
-static int
-advise_relative(const struct dir *d, const char *path, const char *target,
-    struct err *e)
+static void
+add_as_relative(struct buf *out, const struct dir *d, const char *path,
+    const char *target)
 {
 	const char *name = path_base(target);
-	char *above = xstrndup(target, (size_t)(name - target));
+	char *above = xasprintf("%s%s%.*s", target[0] == '/' ? "" : d->path,
+	    target[0] == '/' ? "" : "/", (int)(name - target), target);
 	char *from = realpath(d->path, NULL), *to = realpath(above, NULL);
-	struct buf f = BUF_INIT, t = BUF_INIT, relative = BUF_INIT;
+	struct buf f = BUF_INIT, t = BUF_INIT;
 
-	if (target[0] == '/' && strcmp(name, "..") != 0 && from != NULL &&
-	    to != NULL) {
+	if (strcmp(name, "..") != 0 && strcmp(name, ".") != 0 &&
+	    from != NULL && to != NULL) {
 		buf_addf(&f, "%s/", from);
 		buf_addf(&t, "%s/%s", to, name);
-		add_relative(&relative, f.data, t.data,
+		add_relative(out, f.data, t.data,
 		    f.len - (size_t)(path_base(path) - path));
 	}
-	if (relative.len > 0)
-		err_append(e, "; it is in the build: as '%s'", relative.data);
 	buf_release(&f);
 	buf_release(&t);
-	buf_release(&relative);
 	free(from);
 	free(to);
 	free(above);
-	return -1;
+}
+
+/*
+ * The link at `path`, in `d`, has a target that no release can have.  An
+ * absolute one that leads into the build is put right; of another that does
+ * so it is said how.  0, or -1 with the error that is there.
+ */
+static int
+put_right(const struct dir *d, const char *path, const char *target,
+    struct buf *out, struct err *e)
+{
+	struct err ignored = ERR_INIT;
+
+	add_as_relative(out, d, path, target);
+	if (out->len == 0 || path_check_link(path, out->data, &ignored) != 0)
+		return -1;
+	if (target[0] == '/')
+		return 0;
+	return err_append(e, "; it leads into the build: as '%s'", out->data);
 }
 
 /* The target of the link at `path`, checked, into the entry. */
 static int
-read_link(const struct dir *d, const char *name, const char *path, bool exact,
-    struct manifest *m, struct entry *en, struct err *e)
+read_link(const struct dir *d, const char *name, const char *path,
+    struct tree_walk *w, struct manifest *m, struct entry *en, struct err *e)
 {
 	char target[PATH_LEN_MAX + 2];
 	ssize_t n = readlinkat(d->fd, name, target, sizeof(target));
+	struct buf relative = BUF_INIT;
+	struct err why = ERR_INIT;
+	int r = 0;
 
 	if (n < 0)
 		return err_sys(e, "cannot read the link '%s/%s'", d->path,
@@ -92,10 +111,16 @@ read_link(const struct dir *d, const char *name, const char *path, bool exact,
 		return err_set(e, ERR_INTEGRITY,
 		    "the target of the link '%s' is too long", path);
 	target[n] = '\0';
-	if (!exact && path_check_link(path, target, e) != 0)
-		return advise_relative(d, path, target, e);
-	manifest_set_link(m, en, target);
-	return 0;
+	if (!w->exact && path_check_link(path, target, &why) != 0)
+		r = put_right(d, path, target, &relative, &why);
+	if (r != 0)
+		*e = why;
+	else
+		manifest_set_link(m, en,
+		    relative.len > 0 ? relative.data : target);
+	w->made_relative += r == 0 && relative.len > 0;
+	buf_release(&relative);
+	return r;
 }
 
 /* The mode that a release gives to what has `mode` in the build. */
@@ -147,7 +172,7 @@ read_entry(const struct dir *d, const char *name, const char *path,
 	en->size = S_ISREG(st.st_mode) ? st.st_size : 0;
 	if (S_ISLNK(st.st_mode)) {
 		en->mode = 0777;
-		return read_link(d, name, path, w->exact, m, en, e);
+		return read_link(d, name, path, w, m, en, e);
 	}
 	if (!S_ISDIR(st.st_mode))
 		return 0;
@@ -204,6 +229,7 @@ tree_read(const struct dir *top, struct tree_walk *w, struct manifest *m,
     struct err *e)
 {
 	w->excluded = 0;
+	w->made_relative = 0;
 	w->stamp = 0;
 	if (read_dir(top, "", w, m, e) != 0)
 		return -1;

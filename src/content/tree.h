@@ -19,11 +19,14 @@ struct tree_walk {
 	/*
 	 * In: take modes and mtimes as they are, and .git too: the tree is a
 	 * release.  Else it is a build: modes become 0755 or 0644, .git is
-	 * left out, links must stay inside.
+	 * left out, links must stay inside; an absolute one that leads into
+	 * the tree becomes relative.
 	 */
 	bool exact;
 	/* Out: entries left out; what is below a directory counts as one. */
 	size_t excluded;
+	/* Out: absolute links that became relative. */
+	size_t made_relative;
 	/* Out: see tree_stamp(). */
 	uint64_t stamp;
 };
