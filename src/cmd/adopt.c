@@ -16,6 +16,7 @@ answer(struct run *run, const struct adopted *a)
 		json_put_string(j, "host", f->v[i].host->label);
 		cmd_put_id(j, "adopted", &a[i].id);
 		json_put_string(j, "kept", is_new ? a[i].kept : NULL);
+		json_put_strings(j, "shared", &a[i].shared);
 		json_push(list, j);
 	}
 	json_put_bool(doc, "dry_run", run->opts.dry_run);
@@ -47,9 +48,9 @@ const struct cmd cmd_adopt = {
 	.args = "[DIR]",
 	.summary = "make a release of what is served already",
 	.about =
-	    "The directory that is served, 'current' in the root or DIR, becomes\n"
-	    "a release, and a link takes its place: no request is lost.  The\n"
-	    "directory is kept; which name it has then is told.\n",
+	    "What is served, 'current' in the root or DIR, a directory or a link\n"
+	    "that others made, becomes a release, and our link takes its place:\n"
+	    "no request is lost.  The directory is kept; where is told.\n",
 	.examples =
 	    "deploy adopt --root /srv/www/example.org\n"
 	    "deploy adopt /var/www/html            # the link is put there\n",

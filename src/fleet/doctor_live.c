@@ -28,15 +28,17 @@ static void
 judge_link(struct visit *v)
 {
 	char *target = xstrdup(v->f->current != NULL ? v->f->current : "");
+	bool serves = visit_inside(v, "current/") != NULL;
 	struct release_id id;
 
 	if (!parse_link(v, target, &id)) {
 		doctor_add(v->r, DOCTOR_FAIL, "current",
-		    "'%s/current' points to '%s', which is no release of this root",
-		    v->c->root, target);
+		    "'%s/current' points to '%s', which is %s", v->c->root,
+		    target, serves ? "no release of this root" : "not there");
 		doctor_cure(v->r,
-		    "remove the link, then run: deploy activate");
-	} else if (visit_inside(v, "current/") == NULL) {
+		    serves ? "run: deploy adopt" :
+			     "remove the link, then run: deploy activate");
+	} else if (!serves) {
 		doctor_add(v->r, DOCTOR_FAIL, "current",
 		    "'%s/current' points to %s, which is not there",
 		    v->c->root, id.text);

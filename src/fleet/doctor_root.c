@@ -119,8 +119,6 @@ judge_way(struct visit *v)
 static void
 judge_format(struct visit *v)
 {
-	const struct doctor_path *current = visit_inside(v, "current");
-
 	if (v->f->format != NULL && strcmp(v->f->format, "1") != 0) {
 		doctor_add(v->r, DOCTOR_FAIL, "root",
 		    "'%s' has format '%s', this program knows 1", v->c->root,
@@ -132,8 +130,7 @@ judge_format(struct visit *v)
 		doctor_add(v->r, DOCTOR_WARN, "root",
 		    "'%s' is there, but not prepared", v->c->root);
 		doctor_cure(v->r, "run: deploy %s",
-		    current != NULL && current->type == DOCTOR_DIR ? "adopt" :
-								     "init");
+		    visit_inside(v, "current/") != NULL ? "adopt" : "init");
 	} else {
 		doctor_add(v->r, DOCTOR_OK, "root", "'%s' is prepared",
 		    v->c->root);

@@ -236,6 +236,15 @@ sequence_of() {
 	sed -n 's/.*"seq":\([0-9]*\).*/\1/p' "$1" 2>/dev/null
 }
 
+adopt_it="run 'deploy adopt', which makes a release of it and lets no request down"
+
+# `current` is a link that others made: it may be what visitors get.
+foreign_current() {
+	[ ! -e "$root/current" ] ||
+		fail 1 "'$root/current' points to '$target', which is no release of this root" "$adopt_it"
+	fail 1 "'$root/current' points to '$target', which is not there" "remove the link, or point it at one of releases/"
+}
+
 # Where `current` points; empty for nowhere.
 read_current() {
 	current=''
@@ -245,9 +254,11 @@ read_current() {
 		target=${current#"$root/"}
 		current=${target#releases/}
 		{ [ "$target" != "$current" ] && is_id "$current"; } ||
-			fail 1 "'$root/current' points to '$target', which is no release of this root" "remove the link"
+			foreign_current
+	elif [ -d "$root/current" ]; then
+		fail 1 "'$root/current' is not a symbolic link but a real directory" "$adopt_it"
 	elif [ -e "$root/current" ]; then
-		fail 1 "'$root/current' is not a symbolic link but a real directory or file" "move it away"
+		fail 1 "'$root/current' is not a symbolic link but a real file" "move it away"
 	fi
 }
 
@@ -274,7 +285,9 @@ is_prepared() {
 }
 
 need_root() {
-	is_prepared || fail 1 "'$root' is not a root of deploy" "stage a first release, or run: deploy init"
+	! is_prepared || return 0
+	[ ! -e "$root/current" ] || fail 1 "'$root' is not a root of deploy" "what it serves becomes its first release with: deploy adopt"
+	fail 1 "'$root' is not a root of deploy" "stage a first release, or run: deploy init"
 }
 
 #: init receive note activate prune pin freeze --sync

@@ -98,11 +98,14 @@ verb_adopt(struct request *r, struct err *e)
 		c = adopt(&o, &a, e);
 	if (c == 0) {
 		wire_put(&r->out, "adopted", "%s", a.id.text);
-		wire_put(&r->out, "kept", "%s", a.kept != NULL ? a.kept : "");
+		wire_put(&r->out, a.was_link ? "stays" : "kept", "%s",
+		    a.kept != NULL ? a.kept : "");
+		for (size_t i = 0; i < a.shared.n; i++)
+			wire_put(&r->out, "shared", "%s", a.shared.v[i]);
 		wire_put(&r->out, "files", "%zu", a.files);
 		wire_put(&r->out, "excluded", "%zu", a.excluded);
 	}
-	free(a.kept);
+	adopted_release(&a);
 	rules_release(&rules);
 	return c;
 }

@@ -13,51 +13,43 @@
 #include "base/path.h"
 #include "os/lock.h"
 #include "root/activate.h"
+#include "root/adopt_links.h"
 #include "root/stage.h"
 #include "root/store.h"
 
-/* Is there a real directory?  1, 0 for a link, -1 for anything else. */
+/* What is at the place that is to be adopted. */
+enum found { DIRECTORY, LINK };
+
 static int
-is_directory(const char *path, struct err *e)
+look(const char *path, enum found *out, struct err *e)
 {
 	struct stat st;
 
 	if (lstat(path, &st) != 0)
 		return err_sys(e, "there is nothing to adopt: '%s'", path);
-	if (S_ISLNK(st.st_mode))
-		return 0;
-	if (S_ISDIR(st.st_mode))
-		return 1;
-	return err_set(e, ERR_USAGE, "'%s' is no directory", path);
+	*out = S_ISLNK(st.st_mode) ? LINK : DIRECTORY;
+	return S_ISLNK(st.st_mode) || S_ISDIR(st.st_mode) ?
+	    0 :
+	    err_set(e, ERR_USAGE, "'%s' is no directory", path);
 }
 
-/*
- * What is shared outlives releases: it belongs into shared/ before the
- * directory goes.  Such paths are left out of the release.
- */
-static int
-leave_out_shared(const struct adopt_options *o, const char *path,
-    struct strvec *exclude, struct err *e)
+/* The directory that is served there, without links; NULL: there is none. */
+static char *
+real_directory(const char *path, struct err *e)
 {
-	const struct strvec *shared = &o->rules->shared;
-	int r = 0;
+	char *real = realpath(path, NULL);
+	struct stat st;
 
-	for (size_t i = 0; r == 0 && i < shared->n; i++) {
-		char *here = xasprintf("%s/%s", path, shared->v[i]);
-		char *there = xasprintf("%s/shared/%s", o->root, shared->v[i]);
-		struct stat st;
-
-		if (lstat(here, &st) == 0 && !S_ISLNK(st.st_mode) &&
-		    access(there, F_OK) != 0)
-			r = err_set(e, ERR_USAGE,
-			    "'%s' is a shared path;; copy it before: mkdir -p '%.*s' && cp -a '%s' '%s'",
-			    here, (int)(path_base(there) - there), there, here,
-			    there);
-		strvec_addf(exclude, "/%s", shared->v[i]);
-		free(here);
-		free(there);
+	if (real == NULL) {
+		err_sys(e, "there is nothing to adopt: '%s' leads nowhere",
+		    path);
+	} else if (stat(real, &st) != 0 || !S_ISDIR(st.st_mode)) {
+		err_set(e, ERR_USAGE,
+		    "'%s' leads to '%s', which is no directory", path, real);
+		free(real);
+		real = NULL;
 	}
-	return r;
+	return real;
 }
 
 /*
@@ -84,7 +76,10 @@ make_release(const struct adopt_options *o, const struct store *s,
 
 	rules_borrow(&rules, o->rules);
 	rules.carry = (struct strvec)STRVEC_INIT;
-	r = leave_out_shared(o, path, &rules.exclude, e);
+	rules.shared = (struct strvec)STRVEC_INIT;
+	for (size_t i = 0; i < o->rules->shared.n; i++)
+		strvec_add(&rules.shared, o->rules->shared.v[i]);
+	r = adopt_links(o->root, path, &rules, &out->shared, e);
 	if (r == 0)
 		r = stage_open(&st, &so, s->root.path, e);
 	if (r == 0)
@@ -100,6 +95,7 @@ make_release(const struct adopt_options *o, const struct store *s,
 	}
 	stage_release(&st);
 	strvec_release(&rules.exclude);
+	strvec_release(&rules.shared);
 	return r;
 }
 
@@ -156,12 +152,53 @@ leads_to(const char *path, const char *target)
 }
 
 /*
- * Put a link to the root's `current` in the place of the directory, which has
- * its final name from the same call on.  A crash before it leaves that name
- * to the link, which the next run takes.
+ * Are both names of one and the same link, or does `path`, a link, lead to the
+ * link `to` at once?
+ */
+static bool
+is_led_to(const char *path, const char *to)
+{
+	char target[PATH_LEN_MAX + 1], *next;
+	ssize_t n = readlink(path, target, sizeof(target) - 1);
+	struct stat a, b;
+	bool is;
+
+	while (n > 1 && target[n - 1] == '/')
+		n--;
+	if (n <= 0 || lstat(to, &b) != 0)
+		return false;
+	target[n] = '\0';
+	next = xasprintf("%.*s%s",
+	    target[0] == '/' ? 0 : (int)(path_base(path) - path), path,
+	    target);
+	is = lstat(next, &a) == 0 && S_ISLNK(a.st_mode) &&
+	    a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+	free(next);
+	return is;
+}
+
+/* The link in the place of what is there, in one call. */
+static int
+put_link(const char *path, enum found found, const char *kept, struct err *e)
+{
+	if (found == LINK)
+		return rename(kept, path) == 0 ?
+		    0 :
+		    err_sys(e, "cannot replace the link '%s'", path);
+	if (renameat2(AT_FDCWD, kept, AT_FDCWD, path, RENAME_EXCHANGE) == 0)
+		return 0;
+	err_sys(e, "cannot exchange '%s' and a link", path);
+	return store_tell_exchange(e);
+}
+
+/*
+ * Put a link to the root's `current` in the place of what is there.  A
+ * directory has its final name from the same call on; a crash before it leaves
+ * that name to the link, which the next run takes.
  */
 static int
-exchange(const char *path, const char *root, const char *kept, struct err *e)
+exchange(const char *path, enum found found, const char *root,
+    const char *kept, struct err *e)
 {
 	char *target = xasprintf("%s/current", root);
 	int r = 0;
@@ -169,10 +206,9 @@ exchange(const char *path, const char *root, const char *kept, struct err *e)
 	if (symlink(target, kept) != 0 &&
 	    !(errno == EEXIST && leads_to(kept, target))) {
 		r = err_sys(e, "cannot make a link '%s'", kept);
-	} else if (renameat2(AT_FDCWD, kept, AT_FDCWD, path,
-		       RENAME_EXCHANGE) != 0) {
-		r = err_sys(e, "cannot exchange '%s' and a link", path);
+	} else if (put_link(path, found, kept, e) != 0) {
 		unlink(kept);
+		r = -1;
 	} else if (sync_above(path, e) != 0) {
 		err_prefix(e,
 		    "'%s' is adopted, but not known to survive a power cut: ",
@@ -225,10 +261,10 @@ check_place(const char *path, const char *root, const char *kept,
 	return r;
 }
 
-/* The directory is somewhere else: it becomes a link to `current`. */
+/* It is somewhere else, `served` in truth: it becomes a link to `current`. */
 static int
 adopt_elsewhere(const struct adopt_options *o, const char *path,
-    struct adopted *out, struct err *e)
+    enum found found, const char *served, struct adopted *out, struct err *e)
 {
 	struct store s = STORE_INIT;
 	char *kept = xasprintf("%s.before-deploy", path);
@@ -242,49 +278,109 @@ adopt_elsewhere(const struct adopt_options *o, const char *path,
 		r = store_current(&s, &current, e);
 	live = !release_id_is_none(&current);
 	if (r == 0)
-		r = make_release(o, &s, path, live, out, e);
+		r = make_release(o, &s, served, live, out, e);
 	if (r == 0)
 		r = make_live(o, &s, &out->id, e);
 	if (r == 0)
-		r = exchange(path, o->root, kept, e);
+		r = exchange(path, found, o->root, kept, e);
 	store_close(&s);
-	out->kept = kept;
+	if (found == DIRECTORY) {
+		out->kept = kept;
+	} else {
+		free(kept);
+		out->kept = xstrdup(served);
+	}
 	return r;
 }
 
 /* It is the root's `current`: the flip itself exchanges. */
 static int
-adopt_current(const struct adopt_options *o, const char *path,
-    struct adopted *out, struct err *e)
+adopt_current(const struct adopt_options *o, enum found found,
+    const char *served, struct adopted *out, struct err *e)
 {
 	struct store s = STORE_INIT;
 	int r = store_adopt(&s, o->root, e);
 
 	if (r == 0)
-		r = make_release(o, &s, path, false, out, e);
+		r = make_release(o, &s, served, false, out, e);
 	if (r == 0)
 		r = make_live(o, &s, &out->id, e);
 	if (r == 0)
-		out->kept =
+		out->kept = found == LINK ?
+		    xstrdup(served) :
 		    xasprintf("%s/adopted-%s", s.state.path, out->id.text);
 	store_close(&s);
 	return r;
+}
+
+/* Does the root's `current`, a link, name a release of ours? */
+static bool
+is_ours(const char *root)
+{
+	struct store s = STORE_INIT;
+	struct err ignored = ERR_INIT;
+	struct release_id id = release_id_none;
+
+	s.adopting = true;
+	if (dir_open_path(&s.root, root, &ignored) == 0)
+		err_ignore(store_current(&s, &id, &ignored));
+	store_close(&s);
+	return !release_id_is_none(&id);
+}
+
+/* Is `path` another spelling of the root's `current`, or a link to it? */
+static bool
+is_current(const char *path, const char *root, const char *current)
+{
+	char *above = xstrndup(path, (size_t)(path_base(path) - path));
+	struct stat a, b;
+	bool is = strcmp(path_base(path), "current") == 0 &&
+	    stat(above, &a) == 0 && stat(root, &b) == 0 &&
+	    a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+
+	free(above);
+	return is || is_led_to(path, current);
+}
+
+/* What is at the place is no link of ours: take it over. */
+static int
+take_over(const struct adopt_options *o, const char *path, bool current,
+    enum found found, struct adopted *out, struct err *e)
+{
+	char *served = real_directory(path, e);
+	int r = -1;
+
+	out->was_link = found == LINK;
+	if (served != NULL)
+		r = current ? adopt_current(o, found, served, out, e) :
+			      adopt_elsewhere(o, path, found, served, out, e);
+	free(served);
+	return r;
+}
+
+void
+adopted_release(struct adopted *a)
+{
+	free(a->kept);
+	a->kept = NULL;
+	strvec_release(&a->shared);
 }
 
 int
 adopt(const struct adopt_options *o, struct adopted *out, struct err *e)
 {
 	char *current = xasprintf("%s/current", o->root);
-	const char *path = o->path != NULL ? o->path : current;
-	int r = is_directory(path, e);
+	bool in_root =
+	    o->path == NULL || is_current(o->path, o->root, current);
+	const char *path = in_root ? current : o->path;
+	enum found found = DIRECTORY;
+	int r = look(path, &found, e);
 
 	*out = (struct adopted)ADOPTED_INIT;
-	if (r == 0)
-		r = adopted_already(o, path, e);
-	else if (r == 1)
-		r = strcmp(path, current) == 0 ?
-		    adopt_current(o, path, out, e) :
-		    adopt_elsewhere(o, path, out, e);
+	if (r == 0 && in_root && found == LINK && is_ours(o->root))
+		r = adopted_already(o, o->path != NULL ? o->path : current, e);
+	else if (r == 0)
+		r = take_over(o, path, in_root, found, out, e);
 	free(current);
 	return r;
 }

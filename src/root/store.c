@@ -126,13 +126,17 @@ check_format(const struct store *s, struct err *e)
 static int
 not_prepared(const char *path, struct err *e)
 {
+	char *current = xasprintf("%s/" CURRENT, path);
 	struct buf word = BUF_INIT;
 
 	quote_add(&word, path);
-	err_set(e, ERR_FAILED,
-	    "'%s' is not a root of deploy;; stage a first release, or run: deploy init --root%s",
-	    path, word.data);
+	err_set(e, ERR_FAILED, "'%s' is not a root of deploy;; %s%s", path,
+	    access(current, F_OK) == 0 ?
+		"what it serves becomes its first release with: deploy adopt --root" :
+		"stage a first release, or run: deploy init --root",
+	    word.data);
 	buf_release(&word);
+	free(current);
 	e->sys = ENOENT;
 	return -1;
 }
@@ -335,6 +339,23 @@ parse_target(const struct store *s, const char *target, struct release_id *out)
 	return release_id_parse(out, target + strlen(RELEASES "/"));
 }
 
+/*
+ * `current` is a link that others made.  What it leads to is served: so
+ * nobody is told to remove it, unless it leads nowhere.  -1.
+ */
+static int
+foreign_link(const struct store *s, const char *target, struct err *e)
+{
+	bool serves = faccessat(s->root.fd, CURRENT, F_OK, 0) == 0;
+
+	return err_set(e, ERR_FAILED,
+	    "'%s/%s' points to '%s', which is %s;; %s", s->root.path, CURRENT,
+	    target, serves ? "no release of this root" : "not there",
+	    serves ?
+		"run 'deploy adopt', which makes a release of it and lets no request down" :
+		"remove the link, or point it at one of releases/");
+}
+
 int
 store_current(const struct store *s, struct release_id *out, struct err *e)
 {
@@ -363,11 +384,9 @@ store_current(const struct store *s, struct release_id *out, struct err *e)
 	while (n > 0 && target[n - 1] == '/')
 		n--;
 	target[n] = '\0';
-	if (!parse_target(s, target, out))
-		return err_set(e, ERR_FAILED,
-		    "'%s/%s' points to '%s', which is no release of this root;; remove the link, or point it at one of releases/",
-		    s->root.path, CURRENT, target);
-	return 0;
+	return parse_target(s, target, out) || s->adopting ?
+	    0 :
+	    foreign_link(s, target, e);
 }
 
 /* Add the names of directories in `d` that are release ids. */
@@ -473,6 +492,18 @@ store_drop_flip(const struct store *s, struct store_link *l)
 	l->name[0] = '\0';
 }
 
+int
+store_tell_exchange(struct err *e)
+{
+	if (e->sys == EBUSY)
+		return err_append(e,
+		    ": it is a mount point;; mount the directory above it instead, which becomes the root");
+	if (e->sys == EINVAL || e->sys == ENOSYS)
+		return err_append(e,
+		    ": neither this file system nor this kernel can do that in one step;; publish it to a root of another name, and let the web server serve that one's 'current'");
+	return -1;
+}
+
 /* Remove the link that an adoption of `name` left which died. */
 static void
 drop_link(const struct store *s, const char *name)
@@ -502,14 +533,12 @@ exchange_current(const struct store *s, const struct release_id *id,
 	 */
 	snprintf(kept, sizeof(kept), KEPT "%s", id->text);
 	drop_link(s, kept);
-	if (renameat2(s->state.fd, l->name, s->state.fd, kept,
-		RENAME_NOREPLACE) != 0)
-		return errno == EEXIST ?
+	if (dir_rename_new(&s->state, l->name, &s->state, kept, e) != 0)
+		return e->sys != EEXIST ?
+		    -1 :
 		    err_set(e, ERR_FAILED,
 			"'%s/%s' is there already, which an earlier adoption of the same content has kept;; move it away, or remove it when you are sure",
-			s->state.path, kept) :
-		    err_sys(e, "cannot make the link '%s/%s'", s->state.path,
-			kept);
+			s->state.path, kept);
 	l->name[0] = '\0';
 	/* A crash here leaves the link, which drop_link() takes. */
 	if (renameat2(s->state.fd, kept, s->root.fd, CURRENT,
@@ -517,7 +546,7 @@ exchange_current(const struct store *s, const struct release_id *id,
 		err_sys(e, "cannot exchange '%s/%s' and the link",
 		    s->root.path, CURRENT);
 		drop_link(s, kept);
-		return -1;
+		return store_tell_exchange(e);
 	}
 	return 0;
 }

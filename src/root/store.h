@@ -68,6 +68,12 @@ int store_sync(const struct store *s, struct err *e) MUST_USE;
  */
 int store_tell_room(const struct store *s, struct err *e);
 
+/*
+ * A directory and a link could not be exchanged: say in the error what stands
+ * in the way, and what to do then.  Returns -1.
+ */
+int store_tell_exchange(struct err *e);
+
 void store_close(struct store *s);		/* neutral values accepted */
 
 /*

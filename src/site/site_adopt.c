@@ -64,9 +64,12 @@ on_adopted(void *ctx, const char *key, const char *value)
 
 	if (strcmp(key, "adopted") == 0) {
 		(void)release_id_parse(&a->id, value);
-	} else if (strcmp(key, "kept") == 0) {
+	} else if (strcmp(key, "kept") == 0 || strcmp(key, "stays") == 0) {
 		free(a->kept);
 		a->kept = xstrdup(value);
+		a->was_link = strcmp(key, "stays") == 0;
+	} else if (strcmp(key, "shared") == 0) {
+		strvec_add(&a->shared, value);
 	} else if (strcmp(key, "files") == 0) {
 		a->files = (size_t)number_or(value, 0, INT64_MAX, 0);
 	} else if (strcmp(key, "excluded") == 0) {
@@ -81,7 +84,7 @@ adopt_host(struct remote *r, void *ctx, struct err *e)
 
 	if (r->script)
 		return err_set(e, ERR_FAILED,
-		    "only deploy itself can exchange a directory and a link;; install it there");
+		    "the sh verbs cannot make a release of what is served;; install deploy there");
 	return remote_call(r, "adopt", &c->args, on_adopted,
 	    &c->out[r - c->f->v], e);
 }
@@ -150,6 +153,22 @@ add_args(const struct site_run *s, const char *path, struct strvec *args)
 	add_lines(args, "shared", &rules->shared);
 }
 
+/* What the next release would be without. */
+static void
+tell_shared(const struct remote *r, const struct adopted *a)
+{
+	struct buf names = BUF_INIT;
+
+	for (size_t i = 0; i < a->shared.n; i++)
+		buf_addf(&names, "%s\"%s\"", i > 0 ? ", " : "",
+		    a->shared.v[i]);
+	if (a->shared.n > 0)
+		log_warn(
+		    "%swhat was a link into shared/ is one in this release; for the next ones, say so in deploy.yml: shared: [%s]",
+		    remote_said(r), names.data);
+	buf_release(&names);
+}
+
 static void
 tell(const struct site_run *s, const struct remote *r, const struct adopted *a,
     const char *path)
@@ -160,13 +179,20 @@ tell(const struct site_run *s, const struct remote *r, const struct adopted *a,
 	if (s->wishes.dry_run)
 		log_info("%swould adopt '%s'", remote_said(r), served);
 	else if (release_id_is_none(&a->id))
-		log_info("%s'%s' is a link already; there is nothing to adopt",
+		log_info(
+		    "%s'%s' is a link to the live release already; there is nothing to adopt",
 		    remote_said(r), served);
+	else if (a->was_link)
+		log_info(
+		    "%s'%s' is the release %s now (%zu files, %zu left out); what the link led to stays as '%s'",
+		    remote_said(r), served, a->id.text, a->files, a->excluded,
+		    a->kept);
 	else
 		log_info(
 		    "%s'%s' is the release %s now (%zu files, %zu left out); the directory is kept as '%s': remove it when you are sure",
 		    remote_said(r), served, a->id.text, a->files, a->excluded,
 		    a->kept);
+	tell_shared(r, a);
 	free(served);
 }
 
@@ -200,6 +226,6 @@ void
 site_adopted_free(const struct site_run *s, struct adopted *a)
 {
 	for (size_t i = 0; a != NULL && i < s->fleet.n; i++)
-		free(a[i].kept);
+		adopted_release(&a[i]);
 	free(a);
 }

@@ -1,5 +1,6 @@
 #!/bin/bash
-# Roots as people have them: on file systems of every kind.
+# Roots as people have them: on file systems of every kind, and laid out by
+# other tools, which `adopt` takes over.
 # shellcheck source=tests/mounts.sh
 . "$(dirname "$0")/../mounts.sh"
 # shellcheck source=tests/lib.sh
@@ -49,5 +50,304 @@ t_fuse_here() { fuse_on here; }
 t_fuse_on_a_c_host() { fuse_on c; }
 t_fuse_on_a_dash_host() { fuse_on dash; }
 t_fuse_on_a_busybox_host() { fuse_on busybox; }
+
+# ------------------------------------------------------- laid out by others
+
+# page DIR [NAME...]: a site there, with these files, too.
+page() {
+	local f
+	mkdir -p "$1/docs"
+	echo "<p>old" >"$1/index.html"
+	echo "<p>docs" >"$1/docs/index.html"
+	for f in "${@:2}"; do
+		mkdir -p "$1/$(dirname "$f")"
+		echo "$f" >"$1/$f"
+	done
+}
+
+# layout NAME: make ./www as that tool does, and set `served` to what its
+# `current` leads to, `shared` to the paths in it that are links into shared/.
+layout() {
+	local w=$PWD/www r
+	mkdir -p www/shared
+	shared=()
+	case $1 in
+	capistrano) # absolute links, dated releases, a log
+		r=releases/20240101120000
+		page "www/$r" REVISION
+		page www/releases/20231224180000
+		mkdir -p www/repo www/shared/uploads www/shared/public/media
+		echo log >www/revisions.log
+		echo photo >www/shared/uploads/p
+		echo film >www/shared/public/media/f
+		mkdir -p "www/$r/public"
+		ln -s "$w/shared/uploads" "www/$r/uploads"
+		ln -s "$w/shared/public/media" "www/$r/public/media"
+		ln -s "$w/$r" www/current
+		shared=(public/media uploads)
+		;;
+	deployer) # relative links, numbers, a file that is shared
+		r=releases/42
+		page "www/$r" .dep/x
+		mkdir -p www/.dep
+		echo 42 >www/.dep/latest_release
+		echo "User-agent: *" >www/shared/robots.txt
+		ln -s ../../shared/robots.txt "www/$r/robots.txt"
+		ln -s releases/42 www/current
+		shared=(robots.txt)
+		;;
+	ansistrano) # relative, from where the link is
+		r=releases/20240101T120000
+		page "www/$r" REVISION
+		mkdir -p www/repo www/shared/a/b
+		echo deep >www/shared/a/b/f
+		mkdir -p "www/$r/a"
+		ln -s ../../../shared/a/b "www/$r/a/b"
+		ln -s ./releases/20240101T120000 www/current
+		shared=(a/b)
+		;;
+	mina) # numbers, and a link by the root's whole path
+		r=releases/7
+		page "www/$r" .mina_git_revision
+		mkdir -p www/scm www/tmp www/shared/log
+		echo x >www/shared/log/l
+		rm -rf "www/$r/log"
+		ln -s "$w/shared/log" "www/$r/log"
+		ln -s "$w/releases/7" www/current
+		shared=(log)
+		;;
+	slash) r=v1 && page www/v1 && ln -s v1/ www/current ;;
+	beside) r=../site-v2 && page site-v2 && ln -s ../site-v2 www/current ;;
+	absolute) r=../site-v2 && page site-v2 && ln -s "$PWD/site-v2" www/current ;;
+	chain)
+		r=v/1.2
+		page www/v/1.2
+		ln -s 1.2 www/v/1
+		ln -s 1 www/v/latest
+		ln -s v/latest www/current
+		;;
+	inner) # links of the build itself, by whole paths and through current
+		r=releases/1
+		page "www/$r" img/logo.png
+		ln -s "$w/$r/img/logo.png" "www/$r/favicon.ico"
+		ln -s "$w/current/img" "www/$r/docs/img"
+		ln -s "$w/nowhere" "www/$r/gone"
+		ln -s releases/1 www/current
+		;;
+	names) # that are patterns, and have blanks
+		r='releases/1 2'
+		page "www/$r" 'a b/c'
+		mkdir -p 'www/shared/x[1]*'
+		echo star >'www/shared/x[1]*/f'
+		ln -s "$w/shared/x[1]*" "www/$r/x[1]*"
+		echo kept >"www/$r/x1y"
+		ln -s "releases/1 2" www/current
+		shared=('x[1]*')
+		;;
+	esac
+	served=$PWD/www/$r
+}
+
+LAYOUTS=(capistrano deployer ansistrano mina slash beside absolute chain inner names)
+
+# shows DIR: all that a visitor gets there.
+shows() {
+	(cd "$1" && find -L . -type f ! -path './.git/*' -exec sha256sum {} + | sort)
+}
+
+# Whoever asks meanwhile gets the page.
+ask() {
+	while [ -e asking ]; do
+		[ "$(<www/current/index.html)" = "<p>old" ] || echo lost >>lost
+	done 2>>lost
+}
+
+adopt_layouts_on() {
+	local l served shared before id
+	for l in "${LAYOUTS[@]}"; do
+		mkdir "$l"
+		cd "$l"
+		layout "$l"
+		before=$(shows www/current/)
+		configure "$1" "$PWD/www"
+		page site REVISION
+		echo new >site/index.html
+		# Nothing before it takes the link away, or advises to.
+		for c in init publish doctor; do
+			! deploy "$c" >o 2>"$err" || fail "$l: $c"
+			cat o >>"$err"
+			grep -q 'deploy adopt' "$err" || fail "$l: $c: $(<"$err")"
+			! grep -q 'remove' "$err" || fail "$l: $c: $(<"$err")"
+		done
+		assert_eq "$(shows www/current/)" "$before" "$l before"
+		run deploy adopt -n
+		: >asking
+		ask &
+		run deploy adopt --json
+		rm asking
+		wait
+		[ ! -s lost ] || fail "$l: $(head -n 3 lost)"
+		id=$(json "$out" '.hosts[0].adopted')
+		assert_eq "$(json "$out" '.hosts[0].kept')" \
+		    "$(realpath "$served")" "$l"
+		assert_eq "$(readlink www/current)" "releases/$id" "$l"
+		assert_eq "$(shows www/current/)" "$before" "$l"
+		[ -d "$served" ] || fail "$l: what was served is gone"
+		assert_eq "$(json "$out" '.hosts[0].shared | join(" ")')" \
+		    "${shared[*]}" "$l"
+		[ "${#shared[@]}" -eq 0 ] ||
+		    assert_contains "$err" "say so in deploy.yml: shared: ["
+		run deploy verify
+		run deploy adopt --json
+		assert_eq "$(json "$out" .changed)" false "$l"
+		# From here on as ever.
+		run deploy publish --override=build
+		run deploy rollback
+		assert_eq "$(shows www/current/)" "$before" "$l"
+		run deploy prune --keep 1
+		[ -d "$served" ] || fail "$l: pruned"
+		cd ..
+	done
+}
+
+t_adopt_layouts_here() { adopt_layouts_on here; }
+t_adopt_layouts_on_a_c_host() { adopt_layouts_on c; }
+
+# The sh verbs cannot, and leave all as it is.
+adopt_is_refused_on() {
+	local served shared before
+	layout capistrano
+	before=$(find www -printf '%p %i %l\n' | sort)
+	configure "$1" "$PWD/www"
+	mkdir site
+	echo new >site/index.html
+	expect_status 1 deploy adopt
+	assert_contains "$err" "install deploy there"
+	expect_status 1 deploy publish
+	assert_contains "$err" "run 'deploy adopt'"
+	expect_status 1 deploy init
+	assert_contains "$err" "run 'deploy adopt'"
+	assert_eq "$(find www -printf '%p %i %l\n' | sort)" "$before"
+	# What shows nothing may be removed.
+	rm -r "$served"
+	expect_status 1 deploy publish
+	assert_contains "$err" "which is not there; remove the link"
+}
+
+t_adopt_is_refused_on_a_dash_host() { adopt_is_refused_on dash; }
+t_adopt_is_refused_on_a_busybox_host() { adopt_is_refused_on busybox; }
+
+# The configuration names what is shared: then it is no news.
+t_adopt_with_what_is_shared_named() {
+	local served shared
+	layout capistrano
+	echo "sites: [{name: s, root: www, source: site,
+	    shared: [uploads, public/media]}]" >deploy.yml
+	run deploy adopt --json
+	assert_eq "$(json "$out" '.hosts[0].shared | length')" 0
+	assert_not_contains "$err" "warning"
+	page site
+	echo new >site/index.html
+	run deploy publish
+	assert_eq "$(<www/current/uploads/p)" photo
+	assert_eq "$(<www/current/public/media/f)" film
+}
+
+# A link out that no release can have is named, and nothing happens; the cure is
+# one.
+t_adopt_with_links_out() {
+	local before
+	mkdir -p www/releases data
+	page www/releases/1
+	echo photo >data/p
+	ln -s "$PWD/data" www/releases/1/uploads
+	ln -s releases/1 www/current
+	before=$(find www -printf '%p %i %l\n' | sort)
+	expect_status 2 deploy adopt --root www
+	assert_contains "$err" "'$PWD/www/releases/1/uploads' is a link to '$PWD/data'"
+	assert_contains "$err" "'$PWD/www/shared/uploads'"
+	assert_eq "$(find www -path www/.deploy -prune -o -path www/releases \
+	    -prune -o -printf '%p %i %l\n' | grep current)" \
+	    "$(grep current <<<"$before")"
+	# Named as shared, but not there yet.
+	echo "sites: [{name: s, root: www, shared: [uploads]}]" >deploy.yml
+	expect_status 2 deploy adopt
+	assert_contains "$err" "is a shared path; link it before"
+	eval "$(sed -n "s/.*link it before: //p" "$err")"
+	run deploy adopt
+	assert_eq "$(<www/current/uploads/p)" photo
+	# Or leads to another place than releases will.
+	rm -rf www
+	mkdir -p www/shared/uploads www/v1
+	page www/v1
+	ln -s "$PWD/data" www/v1/uploads
+	ln -s v1 www/current
+	expect_status 2 deploy adopt
+	assert_contains "$err" "leads to '$PWD/data', not to"
+	# Or stays out.
+	echo "sites: [{name: s, root: www, exclude: [/uploads]}]" >deploy.yml
+	run deploy adopt
+	[ ! -e www/current/uploads ] || fail "not left out"
+}
+
+# `adopt DIR` where DIR is a link of others.
+t_adopt_a_link_elsewhere() {
+	local target before
+	for target in site-v2 "$PWD/site-v2" site-v2/ ./site-v2 latest; do
+		rm -rf site-v2 www html latest
+		page site-v2
+		ln -s site-v2 latest
+		ln -s "$target" html
+		before=$(shows html/)
+		run deploy adopt html --root www --json
+		assert_eq "$(readlink html)" "$PWD/www/current"
+		assert_eq "$(json "$out" '.hosts[0].kept')" "$PWD/site-v2"
+		assert_eq "$(shows html/)" "$before"
+		[ ! -L html.before-deploy ] || fail "a link is left"
+		run deploy adopt html --root www --json
+		assert_eq "$(json "$out" .changed)" false
+	done
+	# One that leads to `current` has nothing to be done for itself.
+	for target in "$PWD/www/current" www/current www/current/ \
+	    ./www/../www/current; do
+		ln -sfn "$target" html
+		run deploy adopt html --root www --json
+		assert_eq "$(json "$out" .changed)" false
+		assert_eq "$(readlink html)" "$target"
+	done
+	# But one to the release itself would stay behind.
+	ln -sfn "www/$(readlink www/current)" html
+	run deploy adopt html --root www
+	assert_eq "$(readlink html)" "$PWD/www/current"
+	# Another content is live: nobody knows which is meant.
+	ln -sfn site-v2 html
+	echo x >site-v2/more
+	expect_status 2 deploy adopt html --root www
+	assert_contains "$err" "has a live release"
+	assert_eq "$(readlink html)" site-v2
+	# Through a link to `current`, that is adopted.
+	rm -rf www
+	mkdir www
+	ln -s ../site-v2 www/current
+	ln -sfn www/current html
+	run deploy adopt html --root www
+	assert_eq "$(readlink html)" www/current
+	assert_eq "$(cat html/more)" x
+}
+
+# Links that serve nothing.
+t_adopt_what_leads_nowhere() {
+	local target
+	mkdir www
+	echo x >file
+	for target in nowhere ../nowhere/at/all current ../file; do
+		ln -sfn "$target" www/current
+		deploy adopt --root www >"$out" 2>"$err" && fail "$target"
+		assert_eq "$(readlink www/current)" "$target"
+		grep -qE 'nothing to adopt|no directory' "$err" ||
+		    fail "$target: $(<"$err")"
+	done
+	[ ! -e www/.deploy ] || fail "something was made"
+}
 
 run_tests

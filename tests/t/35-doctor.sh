@@ -176,7 +176,13 @@ t_current_is_wrong() {
 	well
 	ln -sfn ../old "$R/current"
 	look 1
+	only fail current "'../old', which is not there"
+	is fail current "remove the link, then run: deploy activate"
+	mkdir "$R/../old"
+	look 1
 	only fail current "'../old', which is no release of this root"
+	is fail current "run: deploy adopt"
+	assert_not_contains "$out" "remove"
 	ln -sfn "releases/$id" "$R/current"
 	look 1
 	only fail current "points to $id, which is not there"
