@@ -29,7 +29,7 @@ square_root(int64_t n)
 size_t
 chunk_length(int64_t size)
 {
-	int64_t len = 2 * square_root(size);
+	int64_t len = 3 * square_root(size);
 
 	return len < CHUNK_LEAST ? CHUNK_LEAST :
 	    len > CHUNK_MOST	 ? CHUNK_MOST :

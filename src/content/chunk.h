@@ -4,7 +4,7 @@
  * they are, about, follows from the size of one text, the old one; the new one
  * is cut as if it had that size, too.  Pure.
  *
- * With the length L = 2 * sqrt(size), but 256 to 4096: a chunk ends behind
+ * With the length L = 3 * sqrt(size), but 256 to 4096: a chunk ends behind
  * the first byte, from its L/4th on, at which the sum of the last 64 bytes is
  * below 2^64 / (L - L/4), and behind its 4*Lth at the latest; the text's end
  * ends the last one.  The sum: for each byte, twice what it was, plus the
@@ -19,7 +19,9 @@
 #include <stdint.h>
 
 enum {
-	CHUNK_HASH = 6,			/* the first bytes of its SHA-256 */
+	CHUNK_HASH = 5,			/* the first bytes of its SHA-256: a
+					 * few chunks of a page are compared
+					 * with those of one other */
 	CHUNK_LEAST = 256, CHUNK_MOST = 4096,	/* of L */
 };
 
