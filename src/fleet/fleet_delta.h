@@ -14,7 +14,7 @@
 #include "fleet/fleet_batch.h"
 
 /*
- * For a batch whose hosts take edits, divided, after guess_rules(): make
+ * For a batch whose hosts take edits, divided, after find_rules(): make
  * EDIT_DELTA of EDIT_WHOLE where it pays, with its delta in b->deltas.  When no
  * host gives signatures, everything stays as it is.
  */

@@ -17,10 +17,6 @@
 
 enum {
 	ROUNDS = 4,
-	GROUP_MIN = 16, /* pages that have something in common */
-	/* Below so many bytes, compressed, it is not worth a question. */
-	WORTH = 64 * 1024,
-	COMPRESSED = 5, /* a page has so many times more */
 	SAMPLES_MAX = 16,
 	SAMPLES_BYTES = 32 * 1024, /* of one round */
 	FIRST_BYTES = 64 * 1024,   /* of a sample, if there is no smaller */
@@ -30,24 +26,24 @@ enum {
 };
 
 struct guess {
-	struct batch *b;
+	const struct guess_job *job;
 	struct fleet *f;
 	size_t *left; /* entries that nothing explains yet */
 	size_t n;
-	struct rule_sets sets;
+	struct rule_sets *sets;
 };
 
 static const struct entry *
 new_of(const struct guess *g, size_t i)
 {
-	return &g->b->what->m->v[i];
+	return &g->job->m->v[i];
 }
 
 /* The file of the base at the same path. */
 static const struct entry *
 old_of(const struct guess *g, size_t i)
 {
-	return manifest_find(&g->b->base_manifest, new_of(g, i)->path);
+	return manifest_find(g->job->base, new_of(g, i)->path);
 }
 
 /* ---- which pages ------------------------------------------------------- */
@@ -57,8 +53,8 @@ may_have_rules(const struct guess *g, size_t i)
 {
 	const struct entry *en = new_of(g, i), *old;
 
-	if (g->b->edits.v[i].source != EDIT_WHOLE || g->b->fetched[i] ||
-	    en->mark != ENTRY_BUILD || en->size > REWRITE_FILE_MAX)
+	if (en->type != ENTRY_FILE || en->mark != ENTRY_BUILD ||
+	    en->size > REWRITE_FILE_MAX || !g->job->may(g->job->ctx, i))
 		return false;
 	old = old_of(g, i);
 	return old != NULL && old->type == ENTRY_FILE && old->size > 0 &&
@@ -68,7 +64,7 @@ may_have_rules(const struct guess *g, size_t i)
 static void
 find_pages(struct guess *g)
 {
-	size_t n = g->b->what->m->n;
+	size_t n = g->job->m->n;
 
 	g->left = xcalloc(n, sizeof(*g->left));
 	for (size_t i = 0; i < n; i++)
@@ -76,7 +72,7 @@ find_pages(struct guess *g)
 			g->left[g->n++] = i;
 }
 
-/* Would what is left be so much that a question pays? */
+/* Is what is left so much that a question pays? */
 static bool
 is_worth_it(const struct guess *g)
 {
@@ -84,7 +80,7 @@ is_worth_it(const struct guess *g)
 
 	for (size_t i = 0; i < g->n; i++)
 		bytes += new_of(g, g->left[i])->size;
-	return g->n >= GROUP_MIN && bytes / COMPRESSED > WORTH;
+	return g->n >= g->job->group_min && bytes > g->job->worth;
 }
 
 /* ---- samples ----------------------------------------------------------- */
@@ -150,14 +146,14 @@ compare_groups(const void *x, const void *y)
 }
 
 static size_t
-find_groups(const struct kind *v, size_t n, struct group *groups)
+find_groups(const struct kind *v, size_t n, size_t least, struct group *groups)
 {
 	size_t count = 0, from = 0;
 
 	for (size_t i = 1; i <= n; i++) {
 		if (i < n && compare_kinds(&v[from], &v[i]) == 0)
 			continue;
-		if (i - from >= GROUP_MIN)
+		if (i - from >= least)
 			groups[count++] = (struct group){ from, i - from };
 		from = i;
 	}
@@ -183,7 +179,7 @@ add_sample(const struct guess *g, struct samples *s, const struct kind *k)
 	    (s->n > 0 && s->entry[s->n - 1] == k->entry))
 		return;
 	s->entry[s->n] = k->entry;
-	s->base[s->n] = (size_t)(old_of(g, k->entry) - g->b->base_manifest.v);
+	s->base[s->n] = (size_t)(old_of(g, k->entry) - g->job->base->v);
 	s->n++;
 	s->bytes += k->size;
 }
@@ -193,13 +189,14 @@ static void
 choose_samples(const struct guess *g, struct samples *s)
 {
 	struct kind *v = xcalloc(g->n, sizeof(*v));
-	struct group *groups = xcalloc(g->n / GROUP_MIN + 1, sizeof(*groups));
+	struct group *groups =
+	    xcalloc(g->n / g->job->group_min + 1, sizeof(*groups));
 	size_t n;
 
 	for (size_t i = 0; i < g->n; i++)
 		fill_kind(g, g->left[i], &v[i]);
 	qsort(v, g->n, sizeof(*v), compare_pages);
-	n = find_groups(v, g->n, groups);
+	n = find_groups(v, g->n, g->job->group_min, groups);
 	for (size_t i = 0; i < n; i++) {
 		add_sample(g, s, &v[groups[i].from + groups[i].n / 20]);
 		add_sample(g, s, &v[groups[i].from + groups[i].n * 2 / 5]);
@@ -216,10 +213,10 @@ ask_samples(const struct guess *g, struct samples *s)
 		struct remote *r = &g->f->v[i];
 		struct err e = ERR_INIT;
 
-		if (r->failed || !batch_is_for(g->b, r))
+		if (r->failed || !g->job->has(g->job->ctx, r))
 			continue;
-		if (remote_samples(r, &g->b->base, &g->b->base_manifest,
-			s->base, s->n, s->old, &e) == 0)
+		if (remote_samples(r, g->job->id, g->job->base, s->base, s->n,
+			s->old, &e) == 0)
 			return true;
 		log_debug("%sno samples for rules: %s", remote_said(r),
 		    e.text);
@@ -234,7 +231,7 @@ static bool
 read_new(const struct guess *g, size_t i, struct buf *out)
 {
 	const struct entry *en = new_of(g, i);
-	int fd = openat(g->b->what->build->fd, en->path,
+	int fd = openat(g->job->build->fd, en->path,
 	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	ssize_t n;
 
@@ -263,10 +260,8 @@ release_samples(struct samples *s)
 struct trial {
 	const struct guess *g;
 	struct rewrite *back, *on;
-	bool *solved; /* for each page that is left */
-	size_t step;  /* every so many pages */
-	pthread_mutex_t lock;
-	uint32_t hits[REWRITE_RULES_MAX]; /* in pages that are solved */
+	uint64_t *solved; /* by which rules, each page that is left; 0: not */
+	size_t step;	  /* every so many pages */
 };
 
 static void
@@ -277,7 +272,6 @@ trial_open(struct trial *t, const struct guess *g, const struct rule_set *s)
 		.on = rewrite_new(s, false),
 		.solved = xcalloc(g->n, sizeof(*t->solved)),
 		.step = 1 };
-	pthread_mutex_init(&t->lock, NULL);
 }
 
 static void
@@ -286,7 +280,6 @@ trial_close(struct trial *t)
 	rewrite_free(t->back);
 	rewrite_free(t->on);
 	free(t->solved);
-	pthread_mutex_destroy(&t->lock);
 }
 
 /* What one thread works with. */
@@ -349,11 +342,9 @@ try_page(struct trial *t, struct bench *w, size_t at)
 
 	if (!explains(t, w, t->g->left[at], hits))
 		return;
-	t->solved[at] = true;
-	pthread_mutex_lock(&t->lock);
 	for (size_t i = 0; i < REWRITE_RULES_MAX; i++)
-		t->hits[i] += hits[i];
-	pthread_mutex_unlock(&t->lock);
+		if (hits[i] > 0)
+			t->solved[at] |= UINT64_C(1) << i;
 }
 
 static bool
@@ -389,7 +380,7 @@ try_pages(struct trial *t)
 
 	err_ignore(pool_run(&job, &ignored));
 	for (size_t i = 0; i < t->g->n; i++)
-		count += t->solved[i];
+		count += t->solved[i] != 0;
 	return count;
 }
 
@@ -447,41 +438,48 @@ learn(const struct guess *g, const struct samples *s,
 	qsort(out, LEARN_CONTEXTS, sizeof(*out), compare_candidates);
 }
 
-/* Leave out the rules that no page needed. */
+/*
+ * Leave out the rules that no page needed, in the set and in the bits of the
+ * pages.
+ */
 static void
-keep_used(struct rule_set *s, const uint32_t *hits)
+keep_used(struct rule_set *s, struct trial *t)
 {
+	uint64_t used = 0;
 	size_t n = 0;
 
+	for (size_t i = 0; i < t->g->n; i++)
+		used |= t->solved[i];
 	for (size_t i = 0; i < s->n; i++) {
-		if (hits[i] > 0) {
+		uint64_t below = (UINT64_C(1) << n) - 1;
+
+		if ((used >> i & 1) != 0) {
 			s->v[n++] = s->v[i];
 			continue;
 		}
 		s->bytes -= s->v[i].old.len + s->v[i].new.len;
 		buf_release(&s->v[i].old);
 		buf_release(&s->v[i].new);
+		/* What is above it moves down, to where it will be. */
+		for (size_t k = 0; k < t->g->n; k++)
+			t->solved[k] = (t->solved[k] & below) |
+			    (t->solved[k] >> 1 & ~below);
 	}
 	s->n = n;
 }
 
-/* The pages that are solved travel no more; the others are left. */
+/* The pages that are solved are told; the others are left. */
 static void
 take_solved(struct guess *g, const struct trial *t)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < g->n; i++) {
-		struct edit *ed = &g->b->edits.v[g->left[i]];
-
-		if (!t->solved[i]) {
+		if (t->solved[i] == 0)
 			g->left[n++] = g->left[i];
-			continue;
-		}
-		ed->source = EDIT_RULES;
-		ed->set = (uint8_t)(g->sets.n - 1);
-		ed->from =
-		    (uint32_t)(old_of(g, g->left[i]) - g->b->base_manifest.v);
+		else
+			g->job->solved(g->job->ctx, g->left[i], g->sets->n - 1,
+			    t->solved[i]);
 	}
 	g->n = n;
 }
@@ -497,8 +495,8 @@ solve(struct guess *g, struct rule_set *set)
 	(void)try_pages(&t);
 	try_big_pages(&t);
 	for (size_t i = 0; i < g->n; i++)
-		count += t.solved[i];
-	keep_used(set, t.hits);
+		count += t.solved[i] != 0;
+	keep_used(set, &t);
 	take_solved(g, &t);
 	trial_close(&t);
 	return count;
@@ -518,9 +516,9 @@ use(struct guess *g, struct candidate *v)
 		size_t n = 0;
 
 		if (v[i].set.n > 0 && (v[i].count > 0 || count > 0) &&
-		    rule_sets_bytes(&g->sets) + v[i].set.bytes <=
+		    rule_sets_bytes(g->sets) + v[i].set.bytes <=
 			REWRITE_ALL_MAX)
-			set = rule_sets_add(&g->sets);
+			set = rule_sets_add(g->sets);
 		if (set == NULL)
 			continue;
 		*set = v[i].set;
@@ -529,7 +527,7 @@ use(struct guess *g, struct candidate *v)
 		count += n;
 		if (n == 0) {
 			rule_set_release(set);
-			g->sets.n--;
+			g->sets->n--;
 		}
 	}
 	return count;
@@ -560,36 +558,30 @@ run_round(struct guess *g)
 	for (size_t i = 0; i < LEARN_CONTEXTS; i++)
 		rule_set_release(&v[i].set);
 	free(v);
-	g->b->ruled += count;
 	release_samples(&s);
 	return count > s.n && (count - s.n) * 20 >= before;
 }
 
 /* What was found, for who wants to know what changed on every page. */
 static void
-tell_rules(const struct guess *g)
+tell_rules(const struct rule_sets *sets)
 {
-	for (size_t i = 0; i < g->sets.n; i++)
-		for (size_t k = 0; k < g->sets.v[i].n; k++)
+	for (size_t i = 0; i < sets->n; i++)
+		for (size_t k = 0; k < sets->v[i].n; k++)
 			log_debug("rule: '%s' is now '%s'",
-			    buf_str(&g->sets.v[i].v[k].old),
-			    buf_str(&g->sets.v[i].v[k].new));
+			    buf_str(&sets->v[i].v[k].old),
+			    buf_str(&sets->v[i].v[k].new));
 }
 
 void
-guess_rules(struct batch *b, struct fleet *f)
+guess(const struct guess_job *job, struct fleet *f, struct rule_sets *sets)
 {
-	struct guess g = { .b = b, .f = f, .sets = RULE_SETS_INIT };
+	struct guess g = { .job = job, .f = f, .sets = sets };
 
-	if (b->what->build != NULL)
-		find_pages(&g);
+	find_pages(&g);
 	for (int i = 0; i < ROUNDS && is_worth_it(&g); i++)
 		if (!run_round(&g))
 			break;
-	tell_rules(&g);
-	for (size_t i = 0; i < g.sets.n; i++)
-		b->n_rules += g.sets.v[i].n;
-	rule_sets_print(&g.sets, &b->rules);
-	rule_sets_release(&g.sets);
+	tell_rules(sets);
 	free(g.left);
 }

@@ -9,7 +9,7 @@
 #include "fleet/fleet_batch.h"
 #include "fleet/fleet_delta.h"
 #include "fleet/fleet_fetch.h"
-#include "fleet/fleet_guess.h"
+#include "fleet/fleet_rules.h"
 #include "os/intr.h"
 #include "os/log.h"
 #include "os/progress.h"
@@ -276,7 +276,7 @@ guess_all(struct sending *s)
 {
 	for (size_t i = 0; i < s->n; i++)
 		if (s->batches[i].edited) {
-			guess_rules(&s->batches[i], s->f);
+			find_rules(&s->batches[i], s->f);
 			find_deltas(&s->batches[i], s->f);
 			s->f->rules += s->batches[i].n_rules;
 			s->f->rewritten += s->batches[i].ruled;
