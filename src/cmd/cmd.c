@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/nearest.h"
 #include "base/override.h"
+#include "cmd/habit.h"
 #include "cmd/line.h"
 #include "cmd/table.h"
 #include "config/config_file.h"
@@ -39,7 +40,9 @@ cmd_find(const char *name, struct err *e)
 	if (strcmp(name, cmd_rsh.name) == 0)
 		return &cmd_rsh;
 	names[n] = NULL;
-	near = nearest_word(name, names);
+	near = habit_command(name);
+	if (near == NULL)
+		near = nearest_word(name, names);
 	err_set(e, ERR_USAGE, "there is no command '%s'", name);
 	if (near != NULL)
 		err_append(e, ";; did you mean '%s'?", near);

@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "base/utf8.h"
 #include "cmd/cmd.h"
+#include "cmd/habit.h"
 #include "cmd/jobs.h"
 #include "cmd/table.h"
 #include "config/config_file.h"
@@ -441,9 +442,13 @@ find_action(const char *name, struct err *e)
 		names[i] = actions[i].name;
 	}
 	names[N_ACTIONS] = NULL;
-	near = nearest_word(name, names);
+	near = habit_job_action(name);
+	if (near == NULL)
+		near = nearest_word(name, names);
 	err_set(e, ERR_USAGE, "jobs cannot '%s'", name);
-	if (near != NULL)
+	if (number_or(name, 0, INT64_MAX, -1) >= 0)
+		err_append(e, ";; did you mean 'jobs show %s'?", name);
+	else if (near != NULL)
 		err_append(e, ";; did you mean '%s'?", near);
 	else
 		err_append(e, ";; see 'deploy jobs -h'");

@@ -140,6 +140,25 @@ t_unknown_command() {
 	usage "did you mean 'releases'?" relases
 }
 
+# Words of other tools lead to ours, and what they lead to is there.
+t_habits() {
+	local word here n=0
+	usage "did you mean 'rollback'?" undo
+	usage "did you mean 'thaw'?" unfreeze
+	usage "did you mean 'list'?" ls -l
+	usage "did you mean 'jobs stop'?" cancel 3
+	usage "did you mean 'jobs show 3'?" jobs 3
+	usage "did you mean 'stop'?" jobs cancel 3
+	while read -r word here; do
+		n=$((n + 1))
+		run deploy help "${here%% *}"
+		expect_status 2 deploy "$word"
+		assert_contains "$err" "did you mean '$here'?"
+	done < <(awk '/commands\[\]/, /^};/' "$TREE/src/cmd/habit.c" |
+	    sed -n 's/.*{ "\(.*\)", "\(.*\)" }.*/\1 \2/p')
+	((n > 50)) || fail "only $n habits"
+}
+
 t_unknown_option() {
 	usage "did you mean '--again'?" stage --agian
 	usage "did you mean '--exclude'?" publish --exlude=x site

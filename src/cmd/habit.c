@@ -1,0 +1,112 @@
+#include "cmd/habit.h"
+
+#include <stddef.h>
+#include <string.h>
+
+struct habit {
+	const char *word, *here;
+};
+
+/* Of Capistrano, git, docker, kubectl, systemctl, and plain words. */
+static const struct habit commands[] = {
+	{ "undo", "rollback" },
+	{ "revert", "rollback" },
+	{ "back", "rollback" },
+	{ "previous", "rollback" },
+	{ "reset", "rollback" },
+	{ "deploy", "publish" },
+	{ "push", "publish" },
+	{ "up", "publish" },
+	{ "release", "publish" },
+	{ "ship", "publish" },
+	{ "golive", "publish" },
+	{ "upload", "stage" },
+	{ "copy", "stage" },
+	{ "cp", "stage" },
+	{ "build", "publish --build" },
+	{ "promote", "activate" },
+	{ "use", "activate" },
+	{ "switch", "activate" },
+	{ "checkout", "activate" },
+	{ "link", "activate" },
+	{ "ls", "list" },
+	{ "ps", "status" },
+	{ "info", "status" },
+	{ "st", "status" },
+	{ "show", "status" },
+	{ "current", "status" },
+	{ "history", "log" },
+	{ "journal", "log" },
+	{ "rm", "prune" },
+	{ "remove", "prune" },
+	{ "delete", "prune" },
+	{ "clean", "prune" },
+	{ "cleanup", "prune" },
+	{ "gc", "prune" },
+	{ "purge", "prune" },
+	{ "keep", "pin" },
+	{ "lock", "freeze" },
+	{ "pause", "freeze" },
+	{ "stop", "freeze" },
+	{ "unlock", "thaw" },
+	{ "unfreeze", "thaw" },
+	{ "resume", "thaw" },
+	{ "test", "check" },
+	{ "ping", "check" },
+	{ "fsck", "verify" },
+	{ "validate", "verify" },
+	{ "setup", "init" },
+	{ "new", "init" },
+	{ "create", "init" },
+	{ "install", "init" },
+	{ "import", "adopt" },
+	{ "trigger", "enqueue" },
+	{ "submit", "enqueue" },
+	{ "queue", "jobs" },
+	{ "cancel", "jobs stop" },
+	{ "retry", "jobs retry" },
+	{ "run", "worker" },
+	{ "daemon", "worker" },
+	{ "man", "help" },
+};
+
+static const struct habit job_actions[] = {
+	{ "cancel", "stop" },
+	{ "kill", "stop" },
+	{ "abort", "stop" },
+	{ "rm", "remove" },
+	{ "delete", "remove" },
+	{ "del", "remove" },
+	{ "rerun", "retry" },
+	{ "restart", "retry" },
+	{ "again", "retry" },
+	{ "info", "show" },
+	{ "status", "show" },
+	{ "describe", "show" },
+	{ "logs", "log" },
+	{ "output", "log" },
+	{ "tail", "log" },
+	{ "nice", "priority" },
+};
+
+static const char *
+find(const struct habit *v, size_t n, const char *word)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(v[i].word, word) == 0)
+			return v[i].here;
+	return NULL;
+}
+
+const char *
+habit_command(const char *word)
+{
+	return find(commands, sizeof(commands) / sizeof(commands[0]), word);
+}
+
+const char *
+habit_job_action(const char *word)
+{
+	return find(job_actions, sizeof(job_actions) / sizeof(job_actions[0]),
+	    word);
+}
