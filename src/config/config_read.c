@@ -126,6 +126,8 @@ read_rules(struct value_reader *r, const struct raw_site *raw,
 		0 ||
 	    read_carry(r, raw->carry, out) != 0)
 		return -1;
+	out->refuse_links =
+	    raw->guard != NULL && raw->guard->links == SEVERITY_REFUSE;
 	return value_read_percent(r, "max_delete", raw->max_delete,
 	    &out->max_delete);
 }

@@ -32,6 +32,16 @@ static const cyaml_schema_field_t carry_fields[] = {
 	CYAML_FIELD_END,
 };
 
+static const cyaml_strval_t severities[] = {
+	{ "warn", SEVERITY_WARN },
+	{ "refuse", SEVERITY_REFUSE },
+};
+
+static const cyaml_schema_field_t guard_fields[] = {
+	ENUM("links", struct raw_guard, links, severities),
+	CYAML_FIELD_END,
+};
+
 static const cyaml_schema_field_t check_fields[] = {
 	STRING("url", REQUIRED, struct raw_check, url),
 	LIST("also", OPTIONAL, struct raw_check, also, 0),
@@ -106,6 +116,7 @@ static const cyaml_schema_field_t site_fields[] = {
 	LIST("exclude", OPTIONAL, struct raw_site, exclude, 0),
 	LIST("shared", OPTIONAL, struct raw_site, shared, 0),
 	MAPPING("carry", struct raw_site, carry, carry_fields),
+	MAPPING("guard", struct raw_site, guard, guard_fields),
 	STRING("max_delete", OPTIONAL, struct raw_site, max_delete),
 	STRING("group", OPTIONAL, struct raw_site, group),
 	STRING("lock_wait", OPTIONAL, struct raw_site, lock_wait),

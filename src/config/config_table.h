@@ -18,6 +18,13 @@ struct raw_carry {
 	char *duration;
 };
 
+/* What a guard does. */
+enum severity { SEVERITY_WARN, SEVERITY_REFUSE };
+
+struct raw_guard {
+	enum severity links;
+};
+
 struct raw_check {
 	char *url;
 	char **also;
@@ -70,6 +77,7 @@ struct raw_site {
 	unsigned int shared_count;
 	struct raw_carry *carry;
 	char *max_delete;
+	struct raw_guard *guard;
 	char *group;
 	char *lock_wait;
 	char *timeout;

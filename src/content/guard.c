@@ -4,8 +4,10 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/path.h"
 #include "base/text.h"
+#include "content/links.h"
 
 /*
  * The one directory that everything is in, or NULL; what macOS puts beside it
@@ -92,6 +94,22 @@ guard_check_build(const struct manifest *m, struct err *e)
 		return err_set(e, ERR_GUARD,
 		    "the build is empty;; is it the right directory? --override=build stages it anyway");
 	return check_index(m, e);
+}
+
+int
+guard_check_links(const struct strvec *broken, struct err *e)
+{
+	struct buf told = BUF_INIT;
+	int r = 0;
+
+	links_tell(broken, &told);
+	if (broken->n > 0)
+		r = err_set(e, ERR_GUARD,
+		    "%zu symbolic link%s nowhere: %s;; mend or exclude them; --override=build stages it anyway",
+		    broken->n, broken->n == 1 ? " leads" : "s lead",
+		    told.data);
+	buf_release(&told);
+	return r;
 }
 
 /* Does the need, as far as both are known, exceed what is free? */

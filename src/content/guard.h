@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/strvec.h"
 #include "content/manifest.h"
 
 /*
@@ -23,6 +24,12 @@ int guard_check_build(const struct manifest *m, struct err *e) MUST_USE;
 int guard_check_deletions(const struct manifest *m,
     const struct manifest *live, unsigned int max_delete, struct err *e)
     MUST_USE;
+
+/*
+ * Refuse a release with links that show visitors nothing (links.h).  0, or -1
+ * with ERR_GUARD.
+ */
+int guard_check_links(const struct strvec *broken, struct err *e) MUST_USE;
 
 /* Bytes and inodes; -1 for what is not known. */
 struct guard_room {

@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/path.h"
 #include "content/digest_index.h"
+#include "content/links.h"
 
 void
 plan_close(struct plan *p)
@@ -22,6 +23,7 @@ plan_release(struct plan *p)
 {
 	plan_close(p);
 	manifest_release(&p->m);
+	strvec_release(&p->broken);
 	*p = (struct plan)PLAN_INIT;
 }
 
@@ -118,6 +120,10 @@ plan_compare(struct plan *p, const struct plan_base *base, int64_t mtime,
 	struct extras_from from = EXTRAS_FROM_INIT;
 	int r = carry(p, &base->carry, &from, e);
 
+	strvec_release(&p->broken);
+	links_find_broken(&p->m, &p->broken);
+	if (r == 0 && p->guarded && p->rules->refuse_links)
+		r = guard_check_links(&p->broken, e);
 	if (r == 0 && p->guarded && base->live && base->m != NULL)
 		r = guard_check_deletions(&p->m, base->m, p->rules->max_delete,
 		    e);

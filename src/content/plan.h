@@ -79,6 +79,7 @@ struct plan {
 	size_t linked, copied, carried;	/* files; and carried links */
 	int64_t copied_bytes;
 	struct manifest_totals totals;
+	struct strvec broken;		/* links (links.h) */
 	char digest[HASH_HEX + 1];	/* the tree digest; "": not known */
 	/* Private. */
 	const struct rules *rules;
@@ -108,7 +109,8 @@ int plan_begin(struct plan *p, const struct rules *rules, bool guarded,
 /*
  * Go on against the base, whose manifest must outlive the planning;
  * `mtime`: of new content, seconds.  0, or -1 with ERR_GUARD when too much of
- * what is live would be missing, or what carry.usable says.
+ * what is live would be missing, or links show nothing where the rules refuse
+ * that, or what carry.usable says.
  */
 int plan_compare(struct plan *p, const struct plan_base *base, int64_t mtime,
     struct err *e) MUST_USE;

@@ -6,6 +6,7 @@
 #ifndef RULES_H
 #define RULES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/strvec.h"
@@ -16,6 +17,7 @@ struct rules {
 	struct strvec carry;	/* patterns; empty: nothing is carried */
 	int64_t carry_for;	/* seconds */
 	unsigned int max_delete;	/* percent of the live paths, 0..100 */
+	bool refuse_links;	/* that show visitors nothing */
 	char *group;		/* group of what is staged; NULL: ours */
 };
 

@@ -1,4 +1,6 @@
+#include "base/buf.h"
 #include "base/text.h"
+#include "content/links.h"
 #include "fleet/fleet_stage.h"
 #include "os/log.h"
 #include "site/site.h"
@@ -50,6 +52,19 @@ tell(const struct stage *st, bool preview)
 		    st->plan.carried);
 }
 
+/* Links that show visitors nothing. */
+static void
+tell_broken(const struct strvec *broken)
+{
+	struct buf told = BUF_INIT;
+
+	links_tell(broken, &told);
+	if (broken->n > 0)
+		log_warn("%zu symbolic link%s nowhere: %s", broken->n,
+		    broken->n == 1 ? " leads" : "s lead", told.data);
+	buf_release(&told);
+}
+
 /* What went over the wire. */
 static void
 tell_sent(const struct site_run *s, const struct fleet_sent *sent)
@@ -67,8 +82,7 @@ tell_sent(const struct site_run *s, const struct fleet_sent *sent)
 		    s->fleet.rewritten, s->fleet.rewritten == 1 ? "" : "s",
 		    s->fleet.rules, s->fleet.rules == 1 ? "" : "s");
 	if (s->fleet.patched > 0)
-		log_info(
-		    "%zu page%s travelled as differences to what is live",
+		log_info("%zu page%s travelled as differences to what is live",
 		    s->fleet.patched, s->fleet.patched == 1 ? "" : "s");
 }
 
@@ -85,6 +99,7 @@ stage(struct site_run *s, struct stage *st, struct stage_options *o,
 	    (preview ? fleet_preview(f, st, o, e) :
 		       fleet_stage(f, st, o, sent, e)) != 0)
 		return -1;
+	tell_broken(&st->plan.broken);
 	tell(st, preview);
 	s->staged = st->id;
 	if (st->outcome != STAGE_UNCHANGED &&

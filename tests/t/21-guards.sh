@@ -54,6 +54,126 @@ refused() {
 	deploy verify -q --root root
 }
 
+# ---------------------------------------------------- links that lead nowhere
+
+# configure_links [KEY: VALUE]: ./site into ./root.
+configure_links() {
+	echo "sites: [{name: x, source: site, root: root${1:+, $1}}]" >deploy.yml
+}
+
+# Links and whether they lead to anything; what is wrong is said in the words
+# behind the colon.
+LINKS=(
+	'a index.html'
+	'a dir' 'a dir/' 'a ./dir/1.html' 'a dir//empty' 'a .' 'a dir/./1.html'
+	'dir/a ../index.html' 'dir/a ..' 'dir/a ../dir/1.html' 'dir/a 1.html'
+	'dir/empty/a ../../dir/empty/a2:which is not there'
+	'a nowhere:which is not there' 'a dir/nowhere:which is not there'
+	'dir/a ../nowhere/at/all:which is not there'
+	'a index.html/x:which is no directory'
+	'a index.html/:which is no directory'
+	'a a:which goes round in a circle'
+	'a dir/../a:'
+	'dir/a ../dir/a:which goes round in a circle'
+	'dir/a ../dir/a/x:which goes round in a circle'
+	'a uploads/photo' 'a uploads'
+)
+
+t_links_that_lead_nowhere() {
+	local line link target wrong
+	for line in "${LINKS[@]}"; do
+		read -r link target <<<"${line%%:*}"
+		wrong=''
+		[[ $line != *:* ]] || wrong=${line#*:}
+		# The kernel is asked by the paths of the site itself.
+		paths 2
+		ln -s "$target" "site/$link"
+		rm -rf root
+		configure_links 'shared: [uploads]'
+		if [[ $line = *: ]]; then
+			expect_status 5 deploy publish
+			continue
+		fi
+		run deploy publish --json
+		[[ $target = uploads* ]] || [ -e "site/$link" ] ||
+		    [ -n "$wrong" ] || fail "$line: the kernel disagrees"
+		if [ -z "$wrong" ]; then
+			assert_eq "$(json "$out" .broken_links)" 0 "$line"
+			assert_not_contains "$err" warning
+			configure_links 'shared: [uploads], guard: {links: refuse}'
+			run deploy publish
+			continue
+		fi
+		assert_eq "$(json "$out" .broken_links)" 1 "$line"
+		assert_contains "$err" \
+		    "1 symbolic link leads nowhere: '$link' -> '$target', $wrong"
+		configure_links 'shared: [uploads], guard: {links: refuse}'
+		expect_status 10 deploy publish --again
+		assert_contains "$err" "'$link' -> '$target', $wrong"
+		run deploy publish --again --override=build
+		assert_contains "$err" "warning"
+		run deploy publish --exclude "$link"
+	done
+}
+
+# Links through links: each that shows nothing is told, the first of many, and
+# their number.
+t_many_links_that_lead_nowhere() {
+	local i
+	paths 2
+	ln -s b site/a
+	ln -s c site/b
+	ln -s a site/c
+	ln -s dir site/d
+	ln -s d/1.html site/e
+	ln -s d/2.html site/f
+	ln -s f site/g
+	run deploy stage site --root root
+	assert_contains "$err" "warning: 5 symbolic links lead nowhere: 'a' -> 'b', which goes round in a circle; 'b' -> 'c'"
+	assert_contains "$err" "'f' -> 'd/2.html', which is not there; 'g' -> 'f', which is not there"
+	for ((i = 0; i < 20; i++)); do ln -s nowhere "site/z$i"; done
+	run deploy stage site --root root
+	assert_contains "$err" "25 symbolic links lead nowhere"
+	assert_contains "$err" "; and 21 more"
+	# As the kernel has it: forty on one way.
+	rm -r site
+	paths 1
+	ln -s index.html site/l0
+	for ((i = 1; i < 40; i++)); do ln -s "l$((i - 1))" "site/l$i"; done
+	cat site/l39 >/dev/null
+	run deploy stage site --root root
+	assert_not_contains "$err" warning
+	ln -s l39 site/l40
+	! cat site/l40 2>/dev/null || fail "the kernel goes further"
+	run deploy stage site --root root
+	assert_contains "$err" "1 symbolic link leads nowhere: 'l40'"
+}
+
+# What is left out, and what is carried, counts as what it is in the release.
+t_links_to_what_is_left_out_or_carried() {
+	paths 3
+	ln -s dir/1.html site/a
+	run deploy stage site --root root --exclude 1.html
+	assert_contains "$err" "'a' -> 'dir/1.html', which is not there"
+	configure_links 'guard: {links: refuse}, carry: {paths: ["dir/*"], for: 7d}'
+	run deploy publish
+	rm site/dir/1.html
+	run deploy publish
+	assert_contains root/current/a 1
+	# From an archive, too.
+	rm -rf root
+	tar cf site.tar -C site .
+	expect_status 10 deploy publish site.tar
+	assert_contains "$err" "'a' -> 'dir/1.html', which is not there"
+	configure_links 'guard: {links: warn}'
+	run deploy publish site.tar
+	configure_links 'guard: {links: maybe}'
+	expect_status 2 deploy publish
+	configure_links 'guard: {link: refuse}'
+	expect_status 2 deploy publish
+	assert_contains "$err" "did you mean 'links'"
+}
+
 # ------------------------------------------------------- builds that are broken
 
 # A build that three guards refuse: each is set aside alone.

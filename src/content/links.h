@@ -1,0 +1,22 @@
+/*
+ * Where the symbolic links of a release lead.  Pure; no system calls.
+ */
+#ifndef LINKS_H
+#define LINKS_H
+
+#include "base/buf.h"
+#include "base/strvec.h"
+#include "content/manifest.h"
+
+/*
+ * Add to `out`, for each link of the sorted manifest that shows visitors
+ * nothing, where it leads: "'a' -> 'b', which is not there", or is no directory,
+ * or that it goes round in a circle.  What is in shared/ nobody knows here: it
+ * counts as there.
+ */
+void links_find_broken(const struct manifest *m, struct strvec *out);
+
+/* Add the first of them, and how many more there are, to a sentence. */
+void links_tell(const struct strvec *broken, struct buf *out);
+
+#endif
