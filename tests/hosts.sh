@@ -21,8 +21,12 @@ busybox_path() {
 # script VERB [OPTION...]: set `text` to what the client sends of the sh verbs
 # for it.
 script() {
-	local f wanted=$1
-	[[ " ${*:2} " != *" --drift "* ]] || wanted+=" --drift"
+	local f word wanted=$1
+	for word in "${@:2}"; do
+		case $word in
+		--drift | --repair*) wanted+=" ${word%%=*}" ;;
+		esac
+	done
 	f=$TEST_DIR/verb-${wanted// /-}
 	[ -e "$f" ] || awk -v words="$wanted" '
 	BEGIN { n = split(words, word, " "); wanted = 1 }

@@ -78,6 +78,8 @@ static const struct opt catalogue[OPT_COUNT] = {
 	    "thaw by itself after that time" },
 	[OPT_LIMIT] = { "limit", '\0', NUMBER(limit, 1, ANY),
 	    "the N newest only" },
+	[OPT_REPAIR] = { "repair", '\0', FLAG(repair),
+	    "mend what is damaged or lost, from releases and hosts that have it" },
 	[OPT_ALLOW] = { "allow", '\0', TEXT(allow, "VERBS"),
 	    "only these verbs, separated by commas" },
 	[OPT_NO_CHECK] = { "no-check", '\0', FLAG(no_check),

@@ -19,7 +19,7 @@ enum opt_id {
 	OPT_VERBOSE, OPT_HELP, OPT_VERSION,
 	OPT_LOCK_WAIT, OPT_TIMEOUT, OPT_MESSAGE, OPT_COMMIT, OPT_SEQ, OPT_EXCLUDE,
 	OPT_OVERRIDE, OPT_AGAIN, OPT_STRIP, OPT_EXPECT, OPT_KEEP, OPT_OLDER_THAN, OPT_FOR,
-	OPT_LIMIT, OPT_ALLOW, OPT_BUILD, OPT_FROM, OPT_NO_CHECK,
+	OPT_LIMIT, OPT_REPAIR, OPT_ALLOW, OPT_BUILD, OPT_FROM, OPT_NO_CHECK,
 	OPT_UPDATE, OPT_PRIORITY, OPT_REF, OPT_REASON, OPT_WAIT, OPT_ONCE,
 	OPT_JOBS, OPT_FIFO,
 	OPT_COUNT
@@ -47,6 +47,7 @@ struct opts {
 	unsigned int overrides;	/* what they mean; see override.h */
 	bool again;
 	bool no_check;
+	bool repair;
 	bool strip;
 	const char *expect;
 	const char *from;

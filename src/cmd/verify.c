@@ -6,36 +6,55 @@
 #include "base/text.h"
 #include "cmd/cmd.h"
 #include "cmd/table.h"
+#include "fleet/cure.h"
+#include "fleet/fleet_repair.h"
 #include "os/log.h"
-
-static void
-answer(struct run *run, const struct release_id *id,
-    const struct strvec *found, const struct manifest_totals *t)
-{
-	json_t *doc, *list;
-
-	if (!run->opts.json) {
-		for (size_t i = 0; i < found->n; i++)
-			text_line("%s", found->v[i]);
-		return;
-	}
-	doc = cmd_new_doc(run);
-	list = json_new_array();
-	cmd_put_id(doc, "id", id);
-	json_put_bool(doc, "intact", found->n == 0);
-	json_put_int(doc, "files", (int64_t)t->files);
-	json_put_int(doc, "bytes", t->bytes);
-	for (size_t i = 0; i < found->n; i++)
-		json_push_string(list, found->v[i]);
-	json_put(doc, "differences", list);
-	cmd_answer(run, doc);
-}
 
 /* What all hosts found. */
 struct findings {
 	struct strvec found;
 	struct manifest_totals totals; /* of one host */
+	struct fleet_repaired mended;
 };
+
+static void
+put_mended(json_t *doc, const struct fleet_repaired *p)
+{
+	json_t *list = json_new_array();
+
+	for (size_t i = 0; i < p->n; i++) {
+		json_t *one = json_new_object();
+
+		json_put_string(one, "host", p->v[i].host->host->label);
+		cmd_put_id(one, "id", &p->v[i].id);
+		json_put_string(one, "path", p->v[i].path);
+		json_push(list, one);
+	}
+	json_put(doc, "mended", list);
+}
+
+static void
+answer(struct run *run, const struct release_id *id, const struct findings *f)
+{
+	json_t *doc, *list;
+
+	if (!run->opts.json) {
+		for (size_t i = 0; i < f->found.n; i++)
+			text_line("%s", f->found.v[i]);
+		return;
+	}
+	doc = cmd_new_doc(run);
+	list = json_new_array();
+	cmd_put_id(doc, "id", id);
+	json_put_bool(doc, "intact", f->found.n == 0);
+	json_put_int(doc, "files", (int64_t)f->totals.files);
+	json_put_int(doc, "bytes", f->totals.bytes);
+	for (size_t i = 0; i < f->found.n; i++)
+		json_push_string(list, f->found.v[i]);
+	json_put(doc, "differences", list);
+	put_mended(doc, &f->mended);
+	cmd_answer(run, doc);
+}
 
 static void
 on_finding(void *ctx, const struct remote *r, const char *key,
@@ -56,38 +75,75 @@ on_finding(void *ctx, const struct remote *r, const char *key,
 	}
 }
 
-/* The answer, and the error when something was found. */
+/* The error when something was found, and what helps. */
 static int
-conclude(struct run *run, const struct release_id *id,
-    const struct strvec *found, const struct manifest_totals *t, struct err *e)
+conclude(struct run *run, struct fleet *f, const struct release_id *id,
+    const struct findings *all, struct err *e)
 {
 	char bytes[32];
 
-	answer(run, id, found, t);
-	text_size(t->bytes, bytes);
-	if (found->n > 0)
-		return err_set(e, ERR_INTEGRITY,
-		    "release %s is not what its manifest says: %zu differences;; stage the build anew with --again",
-		    id->text, found->n);
-	log_info("%s is intact: %zu files, %s", id->text, t->files, bytes);
-	return 0;
+	answer(run, id, all);
+	text_size(all->totals.bytes, bytes);
+	if (all->found.n == 0) {
+		log_info("%s is intact: %zu files, %s", id->text,
+		    all->totals.files, bytes);
+		return 0;
+	}
+	err_set(e, ERR_INTEGRITY,
+	    "release %s is not what its manifest says: %zu differences",
+	    id->text, all->found.n);
+	if (run->opts.repair && !run->opts.dry_run)
+		return err_append(e,
+		    ", which nothing here has intact;; stage the build anew with --again");
+	err_append(e, ";; run: ");
+	return cure_append(f, e, "verify --repair", id->text);
 }
 
 /* Every host hashes its own. */
 static int
-verify_release(struct run *run, struct fleet *f, const struct release_id *id,
-    struct err *e)
+look(struct run *run, struct fleet *f, const struct release_id *id,
+    struct findings *all, struct err *e)
 {
-	struct findings all = { STRVEC_INIT, { 0, 0 } };
 	struct strvec args = STRVEC_INIT;
 	int r;
 
+	strvec_release(&all->found);
 	strvec_addf(&args, "--id=%s", id->text);
-	r = cmd_call_hosts(run, f, "verify", &args, on_finding, &all, e);
-	if (r == 0)
-		r = conclude(run, id, &all.found, &all.totals, e);
-	strvec_release(&all.found);
+	r = cmd_call_hosts(run, f, "verify", &args, on_finding, all, e);
 	strvec_release(&args);
+	return r;
+}
+
+static void
+tell_mended(const struct fleet_repaired *p, const struct release_id *id)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		const struct fleet_mended *m = &p->v[i];
+		bool here = release_id_eq(&m->id, id);
+
+		log_info("%smended: %s%s%s", remote_said(m->host), m->path,
+		    here ? "" : " of ", here ? "" : m->id.text);
+	}
+}
+
+static int
+verify_release(struct run *run, struct fleet *f, const struct release_id *id,
+    struct err *e)
+{
+	struct findings all = { STRVEC_INIT, { 0, 0 }, FLEET_REPAIRED_INIT };
+	int r = look(run, f, id, &all, e);
+
+	if (r == 0 && all.found.n > 0 && run->opts.repair &&
+	    !run->opts.dry_run) {
+		r = fleet_repair(f, id, &all.mended, e);
+		tell_mended(&all.mended, id);
+		if (r == 0)
+			r = look(run, f, id, &all, e);
+	}
+	if (r == 0)
+		r = conclude(run, f, id, &all, e);
+	strvec_release(&all.found);
+	fleet_repaired_release(&all.mended);
 	return r;
 }
 
@@ -107,7 +163,7 @@ run_verify(struct run *run, struct err *e)
 	return r;
 }
 
-static const enum opt_id opts[] = { OPT_END };
+static const enum opt_id opts[] = { OPT_REPAIR, OPT_END };
 
 const struct cmd cmd_verify = {
 	.name = "verify",
@@ -116,9 +172,12 @@ const struct cmd cmd_verify = {
 	.summary = "hash a release again and compare it with its manifest",
 	.about =
 	    "Default: current.  Prints each difference; exit status 5 when\n"
-	    "there is one.\n",
+	    "there is one.  With --repair what is damaged or lost is taken\n"
+	    "from another release or another host that has it intact, and\n"
+	    "what is left then is printed.\n",
 	.examples =
-	    "deploy verify -q                      # silent while all is well\n",
+	    "deploy verify -q                      # silent while all is well\n"
+	    "deploy verify --repair\n",
 	.max_args = 1,
 	.opts = opts,
 	.run = run_verify,

@@ -82,6 +82,26 @@ is_here(const struct fetch *x, const struct entry *en)
 	return faccessat(x->dir.fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
+/*
+ * One after the other: a file that is damaged ends the answer, and the others
+ * may be well.
+ */
+static int
+fetch_each(struct fetch *x, struct remote *r, const struct release_id *id,
+    const struct manifest *m, const struct request *rq, struct err *e)
+{
+	struct err one = ERR_INIT;
+	int c = 0;
+
+	for (size_t i = 0; i < rq->n; i++)
+		if (!is_here(x, &m->v[rq->v[i]]) &&
+		    remote_files(r, id, m, &rq->v[i], 1, &x->dir, &one) != 0) {
+			*e = one;
+			c = -1;
+		}
+	return c;
+}
+
 /* Send the request; what came is not wanted any more. */
 static int
 fetch_request(struct fetch *x, struct remote *r, const struct release_id *id,
@@ -91,6 +111,8 @@ fetch_request(struct fetch *x, struct remote *r, const struct release_id *id,
 
 	if (rq->n > 0)
 		c = remote_files(r, id, m, rq->v, rq->n, &x->dir, e);
+	if (c != 0 && rq->n > 1 && e->code == ERR_INTEGRITY)
+		c = fetch_each(x, r, id, m, rq, e);
 	for (size_t i = 0; i < rq->n; i++)
 		wanted[rq->v[i]] = !is_here(x, &m->v[rq->v[i]]);
 	rq->n = rq->paths = 0;

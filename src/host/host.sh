@@ -57,13 +57,14 @@ number() {
 parse() {
 	id='' expect=any line='' armed=0 journal_size='' lock_wait=60 rollback='' revert='' synced='' verified='' override=''
 	check='' full='' drift='' durable='' off='''' remove='' who='' job='' record='' group='' bytes=0 inodes=0 compress=none
-	uses='' filled='' seq='' commit='' unless='' hook_timeout=300
+	uses='' filled='' repair='' seq='' commit='' unless='' hook_timeout=300
 	bad='' given=' '
 	# What each verb knows besides who, job and lock-wait: see option.c.
 	case $verb in
 	info) knows='full unless drift sync' ;;
-	manifest | files | verify) knows='id' ;;
-	receive) knows='id compress bytes inodes group filled uses' ;;
+	manifest | files) knows='id' ;;
+	verify) knows='id repair' ;;
+	receive) knows='id compress bytes inodes group filled repair uses' ;;
 	note) knows='id seq commit' ;;
 	activate) knows='id expect journal-size rollback revert verified override message skipped sync before line check armed hook-timeout' ;;
 	prune) knows='keep older-than remove expect journal-size check' ;;
@@ -85,8 +86,8 @@ parse() {
 		*" $name "*) refuse_option "--$name is there twice" ;;
 		esac
 		given="$given$name "
-		case $name in
-		full | drift | sync | rollback | revert | verified | check | off | filled)
+		case $verb:$name in
+		*:full | *:drift | *:sync | *:rollback | *:revert | *:verified | *:check | *:off | *:filled | verify:repair)
 			[ "$arg" = "--$name" ] || refuse_option "--$name wants no value"
 			value=1
 			;;
@@ -118,6 +119,7 @@ parse() {
 		sync) durable=1 synced=1 ;;
 		off) off=1 ;;
 		filled) filled=1 ;;
+		repair) repair=$value ;;
 		lock-wait) number "$value" 86400 && lock_wait=$value ;;
 		hook-timeout) number "$value" 86400 && hook_timeout=$value ;;
 		armed) number "$value" 3600000 && armed=$value ;;
@@ -290,7 +292,7 @@ need_root() {
 	fail 1 "'$root' is not a root of deploy" "stage a first release, or run: deploy init"
 }
 
-#: init receive note activate prune pin freeze --sync
+#: init receive note activate prune pin freeze --sync --repair
 # Is `sync` one that takes files?  Else everything is written, always.
 case $(sync --help 2>&1) in
 *-f* | *-df*) fine_sync=1 ;;
@@ -379,7 +381,7 @@ holder() {
 	printf '%s\n' "${note:-a run that left no name}"
 }
 
-#: receive note activate prune pin freeze
+#: receive note activate prune pin freeze --repair
 # Seconds of a clock that nobody sets.
 seconds() {
 	if read -r up _ 2>/dev/null </proc/uptime; then echo "${up%%.*}"; else date +%s; fi
@@ -425,7 +427,7 @@ lock() {
 	esac 2>/dev/null >"$state/lock.note"
 }
 
-#: info probe receive prune
+#: info probe receive prune --repair
 # Does somebody hold the file $1, the lock of a stage?  It may be gone.
 is_held() {
 	held=''
@@ -453,7 +455,7 @@ is_living() {
 	return 1
 }
 
-#: receive prune
+#: receive prune --repair
 # Remove files and links; of directories only those of rename() above.
 sweep_names() {
 	rm -f "$@" 2>/dev/null
@@ -827,7 +829,7 @@ NR == FNR {
 	next
 }'
 
-#: verify --drift
+#: verify --drift --repair
 # awk: compare the manifest with lines "MODE PERMISSIONS SIZE MTIME ./PATH", the
 # mode in hexadecimal, "l ./PATH<TAB>TARGET" and, with contents=1, "h DIGEST
 # ./PATH": what differs, and last a line "end".
@@ -1121,7 +1123,7 @@ unpack() {
 	[ -z "$said" ] && [ $code -lt 126 ]
 }
 
-#: init receive note activate prune pin freeze --sync
+#: init receive note activate prune pin freeze --sync --repair
 # Is there no space left, as far as was said, or can be seen?
 is_full() {
 	case $said in
@@ -1240,6 +1242,7 @@ give_to_group() {
 	find "$1" -type d -exec chmod 2755 {} + || fail 1 "cannot change the modes in '$1'"
 }
 
+#: receive --repair
 # Under the lock: a name that is new, and the lock of this stage, which is seen
 # only when it is held and complete.
 begin() {
@@ -1261,12 +1264,202 @@ begin() {
 	chmod 755 "$in"
 }
 
+#: --repair
+# awk: from paths, a line each, and the manifest: what these should be, "TYPE
+# MODE TIME DIGEST LINK PATH", by tabs; parents first, as in the manifest.
+# shellcheck disable=SC2016
+fixes=$plain'
+NR == FNR {
+	wrong[$0] = 1
+	next
+}
+$1 ~ /^\.\// {
+	path = plain($1)
+	if (!(path in wrong))
+		next
+	mode = when = digest = link = "-"
+	for (i = 2; i <= NF; i++)
+		if ($i ~ /^type=/)
+			type = substr($i, 6, 1)
+		else if ($i ~ /^mode=/) {
+			mode = substr($i, 6)
+			sub(/^0*/, "", mode)
+		} else if ($i ~ /^time=/) {
+			when = substr($i, 6)
+			sub(/\..*/, "", when)
+		} else if ($i ~ /^sha256digest=/)
+			digest = substr($i, 14)
+		else if ($i ~ /^link=/)
+			link = plain(substr($i, 6))
+	print type "\t" mode "\t" when "\t" digest "\t" link "\t" substr(path, 3)
+}'
+
+# awk: from these lines, the file `todo`, and manifests: where else their
+# contents should be, "DIGEST MODE TIME RELEASE/PATH".
+# shellcheck disable=SC2016
+elsewhere=$plain'
+FILENAME == todo {
+	split($0, field, "\t")
+	if (field[1] == "f")
+		wanted[field[4]] = 1
+	next
+}
+$2 == "type=file" {
+	for (i = 3; i <= NF; i++)
+		if ($i ~ /^sha256digest=/)
+			digest = substr($i, 14)
+		else if ($i ~ /^mode=/)
+			mode = substr($i, 6)
+		else if ($i ~ /^time=/)
+			when = substr($i, 6)
+	if (!(digest in wanted))
+		next
+	sub(/^0*/, "", mode)
+	sub(/\..*/, "", when)
+	release = FILENAME
+	sub(/.*\//, "", release)
+	print digest "\t" mode "\t" when "\t" release "/" substr(plain($1), 3)
+}'
+
+# Write to $in.todo what of the release $mended is to be mended, `wrong` being
+# what look_at_tree() found.
+list_fixes() {
+	printf '%s\n' "$wrong" | awk 'match($0, /: (has other content|is missing|cannot be read|was modified|has another type|has mode [0-7]* instead of [0-7]*|has [0-9]* bytes instead of [0-9]*|points to \047.*\047 instead of \047.*\047)$/) {
+		print "./" substr($0, 1, RSTART - 1)
+	}' >"$in.wrong" && awk "$fixes" "$in.wrong" "$state/manifests/$mended" >"$in.todo"
+}
+
+# Does $1 lie in releases/ where it says, behind no link?
+lies_there() {
+	[ "$(readlink -f "$root/releases/$1")" = "$(readlink -f "$root/releases")/$1" ]
+}
+
+# dress FILE MODE TIME
+dress() {
+	{ [ -z "$owners" ] || chgrp "$owners" "$1"; } && chmod "$2" "$1" && touch -c -d "@$3" "$1"
+}
+
+# Make $new of the file $1, if that has the content.
+take() {
+	[ -f "$1" ] && [ "$(sha256sum <"$1" 2>/dev/null | cut -c -64)" = "$digest" ] || return 1
+	[ "$2" = copy ] || [ "$(stat -c '%a %Y' "$1")" != "$mode $when" ] || ! ln "$1" "$new" 2>/dev/null || return 0
+	rm -f "$new"
+	{ cp "$1" "$new" 2>/dev/null && dress "$new" "$mode" "$when"; } || fail_write "cannot write '$new'"
+}
+
+# What is to take the place of a file.  Its own content may be well, and only
+# time or mode not: a copy, because others may have the file, too.
+take_any() {
+	! take "$tree/$path" copy || return 0
+	[ -z "$sent" ] || ! take "$in/$path" link || return 0
+	while IFS=$tab read -r content _ _ other; do
+		[ "$content" != "$digest" ] || ! lies_there "$other" || ! take "$root/releases/$other" link || return 0
+	done <"$in.from"
+}
+
+# Other releases that have the bad file $1, too, get the good one.
+put_elsewhere() {
+	while IFS=$tab read -r content other_mode other_time other; do
+		{ [ "$content" = "$digest" ] && lies_there "$other" &&
+			[ "$(stat -c '%d %i' "$root/releases/$other" 2>/dev/null)" = "$1" ]; } || continue
+		if [ "$other_mode $other_time" != "$mode $when" ] || ! ln "$tree/$path" "$in.other" 2>/dev/null; then
+			{ cp "$tree/$path" "$in.other" 2>/dev/null && dress "$in.other" "$other_mode" "$other_time" && sync_tree "$in"; } ||
+				fail_write "cannot write '$in.other'"
+		fi
+		rename "$in.other" "$root/releases/$other" || continue
+		put mended "${other%%/*}$tab${other#*/}"
+	done <"$in.from"
+}
+
+# One of them into its place, if it is there to be had.
+put_fix() {
+	case $path in
+	*/*) lies_there "$mended/${path%/*}" || return 0 ;;
+	esac
+	if [ "$type" = d ]; then
+		{ [ -d "$tree/$path" ] && [ ! -L "$tree/$path" ]; } || mkdir "$tree/$path" 2>/dev/null || return 0
+		{ [ -z "$owners" ] || chgrp "$owners" "$tree/$path"; } && chmod "$mode" "$tree/$path" || return 0
+	else
+		{ [ -e "$new" ] || [ -L "$new" ]; } || return 0
+		bad=$(stat -c '%d %i' "$tree/$path" 2>/dev/null)
+		rename "$new" "$tree/$path" || return 0
+	fi
+	put mended "$mended$tab$path"
+	[ "$type" != f ] || [ -z "$bad" ] || put_elsewhere "$bad"
+}
+
+# Mend the release $mended, `wrong` being what look_at_tree() found; $sent: what
+# a client sent is in $in.  As repair.c does: see there.
+mend() {
+	tree=$root/releases/$mended
+	owners=''
+	[ "$(stat -c %a "$tree")" != 2755 ] || owners=$(stat -c %g "$tree")
+	list_fixes || fail_write "cannot write '$in.todo'"
+	# shellcheck disable=SC2046 # ids
+	(cd "$state/manifests" && awk -v todo="$in.todo" "$elsewhere" "$in.todo" $(
+		for name in *; do
+			! is_id "$name" || [ "$name" = "$mended" ] || [ ! -d "$root/releases/$name" ] || echo "$name"
+		done | sort -r
+	)) >"$in.from" || fail_write "cannot write '$in.from'"
+	n=0
+	while IFS=$tab read -r type mode when digest link path; do
+		n=$((n + 1))
+		new=$in.fix.$n
+		case $type in
+		f) take_any ;;
+		l) ln -s "$link" "$new" && touch -c -h -d "@$when" "$new" 2>/dev/null ;;
+		esac
+	done <"$in.todo"
+	sync_tree "$in" || fail_write "cannot write '$in' to disk"
+	n=0
+	while IFS=$tab read -r type mode when digest link path; do
+		n=$((n + 1))
+		new=$in.fix.$n
+		put_fix
+	done <"$in.todo"
+	sync_tree "$root/releases" || fail_write "cannot write '$root/releases' to disk"
+}
+
+# All of the releases, $mended first: as many as the lock of a stage names.
+list_uses() {
+	uses=$mended n=1
+	for dir in "$root"/releases/*; do
+		name=${dir##*/}
+		{ [ $n -lt 64 ] && is_id "$name" && [ "$name" != "$mended" ]; } || continue
+		uses="$uses $name" n=$((n + 1))
+	done
+}
+
+# What takes the place of files is made like a stage: nobody prunes meanwhile.
+begin_repair() {
+	id=$(date -u +%Y%m%dT%H%M%S.000Z)-$(cat /proc/sys/kernel/random/uuid) in=$state/incoming/$id
+	list_uses
+	open_lock
+	lock -x
+	begin
+	unlock
+}
+
+end_repair() {
+	remove "$in"
+	rm -f "$in".*
+	exec 8>&-
+	receiving=''
+}
+
+#: receive
 do_receive() {
 	need_id
 	uses=$(printf %s "$uses" | tr , ' ')
 	for name in $uses; do
 		is_id "$name" || fail 2 "'receive' wants --uses=RELEASE,..., not '$name'"
 	done
+	mended=$repair sent=1
+	if [ -n "$mended" ]; then
+		is_id "$mended" || fail 2 "'receive' wants --repair=RELEASE, not '$mended'"
+		need_root
+		list_uses
+	fi
 	prepare
 	check_device
 	in=$state/incoming/$id
@@ -1311,6 +1504,13 @@ do_receive() {
 	give_to_group "$in"
 	verify_tree "$in" "$in.manifest"
 	[ -z "$wrong" ] || fail 5 "the release $id is not what its manifest says: $(printf '%s\n' "$wrong" | head -n 1)"
+	if [ -n "$mended" ]; then
+		look "$mended"
+		mend
+		end_repair
+		put received 0
+		return
+	fi
 	list_shared "$in.manifest" | while IFS= read -r name; do
 		[ -e "$root/shared/$name" ] || [ -L "$root/shared/$name" ] || make_shared "$name" || exit 1
 	done || fail_write "cannot make the directories in '$root/shared'"
@@ -1661,25 +1861,41 @@ do_prune() {
 	[ -z "$failed" ] || fail 9 "cannot remove '$root/releases/$failed'" "if it belongs to another user, let that user or root remove it"
 }
 
+#: verify --repair
+# Set `wrong` to what of the release $1 is not what its manifest says.
+look() {
+	manifest=$state/manifests/$1
+	[ -d "$root/releases/$1" ] || fail 2 "there is no release '$1' in '$root'" "see 'deploy list'"
+	[ -f "$manifest" ] || fail 5 "the manifest of release $1 is missing"
+	wrong=$(awk "$unsafe" "$manifest")
+	[ -z "$wrong" ] || fail 5 "the manifest of release $1 is damaged: $wrong"
+	wrong=$(look_at_tree "$root/releases/$1" "$manifest" 1)
+	case $wrong in
+	end) wrong='' ;;
+	*end) wrong=${wrong%?end} ;;
+	*) wrong="$1: cannot be read" ;;
+	esac
+	# With another time it is linked into no later release: see verify.c.
+	printf '%s\n' "$wrong" | sed -n 's/: has other content$//p' | while IFS= read -r name; do
+		touch -c -d @0 "$root/releases/$1/$name" 2>/dev/null
+	done
+}
+
 #: verify
 do_verify() {
 	need_id
 	need_root
-	manifest=$state/manifests/$id
-	[ -d "$root/releases/$id" ] || fail 2 "there is no release '$id' in '$root'" "see 'deploy list'"
-	[ -f "$manifest" ] || fail 5 "the manifest of release $id is missing"
-	wrong=$(awk "$unsafe" "$manifest")
-	[ -z "$wrong" ] || fail 5 "the manifest of release $id is damaged: $wrong"
-	wrong=$(look_at_tree "$root/releases/$id" "$manifest" 1)
-	case $wrong in
-	end) wrong='' ;;
-	*end) wrong=${wrong%?end} ;;
-	*) wrong="$id: cannot be read" ;;
-	esac
-	# With another time it is linked into no later release: see verify.c.
-	printf '%s\n' "$wrong" | sed -n 's/: has other content$//p' | while IFS= read -r name; do
-		touch -c -d @0 "$root/releases/$id/$name" 2>/dev/null
-	done
+	look "$id"
+	if [ -n "$repair" ] && [ -n "$wrong" ]; then
+		mended=$id sent=''
+		begin_repair
+		mend
+		id=$mended
+		look "$id"
+		list_fixes
+		sed -n "s/^f$tab.*$tab/lacks$tab/p" "$in.todo"
+		end_repair
+	fi
 	awk '/ type=file / { n++; sub(/.* size=/, ""); bytes += $1 } END { printf "verified\t%.0f\t%.0f\n", n, bytes }' "$manifest"
 	has=$(tree_digest "$manifest")
 	said=$(json_string digest "$state/meta/$id.json")

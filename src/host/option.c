@@ -69,6 +69,12 @@ static const struct option one_release[] = {
 	END,
 };
 
+static const struct option verify[] = {
+	{ "id", OPTION_ID, 0, 0 },
+	{ "repair", OPTION_FLAG, 0, 0 },
+	END,
+};
+
 static const struct option files[] = {
 	{ "id", OPTION_ID, 0, 0 },
 	{ "compress", OPTION_TEXT, 0, WORD_MAX },
@@ -83,6 +89,7 @@ static const struct option receive[] = {
 	{ "group", OPTION_TEXT, 0, GROUP_MAX },
 	{ "filled", OPTION_FLAG, 0, 0 },
 	{ "base", OPTION_ID, 0, 0 },
+	{ "repair", OPTION_ID, 0, 0 },
 	{ "uses", OPTION_TEXT, 0, USES_MAX },
 	END,
 };
@@ -152,7 +159,7 @@ static const struct {
 	{ "note", note },
 	{ "activate", activate },
 	{ "prune", prune },
-	{ "verify", one_release },
+	{ "verify", verify },
 	{ "journal", none },
 	{ "pin", pin },
 	{ "freeze", freeze },

@@ -10,6 +10,8 @@
 #include "host/receiver.h"
 #include "os/jail.h"
 #include "root/incoming.h"
+#include "root/repair.h"
+#include "root/verify.h"
 
 /* Read the pack into the incoming release. */
 static int
@@ -44,6 +46,19 @@ read_in_jail(struct receiver *r, struct err *e)
 	    r, e);
 }
 
+/* What came is whole: it takes the place of what went bad. */
+static int
+mend(struct receiver *r, struct err *e)
+{
+	struct verified v = VERIFIED_INIT;
+	int c = verify(r->in->store, r->o->repair, &v, e);
+
+	if (c == 0 && v.found.n > 0)
+		c = repair(r->in, r->o->repair, &v, &r->m, &r->out->mended, e);
+	verified_release(&v);
+	return c;
+}
+
 int
 receive(struct incoming *in, struct wire_in *pack,
     const struct receive_options *o, struct received *out, struct err *e)
@@ -58,12 +73,14 @@ receive(struct incoming *in, struct wire_in *pack,
 		.late = ERR_INIT };
 	int c;
 
-	*out = (struct received){ 0 };
+	*out = (struct received)RECEIVED_INIT;
 	r.hash = hash_new();
 	r.window = xmalloc(RECEIVER_PIECE);
 	c = read_in_jail(&r, e);
 	if (c == 0)
-		c = incoming_commit(in, &r.m, &r.meta, o->gid, e);
+		c = o->repair != NULL ?
+		    mend(&r, e) :
+		    incoming_commit(in, &r.m, &r.meta, o->gid, e);
 	for (size_t i = 0; i < r.n_origins; i++)
 		receiver_close_origin(&r.origins[i]);
 	manifest_release(&r.m);

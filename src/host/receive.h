@@ -19,12 +19,18 @@
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "base/strvec.h"
 #include "root/store.h"
 
 struct receive_options {
 	const struct release_id *id;
 	const struct release_id *base;	/* the pack is edits of it; NULL: it
 					 * is whole */
+	/*
+	 * What comes is to mend a release (root/repair.h), and becomes none of
+	 * its own; NULL: it does.
+	 */
+	const struct release_id *repair;
 	gid_t gid;		/* as fill.h */
 	/*
 	 * Files and directories are there already (rsync put them there):
@@ -40,7 +46,10 @@ struct received {
 	size_t files;
 	size_t linked;
 	int64_t bytes;		/* that travelled, uncompressed */
+	struct strvec mended;	/* as repair() */
 };
+
+#define RECEIVED_INIT { 0, 0, 0, STRVEC_INIT }
 
 struct incoming;
 struct wire_in;

@@ -17,6 +17,7 @@
 #include "root/incoming.h"
 #include "root/meta.h"
 #include "root/prune.h"
+#include "root/repair.h"
 #include "root/store.h"
 #include "root/view.h"
 
@@ -172,13 +173,15 @@ verb_receive(struct request *r, struct err *e)
 		.may_pin = limits_allow(r->limits, "pin") };
 	struct incoming in = INCOMING_INIT;
 	struct release_ids uses = RELEASE_IDS_INIT;
-	struct release_id base;
-	struct received got;
+	struct release_id base, repair;
+	struct received got = RECEIVED_INIT;
 	int c = -1;
 
 	/* The table of options lets nothing but an id through. */
 	if (release_id_parse(&base, request_option(r, "base", "")))
 		o.base = &base;
+	if (release_id_parse(&repair, request_option(r, "repair", "")))
+		o.repair = &repair;
 	if (o.id == NULL || find_group(r, &o.gid, e) != 0 ||
 	    request_number(r, "bytes", -1, &o.announced, e) != 0 ||
 	    check_new_id(r, o.id, e) != 0 ||
@@ -187,6 +190,9 @@ verb_receive(struct request *r, struct err *e)
 	if (o.base != NULL && o.filled)
 		return err_set(e, ERR_USAGE,
 		    "'receive' takes --base or --filled");
+	if (o.repair != NULL &&
+	    repair_uses(&r->store, o.repair, &uses, e) != 0)
+		return -1;
 	/* That there is none is said by who reads the edits. */
 	if (o.base != NULL && dir_has(&r->store.releases, base.text))
 		release_ids_add(&uses, &base);
@@ -203,6 +209,8 @@ verb_receive(struct request *r, struct err *e)
 	if (c == 0)
 		c = receive(&in, r->in, &o, &got, e);
 	incoming_end(&in);
+	verify_put_mended(r, &got.mended);
+	strvec_release(&got.mended);
 	if (c == 0)
 		wire_put(&r->out, "received", "%zu\t%zu\t%lld", got.files,
 		    got.linked, (long long)got.bytes);

@@ -27,7 +27,6 @@
 #include "root/meta.h"
 #include "root/staging.h"
 #include "root/store.h"
-#include "root/verify.h"
 #include "root/view.h"
 
 enum { DRIFT_MAX = 1000 }; /* differences that are told */
@@ -209,20 +208,6 @@ find_drift(const struct request *r, const struct release_id *id,
 	return c;
 }
 
-static void
-put_differences(struct request *r, const struct strvec *found, size_t most)
-{
-	for (size_t i = 0; i < found->n && i < most; i++) {
-		char *clean = text_cleanf("%s", found->v[i]);
-
-		wire_put(&r->out, "difference", "%s", clean);
-		free(clean);
-	}
-	if (found->n > most)
-		wire_put(&r->out, "difference", "and %zu more",
-		    found->n - most);
-}
-
 /* --drift, which may take its time: the client hears that it has begun. */
 static int
 put_drift(struct request *r, const struct release_id *id, struct err *e)
@@ -236,7 +221,7 @@ put_drift(struct request *r, const struct release_id *id, struct err *e)
 	if (c == 0 && !release_id_is_none(id) &&
 	    find_drift(r, id, &found, &why) != 0)
 		strvec_add(&found, why.text);
-	put_differences(r, &found, DRIFT_MAX);
+	verify_put_differences(r, &found, DRIFT_MAX);
 	strvec_release(&found);
 	return c;
 }
@@ -325,25 +310,6 @@ verb_manifest(struct request *r, struct err *e)
 		buf_add(&r->out, buf_str(&b), b.len);
 	}
 	buf_release(&b);
-	return c;
-}
-
-int
-verb_verify(struct request *r, struct err *e)
-{
-	const struct release_id *id = request_id(r, e);
-	struct strvec found = STRVEC_INIT;
-	struct manifest_totals t;
-	int c;
-
-	if (id == NULL || store_open(&r->store, r->root, e) != 0)
-		return -1;
-	c = verify(&r->store, id, &found, &t, e);
-	if (c == 0)
-		wire_put(&r->out, "verified", "%zu\t%lld", t.files,
-		    (long long)t.bytes);
-	put_differences(r, &found, SIZE_MAX);
-	strvec_release(&found);
 	return c;
 }
 

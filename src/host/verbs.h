@@ -6,7 +6,10 @@
 #ifndef VERBS_H
 #define VERBS_H
 
+#include <stddef.h>
+
 #include "base/err.h"
+#include "base/strvec.h"
 
 struct request;
 
@@ -16,7 +19,6 @@ int verb_probe(struct request *r, struct err *e);
 int verb_manifest(struct request *r, struct err *e);
 int verb_files(struct request *r, struct err *e);
 int verb_signatures(struct request *r, struct err *e);
-int verb_verify(struct request *r, struct err *e);
 int verb_journal(struct request *r, struct err *e);
 
 /* verb_change.c: what is in the root, but not what is live. */
@@ -27,6 +29,12 @@ int verb_prune(struct request *r, struct err *e);
 int verb_pin(struct request *r, struct err *e);
 int verb_note(struct request *r, struct err *e);
 int verb_freeze(struct request *r, struct err *e);
+
+/* verb_verify.c, with the lines that others answer, too. */
+int verb_verify(struct request *r, struct err *e);
+void verify_put_differences(struct request *r, const struct strvec *found,
+    size_t most);
+void verify_put_mended(struct request *r, const struct strvec *mended);
 
 /* verb_flip.c */
 int verb_activate(struct request *r, struct err *e);

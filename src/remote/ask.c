@@ -342,9 +342,14 @@ put_parts(struct remote *r, const char *verb, const struct strvec *args,
 	struct buf parts = BUF_INIT;
 
 	add_parts(r, verb, &parts);
-	for (size_t i = 0; args != NULL && i < args->n; i++)
-		if (strncmp(args->v[i], "--", 2) == 0)
-			add_parts(r, args->v[i], &parts);
+	for (size_t i = 0; args != NULL && i < args->n; i++) {
+		size_t len = strcspn(args->v[i], "=");
+		char *option = xstrndup(args->v[i], len);
+
+		if (strncmp(option, "--", 2) == 0)
+			add_parts(r, option, &parts);
+		free(option);
+	}
 	if (parts.len > 0)
 		buf_addf(out, "code\n%s\n", parts.data);
 	buf_release(&parts);

@@ -190,6 +190,10 @@ struct remote_receive {
 	enum pack_compression compression;
 	bool filled;			/* as receive.h */
 	const struct release_id *base;	/* the same */
+	const struct release_id *repair; /* the same */
+	/* Each line of the answer, with its own context; may be NULL. */
+	void (*line)(void *ctx, const char *key, const char *value);
+	void *line_ctx;
 	/* Gives the pack: more bytes, 0 at its end, -1 with the error. */
 	ssize_t (*read)(void *ctx, void *data, size_t len, struct err *e);
 	/* Called when the host is ready, before the pack; may be NULL. */
@@ -198,7 +202,10 @@ struct remote_receive {
 	void *ctx;
 };
 
-/* Send a pack; the release is complete on the host afterwards.  0 or -1. */
+/*
+ * Send a pack; the release is complete on the host afterwards, or what it is
+ * to mend is mended.  0 or -1.
+ */
 int remote_receive(struct remote *r, const struct remote_receive *o,
     struct err *e) MUST_USE;
 

@@ -392,6 +392,8 @@ wait_until_ready(struct remote *r, const struct remote_receive *o,
 		strvec_add(&args, "--filled");
 	if (o->base != NULL)
 		strvec_addf(&args, "--base=%s", o->base->text);
+	if (o->repair != NULL)
+		strvec_addf(&args, "--repair=%s", o->repair->text);
 	add_uses(o->uses, &args);
 	if (o->group != NULL)
 		strvec_addf(&args, "--group=%s", o->group);
@@ -420,7 +422,7 @@ remote_receive(struct remote *r, const struct remote_receive *o, struct err *e)
 		c = send_pack(r, o, e);
 	ask_allow(r, 2 * ask_work_ms(r));
 	if (c == 0)
-		c = ask_rest(r, ask_work_ms(r), NULL, NULL, e);
+		c = ask_rest(r, ask_work_ms(r), o->line, o->line_ctx, e);
 	ask_hang_up(r);
 	return c;
 }

@@ -21,9 +21,8 @@ enum { WINDOW = 256 * 1024, GRAIN = 32 };
 
 struct check {
 	const struct dir *dir;
-	const struct manifest *m;
-	pthread_mutex_t lock; /* guards found */
-	struct strvec *found;
+	struct verified *out;
+	pthread_mutex_t lock; /* guards out->found */
 };
 
 struct worker {
@@ -57,7 +56,7 @@ static void
 report(struct check *c, const char *path, const char *what)
 {
 	pthread_mutex_lock(&c->lock);
-	strvec_addf(c->found, "%s: %s", path, what);
+	strvec_addf(&c->out->found, "%s: %s", path, what);
 	pthread_mutex_unlock(&c->lock);
 }
 
@@ -103,7 +102,7 @@ static int
 check_item(void *ctx, void *local, size_t i, struct err *e)
 {
 	struct check *c = ctx;
-	const struct entry *en = &c->m->v[i];
+	const struct entry *en = &c->out->m.v[i];
 	uint8_t digest[HASH_LEN];
 
 	(void)e;
@@ -111,10 +110,12 @@ check_item(void *ctx, void *local, size_t i, struct err *e)
 		return 0;
 	/* What is missing or of another type, tree_compare() reports. */
 	if (hash_file(c, local, en->path, digest) != 0) {
+		c->out->bad[i] = true;
 		if (faccessat(c->dir->fd, en->path, F_OK,
 			AT_SYMLINK_NOFOLLOW) == 0)
 			report(c, en->path, "cannot be read");
 	} else if (memcmp(digest, en->digest, HASH_LEN) != 0) {
+		c->out->bad[i] = true;
 		report(c, en->path, "has other content");
 		mark(c, en->path);
 	}
@@ -123,17 +124,16 @@ check_item(void *ctx, void *local, size_t i, struct err *e)
 }
 
 static int
-check_contents(const struct dir *d, const struct manifest *m,
-    struct strvec *found, struct err *e)
+check_contents(const struct dir *d, struct verified *out, struct err *e)
 {
-	struct check c = { .dir = d, .m = m, .found = found };
-	const struct pool_job job = { m->n, GRAIN, &c, worker_begin,
+	struct check c = { .dir = d, .out = out };
+	const struct pool_job job = { out->m.n, GRAIN, &c, worker_begin,
 		check_item, worker_end };
-	struct manifest_totals t = manifest_totals(m);
 	int r;
 
+	out->bad = xcalloc(out->m.n, sizeof(*out->bad));
 	pthread_mutex_init(&c.lock, NULL);
-	progress_begin("verifying", t.files, t.bytes);
+	progress_begin("verifying", out->totals.files, out->totals.bytes);
 	r = pool_run(&job, e);
 	progress_end();
 	pthread_mutex_destroy(&c.lock);
@@ -143,19 +143,19 @@ check_contents(const struct dir *d, const struct manifest *m,
 /* The manifest itself may have been changed: the meta knows its digest. */
 static void
 check_digest(const struct store *s, const struct release_id *id,
-    const struct manifest *m, struct strvec *found)
+    struct verified *out)
 {
 	struct meta meta = META_INIT;
 	struct err why = ERR_INIT;
 	uint8_t digest[HASH_LEN];
 	char hex[HASH_HEX + 1];
 
-	manifest_digest(m, digest);
+	manifest_digest(&out->m, digest);
 	hash_hex(digest, hex);
 	if (meta_read(s, id, &meta, &why) != 0)
-		strvec_addf(found, "meta of %s: %s", id->text, why.text);
+		strvec_addf(&out->found, "meta of %s: %s", id->text, why.text);
 	else if (meta.digest[0] != '\0' && strcmp(meta.digest, hex) != 0)
-		strvec_addf(found,
+		strvec_addf(&out->found,
 		    "manifest of %s: has digest %s instead of %s", id->text,
 		    hex, meta.digest);
 	meta_release(&meta);
@@ -163,9 +163,8 @@ check_digest(const struct store *s, const struct release_id *id,
 
 int
 verify(const struct store *s, const struct release_id *id,
-    struct strvec *found, struct manifest_totals *totals, struct err *e)
+    struct verified *out, struct err *e)
 {
-	struct manifest m = MANIFEST_INIT;
 	struct dir d = DIR_INIT;
 	int r = dir_look(&s->releases, id->text, e);
 
@@ -176,17 +175,27 @@ verify(const struct store *s, const struct release_id *id,
 		    "there is no release '%s' in '%s';; see 'deploy list'",
 		    id->text, s->root.path);
 	r = -1;
-	if (manifest_read(&m, &s->manifests, id->text, e) != 0)
+	if (manifest_read(&out->m, &s->manifests, id->text, e) != 0) {
 		e->code = ERR_INTEGRITY;
-	else if (dir_open(&d, &s->releases, id->text, e) == 0 &&
-	    tree_compare(&d, &m, found, e) == 0 &&
-	    check_contents(&d, &m, found, e) == 0) {
-		check_digest(s, id, &m, found);
-		strvec_sort(found);
+		return -1;
+	}
+	out->totals = manifest_totals(&out->m);
+	if (dir_open(&d, &s->releases, id->text, e) == 0 &&
+	    tree_compare(&d, &out->m, &out->found, e) == 0 &&
+	    check_contents(&d, out, e) == 0) {
+		check_digest(s, id, out);
+		strvec_sort(&out->found);
 		r = 0;
 	}
-	*totals = manifest_totals(&m);
 	dir_close(&d);
-	manifest_release(&m);
 	return r;
+}
+
+void
+verified_release(struct verified *v)
+{
+	strvec_release(&v->found);
+	manifest_release(&v->m);
+	free(v->bad);
+	*v = (struct verified)VERIFIED_INIT;
 }

@@ -1,9 +1,11 @@
 #!/bin/bash
 # A file of a release goes bad on the disk, with the same size and time: verify
-# finds it, and from then on no release links to it.
+# finds it, and from then on no release links to it.  verify --repair takes it
+# from where it is intact: another release, or another host.
+# shellcheck disable=SC2119,SC2154
 . "$(dirname "$0")/../lib.sh"
-# shellcheck source=tests/hosts.sh
-. "$TREE/tests/hosts.sh"
+# shellcheck source=tests/fleet.sh
+. "$TREE/tests/fleet.sh"
 
 # begin KIND: a published site of some pages.
 begin() {
@@ -68,6 +70,176 @@ t_bit_rot_on_a_dash_host() {
 
 t_bit_rot_on_a_busybox_host() {
 	bit_rot busybox
+}
+
+# ------------------------------------------------------------- verify --repair
+
+# What may become of the live release, in its directory: index.html is new in
+# it, all else is in the one before, too.
+lost() { rm css/site.css; }
+lost_directory() { rm -r css; }
+lost_empty_directory() { rmdir empty; }
+lost_link() { rm to; }
+other_link() { ln -sfn css to; }
+touched() { touch css/site.css; }
+other_mode() { chmod 600 index.html; }
+other_mode_of_directory() { chmod 700 css; }
+file_where_a_link_was() { rm to && echo x >to; }
+link_where_a_file_was() { ln -sf /etc/passwd 'a name: with.txt'; }
+shorter_by_hand() { rm css/site.css && echo x >css/site.css; }
+empty_by_hand() { rm 'b\s -x' && : >'b\s -x'; }
+odd_names() { rm 'a name: with.txt' 'b\s -x' ü; }
+all_of_it() { lost_directory && lost_link && odd_names && other_mode; }
+
+mendable=(lost lost_directory lost_empty_directory lost_link other_link touched
+	other_mode other_mode_of_directory file_where_a_link_was link_where_a_file_was
+	shorter_by_hand empty_by_hand odd_names all_of_it)
+
+# Three releases, $zeroth, $first and $second; the last two with all kinds of files.
+two_releases() {
+	begin "$1"
+	zeroth=$(cat "$out")
+	printf 'odd\n' >'site/b\s -x'
+	printf 'umlaut\n' >site/ü
+	ln -s index.html site/to
+	mkdir site/empty
+	run deploy publish
+	first=$(cat "$out")
+	echo second >site/index.html
+	run deploy publish
+	second=$(cat "$out")
+	cp -a site old
+}
+
+# $1 is what the manifest says, and nothing of a repair is left.
+assert_mended() {
+	run deploy verify "$1"
+	assert_eq "$(cat "$out")" ""
+	[ -z "$(ls -A www/.deploy/incoming)" ] || fail "left: $(ls -A www/.deploy/incoming)"
+}
+
+every_damage() {
+	local what inode
+	# Of each kind one; all of them here, and with make test-all.
+	[ "$1" = here ] || wide ||
+	    mendable=(lost_directory other_link touched link_where_a_file_was all_of_it)
+	two_releases "$1"
+	for what in "${mendable[@]}"; do
+		echo "# $what" >&2
+		inode=$(stat -c %i "www/releases/$first/css/site.css")
+		(cd www/current && "$what")
+		run deploy verify --repair --json
+		assert_eq "$(jq -c '[.intact, .differences, (.mended | length > 0)]' "$out")" '[true,[],true]'
+		assert_tree_eq www/current/ old
+		assert_mended "$first"
+		# What was well in the other release is the same file still.
+		[ "$what" = touched ] || assert_eq "$(stat -c %i "www/releases/$first/css/site.css")" "$inode" "$what"
+	done
+	# Nothing is left to do.
+	run deploy verify --repair --json
+	assert_eq "$(jq -c .mended "$out")" '[]'
+}
+
+t_every_damage_here() { every_damage here; }
+t_every_damage_on_a_c_host() { every_damage c; }
+t_every_damage_on_a_dash_host() { every_damage dash; }
+t_every_damage_on_a_busybox_host() { every_damage busybox; }
+
+# The bad file is that of several releases, which all get the good one; who has
+# it open goes on reading what he had.
+hard_links() {
+	local third
+	two_releases "$1"
+	rot css/site.css
+	exec 5<www/current/css/site.css
+	expect_status 5 deploy verify --repair
+	assert_contains "$out" "css/site.css: has other content"
+	assert_contains "$err" "which nothing here has intact"
+	# The next one has it anew.
+	echo third >site/index.html
+	run deploy publish
+	third=$(cat "$out")
+	run deploy verify --repair "$first" --json
+	assert_eq "$(jq -c '[.mended[] | [.id, .path]] | sort' "$out")" \
+	    "[[\"$zeroth\",\"css/site.css\"],[\"$first\",\"css/site.css\"],[\"$second\",\"css/site.css\"]]"
+	assert_mended "$first"
+	assert_mended "$second"
+	assert_mended "$third"
+	assert_tree_eq "www/releases/$second/" old
+	cmp -s - "site/css/site.css" <&5 && fail "what was open has changed"
+	exec 5<&-
+}
+
+t_hard_links_here() { hard_links here; }
+t_hard_links_on_a_dash_host() { hard_links dash; }
+t_hard_links_on_a_busybox_host() { hard_links busybox; }
+
+# What cannot be mended is named, and stays; a dry run mends nothing.
+named() {
+	two_releases "$1"
+	rm www/current/css/site.css
+	expect_status 5 deploy verify --repair -n
+	[ ! -e www/current/css/site.css ] || fail "a dry run has mended"
+	rot index.html
+	echo mine >www/current/mine
+	rm www/current/ü
+	mkdir www/current/ü
+	expect_status 5 deploy verify --repair
+	assert_contains "$err" "mended: css/site.css"
+	sort "$out" >found
+	grep -q 'index.html: has other content$' found || fail "index.html is not named"
+	grep -q 'mine: does not belong there$' found || fail "mine is not named"
+	grep -q 'ü: has another type$' found || fail "ü is not named"
+	[ -e www/current/mine ] && [ -d www/current/ü ] || fail "what is a user's is gone"
+	# The cure of a verify without it, and the usage.
+	expect_status 5 deploy verify
+	assert_contains "$err" "run: deploy verify --repair $second"
+}
+
+t_what_cannot_be_mended_here() { named here; }
+t_what_cannot_be_mended_on_a_dash_host() { named dash; }
+
+# Each host lacks something else, and one something that another has bad, too.
+t_from_another_host() {
+	local h
+	some c dash busybox c
+	echo 1 >site/1
+	echo 2 >site/2
+	run deploy publish
+	for h in "${hosts[@]}"; do
+		cp -a "r-$h/current/." "was-$h"
+	done
+	bad() {
+		local file=r-$1/current/$2
+		touch -r "$file" before
+		printf X | dd of="$file" conv=notrunc status=none
+		touch -r before "$file"
+	}
+	bad h1 1
+	bad h1 index.html
+	bad h2 2
+	bad h2 index.html
+	rm r-h3/current/1 r-h3/current/index.html
+	bad h4 2
+	rm -r r-h4/current/a
+	run deploy verify --repair --json
+	assert_eq "$(jq -c '[.intact, .differences]' "$out")" '[true,[]]'
+	assert_eq "$(jq -c '[.mended[] | .host + " " + .path] | sort' "$out")" \
+	    '["h1 1","h1 index.html","h2 2","h2 index.html","h3 1","h3 index.html","h4 2","h4 a","h4 a/numbers"]'
+	for h in "${hosts[@]}"; do
+		assert_tree_eq "r-$h/current/" site
+		[ -z "$(ls -A "r-$h/.deploy/incoming")" ] || fail "left on $h"
+	done
+	assert_eq "$(ls r-h1/releases | wc -l)" 1 "releases"
+	# Bad everywhere: named for each host, and the rest is mended.
+	for h in "${hosts[@]}"; do
+		bad "$h" 1
+	done
+	bad h2 2
+	expect_status 5 deploy verify --repair
+	assert_eq "$(grep -c ': 1: has other content$' "$out")" 4
+	assert_contains "$err" "h2: mended: 2"
+	assert_not_contains "$out" ": 2:"
 }
 
 run_tests

@@ -231,6 +231,8 @@ t_a_root() {
 	doc 0 thaw "$@" -n
 	doc 0 thaw "$@"
 	doc 0 verify "$@"
+	chmod 600 root/current/css/site.css
+	doc 0 verify "$@" --repair
 	doc 0 doctor "$@"
 	# What people do by hand, and what dies.
 	echo x >root/current/index.html
