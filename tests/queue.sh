@@ -149,6 +149,65 @@ build() {
 # shellcheck disable=SC2016 # for the build
 held='touch "began-$DEPLOY_SITE"; until [ -e "go-$DEPLOY_SITE" ]; do sleep 0.05; done'
 
+# queue_of_version_1: as the first deploy with a queue made it, with jobs of
+# the sites a (waits), b (failed) and c, which a worker of that version has.
+queue_of_version_1() {
+	local int=INTEGER id='INTEGER PRIMARY KEY AUTOINCREMENT'
+	if [ "$STORAGE" = postgresql ]; then
+		int=BIGINT
+		id='BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY'
+		sql 'CREATE TABLE deploy_queue (version BIGINT NOT NULL)'
+		sql 'INSERT INTO deploy_queue VALUES (1)'
+	else
+		mkdir -m 700 queue
+		sql 'PRAGMA journal_mode = WAL; PRAGMA user_version = 1;
+		    PRAGMA application_id = 1685089401'
+	fi
+	sql "CREATE TABLE deploy_jobs (id $id, site TEXT NOT NULL,
+	    state TEXT NOT NULL, priority $int NOT NULL, ref TEXT,
+	    reason TEXT, who TEXT, requests $int NOT NULL,
+	    created $int NOT NULL, due $int NOT NULL, started $int,
+	    ended $int, tries $int NOT NULL DEFAULT 0,
+	    deaths $int NOT NULL DEFAULT 0, status $int, message TEXT,
+	    tail TEXT, worker TEXT, host TEXT, token TEXT, stopped_by TEXT,
+	    merged_into $int);
+	CREATE UNIQUE INDEX deploy_jobs_waiting ON deploy_jobs (site)
+	    WHERE state = 'waiting';
+	CREATE UNIQUE INDEX deploy_jobs_running ON deploy_jobs (site)
+	    WHERE state = 'running';
+	CREATE INDEX deploy_jobs_state ON deploy_jobs (state, id);
+	INSERT INTO deploy_jobs (site, state, priority, ref, who, requests,
+	    created, due, started, ended, tries, status, message, worker, host,
+	    token) VALUES
+	    ('a', 'waiting', 5, 'v1', 'ann', 3, 1790000000000, 1790000000000,
+	    NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL),
+	    ('b', 'failed', 0, NULL, 'ann', 1, 1790000000000, 1790000000000,
+	    1790000001000, 1790000002000, 5, 1, 'it failed', 'w', 'h', NULL),
+	    ('c', 'running', 0, 'v1', 'ann', 1, 1790000000000, 1790000000000,
+	    1790000001000, NULL, 0, NULL, NULL, 'old', 'h', 'token')"
+}
+
+# claim SITE: have its claim, as the job of another worker has it.
+claim() {
+	if [ "$STORAGE" = postgresql ]; then
+		psql -X -q -h 127.0.0.1 -p "$pg_port" -U deploy \
+		    -d "$database" -c "SELECT pg_advisory_lock(
+		    hashtextextended(current_schema() || '/$1', 1685089401))" \
+		    -c 'SELECT pg_sleep(600)' >/dev/null 2>&1 &
+		defer kill "$!"
+		wait_for 20 is_claimed
+	else
+		mkdir -p queue/claims
+		exec {claim_fd}>"queue/claims/$1"
+		flock -n "$claim_fd"
+	fi
+}
+
+is_claimed() {
+	[ "$(sql "SELECT count(*) FROM pg_locks
+	    WHERE locktype = 'advisory' AND granted")" -ge 1 ]
+}
+
 # ----------------------------------------------------------------- running
 
 # enqueue SITE [OPTION...]: its job is in $job.

@@ -166,6 +166,8 @@ parse(struct run *run, int argc, char *const *argv, struct err *e)
 	n = opt_parse(&run->opts, argc, argv, opts, run->cmd->raw_args, e);
 	if (n < 0 || parse_overrides(run, e) != 0)
 		return err_append(e, " (see 'deploy %s -h')", run->cmd->name);
+	if (run->opts.sites.n > 0)
+		run->opts.site = run->opts.sites.v[run->opts.sites.n - 1];
 	for (; n < argc; n++)
 		strvec_add(&run->opts.args, argv[n]);
 	if (run->opts.args.n > run->cmd->max_args)

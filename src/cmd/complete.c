@@ -39,7 +39,7 @@ static const struct complete_kind kinds[] = {
 	{ "COMMAND", NULL, "words", " -f", " _deploy_commands" },
 	WORDS("SHELL", "bash fish zsh"),
 	/* The first operand of jobs. */
-	WORDS("ACTION", "list log priority remove retry show stop"),
+	WORDS("ACTION", "list log priority remove retry show stop workers"),
 	/* Several of them, with commas between. */
 	{ "GUARDS", GUARDS, "several", " -f -a '(__deploy_list " GUARDS ")'",
 	    "_sequence compadd - " GUARDS },

@@ -1,6 +1,7 @@
 #include <poll.h>
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "cmd/cmd.h"
 #include "cmd/jobs.h"
 #include "cmd/table.h"
@@ -9,7 +10,10 @@
 #include "os/log.h"
 #include "queue/queue.h"
 
-enum { TICK_MS = 1000 }; /* how late a signal may be noticed */
+enum {
+	TICK_MS = 1000,	    /* how late a signal may be noticed */
+	PATIENCE_MS = 5000, /* of who waits, before he is told why */
+};
 
 /* The site that the operand names. */
 static const struct site_config *
@@ -69,11 +73,54 @@ has_ended(struct job *job, int64_t seen, int64_t *id)
 	return job->ended != seen && job->state == JOB_WAITING;
 }
 
+/* Jobs that run, or are before this one: what keeps its workers busy. */
+static size_t
+count_before(const struct job_list *jobs, const struct worker_list *workers,
+    const struct job *job)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < jobs->n && jobs->v[i].id != job->id; i++)
+		n += worker_list_live(workers, jobs->v[i].site) > 0;
+	return n;
+}
+
+/* Somebody waits for a job that has not begun: say why not.  0 or -1. */
+static int
+tell_why(struct queue *q, const struct job *job, struct err *e)
+{
+	struct worker_list workers = WORKER_LIST_INIT;
+	struct job_list jobs = JOB_LIST_INIT;
+	struct buf nobody = BUF_INIT;
+	long long id = (long long)job->id;
+	int r = registry_list(q, &workers, e);
+	size_t before;
+
+	if (r == 0 && step_say_nobody(&workers, job->site, &nobody))
+		log_warn("nothing is working on job %lld: %s", id,
+		    nobody.data);
+	else if (r == 0 && job->due > clock_now())
+		log_info(
+		    "nothing is working on job %lld yet: it waits for further requests, or for its next try",
+		    id);
+	else if (r == 0 && (r = queue_list(q, 0, &jobs, e)) == 0) {
+		before = count_before(&jobs, &workers, job);
+		log_info(
+		    "nothing is working on job %lld yet: %zu other%s before it",
+		    id, before, before == 1 ? " is" : "s are");
+	}
+	worker_list_release(&workers);
+	job_list_release(&jobs);
+	buf_release(&nobody);
+	return r;
+}
+
 /* Wait for the end of the next try of `job`, which is what it is then. */
 static int
 wait_for_end(struct queue *q, struct job *job, struct err *e)
 {
 	int64_t id = job->id, seen = job->ended;
+	int64_t tell_at = clock_ms() + PATIENCE_MS;
 	int fd = queue_listen(q, e);
 
 	if (fd < 0)
@@ -83,6 +130,12 @@ wait_for_end(struct queue *q, struct job *job, struct err *e)
 			return -1;
 		if (has_ended(job, seen, &id))
 			return 0;
+		if (clock_ms() >= tell_at) {
+			tell_at = INT64_MAX;
+			if (job->state == JOB_WAITING &&
+			    tell_why(q, job, e) != 0)
+				return -1;
+		}
 		if (intr_check(e) != 0)
 			return err_append(e, "; job %lld stays",
 			    (long long)id);

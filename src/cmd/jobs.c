@@ -68,6 +68,40 @@ step_put_time(json_t *doc, const char *key, int64_t ms)
 	json_put_string(doc, key, ms > 0 ? text : NULL);
 }
 
+void
+step_format_span(int64_t ms, char out[STEP_SPAN_LEN])
+{
+	long long s = (long long)(ms < 0 ? -ms : ms) / 1000;
+
+	if (s < 100)
+		snprintf(out, STEP_SPAN_LEN, "%lld s", s);
+	else if (s < 100 * 60)
+		snprintf(out, STEP_SPAN_LEN, "%lld min", s / 60);
+	else if (s < 72 * 3600)
+		snprintf(out, STEP_SPAN_LEN, "%lld h", s / 3600);
+	else
+		snprintf(out, STEP_SPAN_LEN, "%lld d", s / 86400);
+}
+
+bool
+step_say_nobody(const struct worker_list *workers, const char *site,
+    struct buf *out)
+{
+	const struct worker_seen *last = worker_list_last(workers, site);
+	char span[STEP_SPAN_LEN];
+
+	if (last != NULL && last->live)
+		return false;
+	buf_addf(out, "no worker for %s", site);
+	if (last == NULL) {
+		buf_adds(out, " has been seen");
+		return true;
+	}
+	step_format_span(clock_now() - last->seen, span);
+	buf_addf(out, "; last seen %s ago on %s", span, last->host);
+	return true;
+}
+
 json_t *
 step_job_doc(const struct job *job)
 {
@@ -102,43 +136,27 @@ step_job_doc(const struct job *job)
 
 /* ---- for people -------------------------------------------------------- */
 
-/* A time that has passed, or is to come: "4 s", "12 min", "3 h", "2 d". */
-static void
-format_span(int64_t ms, char out[WHEN_LEN])
-{
-	long long s = (long long)(ms < 0 ? -ms : ms) / 1000;
-
-	if (s < 100)
-		snprintf(out, WHEN_LEN, "%lld s", s);
-	else if (s < 100 * 60)
-		snprintf(out, WHEN_LEN, "%lld min", s / 60);
-	else if (s < 72 * 3600)
-		snprintf(out, WHEN_LEN, "%lld h", s / 3600);
-	else
-		snprintf(out, WHEN_LEN, "%lld d", s / 86400);
-}
-
 /* What a job is doing, and since when or when. */
 static void
 describe(const struct job *job, struct buf *out)
 {
 	int64_t now = clock_now();
-	char span[WHEN_LEN], took[WHEN_LEN];
+	char span[STEP_SPAN_LEN], took[STEP_SPAN_LEN];
 
-	format_span(job->ended - job->started, took);
+	step_format_span(job->ended - job->started, took);
 	switch (job->state) {
 	case JOB_WAITING:
-		format_span(now - job->created, span);
+		step_format_span(now - job->created, span);
 		buf_addf(out, "for %s", span);
 		if (job->tries > 0)
 			buf_addf(out, ", %lld of %d tries failed",
 			    (long long)job->tries, QUEUE_TRIES);
-		format_span(job->due - now, span);
+		step_format_span(job->due - now, span);
 		if (job->due > now)
 			buf_addf(out, ", goes on in %s", span);
 		break;
 	case JOB_RUNNING:
-		format_span(now - job->started, span);
+		step_format_span(now - job->started, span);
 		buf_addf(out, "for %s, by %s", span, job->worker);
 		if (job->stopped_by != NULL)
 			buf_addf(out, ", to be ended for %s", job->stopped_by);
@@ -147,7 +165,7 @@ describe(const struct job *job, struct buf *out)
 		buf_addf(out, "into job %lld", (long long)job->merged_into);
 		break;
 	default:
-		format_span(now - job->ended, span);
+		step_format_span(now - job->ended, span);
 		buf_addf(out, "%s ago", span);
 		if (job->started > 0)
 			buf_addf(out, ", took %s", took);
@@ -157,11 +175,15 @@ describe(const struct job *job, struct buf *out)
 
 /* One line; control characters are escaped. */
 static void
-print_job(const struct job *job)
+print_job(const struct job *job, const struct worker_list *workers)
 {
-	struct buf what = BUF_INIT;
+	struct buf what = BUF_INIT, nobody = BUF_INIT;
 
 	describe(job, &what);
+	if (job->state == JOB_WAITING &&
+	    step_say_nobody(workers, job->site, &nobody))
+		buf_addf(&what, "; %s", nobody.data);
+	buf_release(&nobody);
 	text_line("%6lld  %-7s  %s  %s%s%s%s%s%s%s", (long long)job->id,
 	    job_state_name(job->state), job->site, buf_str(&what),
 	    job->ref != NULL ? "; " : "", job->ref != NULL ? job->ref : "",
@@ -184,14 +206,18 @@ print_time(const char *label, int64_t ms)
 
 /* All that is known of a job. */
 static void
-print_details(const struct job *job)
+print_details(const struct job *job, const struct worker_list *workers)
 {
-	struct buf what = BUF_INIT;
+	struct buf what = BUF_INIT, nobody = BUF_INIT;
 
 	describe(job, &what);
 	text_row("job", "%lld", (long long)job->id);
 	text_row("site", "%s", job->site);
 	text_row("state", "%s %s", job_state_name(job->state), buf_str(&what));
+	if (job->state == JOB_WAITING &&
+	    step_say_nobody(workers, job->site, &nobody))
+		text_row("workers", "%s", nobody.data);
+	buf_release(&nobody);
 	text_row("priority", "%lld", (long long)job->priority);
 	if (job->ref != NULL)
 		text_row("ref", "%s", job->ref);
@@ -283,6 +309,7 @@ struct call {
 	const char *name;
 	int64_t priority;
 	struct job job;
+	struct worker_list workers;
 	json_t *list; /* of the answer */
 };
 
@@ -295,6 +322,8 @@ put_job(struct call *c, const struct job *job, const char *log, size_t len)
 
 	if (log != NULL)
 		utf8_add(&text, log, len);
+	json_put_int(j, "workers",
+	    (int64_t)worker_list_live(&c->workers, job->site));
 	json_put_string(j, "log", log != NULL ? buf_str(&text) : NULL);
 	json_push(c->list, j);
 	buf_release(&text);
@@ -311,12 +340,12 @@ do_list(struct call *c, struct err *e)
 		ret = queue_list(c->q, o->limit > 0 ? o->limit : LISTED, &jobs,
 		    e);
 	for (size_t i = 0; i < jobs.n; i++) {
-		if (o->site != NULL && strcmp(jobs.v[i].site, o->site) != 0)
+		if (o->sites.n > 0 && !strvec_has(&o->sites, jobs.v[i].site))
 			continue;
 		if (o->json)
 			put_job(c, &jobs.v[i], NULL, 0);
 		else
-			print_job(&jobs.v[i]);
+			print_job(&jobs.v[i], &c->workers);
 	}
 	job_list_release(&jobs);
 	return ret;
@@ -336,7 +365,7 @@ do_show(struct call *c, struct err *e)
 	if (c->run->opts.json) {
 		put_job(c, &c->job, last, len);
 	} else {
-		print_details(&c->job);
+		print_details(&c->job, &c->workers);
 		if (len > 0)
 			printf("\n");
 		print_log(last, len);
@@ -372,6 +401,31 @@ answer_changed(struct call *c, const char *what, struct err *e)
 	if (!c->run->opts.dry_run && queue_get(c->q, id, &c->job, e) != 0)
 		return -1;
 	put_job(c, &c->job, NULL, 0);
+	return 0;
+}
+
+/* A worker, as a line; what it knows is the longest part of it. */
+static void
+print_worker(const struct worker_seen *w)
+{
+	int64_t ms = clock_now() - (w->live ? w->since : w->seen);
+	char span[STEP_SPAN_LEN];
+	struct buf sites = BUF_INIT;
+
+	for (size_t i = 0; i < w->sites.n; i++)
+		buf_addf(&sites, "%s%s", i > 0 ? ", " : "", w->sites.v[i]);
+	step_format_span(ms, span);
+	text_line("%s  %s  on %s for %s  %s", w->live ? "there" : "gone ",
+	    w->name, w->host, span, buf_str(&sites));
+	buf_release(&sites);
+}
+
+static int
+do_workers(struct call *c, struct err *e)
+{
+	(void)e;
+	for (size_t i = 0; !c->run->opts.json && i < c->workers.n; i++)
+		print_worker(&c->workers.v[i]);
 	return 0;
 }
 
@@ -421,6 +475,7 @@ static const struct action {
 	int (*run)(struct call *c, struct err *e);
 } actions[] = {
 	{ "list", 0, do_list },
+	{ "workers", 0, do_workers },
 	{ "show", 1, do_show },
 	{ "log", 1, do_log },
 	{ "retry", 1, do_retry },
@@ -471,6 +526,29 @@ find_job(struct call *c, const char *name, struct err *e)
 	return queue_find(c->q, name, &c->job, e);
 }
 
+/* The workers, for the answer. */
+static json_t *
+workers_doc(const struct worker_list *l)
+{
+	json_t *list = json_new_array();
+
+	for (size_t i = 0; i < l->n; i++) {
+		const struct worker_seen *w = &l->v[i];
+		json_t *j = json_new_object(), *sites = json_new_array();
+
+		json_put_string(j, "worker", w->name);
+		json_put_string(j, "host", w->host);
+		json_put_bool(j, "there", w->live);
+		step_put_time(j, "since", w->since);
+		step_put_time(j, "seen", w->seen);
+		for (size_t k = 0; k < w->sites.n; k++)
+			json_push_string(sites, w->sites.v[k]);
+		json_put(j, "sites", sites);
+		json_push(list, j);
+	}
+	return list;
+}
+
 /* Read the operands, find the job. */
 static int
 prepare(struct call *c, const struct action *a, struct err *e)
@@ -497,24 +575,30 @@ run_jobs(struct run *run, struct err *e)
 	const struct strvec *args = &run->opts.args;
 	const struct action *a =
 	    find_action(args->n > 0 ? args->v[0] : "list", e);
-	struct call c = { .run = run, .job = JOB_INIT };
+	struct call c = { .run = run,
+		.job = JOB_INIT,
+		.workers = WORKER_LIST_INIT };
 	json_t *doc;
 	int ret;
 
 	if (a == NULL || step_queue_open(run, false, &c.q, e) != 0)
 		return -1;
 	c.list = json_new_array();
-	ret = prepare(&c, a, e);
+	ret = c.q != NULL ? registry_list(c.q, &c.workers, e) : 0;
+	if (ret == 0)
+		ret = prepare(&c, a, e);
 	if (ret == 0)
 		ret = a->run(&c, e);
 	if (ret == 0 && run->opts.json) {
 		doc = json_new_object();
 		json_put_bool(doc, "dry_run", run->opts.dry_run);
 		json_put(doc, "jobs", c.list);
+		json_put(doc, "workers", workers_doc(&c.workers));
 		c.list = NULL;
 		cmd_answer(run, doc);
 	}
 	json_free(c.list);
+	worker_list_release(&c.workers);
 	job_release(&c.job);
 	queue_close(c.q);
 	return ret;
@@ -530,6 +614,7 @@ const struct cmd cmd_jobs = {
 	.about =
 	    "ACTION is one of\n"
 	    "  list            running, waiting and ended jobs (the default)\n"
+	    "  workers         who does them, and of which sites\n"
 	    "  show JOB        one of them, and the end of its log\n"
 	    "  log JOB         its log\n"
 	    "  retry JOB       a failed one again, or one that waits at once\n"

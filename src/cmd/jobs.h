@@ -7,8 +7,10 @@
 #include <stdbool.h>
 
 #include "cmd/cmd.h"
+#include "base/buf.h"
 #include "base/json.h"
 #include "queue/queue.h"
+#include "queue/registry.h"
 
 enum { QUEUE_LOCK_WAIT = 10 };	/* seconds, without --lock-wait */
 
@@ -24,6 +26,17 @@ int step_queue_open(struct run *run, bool make, struct queue **q,
 
 /* A job, for --json. */
 json_t *step_job_doc(const struct job *job);
+
+/* How long ago, or until then: "4 s", "12 min", "3 h", "2 d". */
+enum { STEP_SPAN_LEN = 32 };
+void step_format_span(int64_t ms, char out[STEP_SPAN_LEN]);
+
+/*
+ * When no worker is there that knows the site: since when, by whom.  False
+ * when there is one.
+ */
+bool step_say_nobody(const struct worker_list *workers, const char *site,
+    struct buf *out);
 
 /* Put a time, or null for 0. */
 void step_put_time(json_t *doc, const char *key, int64_t ms);

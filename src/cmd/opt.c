@@ -30,7 +30,7 @@
 static const struct opt catalogue[OPT_COUNT] = {
 	[OPT_CONFIG] = { "config", 'c', TEXT(config, "FILE"),
 	    "configuration (default: $DEPLOY_CONFIG, else deploy.yml here or above)" },
-	[OPT_SITE] = { "site", 's', TEXT(site, "SITE"),
+	[OPT_SITE] = { "site", 's', TEXTS(sites, "SITE"),
 	    "the site of the configuration" },
 	[OPT_ROOT] = { "root", '\0', TEXT(root, "DIR"),
 	    "work on this root, without a configuration" },
@@ -119,6 +119,7 @@ opt_find(enum opt_id id)
 void
 opts_release(struct opts *o)
 {
+	strvec_release(&o->sites);
 	strvec_release(&o->hosts);
 	strvec_release(&o->skip);
 	strvec_release(&o->exclude);

@@ -27,7 +27,8 @@ enum opt_id {
 
 struct opts {
 	const char *config;
-	const char *site;
+	struct strvec sites;
+	const char *site;	/* the last of them, for commands on one */
 	const char *root;
 	struct strvec hosts;
 	struct strvec skip;

@@ -1,12 +1,20 @@
-#include <string.h>
-
+#include "queue/worker.h"
 #include "cmd/cmd.h"
 #include "cmd/jobs.h"
 #include "cmd/table.h"
 #include "config/config.h"
 #include "os/log.h"
 #include "queue/queue.h"
-#include "queue/worker.h"
+
+/* Would a worker do jobs of that site? */
+static bool
+is_ours(const struct run *run, const char *site)
+{
+	struct err ignored = ERR_INIT;
+
+	return config_site(&run->config, site, &ignored) != NULL &&
+	    (run->opts.sites.n == 0 || strvec_has(&run->opts.sites, site));
+}
 
 /* What a worker would do first; nothing is claimed. */
 static int
@@ -20,8 +28,7 @@ preview(struct run *run, struct err *e)
 		ret = queue_list(q, 0, &jobs, e);
 	for (size_t i = 0; ret == 0 && i < jobs.n; i++)
 		if (jobs.v[i].state == JOB_WAITING &&
-		    (run->opts.site == NULL ||
-			strcmp(run->opts.site, jobs.v[i].site) == 0))
+		    is_ours(run, jobs.v[i].site))
 			log_info("would do job %lld: %s",
 			    (long long)jobs.v[i].id, jobs.v[i].site);
 	job_list_release(&jobs);
@@ -42,7 +49,7 @@ static int
 run_worker(struct run *run, struct err *e)
 {
 	struct worker_options o = { .config = run->opts.config,
-		.site = run->opts.site,
+		.sites = &run->opts.sites,
 		.fifo = run->opts.fifo,
 		.who = run->caller.who,
 		.jobs = (unsigned int)run->opts.jobs,

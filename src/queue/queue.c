@@ -240,16 +240,18 @@ queue_list(struct queue *q, int64_t ended, struct job_list *out, struct err *e)
 }
 
 int
-queue_next(struct queue *q, int64_t *ms, struct err *e)
+queue_next(struct queue *q, const char *id, int64_t *ms, struct err *e)
 {
 	struct sql_params p = { .n = 0 };
 	int64_t now = clock_now(), due;
 
 	sql_int(&p, now);
+	sql_text(&p, id);
 	*ms = -1;
 	if (sql_one_int(q,
 		"SELECT min(due) FROM deploy_jobs WHERE state = 'waiting' AND "
-		"due > $1",
+		"due > $1 AND site IN (SELECT site FROM deploy_worker_sites "
+		"WHERE worker = $2)",
 		&p, 0, &due, e) != 0)
 		return -1;
 	if (due > 0)

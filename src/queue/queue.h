@@ -94,8 +94,12 @@ int queue_set_priority(struct queue *q, int64_t id, int64_t priority,
 
 /* ---- for a worker -------------------------------------------------------- */
 
-/* Milliseconds until a waiting job is due; -1: there is none. */
-int queue_next(struct queue *q, int64_t *ms, struct err *e) MUST_USE;
+/*
+ * Milliseconds until a waiting job is due that is for the worker `id`; -1:
+ * there is none.
+ */
+int queue_next(struct queue *q, const char *id, int64_t *ms, struct err *e)
+    MUST_USE;
 
 /* Forget the oldest of those that are done, and of those that failed. */
 int queue_prune(struct queue *q, int64_t keep, struct err *e) MUST_USE;

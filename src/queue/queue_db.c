@@ -44,3 +44,26 @@ queue_rows_int(const struct queue_rows *rows, size_t row, size_t column)
 	return number_or(queue_rows_text(rows, row, column), INT64_MIN,
 	    INT64_MAX, 0);
 }
+
+/* The steps, in SQL that both databases know: those of [0] lead to 2. */
+static const char *const steps[QUEUE_VERSION - 1][4] = {
+	{
+	    /* Which workers there are or were, and what they know. */
+	    "CREATE TABLE deploy_workers (id TEXT PRIMARY KEY, "
+	    "name TEXT NOT NULL, host TEXT NOT NULL, since BIGINT NOT NULL, "
+	    "seen BIGINT NOT NULL, gone BIGINT NOT NULL)",
+	    "CREATE TABLE deploy_worker_sites (worker TEXT NOT NULL, "
+	    "site TEXT NOT NULL, PRIMARY KEY (worker, site))",
+	},
+};
+
+int
+queue_db_upgrade(struct queue_db *db, int64_t version, struct err *e)
+{
+	for (; version < QUEUE_VERSION; version++)
+		for (const char *const *sql = steps[version - 1]; *sql != NULL;
+		     sql++)
+			if (db->ops->exec(db, *sql, NULL, 0, NULL, e) != 0)
+				return -1;
+	return 0;
+}

@@ -15,7 +15,7 @@
 
 #include "base/err.h"
 
-enum { QUEUE_VERSION = 1 };	/* of the tables */
+enum { QUEUE_VERSION = 2 };	/* of the tables; see queue_db_upgrade() */
 
 /* The rows of an answer, cell by cell. */
 struct queue_rows {
@@ -107,5 +107,14 @@ struct queue_db {
 struct queue_db *queue_sqlite_open(const char *path, bool make, int64_t wait,
     struct err *e) MUST_USE;
 struct queue_db *queue_pg_open(const char *url, struct err *e) MUST_USE;
+
+/*
+ * In a transaction: bring tables of `version` (1: as the database made them)
+ * to QUEUE_VERSION; the number itself is the caller's.  Every step only adds:
+ * a worker of the version before that has the queue open goes on with it, and
+ * is told to be updated when it opens it the next time.  0 or -1.
+ */
+int queue_db_upgrade(struct queue_db *db, int64_t version, struct err *e)
+    MUST_USE;
 
 #endif

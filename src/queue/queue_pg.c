@@ -8,6 +8,7 @@
  * are more frequent.  LISTEN and NOTIFY wake the others at the commit.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -325,6 +326,7 @@ close_queue(struct queue_db *db)
 	free(q);
 }
 
+/* Of version 1; queue_db_upgrade() goes on. */
 static const char schema[] =
     "CREATE TABLE deploy_jobs ("
     "id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, "
@@ -366,17 +368,33 @@ read_version(struct pg_queue *q, int64_t *version, struct err *e)
 	return r;
 }
 
-/* Make the tables, unless somebody was faster. */
+/* Make the tables, or bring older ones up to date; in a transaction. */
+static int
+bring_up_to_date(struct pg_queue *q, int64_t *version, struct err *e)
+{
+	char sql[64];
+
+	if (read_version(q, version, e) != 0)
+		return -1;
+	/* Somebody else may have been faster, with a newer one. */
+	if (*version >= QUEUE_VERSION)
+		return 0;
+	if (*version == 0 && tell(q, q->conn, schema, e) != 0)
+		return -1;
+	if (queue_db_upgrade(&q->db, *version == 0 ? 1 : *version, e) != 0)
+		return -1;
+	*version = QUEUE_VERSION;
+	snprintf(sql, sizeof(sql), "UPDATE deploy_queue SET version = %d",
+	    QUEUE_VERSION);
+	return tell(q, q->conn, sql, e);
+}
+
 static int
 make_tables(struct pg_queue *q, int64_t *version, struct err *e)
 {
-	if (begin(&q->db, true, e) == 0 && read_version(q, version, e) == 0 &&
-	    (*version > 0 || tell(q, q->conn, schema, e) == 0) &&
-	    commit(&q->db, e) == 0) {
-		if (*version == 0)
-			*version = QUEUE_VERSION;
+	if (begin(&q->db, true, e) == 0 &&
+	    bring_up_to_date(q, version, e) == 0 && commit(&q->db, e) == 0)
 		return 0;
-	}
 	rollback(&q->db);
 	return -1;
 }
@@ -387,7 +405,7 @@ check_version(struct pg_queue *q, struct err *e)
 	int64_t version;
 
 	if (read_version(q, &version, e) != 0 ||
-	    (version == 0 && make_tables(q, &version, e) != 0))
+	    (version < QUEUE_VERSION && make_tables(q, &version, e) != 0))
 		return -1;
 	if (version > QUEUE_VERSION)
 		return err_set(e, ERR_USAGE,

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sqlite3.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -289,6 +290,7 @@ close_queue(struct queue_db *db)
 	free(q);
 }
 
+/* Of version 1; queue_db_upgrade() goes on. */
 static const char *const schema[] = {
 	"CREATE TABLE deploy_jobs ("
 	"id INTEGER PRIMARY KEY AUTOINCREMENT, site TEXT NOT NULL, "
@@ -305,7 +307,6 @@ static const char *const schema[] = {
 	"WHERE state = 'running'",
 	"CREATE INDEX deploy_jobs_state ON deploy_jobs (state, id)",
 	"PRAGMA application_id = 1685089401",
-	"PRAGMA user_version = 1",
 };
 
 /* A number that a PRAGMA tells. */
@@ -320,34 +321,54 @@ pragma(struct sqlite_queue *q, const char *sql, int64_t *out, struct err *e)
 	return r;
 }
 
-/* Make the tables in an empty database; somebody else may be faster. */
+/* Make the tables of version 1 in an empty database. */
+static int
+make_first(struct sqlite_queue *q, struct err *e)
+{
+	int64_t tables;
+
+	if (pragma(q, "SELECT count(*) FROM sqlite_schema", &tables, e) != 0)
+		return -1;
+	if (tables > 0)
+		return err_set(e, ERR_USAGE,
+		    "'%s' is no queue of deploy;; name another directory as 'queue'",
+		    q->path);
+	for (size_t i = 0; i < sizeof(schema) / sizeof(schema[0]); i++)
+		if (plain(q, schema[i], e) != 0)
+			return -1;
+	return 0;
+}
+
+/* Make the tables, or bring older ones up to date; in a transaction. */
+static int
+bring_up_to_date(struct sqlite_queue *q, struct err *e)
+{
+	int64_t version;
+	char sql[48];
+
+	if (pragma(q, "PRAGMA user_version", &version, e) != 0 ||
+	    (version == 0 && make_first(q, e) != 0) ||
+	    queue_db_upgrade(&q->db, version == 0 ? 1 : version, e) != 0)
+		return -1;
+	/* Somebody else may have been faster, with a newer one. */
+	if (version >= QUEUE_VERSION)
+		return 0;
+	snprintf(sql, sizeof(sql), "PRAGMA user_version = %d", QUEUE_VERSION);
+	return plain(q, sql, e);
+}
+
 static int
 make_tables(struct sqlite_queue *q, struct err *e)
 {
-	int64_t version, tables;
-	int r = 0;
-
-	if (begin(&q->db, true, e) != 0)
-		return -1;
-	if (pragma(q, "PRAGMA user_version", &version, e) != 0 ||
-	    pragma(q, "SELECT count(*) FROM sqlite_schema", &tables, e) != 0)
-		r = -1;
-	else if (version == 0 && tables > 0)
-		r = err_set(e, ERR_USAGE,
-		    "'%s' is no queue of deploy;; name another directory as 'queue'",
-		    q->path);
-	for (size_t i = 0;
-	     r == 0 && version == 0 && i < sizeof(schema) / sizeof(schema[0]);
-	     i++)
-		r = plain(q, schema[i], e);
-	if (r == 0)
-		r = commit(&q->db, e);
-	if (r != 0)
-		rollback(&q->db);
-	return r;
+	if (begin(&q->db, true, e) == 0 && bring_up_to_date(q, e) == 0 &&
+	    commit(&q->db, e) == 0)
+		return 0;
+	rollback(&q->db);
+	return -1;
 }
 
-/* Is it a queue, and one that we know?  An empty one becomes one. */
+/* Is it a queue, and one that we know?  An empty one becomes one, and one of
+ * an older version one of ours. */
 static int
 check_version(struct sqlite_queue *q, struct err *e)
 {
@@ -366,7 +387,7 @@ check_version(struct sqlite_queue *q, struct err *e)
 		return err_set(e, ERR_USAGE,
 		    "the queue '%s' was made by a newer deploy (version %lld, this one knows %d);; update this one",
 		    q->path, (long long)version, QUEUE_VERSION);
-	return 0;
+	return version < QUEUE_VERSION ? make_tables(q, e) : 0;
 }
 
 /* Before SQLite does it, so that the right users can write to it. */

@@ -107,9 +107,11 @@ queue_claim(struct queue *q, const struct queue_worker *w, struct job *job,
 	*busy = false;
 	sql_int(&p, clock_now());
 	sql_int(&p, CANDIDATES);
+	sql_text(&p, w->id);
 	r = sql_run(q,
 	    "SELECT id, site FROM deploy_jobs WHERE state = 'waiting' AND "
-	    "due <= $1 AND site NOT IN (SELECT site FROM deploy_jobs "
+	    "due <= $1 AND site IN (SELECT site FROM deploy_worker_sites "
+	    "WHERE worker = $3) AND site NOT IN (SELECT site FROM deploy_jobs "
 	    "WHERE state = 'running') ORDER BY priority DESC, id LIMIT $2",
 	    &p, &rows, e);
 	release_id_new(&token, &release_id_none);
@@ -120,8 +122,7 @@ queue_claim(struct queue *q, const struct queue_worker *w, struct job *job,
 			.token = token.text,
 			.job = job };
 
-		if (w->site == NULL || strcmp(w->site, t.site) == 0)
-			r = take(q, &t, claim, busy, e);
+		r = take(q, &t, claim, busy, e);
 	}
 	queue_rows_release(&rows);
 	return r;

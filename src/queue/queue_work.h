@@ -10,10 +10,11 @@
 #include "queue/queue.h"
 
 struct queue_worker {
+	const char *id;		/* as it has registered (registry.h): it gets
+				 * jobs of the sites that it knows, no others */
 	const char *name;	/* for people */
 	const char *host;	/* where processes of a job can be found */
 	int64_t max_jobs;	/* at once, by all workers; 0: no limit */
-	const char *site;	/* of this site only; NULL: all */
 	/* Has it that job in hand?  Asked of all that run. */
 	bool (*has)(void *ctx, const struct job *job);
 	void *ctx;

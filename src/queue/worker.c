@@ -15,6 +15,7 @@
 #include "os/intr.h"
 #include "os/io.h"
 #include "os/log.h"
+#include "os/sdnotify.h"
 #include "os/strays.h"
 #include "queue/fifo.h"
 #include "queue/jobrun.h"
@@ -32,6 +33,26 @@ enum {
 };
 
 /* ---- the configuration ------------------------------------------------- */
+
+/*
+ * The sites whose jobs we do: those of the configuration or, of these, those
+ * that were named.
+ */
+static void
+list_sites(struct worker *w)
+{
+	struct strvec fresh = STRVEC_INIT;
+
+	for (size_t i = 0; i < w->config.n; i++) {
+		const char *name = w->config.sites[i].name;
+
+		if (w->o->sites->n == 0 || strvec_has(w->o->sites, name))
+			strvec_add(&fresh, name);
+	}
+	strvec_release(&w->sites);
+	w->sites = fresh;
+	w->entered = false;
+}
 
 /* Read the file again when it is another one; a broken one is not taken. */
 static void
@@ -54,6 +75,8 @@ reload(struct worker *w)
 	}
 	config_release(&w->config);
 	w->config = fresh;
+	list_sites(w);
+	worker_look_within(w, 0);
 	log_info("read '%s' again", w->config.path);
 }
 
@@ -185,24 +208,24 @@ claim_all(struct worker *w, const struct queue_worker *me, struct err *e)
 static int
 look(struct worker *w, struct err *e)
 {
-	const struct queue_worker me = { .name = w->name,
+	const struct queue_worker me = { .id = w->id.text,
+		.name = w->name,
 		.host = w->host,
 		.max_jobs = w->config.worker.max_jobs,
-		.site = w->o->site,
 		.has = has_job,
 		.ctx = w };
 	int64_t due;
 	bool others;
 
 	w->look_at = clock_ms() + WORKER_SAFETY_MS;
-	if (worker_open_queue(w, e) != 0 ||
+	if (worker_open_queue(w, e) != 0 || worker_enter(w, e) != 0 ||
 	    queue_recover(w->queue, &me, jobrun_end_left, &others, e) != 0)
 		return -1;
 	if (others)
 		worker_look_within(w, OTHERS_MS);
 	if (!w->stopping && claim_all(w, &me, e) != 0)
 		return -1;
-	if (queue_next(w->queue, &due, e) != 0)
+	if (queue_next(w->queue, w->id.text, &due, e) != 0)
 		return -1;
 	if (due >= 0)
 		worker_look_within(w, due);
@@ -236,11 +259,54 @@ list_fds(struct worker *w, struct pollfd *fds)
 	return n;
 }
 
+/* What we are doing, for `systemctl status`. */
+static void
+describe(const struct worker *w, struct buf *out)
+{
+	const char *sep = "";
+
+	for (size_t i = 0; i < w->n; i++) {
+		const struct worker_slot *s = &w->slots[i];
+
+		if (s->phase == SLOT_IDLE)
+			continue;
+		buf_addf(out, "%sjob %lld: %s", sep, (long long)s->job.id,
+		    s->job.site);
+		sep = ", ";
+	}
+	if (out->len == 0)
+		buf_adds(out,
+		    w->queue != NULL ? "waiting for jobs" : w->trouble.text);
+}
+
+/* Tell the service manager what has changed, and that we live. */
+static void
+tell_manager(struct worker *w)
+{
+	int64_t every = sdnotify_watchdog();
+	struct buf now = BUF_INIT;
+
+	describe(w, &now);
+	if (w->told == NULL || strcmp(w->told, now.data) != 0) {
+		free(w->told);
+		w->told = xstrdup(now.data);
+		sdnotify("STATUS", w->told);
+	}
+	if (every > 0 && clock_ms() >= w->alive_at) {
+		w->alive_at = clock_ms() + every;
+		sdnotify("WATCHDOG", "1");
+	}
+	buf_release(&now);
+}
+
 /* How long at most. */
 static int64_t
 patience(const struct worker *w)
 {
-	int64_t ms = w->look_at - clock_ms();
+	int64_t now = clock_ms(), ms = w->look_at - now;
+
+	if (sdnotify_watchdog() > 0 && w->alive_at - now < ms)
+		ms = w->alive_at - now;
 
 	for (size_t i = 0; i < w->n; i++) {
 		const struct worker_slot *s = &w->slots[i];
@@ -288,6 +354,7 @@ heed_signals(struct worker *w)
 	if (intr_check(&e) != 0 && !w->stopping) {
 		log_info("%s: ending", e.text);
 		w->stopping = true;
+		sdnotify("STOPPING", "1");
 	}
 	if (!w->stopping)
 		return;
@@ -338,6 +405,7 @@ work(struct worker *w, const sigset_t *mask)
 			worker_trouble(w, &e);
 		if (is_over(w))
 			break;
+		tell_manager(w);
 		wait_for_news(w, fds, mask);
 	}
 	free(fds);
@@ -373,9 +441,10 @@ prepare(struct worker *w, struct err *e)
 		    "there is no deploy.yml here or above;; name one with -c");
 	if (stat(w->config.path, &w->config_stat) != 0)
 		return err_sys(e, "cannot look at '%s'", w->config.path);
-	if (w->o->site != NULL &&
-	    config_site(&w->config, w->o->site, e) == NULL)
-		return -1;
+	for (size_t i = 0; i < w->o->sites->n; i++)
+		if (config_site(&w->config, w->o->sites->v[i], e) == NULL)
+			return -1;
+	list_sites(w);
 	w->where = xstrdup_opt(w->config.queue);
 	w->logs = w->config.worker.logs != NULL ?
 	    xstrdup(w->config.worker.logs) :
@@ -384,6 +453,8 @@ prepare(struct worker *w, struct err *e)
 		return -1;
 	w->name = xasprintf("%s (%ld)", w->o->who, (long)getpid());
 	w->host = name_host();
+	release_id_new(&w->id, &release_id_none);
+	w->since = clock_now();
 	w->n = w->o->jobs > 0 ? w->o->jobs : w->config.worker.jobs;
 	w->slots = xcalloc(w->n, sizeof(*w->slots));
 	for (size_t i = 0; i < w->n; i++)
@@ -403,6 +474,7 @@ prepare(struct worker *w, struct err *e)
 static void
 release(struct worker *w)
 {
+	worker_leave(w);
 	queue_close(w->queue);
 	for (size_t i = 0; i < w->n; i++)
 		worker_slot_clear(&w->slots[i]);
@@ -411,6 +483,8 @@ release(struct worker *w)
 		close(w->fifo);
 	fifo_lines_release(&w->lines);
 	strvec_release(&w->asked);
+	strvec_release(&w->sites);
+	free(w->told);
 	free(w->name);
 	free(w->host);
 	free(w->where);
@@ -439,14 +513,17 @@ worker_run(const struct worker_options *o, size_t *failed, struct err *e)
 		.fifo = -1,
 		.lines = FIFO_LINES_INIT,
 		.fatal = e };
-	int r = prepare(&w, e);
 	sigset_t old;
+	int r;
 
+	sdnotify_init();
+	r = prepare(&w, e);
 	if (r == 0) {
 		*e = (struct err)ERR_INIT;
 		block_signals(&old);
 		strays_adopt(true);
 		log_info("worker %s: waiting for jobs", w.name);
+		sdnotify("READY", "1");
 		work(&w, &old);
 		strays_adopt(false);
 		(void)sigprocmask(SIG_SETMASK, &old, NULL);

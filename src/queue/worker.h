@@ -11,10 +11,11 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/strvec.h"
 
 struct worker_options {
 	const char *config;	/* the file; NULL: where it is found */
-	const char *site;	/* do only this one; NULL: all */
+	const struct strvec *sites;	/* do only these; none: all */
 	const char *fifo;	/* names of sites come from there; NULL: no */
 	const char *who;	/* runs it */
 	unsigned int jobs;	/* side by side; 0: as configured */

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "base/err.h"
+#include "base/release.h"
 #include "base/strvec.h"
 #include "config/config.h"
 #include "os/dir.h"
@@ -29,6 +30,11 @@ struct worker {
 	struct config config;
 	struct stat config_stat;
 	char *name, *host;
+	struct release_id id;	/* as it is registered */
+	int64_t since;		/* of clock_now() */
+	struct strvec sites;	/* that it knows */
+	bool entered;		/* in the queue that is open, with these */
+	int64_t beat_at;	/* of clock_ms(): to be said again then */
 	char *where;		/* the queue; NULL: the default */
 	char *logs;
 	struct queue *queue;	/* NULL: not open */
@@ -41,6 +47,8 @@ struct worker {
 	int64_t partial_at;	/* since when half a line is there; 0: none */
 	int64_t look_at;	/* of clock_ms(): look into the queue then */
 	struct err trouble;	/* told last, not to repeat it */
+	char *told;		/* to the service manager, as status */
+	int64_t alive_at;	/* of clock_ms(): tell it that we live then */
 	bool drained;		/* the last look found nothing to do */
 	bool stopping;
 	size_t failed;
@@ -59,6 +67,12 @@ void worker_trouble(struct worker *w, const struct err *e);
 
 /* Open the queue, if it is not.  0 or -1. */
 int worker_open_queue(struct worker *w, struct err *e) MUST_USE;
+
+/* Say in the open queue that we are there, and what we know.  0 or -1. */
+int worker_enter(struct worker *w, struct err *e) MUST_USE;
+
+/* We go.  Whoever asks later is told when that was. */
+void worker_leave(struct worker *w);
 
 /* How a job is to be run; `logs` may be NULL. */
 struct jobrun_options worker_run_options(const struct worker *w,

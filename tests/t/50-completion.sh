@@ -244,7 +244,7 @@ check_shell() {
 	assert_eq "$(tr '\n' ' ' <"$out")" "bash fish zsh "
 	offer "$shell" deploy jobs ''
 	assert_eq "$(tr '\n' ' ' <"$out")" \
-	    "list log priority remove retry show stop "
+	    "list log priority remove retry show stop workers "
 	# Guards, of which the line has some already.
 	offer "$shell" deploy publish --override o
 	assert_eq "$(cat "$out")" order

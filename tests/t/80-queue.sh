@@ -255,6 +255,9 @@ t_idle_means_idle() {
 	wait_for 10 grep -q "waiting for jobs" worker.log
 	enqueue a
 	wait_for 10 is_state "$job" "done"
+	# One that is not for it.
+	sql "INSERT INTO deploy_jobs (site, state, priority, who, requests,
+	    created, due) VALUES ('strange', 'waiting', 9, 'x', 1, 1, 1)"
 	sleep 1
 	before=$(awk '/ctxt/ { n += $2 } END { print n }' "/proc/$worker/status")
 	sleep 5
@@ -262,6 +265,50 @@ t_idle_means_idle() {
 	grep -E 'VmRSS|RssAnon' "/proc/$worker/status"
 	echo "context switches in 5 s: $((after - before))"
 	((after - before < 20)) || fail "$((after - before)) in 5 s"
+}
+
+# As systemd(1) listens: to the socket that the environment names.
+t_it_tells_the_service_manager() {
+	local name=deploy-$BASHPID
+	need_cmd python3
+	sites a
+	build "env >env; $held"
+	cat >manager.py <<-'EOF'
+	import socket, sys
+	s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+	s.bind("\0" + sys.argv[1])
+	print("bound", flush=True)
+	while True:
+	    print(s.recv(4096).decode(), flush=True)
+	EOF
+	python3 manager.py "$name" >told &
+	defer kill "$!"
+	wait_for 20 grep -q bound told
+	NOTIFY_SOCKET="@$name" WATCHDOG_USEC=400000 worker
+	wait_for 20 grep -qx 'STATUS=waiting for jobs' told
+	grep -qx READY=1 told || fail "$(cat told)"
+	enqueue a
+	wait_for 20 test -e began-a
+	wait_for 20 grep -qx "STATUS=job $job: a" told
+	wait_for 20 enough_signs
+	touch go-a
+	wait_for 20 is_state "$job" "done"
+	! grep -E '^(NOTIFY_SOCKET|WATCHDOG)' env || fail "a build has it"
+	kill "$worker"
+	wait "$worker"
+	wait_for 20 grep -qx STOPPING=1 told
+	# For another process, none; and nobody there is no failure.
+	: >told
+	NOTIFY_SOCKET="@$name" WATCHDOG_USEC=400000 WATCHDOG_PID=1 \
+	    run deploy worker --once
+	wait_for 20 grep -qx READY=1 told
+	! grep WATCHDOG told || fail "not for it"
+	NOTIFY_SOCKET=@nobody-$BASHPID run deploy worker --once
+	NOTIFY_SOCKET=nonsense run deploy worker --once
+}
+
+enough_signs() {
+	[ "$(grep -cx WATCHDOG=1 told)" -ge 5 ]
 }
 
 t_sites_side_by_side() {
@@ -804,6 +851,204 @@ t_fifo_refuses() {
 	expect_status 1 deploy worker --fifo link
 }
 
+# --------------------------------------------------- several configurations
+
+# both NAME...: as `sites`, and both.yml has the site `low` besides.
+both() {
+	sites "$@" low
+	mv deploy.yml both.yml
+	sites "$@"
+}
+
+t_strange_sites_are_left_alone() {
+	local low
+	both a
+	build :
+	enqueue low -c both.yml
+	low=$job
+	once
+	worker
+	enqueue a
+	wait_for 20 is_state a "done"
+	assert_eq "$(field "$low" '| "\(.state) \(.tries) \(.workers)"')" \
+	    "waiting 0 0"
+	run deploy jobs
+	assert_contains "$out" "low  for"
+	assert_contains "$out" "no worker for low has been seen"
+	run deploy jobs show "$low"
+	assert_contains "$out" "no worker for low has been seen"
+	# Nor is it worth while to look at.
+	run deploy worker -n
+	assert_not_contains "$err" low
+	once -c both.yml
+	assert_eq "$(state "$low")" "done"
+	assert_eq "$(cat built)" $'a \nlow '
+}
+
+# More of them than are looked at for one claim, and all are more urgent.
+t_strange_sites_are_not_in_the_way() {
+	local i rows=
+	sites a
+	build :
+	enqueue a
+	for ((i = 0; i < 300; i++)); do
+		rows+="${rows:+, }('s$i', 'waiting', 9, 'x', 1, 1, 1)"
+	done
+	sql "INSERT INTO deploy_jobs (site, state, priority, who, requests,
+	    created, due) VALUES $rows"
+	once
+	assert_eq "$(state "$job")" "done"
+	assert_eq "$(sql "SELECT count(*) FROM deploy_jobs
+	    WHERE state = 'waiting'")" 300
+}
+
+t_only_these_sites() {
+	sites a b c d
+	build :
+	for i in a b c d; do
+		enqueue "$i"
+	done
+	run deploy worker -n -s d --site=b
+	assert_eq "$(sed -n 's/.*would do.*: //p' "$err" | tr '\n' ' ')" "b d "
+	once -s d --site=b
+	assert_eq "$(cat built)" $'b \nd '
+	expect_status 2 deploy worker --once -s a -s nosuch
+	run deploy jobs -s a -s d
+	assert_eq "$(awk '{ print $3 }' "$out" | tr '\n' ' ')" "a d "
+}
+
+# of_worker FILTER: of the workers, one a line
+of_workers() {
+	deploy jobs workers --json | jq -r ".workers[] | $1"
+}
+
+are_workers() {
+	[ "$(of_workers '"\(.there) \(.sites | join(","))"')" = "$1" ]
+}
+
+t_workers_are_seen() {
+	local first
+	both a b
+	build :
+	run deploy jobs workers
+	[ ! -s "$out" ] || fail "$(cat "$out")"
+	worker -s a -s b
+	first=$worker
+	wait_for 20 are_workers "true a,b"
+	worker -c both.yml -s low
+	wait_for 20 are_workers $'true low\ntrue a,b'
+	assert_eq "$(of_workers .host | sort -u)" "$(hostname)"
+	run deploy jobs workers
+	assert_contains "$out" "($worker)  on $(hostname) for"
+	kill "$worker"
+	wait "$worker"
+	are_workers $'true a,b\nfalse low' || fail "$(of_workers .)"
+	run deploy enqueue low -c both.yml
+	sql "UPDATE deploy_workers SET seen = seen - 3 * 3600 * 1000
+	    WHERE gone = 1"
+	run deploy jobs
+	assert_contains "$out" \
+	    "no worker for low; last seen 3 h ago on $(hostname)"
+	# One that dies cannot say so: it lapses.
+	kill -KILL "$first"
+	wait "$first" || true
+	are_workers $'true a,b\nfalse low' || fail "$(of_workers .)"
+	sql "UPDATE deploy_workers SET seen = seen - 200 * 1000
+	    WHERE gone = 0"
+	are_workers $'false a,b\nfalse low' || fail "$(of_workers .)"
+	# Who comes next is the last one that was seen of its sites.
+	once -s a
+	are_workers $'false a\nfalse b\nfalse low' || fail "$(of_workers .)"
+	once -c both.yml
+	are_workers 'false a,b,low' || fail "$(of_workers .)"
+}
+
+# Forgotten, say after a suspended machine was gone for long: it comes back.
+t_a_worker_that_lapsed_enters_again() {
+	sites a
+	build :
+	worker
+	wait_for 20 are_workers "true a"
+	sql "DELETE FROM deploy_worker_sites; DELETE FROM deploy_workers"
+	deploy jobs workers
+	wait_for 60 are_workers "true a"
+	enqueue a
+	wait_for 20 is_state "$job" "done"
+}
+
+t_waiting_for_nobody() {
+	both a
+	build "$held"
+	deploy enqueue low -c both.yml --wait 2>low.err &
+	defer kill "$!"
+	deploy enqueue a --wait 2>a.err &
+	defer kill "$!"
+	wait_for 30 grep -q "no worker for a has been seen" a.err
+	worker
+	wait_for 20 test -e began-a
+	wait_for 30 grep -q "no worker for low has been seen" low.err
+	# Another one has it in hand, or is before it.
+	deploy enqueue a --wait 2>second.err &
+	defer kill "$!"
+	wait_for 30 grep -q "yet: 1 other is before it" second.err
+	touch go-a
+	wait_for 20 test -e go-a
+}
+
+# ---------------------------------------------------------------- upgrades
+
+# From the tables of the first version, which has a worker that goes on.
+t_an_older_queue() {
+	need_cmd flock
+	storage
+	sites a b c
+	build :
+	queue_of_version_1
+	claim c
+	run deploy jobs
+	assert_eq "$(awk '{ print $2, $3 }' "$out")" \
+	    $'running c\nwaiting a\nfailed b'
+	assert_contains "$out" "no worker for a has been seen"
+	enqueue a --ref v2
+	assert_eq "$(field "$job" '| "\(.requests) \(.priority) \(.job)"')" \
+	    "4 5 1"
+	once
+	assert_eq "$(cat built)" "a v2"
+	assert_eq "$(state c)" running
+	# The statements of that version: it takes a request, and its job ends.
+	sql "INSERT INTO deploy_jobs (site, state, priority, ref, reason, who,
+	    requests, created, due) VALUES ('c', 'waiting', 0, 'v3', NULL,
+	    'old', 1, 2, 2) ON CONFLICT (site) WHERE state = 'waiting'
+	    DO UPDATE SET requests = deploy_jobs.requests + 1"
+	sql "UPDATE deploy_jobs SET state = 'done', due = 1, tries = 0,
+	    deaths = 0, status = 0, message = NULL, tail = 'x', ended = 3,
+	    token = NULL, stopped_by = NULL WHERE id = 3"
+	[ -z "${claim_fd:-}" ] || exec {claim_fd}>&-
+	[ "$STORAGE" = sqlite ] || sql "SELECT pg_terminate_backend(pid)
+	    FROM pg_locks WHERE locktype = 'advisory'"
+	run deploy jobs retry b
+	once
+	assert_eq "$(cat built)" $'a v2\nb \nc v3'
+}
+
+# All at once, and nobody sees half of it.
+t_an_older_queue_is_opened_by_many() {
+	local i pids=()
+	storage
+	sites a b c d
+	build :
+	queue_of_version_1
+	for i in a b d a b d; do
+		deploy enqueue "$i" >/dev/null 2>"err$i$RANDOM" &
+		pids+=("$!")
+	done
+	for i in "${pids[@]}"; do
+		wait "$i" || fail "$(cat err*)"
+	done
+	assert_eq "$(sql "SELECT sum(requests) FROM deploy_jobs
+	    WHERE state = 'waiting'")" 9
+}
+
 # ----------------------------------------------------------- configuration
 
 t_the_configuration_changes() {
@@ -826,9 +1071,9 @@ t_the_configuration_changes() {
 	enqueue a
 	first=$job
 	sites new
-	expect_status 1 deploy worker --once
-	assert_contains "$err" "no site 'a'"
-	assert_eq "$(state "$first")" waiting
+	once
+	assert_eq "$(deploy jobs --json | jq -r ".jobs[] |
+	    select(.job == $first) | \"\(.state) \(.tries)\"")" "waiting 0"
 }
 
 t_default_place() {

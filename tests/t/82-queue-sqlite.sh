@@ -80,7 +80,7 @@ t_exit_2_from_the_future() {
 	sites a
 	build :
 	enqueue a
-	sql 'PRAGMA user_version = 2'
+	sql 'PRAGMA user_version = 99'
 	expect_status 2 deploy enqueue a
 	assert_contains "$err" "newer deploy"
 	expect_status 2 deploy worker
