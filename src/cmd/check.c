@@ -18,6 +18,7 @@ finding(const char *host, const struct check_result *found,
 	json_put_bool(j, "served", failed == NULL);
 	json_put_int(j, "urls", (int64_t)found->urls);
 	json_put_int(j, "files", (int64_t)found->files);
+	json_put_int(j, "compressed", (int64_t)found->compressed);
 	json_put_string(j, "error", failed != NULL ? failed->text : NULL);
 	return j;
 }

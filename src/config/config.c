@@ -40,6 +40,8 @@ site_config_release(struct site_config *s)
 	free(s->root);
 	rules_release(&s->rules);
 	strvec_release(&s->check.urls);
+	strvec_release(&s->check.cached);
+	strvec_release(&s->check.cache_control);
 	free(s->check.contains);
 	free(s->check.connect);
 	free(s->check.ca);

@@ -37,6 +37,8 @@ struct check_config {
 	unsigned int expect;	/* status */
 	char *contains;		/* text in every answer; NULL: any */
 	unsigned int sample;	/* files that are fetched and compared */
+	struct strvec cached;	/* patterns, and for each the directives that */
+	struct strvec cache_control;	/* Cache-Control has to have there */
 	char *connect;		/* "address[:port]" instead of the host's */
 	char *ca;		/* file of certificates; NULL: the system's */
 	unsigned int tries;

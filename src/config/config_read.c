@@ -177,6 +177,35 @@ read_connect(struct value_reader *r, const char *key, const char *text,
 	return 0;
 }
 
+/* Read what Cache-Control has to have where. */
+static int
+read_headers(struct value_reader *r, struct check_config *c)
+{
+	const char *name, *value;
+	char all[sizeof(r->key)];
+
+	value_at(r, "check.headers");
+	strcpy(all, r->key);
+	for (size_t i = 0; yamlcheck_pair(r->yaml, all, i, &name, &value);
+	     i++) {
+		char *pattern = xstrdup(name);
+		int n;
+
+		/* As in any list of patterns. */
+		n = value_read_pattern(r, "check.headers", i, pattern,
+		    &c->cached);
+		free(pattern);
+		if (n != 0)
+			return -1;
+		if (value[strspn(value, ", ")] == '\0')
+			return value_fault(r,
+			    "'%s': no directive, such as no-cache, or max-age=31536000, immutable",
+			    value);
+		strvec_add(&c->cache_control, value);
+	}
+	return 0;
+}
+
 /* Read what is asked of the web servers. */
 static int
 read_check(struct value_reader *r, const struct raw_check *raw,
@@ -195,6 +224,8 @@ read_check(struct value_reader *r, const struct raw_check *raw,
 	c->contains = xstrdup_opt(raw->contains);
 	if (raw->sample != NULL)
 		c->sample = *raw->sample;
+	if (read_headers(r, c) != 0)
+		return -1;
 	if (raw->expect != NULL)
 		c->expect = *raw->expect;
 	value_at(r, "check.expect");

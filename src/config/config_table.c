@@ -48,6 +48,8 @@ static const cyaml_schema_field_t check_fields[] = {
 	UINT("expect", OPTIONAL, struct raw_check, expect),
 	STRING("contains", OPTIONAL, struct raw_check, contains),
 	UINT("sample", OPTIONAL, struct raw_check, sample),
+	/* yamlcheck_pair() has what is in it. */
+	CYAML_FIELD_IGNORE("headers", CYAML_FLAG_OPTIONAL),
 	STRING("connect", OPTIONAL, struct raw_check, connect),
 	STRING("ca", OPTIONAL, struct raw_check, ca),
 	UINT("tries", OPTIONAL, struct raw_check, tries),

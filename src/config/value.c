@@ -118,19 +118,27 @@ value_check_inside(struct value_reader *r, char *text)
 }
 
 int
+value_read_pattern(struct value_reader *r, const char *key, size_t i,
+    char *text, struct strvec *out)
+{
+	value_at(r, "%s[%zu]", key, i);
+	if (text[0] == '!')
+		return value_fault(r,
+		    "'%s': patterns cannot be negated; write '\\!' for a name that begins with '!'",
+		    text);
+	if (value_check_inside(r, text + (text[0] == '/')) != 0)
+		return -1;
+	strvec_add(out, text);
+	return 0;
+}
+
+int
 value_read_patterns(struct value_reader *r, const char *key, char **v,
     size_t n, struct strvec *out)
 {
-	for (size_t i = 0; i < n; i++) {
-		value_at(r, "%s[%zu]", key, i);
-		if (v[i][0] == '!')
-			return value_fault(r,
-			    "'%s': patterns cannot be negated; write '\\!' for a name that begins with '!'",
-			    v[i]);
-		if (value_check_inside(r, v[i] + (v[i][0] == '/')) != 0)
+	for (size_t i = 0; i < n; i++)
+		if (value_read_pattern(r, key, i, v[i], out) != 0)
 			return -1;
-		strvec_add(out, v[i]);
-	}
 	return 0;
 }
 

@@ -58,6 +58,10 @@ int value_read_percent(struct value_reader *r, const char *key,
 int value_read_patterns(struct value_reader *r, const char *key, char **v,
     size_t n, struct strvec *out) MUST_USE;
 
+/* One of them: the i-th. */
+int value_read_pattern(struct value_reader *r, const char *key, size_t i,
+    char *text, struct strvec *out) MUST_USE;
+
 /* A text that is a name or a path of somewhere else. */
 int value_read_word(struct value_reader *r, const char *key,
     const char *text, char **out) MUST_USE;

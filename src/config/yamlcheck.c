@@ -30,6 +30,7 @@ enum {
 struct place {
 	char *key;
 	yaml_mark_t mark;
+	char *name, *value; /* of a pair of free keys; else NULL */
 };
 
 struct yamlcheck {
@@ -124,6 +125,8 @@ wanted(const cyaml_schema_value_t *want)
 		return "a word";
 	case CYAML_MAPPING:
 		return "a mapping (key: value)";
+	case CYAML_IGNORE:
+		return "a mapping (\"pattern\": \"text\")";
 	case CYAML_SEQUENCE:
 		if (want->sequence.entry->type == CYAML_MAPPING)
 			return "a list of mappings (each begins with '- ')";
@@ -143,7 +146,8 @@ check_kind(struct yamlcheck *y, const cyaml_schema_value_t *want,
 		[YAML_SEQUENCE_NODE] = "a list",
 		[YAML_MAPPING_NODE] = "a mapping",
 	};
-	yaml_node_type_t kind = want->type == CYAML_MAPPING ?
+	yaml_node_type_t kind =
+	    want->type == CYAML_MAPPING || want->type == CYAML_IGNORE ?
 	    YAML_MAPPING_NODE :
 	    want->type == CYAML_SEQUENCE ? YAML_SEQUENCE_NODE :
 					   YAML_SCALAR_NODE;
@@ -360,7 +364,71 @@ add_place(struct yamlcheck *y, yaml_mark_t mark)
 		y->places =
 		    xreallocarray(y->places, y->cap, sizeof(*y->places));
 	}
-	y->places[y->n++] = (struct place){ xstrdup(y->key), mark };
+	y->places[y->n++] =
+	    (struct place){ .key = xstrdup(y->key), .mark = mark };
+}
+
+/* Note a pair of free keys, as the n-th of the mapping that we are at. */
+static void
+add_word(struct yamlcheck *y, const yaml_node_t *name,
+    const yaml_node_t *value, size_t n)
+{
+	size_t old = strlen(y->key);
+
+	snprintf(y->key + old, sizeof(y->key) - old, "[%zu]", n);
+	add_place(y, name->start_mark);
+	y->places[y->n - 1].name = xstrdup(scalar_text(name));
+	y->places[y->n - 1].value = xstrdup(scalar_text(value));
+	y->key[old] = '\0';
+}
+
+/* Check a mapping whose keys are free: each once, and its value a string. */
+static int
+check_words(struct yamlcheck *y, const yaml_node_t *map)
+{
+	const yaml_node_pair_t *all = map->data.mapping.pairs.start;
+	size_t n = (size_t)(map->data.mapping.pairs.top - all);
+
+	if (n == 0)
+		return fault_at(y, map->start_mark,
+		    "an empty mapping; remove it");
+	for (size_t i = 0; i < n; i++) {
+		yaml_node_t *key = yaml_document_get_node(&y->doc, all[i].key);
+		yaml_node_t *value =
+		    yaml_document_get_node(&y->doc, all[i].value);
+
+		if (key->type != YAML_SCALAR_NODE || has_control(key) ||
+		    is_null(key))
+			return fault_at(y, key->start_mark,
+			    "a key must be a word");
+		if (find_key(y, map, scalar_text(key)) != key)
+			return fault_at(y, key->start_mark,
+			    "'%s' was given already", scalar_text(key));
+		if (value->type != YAML_SCALAR_NODE || is_null(value) ||
+		    has_control(value) || *scalar_text(value) == '\0')
+			return fault_at(y, value->start_mark,
+			    "'%s': wanted: a string, on one line",
+			    scalar_text(key));
+		add_word(y, key, value, i);
+	}
+	return 0;
+}
+
+bool
+yamlcheck_pair(const struct yamlcheck *y, const char *key, size_t i,
+    const char **name, const char **value)
+{
+	char at[KEY_MAX];
+
+	snprintf(at, sizeof(at), "%s[%zu]", key, i);
+	for (size_t k = 0; k < y->n; k++)
+		if (y->places[k].name != NULL &&
+		    strcmp(y->places[k].key, at) == 0) {
+			*name = y->places[k].name;
+			*value = y->places[k].value;
+			return true;
+		}
+	return false;
 }
 
 /* Check one value and all that is in it against the table. */
@@ -376,6 +444,8 @@ check_value(struct yamlcheck *y, const cyaml_schema_value_t *want,
 		return check_mapping(y, want->mapping.fields, node);
 	case CYAML_SEQUENCE:
 		return check_list(y, want, node);
+	case CYAML_IGNORE:
+		return check_words(y, node);
 	default:
 		return check_scalar(y, want, node);
 	}
@@ -438,8 +508,11 @@ yamlcheck_free(struct yamlcheck *y)
 {
 	if (y == NULL)
 		return;
-	for (size_t i = 0; i < y->n; i++)
+	for (size_t i = 0; i < y->n; i++) {
 		free(y->places[i].key);
+		free(y->places[i].name);
+		free(y->places[i].value);
+	}
 	free(y->places);
 	free(y);
 }

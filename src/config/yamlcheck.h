@@ -5,7 +5,8 @@
  * is asked for the values only after this.
  *
  * The table may have mappings, lists, strings, unsigned numbers, booleans and
- * enumerations; a row is required unless CYAML_FLAG_OPTIONAL; keys that begin
+ * enumerations; what libcyaml is to ignore is a mapping whose keys nobody knows
+ * before, of strings: yamlcheck_pair() has them.  A row is required unless CYAML_FLAG_OPTIONAL; keys that begin
  * with "x-" are let through.  Stricter than YAML: what yamltext.h says, and no
  * control characters, no key twice, no empty values; numbers are decimal
  * digits.
@@ -16,6 +17,7 @@
 #ifndef YAMLCHECK_H
 #define YAMLCHECK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/err.h"
@@ -34,6 +36,14 @@ struct yamlcheck *yamlcheck_open(const char *file, const char *text,
     size_t len, const struct cyaml_schema_value *table, const char *example,
     struct err *e) MUST_USE;
 void yamlcheck_free(struct yamlcheck *y);	/* NULL accepted */
+
+/*
+ * The i-th pair, as they stand there, of the mapping of free keys at `key`,
+ * such as "sites[0].check.headers"; it is "sites[0].check.headers[i]" for
+ * yamlcheck_fault().  Borrowed; false: there are no more.
+ */
+bool yamlcheck_pair(const struct yamlcheck *y, const char *key, size_t i,
+    const char **name, const char **value);
 
 /*
  * Report what is wrong with the value of `key`, the path of one that the file

@@ -8,14 +8,22 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/clock.h"
-#include "base/hash.h"
 #include "base/path.h"
-#include "base/version.h"
-#include "fleet/curl.h"
+#include "content/decode.h"
+#include "fleet/cache_control.h"
+#include "fleet/web.h"
 #include "os/intr.h"
 #include "os/log.h"
 
-enum { KEPT_MAX = 1 << 20 }; /* of a body in which a text is looked for */
+enum {
+	/* For so long caches may keep that something is not there. */
+	MISSING_MAX = 300, /* seconds */
+	/* What is larger is not fetched only to know its validators. */
+	REMEMBER_MAX = 1 << 20, /* bytes */
+};
+
+/* What browsers say that they take. */
+static const char all_encodings[] = "gzip, br, zstd";
 
 /* ---- what to ask for --------------------------------------------------- */
 
@@ -33,6 +41,27 @@ is_plain(const char *path)
 		if (strcasecmp(dot, run[i]) == 0)
 			return false;
 	return true;
+}
+
+/* Is it the compressed form of another file, in whose place it is asked for? */
+static bool
+is_sibling(const struct manifest *m, const char *path)
+{
+	enum encoding ignored;
+	size_t len = encoding_of_path(path, &ignored);
+	char *plain = len > 0 ? xstrndup(path, len) : NULL;
+	bool is = plain != NULL && manifest_find(m, plain) != NULL;
+
+	free(plain);
+	return is;
+}
+
+/* May it be asked for by its path? */
+static bool
+can_be_asked(const struct manifest *m, const struct entry *en)
+{
+	return en->type == ENTRY_FILE && en->mark == ENTRY_BUILD &&
+	    is_plain(en->path) && !is_sibling(m, en->path);
 }
 
 /* The order in which files are taken: see check.h. */
@@ -58,8 +87,7 @@ check_sample(const struct manifest *m, size_t n, size_t *out)
 	size_t *all = xcalloc(m->n, sizeof(*all)), found = 0;
 
 	for (size_t i = 0; i < m->n; i++)
-		if (m->v[i].type == ENTRY_FILE &&
-		    m->v[i].mark == ENTRY_BUILD && is_plain(m->v[i].path))
+		if (can_be_asked(m, &m->v[i]))
 			all[found++] = i;
 	qsort_r(all, found, sizeof(*all), compare_files, (void *)(uintptr_t)m);
 	if (found > n)
@@ -98,103 +126,14 @@ check_url(const char *url, const char *path)
 
 /* ---- asking ------------------------------------------------------------ */
 
-/* One conversation with a web server. */
-struct client {
+/* One run through all that is asked. */
+struct asking {
 	const struct check_config *c;
-	const struct curl *lib;
-	CURL *curl;
-	struct curl_slist *connect_to;
-	char reason[CURL_ERROR_SIZE];
-	/* Of the answer that is being read. */
-	struct hash *hash;
-	struct buf body; /* only as far as something is looked for */
-	int64_t size;
-	bool keep;
+	const struct manifest *m;
+	struct web *web;
+	struct web_answer answer; /* the last one */
+	struct check_result *out;
 };
-
-static size_t
-on_body(char *data, size_t one, size_t n, void *ctx)
-{
-	struct client *cl = ctx;
-
-	(void)one;
-	hash_add(cl->hash, data, n);
-	cl->size += (int64_t)n;
-	if (cl->keep && cl->body.len + n <= KEPT_MAX)
-		buf_add(&cl->body, data, n);
-	return n;
-}
-
-/* A signal ends the wait for an answer. */
-static int
-on_progress(void *ctx, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
-{
-	struct err ignored = ERR_INIT;
-
-	(void)ctx, (void)a, (void)b, (void)c, (void)d;
-	return intr_check(&ignored) != 0;
-}
-
-/* "::address:port" for every URL; without a port the URL's. */
-static void
-set_address(struct client *cl, const char *connect)
-{
-	const char *port = *connect == '[' ? strchr(connect, ']') : connect;
-	char *rule;
-
-	if (strchr(port, ':') == NULL ||
-	    (*connect != '[' && strchr(connect, ':') != strrchr(connect, ':')))
-		/* A bare IPv6 address has no port. */
-		rule =
-		    xasprintf(*connect != '[' && strchr(connect, ':') != NULL ?
-			    "::[%s]:" :
-			    "::%s:",
-			connect);
-	else
-		rule = xasprintf("::%s", connect);
-	cl->connect_to = cl->lib->slist_append(NULL, rule);
-	free(rule);
-	cl->lib->setopt(cl->curl, CURLOPT_CONNECT_TO, cl->connect_to);
-	/* The host itself is meant, not what a proxy has of it. */
-	cl->lib->setopt(cl->curl, CURLOPT_PROXY, "");
-}
-
-static int
-client_init(struct client *cl, const struct check_config *c,
-    const char *connect, struct err *e)
-{
-	*cl = (struct client){ .c = c, .lib = curl_load(e) };
-	if (cl->lib == NULL)
-		return -1;
-	cl->curl = cl->lib->init();
-	if (cl->curl == NULL)
-		return err_set(e, ERR_FAILED, "libcurl cannot be used");
-	cl->hash = hash_new();
-	if (connect != NULL)
-		set_address(cl, connect);
-	cl->lib->setopt(cl->curl, CURLOPT_NOSIGNAL, 1L);
-	cl->lib->setopt(cl->curl, CURLOPT_USERAGENT, "deploy/" DEPLOY_VERSION);
-	cl->lib->setopt(cl->curl, CURLOPT_PROTOCOLS_STR, "http,https");
-	cl->lib->setopt(cl->curl, CURLOPT_ERRORBUFFER, cl->reason);
-	cl->lib->setopt(cl->curl, CURLOPT_WRITEFUNCTION, on_body);
-	cl->lib->setopt(cl->curl, CURLOPT_WRITEDATA, cl);
-	cl->lib->setopt(cl->curl, CURLOPT_NOPROGRESS, 0L);
-	cl->lib->setopt(cl->curl, CURLOPT_XFERINFOFUNCTION, on_progress);
-	cl->lib->setopt(cl->curl, CURLOPT_TIMEOUT, (long)c->timeout);
-	cl->lib->setopt(cl->curl, CURLOPT_CONNECTTIMEOUT, (long)c->timeout);
-	if (c->ca != NULL)
-		cl->lib->setopt(cl->curl, CURLOPT_CAINFO, c->ca);
-	return 0;
-}
-
-static void
-client_release(struct client *cl)
-{
-	cl->lib->cleanup(cl->curl);
-	cl->lib->slist_free(cl->connect_to);
-	hash_free(cl->hash);
-	buf_release(&cl->body);
-}
 
 /* What to do about a status that is not the expected one; "": who knows. */
 static const char *
@@ -209,106 +148,377 @@ cure_of(long status)
 	return "";
 }
 
-/* GET `url`; the digest of its body goes to `digest`.  0 or -1. */
+/* Ask, for an answer with that status.  0 or -1. */
 static int
-get(struct client *cl, const char *url, unsigned int expect,
-    uint8_t digest[HASH_LEN], struct err *e)
+get(struct asking *k, const struct web_request *q, unsigned int expect,
+    struct err *e)
 {
-	CURLcode code;
-	long status = 0;
-
-	buf_reset(&cl->body);
-	cl->size = 0;
-	cl->reason[0] = '\0';
-	cl->lib->setopt(cl->curl, CURLOPT_URL, url);
-	code = cl->lib->perform(cl->curl);
-	hash_end(cl->hash, digest);
-	if (code == CURLE_ABORTED_BY_CALLBACK && intr_check(e) != 0)
+	if (web_get(k->web, q, &k->answer, e) != 0)
 		return -1;
-	if (code != CURLE_OK)
-		return err_set(e, ERR_FAILED, "GET %s: %s", url,
-		    cl->reason[0] != '\0' ? cl->reason :
-					    cl->lib->strerror(code));
-	cl->lib->getinfo(cl->curl, CURLINFO_RESPONSE_CODE, &status);
-	if (status != (long)expect)
-		return err_set(e, ERR_FAILED,
-		    "GET %s: the status is %ld, not %u%s", url, status, expect,
-		    cure_of(status));
-	return 0;
+	if (k->answer.status == (long)expect)
+		return 0;
+	return err_set(e, ERR_FAILED, "GET %s: the status is %ld, not %u%s",
+	    q->url, k->answer.status, expect, cure_of(k->answer.status));
 }
 
 /* The configured URLs. */
 static int
-check_urls(struct client *cl, struct check_result *out, struct err *e)
+check_urls(struct asking *k, struct err *e)
 {
-	const struct check_config *c = cl->c;
-	uint8_t digest[HASH_LEN];
+	const struct check_config *c = k->c;
+	const struct buf *body = &k->answer.body;
 
-	cl->keep = c->contains != NULL;
 	for (size_t i = 0; i < c->urls.n; i++) {
-		if (get(cl, c->urls.v[i], c->expect, digest, e) != 0)
+		const struct web_request q = { .url = c->urls.v[i],
+			.keep = c->contains != NULL };
+
+		if (get(k, &q, c->expect, e) != 0)
 			return -1;
 		if (c->contains != NULL &&
-		    (cl->body.len == 0 ||
-			memmem(cl->body.data, cl->body.len, c->contains,
+		    (body->len == 0 ||
+			memmem(body->data, body->len, c->contains,
 			    strlen(c->contains)) == NULL))
 			return err_set(e, ERR_FAILED,
 			    "GET %s: '%s' is not in the answer", c->urls.v[i],
 			    c->contains);
-		out->urls++;
+		k->out->urls++;
 	}
-	cl->keep = false;
 	return 0;
 }
 
-/* One file of the release. */
-static int
-check_file(struct client *cl, const struct entry *en, struct err *e)
+/* Does the rule for Cache-Control say something of the path? */
+static bool
+rule_matches(const struct check_config *c, size_t rule, const char *path)
 {
-	char *url = check_url(cl->c->urls.v[0], en->path);
-	uint8_t digest[HASH_LEN];
-	int r = get(cl, url, 200, digest, e);
+	const struct strvec one = { .v = &c->cached.v[rule], .n = 1 };
 
-	if (r == 0 &&
-	    (cl->size != en->size ||
-		memcmp(digest, en->digest, HASH_LEN) != 0))
-		r = err_set(e, ERR_FAILED,
-		    "GET %s: the answer is not '%s' of the release (%lld bytes instead of %lld);; is the document root the root's 'current', and is no cache before it?",
-		    url, en->path, (long long)cl->size, (long long)en->size);
+	return path_match_any(&one, path);
+}
+
+/* Has the last answer, for a file, the Cache-Control that the rules want? */
+static int
+check_fields(const struct asking *k, const char *path, const char *url,
+    struct err *e)
+{
+	const struct check_config *c = k->c;
+	const char *field = k->answer.fields.cache;
+
+	for (size_t i = 0; i < c->cached.n; i++)
+		if (rule_matches(c, i, path) &&
+		    !cache_control_has(field, c->cache_control.v[i]))
+			return err_set(e, ERR_FAILED,
+			    "GET %s: Cache-Control is '%s', not '%s', as 'check.headers' wants it for '%s';; set it in the web server, see deploy(1), WEB SERVER",
+			    url, field, c->cache_control.v[i], c->cached.v[i]);
+	return 0;
+}
+
+/* Is the last answer the file? */
+static bool
+is_the_file(const struct web_answer *a, const struct entry *en)
+{
+	return a->size == en->size &&
+	    memcmp(a->digest, en->digest, HASH_LEN) == 0;
+}
+
+/* A file of the release, asked for plainly. */
+static int
+check_plain(struct asking *k, const struct entry *en, const char *url,
+    struct err *e)
+{
+	const struct web_request q = { .url = url };
+	const struct web_answer *a = &k->answer;
+
+	if (get(k, &q, 200, e) != 0)
+		return -1;
+	if (is_the_file(a, en))
+		return check_fields(k, en->path, url, e);
+	if (a->fields.encoding[0] != '\0')
+		return err_set(e, ERR_FAILED,
+		    "GET %s: the answer comes with Content-Encoding: %s, which was not asked for",
+		    url, a->fields.encoding);
+	return err_set(e, ERR_FAILED,
+	    "GET %s: the answer is not '%s' of the release (%lld bytes instead of %lld);; is the document root the root's 'current', and is no cache before it?",
+	    url, en->path, (long long)a->size, (long long)en->size);
+}
+
+/* The same by one who takes these compressed forms. */
+static int
+check_encoded(struct asking *k, const struct entry *en, const char *url,
+    const char *accept, struct err *e)
+{
+	const struct web_request q = { .url = url,
+		.accept = accept,
+		.most = en->size };
+	const struct web_answer *a = &k->answer;
+	const char *how = a->fields.encoding;
+
+	if (get(k, &q, 200, e) != 0)
+		return err_append(e, " (Accept-Encoding: %s)", accept);
+	if (!is_the_file(a, en))
+		return err_set(e, ERR_FAILED,
+		    "GET %s with Accept-Encoding: %s: the answer, with Content-Encoding: %s, is not '%s' of the release (%lld bytes instead of %lld);; is no cache before it, and does nothing compress what it kept of an earlier release?",
+		    url, accept, *how != '\0' ? how : "identity", en->path,
+		    (long long)a->size, (long long)en->size);
+	k->out->compressed += *how != '\0';
+	return check_fields(k, en->path, url, e);
+}
+
+/* Has the release a compressed form of the file? */
+static bool
+has_sibling(const struct manifest *m, const struct entry *en,
+    enum encoding how)
+{
+	char *path = xasprintf("%s%s", en->path, encodings[how].suffix);
+	const struct entry *found = manifest_find(m, path);
+
+	free(path);
+	return found != NULL && found->type == ENTRY_FILE;
+}
+
+/*
+ * One file of the release, in all ways in which visitors get it.  What is
+ * compressed by itself is not asked for in that way: servers that know its
+ * name say so with the same field.
+ */
+static int
+check_file(struct asking *k, const struct entry *en, struct err *e)
+{
+	char *url = check_url(k->c->urls.v[0], en->path);
+	enum encoding ignored;
+	int r = check_plain(k, en, url, e);
+
+	if (encoding_of_path(en->path, &ignored) == 0) {
+		for (enum encoding i = 0; r == 0 && i < ENCODINGS; i++)
+			if (has_sibling(k->m, en, i))
+				r = check_encoded(k, en, url,
+				    encodings[i].name, e);
+		if (r == 0)
+			r = check_encoded(k, en, url, all_encodings, e);
+	}
 	free(url);
 	return r;
 }
 
 static int
-check_files(struct client *cl, const struct manifest *m,
-    struct check_result *out, struct err *e)
+check_sampled(struct asking *k, struct err *e)
 {
-	size_t *sample = xcalloc(m->n, sizeof(*sample));
-	size_t n = check_sample(m, cl->c->sample, sample);
+	size_t *sample = xcalloc(k->m->n, sizeof(*sample));
+	size_t n = check_sample(k->m, k->c->sample, sample);
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < n; i++) {
-		r = check_file(cl, &m->v[sample[i]], e);
-		out->files += r == 0;
+		r = check_file(k, &k->m->v[sample[i]], e);
+		k->out->files += r == 0;
 	}
 	free(sample);
 	return r;
 }
 
+/* ---- what caches are told ------------------------------------------------ */
+
+/* The newest file that a rule for Cache-Control is about; NULL: none. */
+static const struct entry *
+find_cached(const struct asking *k, size_t rule)
+{
+	const struct entry *found = NULL;
+
+	for (size_t i = 0; i < k->m->n; i++) {
+		const struct entry *en = &k->m->v[i];
+
+		if (can_be_asked(k->m, en) &&
+		    rule_matches(k->c, rule, en->path) &&
+		    (found == NULL || en->mtime > found->mtime))
+			found = en;
+	}
+	return found;
+}
+
+/* A path beside that file that the release does not have. */
+static char *
+missing_beside(const struct entry *en)
+{
+	const char *base = path_base(en->path);
+
+	return xasprintf("%.*sdeploy-missing-%s", (int)(base - en->path),
+	    en->path, base);
+}
+
+/*
+ * Where files may be kept for long, one that is not there must not: it may come
+ * with the next release, or be on another host already.
+ */
+static int
+check_missing(struct asking *k, const struct entry *en, struct err *e)
+{
+	char *path = missing_beside(en);
+	char *url = check_url(k->c->urls.v[0], path);
+	const struct web_request q = { .url = url };
+	const struct web_answer *a = &k->answer;
+	int r = web_get(k->web, &q, &k->answer, e);
+
+	if (r == 0 && a->status != 404 && a->status != 410)
+		r = err_set(e, ERR_FAILED,
+		    "GET %s, which the release does not have: the status is %ld, not 404;; a page in its place would be kept as the file",
+		    url, a->status);
+	else if (r == 0 && cache_control_age(a->fields.cache) > MISSING_MAX)
+		r = err_set(e, ERR_FAILED,
+		    "GET %s, which the release does not have: the status is %ld with Cache-Control: %s, so caches would keep that it is missing;; say that of what is there only, in nginx by add_header without 'always'",
+		    url, a->status, a->fields.cache);
+	free(url);
+	free(path);
+	return r;
+}
+
+/* Each rule for Cache-Control, at one file, and at one that is missing. */
+static int
+check_rules(struct asking *k, struct err *e)
+{
+	const struct check_config *c = k->c;
+
+	for (size_t i = 0; i < c->cached.n; i++) {
+		const struct entry *en = find_cached(k, i);
+
+		if (en == NULL)
+			continue;
+		if (check_file(k, en, e) != 0 ||
+		    (cache_control_age(c->cache_control.v[i]) > MISSING_MAX &&
+			check_missing(k, en, e) != 0))
+			return -1;
+	}
+	return 0;
+}
+
+/* Ask with one validator of the release before.  0, or -1 for a 304. */
+static int
+check_validator(struct asking *k, const struct web_request *q,
+    const char *field, const char *value, struct err *e)
+{
+	if (*value == '\0')
+		return 0;
+	if (web_get(k->web, q, &k->answer, e) != 0)
+		return -1;
+	if (k->answer.status != 304)
+		return 0;
+	return err_set(e, ERR_FAILED,
+	    "GET %s with %s: %s, of the release before: the status is 304, so browsers keep what they have, though it has changed;; is no cache before it?",
+	    q->url, field, value);
+}
+
+/* Who has files of the release before must get the new ones. */
+static int
+check_validators(struct asking *k, const struct check_before *before,
+    struct err *e)
+{
+	for (size_t i = 0; i < before->n; i++) {
+		const struct check_validator *v = &before->v[i];
+		const struct web_request tag = { .url = v->url,
+			.accept = v->accept,
+			.etag = v->etag,
+			.most = INT64_MAX };
+		const struct web_request time = { .url = v->url,
+			.accept = v->accept,
+			.modified = v->modified,
+			.most = INT64_MAX };
+
+		if (check_validator(k, &tag, "If-None-Match", v->etag, e) !=
+			0 ||
+		    check_validator(k, &time, "If-Modified-Since", v->modified,
+			e) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Note what the last answer says, when its content is about to change. */
+static void
+remember(const struct asking *k, const struct entry *en, const char *url,
+    const char *accept, struct check_before *out)
+{
+	const struct web_answer *a = &k->answer;
+
+	if (a->status != 200 || is_the_file(a, en))
+		return;
+	out->v = xreallocarray(out->v, out->n + 1, sizeof(*out->v));
+	out->v[out->n++] = (struct check_validator){ .url = xstrdup(url),
+		.accept = accept,
+		.etag = xstrdup(a->fields.etag),
+		.modified = xstrdup(a->fields.modified) };
+}
+
+void
+check_remember(const struct check_config *c, const char *connect,
+    const struct manifest *m, struct check_before *out)
+{
+	static const char *const accepts[] = { NULL, all_encodings };
+	size_t *sample = xcalloc(m->n, sizeof(*sample));
+	size_t n = check_sample(m, c->sample, sample);
+	struct err ignored = ERR_INIT;
+	struct asking k = { .c = c,
+		.m = m,
+		.web = web_new(c, connect, &ignored),
+		.answer = WEB_ANSWER_INIT };
+	bool go_on = k.web != NULL;
+
+	check_before_release(out);
+	for (size_t i = 0; go_on && i < 2 * n; i++) {
+		const struct entry *en = &m->v[sample[i / 2]];
+		char *url = check_url(c->urls.v[0], en->path);
+		const struct web_request q = { .url = url,
+			.accept = accepts[i % 2],
+			.most = REMEMBER_MAX };
+
+		/* What is out of order now, the check will find. */
+		if (en->size <= REMEMBER_MAX)
+			go_on = web_get(k.web, &q, &k.answer, &ignored) == 0;
+		else
+			k.answer.status = 0;
+		if (go_on)
+			remember(&k, en, url, accepts[i % 2], out);
+		free(url);
+	}
+	free(sample);
+	web_free(k.web);
+	web_answer_release(&k.answer);
+}
+
+void
+check_before_release(struct check_before *b)
+{
+	for (size_t i = 0; i < b->n; i++) {
+		free(b->v[i].url);
+		free(b->v[i].etag);
+		free(b->v[i].modified);
+	}
+	free(b->v);
+	*b = (struct check_before){ NULL, 0 };
+}
+
+/* ---- all of it ----------------------------------------------------------- */
+
 static int
 check_once(const struct check_config *c, const char *connect,
-    const struct manifest *m, struct check_result *out, struct err *e)
+    const struct manifest *m, const struct check_before *before,
+    struct check_result *out, struct err *e)
 {
-	struct client cl;
+	struct asking k = { .c = c,
+		.m = m,
+		.web = web_new(c, connect, e),
+		.answer = WEB_ANSWER_INIT,
+		.out = out };
 	int r;
 
-	*out = (struct check_result){ 0, 0 };
-	if (client_init(&cl, c, connect, e) != 0)
+	*out = (struct check_result){ 0 };
+	if (k.web == NULL)
 		return -1;
-	r = check_urls(&cl, out, e);
+	r = check_urls(&k, e);
 	if (r == 0)
-		r = check_files(&cl, m, out, e);
-	client_release(&cl);
+		r = check_sampled(&k, e);
+	if (r == 0)
+		r = check_rules(&k, e);
+	if (r == 0 && before != NULL)
+		r = check_validators(&k, before, e);
+	web_free(k.web);
+	web_answer_release(&k.answer);
 	return r;
 }
 
@@ -326,12 +536,13 @@ rest(int64_t seconds, struct err *e)
 
 int
 check_served(const struct check_config *c, const char *connect,
-    const struct manifest *m, struct check_result *out, struct err *e)
+    const struct manifest *m, const struct check_before *before,
+    struct check_result *out, struct err *e)
 {
 	struct err stop = ERR_INIT;
 
 	for (unsigned int i = 1;; i++) {
-		if (check_once(c, connect, m, out, e) == 0)
+		if (check_once(c, connect, m, before, out, e) == 0)
 			return 0;
 		if (intr_check(&stop) != 0 || i >= c->tries)
 			break;

@@ -38,6 +38,9 @@ fleet_release(struct fleet *f)
 {
 	for (size_t i = 0; i < f->n; i++)
 		remote_release(&f->v[i]);
+	for (size_t i = 0; f->before != NULL && i < f->n; i++)
+		check_before_release(&f->before[i]);
+	free(f->before);
 	free(f->v);
 	store_close(&f->store);
 	*f = (struct fleet)FLEET_INIT;

@@ -13,6 +13,7 @@
 #include "os/caller.h"
 #include "config/config.h"
 #include "base/err.h"
+#include "fleet/check.h"
 #include "remote/remote.h"
 #include "root/store.h"
 
@@ -31,6 +32,8 @@ struct fleet {
 					 * how many pages (fleet_guess.h) */
 	size_t patched;		/* pages that got there as deltas
 				 * (fleet_delta.h) */
+	struct check_before *before;	/* for each host, what its web server
+				 * said before the flip; NULL: not asked */
 	bool settle;		/* what they tell is to be on their disks:
 				 * "already so" is an answer, too */
 };

@@ -33,11 +33,43 @@ ask(struct remote *r, void *ctx, struct err *e)
 	const struct check_config *c = &a->f->site->check;
 	struct check_result *out = &a->out[r - a->f->v];
 
-	if (check_served(c, address_of(r, c), a->m, out, e) != 0)
+	const struct check_before *before =
+	    a->f->before != NULL ? &a->f->before[r - a->f->v] : NULL;
+
+	if (check_served(c, address_of(r, c), a->m, before, out, e) != 0)
 		return -1;
-	log_info("%sit is served: %zu URLs, %zu files compared",
-	    remote_said(r), out->urls, out->files);
+	log_info("%sit is served: %zu URLs, %zu files compared%s",
+	    remote_said(r), out->urls, out->files,
+	    out->compressed > 0 ? ", also compressed" : "");
 	return 0;
+}
+
+/* For fleet_each(); what does not answer is no failure yet. */
+static int
+remember(struct remote *r, void *ctx, struct err *e)
+{
+	const struct ask *a = ctx;
+	const struct check_config *c = &a->f->site->check;
+
+	(void)e;
+	if (!release_id_is_none(&r->view.current))
+		check_remember(c, address_of(r, c), a->m,
+		    &a->f->before[r - a->f->v]);
+	return 0;
+}
+
+void
+fleet_check_remember(struct fleet *f, const struct release_id *id)
+{
+	struct manifest m = MANIFEST_INIT;
+	struct ask a = { f, &m, NULL };
+	struct err why = ERR_INIT;
+
+	if (f->before == NULL)
+		f->before = xcalloc(f->n, sizeof(*f->before));
+	if (fleet_manifest(f, id, &m, &why) == 0)
+		fleet_each(f, remember, &a);
+	manifest_release(&m);
 }
 
 int

@@ -19,6 +19,12 @@ int fleet_check(struct fleet *f, const struct release_id *id,
     struct check_result *out, struct err *e) MUST_USE;
 
 /*
+ * Before a flip to `id`: ask every host's web server what browsers know of
+ * the files that fleet_check() will look at and that change (check_remember).
+ */
+void fleet_check_remember(struct fleet *f, const struct release_id *id);
+
+/*
  * The checks were passed: all hosts remember that.  One that cannot is told of,
  * and is checked again by the next run.
  */

@@ -24,6 +24,8 @@ batch_of(const struct fleet *f, size_t first)
 	struct fleet b = *f;
 
 	b.v = f->v + first;
+	if (f->before != NULL)
+		b.before = f->before + first;
 	b.n = f->n - first < f->site->batch ? f->n - first : f->site->batch;
 	return b;
 }

@@ -231,6 +231,10 @@ flip_all(struct site_run *s, const struct release_id *id,
 	if (!fleet_serves(f, id) && site_check_expected(s, e) != 0)
 		return -1;
 	out->from = *site_current(s);
+	/* Going back never waits for that. */
+	if (action == JOURNAL_ACTIVATE && wants_check(s) &&
+	    !fleet_serves(f, id))
+		fleet_check_remember(f, id);
 	r = rolling ? fleet_roll(f, &o, wants_check(s), &done, e) :
 		      fleet_activate(f, &o, &done, e);
 	if (r != 0)

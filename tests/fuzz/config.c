@@ -46,6 +46,9 @@ check_site(const struct config *c, const struct site_config *s)
 	MUST(s->rules.carry_for >= 0 && s->lock_wait >= 0);
 	check_strings(&s->rules.exclude);
 	check_strings(&s->rules.carry);
+	check_strings(&s->check.cached);
+	check_strings(&s->check.cache_control);
+	MUST(s->check.cached.n == s->check.cache_control.n);
 	for (size_t i = 0; i < s->rules.shared.n; i++)
 		MUST(path_check(s->rules.shared.v[i], &e) == 0);
 	MUST(config_site(c, s->name, &e) == s);

@@ -1,6 +1,7 @@
 #!/bin/bash
 # Live means served: what the web servers are asked after a flip, and what
 # happens when they give something else.  A real nginx for each host.
+# parts: 2
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/root.sh
 . "$TREE/tests/root.sh"
@@ -242,6 +243,176 @@ t_a_signal_while_it_is_checked() {
 	assert_contains "$err" "while it was checked: interrupted by SIGINT"
 	assert_contains "$err" "$first is live again"
 	assert_eq "$(live)" "$first"
+}
+
+# -------------------------------------------------- as visitors ask for it
+
+# serve LINE...: the server of start_nginx has these lines from now on, and in
+# front of them what all have.
+serve() {
+	local conf=$_base/nginx/nginx.conf
+	served=$((${served:-0} + 1))
+	[ -e "$conf.first" ] || cp "$conf" "$conf.first"
+	{
+		sed '/index index.html;/q' "$conf.first"
+		echo "location = /.served { return 200 $served; }"
+		printf '%s\n' "$@"
+		sed '1,/index index.html;/d' "$conf.first"
+	} >"$conf"
+	# Another one: after a HUP old workers may still answer for a while.
+	kill "$nginx_pid"
+	wait "$nginx_pid" || true
+	nginx -p "$_base/nginx" -c "$conf" -e "$_base/nginx/error.log" \
+	    </dev/null >/dev/null 2>&1 &
+	nginx_pid=$!
+	defer kill "$nginx_pid"
+	wait_for 10 is_served "$served"
+}
+
+is_served() {
+	[ "$(curl --noproxy '*' -s "$url/.served")" = "$1" ]
+}
+
+# reverted TEXT: a publish goes back, and says so.
+reverted() {
+	local before
+	before=$(live)
+	expect_status 6 deploy publish --override=order
+	assert_contains "$err" "$1"
+	assert_eq "$(live)" "$before"
+}
+
+t_compressed_answers_are_compared() {
+	start 'sample: 1'
+	serve 'gzip_static on;'
+	site 2
+	gzip -nk site/index.html
+	run deploy publish
+	assert_contains "$err" "it is served: 1 URLs, 1 files compared, also compressed"
+	run deploy check --json
+	assert_eq "$(json "$out" '.hosts[0].compressed')" 2
+	# A build that means it: only who takes gzip sees it.
+	site 3
+	run deploy publish --override=build --no-check
+	expect_status 1 deploy check
+	assert_contains "$err" "GET http://example.org/ with Accept-Encoding: gzip: the answer, with Content-Encoding: gzip, is not 'index.html'"
+	rm site/index.html.gz
+	run deploy publish
+	# What the server makes itself is asked for, too.
+	serve 'gzip on; gzip_min_length 1;'
+	run deploy check --json
+	assert_eq "$(json "$out" '.hosts[0].compressed')" 1
+	# And is compared: what it says is gzip is none.
+	serve 'location = / { if ($http_accept_encoding ~ zstd) {' \
+	    '    rewrite ^ /index.html break; }' \
+	    '  add_header Content-Encoding gzip; }'
+	expect_status 1 deploy check
+	assert_contains "$err" "the answer is not what gzip makes, as its Content-Encoding says"
+	assert_contains "$err" "(Accept-Encoding: gzip, br, zstd)"
+}
+
+# Servers with modules that Debian's nginx has not: a rewrite gives what stands
+# beside the page, or of another.
+t_every_encoding_that_has_a_sibling() {
+	local s name
+	need_cmd zstd
+	start 'sample: 1'
+	site 2
+	zstd -q site/index.html
+	# A block of 10 bytes that is not compressed, and the end.
+	{ printf '\220\000\020'; cat site/index.html; printf '\003'; } \
+	    >site/index.html.br
+	gzip -nk site/index.html
+	run deploy publish
+	for s in gz:gzip br:br zst:zstd; do
+		name=${s#*:}
+		s=${s%:*}
+		serve "location = / { set \$f index.html; set \$e '';" \
+		    "  if (\$http_accept_encoding = $name) {" \
+		    "    set \$f index.html.$s; set \$e $name; }" \
+		    "  add_header Content-Encoding \$e; rewrite ^ /\$f break; }"
+		run deploy check --json
+		assert_eq "$(json "$out" '.hosts[0].compressed')" 1 "$s"
+		# Another file's.
+		[ ! -d old ] || rm -r old
+		mkdir old
+		echo "<p>old" >old/index.html
+		case $s in
+		gz) gzip -n old/index.html ;;
+		zst) zstd -q --rm old/index.html ;;
+		br) printf '\140\000\020<p>old\n\003' >old/index.html.br ;;
+		esac
+		serve "location = / { set \$r $PWD/www/current; set \$f index.html;" \
+		    "  set \$e '';" \
+		    "  if (\$http_accept_encoding = $name) {" \
+		    "    set \$r $PWD/old; set \$f index.html.$s; set \$e $name; }" \
+		    "  root \$r; add_header Content-Encoding \$e;" \
+		    "  rewrite ^ /\$f break; }"
+		expect_status 1 deploy check
+		assert_contains "$err" "with Accept-Encoding: $name: the answer, with Content-Encoding: $name, is not 'index.html'"
+	done
+	# Who asks plainly must not get it.
+	serve 'location = / { add_header Content-Encoding gzip;' \
+	    '  rewrite ^ /index.html.gz break; }'
+	config 'sample: 1' 'expect: 200'
+	expect_status 1 deploy check
+	assert_contains "$err" "comes with Content-Encoding: gzip, which was not asked for"
+}
+
+t_what_caches_are_told() {
+	local long='public, max-age=31536000, immutable'
+	local rules='headers: {"assets/**": "max-age=31536000, immutable", "*.html": no-cache, "/no/such": no-store}'
+	start
+	mkdir site/assets
+	echo 'a {}' >site/assets/a.1f2e.css
+	config 'sample: 0' "$rules"
+	reverted "GET http://example.org/assets/a.1f2e.css: Cache-Control is '', not 'max-age=31536000, immutable', as 'check.headers' wants it for 'assets/**'"
+	serve "location /assets/ { add_header Cache-Control '$long'; }" \
+	    "location / { add_header Cache-Control 'max-age=60'; }"
+	reverted "Cache-Control is 'max-age=60', not 'no-cache', as 'check.headers' wants it for '*.html'"
+	serve "location /assets/ { add_header Cache-Control '$long'; }" \
+	    "location / { add_header Cache-Control 'no-cache'; }"
+	run deploy publish --override=order
+	run deploy check --json
+	assert_eq "$(json "$out" '[.served, .hosts[0].files] | tostring')" \
+	    '[true,0]'
+	# That an asset is missing is not to be kept, nor a page in its place.
+	serve "location /assets/ { add_header Cache-Control '$long' always; }" \
+	    "location / { add_header Cache-Control 'no-cache'; }"
+	site 2
+	reverted "GET http://example.org/assets/deploy-missing-a.1f2e.css, which the release does not have: the status is 404 with Cache-Control: $long"
+	serve "location /assets/ { try_files \$uri /index.html;" \
+	    "  add_header Cache-Control '$long'; }" \
+	    "location / { add_header Cache-Control 'no-cache'; }"
+	config 'sample: 0' 'headers: {"assets/**": immutable}'
+	reverted "deploy-missing-a.1f2e.css, which the release does not have: the status is 200, not 404"
+	# Where nothing is kept for long, it may be.
+	config 'sample: 0' 'headers: {"assets/**": public}'
+	run deploy publish --override=order
+}
+
+# A browser that has the page of before asks whether it has changed.
+t_browsers_learn_that_it_changed() {
+	start
+	site 2
+	serve 'location = /docs/ { if ($http_if_none_match) { return 304; } }'
+	reverted 'GET http://example.org/docs/ with If-None-Match: "'
+	assert_contains "$err" "of the release before: the status is 304"
+	serve 'location = /docs/ { if ($http_if_modified_since) { return 304; } }'
+	reverted 'GET http://example.org/docs/ with If-Modified-Since: '
+	# What did not change may be as it was, and what nothing is known of.
+	serve 'location = /docs/ { etag off; add_header Last-Modified "";' \
+	    '  if ($http_if_none_match) { return 304; } }'
+	run deploy publish --override=order
+	serve 'location = /docs/ { if ($http_if_none_match) { return 304; } }'
+	echo "<p>home 3" >site/index.html
+	run deploy publish
+	# It is no failure that nobody could be asked before.
+	site 4
+	serve 'return 503;'
+	run deploy publish --no-check
+	serve ''
+	run deploy check
 }
 
 # ------------------------------------------------------------------ hosts

@@ -95,7 +95,7 @@ table_of_keys() {
 		print where, part[2], type
 	}' "$TREE"/src/config/config*.c | sed -E '
 	s/(STRING|HOOK)$/string/; s/UINT$/number/; s/BOOL$/boolean/
-	s/ENUM$/string/; s/(LIST|SEQUENCE)$/list/; s/MAPPING$/mapping/'
+	s/ENUM$/string/; s/(LIST|SEQUENCE)$/list/; s/(MAPPING|IGNORE)$/mapping/'
 }
 
 # The same of the manual: what the items of its lists are called and wanted to

@@ -434,6 +434,50 @@ test_check(void)
 }
 
 static void
+test_check_headers(void)
+{
+	struct config c = CONFIG_INIT;
+	const struct check_config *k;
+
+	REQUIRE(parse(&c,
+		    SITE "    check:\n      url: http://a\n      headers:\n"
+			 "        'assets/**': 'public, immutable'\n"
+			 "        /a.html: no-cache\n        7: x\n") == 0);
+	k = &c.sites[0].check;
+	CHECK(k->cached.n == 3 && k->cache_control.n == 3);
+	CHECK_STR(k->cached.v[0], "assets/**");
+	CHECK_STR(k->cache_control.v[0], "public, immutable");
+	CHECK_STR(k->cached.v[1], "/a.html");
+	CHECK_STR(k->cache_control.v[1], "no-cache");
+	CHECK_STR(k->cached.v[2], "7");
+	config_release(&c);
+#define HEADERS SITE "    check: {url: http://a, headers: "
+	CHECK_STR(fault_in(HEADERS "[a]}\n"),
+	    AT("4:37") "sites[0].check.headers: a list; wanted: a mapping "
+		       "(\"pattern\": \"text\")");
+	CHECK_STR(fault_in(HEADERS "{}}\n"),
+	    AT("4:37") "sites[0].check.headers: an empty mapping; remove it");
+	CHECK_STR(fault_in(HEADERS "{a: x, b: y, a: z}}\n"),
+	    AT("4:50") "sites[0].check.headers: 'a' was given already");
+	CHECK_STR(fault_in(HEADERS "{a: [x]}}\n"),
+	    AT("4:41") "sites[0].check.headers: 'a': wanted: a string, on one "
+		       "line");
+	CHECK_STR(fault_in(HEADERS "{a: }}\n"),
+	    AT("4:41") "sites[0].check.headers: 'a': wanted: a string, on one "
+		       "line");
+	CHECK_STR(fault_in(HEADERS "{[a]: x}}\n"),
+	    AT("4:38") "sites[0].check.headers: a key must be a word");
+	CHECK_STR(fault_in(HEADERS "{'!a': x}}\n"),
+	    AT("4:38") "sites[0].check.headers[0]: '!a': patterns cannot be "
+		       "negated; write '\\!' for a name that begins with '!'");
+	CHECK(strstr(fault_in(HEADERS "{a: x, ../b: x}}\n"),
+		  AT("4:44") "sites[0].check.headers[1]: ") != NULL);
+	CHECK_STR(fault_in(HEADERS "{a: ', '}}\n"),
+	    AT("4:38") "sites[0].check.headers[0]: ', ': no directive, such "
+		       "as no-cache, or max-age=31536000, immutable");
+}
+
+static void
 test_hooks_and_strategy(void)
 {
 	struct config c = CONFIG_INIT;
@@ -1606,8 +1650,9 @@ UNIT_MAIN(UNIT(test_defaults), UNIT(test_every_key),
     UNIT(test_strings_stay_strings), UNIT(test_unicode_names),
     UNIT(test_styles_of_yaml), UNIT(test_crlf_and_bom), UNIT(test_x_keys),
     UNIT(test_paths), UNIT(test_no_variables), UNIT(test_home_is_needed),
-    UNIT(test_unknown_keys), UNIT(test_check), UNIT(test_hooks_and_strategy),
-    UNIT(test_builds), UNIT(test_queue_and_worker), UNIT(test_missing_keys),
+    UNIT(test_unknown_keys), UNIT(test_check), UNIT(test_check_headers),
+    UNIT(test_hooks_and_strategy), UNIT(test_builds),
+    UNIT(test_queue_and_worker), UNIT(test_missing_keys),
     UNIT(test_duplicate_keys), UNIT(test_keys_are_words),
     UNIT(test_wrong_types), UNIT(test_no_value), UNIT(test_tags),
     UNIT(test_whole_numbers), UNIT(test_booleans), UNIT(test_percentages),
