@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "cmd/cmd.h"
 #include "cmd/table.h"
+#include "fleet/fleet_content.h"
 #include "fleet/fleet_stage.h"
 #include "os/log.h"
 
@@ -42,13 +43,38 @@ put_line(json_t *list, const struct diff_line *l)
 	json_push(list, j);
 }
 
+/* Pages that changed by common rules alone, which are not shown. */
+struct left_out {
+	size_t count, rules;
+};
+
+/* Leave them out of the changes to `m`; of several bases, the largest counts. */
+static void
+leave_out(struct diff *d, const struct manifest *m, const struct content *c,
+    struct left_out *out)
+{
+	diff_drop(d, m, c->same);
+	if (c->count > out->count)
+		*out = (struct left_out){ c->count, c->rules };
+}
+
+static void
+tell_left_out(const struct left_out *l)
+{
+	if (l->count > 0)
+		log_info(
+		    "%zu page%s changed by %zu rule%s that hit%s half of all pages, and by nothing else (-v shows the rules)",
+		    l->count, l->count == 1 ? "" : "s", l->rules,
+		    l->rules == 1 ? "" : "s", l->rules == 1 ? "s" : "");
+}
+
 /*
  * Show what changed from `from`, none for nothing or NULL for several releases,
  * to `to`, none for the build.
  */
 static void
-show(struct run *run, const struct diff *d, const struct release_id *from,
-    const struct release_id *to)
+show(struct run *run, const struct diff *d, const struct left_out *left,
+    const struct release_id *from, const struct release_id *to)
 {
 	json_t *doc, *list;
 
@@ -59,6 +85,7 @@ show(struct run *run, const struct diff *d, const struct release_id *from,
 	    release_id_is_none(to) ? "the build" : to->text,
 	    d->count[DIFF_ADDED], d->count[DIFF_CHANGED],
 	    d->count[DIFF_REMOVED]);
+	tell_left_out(left);
 	if (run->opts.json) {
 		doc = cmd_new_doc(run);
 		list = json_new_array();
@@ -66,6 +93,7 @@ show(struct run *run, const struct diff *d, const struct release_id *from,
 		cmd_put_id(doc, "to", to);
 		for (size_t i = 0; i < 3; i++)
 			json_put_int(doc, kinds[i], (int64_t)d->count[i]);
+		json_put_int(doc, "left_out", (int64_t)left->count);
 		for (size_t i = 0; i < d->n; i++)
 			put_line(list, &d->v[i]);
 		json_put(doc, "changes", list);
@@ -102,6 +130,38 @@ fetch_release(struct fleet *f, const char *word, struct manifest *m,
 	return id;
 }
 
+/*
+ * Between two releases of a root here; those of hosts are not read for that.
+ */
+static void
+compare_releases(struct run *run, struct diff *d,
+    const struct release_id *from, const struct manifest *a,
+    const struct release_id *to, const struct manifest *b,
+    struct left_out *left)
+{
+	struct fleet *f = &run->work.fleet;
+	struct store store = STORE_INIT;
+	struct dir dir = DIR_INIT;
+	struct err e = ERR_INIT;
+	struct content c;
+
+	if (!run->opts.content)
+		return;
+	if (!f->is_here) {
+		log_warn(
+		    "neither release is here: what changed by rules alone is not known");
+		return;
+	}
+	if (store_open(&store, f->here.root, &e) == 0 &&
+	    dir_open(&dir, &store.releases, to->text, &e) == 0) {
+		fleet_find_content(f, from, a, b, &dir, &c);
+		leave_out(d, b, &c, left);
+		content_release(&c);
+	}
+	dir_close(&dir);
+	store_close(&store);
+}
+
 /* Between two releases; the second is the live one by default. */
 static int
 diff_releases(struct run *run, struct fleet *f, struct err *e)
@@ -109,6 +169,7 @@ diff_releases(struct run *run, struct fleet *f, struct err *e)
 	struct manifest a = MANIFEST_INIT, b = MANIFEST_INIT;
 	struct diff d = DIFF_INIT;
 	const struct release_id *from, *to = NULL;
+	struct left_out left = { 0, 0 };
 
 	from = fetch_release(f, run->opts.args.v[0], &a, e);
 	if (from != NULL)
@@ -117,7 +178,8 @@ diff_releases(struct run *run, struct fleet *f, struct err *e)
 		    e);
 	if (to != NULL) {
 		diff_manifests(&d, &a, &b);
-		show(run, &d, from, to);
+		compare_releases(run, &d, from, &a, to, &b, &left);
+		show(run, &d, &left, from, to);
 	}
 	diff_release(&d);
 	manifest_release(&a);
@@ -158,20 +220,38 @@ served_release(struct served *s)
 	release_ids_release(&s->ids);
 }
 
+/* Between what some hosts serve and the build. */
+static void
+compare_build(struct run *run, struct diff *d, const struct release_id *id,
+    const struct manifest *old, const struct stage *st, struct left_out *left)
+{
+	struct content c;
+
+	fleet_find_content(&run->work.fleet, id, old, &st->plan.m,
+	    source_files(&st->source), &c);
+	leave_out(d, &st->plan.m, &c, left);
+	content_release(&c);
+}
+
 /* What changes for the visitors of any host. */
 static void
-show_changes(struct run *run, const struct served *s, const struct manifest *m)
+show_changes(struct run *run, const struct served *s, const struct stage *st)
 {
+	struct left_out left = { 0, 0 };
 	struct diff all = DIFF_INIT;
 
 	for (size_t i = 0; i < s->ids.n; i++) {
 		struct diff d = DIFF_INIT;
 
-		diff_manifests(&d, &s->v[i], m);
+		diff_manifests(&d, &s->v[i], &st->plan.m);
+		if (run->opts.content && !release_id_is_none(&s->ids.v[i]))
+			compare_build(run, &d, &s->ids.v[i], &s->v[i], st,
+			    &left);
 		diff_unite(&all, &d);
 		diff_release(&d);
 	}
-	show(run, &all, s->ids.n == 1 ? &s->ids.v[0] : NULL, &release_id_none);
+	show(run, &all, &left, s->ids.n == 1 ? &s->ids.v[0] : NULL,
+	    &release_id_none);
 	diff_release(&all);
 }
 
@@ -192,7 +272,7 @@ diff_build(struct run *run, struct fleet *f, const char *source, struct err *e)
 	if (r == 0)
 		r = fleet_preview(f, &st, &o, e);
 	if (r == 0)
-		show_changes(run, &served, &st.plan.m);
+		show_changes(run, &served, &st);
 	served_release(&served);
 	stage_release(&st);
 	strvec_release(&rules.exclude);
@@ -226,7 +306,8 @@ run_diff(struct run *run, struct err *e)
 	    e);
 }
 
-static const enum opt_id opts[] = { OPT_EXCLUDE, OPT_STRIP, OPT_END };
+static const enum opt_id opts[] = { OPT_EXCLUDE, OPT_STRIP, OPT_CONTENT,
+	OPT_END };
 
 const struct cmd cmd_diff = {
 	.name = "diff",
@@ -240,6 +321,7 @@ const struct cmd cmd_diff = {
 	    "releases; B is current by default.\n",
 	.examples =
 	    "deploy diff                           # what stage would change\n"
+	    "deploy diff --content                 # what is new to read\n"
 	    "deploy diff previous current\n",
 	.max_args = 2,
 	.opts = opts,

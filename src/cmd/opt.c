@@ -68,6 +68,8 @@ static const struct opt catalogue[OPT_COUNT] = {
 	    "a new release, though nothing has changed" },
 	[OPT_STRIP] = { "strip", '\0', FLAG(strip),
 	    "drop the leading directory of an archive" },
+	[OPT_CONTENT] = { "content", '\0', FLAG(content),
+	    "without pages on which only what is on half of all pages changed" },
 	[OPT_EXPECT] = { "expect", '\0', TEXT(expect, "RELEASE"),
 	    "refuse if another release is live" },
 	[OPT_KEEP] = { "keep", '\0', NUMBER(keep, 1, CONFIG_KEEP_MAX),

@@ -85,6 +85,23 @@ both(const struct diff_line *a, const struct diff_line *b)
 }
 
 void
+diff_drop(struct diff *d, const struct manifest *b, const bool *same)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < d->n; i++) {
+		const struct entry *en = manifest_find(b, d->v[i].path);
+
+		if (d->v[i].kind == DIFF_CHANGED && en != NULL &&
+		    same[en - b->v])
+			d->count[DIFF_CHANGED]--;
+		else
+			d->v[n++] = d->v[i];
+	}
+	d->n = n;
+}
+
+void
 diff_unite(struct diff *d, const struct diff *more)
 {
 	struct diff all = DIFF_INIT;

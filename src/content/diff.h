@@ -39,6 +39,11 @@ void diff_manifests(struct diff *d, const struct manifest *a,
     const struct manifest *b);
 
 /*
+ * Leave out the changed files of which `same` says so, for each entry of `b`.
+ */
+void diff_drop(struct diff *d, const struct manifest *b, const bool *same);
+
+/*
  * Add the lines of `more` that `d` lacks: what changed for those who had the
  * one or the other.  A path that both have is a change unless both say the
  * same of it.

@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "fleet/cache.h"
 #include "fleet/cure.h"
+#include "fleet/fleet_content.h"
 #include "os/intr.h"
 #include "os/log.h"
 
@@ -42,6 +43,9 @@ fleet_release(struct fleet *f)
 		check_before_release(&f->before[i]);
 	free(f->before);
 	free(f->v);
+	for (size_t i = 0; i < f->n_contents; i++)
+		content_release(&f->contents[i]);
+	free(f->contents);
 	store_close(&f->store);
 	*f = (struct fleet)FLEET_INIT;
 }

@@ -34,6 +34,9 @@ struct fleet {
 				 * (fleet_delta.h) */
 	struct check_before *before;	/* for each host, what its web server
 				 * said before the flip; NULL: not asked */
+	struct content *contents;	/* of the release that is staged, against
+					 * n_contents bases (fleet_content.h) */
+	size_t n_contents;
 	bool settle;		/* what they tell is to be on their disks:
 				 * "already so" is an answer, too */
 };

@@ -573,15 +573,18 @@ tell_rules(const struct rule_sets *sets)
 			    buf_str(&sets->v[i].v[k].new));
 }
 
-void
+bool
 guess(const struct guess_job *job, struct fleet *f, struct rule_sets *sets)
 {
 	struct guess g = { .job = job, .f = f, .sets = sets };
+	bool tried;
 
 	find_pages(&g);
+	tried = is_worth_it(&g);
 	for (int i = 0; i < ROUNDS && is_worth_it(&g); i++)
 		if (!run_round(&g))
 			break;
 	tell_rules(sets);
 	free(g.left);
+	return tried;
 }

@@ -43,8 +43,9 @@ struct guess_job {
 /*
  * Find rules into the empty `sets`, and call job->solved() for the pages that
  * they make.  Nothing found, or no host that gives samples, is no failure.
+ * False when nothing was tried: there are too few pages.
  */
-void guess(const struct guess_job *job, struct fleet *f,
+bool guess(const struct guess_job *job, struct fleet *f,
     struct rule_sets *sets);
 
 #endif

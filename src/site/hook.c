@@ -51,6 +51,7 @@ make_environment(enum hook_when when, const struct hook_facts *f,
 	add(env, "PREVIOUS", f->previous != NULL ? f->previous->text : NULL);
 	add(env, "COMMIT", f->commit);
 	add(env, "CHANGED_FILE", f->changed);
+	add(env, "CHANGED_CONTENT_FILE", f->changed_content);
 	add(env, "ERROR", f->error != NULL ? f->error->text : NULL);
 	strvec_addf(env, "DEPLOY_STATUS=%d",
 	    f->error != NULL ? (int)f->error->code : 0);
@@ -90,18 +91,20 @@ is_directory(const struct manifest *m, const char *path)
 
 /* The URLs that differ between two releases. */
 static void
-add_changes(const struct manifest *from, const struct manifest *to,
-    struct strvec *urls)
+add_changes(const struct hook_before *from, const struct manifest *to,
+    bool content, struct strvec *urls)
 {
 	struct diff d = DIFF_INIT;
 
-	diff_manifests(&d, from, to);
+	diff_manifests(&d, &from->m, to);
+	if (content && from->same != NULL)
+		diff_drop(&d, to, from->same);
 	for (size_t i = 0; i < d.n; i++) {
 		const char *p = d.v[i].path;
 		char *url;
 
 		/* A directory that came or went empty has no page. */
-		if (is_directory(from, p) || is_directory(to, p))
+		if (is_directory(&from->m, p) || is_directory(to, p))
 			continue;
 		url = check_url("/", p);
 		strvec_add(urls, url);
@@ -121,8 +124,8 @@ print_once(struct strvec *urls, struct buf *out)
 }
 
 int
-hook_write_changes(const struct manifest *from, size_t n,
-    const struct manifest *to, char **path, struct err *e)
+hook_write_changes(const struct hook_before *from, size_t n,
+    const struct manifest *to, bool content, char **path, struct err *e)
 {
 	const char *tmp = getenv("TMPDIR");
 	struct strvec urls = STRVEC_INIT;
@@ -139,7 +142,7 @@ hook_write_changes(const struct manifest *from, size_t n,
 		return -1;
 	}
 	for (size_t i = 0; i < n; i++)
-		add_changes(&from[i], to, &urls);
+		add_changes(&from[i], to, content, &urls);
 	print_once(&urls, &b);
 	if (io_write(fd, buf_str(&b), b.len) != 0)
 		r = err_sys(e, "cannot write '%s'", *path);

@@ -2,8 +2,8 @@
  * Hooks of a site: commands that run here before and after what deploy does
  * (shell.h).  They get DEPLOY_HOOK, DEPLOY_SITE, DEPLOY_ROOT, DEPLOY_COMMAND,
  * DEPLOY_HOSTS and, as far as they are known then, DEPLOY_RELEASE,
- * DEPLOY_PREVIOUS, DEPLOY_COMMIT, DEPLOY_CHANGED_FILE, DEPLOY_ERROR and
- * DEPLOY_STATUS; what is not known is empty.
+ * DEPLOY_PREVIOUS, DEPLOY_COMMIT, DEPLOY_CHANGED_FILE,
+ * DEPLOY_CHANGED_CONTENT_FILE, DEPLOY_ERROR and DEPLOY_STATUS; what is not known is empty.
  */
 #ifndef HOOK_H
 #define HOOK_H
@@ -22,6 +22,7 @@ struct hook_facts {
 	const struct release_id *release, *previous;
 	const char *commit;
 	const char *changed;	/* a file of URLs, hook_write_changes() */
+	const char *changed_content;	/* the same, without `same` */
 	const struct err *error;
 };
 
@@ -35,13 +36,21 @@ bool hook_exists(const struct site_config *site, enum hook_when when);
 int hook_run(enum hook_when when, const struct hook_facts *f, struct err *e)
     MUST_USE;
 
+/* A release, and what of it is the same, or NULL. */
+struct hook_before {
+	struct manifest m;
+	const bool *same;	/* for each entry of the new release */
+};
+
 /*
  * Write the URLs that differ between any of the `n` releases `from` and the
  * release `to` into a new temporary file: paths below the site's top, one a
  * line, each once, sorted, percent-encoded; "/dir/" for dir/index.html.
- * `path` is the caller's to free, the file to unlink.  0 or -1.
+ * `content`: without what is the same in content.  `path` is the caller's to
+ * free, the file to unlink.  0 or -1.
  */
-int hook_write_changes(const struct manifest *from, size_t n,
-    const struct manifest *to, char **path, struct err *e) MUST_USE;
+int hook_write_changes(const struct hook_before *from, size_t n,
+    const struct manifest *to, bool content, char **path, struct err *e)
+    MUST_USE;
 
 #endif

@@ -4,8 +4,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/alloc.h"
-#include "content/manifest.h"
 #include "os/log.h"
 #include "site/hook.h"
 #include "site/site_flip.h"
@@ -24,14 +22,22 @@ site_run_init(struct site_run *s, const struct site_config *site,
 	s->fleet.settle = wishes->changes && !wishes->dry_run;
 }
 
+/* A temporary one, if it was made. */
+static void
+remove_file(char **path)
+{
+	if (*path != NULL)
+		unlink(*path);
+	free(*path);
+	*path = NULL;
+}
+
 void
 site_run_release(struct site_run *s)
 {
 	fleet_release(&s->fleet);
-	if (s->changed != NULL)
-		unlink(s->changed);
-	free(s->changed);
-	s->changed = NULL;
+	remove_file(&s->changed);
+	remove_file(&s->changed_content);
 }
 
 int
@@ -64,6 +70,7 @@ run_hook(struct site_run *s, enum hook_when when,
 		.release = release,
 		.previous = previous,
 		.changed = s->changed,
+		.changed_content = s->changed_content,
 		.commit = s->wishes.commit != NULL ? s->wishes.commit :
 						     s->caller->commit,
 		.error = because };
@@ -90,60 +97,19 @@ site_hook(struct site_run *s, enum hook_when when,
 	return run_hook(s, when, release, previous, NULL, e);
 }
 
-/*
- * The manifests of what the flipped hosts served before, each once.  What one
- * of them showed counts for all, so that nobody's cache keeps an old page.
- */
-static struct manifest *
-read_befores(struct site_run *s, size_t *n)
-{
-	struct fleet *f = &s->fleet;
-	struct manifest *befores = xcalloc(f->n, sizeof(*befores));
-	struct release_ids seen = RELEASE_IDS_INIT;
-
-	*n = 0;
-	for (size_t i = 0; i < f->n; i++) {
-		const struct release_id *id = &f->v[i].before;
-		struct err why = ERR_INIT;
-
-		if (!f->v[i].flipped || release_ids_has(&seen, id))
-			continue;
-		release_ids_add(&seen, id);
-		/* Without the old one everything is new. */
-		befores[*n] = (struct manifest)MANIFEST_INIT;
-		if (!release_id_is_none(id) &&
-		    fleet_manifest(f, id, &befores[*n], &why) != 0) {
-			log_warn("what changed is not known: %s", why.text);
-			manifest_release(&befores[*n]);
-		}
-		(*n)++;
-	}
-	release_ids_release(&seen);
-	return befores;
-}
-
 void
 site_went_live(struct site_run *s, const struct site_flip *flip,
     enum journal_action action)
 {
-	struct manifest new = MANIFEST_INIT, *befores;
 	struct err why = ERR_INIT;
-	size_t n;
 
 	s->went_live = true;
 	s->flip = *flip;
 	s->hook = action == JOURNAL_ROLLBACK ? HOOK_POST_ROLLBACK :
 					       HOOK_POST_ACTIVATE;
-	if (!hook_exists(s->site, s->hook))
-		return;
-	befores = read_befores(s, &n);
-	if (fleet_manifest(&s->fleet, &flip->id, &new, &why) != 0 ||
-	    hook_write_changes(befores, n, &new, &s->changed, &why) != 0)
+	if (hook_exists(s->site, s->hook) &&
+	    site_write_changes(s, &flip->id, &why) != 0)
 		log_warn("the hook is not told what changed: %s", why.text);
-	for (size_t i = 0; i < n; i++)
-		manifest_release(&befores[i]);
-	free(befores);
-	manifest_release(&new);
 }
 
 /* The hook that follows a flip, unless the flip was undone. */

@@ -70,6 +70,7 @@ struct site_run {
 	/* For the hooks that follow. */
 	enum hook_when hook;
 	char *changed;			/* a file of URLs, or NULL */
+	char *changed_content;		/* the same, of other content */
 	struct err late;		/* to be told at the end */
 };
 

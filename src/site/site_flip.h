@@ -48,6 +48,18 @@ int site_before_flip(struct site_run *s, const struct release_id *id,
  */
 int site_check_expected(const struct site_run *s, struct err *e) MUST_USE;
 
+/*
+ * What is staged is to go live, and the hook that follows will be told what of
+ * it is new in content: compare the build, which is here, with what the hosts
+ * serve, which a key with limits may ask for now, and not when it was live.
+ */
+void site_compare_content(struct site_run *s, const struct stage *st);
+
+/* For the hook that follows a flip to `id`: s->changed and changed_content.
+ * 0 or -1. */
+int site_write_changes(struct site_run *s, const struct release_id *id,
+    struct err *e) MUST_USE;
+
 /* Run a hook, if there is one and it is no dry run.  0; or -1 when one that
  * comes before refused.  That a later one failed is told at the end. */
 int site_hook(struct site_run *s, enum hook_when when,

@@ -115,8 +115,10 @@ static int
 go_live(struct site_run *s, struct site_published *out, struct err *e)
 {
 	const struct release_id *id = &out->st.id;
-	int r = site_before_flip(s, id, e);
+	int r;
 
+	site_compare_content(s, &out->st);
+	r = site_before_flip(s, id, e);
 	if (r == 0)
 		r = site_flip(s, id, JOURNAL_ACTIVATE, &out->flip, e);
 	/* ERR_CLEANUP: live, but not checked. */

@@ -152,6 +152,84 @@ t_what_changed() {
 	    fail "temporary files"
 }
 
+# posts N: so many, each with a text of its own, of edition $edition.
+posts() {
+	mkdir -p site/posts
+	awk -v n="$1" -v edition="$edition" 'BEGIN {
+		for (i = 1; i <= n; i++) {
+			f = "site/posts/" i ".html"
+			print "<html><title>Post " i "</title>" >f
+			for (k = 0; k < 20; k++)
+				print "<p>" i * 7919 + k * 104729 "</p>" >f
+			print "<footer>edition " edition "</footer>" >f
+			close(f)
+		}
+	}'
+}
+
+# news EXPECTED [LINE]: publish; the pages that are new to read.
+news() {
+	run deploy publish
+	assert_eq "$(sort content)" "$1"
+	[ "$(wc -l <changed)" -gt "$(wc -l <content)" ] || fail "not left out"
+}
+
+# What is on every page is no news, a post that says more is.
+t_what_is_new_to_read() {
+	local place edition
+	for place in '' "    hosts: [{address: h, transport: local, root: $PWD/h}]" 	    "    hosts: [{address: h, transport: local, root: $PWD/h}, {address: i, transport: local, root: $PWD/i}]"; do
+		rm -rf site www h i
+		config "post_activate: 'cp \"\$DEPLOY_CHANGED_CONTENT_FILE\" content; cp \"\$DEPLOY_CHANGED_FILE\" changed'" \
+		    "post_rollback: 'cp \"\$DEPLOY_CHANGED_CONTENT_FILE\" content; cp \"\$DEPLOY_CHANGED_FILE\" changed'"
+		echo "$place" >>deploy.yml
+		edition='of May 1'
+		posts 12
+		echo start >site/index.html
+		run deploy publish
+		assert_file_eq content changed
+		edition='of June 22'
+		posts 12
+		sed -i 's/<p>7919/<p>a correction &/' site/posts/1.html
+		echo 'x' >site/new.css
+		rm site/posts/12.html
+		run deploy diff --content
+		assert_eq "$(cut -d ' ' -f 1,2 "$out")" "A new.css
+M posts/1.html
+D posts/12.html"
+		assert_contains "$err" "10 pages changed by 1 rule that hits half"
+		run deploy diff --content --json
+		assert_eq "$(json "$out" .left_out)" 10
+		news "/new.css
+/posts/1.html
+/posts/12.html"
+		assert_eq "$(grep -c . changed)" 13
+		# Four of twelve are not half of them: that is news.
+		sed -i 's/<title>Post/<title>Our post/' site/posts/[1-4].html
+		run deploy publish
+		assert_file_eq content changed
+		assert_eq "$(grep -c . changed)" 4
+	done
+}
+
+t_rollback_here_knows_what_is_new_to_read() {
+	local edition
+	config "post_activate: 'true'" \
+	    "post_rollback: 'cp \"\$DEPLOY_CHANGED_CONTENT_FILE\" content; cp \"\$DEPLOY_CHANGED_FILE\" changed'"
+	edition='of May 1'
+	posts 12
+	echo start >site/index.html
+	run deploy publish
+	edition='of June 22'
+	posts 12
+	sed -i 's/<p>7919/<p>a correction &/' site/posts/1.html
+	run deploy publish
+	run deploy diff previous --content
+	assert_eq "$(cut -d ' ' -f 1,2 "$out")" "M posts/1.html"
+	run deploy rollback
+	assert_eq "$(cat content)" "/posts/1.html"
+	assert_eq "$(grep -c . changed)" 12
+}
+
 # The lock is free when the later hooks run, and others may work.
 t_hooks_may_call_deploy() {
 	config "post_activate: 'deploy list >listed; deploy prune --lock-wait 1s'"

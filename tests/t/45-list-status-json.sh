@@ -383,7 +383,7 @@ t_diff_of_releases() {
 t_diff_json() {
 	site_for_diff
 	run d diff "$first" --json
-	doc 'has_keys("site root from to added changed removed changes")'
+	doc 'has_keys("site root from to added changed removed left_out changes")'
 	doc '.added == 2 and .changed == 3 and .removed == 1'
 	doc '.changes | length == 6 and
 	    all(has_keys("kind path old_size new_size"))'

@@ -209,6 +209,10 @@ test_unite(void)
 	CHECK(d.v[3].kind == DIFF_CHANGED);
 	CHECK(d.count[DIFF_ADDED] == 0 && d.count[DIFF_CHANGED] == 3 &&
 	    d.count[DIFF_REMOVED] == 1);
+	diff_drop(&d, &new, (const bool[]){ true, true, false });
+	CHECK(d.n == 2 && d.count[DIFF_CHANGED] == 1);
+	CHECK_STR(d.v[0].path, "gone");
+	CHECK_STR(d.v[1].path, "mixed");
 	diff_release(&d);
 	diff_unite(&d, &d);
 	CHECK(d.n == 0);

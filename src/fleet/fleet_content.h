@@ -1,0 +1,62 @@
+/*
+ * What a change means: of the pages that differ between a base and a release,
+ * those that changed by nothing but rules (fleet_guess.h) that hit at least
+ * half of all pages (a date, a version, the name of an asset) have the same
+ * content as before.  A page is a file .html, .htm or .xhtml that both have.
+ */
+#ifndef FLEET_CONTENT_H
+#define FLEET_CONTENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/release.h"
+#include "content/manifest.h"
+#include "content/rewrite.h"
+#include "fleet/fleet.h"
+#include "os/dir.h"
+
+struct content {
+	struct release_id base;
+	bool *same;		/* for each of the n entries of the release */
+	size_t n;
+	size_t count;		/* how many are the same */
+	size_t rules;		/* how many such rules there are */
+};
+
+void content_release(struct content *c);	/* neutral values accepted */
+
+/* What hit each entry: noted while rules are found. */
+struct content_marks {
+	uint64_t *rules;	/* bits of a set; 0: no rules make it */
+	uint8_t *set;
+};
+
+void content_marks_init(struct content_marks *m, size_t entries);
+void content_marks_release(struct content_marks *m);
+void content_mark(struct content_marks *m, size_t entry, size_t set,
+    uint64_t rules);
+
+/* All is noted: which entries of `m` are the same? */
+void content_decide(const struct content_marks *marks,
+    const struct rule_sets *sets, const struct release_id *id,
+    const struct manifest *base, const struct manifest *m,
+    struct content *out);
+
+/*
+ * The same for files that are here, in `files`: the rules are found first.
+ * When no host gives samples of the base, nothing is the same.
+ */
+void fleet_find_content(struct fleet *f, const struct release_id *id,
+    const struct manifest *base, const struct manifest *m,
+    const struct dir *files, struct content *out);
+
+/* Keep what was found of the release that is staged; it is the fleet's. */
+void fleet_keep_content(struct fleet *f, struct content *c);
+
+/* What was found against that base; NULL: nothing. */
+const struct content *fleet_content(const struct fleet *f,
+    const struct release_id *base);
+
+#endif
