@@ -156,6 +156,21 @@ add_failures(const struct round *round)
 			    &round->f->v[i].err);
 }
 
+/* Are two of them one root? */
+static void
+find_twice(const struct fleet *f, struct doctor_report *report)
+{
+	size_t one, other;
+
+	if (!fleet_find_twice(f, &one, &other))
+		return;
+	doctor_add(report, DOCTOR_FAIL, "hosts",
+	    "'%s' and '%s' are one root, '%s': two names of the same directory on the same machine",
+	    f->v[one].host->label, f->v[other].host->label,
+	    f->v[one].host->root);
+	doctor_cure(report, "take one of them out of the hosts");
+}
+
 /* In what do the hosts differ that have told their state? */
 static void
 compare_hosts(const struct round *round, struct fleet *f,
@@ -169,6 +184,7 @@ compare_hosts(const struct round *round, struct fleet *f,
 		f->v[i].failed = !round->v[i].known;
 		known += round->v[i].known;
 	}
+	find_twice(f, report);
 	if (known > 1)
 		drift_find(f, &lines);
 	if (known > 1 && lines.n == 0)

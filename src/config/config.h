@@ -16,7 +16,7 @@
 enum host_transport { HOST_SSH, HOST_RSYNC, HOST_LOCAL };
 
 struct host_config {
-	char *label;		/* for messages: the address as it was given */
+	char *label;		/* for messages: its address, alone in its site */
 	char *address;		/* name or ssh_config alias */
 	char *user;		/* NULL: ssh_config's */
 	unsigned int port;	/* 0: ssh_config's */

@@ -177,14 +177,109 @@ site_config_add_host(struct site_config *s, const char *address, struct err *e)
 	return 0;
 }
 
-/* Does the name mean the host? */
+/* ------------------------------------------------------------------ labels */
+
+/* What tells hosts apart that are called the same. */
+enum part { PART_PORT, PART_USER, PART_ROOT };
+
+/* Has the host such a part that it could be called by? */
+static bool
+has_part(const struct host_config *h, enum part part)
+{
+	return part == PART_PORT ? h->port != 0 :
+	    part == PART_USER	 ? h->user != NULL :
+				   true;
+}
+
+/* Is that part the same in both? */
+static bool
+same_part(const struct host_config *a, const struct host_config *b,
+    enum part part)
+{
+	const char *user = a->user != NULL ? a->user : "",
+		   *other = b->user != NULL ? b->user : "";
+
+	switch (part) {
+	case PART_PORT:
+		return a->port == b->port;
+	case PART_USER:
+		return strcmp(user, other) == 0;
+	default:
+		return strcmp(a->root, b->root) == 0;
+	}
+}
+
+/* The label with that part in its place. */
+static char *
+label_with(const struct host_config *h, enum part part)
+{
+	switch (part) {
+	case PART_PORT:
+		/* "::1" needs brackets, "[::1]" has them. */
+		return h->label[0] != '[' && strchr(h->label, ':') != NULL ?
+		    xasprintf("[%s]:%u", h->label, h->port) :
+		    xasprintf("%s:%u", h->label, h->port);
+	case PART_USER:
+		return xasprintf("%s@%s", h->user, h->label);
+	default:
+		return xasprintf("%s:%s", h->label, h->root);
+	}
+}
+
+/* Is another host called the same that differs in that part? */
+static bool
+is_ambiguous(const struct host_config *hosts, size_t n, size_t i,
+    enum part part)
+{
+	for (size_t k = 0; k < n; k++)
+		if (k != i && strcmp(hosts[k].label, hosts[i].label) == 0 &&
+		    !same_part(&hosts[k], &hosts[i], part))
+			return true;
+	return false;
+}
+
+void
+host_config_tell_apart(struct host_config *hosts, size_t n)
+{
+	static const enum part parts[] = { PART_PORT, PART_USER, PART_ROOT };
+	char **labels = xcalloc(n + 1, sizeof(*labels));
+
+	for (size_t p = 0; p < sizeof(parts) / sizeof(parts[0]); p++) {
+		for (size_t i = 0; i < n; i++)
+			labels[i] = has_part(&hosts[i], parts[p]) &&
+				is_ambiguous(hosts, n, i, parts[p]) ?
+			    label_with(&hosts[i], parts[p]) :
+			    NULL;
+		for (size_t i = 0; i < n; i++) {
+			if (labels[i] == NULL)
+				continue;
+			free(hosts[i].label);
+			hosts[i].label = labels[i];
+		}
+	}
+	free(labels);
+}
+
+/* ------------------------------------------------------------------- names */
+
+/* Is there a host that is called so, and no other? */
+static bool
+is_label(const struct site_config *s, const char *name)
+{
+	for (size_t i = 0; i < s->n_hosts; i++)
+		if (strcmp(s->hosts[i].label, name) == 0)
+			return true;
+	return false;
+}
+
+/* Does the name, which is no label, mean the host? */
 static bool
 is_called(const struct host_config *h, const char *name)
 {
 	char *full;
 	bool is;
 
-	if (strcmp(h->label, name) == 0 || strcmp(h->address, name) == 0)
+	if (strcmp(h->address, name) == 0)
 		return true;
 	full = strchr(h->address, ':') != NULL ?
 	    xasprintf("[%s]:%u", h->address, h->port) :
@@ -230,10 +325,12 @@ mark(const struct site_config *s, const struct strvec *names, bool *marked,
     struct err *e)
 {
 	for (size_t i = 0; i < names->n; i++) {
-		bool found = false;
+		bool found = false, label = is_label(s, names->v[i]);
 
 		for (size_t k = 0; k < s->n_hosts; k++)
-			if (is_called(&s->hosts[k], names->v[i]))
+			if (label ?
+				strcmp(s->hosts[k].label, names->v[i]) == 0 :
+				is_called(&s->hosts[k], names->v[i]))
 				found = marked[k] = true;
 		if (!found)
 			return fault_host(s, names->v[i], e);

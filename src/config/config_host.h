@@ -25,9 +25,15 @@ bool host_config_is_same(const struct host_config *a,
     const struct host_config *b);
 
 /*
- * Of the hosts of the site those that `names` name, each as in the file, or
- * by its address alone, or by that and ":PORT" ("[ADDRESS]:PORT" in IPv6).  `out` borrows everything but
- * the array out->hosts, which the caller frees.  0, or -1 with ERR_USAGE: a
+ * Hosts with the same label get others: with the port, the user or the root,
+ * as far as these differ, such as "www:2222" and "www:2223".
+ */
+void host_config_tell_apart(struct host_config *hosts, size_t n);
+
+/*
+ * Of the hosts of the site those that `names` name, each by its label, or, if
+ * none has that, by its address alone, or by that and ":PORT"
+ * ("[ADDRESS]:PORT" in IPv6).  `out` borrows everything but the array out->hosts, which the caller frees.  0, or -1 with ERR_USAGE: a
  * name that no host has (with the nearest one).
  */
 int site_config_narrow(const struct site_config *s,

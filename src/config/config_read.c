@@ -357,6 +357,7 @@ read_hosts(struct value_reader *r, size_t i, const struct raw_site *raw,
 				return value_fault(r, "'%s' is there twice",
 				    s->hosts[k].label);
 	}
+	host_config_tell_apart(s->hosts, s->n_hosts);
 	return 0;
 }
 

@@ -299,13 +299,41 @@ complete(struct remote *r, void *ctx, struct err *e)
 	return r->full ? 0 : open_and_ask(r, ctx, e);
 }
 
+bool
+fleet_find_twice(const struct fleet *f, size_t *one, size_t *other)
+{
+	for (size_t i = 0; i < f->n; i++)
+		for (size_t k = 0; k < i; k++)
+			if (f->v[i].place != NULL && f->v[k].place != NULL &&
+			    strcmp(f->v[i].place, f->v[k].place) == 0) {
+				*one = k;
+				*other = i;
+				return true;
+			}
+	return false;
+}
+
+/* All steps would be done twice there, and wait for each other. */
+static int
+check_places(const struct fleet *f, struct err *e)
+{
+	size_t one, other;
+
+	if (f->changed || !fleet_find_twice(f, &one, &other))
+		return 0;
+	return err_set(e, ERR_USAGE,
+	    "nothing was changed: '%s' and '%s' are one root, '%s': two names of the same directory on the same machine;; take one of them out of the hosts",
+	    f->v[one].host->label, f->v[other].host->label,
+	    f->v[one].host->root);
+}
+
 static int
 each_or_nothing(struct fleet *f,
     int (*step)(struct remote *r, void *ctx, struct err *e), void *ctx,
     struct err *e)
 {
 	if (fleet_each(f, step, ctx) == 0)
-		return 0;
+		return check_places(f, e);
 	if (f->changed)
 		return fleet_fail(f, "cannot ask for the state", e);
 	(void)fleet_fail(f, "nothing was changed", e);

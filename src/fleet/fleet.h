@@ -76,6 +76,9 @@ bool fleet_serves(const struct fleet *f, const struct release_id *id);
 /* Has this command made any host serve another release? */
 bool fleet_any_flipped(const struct fleet *f);
 
+/* Of what they said: are two hosts one root?  The first two such. */
+bool fleet_find_twice(const struct fleet *f, size_t *one, size_t *other);
+
 /* Connect to all that are not connected yet.  0 or -1. */
 int fleet_connect(struct fleet *f, struct err *e) MUST_USE;
 

@@ -508,12 +508,25 @@ is_verified() {
 		END { print verified + 0 }' "$state/journal"
 }
 
+# Where the root is, the same under all its names: the start of the system, the
+# nearest directory that is there, and the rest.
+put_place() {
+	way=$root rest=''
+	while [ -n "$way" ] && [ ! -d "$way" ]; do
+		rest=/${way##*/}$rest
+		way=${way%/*}
+	done
+	read -r boot 2>/dev/null </proc/sys/kernel/random/boot_id || return 0
+	put place "${boot%%-*}:$(stat -L -c %d:%i "${way:-/}")$rest"
+}
+
 do_info() {
 	put version sh
 	put now "$(date +%s)000"
 	for tool in zstd gzip; do
 		! command -v "$tool" >/dev/null 2>&1 || put has "$tool"
 	done
+	put_place
 	if ! is_prepared; then
 		read_current
 		put prepared 0

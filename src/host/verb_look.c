@@ -119,6 +119,18 @@ put_journal(struct request *r, bool all, struct err *e)
 	return c;
 }
 
+/* Where it is, for who knows it under two names. */
+static void
+put_place(struct request *r)
+{
+	struct buf place = BUF_INIT;
+
+	dir_place(r->root, &place);
+	if (place.len > 0)
+		wire_put(&r->out, "place", "%s", buf_str(&place));
+	buf_release(&place);
+}
+
 /*
  * Is the root frozen, and by whom?  A record that cannot be read is a freeze,
  * too: nothing is activated.
@@ -256,6 +268,7 @@ verb_info(struct request *r, struct err *e)
 	wire_put(&r->out, "has", "gzip");
 	wire_put(&r->out, "has", "adopt");
 	wire_put(&r->out, "has", "delta");
+	put_place(r);
 	if (store_open(&r->store, r->root, e) != 0) {
 		if (e->sys != ENOENT)
 			return -1;

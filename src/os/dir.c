@@ -14,6 +14,8 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/buf.h"
+#include "os/io.h"
 
 /* Deeper trees than path.h allows are nobody's release. */
 enum { DEPTH_MAX = 512 };
@@ -332,4 +334,46 @@ dir_space(const struct dir *d, struct dir_space *out, struct err *e)
 	out->bytes = (unsigned long long)sv.f_bavail * out->block;
 	out->inodes = sv.f_files > 0 ? sv.f_favail : LLONG_MAX;
 	return 0;
+}
+
+/* The random number of this start of the system, up to its first '-'. */
+static bool
+read_boot(char out[16])
+{
+	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : io_read(fd, out, 15);
+
+	if (fd >= 0)
+		close(fd);
+	if (n <= 0)
+		return false;
+	out[n] = '\0';
+	out[strcspn(out, "-\n")] = '\0';
+	return true;
+}
+
+void
+dir_place(const char *path, struct buf *out)
+{
+	size_t n = strlen(path);
+	char *above = xstrdup(path), boot[16];
+	struct stat st;
+	bool there;
+
+	while (n > 1 && above[n - 1] == '/')
+		n--;
+	above[n] = '\0';
+	while (
+	    !(there = stat(above, &st) == 0 && S_ISDIR(st.st_mode)) && n > 1) {
+		while (n > 1 && path[n - 1] != '/')
+			n--;
+		/* Not the slash, unless nothing is before it. */
+		n -= n > 1;
+		above[n] = '\0';
+	}
+	if (there && read_boot(boot))
+		buf_addf(out, "%s:%llu:%llu%s", boot,
+		    (unsigned long long)st.st_dev,
+		    (unsigned long long)st.st_ino, n > 1 ? path + n : path);
+	free(above);
 }

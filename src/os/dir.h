@@ -13,6 +13,8 @@
 #include "base/err.h"
 #include "base/strvec.h"
 
+struct buf;
+
 struct dir {
 	int fd;			/* -1 when not open */
 	char *path;		/* for messages; owned */
@@ -79,6 +81,13 @@ int dir_remove_tree(const struct dir *at, const char *name, struct err *e)
  * server (NFS, FUSE, CIFS).  0 or -1, and then nothing may be relied on.
  */
 int dir_sync_tree(const struct dir *d, struct err *e) MUST_USE;
+
+/*
+ * Add to `out` what the place `path`, which need not be there, is called under
+ * all names that lead to it: the start of this system, the nearest directory
+ * above that is there, and the rest.  Nothing where that cannot be told.
+ */
+void dir_place(const char *path, struct buf *out);
 
 /* Free space for us. */
 struct dir_space {

@@ -57,6 +57,8 @@ struct remote {
 	bool settle;			/* remote_info(): what the host tells is
 					 * to be on its disk */
 	/* From remote_info(). */
+	char *place;			/* the same for each name of the root;
+					 * NULL: not known */
 	bool prepared;			/* the root is one */
 	struct release_id latest;
 	char digest[HASH_HEX + 1];	/* of the live release, or "" */

@@ -20,10 +20,11 @@ remote_forget(struct remote *r)
 	strvec_release(&r->drift);
 	free(r->locked);
 	free(r->version);
+	free(r->place);
 	r->metas = NULL;
 	r->stages = NULL;
 	r->n_stages = 0;
-	r->locked = r->version = NULL;
+	r->locked = r->version = r->place = NULL;
 	r->digest[0] = '\0';
 	r->seq = -1;
 	r->latest = release_id_none;
@@ -93,6 +94,9 @@ on_info(void *ctx, const char *key, const char *value)
 		free(r->version);
 		r->version = xstrdup(value);
 		r->script = strcmp(value, "sh") == 0;
+	} else if (strcmp(key, "place") == 0) {
+		free(r->place);
+		r->place = xstrdup(value);
 	} else if (strcmp(key, "locked") == 0) {
 		free(r->locked);
 		r->locked = xstrdup(value);

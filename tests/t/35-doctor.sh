@@ -35,6 +35,15 @@ begin() {
 	} >deploy.yml
 }
 
+# Each of the hosts has a root of its own, like the others.
+apart() {
+	local h
+	for h in c dash busybox; do
+		cp -a "$R" "$R-$h"
+		sed -i "s|{address: $h,|& root: $R-$h,|" deploy.yml
+	done
+}
+
 # What depends on who looks, not on the root.
 own='["deploy", "connection", "tools", "clock", "space"]'
 
@@ -100,6 +109,7 @@ t_all_is_well() {
 	is ok current "$(basename "$(readlink "$R/current")")"
 	find "$R" -printf '%p %T@ %m\n' | sort >after
 	assert_file_eq before after
+	apart
 	run deploy doctor
 	assert_eq "$(grep -c '^ok    c: ' "$out")" \
 	    "$(jq '.hosts[1].findings | length' found)"
@@ -409,6 +419,7 @@ t_nginx() {
 
 t_client() {
 	begin
+	apart
 	sed -i "s|^    root:.*|&\n    source: $PWD/no|" deploy.yml
 	run deploy doctor --json
 	assert_eq "$(json "$out" '.hosts[0].findings[] | select(.what == "source") | .level')" \
@@ -422,6 +433,7 @@ t_client() {
 t_programs() {
 	local h
 	begin
+	apart
 	cp c other
 	printf '#!/bin/bash\n%q "$@" | sed -u "s/^version.*/version\\t0.0.1/"\n' \
 	    "$DEPLOY" >c
@@ -446,6 +458,7 @@ t_programs() {
 t_clock() {
 	local now
 	begin
+	apart
 	run deploy doctor
 	assert_eq "$(grep -c "^ok .*: clock: agrees" "$out")" 3
 	now=$(date +%s)
@@ -486,10 +499,10 @@ t_login() {
 	assert_contains "$out" "warn  127.0.0.1: root: '$PWD/r' is not there yet"
 	assert_contains "$out" "ok    127.0.0.1: clock: agrees"
 	assert_contains "$out" "fail  127.0.0.2: connection: connect: "
-	assert_contains "$out" "ok    localhost: host key: as expected"
-	assert_contains "$out" "fail  localhost: key: authentication at "
+	assert_contains "$out" "ok    localhost:$PWD/r: host key: as expected"
+	assert_contains "$out" "fail  localhost:$PWD/r: key: authentication at "
 	assert_contains "$out" "; add the public key to ~"
-	assert_contains "$out" "fail  localhost: host key: "
+	assert_contains "$out" "fail  localhost:$PWD/r2: host key: "
 	assert_contains "$err" "'127.0.0.2' cannot be reached; 3 of "
 	assert_contains "$err" "; when that is mended, run: deploy doctor"
 	# The way is open; now the key is good for another root only.

@@ -284,6 +284,58 @@ t_hosts_of_the_same_name_have_ports() {
 	run deploy init --host a
 	[ -d r1/releases ] || fail "not prepared"
 	expect_status 2 deploy init --host a:1003
+	# They are told apart wherever one of them is named.
+	mksite site 3
+	sed -i 's|^    root:|    source: site\n&|' deploy.yml
+	run deploy publish
+	run deploy status --json
+	assert_eq "$(jq -r '.hosts[].host' "$out" | tr '\n' ' ')" "a:1001 a:1002 "
+	expect_status 7 deploy publish --again --skip a:1002
+	assert_contains "$err" "a:1002"
+	[ "$(readlink r1/current)" != "$(readlink r2/current)" ] ||
+	    fail "not left out"
+	rm r1/.deploy/format
+	expect_status 7 deploy status
+	assert_contains "$out" "a:1001 lacks"
+}
+
+# One root under two names, which would wait for itself.
+t_a_root_that_is_there_twice() {
+	local kind names
+	mksite site 3
+	program c1 c plain
+	program s1 dash plain
+	mkdir sub
+	ln -s . link
+	two() {
+		cat >deploy.yml <<-EOF
+		sites:
+		  - name: t
+		    source: site
+		    root: $PWD/r
+		    hosts:
+		      - {address: one, transport: local, root: $PWD/$1, deploy: $PWD/${kind}1}
+		      - {address: two, transport: local, root: $PWD/$2, deploy: $PWD/c1}
+		EOF
+	}
+	for kind in c s; do
+		for names in r-$kind:link/r-$kind "sub/r-$kind:link/sub//r-$kind"; do
+			two "${names%%:*}" "${names#*:}"
+			# Before it is there, and after.
+			expect_status 2 deploy publish
+			assert_contains "$err" "'one' and 'two' are one root"
+			[ ! -e "${names%%:*}" ] || fail "made"
+			run deploy publish --host one
+			expect_status 2 deploy publish --again
+			assert_contains "$err" "take one of them out"
+			expect_status 2 deploy status
+			expect_status 1 deploy doctor
+			assert_contains "$out" "'one' and 'two' are one root"
+		done
+		# Two that are none of that.
+		two "$kind-x" "sub/$kind-x"
+		run deploy publish
+	done
 }
 
 t_hosts_without_a_configuration() {

@@ -983,6 +983,60 @@ test_host_defaults(void)
 	config_release(&c);
 }
 
+/* Hosts that are written alike are called by what tells them apart. */
+static void
+test_labels(void)
+{
+	static const struct {
+		const char *hosts[3], *labels[3];
+	} cases[] = {
+		{ { "address: a", "address: b" }, { "a", "b" } },
+		{ { "{address: a, port: 1}", "{address: a, port: 2}" },
+		    { "a:1", "a:2" } },
+		{ { "address: a", "{address: a, port: 2}" }, { "a", "a:2" } },
+		{ { "{address: a, port: 1}", "{address: b, port: 2}" },
+		    { "a", "b" } },
+		{ { "address: \"a:1\"", "address: \"a:2\"" },
+		    { "a:1", "a:2" } },
+		{ { "{address: \"::1\", port: 1}",
+		      "{address: \"::1\", port: 2}" },
+		    { "[::1]:1", "[::1]:2" } },
+		{ { "{address: \"[::1]\", port: 1}",
+		      "{address: \"[::1]\", port: 2}" },
+		    { "[::1]:1", "[::1]:2" } },
+		{ { "{address: u@a, port: 1}", "{address: u@a, port: 2}" },
+		    { "u@a:1", "u@a:2" } },
+		{ { "{address: a, user: x}", "{address: a, user: y}" },
+		    { "x@a", "y@a" } },
+		{ { "address: a", "{address: a, user: y}" },
+		    { "a", "y@a" } },
+		{ { "address: a", "{address: a, root: /b}" },
+		    { "a:/a", "a:/b" } },
+		{ { "{address: a, port: 1}", "{address: a, port: 2}",
+		      "{address: a, port: 2, root: /b}" },
+		    { "a:1", "a:2:/a", "a:2:/b" } },
+		{ { "{address: a, port: 1}", "{address: a, port: 2}",
+		      "{address: a, port: 2, user: u}" },
+		    { "a:1", "a:2", "u@a:2" } },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct buf text = BUF_INIT;
+		struct config c;
+		size_t n = cases[i].hosts[2] != NULL ? 3 : 2;
+
+		buf_adds(&text, SITE "    hosts:\n");
+		for (size_t k = 0; k < n; k++)
+			buf_addf(&text, "      - %s\n", cases[i].hosts[k]);
+		if (CHECK(parse(&c, buf_str(&text)) == 0))
+			for (size_t k = 0; k < n; k++)
+				CHECK_STR(c.sites[0].hosts[k].label,
+				    cases[i].labels[k]);
+		config_release(&c);
+		buf_release(&text);
+	}
+}
+
 static void
 test_every_key_of_a_host(void)
 {
@@ -1660,6 +1714,7 @@ UNIT_MAIN(UNIT(test_defaults), UNIT(test_every_key),
     UNIT(test_sites_are_distinct), UNIT(test_patterns),
     UNIT(test_shared_paths), UNIT(test_roots_of_hosts),
     UNIT(test_host_defaults), UNIT(test_every_key_of_a_host),
+    UNIT(test_labels),
     UNIT(test_host_addresses), UNIT(test_addresses_as_people_write_them),
     UNIT(test_host_transports), UNIT(test_host_ports),
     UNIT(test_hosts_are_distinct), UNIT(test_empty_files),
