@@ -129,8 +129,12 @@ judge_format(struct visit *v)
 	    visit_inside(v, ".deploy/trash") == NULL) {
 		doctor_add(v->r, DOCTOR_WARN, "root",
 		    "'%s' is there, but not prepared", v->c->root);
+		/* Of another tool, or ours in part. */
 		doctor_cure(v->r, "run: deploy %s",
-		    visit_inside(v, "current/") != NULL ? "adopt" : "init");
+		    visit_inside(v, "current/") != NULL &&
+			    visit_inside(v, ".deploy") == NULL ?
+			"adopt" :
+			"init");
 	} else {
 		doctor_add(v->r, DOCTOR_OK, "root", "'%s' is prepared",
 		    v->c->root);

@@ -355,12 +355,31 @@ publish_tmp() {
 	sync_one "$tmp" && rename "$tmp" "$1" && sync_one "${1%/*}"
 }
 
+# A directory with other things in it is not made a root: a home directory,
+# say.  Where there are releases, or a `current`, it is that of another tool.
+check_own() {
+	for name in releases current .deploy; do
+		[ ! -e "$root/$name" ] && [ ! -L "$root/$name" ] || return 0
+	done
+	case $(stat -c %A "$root") in
+	????????w[tT]*) fail 1 "'$root' is for everybody's files" "name a directory of its own, such as '$root/site'" ;;
+	esac
+	for name in "$root"/* "$root"/.[!.]* "$root"/..?*; do
+		[ -e "$name" ] || [ -L "$name" ] || continue
+		case ${name##*/} in
+		.deploy | shared | previews | lost+found) ;;
+		*) fail 1 "'$root' is no root of deploy, and has other things in it ('${name##*/}')" "name a directory of its own, such as '$root/site'" ;;
+		esac
+	done
+}
+
 prepare() {
 	! is_prepared || return 0
 	[ -d "$root" ] || [ -d "${root%/*}/" ] ||
 		fail 1 "cannot make the root '$root': its parent directory is missing" "run: mkdir -p '$root'"
 	[ -d "$root" ] || mkdir "$root" 2>/dev/null || fail_write "cannot make the root '$root'"
 	[ -w "$root" ] || fail 1 "cannot write to the root '$root' as $(id -un)"
+	check_own
 	check_owners
 	read_current
 	for dir in releases .deploy .deploy/incoming .deploy/manifests .deploy/meta .deploy/trash; do

@@ -68,6 +68,7 @@ check_owner(const struct dir *d, uid_t root_owner, struct err *e)
 	struct stat st;
 	uid_t me = geteuid();
 	char owner[NAMES_LEN];
+	bool named;
 
 	if (fstat(d->fd, &st) != 0)
 		return err_sys(e, "cannot examine '%s'", d->path);
@@ -77,11 +78,12 @@ check_owner(const struct dir *d, uid_t root_owner, struct err *e)
 		    d->path, d->path);
 	if (st.st_uid == me || st.st_uid == 0)
 		return 0;
-	(void)names_user(st.st_uid, owner);
+	named = names_user(st.st_uid, owner);
 	if (me == 0)
 		return err_set(e, ERR_FAILED,
-		    "'%s' belongs to %s;; run deploy as that user, or: chown root '%s'",
-		    d->path, owner, d->path);
+		    "'%s' belongs to %s;; run deploy as that user%s%s%s",
+		    d->path, owner, named ? ": runuser -u " : "",
+		    named ? owner : "", named ? " -- deploy ..." : "");
 	if (st.st_uid == root_owner)
 		return 0;
 	return err_set(e, ERR_FAILED,
@@ -195,6 +197,55 @@ create_root(struct store *s, const char *path, struct err *e)
 	return dir_open_path(&s->root, path, e);
 }
 
+/* May it be there before we make a root?  `lost+found` is mkfs's. */
+static bool
+is_fit_name(const char *name)
+{
+	static const char *const names[] = { "releases", "current", ".deploy",
+		"shared", "previews", "lost+found" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * A directory with other things in it is not made a root: a home directory,
+ * say, or the sources of a site, or /tmp.  Where there are releases, or a
+ * `current`, it is the root of another tool.
+ */
+static int
+check_own(const struct store *s, mode_t mode, struct err *e)
+{
+	struct strvec names = STRVEC_INIT;
+	const char *stranger = NULL;
+	size_t n = 0;
+
+	if (s->adopting || dir_has(&s->root, "releases") ||
+	    dir_has(&s->root, "current") || dir_has(&s->root, ".deploy"))
+		return 0;
+	if ((mode & S_ISVTX) != 0 && (mode & S_IWOTH) != 0)
+		return err_set(e, ERR_FAILED,
+		    "'%s' is for everybody's files;; name a directory of its own, such as '%s/site'",
+		    s->root.path, s->root.path);
+	if (dir_list(&s->root, &names, e) != 0)
+		return -1;
+	for (size_t i = 0; i < names.n; i++)
+		if (!is_fit_name(names.v[i]) && n++ == 0)
+			stranger = names.v[i];
+	if (n > 0)
+		err_set(e, ERR_FAILED,
+		    "'%s' is no root of deploy, and has other things in it ('%s'%s);; name a directory of its own, such as '%s%s'",
+		    s->root.path, stranger, n > 1 ? " and more" : "",
+		    s->root.path,
+		    s->root.path[strlen(s->root.path) - 1] == '/' ?
+			"srv/site" :
+			"/site");
+	strvec_release(&names);
+	return n > 0 ? -1 : 0;
+}
+
 /*
  * Nothing is made in a directory that we would refuse, or that is served as
  * it is: its `current` would be in the way.
@@ -207,7 +258,8 @@ check_untouched(const struct store *s, struct err *e)
 
 	if (fstat(s->root.fd, &st) != 0)
 		return err_sys(e, "cannot examine '%s'", s->root.path);
-	if (check_owner(&s->root, st.st_uid, e) != 0)
+	if (check_own(s, st.st_mode, e) != 0 ||
+	    check_owner(&s->root, st.st_uid, e) != 0)
 		return -1;
 	return store_current(s, &current, e);
 }

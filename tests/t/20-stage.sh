@@ -927,6 +927,7 @@ t_root_inside_the_source_is_refused() {
 	# Names that only begin alike are something else.
 	run deploy stage site --root site2
 	rm -rf site/root
+	mkdir outer/releases
 	run deploy stage site --root outer
 }
 

@@ -6,8 +6,8 @@
 # parts: 2
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
-# shellcheck source=tests/root.sh
-. "$TREE/tests/root.sh"
+# shellcheck source=tests/hosts.sh
+. "$TREE/tests/hosts.sh"
 
 # paths N: ./site is index.html and N - 1 more.
 paths() {
@@ -601,6 +601,48 @@ t_root_of_a_user_is_not_for_the_superuser() {
 	    deploy publish --again site --root root
 	assert_contains "$err" "belongs to nobody"
 	assert_contains "$err" "; if nobody planted it, run as root: chown 4711 '"
+}
+
+# What is no root is not made one when it is something else already: it is
+# left as it is, here and on hosts.
+t_roots_that_are_something_else() {
+	local kind what how text
+	small
+	while IFS='|' read -r what how text; do
+		for kind in here c dash; do
+			mkdir place
+			bash -c "$how"
+			ls -laR place >was
+			where "$kind"
+			printf 'sites:\n  - {name: t, root: %s, source: site%s}\n' \
+			    "$PWD/place" "${mine:+, $mine}" >deploy.yml
+			for c in publish stage init; do
+				if [ "$text" = well ]; then
+					[ "$c" = publish ] || continue
+					run deploy publish
+					continue
+				fi
+				expect_status 1 deploy "$c"
+				assert_contains "$err" "$text"
+				assert_contains "$err" "name a directory of its own"
+				ls -laR place >is
+				diff was is >&2 || fail "$what: changed by $c"
+			done
+			chmod -R u+w place
+			rm -rf place h h.*
+		done
+	done <<-'END'
+	a home|touch place/.bashrc; mkdir place/Documents|no root of deploy, and has other things in it
+	sources of a site|touch place/hugo.toml; mkdir place/content|no root of deploy, and has other things in it
+	one file|touch place/index.html|('index.html')
+	a hidden one|touch place/..x|('..x')
+	a dead link|ln -s nowhere place/l|('l')
+	a scratch directory|chmod 1777 place|is for everybody's files
+	nothing|true|well
+	a new disk|mkdir place/lost+found|well
+	uploads|mkdir place/shared|well
+	a layout of another tool|mkdir place/releases place/repo; touch place/revisions.log|well
+	END
 }
 
 t_world_writable_parts_are_refused() {

@@ -189,7 +189,7 @@ t_finishes_what_is_there_in_part() {
 }
 
 t_leaves_what_else_is_there() {
-	mkdir www
+	mkdir -p www/releases
 	echo precious >www/notes
 	run deploy init --root www
 	assert_eq "$(cat www/notes)" precious

@@ -390,7 +390,7 @@ v_receive_again() {
 	small_site
 	receive "$A"
 	pack "$A" site
-	refused 1 host receive "$R" --id="$A" <pack.tar
+	refused 4 host receive "$R" --id="$A" <pack.tar
 	assert_tree_eq "$R/releases/$A" site
 	assert_clean
 }
