@@ -23,6 +23,7 @@ site_config_init(struct site_config *s)
 			.tries = CONFIG_CHECK_TRIES,
 			.wait = CONFIG_CHECK_WAIT,
 			.timeout = CONFIG_CHECK_TIMEOUT,
+			.within = CONFIG_CHECK_WITHIN,
 		},
 		.hooks.timeout = CONFIG_HOOK_TIMEOUT,
 		.batch = 1,
@@ -40,6 +41,7 @@ site_config_release(struct site_config *s)
 	free(s->root);
 	rules_release(&s->rules);
 	strvec_release(&s->check.urls);
+	strvec_release(&s->check.edge);
 	strvec_release(&s->check.cached);
 	strvec_release(&s->check.cache_control);
 	free(s->check.contains);

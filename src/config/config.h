@@ -39,6 +39,8 @@ struct check_config {
 	unsigned int sample;	/* files that are fetched and compared */
 	struct strvec cached;	/* patterns, and for each the directives that */
 	struct strvec cache_control;	/* Cache-Control has to have there */
+	struct strvec edge;	/* tops of the site as the public has it */
+	int64_t within;		/* seconds that these have to give it */
 	char *connect;		/* "address[:port]" instead of the host's */
 	char *ca;		/* file of certificates; NULL: the system's */
 	unsigned int tries;
@@ -135,6 +137,7 @@ enum {
 	CONFIG_CHECK_TRIES = 3,
 	CONFIG_CHECK_WAIT = 1,		/* seconds */
 	CONFIG_CHECK_TIMEOUT = 10,	/* seconds */
+	CONFIG_CHECK_WITHIN = 60,	/* seconds */
 	CONFIG_HOOK_TIMEOUT = 300,	/* seconds */
 };
 

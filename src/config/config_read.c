@@ -221,6 +221,11 @@ read_check(struct value_reader *r, const struct raw_check *raw,
 		if (read_url(r, raw->also[i], &c->urls) != 0)
 			return -1;
 	}
+	for (unsigned int i = 0; i < raw->edge_count; i++) {
+		value_at(r, "check.edge[%u]", i);
+		if (read_url(r, raw->edge[i], &c->edge) != 0)
+			return -1;
+	}
 	c->contains = xstrdup_opt(raw->contains);
 	if (raw->sample != NULL)
 		c->sample = *raw->sample;
@@ -239,6 +244,7 @@ read_check(struct value_reader *r, const struct raw_check *raw,
 		return value_fault(r, "0 tries find out nothing; at least 1");
 	if (read_connect(r, "check.connect", raw->connect, &c->connect) != 0 ||
 	    value_read_path(r, "check.ca", raw->ca, &c->ca) != 0 ||
+	    value_read_wait(r, "check.within", raw->within, &c->within) != 0 ||
 	    value_read_duration(r, "check.wait", raw->wait, &c->wait) != 0)
 		return -1;
 	return value_read_duration(r, "check.timeout", raw->timeout,

@@ -50,6 +50,8 @@ static const cyaml_schema_field_t check_fields[] = {
 	UINT("sample", OPTIONAL, struct raw_check, sample),
 	/* yamlcheck_pair() has what is in it. */
 	CYAML_FIELD_IGNORE("headers", CYAML_FLAG_OPTIONAL),
+	LIST("edge", OPTIONAL, struct raw_check, edge, 0),
+	STRING("within", OPTIONAL, struct raw_check, within),
 	STRING("connect", OPTIONAL, struct raw_check, connect),
 	STRING("ca", OPTIONAL, struct raw_check, ca),
 	UINT("tries", OPTIONAL, struct raw_check, tries),

@@ -32,6 +32,9 @@ struct raw_check {
 	unsigned int *expect;
 	char *contains;
 	unsigned int *sample;
+	char **edge;
+	unsigned int edge_count;
+	char *within;
 	char *connect;
 	char *ca;
 	unsigned int *tries;

@@ -4,7 +4,9 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "fleet/cure.h"
+#include "fleet/edge.h"
 #include "fleet/fleet_activate.h"
 #include "os/intr.h"
 #include "os/log.h"
@@ -89,6 +91,53 @@ fleet_check(struct fleet *f, const struct release_id *id,
 	if (out == NULL)
 		free(a.out);
 	manifest_release(&m);
+	return r;
+}
+
+/* All edges, by the same deadline. */
+static int
+await_all(const struct check_config *c, const struct edge_wanted *wanted,
+    struct err *e)
+{
+	int64_t deadline = clock_now() + c->within * 1000;
+	int r = 0;
+
+	for (size_t i = 0; i < c->edge.n; i++) {
+		struct err why = ERR_INIT;
+
+		if (edge_await(c, c->edge.v[i], wanted, deadline, &why) == 0) {
+			log_info("%s gives it, too", c->edge.v[i]);
+			continue;
+		}
+		if (r != 0)
+			log_warn("%s", e->text);
+		*e = why;
+		r = -1;
+	}
+	if (r == 0)
+		return 0;
+	err_prefix(e, "it is live, but after %lld s ", (long long)c->within);
+	return err_append(e,
+	    ";; purge it in a post_activate hook, or let it ask the hosts each time (Cache-Control: no-cache)");
+}
+
+int
+fleet_await_edge(struct fleet *f, const struct release_id *id,
+    const struct release_id *from, struct err *e)
+{
+	struct manifest m = MANIFEST_INIT, old = MANIFEST_INIT;
+	struct edge_wanted wanted = { .m = &m, .old_id = from->text };
+	struct err ignored = ERR_INIT;
+	int r = fleet_manifest(f, id, &m, e);
+
+	/* It only helps to say what is given still. */
+	if (r == 0 && !release_id_is_none(from) &&
+	    fleet_manifest(f, from, &old, &ignored) == 0)
+		wanted.old = &old;
+	if (r == 0)
+		r = await_all(&f->site->check, &wanted, e);
+	manifest_release(&m);
+	manifest_release(&old);
 	return r;
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fleet/fleet_check.h"
 #include "os/log.h"
 #include "site/hook.h"
 #include "site/site_flip.h"
@@ -112,7 +113,22 @@ site_went_live(struct site_run *s, const struct site_flip *flip,
 		log_warn("the hook is not told what changed: %s", why.text);
 }
 
-/* The hook that follows a flip, unless the flip was undone. */
+/*
+ * The public name gives what is live, now that the hook has told who stands
+ * before the hosts; or that is told.
+ */
+static void
+await_edge(struct site_run *s)
+{
+	const struct check_config *c = &s->site->check;
+	struct err why = ERR_INIT;
+
+	if (c->edge.n > 0 && s->went_live && !s->wishes.no_check &&
+	    fleet_await_edge(&s->fleet, &s->flip.id, &s->flip.from, &why) != 0)
+		site_tell_late(s, &why);
+}
+
+/* What follows a flip, unless that was undone: the hook, and the edge. */
 static void
 run_after_flip(struct site_run *s, const struct err *e)
 {
@@ -123,6 +139,7 @@ run_after_flip(struct site_run *s, const struct err *e)
 		return;
 	/* Always a late failure. */
 	(void)run_hook(s, s->hook, &s->flip.id, &s->flip.from, NULL, &why);
+	await_edge(s);
 }
 
 int

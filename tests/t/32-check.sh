@@ -415,6 +415,73 @@ t_browsers_learn_that_it_changed() {
 	run deploy check
 }
 
+# A cache before the server, of the name that the public knows.
+edge() {
+	local origin=$url
+	nginx_start "$_base/edge" "$PWD/nowhere"
+	defer kill "$nginx_pid"
+	kill "$nginx_pid"
+	wait "$nginx_pid" || true
+	edge=$url url=$origin
+	sed -i "s,^http {,&\
+	    proxy_cache_path $_base/cache keys_zone=e:1m;," "$_base/edge/nginx.conf"
+	sed -i "s,index index.html;,&\
+	    location / { proxy_pass $origin; proxy_cache e;\
+	    proxy_cache_valid 200 1h; proxy_ignore_headers Cache-Control;\
+	    add_header X-Cache \$upstream_cache_status; }," "$_base/edge/nginx.conf"
+	nginx -p "$_base/edge" -c "$_base/edge/nginx.conf" \
+	    -e "$_base/edge/error.log" </dev/null >/dev/null 2>&1 &
+	defer kill $!
+	wait_for 10 curl --noproxy '*' -sf "$edge/"
+}
+
+t_the_edge_gives_it_too() {
+	local old
+	export no_proxy='*'
+	start
+	edge
+	config "edge: ['$edge/', $edge]" 'within: 0s'
+	curl --noproxy '*' -s "$edge/docs/" >/dev/null
+	site 2
+	old=$(live)
+	expect_status 9 deploy publish
+	assert_contains "$err" "it is live, but after 0 s $edge/ gives 'index.html' of $old still, X-Cache: HIT; purge it"
+	assert_eq "$(<www/current/index.html)" "<p>home 2"
+	[ "$(cat "$out")" = "$(live)" ] || fail "no answer"
+	# Nothing went live, so nobody is asked.
+	run deploy publish
+	# A hook is what helps, in time.
+	config "edge: ['$edge/']" 'within: 1m'
+	echo "    hooks: {post_activate: 'rm -rf $_base/cache/*; sleep 0'}" >>deploy.yml
+	site 3
+	run deploy publish
+	assert_contains "$err" "$edge/ gives it, too"
+	assert_eq "$(curl --noproxy '*' -s "$edge/")" "<p>home 3"
+	# Going back is the same, but for the hook.
+	sed -i 's/within: 1m/within: 1s/' deploy.yml
+	old=$(live)
+	expect_status 9 deploy rollback
+	assert_contains "$err" "of $old still"
+	# While it is waited for, the cache gets to know it.
+	sed -i '/hooks:/d; s/within: 1s/within: 5m/' deploy.yml
+	site 4
+	deploy publish -v >"$out" 2>"$err" &
+	pid=$!
+	wait_for 30 grep -q "asking again" "$err"
+	rm -rf "$_base"/cache/*
+	wait "$pid"
+	assert_contains "$err" "$edge/ gives it, too"
+	# Whoever does not answer, or lacks it.
+	config "edge: ['http://127.0.0.1:1/', '$edge/no/such/']" 'within: 0s'
+	site 5
+	expect_status 9 deploy publish
+	assert_contains "$err" "GET http://127.0.0.1:1/"
+	assert_contains "$err" "$edge/no/such/ gives the status 404"
+	config "edge: ['$edge/']" 'within: 0s'
+	site 6
+	run deploy publish --no-check
+}
+
 # ------------------------------------------------------------------ hosts
 
 # fleet N: roots h1 to hN with a server each, and a configuration.

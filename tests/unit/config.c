@@ -406,13 +406,20 @@ test_check(void)
 	CHECK_STR(c.sites[0].check.urls.v[0], "https://example.org/");
 	CHECK(c.sites[0].check.expect == 200);
 	CHECK(c.sites[0].check.sample == CONFIG_CHECK_SAMPLE);
+	CHECK(c.sites[0].check.edge.n == 0);
+	CHECK(c.sites[0].check.within == 60);
 	config_release(&c);
 	REQUIRE(
 	    parse(&c,
 		SITE
 		"    check: {url: 'http://[::1]:8080/a/', also: [http://b/c],"
 		" expect: 301, contains: x, sample: 0, ca: ca.pem, tries: 1,"
-		" connect: '[::1]:80', wait: 0s, timeout: 1m}\n") == 0);
+		" connect: '[::1]:80', wait: 0s, timeout: 1m,"
+		" edge: [https://www.a.org, http://c/d/], within: 2m}\n") ==
+	    0);
+	CHECK(c.sites[0].check.edge.n == 2);
+	CHECK_STR(c.sites[0].check.edge.v[0], "https://www.a.org/");
+	CHECK(c.sites[0].check.within == 120);
 	CHECK(c.sites[0].check.urls.n == 2);
 	CHECK_STR(c.sites[0].check.ca, "/home/me/project/ca.pem");
 	CHECK(c.sites[0].check.timeout == 60);
@@ -428,6 +435,9 @@ test_check(void)
 		      SITE "    check: {url: http://a, connect: 'a:b'}\n"),
 	    AT("4:37") "sites[0].check.connect: 'a:b' is no address such as "
 		       "192.0.2.1, www1:8080 or [2001:db8::1]:443");
+	CHECK_STR(fault_in(SITE "    check: {url: http://a, edge: [a]}\n"),
+	    AT("4:35") "sites[0].check.edge[0]: 'a' is no URL such as "
+		       "https://example.org/");
 	CHECK_STR(fault_in(SITE "    check: {url: http://a, tries: 0}\n"),
 	    AT("4:35") "sites[0].check.tries: 0 tries find out nothing; at "
 		       "least 1");
