@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/base64.h"
 #include "base/buf.h"
 #include "os/io.h"
 #include "os/log.h"
@@ -173,6 +174,22 @@ publish(struct ssh_hostkey *k, const struct buf *known, struct err *e)
 	return 0;
 }
 
+/* It may be in base64, as some CI systems want it; then what that is. */
+static void
+unwrap(char **text)
+{
+	struct buf b = BUF_INIT;
+
+	if (*text == NULL || !base64_decode(*text, &b) ||
+	    memchr(b.data, ' ', b.len) == NULL) {
+		buf_release(&b);
+		return;
+	}
+	buf_addc(&b, '\0');
+	free(*text);
+	*text = buf_detach(&b);
+}
+
 int
 ssh_hostkey_load(struct ssh_hostkey *k, const struct ssh_settings *st,
     struct err *e)
@@ -182,6 +199,7 @@ ssh_hostkey_load(struct ssh_hostkey *k, const struct ssh_settings *st,
 	int r = 0;
 
 	find_names(k, st);
+	unwrap(&given);
 	/* A CI's variable of type "file" has the path of one. */
 	if (given != NULL && given[0] == '/' && strchr(given, ' ') == NULL)
 		r = take_file(k, given, &found, e);

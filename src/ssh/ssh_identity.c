@@ -8,9 +8,11 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/base64.h"
 #include "base/buf.h"
 #include "os/io.h"
 #include "os/secret.h"
+#include "ssh/ssh_crypto.h"
 
 enum {
 	FILE_MAX = 64 * 1024,
@@ -18,8 +20,6 @@ enum {
 };
 
 #define OPENSSH_BEGIN "-----BEGIN OPENSSH PRIVATE KEY-----\n"
-/* "-----BEGIN " in base64, as CI systems want it that mask variables. */
-#define BASE64_BEGIN "LS0tLS1CRUdJTi"
 /* "openssh-key-v1", and a cipher called "none". */
 #define OPENSSH_PLAIN "b3BlbnNzaC1rZXktdjEAAAAABG5vbmU"
 
@@ -129,38 +129,146 @@ is_encrypted(const char *key)
 	    strstr(key, "Proc-Type: 4,ENCRYPTED") != NULL;
 }
 
+/* What is not a private key that OpenSSH writes, by what is in it. */
+static const struct kind {
+	const char *mark;
+	bool first; /* it begins with it */
+	const char *is, *cure;
+} kinds[] = {
+	{ "PuTTY-", true, "a key of PuTTY",
+	    "'puttygen KEY -O private-openssh' converts it" },
+	{ "BEGIN SSH2 ENCRYPTED PRIVATE KEY", false,
+	    "a key in the form of ssh.com",
+	    "'puttygen KEY -O private-openssh' converts it" },
+	{ "BEGIN SSH2 PUBLIC KEY", false, "a public key",
+	    "the private one is needed" },
+	{ "BEGIN PUBLIC KEY", false, "a public key",
+	    "the private one is needed" },
+	{ "BEGIN RSA PUBLIC KEY", false, "a public key",
+	    "the private one is needed" },
+	{ "-cert-v01@openssh.com ", false, "a certificate",
+	    "the private key is needed; a certificate is a file beside it, or CertificateFile of ssh_config" },
+	{ "ssh-", true, "a public key", "the private one is needed" },
+	{ "ecdsa-", true, "a public key", "the private one is needed" },
+	{ "sk-", true, "a public key", "the private one is needed" },
+	{ "BEGIN CERTIFICATE", false, "an X.509 certificate",
+	    "the private key is needed, which 'ssh-keygen -t ed25519' makes" },
+	{ "BEGIN DSA PRIVATE KEY", false,
+	    "a DSA key, which no SSH takes any more",
+	    "make one with 'ssh-keygen -t ed25519'" },
+	{ "BEGIN PGP ", false, "a key of PGP",
+	    "make one with 'ssh-keygen -t ed25519'" },
+	{ "$ANSIBLE_VAULT", true, "a file of ansible-vault",
+	    "decrypt it first: 'ansible-vault decrypt'" },
+	{ "$", true, "the name of a variable that nobody has expanded",
+	    "write the key itself there" },
+};
+
+/* Say what it is, when that is known.  Was it? */
+static bool
+refuse_kind(const char *text, const char *what, struct err *e)
+{
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		const char *mark = strstr(text, kinds[i].mark);
+
+		if (mark == NULL || (kinds[i].first && mark != text))
+			continue;
+		err_set(e, ERR_UNREACHABLE, "%s is %s;; %s", what, kinds[i].is,
+		    kinds[i].cure);
+		return true;
+	}
+	return false;
+}
+
+/* Could it be a path?  It is not shown, as it could be a secret, too. */
+static bool
+looks_like_path(const char *text)
+{
+	return strpbrk(text, " \t\r\n") == NULL &&
+	    (strncmp(text, "~/", 2) == 0 || strncmp(text, "./", 2) == 0 ||
+		strncmp(text, "../", 3) == 0 || access(text, F_OK) == 0);
+}
+
 /* Why `text` has no BEGIN and END. */
 static void
 refuse_text(const char *text, const char *what, struct err *e)
 {
-	if (strncmp(text, "ssh-", 4) == 0 || strncmp(text, "ecdsa-", 6) == 0)
-		err_set(e, ERR_UNREACHABLE,
-		    "%s is a public key;; the private one is needed", what);
-	else if (strncmp(text, "PuTTY-", 6) == 0)
-		err_set(e, ERR_UNREACHABLE,
-		    "%s is a key of PuTTY;; 'puttygen KEY -O private-openssh' converts it",
-		    what);
-	else if (strstr(text, "-----BEGIN ") != NULL)
+	if (strstr(text, "-----BEGIN ") != NULL)
 		err_set(e, ERR_UNREACHABLE,
 		    "%s is cut short: it has no END line", what);
-	else if (strncmp(text, BASE64_BEGIN, strlen(BASE64_BEGIN)) == 0)
+	else if (looks_like_path(text))
 		err_set(e, ERR_UNREACHABLE,
-		    "%s is a private key in base64;; decode it first: 'base64 -d'",
+		    "%s is a path that does not begin with '/';; write the path of the file out, or the key itself",
 		    what);
 	else
 		err_set(e, ERR_UNREACHABLE,
 		    "%s is no private key: it has no BEGIN line", what);
 }
 
+/* Is the key in a security key, and the file only says which? */
+static bool
+is_on_token(const char *key)
+{
+	struct buf b = BUF_INIT;
+	char *body = xstrdup(key + strcspn(key, "\n"));
+	bool is;
+
+	body[strcspn(body, "-")] = '\0';
+	is = base64_decode(body, &b) &&
+	    (memmem(b.data, b.len, "sk-ssh-", 7) != NULL ||
+		memmem(b.data, b.len, "sk-ecdsa-", 9) != NULL);
+	explicit_bzero(body, strlen(body));
+	free(body);
+	wipe(&b);
+	return is;
+}
+
 /*
  * libssh reads an Ed25519 key in PKCS#8, and then signs nothing with it: "Out
- * of memory" (0.10.6).
+ * of memory" (0.10.6).  So it gets one that it can use.
  */
 static bool
-is_of_no_use(ssh_key key, const char *text)
+is_pkcs8(const char *text)
 {
-	return ssh_key_type(key) == SSH_KEYTYPE_ED25519 &&
-	    strstr(text, "BEGIN PRIVATE KEY") != NULL;
+	return strstr(text, "BEGIN PRIVATE KEY") != NULL ||
+	    strstr(text, "BEGIN ENCRYPTED PRIVATE KEY") != NULL;
+}
+
+/* The key, opened with the passphrase if there is one; NULL. */
+static ssh_key
+import(const char *text, const char *phrase)
+{
+	struct buf converted = BUF_INIT;
+	ssh_key key = NULL;
+
+	if (is_pkcs8(text) && ssh_crypto_convert(text, phrase, &converted)) {
+		text = converted.data;
+		phrase = NULL;
+	}
+	if (ssh_pki_import_privkey_base64(text, phrase, NULL, NULL, &key) !=
+	    SSH_OK)
+		key = NULL;
+	wipe(&converted);
+	return key;
+}
+
+/* A passphrase may end in a line end that nobody has typed. */
+static ssh_key
+import_again(const char *text, const char *phrase)
+{
+	size_t n = strlen(phrase), len = n;
+	char *shorter;
+	ssh_key key;
+
+	while (n > 0 && (phrase[n - 1] == '\n' || phrase[n - 1] == '\r'))
+		n--;
+	if (n == len || n == 0)
+		return NULL;
+	shorter = xstrndup(phrase, n);
+	key = import(text, shorter);
+	explicit_bzero(shorter, n);
+	free(shorter);
+	return key;
 }
 
 /* Decode a repaired key. */
@@ -169,7 +277,7 @@ decode(const char *text, const char *what, struct err *e)
 {
 	const char *phrase = secret_get(SECRET_PASSPHRASE);
 	bool encrypted = is_encrypted(text);
-	ssh_key key = NULL;
+	ssh_key key;
 
 	/* libcrypto would ask for a passphrase on the terminal. */
 	if (encrypted && (phrase == NULL || *phrase == '\0')) {
@@ -178,39 +286,59 @@ decode(const char *text, const char *what, struct err *e)
 		    what);
 		return NULL;
 	}
-	if (ssh_pki_import_privkey_base64(text, encrypted ? phrase : NULL,
-		NULL, NULL, &key) == SSH_OK &&
-	    !is_of_no_use(key, text))
+	key = import(text, encrypted ? phrase : NULL);
+	if (key == NULL && encrypted)
+		key = import_again(text, phrase);
+	if (key != NULL)
 		return key;
-	if (key != NULL) {
-		ssh_key_free(key);
-		err_set(e, ERR_UNREACHABLE,
-		    "%s is an Ed25519 key in PKCS#8, as openssl writes it, which libssh cannot use;; make one with 'ssh-keygen -t ed25519'",
-		    what);
-		return NULL;
-	}
 	if (encrypted)
 		err_set(e, ERR_UNREACHABLE,
 		    "%s: DEPLOY_SSH_KEY_PASSPHRASE is wrong for it", what);
+	else if (is_on_token(text))
+		err_set(e, ERR_UNREACHABLE,
+		    "%s is a key on a security key (FIDO), which only an agent can use;; 'ssh-add FILE' gives it to one",
+		    what);
 	else
 		err_set(e, ERR_UNREACHABLE,
-		    "%s is damaged, or a kind of key that only an agent can use",
+		    "%s is damaged, or a kind of key that only an agent can use;; make one with 'ssh-keygen -t ed25519'",
 		    what);
 	return NULL;
 }
 
-ssh_key
-ssh_identity_parse(const char *text, const char *what, struct err *e)
+/* The key in a text that begins with no white space. */
+static ssh_key
+parse(const char *text, const char *what, struct err *e)
 {
 	struct buf b = BUF_INIT;
 	ssh_key key = NULL;
 
-	text += strspn(text, " \t\r\n");
+	if (refuse_kind(text, what, e))
+		return NULL;
 	if (repair(&b, text))
 		key = decode(b.data, what, e);
 	else
 		refuse_text(text, what, e);
 	wipe(&b);
+	return key;
+}
+
+ssh_key
+ssh_identity_parse(const char *text, const char *what, struct err *e)
+{
+	struct buf decoded = BUF_INIT;
+	ssh_key key;
+
+	text += strspn(text, " \t\r\n");
+	/* CI systems want variables in base64 to mask them. */
+	if (base64_decode(text, &decoded) &&
+	    (memmem(decoded.data, decoded.len, "-----BEGIN ", 11) != NULL ||
+		memmem(decoded.data, decoded.len, "PuTTY-", 6) != NULL)) {
+		buf_addc(&decoded, '\0');
+		key = parse(decoded.data, what, e);
+	} else {
+		key = parse(text, what, e);
+	}
+	wipe(&decoded);
 	return key;
 }
 

@@ -542,6 +542,50 @@ t_a_key_in_a_variable() {
 	DEPLOY_SSH_KEY=${key//$'\n'/\\n} run d exec true
 	DEPLOY_SSH_KEY=${key//$'\n'/$'\r'} run d exec true
 	DEPLOY_SSH_KEY=$(sed 's/^/    /' sshd/id) run d exec true
+	# In base64, which CI systems can mask; known_hosts, too.
+	DEPLOY_SSH_KEY=$(base64 -w0 sshd/id) run d exec true
+	DEPLOY_SSH_KEY=$(base64 sshd/id) run d exec true
+	client "$PWD/nothing" /dev/null
+	DEPLOY_KNOWN_HOSTS=$(base64 sshd/known_hosts) DEPLOY_SSH_KEY=$key \
+	    run d exec true
+}
+
+# An Ed25519 key as openssl writes it; ssh-keygen shows its public half.
+t_a_key_in_pkcs8() {
+	setup
+	client "$PWD/nothing" "$PWD/sshd/known_hosts"
+	openssl genpkey -algorithm ed25519 -out pkcs8 2>/dev/null ||
+	    skip "no openssl for Ed25519"
+	openssl pkey -in pkcs8 -aes256 -passout pass:secret -out encrypted
+	{
+		printf '\0\0\0\013ssh-ed25519\0\0\0\040'
+		openssl pkey -in pkcs8 -pubout -outform DER | tail -c 32
+	} | base64 -w0 | sed 's/^/ssh-ed25519 /' >>sshd/authorized_keys
+	DEPLOY_SSH_KEY=$(cat pkcs8) run d exec true
+	DEPLOY_SSH_KEY=$(tr '\n' ' ' <pkcs8) run d exec true
+	DEPLOY_SSH_KEY=$(base64 -w0 pkcs8) run d exec true
+	client "$PWD/pkcs8" "$PWD/sshd/known_hosts"
+	run d exec true
+	client "$PWD/encrypted" "$PWD/sshd/known_hosts"
+	refused "is encrypted"
+	DEPLOY_SSH_KEY_PASSPHRASE=wrong refused "is wrong for it"
+	DEPLOY_SSH_KEY_PASSPHRASE=secret run d exec true
+}
+
+# A passphrase with a line end that nobody has typed, and one that has it.
+t_a_passphrase_with_a_line_end() {
+	local end
+	setup
+	cp sshd/id key
+	ssh-keygen -q -p -a 1 -N secret -f key >/dev/null
+	client "$PWD/key" "$PWD/sshd/known_hosts"
+	for end in $'\n' $'\r\n' $'\n\n'; do
+		DEPLOY_SSH_KEY_PASSPHRASE="secret$end" run d exec true
+	done
+	DEPLOY_SSH_KEY_PASSPHRASE=$'\n' refused "is wrong for it"
+	ssh-keygen -q -p -a 1 -P secret -N $'secret\n' -f key >/dev/null
+	DEPLOY_SSH_KEY_PASSPHRASE=$'secret\n' run d exec true
+	DEPLOY_SSH_KEY_PASSPHRASE=secret refused "is wrong for it"
 }
 
 # As CI systems give them that have variables of type "file".
@@ -554,7 +598,7 @@ t_a_path_in_a_variable() {
 }
 
 t_a_variable_that_is_no_key_says_what_it_is() {
-	local key
+	local key words
 	setup
 	client "$PWD/nothing" "$PWD/sshd/known_hosts"
 	key=$(cat sshd/id)
@@ -564,13 +608,42 @@ t_a_variable_that_is_no_key_says_what_it_is() {
 	DEPLOY_SSH_KEY=${key/b3Bl/b3Bm} refused "DEPLOY_SSH_KEY is"
 	DEPLOY_SSH_KEY="secret" refused "is no private key"
 	assert_not_contains "$err" "secret"
-	DEPLOY_SSH_KEY="PuTTY-User-Key-File-2: ssh-rsa" refused "puttygen"
-	DEPLOY_SSH_KEY=$(base64 -w0 sshd/id) refused "in base64" "base64 -d"
-	DEPLOY_SSH_KEY=$(base64 sshd/id) refused "in base64"
 	DEPLOY_SSH_KEY=$PWD/nowhere refused "$PWD/nowhere"
-	if openssl genpkey -algorithm ed25519 -out pkcs8 2>/dev/null; then
-		DEPLOY_SSH_KEY=$(cat pkcs8) refused "PKCS#8" "ssh-keygen -t"
-	fi
+	while IFS=$'\t' read -r key words; do
+		DEPLOY_SSH_KEY=$(printf '%b' "$key") refused "$words" </dev/null
+	done <<-'END'
+	PuTTY-User-Key-File-2: ssh-rsa	puttygen KEY -O private-openssh
+	PuTTY-User-Key-File-3: ssh-ed25519\r\nEncryption: none	puttygen KEY -O private-openssh
+	UHVUVFktVXNlci1LZXktRmlsZS0zOiBzc2gtZWQyNTUxOQo=	puttygen KEY -O private-openssh
+	---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----\nP2/56wAA\n---- END SSH2 ENCRYPTED PRIVATE KEY ----	in the form of ssh.com
+	---- BEGIN SSH2 PUBLIC KEY ----\nAAAA\n---- END SSH2 PUBLIC KEY ----	is a public key
+	-----BEGIN PUBLIC KEY-----\nMCow\n-----END PUBLIC KEY-----	is a public key
+	ecdsa-sha2-nistp256 AAAA me	is a public key
+	sk-ssh-ed25519@openssh.com AAAA me	is a public key
+	ssh-ed25519-cert-v01@openssh.com AAAA me	is a certificate
+	-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----	is an X.509 certificate
+	-----BEGIN DSA PRIVATE KEY-----\nMIIB\n-----END DSA PRIVATE KEY-----	is a DSA key
+	-----BEGIN PGP PRIVATE KEY BLOCK-----\nMIIB\n-----END PGP PRIVATE KEY BLOCK-----	is a key of PGP
+	$ANSIBLE_VAULT;1.1;AES256	ansible-vault decrypt
+	$SSH_PRIVATE_KEY	a variable that nobody has expanded
+	~/.ssh/id_ed25519	is a path that does not begin with '/'
+	./sshd/id	is a path that does not begin with '/'
+	sshd/id	is a path that does not begin with '/'
+	[MASKED]	has no BEGIN line
+	b3BlbnNzaC1rZXktdjEAAAAABG5vbmU=	has no BEGIN line
+	END
+	# A file that only says which security key it is.
+	{
+		echo '-----BEGIN OPENSSH PRIVATE KEY-----'
+		{
+			printf 'openssh-key-v1\0\0\0\0\004none\0\0\0\004none\0\0\0\0\0\0\0\001'
+			printf '\0\0\0\112\0\0\0\032sk-ssh-ed25519@openssh.com'
+			printf '\0\0\0\040%032d\0\0\0\004ssh:\0\0\0\200' 0
+			head -c 128 /dev/zero
+		} | base64
+		echo '-----END OPENSSH PRIVATE KEY-----'
+	} >token
+	DEPLOY_SSH_KEY=$(cat token) refused "on a security key (FIDO)" "ssh-add"
 	# Empty is the same as none.
 	DEPLOY_SSH_KEY=" " refused "no key to log in with"
 }
