@@ -11,13 +11,16 @@
  *   and symbolic links; so what cannot be seeked in is put aside first;
  * - a warning is an error, but for one about the character set of a name: in
  *   the C locale, in which this program runs, the bytes are as they are.  Only
- *   for zip and 7z, whose names are Unicode, this thread is in C.UTF-8.
+ *   for zip and 7z, whose names are Unicode, this thread is in C.UTF-8;
+ * - there two names can become one, composed (NFC), and a backslash becomes a
+ *   slash also where it is a byte as any other: zipdir.h has what was there.
  */
 #include "content/reader.h"
 
 #include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <search.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -245,9 +248,13 @@ is_built_in(int (*filter)(struct archive *))
 	return is;
 }
 
-/* Tar and cpio, compressed as `s` says; not when that is NULL. */
+/*
+ * Tar and cpio, compressed as `s` says; not when that is NULL.  `tar`: it
+ * begins with the header of one.
+ */
 static int
-open_stream(struct reader *r, const struct signature *s, struct err *e)
+open_stream(struct reader *r, const struct signature *s, bool tar,
+    struct err *e)
 {
 	struct archive_entry *ignored;
 	int fd;
@@ -262,8 +269,11 @@ open_stream(struct reader *r, const struct signature *s, struct err *e)
 			return err_sys(e, "cannot read it");
 	} else {
 		r->filter = archive_read_new();
+		/* An lzma need not begin as most do; libarchive knows more. */
 		if (s != NULL)
 			s->filter(r->filter);
+		else if (!tar)
+			archive_read_support_filter_lzma(r->filter);
 		archive_read_support_format_raw(r->filter);
 		if (archive_read_open_fd(r->filter, r->fd, BLOCK) !=
 			ARCHIVE_OK ||
@@ -277,6 +287,52 @@ open_stream(struct reader *r, const struct signature *s, struct err *e)
 	return 0;
 }
 
+/* tsearch(3)'s order. */
+static int
+compare_names(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+/* Note a name: was it there before? */
+static bool
+note_name(struct reader *r, const char *name)
+{
+	char *own = xstrdup(name);
+	char **there = tsearch(own, &r->seen, compare_names);
+
+	if (there != NULL && *there == own)
+		return false;
+	free(own);
+	return there != NULL;
+}
+
+static bool
+is_ascii(const char *s)
+{
+	while (*s > 0)
+		s++;
+	return *s == '\0';
+}
+
+/* Set r->name to the bytes that the zip's directory has. */
+static const char *
+own_name(struct reader *r, const struct zipdir_entry *own)
+{
+	buf_reset(&r->name);
+	buf_add(&r->name, own->name, own->len);
+	return r->name.data;
+}
+
+/* The names of a zip as they are: none is taken for another. */
+static void
+note_own_names(struct reader *r)
+{
+	for (size_t i = 0; i < r->zip.n; i++)
+		if (!is_ascii(own_name(r, &r->zip.v[i])))
+			(void)note_name(r, r->name.data);
+}
+
 /* Formats with a directory at their end. */
 static int
 open_seekable(struct reader *r, struct err *e)
@@ -286,6 +342,8 @@ open_seekable(struct reader *r, struct err *e)
 		r->before = uselocale(r->utf8);
 	archive_read_support_format_zip_seekable(r->ar);
 	archive_read_support_format_7zip(r->ar);
+	zipdir_read(&r->zip, r->fd);
+	note_own_names(r);
 	if (archive_read_open_fd(r->ar, r->fd, BLOCK) != ARCHIVE_OK)
 		return reader_failed(r, e);
 	return 0;
@@ -296,6 +354,7 @@ reader_open(struct reader *r, int fd, const struct dir *into,
     int64_t max_bytes, struct err *e)
 {
 	const struct signature *s;
+	bool tar;
 	off_t start;
 	ssize_t n;
 
@@ -313,8 +372,8 @@ reader_open(struct reader *r, int fd, const struct dir *into,
 		return err_sys(e, "cannot read it");
 	if (n == 0)
 		return err_set(e, ERR_INTEGRITY, "it is empty");
-	s = is_tar(r->block, (size_t)n) ? NULL :
-					  find_signature(r->block, (size_t)n);
+	tar = is_tar(r->block, (size_t)n);
+	s = tar ? NULL : find_signature(r->block, (size_t)n);
 	if (s != NULL && s->kind == SEEKABLE)
 		return open_seekable(r, e);
 	if (s != NULL &&
@@ -323,7 +382,7 @@ reader_open(struct reader *r, int fd, const struct dir *into,
 		return err_set(e, ERR_INTEGRITY,
 		    "it is an archive or a compression that is not read here: %s;; use tar, with gzip, xz or zstd",
 		    s->name);
-	return open_stream(r, s, e);
+	return open_stream(r, s, tar, e);
 }
 
 void
@@ -339,6 +398,9 @@ reader_release(struct reader *r)
 		uselocale(r->before);
 		freelocale(r->utf8);
 	}
+	zipdir_release(&r->zip);
+	tdestroy(r->seen, free);
+	buf_release(&r->name);
 	if (r->fd_is_ours)
 		close(r->fd);
 	free(r->block);
@@ -412,6 +474,72 @@ warning_matters(struct archive *a)
 	    strstr(why, "SCHILY.acl") == NULL;
 }
 
+/*
+ * The file has a name that is not ASCII: it may have been put into the
+ * composed form, in which another one has it.
+ */
+static int
+tell_apart(struct reader *r, const struct zipdir_entry *own, const char **name,
+    struct err *e)
+{
+	if (own != NULL && strcmp(own_name(r, own), *name) == 0)
+		return 0;
+	if (!note_name(r, *name))
+		return 0;
+	if (own == NULL)
+		return err_set(e, ERR_INTEGRITY,
+		    "the archive has the name '%s' twice: composed and decomposed (NFC and NFD) it is one here;; rename one of the two files, or use tar",
+		    *name);
+	*name = r->name.data;
+	return 0;
+}
+
+/* What the zip's directory has of the entry; NULL: that is not known. */
+static const struct zipdir_entry *
+look_up(struct reader *r, const char *name)
+{
+	const struct zipdir_entry *own =
+	    r->next < r->zip.n ? &r->zip.v[r->next++] : NULL;
+
+	/* Is it in step?  A directory may have got a slash. */
+	if (own != NULL && is_ascii(name) &&
+	    memchr(own->name, '\\', own->len) == NULL &&
+	    strncmp(own->name, name, own->len) != 0) {
+		zipdir_release(&r->zip);
+		own = NULL;
+	}
+	return own;
+}
+
+/*
+ * What libarchive changed in a name of a zip or 7z is put right: a backslash
+ * that is none, and where two files would become one.
+ */
+static int
+put_right(struct reader *r, struct archive_entry *en, const char **name,
+    struct err *e)
+{
+	const struct zipdir_entry *own = look_up(r, *name);
+
+	if (own != NULL && own->has_backslash) {
+		buf_reset(&r->name);
+		buf_adds(&r->name, *name);
+		for (char *p = r->name.data; *p != '\0'; p++)
+			if (*p == '/')
+				*p = '\\';
+		*name = r->name.data;
+		/* libarchive has no content then. */
+		return own->name[own->len - 1] != '\\' ?
+		    0 :
+		    err_set(e, ERR_INTEGRITY,
+			"the name '%s' ends in a backslash, which cannot be told from a directory's in a zip;; use tar",
+			*name);
+	}
+	if (is_ascii(*name) || archive_entry_filetype(en) == AE_IFDIR)
+		return 0;
+	return tell_apart(r, own, name, e);
+}
+
 int
 reader_next(struct reader *r, struct archive_entry **en, const char **name,
     struct err *e)
@@ -430,5 +558,7 @@ reader_next(struct reader *r, struct archive_entry **en, const char **name,
 		return err_set(e, ERR_INTEGRITY,
 		    "the archive is encrypted;; make one without a password");
 	*name = archive_entry_pathname(*en);
-	return 1;
+	if (r->is_stream || *name == NULL)
+		return 1;
+	return put_right(r, *en, name, e) == 0 ? 1 : -1;
 }

@@ -13,8 +13,10 @@
 #include <stdint.h>
 #include <zlib.h>
 
-#include "os/dir.h"
+#include "base/buf.h"
 #include "base/err.h"
+#include "content/zipdir.h"
+#include "os/dir.h"
 
 struct reader {
 	int fd;			/* the archive, or what was put aside */
@@ -29,6 +31,10 @@ struct reader {
 	size_t header_len;	/* and was given so much for it */
 	bool is_stream;		/* tar or cpio: read from front to end */
 	locale_t utf8, before;	/* of this thread, for zip and 7z */
+	struct zipdir zip;	/* of a zip */
+	size_t next;		/* entry of it */
+	void *seen;		/* names of files that are not ASCII: tsearch(3) */
+	struct buf name;	/* when it is another than libarchive's */
 };
 
 /*
@@ -44,7 +50,9 @@ void reader_release(struct reader *r);		/* neutral values accepted */
 
 /*
  * Go to the next entry, which is borrowed until the next call.  `name` is the
- * name in the archive, NULL when there is none.  Its content is read from
+ * name in the archive, NULL when there is none; of two files of a zip whose
+ * names are one in composed form (NFC), one keeps its own, and in a 7z that is
+ * an error, as libarchive does not tell its own.  Its content is read from
  * r->ar.  Returns 1, 0 at the end, -1.
  */
 int reader_next(struct reader *r, struct archive_entry **en,

@@ -24,7 +24,9 @@
  *
  * Names are bytes and stay what they are, except that "./", "//" and a
  * trailing "/" mean nothing; those of a zip or 7z are Unicode, which libarchive
- * brings into the composed form (NFC).  What is not UTF-8 in a zip that does
+ * brings into the composed form (NFC); two files whose names would be one then
+ * stay apart in a zip, and are refused in a 7z.  A backslash in a zip is a
+ * slash only where unzip(1) takes it for one.  What is not UTF-8 in a zip that does
  * not say what else it is (often CP437) is refused.
  *
  * An archive is complete or refused: the end of a tar and cpio, the check sums

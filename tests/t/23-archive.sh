@@ -267,7 +267,12 @@ t_compressions_that_are_read() {
 	bsdtar -C site -cZf s.compress .
 	bzip2 <plain.tar >s.bzip2
 	cp s.lzma misnamed.tar.gz
-	for f in s.lzma s.lzip s.compress s.bzip2 misnamed.tar.gz; do
+	# Not all begin with the same bytes.
+	xz <plain.tar --format=lzma --lzma1=lc=1,lp=2,pb=0,dict=64KiB >s.1.lzma
+	xz <plain.tar --format=lzma --lzma1=lc=0,dict=1MiB >s.2.lzma
+	xz <plain.tar --format=lzma -0 >s.3.lzma
+	xz <plain.tar --format=lzma -9e >s.4.lzma
+	for f in s.lzma s.[1-4].lzma s.lzip s.compress s.bzip2 misnamed.tar.gz; do
 		assert_eq "$(stage "$f")" "$id" "$f"
 		assert_eq "$(piped "$f" -q --root root)" "$id" "| $f"
 		head -c $(($(stat -c %s "$f") * 2 / 3)) "$f" >"cut-$f"
@@ -371,6 +376,143 @@ t_names_of_a_zip_are_utf_8_or_refused() {
 		d\0204r/\0341.x d\0303\0244r/\0303\0237.x
 		\0377\0376.x \0342\0202\0254.x
 	EOF
+}
+
+# zip_of FILE KEY=NAME...: a zip whose files have these names, as bytes, and KEY
+# as their content; made on the system that a digit in KEY says, else on Unix.
+# U in KEY: it says that its name is in UTF-8.  $zip_form: "64", with the records
+# of a zip64; "comment", with one that looks like an end record.
+zip_of() {
+	python3 - "$@" <<-'EOF'
+		import os, re, struct, sys, zipfile
+		form = os.environ.get('zip_form', '')
+		files, out = [(b'index.html', 'U', b'hello')], b''
+		for word in sys.argv[2:]:
+		    key, name = os.fsencode(word).split(b'=', 1)
+		    files.append((name, key.decode(), key))
+		directory = b''
+		for name, key, content in files:
+		    crc = zipfile.crc32(content)
+		    made = re.search(r'\d+', key)
+		    flags = 0x800 if 'U' in key else 0
+		    rest = struct.pack('<HHHHHIIIHH', 20, flags, 0, 0, 33, crc,
+		        len(content), len(content), len(name), 0)
+		    directory += b'PK\1\2' + bytes([20, int(made[0]) if made
+		        else 3]) + rest + struct.pack('<HHHII', 0, 0, 0,
+		        0o100644 << 16, len(out)) + name
+		    out += b'PK\3\4' + rest + name + content
+		at, n = len(out), len(files)
+		end = struct.pack('<HHHHII', 0, 0, n, n, len(directory), at)
+		comment = b''
+		out += directory
+		if form == '64':
+		    end64 = len(out)
+		    out += b'PK\6\6' + struct.pack('<QHHIIQQQQ', 44, 45, 45, 0, 0,
+		        n, n, len(directory), at)
+		    out += b'PK\6\7' + struct.pack('<IQI', 0, end64, 1)
+		    end = struct.pack('<HHHHII', 0, 0, 65535, 65535, 2**32 - 1,
+		        2**32 - 1)
+		if form == 'comment':
+		    comment = b'made by PK\1\2 and PK\5\7'
+		out += b'PK\5\6' + end + struct.pack('<H', len(comment)) + comment
+		open(sys.argv[1], 'wb').write(out)
+	EOF
+}
+
+# arrived PATH CONTENT: it is in the release whose id is in $out.
+arrived() {
+	assert_eq "$(cat "root/releases/$(<"$out")/$1")" "$2" "$1"
+}
+
+# A backslash is what it is for unzip(1): a byte as any other, but on systems
+# where it is what the slash is elsewhere, and has no slash beside it.
+t_backslashes_of_zips() {
+	local form key name path
+	need_cmd python3 zip
+	while read -r key name path; do
+		for form in '' 64 comment; do
+			zip_form=$form zip_of b.zip "$key=$name"
+			rm -rf root
+			run deploy stage -q b.zip --root root
+			arrived "$path" "$key"
+		done
+	done <<-'EOF'
+		3 a\b a\b
+		19 a\b a\b
+		3U ä\b ä\b
+		3 \b \b
+		3 a/b\c a/b\c
+		0 a\b a/b
+		0 a\b\c.html a/b/c.html
+		0U ä\ö\c.html ä/ö/c.html
+		0 a/b\c a/b\c
+		10 a\b a/b
+		14 a\b a/b
+		6 a\b a/b
+	EOF
+	zip_of b.zip '3=a\b\'
+	refused 5 "ends in a backslash" b.zip
+	zip_of b.zip '3=a\b' '3U=a/b'
+	rm -rf root
+	run deploy stage -q b.zip --root root
+	arrived 'a\b' 3
+	arrived a/b 3U
+	# As a real packer makes it.
+	small
+	echo x >'site/a\b'
+	echo y >'site/css/a\b'
+	archive zip
+	rm -rf root
+	assert_eq "$(stage site)" "$(stage site.zip)"
+}
+
+# Names that are one when they are composed: of a zip all arrive, in whatever
+# order; in a 7z they are not told apart, and refused.
+t_composed_and_decomposed_names() {
+	local form a b c=$'caf\u00e9' d=$'cafe\u0301' n
+	need_cmd python3 zip bsdtar 7z
+	for form in '' 64 comment; do
+		for n in "a=$c.x b=$d.x" "b=$d.x a=$c.x" "aU=$c.x bU=$d.x" \
+		    "bU=$d.x aU=$c.x" "aU=$c/x bU=$d/x" "bU=$d/x aU=$c/x" \
+		    "aU=$c.x b=$d.x" "bU=$d.x a=$c.x"; do
+			# shellcheck disable=SC2086 # words are meant
+			zip_form=$form zip_of u.zip $n
+			rm -rf root
+			run deploy stage -q u.zip --root root
+			for a in $n; do arrived "${a#*=}" "${a%%=*}"; done
+		done
+		# Of two that are decomposed in other ways, one is composed.
+		a=$'e\u0323\u0302' b=$'\u1eb9\u0302'
+		zip_form=$form zip_of u.zip "1U=$a" "2U=$b"
+		rm -rf root
+		run deploy stage -q u.zip --root root
+		arrived $'\u1ec7' 1U
+		arrived "$b" 2U
+		# The same name again replaces, as ever.
+		zip_form=$form zip_of u.zip "1U=$c" "2U=$c"
+		rm -rf root
+		run deploy stage -q u.zip --root root
+		arrived "$c" 2U
+		# One alone is composed, and so is a directory with it.
+		zip_form=$form zip_of u.zip "1U=$d/$d"
+		rm -rf root
+		run deploy stage -q u.zip --root root
+		arrived "$c/$c" 1U
+	done
+	small
+	echo composed >"site/$c.html"
+	echo decomposed >"site/$d.html"
+	rm -rf root
+	a=$(stage site)
+	for form in zip bsd.zip tar; do
+		archive "$form"
+		assert_eq "$(stage "site.$form")" "$a" "$form"
+	done
+	archive 7z
+	refused 5 "$c.html' twice: composed and decomposed" site.7z
+	(cd site && 7z a ../other.7z . >/dev/null)
+	refused 5 "'$c.html' twice: composed and decomposed" other.7z
+	run deploy stage -q --root root --exclude "$d.html" site.tar
 }
 
 t_damaged_archives() {
