@@ -18,6 +18,7 @@ report_stage(const struct run *run, const struct stage *st)
 	json_put_int(doc, "carried", (int64_t)st->plan.carried);
 	json_put_int(doc, "excluded", (int64_t)st->excluded);
 	json_put_int(doc, "broken_links", (int64_t)st->plan.broken.n);
+	json_put_int(doc, "secrets", (int64_t)st->secrets.n);
 	json_put_int(doc, "rewritten", (int64_t)run->work.fleet.rewritten);
 	json_put_int(doc, "rules", (int64_t)run->work.fleet.rules);
 	json_put_int(doc, "patched", (int64_t)run->work.fleet.patched);

@@ -126,8 +126,11 @@ read_rules(struct value_reader *r, const struct raw_site *raw,
 		0 ||
 	    read_carry(r, raw->carry, out) != 0)
 		return -1;
-	out->refuse_links =
-	    raw->guard != NULL && raw->guard->links == SEVERITY_REFUSE;
+	if (raw->guard != NULL) {
+		out->links = raw->guard->links;
+		out->secrets = raw->guard->secrets;
+		out->maps = raw->guard->maps;
+	}
 	return value_read_percent(r, "max_delete", raw->max_delete,
 	    &out->max_delete);
 }

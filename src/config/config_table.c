@@ -33,12 +33,15 @@ static const cyaml_schema_field_t carry_fields[] = {
 };
 
 static const cyaml_strval_t severities[] = {
+	{ "ignore", SEVERITY_IGNORE },
 	{ "warn", SEVERITY_WARN },
 	{ "refuse", SEVERITY_REFUSE },
 };
 
 static const cyaml_schema_field_t guard_fields[] = {
 	ENUM("links", struct raw_guard, links, severities),
+	ENUM("secrets", struct raw_guard, secrets, severities),
+	ENUM("source_maps", struct raw_guard, maps, severities),
 	CYAML_FIELD_END,
 };
 

@@ -18,11 +18,8 @@ struct raw_carry {
 	char *duration;
 };
 
-/* What a guard does. */
-enum severity { SEVERITY_WARN, SEVERITY_REFUSE };
-
 struct raw_guard {
-	enum severity links;
+	enum severity links, secrets, maps;
 };
 
 struct raw_check {

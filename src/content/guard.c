@@ -8,6 +8,7 @@
 #include "base/path.h"
 #include "base/text.h"
 #include "content/links.h"
+#include "content/secrets.h"
 
 /*
  * The one directory that everything is in, or NULL; what macOS puts beside it
@@ -108,6 +109,22 @@ guard_check_links(const struct strvec *broken, struct err *e)
 		    "%zu symbolic link%s nowhere: %s;; mend or exclude them; --override=build stages it anyway",
 		    broken->n, broken->n == 1 ? " leads" : "s lead",
 		    told.data);
+	buf_release(&told);
+	return r;
+}
+
+int
+guard_check_secrets(const struct strvec *paths, const char *what,
+    struct err *e)
+{
+	struct buf told = BUF_INIT;
+	int r = 0;
+
+	secrets_tell(paths, &told);
+	if (paths->n > 0)
+		r = err_set(e, ERR_GUARD,
+		    "the build has %s: %s;; leave them out with 'exclude'; --override=build stages them anyway",
+		    what, told.data);
 	buf_release(&told);
 	return r;
 }

@@ -31,6 +31,10 @@ int guard_check_deletions(const struct manifest *m,
  */
 int guard_check_links(const struct strvec *broken, struct err *e) MUST_USE;
 
+/* The same for what visitors should not get (secrets.h); `what` they are. */
+int guard_check_secrets(const struct strvec *paths, const char *what,
+    struct err *e) MUST_USE;
+
 /* Bytes and inodes; -1 for what is not known. */
 struct guard_room {
 	int64_t bytes;

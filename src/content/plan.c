@@ -121,8 +121,9 @@ plan_compare(struct plan *p, const struct plan_base *base, int64_t mtime,
 	int r = carry(p, &base->carry, &from, e);
 
 	strvec_release(&p->broken);
-	links_find_broken(&p->m, &p->broken);
-	if (r == 0 && p->guarded && p->rules->refuse_links)
+	if (p->rules->links != SEVERITY_IGNORE)
+		links_find_broken(&p->m, &p->broken);
+	if (r == 0 && p->guarded && p->rules->links == SEVERITY_REFUSE)
 		r = guard_check_links(&p->broken, e);
 	if (r == 0 && p->guarded && base->live && base->m != NULL)
 		r = guard_check_deletions(&p->m, base->m, p->rules->max_delete,

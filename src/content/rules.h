@@ -6,10 +6,12 @@
 #ifndef RULES_H
 #define RULES_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/strvec.h"
+
+enum severity { SEVERITY_DEFAULT, SEVERITY_IGNORE, SEVERITY_WARN,
+	SEVERITY_REFUSE };
 
 struct rules {
 	struct strvec exclude;	/* patterns, path_match_any() */
@@ -17,7 +19,10 @@ struct rules {
 	struct strvec carry;	/* patterns; empty: nothing is carried */
 	int64_t carry_for;	/* seconds */
 	unsigned int max_delete;	/* percent of the live paths, 0..100 */
-	bool refuse_links;	/* that show visitors nothing */
+	/* What becomes of a build with */
+	enum severity links;	/* links that show visitors nothing; */
+	enum severity secrets;	/* what they should not get; */
+	enum severity maps;	/* source maps (secrets.h) */
 	char *group;		/* group of what is staged; NULL: ours */
 };
 

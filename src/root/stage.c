@@ -5,6 +5,8 @@
 
 #include "base/clock.h"
 #include "content/fill.h"
+#include "content/guard.h"
+#include "content/secrets.h"
 #include "content/sibling.h"
 #include "os/log.h"
 #include "os/names.h"
@@ -36,6 +38,29 @@ stage_release(struct stage *st)
 {
 	source_close(&st->source);
 	plan_release(&st->plan);
+	strvec_release(&st->secrets);
+	strvec_release(&st->maps);
+}
+
+/* What visitors should not get. */
+static int
+find_secrets(struct stage *st, struct err *e)
+{
+	const struct rules *rules = st->opt->rules;
+	bool guarded = (st->opt->overrides & OVERRIDE_BUILD) == 0;
+
+	if (rules->secrets != SEVERITY_IGNORE)
+		secrets_find(&st->plan.m, source_files(&st->source),
+		    &st->secrets);
+	if (rules->maps >= SEVERITY_WARN)
+		secrets_find_maps(&st->plan.m, &st->maps);
+	if (guarded && rules->secrets == SEVERITY_REFUSE &&
+	    guard_check_secrets(&st->secrets,
+		"what looks like keys, passwords or a repository", e) != 0)
+		return -1;
+	if (guarded && rules->maps == SEVERITY_REFUSE)
+		return guard_check_secrets(&st->maps, "source maps", e);
+	return 0;
 }
 
 int
@@ -47,8 +72,10 @@ stage_list(struct stage *st, const struct dir *into, struct err *e)
 		&st->plan.m, e) != 0)
 		return -1;
 	st->excluded = st->source.excluded;
-	return plan_begin(&st->plan, o->rules,
-	    (o->overrides & OVERRIDE_BUILD) == 0, e);
+	if (plan_begin(&st->plan, o->rules,
+		(o->overrides & OVERRIDE_BUILD) == 0, e) != 0)
+		return -1;
+	return find_secrets(st, e);
 }
 
 int

@@ -61,6 +61,7 @@ struct stage {
 	struct release_id live;		/* in the root before; none for hosts */
 	struct plan plan;		/* its content, and what became of it */
 	size_t excluded;		/* entries of the build left out */
+	struct strvec secrets, maps;	/* that it has (secrets.h) */
 	struct source source;		/* the build */
 	int64_t mtime;			/* of new content */
 	bool hashed;			/* the build is listed and hashed */
@@ -81,7 +82,8 @@ int stage_open(struct stage *st, const struct stage_options *opt,
 
 /*
  * List the build, and begin the plan.  An archive is unpacked into `into`,
- * an empty directory, or a temporary one (NULL).  0 or -1.
+ * an empty directory, or a temporary one (NULL).  0, or -1 with ERR_GUARD for
+ * what the rules refuse.
  */
 int stage_list(struct stage *st, const struct dir *into, struct err *e)
     MUST_USE;

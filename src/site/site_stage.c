@@ -1,6 +1,7 @@
 #include "base/buf.h"
 #include "base/text.h"
 #include "content/links.h"
+#include "content/secrets.h"
 #include "fleet/fleet_stage.h"
 #include "os/log.h"
 #include "site/site.h"
@@ -65,6 +66,20 @@ tell_broken(const struct strvec *broken)
 	buf_release(&told);
 }
 
+/* What visitors should not get, before it can go live. */
+static void
+tell_secrets(const struct strvec *paths, const char *what)
+{
+	struct buf told = BUF_INIT;
+
+	secrets_tell(paths, &told);
+	if (paths->n > 0)
+		log_warn(
+		    "the build has %s: %s; leave them out with 'exclude' in deploy.yml",
+		    what, told.data);
+	buf_release(&told);
+}
+
 /* What went over the wire. */
 static void
 tell_sent(const struct site_run *s, const struct fleet_sent *sent)
@@ -100,6 +115,9 @@ stage(struct site_run *s, struct stage *st, struct stage_options *o,
 		       fleet_stage(f, st, o, sent, e)) != 0)
 		return -1;
 	tell_broken(&st->plan.broken);
+	tell_secrets(&st->secrets,
+	    "what looks like keys, passwords or a repository");
+	tell_secrets(&st->maps, "source maps");
 	tell(st, preview);
 	s->staged = st->id;
 	if (st->outcome != STAGE_UNCHANGED &&

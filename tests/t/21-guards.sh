@@ -174,6 +174,95 @@ t_links_to_what_is_left_out_or_carried() {
 	assert_contains "$err" "did you mean 'links'"
 }
 
+# -------------------------------------------- what visitors should not get
+
+# A path in the build, what is in it, and what is told.
+t_secrets() {
+	local path text told here
+	while IFS='|' read -r path text told; do
+		for here in '' yes; do
+			paths 2
+			mkdir -p "$(dirname "site/${here:+dir/}$path")"
+			printf %b "$text" >"site/${here:+dir/}$path"
+			rm -rf root
+			configure_links 'exclude: [none]'
+			run deploy stage --json
+			assert_eq "$(json "$out" .secrets)" "${told:+1}$([ -n "$told" ] || echo 0)" "$path"
+		done
+		if [ -z "$told" ]; then
+			assert_not_contains "$err" "warning"
+			configure_links 'guard: {secrets: refuse}'
+			run deploy stage --again
+			continue
+		fi
+		assert_contains "$err" "what looks like keys, passwords or a repository: 'dir/$told'; leave"
+		configure_links 'guard: {secrets: refuse}'
+		expect_status 10 deploy publish --again
+		assert_contains "$err" "'dir/$told'"
+		run deploy publish --again --override=build
+		run deploy publish --again --exclude "$told"
+		assert_not_contains "$err" "warning"
+		configure_links 'guard: {secrets: ignore}'
+		run deploy publish --again
+		assert_not_contains "$err" "warning"
+	done <<-'END'
+	.env|SECRET=1|.env
+	.env.production|SECRET=1|.env.production
+	.env.example|SECRET=|
+	.environment|x|
+	env|x|
+	id_rsa|x|id_rsa
+	id_rsa.pub|x|
+	id_ed25519|x|id_ed25519
+	.htpasswd|a:b|.htpasswd
+	.htaccess|x|
+	.netrc|x|.netrc
+	.npmrc|x|.npmrc
+	vault.kdbx|x|vault.kdbx
+	.p12|x|
+	server.key|-----BEGIN PRIVATE KEY-----\\nAA==|server.key
+	rsa.pem|-----BEGIN CERTIFICATE-----\\nAA==\\n-----BEGIN RSA PRIVATE KEY-----\\nAA==|rsa.pem
+	cert.pem|-----BEGIN CERTIFICATE-----\\nAA==|
+	public.key|-----BEGIN PUBLIC KEY-----\\nAA==|
+	piano.key|C major|
+	key.html|-----BEGIN PRIVATE KEY-----\\nAA==|
+	.ssh/config|x|.ssh
+	.aws/credentials|x|.aws
+	ssh/config|x|
+	END
+}
+
+t_a_repository_by_another_name() {
+	need_cmd git
+	paths 2
+	git init -q --bare site/dir/copy.git
+	configure_links 'guard: {source_maps: warn}'
+	run deploy stage
+	assert_contains "$err" "a repository: 'dir/copy.git'; leave"
+	rm -r site/dir/copy.git
+	mkdir -p site/dir/HEAD/{objects,refs} site/objects site/refs
+	: >site/HEAD
+	run deploy stage
+	assert_contains "$err" "a repository: "
+}
+
+t_source_maps_on_request() {
+	local n
+	paths 2
+	for n in 1 2 3 4 5 6; do echo {} >"site/$n.js.map"; done
+	echo {} >site/world.map
+	configure_links 'exclude: [none]'
+	run deploy stage
+	assert_not_contains "$err" "warning"
+	configure_links 'guard: {source_maps: warn}'
+	run deploy stage
+	assert_contains "$err" "the build has source maps: '1.js.map', '2.js.map', '3.js.map', '4.js.map', and 2 more; leave"
+	configure_links 'guard: {source_maps: refuse}'
+	tar cf site.tar -C site .
+	expect_status 10 deploy stage site.tar --again
+	assert_contains "$err" "the build has source maps: '1.js.map'"
+}
+
 # ------------------------------------------------------- builds that are broken
 
 # A build that three guards refuse: each is set aside alone.

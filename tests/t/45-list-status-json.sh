@@ -493,7 +493,7 @@ t_diff_leaves_out() {
 
 sent_keys="sent_bytes received_bytes skew_us"
 stage_keys="site root skipped id outcome dry_run files bytes linked copied"
-stage_keys+=" copied_bytes carried excluded broken_links rewritten rules patched"
+stage_keys+=" copied_bytes carried excluded broken_links secrets rewritten rules patched"
 
 t_stage_json() {
 	mkdir b
