@@ -583,7 +583,7 @@ t_verify_json() {
 	echo 12345 >b/y
 	run d publish b
 	run d verify --json
-	doc 'has_keys("site root id intact files bytes differences")'
+	doc 'has_keys("site root id intact files bytes differences mended")'
 	doc '(.id | id) and .intact and .files == 2 and .bytes == 8 and
 	    .differences == []'
 	printf X >>www/current/y

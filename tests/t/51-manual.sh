@@ -144,7 +144,7 @@ t_configuration_words() {
 	    "$TREE"/src/config/config*.c >words
 	[ -s words ] || fail "no words"
 	while read -r word; do
-		grep -qE "^\.It (.* )?Cm ([a-z]+ \| )?$word( |\$)" \
+		grep -qE "^\.It (.* )?Cm ([a-z]+ \| )*$word( |\$)" \
 		    "$TREE/man/deploy.yml.5" ||
 		    fail "$word is not in deploy.yml.5"
 	done <words
