@@ -589,7 +589,7 @@ t_verify_json() {
 	printf X >>www/current/y
 	rm www/current/index.html
 	expect_status 5 d verify --json
-	doc 'has_keys("site root id intact files bytes differences")'
+	doc 'has_keys("site root id intact files bytes differences mended")'
 	doc '.intact == false and (.differences | length >= 2) and
 	    (.differences | all(string)) and
 	    (.differences | any(test("^index.html: is missing")))'
