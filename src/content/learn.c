@@ -12,6 +12,9 @@ enum { NEAR = 8 };
 /* Bytes on both sides of what differs. */
 static const size_t contexts[] = { 0, 6, 16, 40, 100 };
 
+/* Where they are. */
+enum { BOTH, BEFORE, BEHIND, SIDES };
+
 #define CONTEXTS (sizeof(contexts) / sizeof(contexts[0]))
 
 _Static_assert(LEARN_CONTEXTS <= CONTEXTS, "contexts to begin with");
@@ -327,15 +330,15 @@ grow_on(const struct page *p, size_t *last, size_t need)
 	}
 }
 
-/* The hunk, what is near, and `context` bytes before and behind it. */
+/* The hunk, what is near, and so many bytes before and behind it. */
 static struct region
-grow(const struct page *p, size_t i, size_t context)
+grow(const struct page *p, size_t i, size_t before, size_t behind)
 {
 	size_t first = i, last = i;
-	size_t before = grow_back(p, &first, context);
-	size_t behind = grow_on(p, &last, context);
 	struct region r;
 
+	before = grow_back(p, &first, before);
+	behind = grow_on(p, &last, behind);
 	for (int s = OLD; s <= NEW; s++) {
 		r.lo[s] = p->v[first].lo[s] - before;
 		r.hi[s] = p->v[last].hi[s] + behind;
@@ -474,13 +477,19 @@ cover(struct learner *l, const struct pair *x)
 	}
 }
 
-/* A rule for the hunk that at least `pages` pages use. */
+/*
+ * A rule for the hunk that at least `pages` pages use.  With as much before it
+ * as behind it; or on one side only, where something else differs beside it in
+ * some pages.
+ */
 static void
 learn_hunk(struct learner *l, const struct page *p, size_t i, size_t least,
     size_t pages, struct rule_set *out)
 {
-	for (size_t c = least; c < CONTEXTS; c++) {
-		struct region r = grow(p, i, contexts[c]);
+	for (size_t at = SIDES * least; at < SIDES * CONTEXTS; at++) {
+		size_t context = contexts[at / SIDES], side = at % SIDES;
+		struct region r = grow(p, i, side != BEHIND ? context : 0,
+		    side != BEFORE ? context : 0);
 		struct pair x;
 		size_t used;
 

@@ -101,6 +101,44 @@ test_what_sites_do(void)
 	}
 }
 
+/*
+ * Two of four pages have a word of their own beside what all have: that is
+ * learnt all the same, and explains the others.
+ */
+static void
+test_a_word_beside_it(void)
+{
+	static const char *const olds[] = {
+		"<p>1 2031 1300</p> page 10, version 1.2.3, (c) 2025</i>\n",
+		"<p>2 2025 130</p> page 11, version 1.2.3, (c) 2025</i>\n",
+		"<p>3 2026 12 3</p> page 12, version 1.2.3, (c) 2025</i>\n",
+		"<p>4 2025 3 3</p> page 13, version 1.2.3, (c) 2025</i>\n",
+	};
+	static const char *const news[] = {
+		"<p>1 2031 1300</p> page 10, version 1.3.0, (c) 2031</i>\n",
+		"<p>2 2025 130</p> page 11, version 1.3.0, (c) 2031</i>\n",
+		"<p>3 2026 12 3</p> page 12, version 1.3.0, (c) 2031</i>\n<!-- 9 2031 -->\n",
+		"<p>4 2025 3 3</p> page 13, version 1.3.0, (c) 2031</i>\n<!-- 8 2031 -->\n",
+	};
+	static const char old[] = "page 99, version 1.2.3, (c) 2025</i>\n";
+	static const char new[] = "page 99, version 1.3.0, (c) 2031</i>\n";
+	struct rule_set s = { .n = 0 };
+	struct learner *l;
+	struct sample v[4];
+
+	for (size_t i = 0; i < 4; i++)
+		v[i] = sample(olds[i], news[i]);
+	l = learner_new(v, 4);
+	learner_rules(l, 0, &s);
+	CHECK(leads_to(&s, false, old, strlen(old), new, strlen(new)));
+	CHECK(leads_to(&s, true, new, strlen(new), old, strlen(old)));
+	for (size_t i = 0; i < 2; i++)
+		CHECK(leads_to(&s, true, v[i].new, v[i].new_len, v[i].old,
+		    v[i].old_len));
+	rule_set_release(&s);
+	learner_free(l);
+}
+
 static void
 test_nothing_to_learn(void)
 {
@@ -178,5 +216,5 @@ test_random(void)
 	}
 }
 
-UNIT_MAIN(UNIT(test_what_sites_do), UNIT(test_nothing_to_learn),
-    UNIT(test_too_much), UNIT(test_random))
+UNIT_MAIN(UNIT(test_what_sites_do), UNIT(test_a_word_beside_it),
+    UNIT(test_nothing_to_learn), UNIT(test_too_much), UNIT(test_random))
