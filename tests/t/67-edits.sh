@@ -3,7 +3,7 @@
 # what it has, makes manifest and files itself, and ends as one that got all of
 # them; h1 and h2 have deploy, h3 the sh verbs, which take whole packs.  When
 # edits do not fit, that host alone gets a whole pack.
-# parts: 3
+# parts: 4
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/hosts.sh
 . "$TREE/tests/hosts.sh"
@@ -288,6 +288,203 @@ t_pages_that_have_nothing_in_common_cost_a_few_questions() {
 	assert_eq "$(jq '.patched' "$out")" 0
 	assert_contains "$err" "of 60 pages explain parts of 0"
 	assert_eq "$(grep -c signatures h1.verbs)" 1
+}
+
+# --------------------------------------------------- which host gets what
+
+# watch HOST [LINE]: it notes how it gets packs; the line runs before.
+watch() {
+	fault "$1" <<-END
+	${2:-}
+	[ "\$verb" != receive ] || case " \$* " in
+	*" --base="*) echo edits ;;
+	*) echo whole ;;
+	esac >>"\$self.got"
+	END
+}
+
+# beyond SEED: the next version, by rules, and words of its own on the pages of
+# site/a/b: both kinds of edits.
+beyond() {
+	local f
+	newer
+	sed -i "s/(c) [0-9a-z]*/(c) $1/" site/a/*.html site/a/b/*.html
+	for f in site/a/b/*.html; do
+		echo "<!-- $RANDOM$RANDOM of $1 -->" >>"$f"
+	done
+}
+
+# got WANT: what each of h1 h2 h3 got since, one after the other; and all is
+# well.
+got() {
+	local h all=''
+	for h in h1 h2 h3; do
+		all+="$(tr '\n' ' ' <"$h.got")"
+		all=${all% },
+		: >"$h.got"
+	done
+	assert_eq "${all%,}" "$1" "$what"
+	assert_serves_site
+	for h in "${hosts[@]}"; do
+		diff -r --no-dereference "r-$h/current/" site/ ||
+		    fail "$what: $h"
+		run deploy host verify "$PWD/r-$h" --id="$(live "$h")"
+		assert_eq "$(value difference)" "" "$what: $h"
+	done
+	assert_clean
+}
+
+t_all_kinds_of_hosts_and_clients() {
+	local what h seed=2030
+	three
+	many 300
+	for h in h1 h2 h3; do
+		watch "$h"
+		: >"$h.got"
+	done
+	what="the first time"
+	run deploy publish
+	got "whole,whole,whole"
+	what="as ever"
+	beyond $((++seed))
+	run deploy publish -v
+	assert_contains "$err" "pages travelled as differences"
+	assert_contains "$err" "pages did not travel"
+	got "edits,edits,whole"
+	what="a host of a version that has no edits"
+	watch h2 '[ "$verb" != info ] || { "${real[@]}" | grep -av "^has.delta"; exit; }'
+	beyond $((++seed))
+	run deploy publish
+	got "edits,whole,whole"
+	watch h2
+	what="several bases"
+	beyond $((++seed))
+	run deploy publish --host h2
+	: >h2.got
+	beyond $((++seed))
+	run deploy publish
+	got "edits,edits,whole"
+	what="a host that is new"
+	rm -r r-h2
+	beyond $((++seed))
+	run deploy publish
+	got "edits,whole,whole"
+	what="a client that knows nothing"
+	rm -rf "$XDG_CACHE_HOME"
+	beyond $((++seed))
+	run deploy publish
+	got "edits,edits,whole"
+	what="host by host"
+	sed -i 's/^    source:/    strategy: rolling\n&/' deploy.yml
+	beyond $((++seed))
+	run deploy publish
+	got "edits,edits,whole"
+}
+
+t_keys_that_may_only_stage_and_activate() {
+	local h what="a key with limits"
+	three
+	many 300
+	for h in h1 h2; do
+		mv "$h" "$h.real"
+		cat >"$h" <<-END
+		#!/bin/sh
+		SSH_ORIGINAL_COMMAND="deploy \$*" exec "$DEPLOY" host \\
+		    --root "$PWD/r-$h" --allow receive,activate,prune
+		END
+		chmod +x "$h"
+	done
+	sed -i 's/^    source:/    hooks: {post_activate: "cat $DEPLOY_CHANGED_CONTENT_FILE >content"}\n&/' deploy.yml
+	run deploy publish
+	beyond 2031
+	run deploy publish -v
+	assert_contains "$err" "pages travelled as differences"
+	assert_contains "$err" "pages did not travel"
+	assert_serves_site
+	[ "$(grep -vc '^/a/b/' content)" -le 4 ] || fail "$(head content)"
+	assert_eq "$(grep -c '^/a/b/' content)" 100
+}
+
+# die_in HOST VERB [BYTES]: from now on it dies in that request, which it has
+# answered, or whose data it has read, so far.
+die_in() {
+	fault "$1" <<-END
+	if [ "\$verb" = $2 ]; then
+		if [ $2 = receive ]; then
+			head -c $3 | "\${real[@]}"
+		else
+			"\${real[@]}" | dd bs=1 count=$3 status=none
+		fi
+		exit 1
+	fi
+	END
+}
+
+t_again_after_a_cut() {
+	local how h what seed=0
+	three
+	many 300
+	run deploy publish
+	# Another one is asked.
+	for how in "files 2000" "signatures 0" "signatures 1500"; do
+		what="cut in $how"
+		beyond $((++seed + 2040))
+		# shellcheck disable=SC2086
+		die_in h1 $how
+		run deploy publish -v
+		assert_contains "$err" "h1: no s"
+		assert_contains "$err" "pages did not travel"
+		heal
+		: | tee h1.got h2.got >h3.got
+		got ",,"
+	done
+	for how in "receive 0" "receive 500" "receive 6000"; do
+		what="cut in $how"
+		beyond $((++seed + 2040))
+		# shellcheck disable=SC2086
+		die_in h2 $how
+		deploy publish -v >"$out" 2>"$err" && fail "$what: no failure"
+		heal
+		for h in h1 h2 h3; do
+			watch "$h"
+		done
+		run deploy publish
+		got ",edits,"
+		heal
+	done
+}
+
+t_disk_that_is_full_in_the_middle() {
+	local h what="a disk that was full"
+	need_root
+	mkdir r-h2
+	mount -t tmpfs -o size=9m,mode=755 none r-h2 2>/dev/null ||
+	    skip "no tmpfs"
+	defer umount -l "$PWD/r-h2"
+	three
+	many 300
+	run deploy publish
+	fault h2 <<-'END'
+	if [ "$verb" = receive ]; then
+		dd if=/dev/zero of="$self.fill" bs=4k 2>/dev/null
+		"${real[@]}"
+		exit
+	fi
+	END
+	rm -f h2.fill
+	ln -s "$PWD/r-h2/fill" h2.fill
+	beyond 2050
+	expect_status 10 deploy publish
+	assert_contains "$err" "h2"
+	heal
+	rm r-h2/fill
+	assert_eq "$(ls r-h2/.deploy/incoming | wc -l)" 0
+	for h in h1 h2 h3; do
+		watch "$h"
+		: >"$h.got"
+	done
+	run deploy publish
+	got ",edits,"
 }
 
 # ------------------------------------------------------------- what fails
