@@ -178,6 +178,18 @@ json_get_bool(const json_t *obj, const char *key, bool otherwise)
 	return json_is_boolean(j) ? json_is_true(j) : otherwise;
 }
 
+size_t
+json_count(const json_t *obj, const char *key)
+{
+	return json_array_size(json_object_get(obj, key));
+}
+
+const json_t *
+json_at(const json_t *obj, const char *key, size_t i)
+{
+	return json_array_get(json_object_get(obj, key), i);
+}
+
 void
 json_get_strings(const json_t *obj, const char *key, struct strvec *out)
 {

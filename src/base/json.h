@@ -51,6 +51,10 @@ const char *json_get_string(const json_t *obj, const char *key);
 int64_t json_get_int(const json_t *obj, const char *key, int64_t otherwise);
 bool json_get_bool(const json_t *obj, const char *key, bool otherwise);
 
+/* How many elements has an array, and one of them; 0 when it is none. */
+size_t json_count(const json_t *obj, const char *key);
+const json_t *json_at(const json_t *obj, const char *key, size_t i);
+
 /* Add the strings of an array; what else is in it does not count. */
 void json_get_strings(const json_t *obj, const char *key, struct strvec *out);
 

@@ -66,7 +66,7 @@ parse() {
 	verify) knows='id repair' ;;
 	receive) knows='id compress bytes inodes group filled repair uses' ;;
 	note) knows='id seq commit' ;;
-	activate) knows='id expect journal-size rollback revert verified override message skipped sync before line check armed hook-timeout' ;;
+	activate) knows='id expect journal-size rollback revert verified override message skipped sync before left line check armed hook-timeout' ;;
 	prune) knows='keep older-than remove expect journal-size check' ;;
 	pin) knows='id off' ;;
 	freeze) knows='message until record off' ;;
@@ -1664,6 +1664,14 @@ look_back() {
 		function same(other, content) {
 			return id == other || (digest != "" && digest == content)
 		}
+		# The words about a rollback, which $0 has.
+		function told(what, time, who, why) {
+			who = text("who")
+			why = text("message")
+			return "release " what (what == id ? "" : ", which has this content,") \
+				" was rolled back from at " time " by " \
+				(who != "" ? who : "somebody") (why != "" ? ": " why : "")
+		}
 		# May line i undo line k?  These happened, one after the other.
 		function undoes(i, k) {
 			return k > 0 && action[i] == "revert" && action[k] != "revert" && from[k] != to[k] &&
@@ -1671,20 +1679,29 @@ look_back() {
 		}
 		/}[ \t\r]*$/ && value("time") && value("action") ~ /^(activate|rollback|revert|sync)$/ &&
 			value("to") ~ /^[0-9]+T[0-9.]+Z-[0-9a-f-]+$/ {
+			# What a sync says of other hosts is its last key.
+			i = index($0, "\"left\":[")
+			others = i ? substr($0, i + 8) : ""
+			if (i)
+				$0 = substr($0, 1, i - 1)
 			action[++n] = value("action")
 			from[n] = value("from")
 			to[n] = value("to")
 			comes[n] = same(to[n], value("digest"))
 			goes[n] = action[n] == "rollback" && same(from[n], value("from_digest"))
-			if (goes[n]) {
-				who = text("who")
-				why = text("message")
-				words[n] = "release " from[n] (from[n] == id ? "" : ", which has this content,") \
-					" was rolled back from at " value("time") " by " \
-					(who != "" ? who : "somebody") (why != "" ? ": " why : "")
-			}
+			if (goes[n])
+				words[n] = told(from[n], value("time"))
 			# What a sync says of the past.
 			past[n] = action[n] == "sync" && index(substr($0, index($0, "\"before\":[")), "\"" id "\"")
+			# And of what is left elsewhere, the newest first.
+			there[n] = ""
+			k = split(others, other, /},[{]"time":"/)
+			for (i = 1; i <= k && there[n] == ""; i++) {
+				$0 = other[i]
+				sub(/^[{]"time":"/, "")
+				if (same(value("from"), value("from_digest")))
+					there[n] = told(value("from"), substr($0, 1, index($0, "\"") - 1))
+			}
 		}
 		END {
 			from[n + 1] = current
@@ -1709,6 +1726,8 @@ look_back() {
 					left = words[i]
 				if (!undone[i] && (comes[i] || past[i]))
 					left = ""
+				else if (!undone[i] && there[i] != "")
+					left = there[i]
 				if (!undone[i] && (live == id || past[i]))
 					was = 1
 				else if (live == id && action[i] == "activate")

@@ -113,6 +113,7 @@ static const struct option activate[] = {
 	{ "skipped", OPTION_LINES, 0, TEXT_MAX },
 	{ "sync", OPTION_FLAG, 0, 0 },
 	{ "before", OPTION_LINES, 0, TEXT_MAX },
+	{ "left", OPTION_LINES, 0, TEXT_MAX },
 	{ "line", OPTION_TEXT, 0, TEXT_MAX },
 	{ "check", OPTION_FLAG, 0, 0 },
 	{ "armed", OPTION_NUMBER, 0, ARMED_MAX },

@@ -36,9 +36,8 @@ wait_for_go(struct request *r, int64_t now, int64_t ms, struct err *e)
 {
 	struct buf line = BUF_INIT;
 	struct err why = ERR_INIT;
-	int64_t all = limits_bind(r->limits) ?
-	    now + limits_ms(LIMITS_ARMED) :
-	    INT64_MAX;
+	int64_t all =
+	    limits_bind(r->limits) ? now + limits_ms(LIMITS_ARMED) : INT64_MAX;
 	int64_t end;
 	bool late;
 	int c, go;
@@ -168,18 +167,37 @@ take_before(const struct request *r, struct release_ids *out, struct err *e)
 	return c;
 }
 
+/* What was rolled back from on other hosts. */
+static int
+take_left(const struct request *r, struct journal *out, struct err *e)
+{
+	const char *lines = request_option(r, "left", "");
+
+	journal_parse(out, lines, strlen(lines));
+	for (size_t i = 0; i < out->n; i++)
+		if (out->v[i].action != JOURNAL_ROLLBACK)
+			out->broken++;
+	return out->broken == 0 && out->n_verified == 0 ?
+	    0 :
+	    err_set(e, ERR_USAGE,
+		"'activate' wants --left=LINES of rollbacks, not '%.80s'",
+		lines);
+}
+
 int
 verb_activate(struct request *r, struct err *e)
 {
 	struct activation a = ACTIVATION_INIT;
 	struct strvec skipped = STRVEC_INIT;
 	struct release_ids before = RELEASE_IDS_INIT;
+	struct journal left = JOURNAL_INIT;
 	struct activate_options o = { .id = request_id(r, e),
 		.action = action_of(r),
 		.caller = &r->caller,
 		.message = request_option(r, "message", NULL),
 		.skipped = &skipped,
 		.before = &before,
+		.left = &left,
 		.expect = request_expect(r),
 		.verified = request_flag(r, "verified"),
 		.preview = request_flag(r, "check") };
@@ -197,12 +215,15 @@ verb_activate(struct request *r, struct err *e)
 	request_lines(r, "skipped", &skipped);
 	c = take_before(r, &before, e);
 	if (c == 0)
+		c = take_left(r, &left, e);
+	if (c == 0)
 		c = activate_prepare(&a, &r->store, &o, e);
 	if (c == 0 && !o.preview)
 		c = go(r, &a, armed, e);
 	activate_end(&a);
 	strvec_release(&skipped);
 	release_ids_release(&before);
+	journal_release(&left);
 	if (c == 0 && a.changed && !o.preview)
 		c = run_hook(r, &a, o.action, hook_timeout, e);
 	return c;

@@ -76,6 +76,11 @@ put_flip(struct request *r, const char *text, size_t len)
 		struct journal_line l = j.v[0];
 
 		l.who = l.job = l.message = NULL;
+		for (size_t i = 0; i < l.n_left; i++) {
+			free(l.left[i].who);
+			free(l.left[i].message);
+			l.left[i].who = l.left[i].message = NULL;
+		}
 		buf_adds(&r->out, "journal\t");
 		journal_print(&l, &r->out);
 		buf_addc(&r->out, '\n');

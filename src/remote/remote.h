@@ -225,6 +225,8 @@ struct remote_activate {
 	const char *message;
 	const struct strvec *skipped;	/* hosts left out; NULL: none */
 	const struct release_ids *before; /* of a sync; NULL: none */
+	struct journal_line *left;	/* the same: rollbacks elsewhere */
+	size_t n_left;
 	int64_t journal_size;		/* -1: any */
 	enum journal_action action;
 	unsigned int overrides;		/* OVERRIDE_FREEZE, OVERRIDE_ORDER */

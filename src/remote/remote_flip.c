@@ -40,6 +40,8 @@ add_line(const struct remote *r, const struct remote_activate *o,
 		line.skipped = *o->skipped;
 	if (o->before != NULL)
 		line.before = *o->before;
+	line.left = o->left;
+	line.n_left = o->n_left;
 	if (meta != NULL) {
 		line.seq = meta->seq;
 		/* Why it was built is not why it was gone back to. */
@@ -57,22 +59,30 @@ add_line(const struct remote *r, const struct remote_activate *o,
 	buf_release(&text);
 }
 
-/* Who was left out, and what was live: for who writes the line himself. */
+/* Who was left out, what was live, and what is left: for who writes the line
+ * himself. */
 static void
 add_lists(const struct remote_activate *o, struct strvec *args)
 {
-	struct buf skipped = BUF_INIT, before = BUF_INIT;
+	struct buf skipped = BUF_INIT, before = BUF_INIT, left = BUF_INIT;
 
 	for (size_t i = 0; o->skipped != NULL && i < o->skipped->n; i++)
 		buf_addf(&skipped, "%s\n", o->skipped->v[i]);
 	for (size_t i = 0; o->before != NULL && i < o->before->n; i++)
 		buf_addf(&before, "%s\n", o->before->v[i].text);
+	for (size_t i = 0; i < o->n_left; i++) {
+		journal_print(&o->left[i], &left);
+		buf_addc(&left, '\n');
+	}
+	if (left.len > 0)
+		strvec_addf(args, "--left=%s", left.data);
 	if (skipped.len > 0)
 		strvec_addf(args, "--skipped=%s", skipped.data);
 	if (o->before != NULL)
 		strvec_addf(args, "--before=%s", buf_str(&before));
 	buf_release(&skipped);
 	buf_release(&before);
+	buf_release(&left);
 }
 
 /* The options of activate. */

@@ -181,6 +181,10 @@ write_line(const struct store *s, const struct activate_options *o,
 		line.skipped = *o->skipped;
 	if (o->before != NULL)
 		line.before = *o->before;
+	if (o->left != NULL) {
+		line.left = o->left->v;
+		line.n_left = o->left->n;
+	}
 	line.message = (char *)(uintptr_t)o->message;
 	/* Why a release was built is not why it was gone back to. */
 	if (o->message == NULL && o->action == JOURNAL_ACTIVATE)

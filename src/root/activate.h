@@ -22,6 +22,7 @@ struct activate_options {
 	const char *message;		/* for the journal; NULL: the release's */
 	const struct strvec *skipped;	/* hosts left out, for it; NULL: none */
 	const struct release_ids *before; /* for it, of a sync; NULL: none */
+	const struct journal *left;	/* the same: rollbacks; NULL: none */
 	const struct release_id *expect; /* must be live; none: nothing may
 					 * be; NULL: whatever is */
 	int64_t journal_size;		/* bytes that the journal must have;

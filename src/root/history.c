@@ -6,6 +6,12 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 
+enum {
+	/* Of a sync: it has to fit into a request, also as JSON. */
+	LEFT_ROOM = 24 * 1024,
+	LEFT_SIZE = 400, /* of a line, but for its texts */
+};
+
 /* The live release as far as the stack knows, or none. */
 static const struct release_id *
 top(const struct history *h)
@@ -279,8 +285,57 @@ history_left(const struct history *h, const struct release_id *id,
 		if (l->action == JOURNAL_ROLLBACK &&
 		    is_same(id, digest, &l->from, l->from_digest))
 			return l;
+		for (size_t k = 0; k < l->n_left; k++)
+			if (is_same(id, digest, &l->left[k].from,
+				l->left[k].from_digest))
+				return &l->left[k];
 	}
 	return NULL;
+}
+
+struct all_left {
+	struct journal_line *v;
+	size_t n;
+	size_t room;
+};
+
+static size_t
+length(const char *text)
+{
+	return text != NULL ? strlen(text) : 0;
+}
+
+/* Add the rollback, if what it went away from is left because of it. */
+static void
+add_left(const struct history *h, const struct journal_line *l,
+    struct all_left *out)
+{
+	size_t size = LEFT_SIZE + length(l->who) + length(l->message);
+
+	if (size > out->room || l->action != JOURNAL_ROLLBACK ||
+	    history_left(h, &l->from, l->from_digest) != l)
+		return;
+	out->room -= size;
+	out->v = xreallocarray(out->v, out->n + 1, sizeof(*out->v));
+	out->v[out->n] = *l;
+	/* Who refuses it says who, when and why. */
+	out->v[out->n++].job = NULL;
+}
+
+size_t
+history_all_left(const struct history *h, struct journal_line **out)
+{
+	struct all_left all = { NULL, 0, LEFT_ROOM };
+
+	for (size_t i = h->journal->n; i-- > 0;) {
+		const struct journal_line *l = &h->journal->v[i];
+
+		add_left(h, l, &all);
+		for (size_t k = 0; k < l->n_left; k++)
+			add_left(h, &l->left[k], &all);
+	}
+	*out = all.v;
+	return all.n;
 }
 
 /* The tree digest of a release that was live; "" when it is not known. */

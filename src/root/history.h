@@ -21,7 +21,8 @@
  * Content, as the tree digest names it, that a rollback went away from is left
  * until it is made live again: by an override, or by a rollback to it.  A
  * release of it is not left any more when a sync names it: where that comes from
- * rollbacks go to it.
+ * rollbacks go to it.  A sync also says what is left there, which is left here
+ * from then on.
  */
 #ifndef HISTORY_H
 #define HISTORY_H
@@ -82,6 +83,12 @@ bool history_has_failed(const struct history *h, const struct release_id *id);
  */
 const struct journal_line *history_left(const struct history *h,
     const struct release_id *id, const char *digest);
+
+/*
+ * Those rollbacks for all that is left, the newest first, as many as fit into
+ * what a sync tells: their number.  `out` is to be freed, and borrows the lines' fields.
+ */
+size_t history_all_left(const struct history *h, struct journal_line **out);
 
 /*
  * When its last time live ended: ms, INT64_MAX if live, -1 if it never was.

@@ -37,6 +37,9 @@ line_release(struct journal_line *l)
 	free(l->message);
 	strvec_release(&l->skipped);
 	release_ids_release(&l->before);
+	for (size_t i = 0; i < l->n_left; i++)
+		line_release(&l->left[i]);
+	free(l->left);
 }
 
 void
@@ -106,9 +109,9 @@ put_ids(json_t *obj, const char *key, const struct release_ids *ids)
 	json_put(obj, key, arr);
 }
 
-/* 0, or -1 when the object is no journal line. */
+/* 0, or -1 when the object is no line of a flip; what it leads to is not read. */
 static int
-from_json(const json_t *obj, struct journal_line *l)
+flip_from_json(const json_t *obj, struct journal_line *l)
 {
 	const char *action = json_get_string(obj, "action");
 	const char *time = json_get_string(obj, "time");
@@ -130,8 +133,40 @@ from_json(const json_t *obj, struct journal_line *l)
 	l->job = xstrdup_opt(json_get_string(obj, "job"));
 	l->message = xstrdup_opt(json_get_string(obj, "message"));
 	json_get_strings(obj, "skipped", &l->skipped);
-	if (l->action == JOURNAL_SYNC)
+	return 0;
+}
+
+/* Those that are rollbacks. */
+static void
+get_left(const json_t *obj, struct journal_line *l)
+{
+	size_t n = json_count(obj, "left");
+
+	if (n == 0)
+		return;
+	l->left = xcalloc(n, sizeof(*l->left));
+	for (size_t i = 0; i < n; i++) {
+		struct journal_line *one = &l->left[l->n_left];
+
+		*one = (struct journal_line){ .seq = -1 };
+		if (flip_from_json(json_at(obj, "left", i), one) == 0 &&
+		    one->action == JOURNAL_ROLLBACK)
+			l->n_left++;
+		else
+			line_release(one);
+	}
+}
+
+/* 0, or -1 when the object is no journal line. */
+static int
+from_json(const json_t *obj, struct journal_line *l)
+{
+	if (flip_from_json(obj, l) != 0)
+		return -1;
+	if (l->action == JOURNAL_SYNC) {
 		get_ids(obj, "before", &l->before);
+		get_left(obj, l);
+	}
 	return 0;
 }
 
@@ -252,8 +287,8 @@ put_rest(json_t *obj, const struct journal_line *l)
 	json_put_string(obj, "message", l->message);
 }
 
-void
-journal_print(const struct journal_line *l, struct buf *out)
+static json_t *
+to_json(const struct journal_line *l)
 {
 	json_t *obj = new_line(l, action_names[l->action]);
 
@@ -265,6 +300,22 @@ journal_print(const struct journal_line *l, struct buf *out)
 		json_put_strings(obj, "skipped", &l->skipped);
 	if (l->action == JOURNAL_SYNC)
 		put_ids(obj, "before", &l->before);
+	return obj;
+}
+
+void
+journal_print(const struct journal_line *l, struct buf *out)
+{
+	json_t *obj = to_json(l);
+
+	if (l->n_left > 0) {
+		json_t *arr = json_new_array();
+
+		for (size_t i = 0; i < l->n_left; i++)
+			json_push(arr, to_json(&l->left[i]));
+		/* The last key: the sh verbs look for it so. */
+		json_put(obj, "left", arr);
+	}
 	json_write(obj, out);
 	json_free(obj);
 }

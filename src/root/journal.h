@@ -41,6 +41,9 @@ struct journal_line {
 	struct strvec skipped;		/* hosts that were left out (--skip) */
 	struct release_ids before;	/* of a sync: what was live before `to`,
 					 * for rollbacks, oldest first */
+	struct journal_line *left;	/* of a sync: rollbacks on other hosts,
+					 * from content that is left there */
+	size_t n_left;
 };
 
 /*

@@ -16,7 +16,9 @@
 struct syncing {
 	struct site_run *s;
 	const struct remote *from;
-	struct release_ids chain; /* what rollbacks go to there */
+	struct release_ids chain;  /* what rollbacks go to there */
+	struct journal_line *left; /* what was rolled back from there */
+	size_t n_left;
 	const struct release_ids *needed;
 	char *message;	     /* for the journals */
 	bool *changed;	     /* of each host */
@@ -76,12 +78,48 @@ knows_past(const struct syncing *y, const struct remote *r)
 	return same;
 }
 
+/* Does the reference go back to a release with that content all the same? */
+static bool
+goes_back_to(const struct syncing *y, const char *digest)
+{
+	for (size_t i = 0; i < y->chain.n; i++) {
+		const struct meta *m = remote_meta(y->from, &y->chain.v[i]);
+
+		if (m != NULL && *digest != '\0' &&
+		    strcmp(m->digest, digest) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* What the reference refuses, because it was rolled back from. */
+static void
+find_left(struct syncing *y)
+{
+	size_t n = history_all_left(&y->from->view.history, &y->left);
+
+	for (size_t i = 0; i < n; i++)
+		if (!goes_back_to(y, y->left[i].from_digest))
+			y->left[y->n_left++] = y->left[i];
+}
+
+/* Would it refuse what the reference refuses, because it was found bad? */
+static bool
+knows_left(const struct syncing *y, const struct remote *r)
+{
+	for (size_t i = 0; i < y->n_left; i++)
+		if (history_left(&r->view.history, &y->left[i].from,
+			y->left[i].from_digest) == NULL)
+			return false;
+	return true;
+}
+
 /* Does it serve what the reference does, and know as much? */
 static bool
 is_synced(const struct syncing *y, const struct remote *r)
 {
 	return release_id_eq(&r->view.current, &y->from->view.current) &&
-	    knows_past(y, r);
+	    knows_past(y, r) && knows_left(y, r);
 }
 
 /* The pins of the reference; those that only the host has stay. */
@@ -117,6 +155,8 @@ flip(struct syncing *y, struct remote *r, struct err *e)
 	const struct release_id id = y->from->view.current;
 	struct remote_activate o = { .id = &id,
 		.before = &before,
+		.left = y->left,
+		.n_left = y->n_left,
 		.message = y->message,
 		.skipped = y->s->wishes.skipped,
 		.journal_size = r->journal_size,
@@ -337,6 +377,7 @@ site_sync(struct site_run *s, const char *from, struct site_synced *out,
 	y.changed = xcalloc(f->n, sizeof(*y.changed));
 	y.message = xasprintf("as %s serves it", y.from->host->label);
 	history_chain(&y.from->view.history, &y.from->view.ids, &y.chain);
+	find_left(&y);
 	vote_needed(f, y.from, &needed);
 	r = check_freezes(&y, e);
 	if (r == 0)
@@ -345,6 +386,7 @@ site_sync(struct site_run *s, const char *from, struct site_synced *out,
 		r = refuse_freezes(f, e);
 	release_ids_release(&y.chain);
 	release_ids_release(&needed);
+	free(y.left);
 	free(y.changed);
 	free(y.message);
 	return r;

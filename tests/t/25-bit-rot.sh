@@ -81,7 +81,7 @@ lost_directory() { rm -r css; }
 lost_empty_directory() { rmdir empty; }
 lost_link() { rm to; }
 other_link() { ln -sfn css to; }
-touched() { touch css/site.css; }
+touched() { touch -d 2001-01-01 css/site.css; }
 other_mode() { chmod 600 index.html; }
 other_mode_of_directory() { chmod 700 css; }
 file_where_a_link_was() { rm to && echo x >to; }

@@ -417,6 +417,12 @@ t_hosts() {
 	doc 0 sync
 	valid_files h2
 	doc 0 sync
+	edit
+	doc 0 publish
+	doc 7 rollback --skip www2
+	doc 0 sync
+	grep -q '"left":' h2/.deploy/journal || fail "nothing is left"
+	valid_files h2
 	doc 0 prune -n
 	doc 0 prune --keep 1
 	doc 0 verify

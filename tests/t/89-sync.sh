@@ -166,6 +166,54 @@ t_the_journal_tells() {
 	done
 }
 
+# What was found bad on the others is refused by the odd one, too: by itself,
+# and by who publishes to it alone; and told in the same words.
+t_what_was_found_bad() {
+	local bad why waits
+	some c dash c
+	run next -m good
+	echo bad >site/index.html
+	run deploy publish -m bad
+	bad=$(cat "$out")
+	run deploy rollback -m 'the "prices" are wrong'
+	expect_status 4 deploy publish
+	why=$(sed 's/.*release /release /; s/;.*//' "$err")
+	assert_contains "$err" 'the "prices" are wrong'
+	for odd in h1 h2 h3; do
+		echo "# $odd" >&2
+		rm -rf "r-$odd"
+		run deploy sync --json
+		assert_eq "$(jq -c .synced "$out")" "[\"$odd\"]"
+		assert_alike
+		# It is nowhere else now than in the journals.
+		expect_status 4 deploy publish --host "$odd"
+		assert_contains "$err" "$why"
+		run deploy stage --host "$odd" --again -q
+		waits=$(cat "$out")
+		expect_status 4 deploy activate --host "$odd" "$waits"
+		assert_contains "$err" "release $bad, which has this content, was rolled back from"
+		assert_contains "$err" 'the "prices" are wrong'
+		rm -rf "r-$odd/releases/$waits"
+		run deploy sync --json
+		assert_eq "$(jq -c .synced "$out")" '[]'
+	done
+	# The others have it from a sync themselves now; and one that knows only
+	# that is brought there, too.
+	sed -i 's/,"left":.*/}/' r-h2/.deploy/journal
+	run deploy sync --json
+	assert_eq "$(jq -c .synced "$out")" '["h2"]'
+	expect_status 4 deploy publish --host h2
+	# What is made live on purpose is not bad any more, for the next sync.
+	run deploy publish --override=order
+	rm -rf r-h2
+	run deploy sync
+	grep -q '"left"' r-h2/.deploy/journal && fail "it is left"
+	run next
+	echo bad >site/index.html
+	run deploy publish
+	assert_alike
+}
+
 t_an_added_host() {
 	some c c dash
 	sed '/h3/d' deploy.yml >fewer.yml

@@ -1,6 +1,7 @@
 #include "root/history.h"
 
 #include <ctype.h>
+#include <stdlib.h>
 
 #include "unit.h"
 
@@ -883,6 +884,78 @@ test_sync(void)
 	history_release(&p.h);
 }
 
+/* What was left elsewhere is, from the sync on, until it is live again. */
+static void
+test_sync_of_what_is_left_there(void)
+{
+	static struct journal_line there[2];
+	struct past p = { .j = JOURNAL_INIT }, q = { .j = JOURNAL_INIT };
+	struct journal_line *all;
+
+	go(&p, "", "A");
+	go(&p, "A", "B");
+	back(&p, "B", "A");
+	go(&p, "A", "C");
+	back(&p, "C", "A");
+	look(&p, "A");
+	CHECK(history_all_left(&p.h, &all) == 2);
+	CHECK_STR(all[0].from.text, "C");
+	CHECK_STR(all[1].from.text, "B");
+	there[0] = all[0];
+	there[1] = all[1];
+	free(all);
+	line(&q, JOURNAL_SYNC, "", "A", -1);
+	q.lines[0].left = there;
+	q.lines[0].n_left = 2;
+	look(&q, "A");
+	CHECK(history_left(&q.h, ID("B"), "B") == &there[1]);
+	CHECK(history_left(&q.h, &release_id_none, "C") == &there[0]);
+	CHECK(history_left(&q.h, &release_id_none, "A") == NULL);
+	/* What came to it so goes on to others. */
+	CHECK(history_all_left(&q.h, &all) == 2);
+	free(all);
+	go(&q, "A", "b");
+	look(&q, "b");
+	CHECK(history_left(&q.h, ID("B"), "B") == NULL);
+	CHECK(history_all_left(&q.h, &all) == 1);
+	CHECK_STR(all[0].from.text, "C");
+	free(all);
+	/* A sync that did not happen says nothing. */
+	line(&q, JOURNAL_SYNC, "b", "D", -1);
+	q.lines[2].left = there;
+	q.lines[2].n_left = 2;
+	look(&q, "b");
+	CHECK(history_left(&q.h, ID("B"), "B") == NULL);
+	history_release(&p.h);
+	history_release(&q.h);
+}
+
+/* As much as fits into a request. */
+static void
+test_not_all_that_is_left(void)
+{
+	static char why[9000];
+	struct past p = { .j = JOURNAL_INIT };
+	struct journal_line *all;
+	size_t n;
+
+	memset(why, 'x', sizeof(why) - 1);
+	go(&p, "", "A");
+	for (const char *c = "BCDEFG"; *c != '\0'; c++) {
+		const char id[] = { *c, '\0' };
+
+		go(&p, "A", id);
+		back(&p, id, "A");
+		p.lines[p.j.n - 1].message = why;
+	}
+	look(&p, "A");
+	n = history_all_left(&p.h, &all);
+	CHECK(n == 2);
+	CHECK_STR(all[0].from.text, "G");
+	free(all);
+	history_release(&p.h);
+}
+
 /* There rollbacks go to what was left here: here, too. */
 static void
 test_sync_of_what_was_left(void)
@@ -907,6 +980,7 @@ test_sync_of_what_was_left(void)
 }
 
 UNIT_MAIN(UNIT(test_nothing), UNIT(test_sync),
+    UNIT(test_sync_of_what_is_left_there), UNIT(test_not_all_that_is_left),
     UNIT(test_sync_of_what_was_left), UNIT(test_recent_for_the_sequence),
     UNIT(test_failed), UNIT(test_failed_and_made_live_again),
     UNIT(test_failed_the_second_time), UNIT(test_undone_rollback),

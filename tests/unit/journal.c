@@ -333,9 +333,41 @@ test_action_names(void)
 	CHECK_STR(journal_action_name(JOURNAL_ROLLBACK), "rollback");
 }
 
+/* Of what stands there only rollbacks are; the line is printed as it was. */
+static void
+test_left(void)
+{
+	static const char text[] =
+	    "{\"time\":\"2026-11-21T19:05:00Z\",\"action\":\"sync\",\"from\":null,"
+	    "\"to\":\"" A
+	    "\",\"digest\":null,\"seq\":null,\"who\":null,\"job\":null,"
+	    "\"message\":null,\"before\":[],\"left\":["
+	    "{\"time\":\"2026-11-21T19:03:00Z\",\"action\":\"rollback\",\"from\":\"" B
+	    "\",\"to\":\"" A
+	    "\",\"digest\":null,\"from_digest\":null,\"seq\":null,"
+	    "\"who\":\"ann\",\"job\":null,\"message\":\"\\\"left\\\":[\"}";
+	char whole[2048];
+	struct journal j;
+	struct buf b = BUF_INIT;
+
+	snprintf(whole, sizeof(whole), "%s,7,[],{},null," LINE("null", A) "]}",
+	    text);
+	j = parse(whole, strlen(whole));
+	REQUIRE(j.n == 1);
+	REQUIRE(j.v[0].n_left == 1);
+	CHECK_STR(j.v[0].left[0].from.text, B);
+	CHECK_STR(j.v[0].left[0].who, "ann");
+	CHECK_STR(j.v[0].left[0].message, "\"left\":[");
+	journal_print(&j.v[0], &b);
+	snprintf(whole, sizeof(whole), "%s]}", text);
+	CHECK_STR(buf_str(&b), whole);
+	buf_release(&b);
+	journal_release(&j);
+}
+
 UNIT_MAIN(UNIT(test_line), UNIT(test_least_line), UNIT(test_frames),
     UNIT(test_torn_lines), UNIT(test_garbage), UNIT(test_nul),
     UNIT(test_sequence_types), UNIT(test_deep_nesting),
     UNIT(test_append_and_read), UNIT(test_append_after_a_torn_line),
     UNIT(test_long_message), UNIT(test_no_journal_but_something_else),
-    UNIT(test_action_names))
+    UNIT(test_action_names), UNIT(test_left))
