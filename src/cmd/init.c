@@ -52,9 +52,10 @@ make_config(const struct generator *g)
 	    name, g->source, name);
 	if (g->command != NULL)
 		buf_addf(&b,
-		    "    # How `deploy publish` makes the build:\n"
-		    "    # build: {command: \"%s\"}\n",
-		    g->command);
+		    "    # How `deploy publish` makes the build; without `source`, each in a\n"
+		    "    # fresh directory:\n"
+		    "    # build: {command: \"%s\"%s}\n",
+		    g->command, g->leaves ? ", clean: true" : "");
 	buf_adds(&b,
 	    "    keep: 5                    # releases that were live stay\n");
 	if (g->exclude != NULL)

@@ -66,6 +66,7 @@ struct build_config {
 	char *command;		/* for sh; NULL: none */
 	char *directory;	/* absolute, where it runs */
 	int64_t timeout;	/* seconds, at least 1 */
+	bool clean;		/* `source` is emptied before; see clean.h */
 };
 
 struct site_config {

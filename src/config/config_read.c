@@ -288,6 +288,7 @@ read_build(struct value_reader *r, const struct raw_build *raw,
 	if (raw == NULL)
 		return 0;
 	b->command = xstrdup(raw->command);
+	b->clean = raw->clean;
 	if (raw->directory != NULL) {
 		free(b->directory);
 		b->directory = NULL;

@@ -85,6 +85,7 @@ static const cyaml_schema_field_t build_fields[] = {
 	STRING("command", REQUIRED, struct raw_build, command),
 	STRING("directory", OPTIONAL, struct raw_build, directory),
 	STRING("timeout", OPTIONAL, struct raw_build, timeout),
+	BOOL("clean", struct raw_build, clean),
 	CYAML_FIELD_END,
 };
 

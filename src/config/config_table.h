@@ -48,6 +48,7 @@ struct raw_build {
 	char *command;
 	char *directory;
 	char *timeout;
+	bool clean;
 };
 
 struct raw_host {

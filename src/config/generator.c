@@ -11,27 +11,27 @@ struct sign {
 };
 
 /*
- * Every command removes what an earlier build left, or a page that was deleted
- * would be published for ever; the same input gives the same build, where the
- * generator lets us.
+ * Every command begins with an empty directory, or a page that was deleted
+ * would be published for ever: `clean` is for those that do not see to it
+ * themselves (Hugo's --cleanDestinationDir only does where there are static
+ * files).  The same input gives the same build, where the generator lets us.
  */
 #define HUGO \
 	{ \
 		"Hugo", "public", \
-		    "hugo --destination \\\"$DEPLOY_SOURCE\\\" --cleanDestinationDir", \
-		    NULL \
+		    "hugo --destination \\\"$DEPLOY_SOURCE\\\"", NULL, true \
 	}
 #define ELEVENTY \
 	{ \
 		"Eleventy", "_site", \
-		    "rm -rf \\\"$DEPLOY_SOURCE\\\" && " \
 		    "npx @11ty/eleventy --output=\\\"$DEPLOY_SOURCE\\\"", \
-		    NULL \
+		    NULL, true \
 	}
 #define ASTRO \
 	{ \
 		"Astro", "dist", \
-		    "npx astro build --outDir \\\"$DEPLOY_SOURCE\\\"", NULL \
+		    "npx astro build --outDir \\\"$DEPLOY_SOURCE\\\"", NULL, \
+		    false \
 	}
 
 /* By the manuals of each; what is most particular comes first. */
@@ -43,8 +43,8 @@ static const struct sign signs[] = {
 	{ "config.toml", "archetypes", HUGO },
 	{ "pelicanconf.py", NULL,
 	    { "Pelican", "output",
-		"pelican content --output \\\"$DEPLOY_SOURCE\\\" --settings pelicanconf.py --delete-output-directory",
-		NULL } },
+		"pelican content --output \\\"$DEPLOY_SOURCE\\\" --settings pelicanconf.py",
+		NULL, true } },
 	{ ".eleventy.js", NULL, ELEVENTY },
 	{ "eleventy.config.js", NULL, ELEVENTY },
 	{ "eleventy.config.mjs", NULL, ELEVENTY },
@@ -55,15 +55,15 @@ static const struct sign signs[] = {
 	{ "mkdocs.yml", NULL,
 	    { "MkDocs", "site",
 		"SOURCE_DATE_EPOCH=$(git log -1 --format=%ct 2>/dev/null || date +%s) mkdocs build --site-dir \\\"$DEPLOY_SOURCE\\\"",
-		NULL } },
+		NULL, false } },
 	{ "_config.yml", NULL,
 	    { "Jekyll", "_site",
 		"jekyll build --destination \\\"$DEPLOY_SOURCE\\\"",
-		"/deploy.yml" } },
-	{ "public", NULL, { NULL, "public", NULL, NULL } },
-	{ "_site", NULL, { NULL, "_site", NULL, NULL } },
-	{ "dist", NULL, { NULL, "dist", NULL, NULL } },
-	{ "output", NULL, { NULL, "output", NULL, NULL } },
+		"/deploy.yml", false } },
+	{ "public", NULL, { NULL, "public", NULL, NULL, false } },
+	{ "_site", NULL, { NULL, "_site", NULL, NULL, false } },
+	{ "dist", NULL, { NULL, "dist", NULL, NULL, false } },
+	{ "output", NULL, { NULL, "output", NULL, NULL, false } },
 };
 
 static bool
@@ -75,7 +75,8 @@ is_there(const struct dir *d, const char *name)
 const struct generator *
 generator_detect(const struct dir *d)
 {
-	static const struct generator guess = { NULL, "public", NULL, NULL };
+	static const struct generator guess = { NULL, "public", NULL, NULL,
+		false };
 
 	for (size_t i = 0; i < sizeof(signs) / sizeof(signs[0]); i++)
 		if (is_there(d, signs[i].file) && is_there(d, signs[i].also))

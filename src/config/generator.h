@@ -4,6 +4,8 @@
 #ifndef GENERATOR_H
 #define GENERATOR_H
 
+#include <stdbool.h>
+
 #include "os/dir.h"
 
 struct generator {
@@ -13,6 +15,8 @@ struct generator {
 	const char *command;	/* that makes the build; NULL: none is known */
 	const char *exclude;	/* a pattern of what it copies that is no part
 				 * of the site; NULL: there is nothing */
+	bool leaves;		/* it leaves files of earlier builds, unless
+				 * the command says otherwise */
 };
 
 /* Never NULL; a guess where nothing is known. */

@@ -37,6 +37,7 @@ void
 site_run_release(struct site_run *s)
 {
 	fleet_release(&s->fleet);
+	scratch_remove(&s->scratch);
 	remove_file(&s->changed);
 	remove_file(&s->changed_content);
 }

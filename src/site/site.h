@@ -27,6 +27,7 @@
 #include "root/journal.h"
 #include "root/prune.h"
 #include "root/stage.h"
+#include "site/scratch.h"
 
 /* What was asked for; strings are borrowed, NULL: not said. */
 struct site_wishes {
@@ -62,6 +63,7 @@ struct site_run {
 	const char *command;		/* its name, for hooks */
 	struct site_wishes wishes;
 	struct fleet fleet;
+	struct scratch scratch;		/* of a build without a source */
 	/* Of what was done. */
 	bool goes_live;			/* what is staged, at once */
 	struct release_id staged;	/* what was staged, or is there; "" */
@@ -74,7 +76,8 @@ struct site_run {
 	struct err late;		/* to be told at the end */
 };
 
-#define SITE_RUN_INIT { .fleet = FLEET_INIT, .late = ERR_INIT }
+#define SITE_RUN_INIT { .fleet = FLEET_INIT, .scratch = SCRATCH_INIT,	\
+    .late = ERR_INIT }
 
 /* `wishes` is copied, with borrowed strings. */
 void site_run_init(struct site_run *s, const struct site_config *site,

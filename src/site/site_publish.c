@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "os/log.h"
 #include "site/build.h"
+#include "site/clean.h"
 #include "site/site.h"
 #include "site/site_flip.h"
 
@@ -84,6 +85,40 @@ run_command(struct site_run *s, const char *what, const char *command,
 	return 0;
 }
 
+/* A build that has no place of its own gets one for this run. */
+static int
+make_place(struct site_run *s, struct err *e)
+{
+	if (s->wishes.dry_run) {
+		log_info("would run: %s", s->site->build.command);
+		return err_set(e, ERR_USAGE,
+		    "a dry run does not build, and without 'source' in deploy.yml there is no earlier build to look at;; name one: deploy publish -n SOURCE");
+	}
+	if (scratch_make(&s->scratch, e) != 0)
+		return -1;
+	s->wishes.source = s->scratch.path;
+	return 0;
+}
+
+/* Run the build command, in a directory that is emptied before if need be. */
+static int
+build(struct site_run *s, const char *source, struct err *e)
+{
+	const struct build_config *b = &s->site->build;
+	const char *const keep[] = { b->directory, s->site->dir };
+	bool clean = b->clean && s->scratch.path == NULL && !s->wishes.dry_run;
+	struct err late = ERR_INIT;
+	int r;
+
+	if (clean && clean_begin(source, keep, 2, e) != 0)
+		return -1;
+	r = run_command(s, "build", b->command, source, e);
+	/* The next one is not emptied then, and says so. */
+	if (clean && clean_end(source, &late) != 0)
+		log_warn("'clean': %s", late.text);
+	return r;
+}
+
 /* Update what is built, and build.  Before anything is opened. */
 static int
 make_build(struct site_run *s, struct err *e)
@@ -95,6 +130,8 @@ make_build(struct site_run *s, struct err *e)
 
 	if (s->wishes.build && check_build(s, e) != 0)
 		return -1;
+	if (s->wishes.source == NULL && wanted && make_place(s, e) != 0)
+		return -1;
 	/* Without a source the stage has its say. */
 	if (s->wishes.source == NULL || (!wanted && !update))
 		return 0;
@@ -103,7 +140,7 @@ make_build(struct site_run *s, struct err *e)
 		return -1;
 	r = update ? run_command(s, "update", s->site->update, source, e) : 0;
 	if (r == 0 && wanted)
-		r = run_command(s, "build", s->site->build.command, source, e);
+		r = build(s, source, e);
 	free(source);
 	return r;
 }

@@ -4,6 +4,7 @@
 #include "content/secrets.h"
 #include "fleet/fleet_stage.h"
 #include "os/log.h"
+#include "site/leftovers.h"
 #include "site/site.h"
 #include "site/site_flip.h"
 
@@ -101,6 +102,24 @@ tell_sent(const struct site_run *s, const struct fleet_sent *sent)
 		    s->fleet.patched, s->fleet.patched == 1 ? "" : "s");
 }
 
+/* Say so when pages look as if their sources were gone. */
+static void
+warn_of_leftovers(const struct site_run *s)
+{
+	const struct build_config *b = &s->site->build;
+	struct leftovers l;
+
+	if (s->scratch.path != NULL || b->clean ||
+	    !leftovers_find(s->wishes.source,
+		b->command != NULL ? b->directory : NULL, &l))
+		return;
+	log_warn(
+	    "%zu page%s older than the others of this build, '%s' for one: %s leaves pages whose sources are gone; empty '%s' before each build, or see 'clean' in deploy.yml(5)",
+	    l.n, l.n == 1 ? " is" : "s are", l.example, l.generator,
+	    s->wishes.source);
+	leftovers_release(&l);
+}
+
 /* Stage, with the hooks around it. */
 static int
 stage(struct site_run *s, struct stage *st, struct stage_options *o,
@@ -119,6 +138,7 @@ stage(struct site_run *s, struct stage *st, struct stage_options *o,
 	    "what looks like keys, passwords or a repository");
 	tell_secrets(&st->maps, "source maps");
 	tell(st, preview);
+	warn_of_leftovers(s);
 	s->staged = st->id;
 	if (st->outcome != STAGE_UNCHANGED &&
 	    site_hook(s, HOOK_POST_STAGE, &st->id, site_current(s), e) != 0)

@@ -183,6 +183,245 @@ t_exit_2_no_build() {
 	untouched
 }
 
+# ------------------------------------------------------------- clean builds
+
+# pages NAME...: what the build is to write, as a generator that removes nothing.
+pages() {
+	printf '%s\n' "$@" >pages
+}
+
+# shellcheck disable=SC2016
+generator='mkdir -p "$DEPLOY_SOURCE"; while read -r page; do
+	mkdir -p "$(dirname "$DEPLOY_SOURCE/$page")"
+	echo "$page" >"$DEPLOY_SOURCE/$page"
+done <pages; echo "$DEPLOY_SOURCE" >>places; [ ! -e broken ]'
+
+# live NAME...: these files are, and no others.
+live() {
+	assert_eq "$(cd www/current && find . -type f | sort)" \
+	    "$(printf './%s\n' "$@" | sort)"
+}
+
+t_without_a_source() {
+	mkdir tmp
+	export TMPDIR=$PWD/tmp
+	site "$generator"
+	sed -i '/source:/d' deploy.yml
+	pages index.html old.html
+	run deploy publish
+	live index.html old.html
+	pages index.html
+	run deploy publish --override=build
+	live index.html
+	assert_eq "$(sort places | uniq -d)" ""
+	assert_eq "$(sed "s|^$TMPDIR/deploy-build-......|X|" places | sort -u)" \
+	    X/site
+	# Nothing is left, also of one that fails or is stopped.
+	touch broken
+	expect_status 1 deploy publish
+	assert_eq "$(ls -A tmp)" ""
+	rm broken
+	site "$generator; touch began; sleep 4751"
+	sed -i '/source:/d' deploy.yml
+	deploy publish 2>/dev/null &
+	wait_for 20 test -e began
+	kill "$!"
+	wait "$!" || true
+	assert_eq "$(ls -A tmp)" ""
+	# The update command has the same.
+	site "$generator"
+	sed -i '/source:/s/.*/    update: echo "$DEPLOY_SOURCE" >>places/' \
+	    deploy.yml
+	run deploy publish --update
+	assert_eq "$(tail -n 2 places | uniq | wc -l)" 1
+	# A named one is that.
+	run deploy publish --build named --override=build
+	assert_eq "$(tail -n 1 places)" "$PWD/named"
+	assert_eq "$(ls named)" index.html
+	expect_status 2 deploy publish -n
+	assert_contains "$err" "name one: deploy publish -n SOURCE"
+	expect_status 2 deploy stage
+}
+
+# What a killed run has left goes; what is another's, or in use, stays.
+t_what_was_left_is_removed() {
+	mkdir tmp
+	export TMPDIR=$PWD/tmp
+	site "$generator; [ ! -e hold ] || { touch began; sleep 4752; }"
+	sed -i '/source:/d' deploy.yml
+	pages index.html
+	mkdir -m 700 tmp/deploy-build-mine tmp/deploy-build-new
+	mkdir -m 755 tmp/deploy-build-open
+	touch tmp/deploy-build-open/lock tmp/deploy-build-new/lock.new \
+	    tmp/deploy-build-file
+	touch hold
+	deploy publish 2>/dev/null &
+	wait_for 20 test -e began
+	rm hold began
+	run deploy publish
+	assert_eq "$(ls tmp | wc -l)" 5
+	pkill -KILL -P "$BASHPID" -x deploy
+	wait "$!" || true
+	pkill -KILL -f '^sleep 4752$'
+	run deploy publish
+	assert_eq "$(ls tmp)" "$(printf 'deploy-build-%s\n' file mine new open)"
+}
+
+t_clean() {
+	site "$generator" 'clean: true'
+	pages index.html old.html deep/er/page.html
+	run deploy publish
+	live index.html old.html deep/er/page.html
+	pages index.html
+	run deploy publish --override=build
+	live index.html
+	# It is the same directory: somebody may have it open, or mounted.
+	assert_eq "$(stat -c %i public)" "$(ls -di public | awk '{ print $1 }')"
+	# What a failed build left is ours, too.
+	touch broken
+	pages index.html half.html
+	expect_status 1 deploy publish
+	rm broken
+	pages index.html other.html
+	run deploy publish
+	live index.html other.html
+	# And that of one that was killed.
+	site "$generator; touch began; sleep 4753" 'clean: true'
+	pages index.html killed.html
+	deploy publish 2>/dev/null &
+	wait_for 20 test -e began
+	pkill -KILL -P "$BASHPID" -x deploy
+	wait "$!" || true
+	pkill -KILL -f '^sleep 4753$'
+	[ -e public/killed.html ] || fail "nothing is left: no test"
+	site "$generator" 'clean: true'
+	pages index.html
+	run deploy publish --override=build
+	live index.html
+	# A named one, too.
+	run deploy publish --build named
+	pages index.html more.html
+	run deploy publish --build named
+	# A dry run empties nothing.
+	run deploy publish -n
+	[ -e public/index.html ] || fail "emptied"
+}
+
+# refused WORDS: it is, nothing was built, and all is there.
+refused() {
+	local before
+	before=$(find public . -maxdepth 1 | sort | cksum)
+	expect_status 10 deploy publish
+	assert_contains "$err" "$1"
+	[ ! -e places ] || fail "it was built"
+	assert_eq "$(find public . -maxdepth 1 | sort | cksum)" "$before"
+}
+
+t_clean_removes_only_what_is_ours() {
+	site "$generator" 'clean: true'
+	pages index.html
+	mkdir public
+	touch public/mine
+	refused "was not made by a build of deploy"
+	rm public/mine
+	run deploy publish
+	rm places
+	touch public/mine
+	refused "came or went since the last build"
+	rm public/mine public/index.html
+	touch public/renamed
+	refused "came or went since the last build"
+	rm public/renamed
+	run deploy publish
+	rm places
+	# A link in it is not followed.
+	mkdir precious
+	touch precious/file
+	rm -r public
+	site "$generator; ln -s ../precious \$DEPLOY_SOURCE/link; rm -f \$DEPLOY_SOURCE/link2" \
+	    'clean: true'
+	deploy publish || true
+	deploy publish || true
+	[ -e precious/file ] || fail "followed a link"
+	# Without a place to remember it, nothing.
+	rm -rf places public
+	expect_status 2 env -u HOME -u XDG_STATE_HOME deploy publish
+	assert_contains "$err" "XDG_STATE_HOME"
+	[ ! -e places ] || fail "it was built"
+}
+
+t_clean_spares_what_git_tracks() {
+	need_cmd git
+	site "$generator" 'clean: true'
+	pages index.html
+	run deploy publish
+	rm places
+	git init -q .
+	git add public
+	refused "where git tracks 'index.html'"
+	git rm -q --cached -r public
+	echo /public >.gitignore
+	run deploy publish
+	rm places
+	# Git that does not answer is no permission.
+	if [ "$(id -u)" -eq 0 ]; then
+		chown -R 4001:4001 .git
+		refused "git does not say what it tracks there"
+	fi
+	mkdir bin
+	ln -s "$(command -v sh)" "$(command -v dirname)" bin
+	ln -s "$(readlink -f "$(command -v deploy)")" bin/deploy
+	expect_status 10 env PATH="$PWD/bin" deploy publish
+	assert_contains "$err" "there is no git"
+}
+
+t_clean_spares_sources() {
+	local dir
+	site "$generator" 'clean: true' 'directory: public/src'
+	mkdir -p public/src
+	expect_status 10 deploy publish
+	assert_contains "$err" "where '$PWD/public/src' is"
+	for dir in . ..; do
+		site "$generator" 'clean: true'
+		sed -i "s|source:.*|source: $dir|" deploy.yml
+		expect_status 10 deploy publish
+		assert_contains "$err" "where '$PWD' is"
+	done
+	[ -e deploy.yml ] || fail "emptied"
+	ln -s . here
+	sed -i 's|source:.*|source: here|' deploy.yml
+	expect_status 10 deploy publish
+	[ -e deploy.yml ] || fail "emptied"
+}
+
+# Of generators that remove nothing, what looks as if it had been left.
+t_stage_warns_of_pages_that_were_left() {
+	mkdir -p public/old static
+	touch hugo.toml public/index.html public/new.html static/fixed.html
+	touch -d '1 hour ago' public/old/index.html public/fixed.html \
+	    public/picture.png
+	run deploy stage public --root www
+	assert_contains "$err" "1 page is older than the others"
+	assert_contains "$err" "'old/index.html' for one: Hugo leaves"
+	touch -d '1 hour ago' public/older.html
+	run deploy stage public --root www
+	assert_contains "$err" "2 pages are older"
+	# None of another generator, and none of one whose build is cleaned.
+	mv hugo.toml mkdocs.yml
+	run deploy stage public --root www --again
+	assert_not_contains "$err" older
+	mv mkdocs.yml hugo.toml
+	site : 'clean: true'
+	run deploy stage
+	assert_not_contains "$err" older
+	site :
+	run deploy stage
+	assert_contains "$err" "2 pages are older"
+	touch public/older.html public/old/index.html
+	run deploy stage
+	assert_not_contains "$err" older
+}
+
 # Generators have hooks that run deploy.
 t_a_build_may_publish() {
 	site "$writes; deploy publish -q; echo two >>\"\$DEPLOY_SOURCE/index.html\""

@@ -1,0 +1,99 @@
+#include "site/git.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "os/intr.h"
+#include "os/io.h"
+#include "os/run.h"
+
+enum { TICK_MS = 1000 }; /* how late a signal may be noticed */
+
+/* Read what is there.  False at the end. */
+static bool
+take(int fd, struct buf *to)
+{
+	char data[16384];
+	ssize_t n = io_read_some(fd, data, sizeof(data));
+
+	if (n > 0 && to != NULL)
+		buf_add(to, data, (size_t)n);
+	return n > 0 || (n < 0 && errno == EAGAIN);
+}
+
+/* Read both outputs to their end. */
+static int
+read_outputs(const struct run_child *c, struct buf *out, struct buf *said,
+    struct err *e)
+{
+	struct pollfd fds[2] = {
+		{ .fd = c->out, .events = POLLIN },
+		{ .fd = c->err, .events = POLLIN },
+	};
+	struct buf *to[2] = { out, said };
+
+	while (fds[0].fd >= 0 || fds[1].fd >= 0) {
+		if (intr_check(e) != 0)
+			return -1;
+		if (poll(fds, 2, TICK_MS) <= 0)
+			continue;
+		for (int i = 0; i < 2; i++)
+			if (fds[i].revents != 0 && !take(fds[i].fd, to[i]))
+				fds[i].fd = -1;
+	}
+	return 0;
+}
+
+int
+git_run(const char *dir, const struct strvec *args, struct buf *out,
+    struct buf *said, int *status, struct err *e)
+{
+	struct strvec argv = STRVEC_INIT;
+	struct run_child c = RUN_CHILD_INIT;
+	int r;
+
+	strvec_add(&argv, "git");
+	strvec_add(&argv, "-C");
+	strvec_add(&argv, dir);
+	for (size_t i = 0; i < args->n; i++)
+		strvec_add(&argv, args->v[i]);
+	c.argv = argv.v;
+	/* What it is to look at is `dir`, not what GIT_DIR says. */
+	c.kind = ENVIRONMENT_TOOL;
+	c.pipe_out = c.pipe_err = true;
+	r = run_start(&c, e);
+	strvec_release(&argv);
+	if (r != 0)
+		return e->sys == ENOENT ? 1 : -1;
+	r = read_outputs(&c, out, said, e);
+	if (r == 0)
+		r = run_finish(&c, status, e);
+	run_kill(&c);
+	if (said->len > 0)
+		said->data[strcspn(said->data, "\n")] = '\0';
+	return r;
+}
+
+bool
+git_has_work_tree(const char *dir)
+{
+	char path[PATH_MAX + 8];
+	size_t n;
+
+	if (realpath(dir, path) == NULL)
+		return false;
+	for (n = strlen(path);; path[n] = '\0') {
+		strcpy(path + n, "/.git");
+		if (access(path, F_OK) == 0)
+			return true;
+		if (n == 0)
+			return false;
+		while (n > 0 && path[--n] != '/')
+			;
+	}
+}
