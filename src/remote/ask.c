@@ -183,7 +183,7 @@ no_answer(struct remote *r, const struct buf *noise, struct err *e)
 		    status, errors.len > 0 ? ": " : "", buf_str(&errors));
 	} else if (c == 0 && has_program(r)) {
 		err_set(e, ERR_UNREACHABLE,
-		    "'%s' on the host (deploy: in deploy.yml) ended with status %d without an answer",
+		    "'%s' on the host (deploy: in deploy.yml) ended with status %d without an answer: it is no deploy, or the account runs no commands, for want of a login shell such as /bin/sh or for a forced command (see 'deploy host authorize')",
 		    r->host->deploy, status);
 		add_noise(e, noise, &errors);
 	} else if (c == 0) {
@@ -230,16 +230,31 @@ take_unfinished(struct transport_proc *p, struct buf *noise)
 	buf_adds(noise, said);
 }
 
+/* It said nothing that we know, and does not end: what may be the matter. */
+static void
+explain_silence(const struct buf *noise, struct err *e)
+{
+	static const struct buf none = BUF_INIT;
+
+	if (e->sys != ETIMEDOUT)
+		return;
+	add_noise(e, noise, &none);
+	err_append(e,
+	    ";; does the account's login shell there, do its start-up files or a forced command wait for something?");
+}
+
 /* Read up to the magic line, past what a login shell has to say. */
 static int
 read_magic(struct remote *r, struct err *e)
 {
 	struct buf noise = BUF_INIT, *line = &r->line;
 	struct transport_proc *p = &r->program;
+	int64_t end = clock_ms() + ask_answer_ms(r);
 	int c = 0;
 
+	/* What never ends has no more time than what says nothing. */
 	for (int i = 0; i < NOISE_MAX; i++) {
-		c = p->ops->read_line(p->proc, line, ask_answer_ms(r), e);
+		c = p->ops->read_line(p->proc, line, end - clock_ms(), e);
 		if (c <= 0)
 			break;
 		r->speaks_sh = ends_in(line, WIRE_MAGIC_SH);
@@ -261,8 +276,10 @@ read_magic(struct remote *r, struct err *e)
 		    buf_str(line));
 	else if (c > 0)
 		c = err_set(e, ERR_FAILED,
-		    "the host speaks, but not as a deploy would: '%.80s'",
+		    "the host speaks, but not as a deploy would: '%.80s';; let the start-up files of its shell print less",
 		    buf_str(line));
+	else
+		explain_silence(&noise, e);
 	buf_release(&noise);
 	return c < 0 ? -1 : 0;
 }

@@ -358,4 +358,24 @@ t_shells_that_run_nothing() {
 	END
 }
 
+# One that waits for something, or talks without end: one timeout, and a cure.
+t_shells_that_do_not_end() {
+	local row words
+	setup
+	while IFS='|' read -r row words; do
+		printf '#!/bin/sh\n%s\n' "$row" >login
+		for kind in none "$DEPLOY"; do
+			host "$kind"
+			expect_status 8 deploy publish --timeout 2s
+			assert_contains "$err" "$words"
+			assert_contains "$err" "start-up files"
+		done
+	done <<-'END'
+	exec cat >/dev/null|no answer in time
+	exec sleep 100|no answer in time
+	echo one moment; exec sleep 100|it said: one moment
+	while echo wait; do sleep 0.1; done|it said: wait
+	END
+}
+
 run_tests
