@@ -572,7 +572,8 @@ do_info() {
 		put frozen 0
 	fi
 	put journal-size "$(size_of "$state/journal")"
-	put free "$(free_space)"
+	value=$(free_space)
+	[ -z "$value" ] || put free "$value"
 	[ ! -e "$state/lock" ] || flock -s -n "$state/lock" true || put locked "$(holder "$state/lock.note")"
 	look_at_stages
 	for stage in $living; do
@@ -740,7 +741,8 @@ do_probe() {
 	put_paths
 	exists=$root
 	while [ -n "$exists" ] && [ ! -d "$exists" ]; do exists=${exists%/*}; done
-	put free "$(free_space "${exists:-/}")"
+	value=$(free_space "${exists:-/}")
+	[ -z "$value" ] || put free "$value"
 	[ ! -f "$state/format" ] || put format "$(head -n 1 "$state/format" 2>/dev/null)"
 	put_lock
 	put_leftovers
@@ -749,11 +751,18 @@ do_probe() {
 }
 
 #:
-# Bytes and inodes, of the root or of $1; where inodes are not counted there are enough.
+# Bytes and inodes, of the root or of $1; where inodes are not counted there are
+# enough, and where bytes are not, or df does not tell, nothing.
 free_space() {
-	{ df -Pk "${1:-$root}" | tail -n 1 && df -Pi "${1:-$root}" 2>/dev/null | tail -n 1; } |
-		awk 'NR == 1 { bytes = $4 * 1024 } NR == 2 && $2 > 0 { nodes = $4 } NR == 2 && $2 == 0 { nodes = 1e9 }
-		END { if (NR > 0) printf "%.0f\t%.0f", bytes, NR < 2 ? 1e9 : nodes }'
+	{
+		df -Pk "${1:-$root}" 2>/dev/null | tail -n 1
+		echo -
+		df -Pi "${1:-$root}" 2>/dev/null | tail -n 1
+	} | awk '$0 == "-" { second = 1; next }
+		!($2 > 0 && $4 ~ /^[0-9]+$/) { next }
+		!second { bytes = $4 * 1024; known = 1 }
+		second { nodes = $4; counted = 1 }
+		END { if (known) printf "%.0f\t%.0f", bytes, counted ? nodes : 1e9 }'
 }
 
 #: info activate

@@ -210,7 +210,8 @@ put_space(struct buf *out, const char *root)
 	while (dir_open_path(&d, *way != '\0' ? way : "/", &e) != 0 &&
 	    e.sys == ENOENT && (slash = strrchr(way, '/')) != NULL)
 		*slash = '\0';
-	if (d.fd >= 0 && dir_space(&d, &space, &e) == 0)
+	if (d.fd >= 0 && dir_space(&d, &space, &e) == 0 &&
+	    space.bytes < LLONG_MAX)
 		wire_put(out, "free", "%llu\t%llu", space.bytes, space.inodes);
 	dir_close(&d);
 	free(way);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -197,7 +198,9 @@ put_state(struct request *r, const struct view *v, struct err *e)
 		    history_live_is_verified(&v->history));
 	put_freeze(r);
 	wire_put(&r->out, "journal-size", "%lld", (long long)size);
-	wire_put(&r->out, "free", "%llu\t%llu", space.bytes, space.inodes);
+	if (space.bytes < LLONG_MAX)
+		wire_put(&r->out, "free", "%llu\t%llu", space.bytes,
+		    space.inodes);
 	if (lock_is_held(&r->store.state, &holder))
 		wire_put(&r->out, "locked", "%s", buf_str(&holder));
 	buf_release(&holder);

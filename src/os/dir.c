@@ -331,7 +331,10 @@ dir_space(const struct dir *d, struct dir_space *out, struct err *e)
 		return err_sys(e, "cannot ask for the free space of '%s'",
 		    d->path);
 	out->block = sv.f_frsize > 0 ? sv.f_frsize : 4096;
-	out->bytes = (unsigned long long)sv.f_bavail * out->block;
+	/* A tmpfs without a limit, or a FUSE that does not count. */
+	out->bytes = sv.f_blocks > 0 ?
+	    (unsigned long long)sv.f_bavail * out->block :
+	    LLONG_MAX;
 	out->inodes = sv.f_files > 0 ? sv.f_favail : LLONG_MAX;
 	return 0;
 }

@@ -91,7 +91,7 @@ void dir_place(const char *path, struct buf *out);
 
 /* Free space for us. */
 struct dir_space {
-	unsigned long long bytes;
+	unsigned long long bytes;	/* LLONG_MAX where not counted */
 	unsigned long long inodes;	/* LLONG_MAX where not limited */
 	unsigned long long block;	/* bytes that the smallest file takes */
 };

@@ -141,4 +141,56 @@ t_full_btrfs_on_a_dash_host() {
 	full_btrfs dash
 }
 
+# ------------------------------------------------------ room that nobody knows
+
+# A file system that does not count its blocks, such as a tmpfs without a limit,
+# has room for all.
+uncounted() {
+	need_root
+	mkdir disk
+	mount -t tmpfs -o size=0,nr_inodes=0 none disk
+	defer umount -l disk
+	with "$1" "$PWD/disk/www"
+	run deploy publish
+	run deploy publish --again
+	run deploy status
+	assert_contains "$out" "unknown"
+	deploy doctor >"$out" 2>"$err" || true
+	assert_not_contains "$out" "space:"
+}
+
+t_uncounted_here() {
+	uncounted here
+}
+
+t_uncounted_on_a_c_host() {
+	uncounted c
+}
+
+t_uncounted_on_a_dash_host() {
+	uncounted dash
+}
+
+# What df may say on a host with the sh verbs: nothing of it refuses a release.
+t_df_that_knows_nothing() {
+	local said
+	with dash "$PWD/www"
+	mkdir bin
+	echo "PATH=$PWD/bin:\$PATH" | fault h
+	for said in '' 'exit 1' 'echo garbage' 'echo Filesystem; echo "x - - - - /"' \
+	    'echo Filesystem; echo "x 0 0 0 - /"' 'echo "x 10 5 -5 0% /"'; do
+		printf '#!/bin/sh\n%s\n' "$said" >bin/df
+		chmod +x bin/df
+		rm -rf www
+		run deploy publish
+		deploy doctor >"$out" 2>"$err" || true
+		assert_not_contains "$out" "space:"
+	done
+	# And one that knows is believed.
+	printf '#!/bin/sh\necho Filesystem\necho "x 10 9 1 90%% /"\n' >bin/df
+	head -c 100000 /dev/urandom >site/new
+	expect_status 10 deploy publish
+	assert_contains "$err" "make room"
+}
+
 run_tests
