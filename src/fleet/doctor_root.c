@@ -164,6 +164,21 @@ is_trusted(const struct visit *v, const struct doctor_path *p)
 	    (v->f->uid != 0 && p->uid == root->uid);
 }
 
+/* A part of a root that is a link: what is served may go through it. */
+static void
+judge_linked(struct visit *v, const struct doctor_path *p)
+{
+	doctor_add(v->r, DOCTOR_FAIL, "owner",
+	    "'%.*s' is a link, and a root is whole on one disk",
+	    visit_shown(p), p->path);
+	if (visit_inside(v, "current/") != NULL)
+		doctor_cure(v->r,
+		    "name a root on the other disk; it takes over what is served here with: deploy adopt '%s/current'",
+		    v->c->root);
+	else
+		doctor_cure(v->r, "name a root on the other disk");
+}
+
 static void
 judge_owners(struct visit *v)
 {
@@ -174,7 +189,9 @@ judge_owners(struct visit *v)
 
 		if (p == NULL)
 			continue;
-		if (p->type != DOCTOR_DIR) {
+		if (p->type == DOCTOR_LINK) {
+			judge_linked(v, p);
+		} else if (p->type != DOCTOR_DIR) {
 			doctor_add(v->r, DOCTOR_FAIL, "owner",
 			    "'%.*s' is no directory", visit_shown(p), p->path);
 			doctor_cure(v->r, "move it away");
@@ -259,7 +276,7 @@ judge_devices(struct visit *v)
 		if (p == NULL || p->device == root->device)
 			continue;
 		doctor_add(v->r, DOCTOR_FAIL, "file system",
-		    "'%s' is on another one than '%s': nothing can be renamed between them",
+		    "'%s' is on another one than '%s', or mounted apart: nothing can be renamed between them",
 		    p->path, v->c->root);
 		doctor_cure(v->r, "mount the whole root there, not a part");
 		return;

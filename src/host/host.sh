@@ -267,10 +267,19 @@ read_current() {
 # A root that another user could have planted is refused.
 check_owners() {
 	me=$(id -u)
-	owner=$(stat -c %u "$root") || fail 1 "cannot examine '$root'"
-	wrong=$(stat -c '%u %A %n' "$root" "$root/releases" "$state" "$state/incoming" "$state/manifests" \
-		"$state/meta" "$state/trash" 2>/dev/null | while read -r uid mode name; do
+	# The root may be a link, but no part of it.
+	owner=$(stat -L -c %u "$root") || fail 1 "cannot examine '$root'"
+	wrong=$( {
+		stat -L -c '%u %A %n' "$root"
+		stat -c '%u %A %n' "$root/releases" "$state" "$state/incoming" "$state/manifests" "$state/meta" "$state/trash"
+	} 2>/dev/null | while read -r uid mode name; do
 		case $mode in
+		l*)
+			more=''
+			[ ! -e "$root/current" ] ||
+				more="; it takes over what is served here with: deploy adopt '$root/current'"
+			printf '%s\n' "'$name' is a link, and a root is whole on one disk${tab}name a root on the other disk$more" && break
+			;;
 		????????w*) printf '%s\n' "'$name' can be written by everybody${tab}run: chmod o-w '$name'" && break ;;
 		esac
 		[ "$uid" = "$me" ] || [ "$uid" = 0 ] || { [ "$me" != 0 ] && [ "$uid" = "$owner" ]; } ||
@@ -340,8 +349,13 @@ esac
 
 # A rename across file systems would be a copy, and not atomic.
 check_device() {
-	[ "$(stat -c %d "$root" "$root/releases" "$state" "$state/incoming" | sort -u | wc -l)" -eq 1 ] ||
-		fail 1 "'$root', its releases/ and .deploy/ are not on one file system"
+	[ "$(stat -L -c %d "$root" "$root/releases" "$state" "$state/incoming" | sort -u | wc -l)" -eq 1 ] ||
+		fail 1 "'$root', its releases/ and .deploy/ are not on one file system" "mount the whole root there, not a part"
+	# A bind mount is on the same, but nothing can be renamed into it.
+	name=$(awk -v root="$(cd "$root" && pwd -P)" '{ gsub(/\\040/, " ", $5) }
+		$5 == root "/releases" || $5 == root "/.deploy" || $5 == root "/.deploy/incoming" { print $5; exit }' /proc/self/mountinfo 2>/dev/null)
+	[ -z "$name" ] ||
+		fail 1 "'$name' is mounted apart from '$root': nothing can be renamed between them" "mount the whole root there, not a part"
 }
 
 #:
@@ -361,7 +375,7 @@ check_own() {
 	for name in releases current .deploy; do
 		[ ! -e "$root/$name" ] && [ ! -L "$root/$name" ] || return 0
 	done
-	case $(stat -c %A "$root") in
+	case $(stat -L -c %A "$root") in
 	????????w[tT]*) fail 1 "'$root' is for everybody's files" "name a directory of its own, such as '$root/site'" ;;
 	esac
 	for name in "$root"/* "$root"/.[!.]* "$root"/..?*; do
@@ -1764,7 +1778,7 @@ refuse_hook() {
 		printf '%s\n' "'$file' is no regular file"
 		return
 	fi
-	owner=$(stat -c %u "$root")
+	owner=$(stat -L -c %u "$root")
 	stat -c '%u %A %n' "$state/hooks" "$file" | while read -r uid mode name; do
 		[ "$uid" = 0 ] || [ "$uid" = "$owner" ] ||
 			{ printf '%s\n' "'$name' belongs to neither the owner of the root nor root; if it is right, run: chown $owner '$name'" && exit; }

@@ -141,6 +141,22 @@ look(const char *path, struct stat *st)
 	return r;
 }
 
+/*
+ * A number of the file system, as it is mounted there: nothing can be renamed
+ * into a bind mount of the same.
+ */
+static uintmax_t
+mounted(const char *path, const struct stat *st)
+{
+	struct statx sx;
+
+	if (S_ISLNK(st->st_mode) ||
+	    statx(AT_FDCWD, path, 0, STATX_MNT_ID, &sx) != 0 ||
+	    (sx.stx_mask & STATX_MNT_ID) == 0)
+		return st->st_dev;
+	return (uintmax_t)st->st_dev << 32 | (sx.stx_mnt_id & 0xffffffff);
+}
+
 static void
 put_path(struct buf *out, const char *path)
 {
@@ -156,7 +172,7 @@ put_path(struct buf *out, const char *path)
 	    faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) == 0;
 	wire_put(out, "path", "%s\t%u\t%o\t%ju\t%d\t%s", type_of(&st),
 	    (unsigned int)st.st_uid, (unsigned int)st.st_mode & 07777,
-	    (uintmax_t)st.st_dev, writable, path);
+	    mounted(path, &st), writable, path);
 }
 
 /* The root and all that lies above it, from the top. */

@@ -143,6 +143,32 @@ not_prepared(const char *path, struct err *e)
 	return -1;
 }
 
+/*
+ * A part could not be opened or made.  Where it is a link, to another disk
+ * as people make it with other tools, that is what is wrong.  -1.
+ */
+static int
+part_failed(const struct store *s, const struct part *p, struct err *e)
+{
+	const int sys = e->sys;
+	struct stat st;
+
+	if ((sys != ENOTDIR && sys != ELOOP) ||
+	    fstatat(p->at->fd, p->name, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
+	    !S_ISLNK(st.st_mode))
+		return -1;
+	err_set(e, ERR_FAILED,
+	    "'%s/%s' is a link, and a root is whole on one disk;; name a root on the other disk",
+	    p->at->path, p->name);
+	if (faccessat(s->root.fd, CURRENT, F_OK, 0) == 0)
+		err_append(e,
+		    "; it takes over what is served here with: deploy adopt '%s/" CURRENT
+		    "'",
+		    s->root.path);
+	e->sys = sys;
+	return -1;
+}
+
 /* Open all parts; none is made. */
 static int
 open_parts(struct store *s, struct err *e)
@@ -154,7 +180,38 @@ open_parts(struct store *s, struct err *e)
 		if (dir_open(parts[i].d, parts[i].at, parts[i].name, e) != 0)
 			return e->sys == ENOENT ?
 			    not_prepared(s->root.path, e) :
-			    -1;
+			    part_failed(s, &parts[i], e);
+	return 0;
+}
+
+/*
+ * On which mount the directory is: a bind mount is one, too, and nothing can
+ * be renamed into it.  0: an old kernel does not tell.
+ */
+static uint64_t
+mount_of(const struct dir *d)
+{
+	struct statx sx;
+
+	return statx(d->fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &sx) == 0 &&
+		(sx.stx_mask & STATX_MNT_ID) != 0 ?
+	    sx.stx_mnt_id :
+	    0;
+}
+
+/* Releases are renamed from part to part. */
+static int
+check_mounts(struct store *s, struct err *e)
+{
+	const uint64_t root = mount_of(&s->root);
+	struct part parts[PARTS];
+
+	list_parts(s, parts);
+	for (int i = 0; i < PARTS; i++)
+		if (mount_of(parts[i].d) != root)
+			return err_set(e, ERR_FAILED,
+			    "'%s' is mounted apart from '%s': nothing can be renamed between them;; mount the whole root there, not a part",
+			    parts[i].d->path, s->root.path);
 	return 0;
 }
 
@@ -314,7 +371,7 @@ create_all(struct store *s, const char *path, struct err *e)
 	list_parts(s, parts);
 	for (int i = 0; i < PARTS; i++)
 		if (dir_ensure(parts[i].d, parts[i].at, parts[i].name, e) != 0)
-			return -1;
+			return part_failed(s, &parts[i], e);
 	if (check_owners(s, e) != 0 || sync_above(s, e) != 0 ||
 	    dir_sync(&s->root, e) != 0)
 		return -1;
@@ -331,14 +388,15 @@ store_adopt(struct store *s, const char *path, struct err *e)
 int
 store_create(struct store *s, const char *path, struct err *e)
 {
-	int r;
+	int r = store_open(s, path, e);
 
-	if (store_open(s, path, e) == 0)
-		return 0;
 	/* A root that is there but not right is not repaired by making. */
-	if (e->sys != ENOENT)
+	if (r != 0 && e->sys != ENOENT)
 		return -1;
-	r = create_all(s, path, e);
+	if (r != 0)
+		r = create_all(s, path, e);
+	if (r == 0)
+		r = check_mounts(s, e);
 	if (r != 0)
 		store_close(s);
 	return r;

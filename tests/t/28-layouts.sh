@@ -51,6 +51,173 @@ t_fuse_on_a_c_host() { fuse_on c; }
 t_fuse_on_a_dash_host() { fuse_on dash; }
 t_fuse_on_a_busybox_host() { fuse_on busybox; }
 
+# --------------------------------------------------- roots that are in parts
+
+# everything DIR: all names in it, and what they are.
+everything() {
+	find "$1" -printf '%p %i %l %s\n' | sort
+}
+
+# A part of a root that is a link to another disk: it is said what is wrong, and
+# the way on works; no advice takes away what is served.
+linked_part_on() {
+	local part before c
+	for part in releases .deploy; do
+		rm -rf www big site
+		mkdir -p www big/parts site
+		echo new >site/index.html
+		ln -s "$PWD/big/parts" "www/$part"
+		configure "$1" "$PWD/www"
+		before=$(everything big)
+		for c in init publish; do
+			expect_status 1 deploy "$c"
+			assert_contains "$err" \
+			    "www/$part' is a link, and a root is whole on one disk"
+			assert_contains "$err" "name a root on the other disk"
+		done
+		[ "$1" = dash ] || [ "$1" = busybox ] ||
+		    assert_eq "$(everything big)" "$before"
+		expect_status 1 deploy doctor
+		assert_contains "$out" "is a link, and a root is whole on one disk"
+		! grep -E 'move it away|remove|chmod' "$out" "$err" || fail "$part"
+	done
+	# As Capistrano has it, with something live.
+	rm -rf www big
+	mkdir -p www
+	page big/releases/20240101
+	ln -s "$PWD/big/releases" www/releases
+	ln -s releases/20240101 www/current
+	configure "$1" "$PWD/www"
+	expect_status 1 deploy publish
+	! grep -E 'move it away|remove|chmod' "$out" "$err" || fail "$part"
+	[ "$1" = here ] || return 0
+	expect_status 1 deploy adopt
+	assert_contains "$err" "deploy adopt '$PWD/www/current'"
+	assert_eq "$(<www/current/index.html)" "<p>old"
+	configure "$1" "$PWD/big/root"
+	run deploy adopt "$PWD/www/current"
+	assert_eq "$(readlink www/current)" "$PWD/big/root/current"
+	assert_eq "$(<www/current/index.html)" "<p>old"
+	run deploy publish --override=build
+	assert_eq "$(<www/current/index.html)" new
+}
+
+t_a_part_is_a_link_here() { linked_part_on here; }
+t_a_part_is_a_link_on_a_c_host() { linked_part_on c; }
+t_a_part_is_a_link_on_a_dash_host() { linked_part_on dash; }
+t_a_part_is_a_link_on_a_busybox_host() { linked_part_on busybox; }
+
+# A part that is mounted, from the same disk or another: nothing can be renamed
+# into it, and sh would copy, which a crash would leave half done.
+mounted_part_on() {
+	local part kind
+	need_root
+	[ -n "${TEST_MOUNTS:-}" ] || skip "no mount namespaces"
+	mkdir site
+	for kind in bind tmpfs; do
+		for part in releases .deploy; do
+			echo one >site/index.html
+			mkdir -p 'w w/r' disk
+			configure "$1" "'$PWD/w w/r'"
+			run deploy publish
+			cp -a "w w/r/$part/." disk
+			case $kind in
+			bind) mount --bind disk "w w/r/$part" ;;
+			*)
+				mount -t tmpfs -o mode=755 none "w w/r/$part"
+				cp -a disk/. "w w/r/$part"
+				;;
+			esac
+			defer umount -l "$PWD/w w/r/$part"
+			echo two >site/index.html
+			expect_status 1 deploy publish
+			grep -qE "mounted apart|not on one file system" "$err" ||
+			    fail "$kind $part: $(<"$err")"
+			assert_contains "$err" "mount the whole root there"
+			assert_eq "$(<'w w/r/current/index.html')" one
+			assert_eq "$(find 'w w/r/releases' -mindepth 1 \
+			    -maxdepth 1 | wc -l)" 1
+			case $1-$kind in
+			here-* | c-* | *-tmpfs)
+				expect_status 1 deploy doctor
+				grep -q "^fail.*file system" "$out" ||
+				    fail "$kind $part: $(<"$out")"
+				;;
+			esac
+			umount "w w/r/$part"
+			rm -rf 'w w' disk
+		done
+	done
+	# But all of it, or what is beside releases, may be.
+	mkdir -p disk up all/shared
+	mount --bind disk all
+	defer umount -l "$PWD/all"
+	mkdir all/shared
+	mount --bind up all/shared
+	defer umount -l "$PWD/all/shared"
+	echo up >up/f
+	where "$1"
+	echo "sites: [{name: s, root: $PWD/all, source: $PWD/site,
+	    shared: [up], $mine}]" >deploy.yml
+	run deploy publish
+	echo three >site/index.html
+	run deploy publish
+	run deploy doctor
+}
+
+t_a_part_is_mounted_here() { mounted_part_on here; }
+t_a_part_is_mounted_on_a_c_host() { mounted_part_on c; }
+t_a_part_is_mounted_on_a_dash_host() { mounted_part_on dash; }
+t_a_part_is_mounted_on_a_busybox_host() { mounted_part_on busybox; }
+
+# The root is a link to another disk: that is a way to have it there.
+root_is_a_link_on() {
+	mkdir -p big/root site
+	ln -s "$PWD/big/root" www
+	configure "$1" "$PWD/www"
+	echo one >site/index.html
+	run deploy publish
+	echo two >site/index.html
+	run deploy publish
+	run deploy verify
+	run deploy rollback
+	assert_eq "$(<www/current/index.html)" one
+	assert_eq "$(<big/root/current/index.html)" one
+	[ -L www ] || fail "the link is gone"
+}
+
+t_root_is_a_link_here() { root_is_a_link_on here; }
+t_root_is_a_link_on_a_c_host() { root_is_a_link_on c; }
+t_root_is_a_link_on_a_dash_host() { root_is_a_link_on dash; }
+
+# What is served is a mount point, or on what cannot exchange two names: said.
+t_adopt_what_cannot_be_exchanged() {
+	need_root
+	[ -n "${TEST_MOUNTS:-}" ] || skip "no mount namespaces"
+	page old
+	mkdir -p www/current
+	mount --bind old www/current
+	defer umount -l "$PWD/www/current"
+	expect_status 1 deploy adopt --root www
+	assert_contains "$err" "is a mount point; mount the directory above"
+	assert_eq "$(<www/current/index.html)" "<p>old"
+	need_cmd bindfs
+	[ -e /dev/fuse ] || skip "no FUSE here"
+	mkdir -p below fuse
+	bindfs below fuse 2>/dev/null || skip "bindfs does not work here"
+	defer umount -l "$PWD/fuse"
+	page fuse/www/current
+	expect_status 1 deploy adopt --root fuse/www
+	assert_contains "$err" "can do that in one step; publish it to a root of another name"
+	assert_eq "$(<fuse/www/current/index.html)" "<p>old"
+	# A link can be replaced there.
+	mv fuse/www/current fuse/www/v1
+	ln -s v1 fuse/www/current
+	run deploy adopt --root fuse/www
+	assert_eq "$(<fuse/www/current/index.html)" "<p>old"
+	[[ $(readlink fuse/www/current) = releases/* ]] || fail "not adopted"
+}
+
 # ------------------------------------------------------- laid out by others
 
 # page DIR [NAME...]: a site there, with these files, too.
