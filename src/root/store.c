@@ -280,7 +280,8 @@ check_own(const struct store *s, mode_t mode, struct err *e)
 	size_t n = 0;
 
 	if (s->adopting || dir_has(&s->root, "releases") ||
-	    dir_has(&s->root, "current") || dir_has(&s->root, ".deploy"))
+	    faccessat(s->root.fd, CURRENT, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ||
+	    dir_has(&s->root, ".deploy"))
 		return 0;
 	if ((mode & S_ISVTX) != 0 && (mode & S_IWOTH) != 0)
 		return err_set(e, ERR_FAILED,
