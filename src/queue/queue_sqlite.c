@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/number.h"
 #include "os/io.h"
@@ -46,6 +47,29 @@ static const struct queue_db_ops ops;
 
 /* ---- errors ------------------------------------------------------------ */
 
+/* Can no file be made?  SQLite only says that it cannot open or write then. */
+static bool
+lacks_inodes(const struct sqlite_queue *q)
+{
+	struct err ignored = ERR_INIT;
+	struct dir_space space;
+
+	return dir_space(&q->dir, &space, &ignored) == 0 && space.inodes == 0;
+}
+
+/* Of what there is none, and what can go.  -1. */
+static int
+no_room(const struct sqlite_queue *q, struct err *e)
+{
+	const char *what = lacks_inodes(q) ? "inodes" : "space";
+
+	err_set(e, ERR_GUARD,
+	    "the disk of the queue '%s' has no %s left;; make room there, of old logs ('%s/logs') or whatever else is in it",
+	    q->path, what, q->dir.path);
+	e->sys = ENOSPC;
+	return -1;
+}
+
 /* What SQLite says, as one of our errors.  -1. */
 static int
 fault(struct sqlite_queue *q, int code, struct err *e)
@@ -55,6 +79,11 @@ fault(struct sqlite_queue *q, int code, struct err *e)
 	    q->sq != NULL ? sqlite3_errmsg(q->sq) : sqlite3_errstr(code);
 
 	q->db.again = false;
+	if (sys == ENOSPC || sys == EDQUOT ||
+	    (((code & 0xff) == SQLITE_CANTOPEN ||
+		 (code & 0xff) == SQLITE_READONLY) &&
+		lacks_inodes(q)))
+		return no_room(q, e);
 	switch (code & 0xff) {
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED:
@@ -66,8 +95,7 @@ fault(struct sqlite_queue *q, int code, struct err *e)
 		    "the queue '%s' is damaged (%s);; move it away, and enqueue the sites again",
 		    q->path, why);
 	case SQLITE_FULL:
-		return err_set(e, ERR_GUARD,
-		    "no space left for the queue '%s'", q->path);
+		return no_room(q, e);
 	case SQLITE_CONSTRAINT:
 		q->db.again = true;
 		break;
@@ -424,21 +452,81 @@ use_wal(struct sqlite_queue *q, int64_t wait, struct err *e)
 	return 0;
 }
 
-static int
-open_file(struct sqlite_queue *q, int64_t wait, struct err *e)
-{
-	int r = sqlite3_open_v2(q->path, &q->sq,
-	    SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW, NULL);
+/* How much of it is made besides the file. */
+enum mode {
+	SHARED,	  /* its -wal and -shm */
+	ALONE,	  /* no -shm: the index of the -wal is in our memory, and
+		 * nobody else comes in */
+	AS_IT_IS, /* nothing: there is no -wal, so all is in the file */
+};
 
+/* The path as a URI that says so. */
+static char *
+as_it_is(const char *path)
+{
+	struct buf b = BUF_INIT;
+
+	buf_adds(&b, "file:");
+	for (; *path != '\0'; path++)
+		if (strchr("%?#", *path) != NULL)
+			buf_addf(&b, "%%%02x", (unsigned int)*path);
+		else
+			buf_addc(&b, *path);
+	buf_adds(&b, "?immutable=1");
+	return buf_detach(&b);
+}
+
+static int
+open_file(struct sqlite_queue *q, int64_t wait, enum mode mode, struct err *e)
+{
+	char *name = mode == AS_IT_IS ? as_it_is(q->path) : xstrdup(q->path);
+	int r = sqlite3_open_v2(name, &q->sq,
+	    SQLITE_OPEN_NOFOLLOW |
+		(mode == AS_IT_IS ? SQLITE_OPEN_READONLY | SQLITE_OPEN_URI :
+				    SQLITE_OPEN_READWRITE),
+	    NULL);
+
+	free(name);
 	if (r != SQLITE_OK)
 		return fault(q, r, e);
 	(void)sqlite3_extended_result_codes(q->sq, 1);
 	(void)sqlite3_busy_timeout(q->sq,
 	    wait > 1000000 ? 1000000000 : (int)wait * 1000);
-	if (use_wal(q, wait, e) != 0 ||
-	    plain(q, "PRAGMA synchronous = FULL", e) != 0)
+	if (mode == ALONE &&
+	    plain(q, "PRAGMA locking_mode = EXCLUSIVE", e) != 0)
+		return -1;
+	if (mode != AS_IT_IS &&
+	    (use_wal(q, wait, e) != 0 ||
+		plain(q, "PRAGMA synchronous = FULL", e) != 0))
 		return -1;
 	return check_version(q, e);
+}
+
+/*
+ * Who only looks can do so on a full disk, too.  That keeps others out, for
+ * as long as it takes: a worker would be in everybody's way.
+ */
+static int
+open_all(struct sqlite_queue *q, bool make, int64_t wait, struct err *e)
+{
+	int r;
+
+	if (make_file(q, make, e) != 0)
+		return -1;
+	r = open_file(q, wait, SHARED, e);
+	for (int mode = ALONE;
+	     r != 0 && !make && e->sys == ENOSPC && mode <= AS_IT_IS; mode++) {
+		struct stat st;
+
+		if (mode == AS_IT_IS &&
+		    fstatat(q->dir.fd, FILE_NAME "-wal", &st, 0) == 0)
+			break;
+		(void)sqlite3_close(q->sq);
+		q->sq = NULL;
+		*e = (struct err)ERR_INIT;
+		r = open_file(q, wait, (enum mode)mode, e);
+	}
+	return r;
 }
 
 struct queue_db *
@@ -451,7 +539,7 @@ queue_sqlite_open(const char *path, bool make, int64_t wait, struct err *e)
 	q->dir = (struct dir)DIR_INIT;
 	if (queue_dir_open(&q->dir, path, make, e) == 0) {
 		q->path = xasprintf("%s/%s", q->dir.path, FILE_NAME);
-		if (make_file(q, make, e) == 0 && open_file(q, wait, e) == 0)
+		if (open_all(q, make, wait, e) == 0)
 			return &q->db;
 	}
 	close_queue(&q->db);

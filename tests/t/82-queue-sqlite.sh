@@ -164,7 +164,7 @@ small_disk() {
 	need_root
 	mkdir -p queue
 	unshare -m true 2>/dev/null || skip "needs mount namespaces"
-	mount -t tmpfs -o "size=$1,mode=700" none queue
+	mount -t tmpfs -o "size=$1,mode=700${2:+,$2}" none queue
 	defer umount -l "$PWD/queue"
 }
 
@@ -175,7 +175,7 @@ t_exit_10_disk_full() {
 	enqueue a --ref v1
 	head -c 10M /dev/zero >queue/filler 2>/dev/null || true
 	expect_status 10 deploy enqueue b --ref v2
-	assert_contains "$err" "o space left"
+	assert_contains "$err" "has no space left; make room there"
 	# What was acknowledged is there, and what was not is not.
 	rm queue/filler
 	run deploy jobs
@@ -184,6 +184,69 @@ t_exit_10_disk_full() {
 	enqueue b --ref v2
 	once
 	assert_eq "$(sort built)" $'a v1\nb v2'
+}
+
+# Who only looks can do so, also where a run has died in the middle; who wants to
+# change something is told what is lacking.
+look_without_room() {
+	local what=$1
+	run deploy jobs
+	assert_contains "$out" "a  "
+	run deploy jobs --json
+	assert_eq "$(jq -c '[.jobs[] | .ref]' "$out")" '["v1","v0"]'
+	run deploy jobs show a
+	assert_contains "$out" v1
+	run deploy jobs log 1
+	assert_contains "$out" "is live"
+	expect_status 10 deploy jobs remove 2
+	assert_contains "$err" "has no $what left; make room there, of old logs ('$PWD/queue/logs')"
+	expect_status 10 deploy enqueue b --ref v2
+	assert_contains "$err" "has no $what left"
+	expect_status 10 deploy worker --once
+	assert_contains "$err" "has no $what left"
+}
+
+without_room() {
+	sites a b
+	build :
+	small_disk "$2" "$3"
+	enqueue a --ref v0
+	once
+	enqueue a --ref v1
+	# What a run leaves that was killed.
+	if [ -n "${4:-}" ]; then
+		python3 - "$PWD/queue/queue.db" <<-'END'
+		import os, sqlite3, sys
+		db = sqlite3.connect(sys.argv[1])
+		db.execute("UPDATE deploy_jobs SET priority = 1 WHERE ref = 'v1'")
+		db.commit()
+		os._exit(0)
+		END
+		[ -s queue/queue.db-wal ] || fail "there is no log"
+		rm queue/queue.db-shm
+	fi
+	while : 2>/dev/null >"queue/$RANDOM$RANDOM"; do
+		[ "$1" = inodes ] || break
+	done
+	[ "$1" = inodes ] || head -c 10M /dev/zero >queue/filler 2>/dev/null || true
+	look_without_room "$1"
+	rm -f queue/[0-9]* queue/filler
+	enqueue b --ref v2
+	once
+	assert_eq "$(sort built)" $'a v0\na v1\nb v2'
+}
+
+t_jobs_on_a_full_disk() {
+	without_room space 400k ''
+}
+
+t_jobs_on_a_full_disk_after_a_kill() {
+	need_cmd python3
+	without_room space 400k '' killed
+}
+
+t_jobs_on_a_disk_without_inodes() {
+	without_room inodes 4m nr_inodes=20
 }
 
 t_a_worker_survives_a_full_disk() {
