@@ -556,7 +556,16 @@ recipe_edit(const struct recipe_line *l, const struct manifest *base,
 	}
 }
 
-/* The entry that a line tells, right or wrong; its edit is told by `size`. */
+/* A number, small enough that differences of two are numbers, too. */
+static inline int64_t
+recipe_number(const char *text)
+{
+	int64_t n = strtoll(text, NULL, 10), most = INT64_MAX / 4;
+
+	return n > most ? most : n < -most ? -most : n;
+}
+
+/* The entry that a line tells, right or wrong. */
 static inline void
 recipe_entry(const struct recipe_line *l, struct hash *h, struct manifest *m)
 {
@@ -571,15 +580,14 @@ recipe_entry(const struct recipe_line *l, struct hash *h, struct manifest *m)
 	en->mode = (uint16_t)strtoul(recipe_mode(l), NULL, 8);
 	en->mtime = k == 'd' ?
 	    0 :
-	    strtoll(recipe_text(l, 't', "1700000000"), NULL, 10);
+	    recipe_number(recipe_text(l, 't', "1700000000"));
 	if (k == 'l')
 		manifest_set_link(m, en, recipe_text(l, 'l', ""));
 	if (strncmp(tags, "shared", 6) == 0)
 		en->mark = ENTRY_SHARED;
 	if (strncmp(tags, "carried", 7) == 0) {
 		en->mark = ENTRY_CARRIED;
-		en->last = strlen(tags) > 13 ? strtoll(tags + 13, NULL, 10) :
-					       0;
+		en->last = strlen(tags) > 13 ? recipe_number(tags + 13) : 0;
 	}
 	if (en->type != ENTRY_FILE)
 		return;
@@ -587,7 +595,7 @@ recipe_entry(const struct recipe_line *l, struct hash *h, struct manifest *m)
 	hash_add(h, text, len);
 	hash_end(h, en->digest);
 	en->size = recipe_find(l, 's') != NULL ?
-	    strtoll(recipe_text(l, 's', ""), NULL, 10) :
+	    recipe_number(recipe_text(l, 's', "")) :
 	    (int64_t)len;
 }
 
