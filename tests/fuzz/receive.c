@@ -355,14 +355,13 @@ check_tree(const struct dir *d, const char *prefix)
 static void
 check_release(void)
 {
-	struct strvec found = STRVEC_INIT;
-	struct manifest_totals t;
+	struct verified v = VERIFIED_INIT;
 	struct dir d = DIR_INIT;
 	struct stat st;
 
-	if (verify(&store, &own_id, &found, &t, &e) != 0 || found.n > 0)
-		broken(found.n > 0 ? found.v[0] : e.text, __LINE__);
-	strvec_release(&found);
+	if (verify(&store, &own_id, &v, &e) != 0 || v.found.n > 0)
+		broken(v.found.n > 0 ? v.found.v[0] : e.text, __LINE__);
+	verified_release(&v);
 	MUST(dir_open(&d, &store.releases, ID, &e) == 0);
 	MUST(fstat(d.fd, &st) == 0 &&
 	    ((st.st_mode & 07777) == 0755 || (st.st_mode & 07777) == 02755));
