@@ -36,8 +36,9 @@ judge_link(struct visit *v)
 		    "'%s/current' points to '%s', which is %s", v->c->root,
 		    target, serves ? "no release of this root" : "not there");
 		doctor_cure(v->r,
-		    serves ? "run: deploy adopt" :
-			     "remove the link, then run: deploy activate");
+		    serves ?
+			"run: deploy adopt" :
+			"if nothing is served there, remove the link, then run: deploy activate");
 	} else if (!serves) {
 		doctor_add(v->r, DOCTOR_FAIL, "current",
 		    "'%s/current' points to %s, which is not there",

@@ -244,7 +244,7 @@ adopt_it="run 'deploy adopt', which makes a release of it and lets no request do
 foreign_current() {
 	[ ! -e "$root/current" ] ||
 		fail 1 "'$root/current' points to '$target', which is no release of this root" "$adopt_it"
-	fail 1 "'$root/current' points to '$target', which is not there" "remove the link, or point it at one of releases/"
+	fail 1 "'$root/current' points to '$target', which is not there, or not for $(id -un) to see" "if nothing is served there, remove the link, or point it at one of releases/"
 }
 
 # Where `current` points; empty for nowhere.

@@ -457,7 +457,9 @@ parse_target(const struct store *s, const char *target, struct release_id *out)
 static int
 foreign_link(const struct store *s, const char *target, struct err *e)
 {
-	bool serves = faccessat(s->root.fd, CURRENT, F_OK, 0) == 0;
+	/* What we may not see may be served all the same. */
+	bool serves = faccessat(s->root.fd, CURRENT, F_OK, 0) == 0 ||
+	    (errno != ENOENT && errno != ENOTDIR && errno != ELOOP);
 
 	return err_set(e, ERR_FAILED,
 	    "'%s/%s' points to '%s', which is %s;; %s", s->root.path, CURRENT,

@@ -398,7 +398,8 @@ adopt_is_refused_on() {
 	# What shows nothing may be removed.
 	rm -r "$served"
 	expect_status 1 deploy publish
-	assert_contains "$err" "which is not there; remove the link"
+	assert_contains "$err" "is not there, or not for"
+	assert_contains "$err" "if nothing is served there, remove the link"
 }
 
 t_adopt_is_refused_on_a_dash_host() { adopt_is_refused_on dash; }

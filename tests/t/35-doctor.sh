@@ -187,7 +187,7 @@ t_current_is_wrong() {
 	ln -sfn ../old "$R/current"
 	look 1
 	only fail current "'../old', which is not there"
-	is fail current "remove the link, then run: deploy activate"
+	is fail current "if nothing is served there, remove the link, then run: deploy activate"
 	mkdir "$R/../old"
 	look 1
 	only fail current "'../old', which is no release of this root"

@@ -60,10 +60,12 @@ t_prune_killed() {
 
 # Adopting is killed before every call that changes something: what is served
 # is whole, nothing of the user's is gone, and the same command ends the work.
-# adoptions DIR KEPT FAULT_...: the document root DIR, which lands in KEPT.
+# adoptions DIR KEPT FAULT_...: the document root DIR, which lands in KEPT, or is
+# a link to that from the first.
 adoptions() {
-	local dir=$1 kept=$2 n k
+	local dir=$1 kept=$2 linked='' n k
 	shift 2
+	[ "$kept" != site ] || linked=1
 	fault_library
 	in_memory 100
 	mkdir -p seed/current
@@ -76,8 +78,13 @@ adoptions() {
 	echo x >seed/current/.git/x
 	for ((n = 1;; n++)); do
 		rm -rf w
-		mkdir -p w/above
-		cp -a seed/current "w/$dir"
+		mkdir -p w/above w/releases
+		if [ -n "$linked" ]; then
+			cp -a seed/current w/site
+			ln -s "$PWD/w/site" "w/$dir"
+		else
+			cp -a seed/current "w/$dir"
+		fi
 		hit=''
 		: >hits
 		(
@@ -135,6 +142,16 @@ t_adopt_of_another_directory_killed() {
 t_adopt_of_another_directory_fails() {
 	adoptions above/html above/html.before-deploy FAULT_MODE=error \
 	    FAULT_CALLS=change,sync
+}
+
+# Of a link that others made.
+t_adopt_of_a_link_killed() {
+	adoptions current site FAULT_MODE=kill FAULT_CALLS=change,sync
+	adoptions above/html site FAULT_MODE=kill FAULT_CALLS=change,sync
+}
+
+t_adopt_of_a_link_fails() {
+	adoptions current site FAULT_MODE=error FAULT_CALLS=change,sync
 }
 
 run_tests
