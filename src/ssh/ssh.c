@@ -180,7 +180,9 @@ static int
 log_in_with(struct ssh *s, const struct ssh_options *o,
     const struct ssh_settings *st, struct ssh_hostkey *k, struct err *e)
 {
-	if (ssh_hostkey_load(k, st, e) != 0)
+	if (ssh_hostkey_load(k, st, e) != 0 ||
+	    ssh_hostkey_certify(k, o, st,
+		s->timeouts.connect + s->timeouts.kex, e) != 0)
 		return err_in(e, PHASE_HOST_KEY, "host key: ");
 	if (connect_host(s, st, k, e) != 0)
 		return err_in(e, PHASE_CONNECT, "");

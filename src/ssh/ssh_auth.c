@@ -14,6 +14,7 @@
 #include "os/log.h"
 #include "os/secret.h"
 #include "ssh/ssh_agent.h"
+#include "ssh/ssh_certificate.h"
 #include "ssh/ssh_identity.h"
 
 /* sshd's MaxAuthTries; every key that is refused counts. */
@@ -141,6 +142,23 @@ suits(ssh_key certificate, ssh_key key)
 	    strncmp(c + strlen(k), "-cert", 5) == 0;
 }
 
+/* Keep for the message what is wrong with a certificate that was refused. */
+static void
+note_certificate(struct login *in, ssh_key certificate, const char *path)
+{
+	struct ssh_certificate c = SSH_CERTIFICATE_INIT;
+	struct err why = ERR_INIT;
+	char *base64 = NULL;
+
+	if (ssh_pki_export_pubkey_base64(certificate, &base64) == SSH_OK &&
+	    ssh_certificate_parse(&c, base64) &&
+	    ssh_certificate_check(&c, SSH_CERTIFICATE_USER, clock_now(),
+		&why) != 0)
+		note(in, "%s %s", path, why.text);
+	ssh_string_free_char(base64);
+	ssh_certificate_release(&c);
+}
+
 /* Offer the key with a certificate.  1, 0 refused or unsuitable, -1. */
 static int
 offer_certified(struct login *in, ssh_key key, const char *path, struct err *e)
@@ -157,6 +175,8 @@ offer_certified(struct login *in, ssh_key key, const char *path, struct err *e)
 	if (suits(certificate, key) && (both = ssh_key_dup(key)) != NULL &&
 	    ssh_pki_copy_cert_to_privkey(certificate, both) == SSH_OK)
 		r = offer(in, both, path, e);
+	if (r == 0)
+		note_certificate(in, certificate, path);
 	ssh_key_free(both);
 	ssh_key_free(certificate);
 	return r;

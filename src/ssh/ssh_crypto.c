@@ -2,6 +2,7 @@
 
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <openssl/x509.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -115,4 +116,165 @@ ssh_crypto_convert(const char *pem, const char *phrase, struct buf *out)
 	EVP_PKEY_free(key);
 	BIO_free(in);
 	return is;
+}
+
+/* ------------------------------------------------------------- signatures */
+
+enum {
+	DER_INTEGER = 0x02,
+	DER_BITS = 0x03,
+	DER_SEQUENCE = 0x30,
+	RSA_MIN = 128, /* bytes of a modulus that is long enough */
+};
+
+/* How a kind of key is told in X.509, and what it signs with. */
+static const struct scheme {
+	const char *key, *signature;
+	const char *algorithm; /* in DER, to its end */
+	size_t algorithm_len;
+	const char *curve; /* NULL: it is no ECDSA */
+	const EVP_MD *(*hash)(void);
+} schemes[] = {
+#define OID(bytes) bytes, sizeof(bytes) - 1
+#define RSA OID("\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x00")
+#define EC "\x06\x07\x2a\x86\x48\xce\x3d\x02\x01"
+	{ "ssh-ed25519", "ssh-ed25519", NULL, 0, NULL, NULL },
+	{ "ssh-rsa", "rsa-sha2-256", RSA, NULL, EVP_sha256 },
+	{ "ssh-rsa", "rsa-sha2-512", RSA, NULL, EVP_sha512 },
+	{ "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp256",
+	    OID(EC "\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07"), "nistp256",
+	    EVP_sha256 },
+	{ "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp384",
+	    OID(EC "\x06\x05\x2b\x81\x04\x00\x22"), "nistp384", EVP_sha384 },
+	{ "ecdsa-sha2-nistp521", "ecdsa-sha2-nistp521",
+	    OID(EC "\x06\x05\x2b\x81\x04\x00\x23"), "nistp521", EVP_sha512 },
+};
+
+/* A value of DER. */
+static void
+put_der(struct buf *b, unsigned char tag, const void *data, size_t n)
+{
+	buf_addc(b, (char)tag);
+	if (n >= 0x100) {
+		buf_addc(b, (char)0x82);
+		buf_addc(b, (char)(n >> 8));
+	} else if (n >= 0x80) {
+		buf_addc(b, (char)0x81);
+	}
+	buf_addc(b, (char)n);
+	buf_add(b, data, n);
+}
+
+/* A sequence of two integers, which SSH and DER write alike. */
+static bool
+put_pair(struct buf *b, const struct ssh_bytes *one,
+    const struct ssh_bytes *other)
+{
+	struct buf pair = BUF_INIT;
+	bool fits = one->n > 0 && other->n > 0 && one->n + other->n < 0x8000;
+
+	if (fits) {
+		put_der(&pair, DER_INTEGER, one->p, one->n);
+		put_der(&pair, DER_INTEGER, other->p, other->n);
+		put_der(b, DER_SEQUENCE, pair.data, pair.len);
+	}
+	buf_release(&pair);
+	return fits;
+}
+
+/* What is in a key behind its type, as X.509 has it in a bit string. */
+static bool
+put_bits(const struct scheme *s, struct ssh_bytes key, struct buf *bits)
+{
+	struct ssh_bytes one, other;
+
+	if (!ssh_bytes_take(&key, &one) || !ssh_bytes_take(&key, &other))
+		return false;
+	buf_addc(bits, '\0');
+	/* RSA: the exponent comes first here, and last there. */
+	if (s->curve == NULL)
+		return other.n >= RSA_MIN && put_pair(bits, &other, &one);
+	buf_add(bits, other.p, other.n);
+	return one.n == strlen(s->curve) &&
+	    memcmp(one.p, s->curve, one.n) == 0 && other.n < 0x100;
+}
+
+/* The public key of X.509 that it is; NULL. */
+static EVP_PKEY *
+public_key(const struct scheme *s, struct ssh_bytes key)
+{
+	struct buf bits = BUF_INIT, info = BUF_INIT, all = BUF_INIT;
+	EVP_PKEY *made = NULL;
+
+	if (s->algorithm == NULL) {
+		struct ssh_bytes raw;
+
+		return ssh_bytes_take(&key, &raw) ?
+		    EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, raw.p,
+			raw.n) :
+		    NULL;
+	}
+	if (put_bits(s, key, &bits)) {
+		const unsigned char *p;
+
+		put_der(&info, DER_SEQUENCE, s->algorithm, s->algorithm_len);
+		put_der(&info, DER_BITS, bits.data, bits.len);
+		put_der(&all, DER_SEQUENCE, info.data, info.len);
+		p = (const unsigned char *)all.data;
+		made = d2i_PUBKEY(NULL, &p, (long)all.len);
+	}
+	buf_release(&bits);
+	buf_release(&info);
+	buf_release(&all);
+	return made;
+}
+
+/* Does it hold?  `raw` is the signature behind the name of its kind. */
+static bool
+verify(const struct scheme *s, struct ssh_bytes key,
+    const struct ssh_bytes *data, struct ssh_bytes raw)
+{
+	EVP_PKEY *public = public_key(s, key);
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	struct buf der = BUF_INIT;
+	struct ssh_bytes one, other;
+	bool good = public != NULL && ctx != NULL;
+
+	if (good && s->curve != NULL) {
+		good = ssh_bytes_take(&raw, &one) &&
+		    ssh_bytes_take(&raw, &other) && raw.n == 0 &&
+		    put_pair(&der, &one, &other);
+		raw = (struct ssh_bytes){ (const unsigned char *)der.data,
+			der.len };
+	}
+	good = good &&
+	    EVP_DigestVerifyInit(ctx, NULL, s->hash != NULL ? s->hash() : NULL,
+		NULL, public) == 1 &&
+	    EVP_DigestVerify(ctx, raw.p, raw.n, data->p, data->n) == 1;
+	EVP_MD_CTX_free(ctx);
+	EVP_PKEY_free(public);
+	buf_release(&der);
+	return good;
+}
+
+static bool
+is_word(const struct ssh_bytes *b, const char *word)
+{
+	return b->n == strlen(word) && memcmp(b->p, word, b->n) == 0;
+}
+
+bool
+ssh_crypto_verify(const struct ssh_bytes *key, const struct ssh_bytes *data,
+    const struct ssh_bytes *signature)
+{
+	struct ssh_bytes k = *key, s = *signature, type, kind, raw;
+
+	if (!ssh_bytes_take(&k, &type) || !ssh_bytes_take(&s, &kind) ||
+	    !ssh_bytes_take(&s, &raw) || s.n != 0)
+		return false;
+	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
+		if (is_word(&type, schemes[i].key) &&
+		    is_word(&kind, schemes[i].signature))
+			return verify(&schemes[i], k, data, raw);
+	return false;
 }

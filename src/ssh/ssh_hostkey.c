@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,8 +12,12 @@
 #include "base/alloc.h"
 #include "base/base64.h"
 #include "base/buf.h"
+#include "base/clock.h"
+#include "os/intr.h"
 #include "os/io.h"
 #include "os/log.h"
+#include "ssh/ssh_certificate.h"
+#include "ssh/ssh_client.h"
 
 /* ---------------------------------------------------------- known_hosts */
 
@@ -97,6 +102,14 @@ tidy(char *line)
 	return line + strspn(line, " ");
 }
 
+static void
+add_authority(struct ssh_hostkey *k, ssh_key key)
+{
+	k->authorities = xreallocarray(k->authorities, k->n_authorities + 1,
+	    sizeof(ssh_key));
+	k->authorities[k->n_authorities++] = key;
+}
+
 /* One line of known_hosts; those for libssh go to `found`. */
 static void
 take_line(struct ssh_hostkey *k, char *raw, struct lines *found)
@@ -113,10 +126,12 @@ take_line(struct ssh_hostkey *k, char *raw, struct lines *found)
 		return;
 	}
 	if ((rest = after_marker(line, "@cert-authority")) != NULL) {
-		key = key_of_line(k->name, rest);
-		k->authority |= key != NULL;
-	} else if (*line != '@' &&
-	    (key = key_of_line(k->name, line)) != NULL) {
+		if ((key = key_of_line(k->name, rest)) != NULL ||
+		    (key = key_of_line(k->plain, rest)) != NULL)
+			add_authority(k, key);
+		return;
+	}
+	if (*line != '@' && (key = key_of_line(k->name, line)) != NULL) {
 		buf_addf(&found->known, "%s\n", line);
 	} else if (*line != '@' &&
 	    (key = key_of_line(k->plain, line)) != NULL) {
@@ -213,10 +228,190 @@ ssh_hostkey_load(struct ssh_hostkey *k, const struct ssh_settings *st,
 	if (r == 0 && st->revoked != NULL)
 		r = ssh_revoked_read(&k->revoked, st->revoked, e);
 	k->lax = xstrdup_opt(st->lax);
-	k->authority &= found.known.len == 0 && found.plain.len == 0;
+	k->is_listed = found.known.len > 0 || found.plain.len > 0;
 	free(given);
 	buf_release(&found.known);
 	buf_release(&found.plain);
+	return r;
+}
+
+/* ---------------------------------------------------------- certificates */
+
+/* Remember why the host's certificate does not help.  -1. */
+static int __attribute__((format(printf, 2, 3)))
+reject(struct ssh_hostkey *k, const char *fmt, ...)
+{
+	va_list ap;
+	struct err e = ERR_INIT;
+	char text[512];
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	err_set(&e, ERR_UNREACHABLE, "%s", text);
+	free(k->rejected);
+	k->rejected = xstrdup(e.text);
+	return -1;
+}
+
+/*
+ * What ssh(1) is made to say of the key that the host shows: "CERTIFICATE" and
+ * that in base64.  It says NONE where it only asks for the order of algorithms.
+ */
+#define MARK "CERTIFICATE "
+#define SAY "-oKnownHostsCommand=/bin/sh -c \"echo " MARK "%K >&2\""
+
+static char *
+certificate_in(const char *said)
+{
+	for (; (said = strstr(said, MARK)) != NULL; said++) {
+		const char *base64 = said + strlen(MARK);
+
+		if (strncmp(base64, "NONE", 4) != 0)
+			return xstrndup(base64, strcspn(base64, " \r\n"));
+	}
+	return NULL;
+}
+
+/* The last line of what was said, without its end; changes that. */
+static const char *
+last_line(struct buf *said)
+{
+	const char *nl;
+
+	while (said->len > 0 && strchr("\r\n", said->data[said->len - 1]))
+		said->data[--said->len] = '\0';
+	nl = said->len > 0 ? strrchr(said->data, '\n') : NULL;
+	return nl != NULL ? nl + 1 : buf_str(said);
+}
+
+/*
+ * The certificate that the host shows to ssh(1), in base64; NULL.  libssh takes
+ * none, and it does not matter where one comes from: it tells by itself which
+ * key is the host's, who has signed that, and for how long.
+ */
+static char *
+ask_for_certificate(struct ssh_hostkey *k, const struct ssh_options *o,
+    int64_t ms)
+{
+	static const char *const words[] = { "ssh", "-T", "-oBatchMode=yes",
+		"-oControlPath=none", "-oControlMaster=no",
+		"-oPermitLocalCommand=no", "-oClearAllForwardings=yes",
+		"-oStrictHostKeyChecking=yes", "-oUserKnownHostsFile=none",
+		"-oGlobalKnownHostsFile=none", "-oRevokedHostKeys=none",
+		"-oVerifyHostKeyDNS=no",
+		"-oHostKeyAlgorithms=*-cert-v01@openssh.com", SAY };
+	struct strvec argv = STRVEC_INIT;
+	struct buf out = BUF_INIT, said = BUF_INIT;
+	struct err e = ERR_INIT;
+	char *found;
+	int status = 0, r;
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		strvec_add(&argv, words[i]);
+	ssh_client_add_host(&argv, o);
+	strvec_add(&argv, "true");
+	r = ssh_client_run(&argv, ms, &out, &said, &status, &e);
+	found = certificate_in(buf_str(&said));
+	if (found == NULL)
+		reject(k, "@cert-authority: it shows no certificate: %s",
+		    r > 0     ? "there is no ssh(1) to ask for it" :
+			r < 0 ? e.text :
+				last_line(&said));
+	strvec_release(&argv);
+	buf_release(&out);
+	buf_release(&said);
+	return found;
+}
+
+/* Is the certificate's authority one that may speak for the host?  0, -1. */
+static int
+check_authority(struct ssh_hostkey *k, const struct ssh_certificate *c,
+    const char *base64, struct err *e)
+{
+	struct buf blob = BUF_INIT;
+	ssh_key whole = NULL, authority = NULL;
+	char *type = xasprintf("%s-cert-v01@openssh.com", c->type);
+	char *mine = NULL;
+	int r = -1;
+
+	for (size_t i = 0; i < k->n_authorities && authority == NULL; i++) {
+		buf_reset(&blob);
+		if (ssh_pki_export_pubkey_base64(k->authorities[i], &mine) ==
+			SSH_OK &&
+		    base64_decode(mine, &blob) && blob.len == c->authority.n &&
+		    memcmp(blob.data, c->authority.p, blob.len) == 0)
+			authority = k->authorities[i];
+		ssh_string_free_char(mine);
+		mine = NULL;
+	}
+	if (authority == NULL)
+		reject(k,
+		    "its certificate is of another authority than @cert-authority");
+	else if (!ssh_certificate_is_signed(c))
+		reject(k, "its certificate has a wrong signature");
+	else if (ssh_revoked_check(&k->revoked, authority,
+		     "authority of its certificate", e) == 0 &&
+	    ssh_pki_import_cert_base64(base64, ssh_key_type_from_name(type),
+		&whole) == SSH_OK)
+		r = ssh_revoked_check(&k->revoked, whole, "certificate", e);
+	if (r != 0 && e->code != 0)
+		reject(k, "%s", e->text);
+	ssh_key_free(whole);
+	free(type);
+	buf_release(&blob);
+	return r;
+}
+
+/* The key in the certificate becomes a line of known_hosts. */
+static int
+certify(struct ssh_hostkey *k, const struct ssh_settings *st,
+    const char *base64, struct err *e)
+{
+	struct ssh_certificate c = SSH_CERTIFICATE_INIT;
+	struct err why = ERR_INIT;
+	struct buf line = BUF_INIT, key = BUF_INIT;
+	char *name = xstrdup(st->alias != NULL ? st->alias : st->hostname);
+	int r = 0;
+
+	lower(name);
+	if (!ssh_certificate_parse(&c, base64)) {
+		reject(k, "its certificate cannot be read");
+	} else if (ssh_certificate_check_host(&c, name, clock_now(), &why) !=
+	    0) {
+		reject(k, "its certificate %s", why.text);
+	} else if (check_authority(k, &c, base64, &why) == 0) {
+		base64_encode(c.key.data, c.key.len, &key);
+		buf_addf(&line, "%s %s ", k->name, c.type);
+		for (size_t i = 0; i < key.len; i++)
+			if (key.data[i] != '\n')
+				buf_addc(&line, key.data[i]);
+		buf_addc(&line, '\n');
+		if (io_write(k->fd, line.data, line.len) != 0)
+			r = err_sys(e, "cannot keep known_hosts");
+	}
+	ssh_certificate_release(&c);
+	buf_release(&line);
+	buf_release(&key);
+	free(name);
+	return r;
+}
+
+int
+ssh_hostkey_certify(struct ssh_hostkey *k, const struct ssh_options *o,
+    const struct ssh_settings *st, int64_t ms, struct err *e)
+{
+	char *base64;
+	int r = 0;
+
+	if (k->n_authorities == 0 || k->is_listed || o->host_key != NULL)
+		return 0;
+	base64 = ask_for_certificate(k, o, ms);
+	if (intr_check(e) != 0)
+		r = -1;
+	else if (base64 != NULL)
+		r = certify(k, st, base64, e);
+	free(base64);
 	return r;
 }
 
@@ -224,6 +419,10 @@ void
 ssh_hostkey_release(struct ssh_hostkey *k)
 {
 	ssh_revoked_release(&k->revoked);
+	for (size_t i = 0; i < k->n_authorities; i++)
+		ssh_key_free(k->authorities[i]);
+	free(k->authorities);
+	free(k->rejected);
 	free(k->lax);
 	free(k->name);
 	free(k->plain);
@@ -302,15 +501,18 @@ static int
 refuse_unknown(const struct ssh_hostkey *k, const struct shown *s,
     struct err *e)
 {
-	return err_set(e, ERR_UNREACHABLE,
-	    "%s is not known%s%s%s%s; its %s key is %s;; if its administrator confirms that, add this line to known_hosts or DEPLOY_KNOWN_HOSTS: %s %s %s",
-	    k->name,
-	    k->authority ?
-		" (host certificates of @cert-authority are not supported)" :
-		"",
-	    k->lax != NULL ? " (" : "", k->lax != NULL ? k->lax : "",
-	    k->lax != NULL ? " of ssh_config is not followed)" : "", s->type,
-	    s->print, k->name, s->type, s->base64);
+	struct buf why = BUF_INIT;
+
+	if (k->rejected != NULL)
+		buf_addf(&why, " (%s)", k->rejected);
+	if (k->lax != NULL)
+		buf_addf(&why, " (%s of ssh_config is not followed)", k->lax);
+	err_set(e, ERR_UNREACHABLE,
+	    "%s is not known%s; its %s key is %s;; if its administrator confirms that, add this line to known_hosts or DEPLOY_KNOWN_HOSTS: %s %s %s",
+	    k->name, buf_str(&why), s->type, s->print, k->name, s->type,
+	    s->base64);
+	buf_release(&why);
+	return -1;
 }
 
 static int

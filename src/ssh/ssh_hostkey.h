@@ -9,6 +9,9 @@
  * this host go to libssh in one file without a name, and revoked keys are
  * kept aside.  As with ssh(1) a host on a port of its own for which there is no
  * line may have the key of one that names no port.
+ *
+ * Nor does libssh know host certificates: where @cert-authority lines are all
+ * there is, ssh(1) is made to ask for the host's, which is checked here.
  */
 #ifndef SSH_HOSTKEY_H
 #define SSH_HOSTKEY_H
@@ -27,7 +30,10 @@ struct ssh_hostkey {
 	char *plain;		/* without its port; NULL: that has none */
 	char *lax;		/* what would have ssh(1) take it; NULL: none */
 	struct ssh_revoked revoked;
-	bool authority;		/* only a @cert-authority line was found */
+	ssh_key *authorities;	/* of @cert-authority, for this host */
+	size_t n_authorities;
+	bool is_listed;		/* lines with keys of its own were found */
+	char *rejected;		/* why its certificate is none; NULL */
 };
 
 #define SSH_HOSTKEY_INIT { .fd = -1 }
@@ -35,6 +41,14 @@ struct ssh_hostkey {
 /* Read all that is known about the host of `st`.  0 or -1. */
 int ssh_hostkey_load(struct ssh_hostkey *k, const struct ssh_settings *st,
     struct err *e) MUST_USE;
+
+/*
+ * Where only authorities are known, ask the host for a certificate of one, for
+ * at most `ms`: the key that it is for is known then.  What is wrong with it is
+ * told by ssh_hostkey_check().  0, or -1.
+ */
+int ssh_hostkey_certify(struct ssh_hostkey *k, const struct ssh_options *o,
+    const struct ssh_settings *st, int64_t ms, struct err *e) MUST_USE;
 
 void ssh_hostkey_release(struct ssh_hostkey *k);	/* neutral: fine */
 

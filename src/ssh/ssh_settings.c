@@ -1,7 +1,5 @@
 #include "ssh/ssh_settings.h"
 
-#include <errno.h>
-#include <poll.h>
 #include <pthread.h>
 #include <pwd.h>
 #include <stdatomic.h>
@@ -12,16 +10,12 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
-#include "base/clock.h"
 #include "base/number.h"
-#include "os/intr.h"
-#include "os/io.h"
 #include "os/log.h"
-#include "os/run.h"
+#include "ssh/ssh_client.h"
 
 enum {
 	ASK_MS = 15000, /* it may have to ask the DNS */
-	TICK_MS = 200,	/* how soon a signal is noticed */
 	PORT_MAX = 65535,
 };
 
@@ -50,62 +44,14 @@ ssh_settings_release(struct ssh_settings *st)
 	*st = (struct ssh_settings){ 0 };
 }
 
-/* Read what is there; false at the end. */
-static bool
-take(int fd, struct buf *b)
-{
-	char piece[4096];
-	ssize_t n = io_read_some(fd, piece, sizeof(piece));
-
-	if (n > 0)
-		buf_add(b, piece, (size_t)n);
-	return n > 0 || (n < 0 && errno == EAGAIN);
-}
-
-/* Read both outputs of `c` until they end or the time is over. */
-static int
-read_outputs(struct run_child *c, struct buf *out, struct buf *errors,
-    struct err *e)
-{
-	struct pollfd fds[2] = {
-		{ .fd = c->out, .events = POLLIN },
-		{ .fd = c->err, .events = POLLIN },
-	};
-	struct buf *to[2] = { out, errors };
-	int64_t end = clock_ms() + ASK_MS;
-
-	while (fds[0].fd >= 0 || fds[1].fd >= 0) {
-		if (intr_check(e) != 0)
-			return -1;
-		if (clock_ms() >= end)
-			return err_set(e, ERR_FAILED,
-			    "'ssh -G' does not answer");
-		if (poll(fds, 2, TICK_MS) <= 0)
-			continue;
-		for (int i = 0; i < 2; i++)
-			if (fds[i].revents != 0 && !take(fds[i].fd, to[i]))
-				fds[i].fd = -1;
-	}
-	return 0;
-}
-
 /* Run `ssh -G`.  0; 1 when there is no ssh(1); -1. */
 static int
 ask(struct strvec *argv, struct buf *out, struct err *e)
 {
-	struct run_child c = RUN_CHILD_INIT;
 	struct buf errors = BUF_INIT;
-	int status = 0, r;
+	int status = 0;
+	int r = ssh_client_run(argv, ASK_MS, out, &errors, &status, e);
 
-	c.argv = argv->v;
-	c.kind = ENVIRONMENT_PLAIN;
-	c.pipe_out = c.pipe_err = true;
-	if (run_start(&c, e) != 0)
-		return e->sys == ENOENT ? 1 : -1;
-	r = read_outputs(&c, out, &errors, e);
-	if (r == 0)
-		r = run_finish(&c, &status, e);
-	run_kill(&c);
 	if (r == 0 && status != 0)
 		r = err_set(e, ERR_USAGE, "'ssh -G' says: %s",
 		    errors.len > 0 ? buf_str(&errors) : "(nothing)");
@@ -120,16 +66,7 @@ command(struct strvec *argv, const struct ssh_options *o)
 	strvec_add(argv, "ssh");
 	strvec_add(argv, "-G");
 	strvec_add(argv, "-T");
-	if (o->config != NULL)
-		strvec_addf(argv, "-F%s", o->config);
-	if (o->user != NULL)
-		strvec_addf(argv, "-l%s", o->user);
-	if (o->port > 0)
-		strvec_addf(argv, "-p%d", o->port);
-	if (o->jump != NULL)
-		strvec_addf(argv, "-J%s", o->jump);
-	strvec_add(argv, "--");
-	strvec_add(argv, o->host);
+	ssh_client_add_host(argv, o);
 }
 
 /* The value of a %-token of ssh_config(5), or NULL. */

@@ -221,7 +221,7 @@ t_an_unknown_host_is_refused_and_the_line_helps() {
 	setup
 	client "$PWD/sshd/id" "$PWD/known"
 	printf '@cert-authority * %s\n' "$(cat sshd/id.pub)" >known
-	refused "@cert-authority are not supported"
+	refused "@cert-authority: it shows no certificate"
 	rm known
 	refused "host key" "is not known"
 	assert_shows_key host_key
@@ -333,6 +333,96 @@ t_a_host_key_alias() {
 	run d exec true
 	client "$PWD/sshd/id" "$PWD/nothing" "HostKeyAlias front"
 	refused "front ssh-ed25519 AAAA"
+}
+
+# authority KIND [BITS]: a new one in ca; its line goes to known.
+authority() {
+	rm -f ca ca.pub
+	ssh-keygen -q -t "$1" ${2:+-b "$2"} -N '' -f ca
+	echo "@cert-authority ${pattern:-127.0.0.1,[127.0.0.1]:*} $(cut -d ' ' -f 1,2 ca.pub)" >known
+}
+
+# certified [OPTION...]: the host's key with a certificate of ca, good for it
+# unless the options say otherwise; its sshd is there anew.
+certified() {
+	local key=${key:-host_key}
+	rm -f sshd/*-cert.pub
+	ssh-keygen -q -s ca -I host ${1+"$@"} "sshd/$key.pub"
+	sshd_stop
+	sshd_start "$PWD/sshd" "HostCertificate $PWD/sshd/$key-cert.pub" ||
+	    fail "sshd does not start"
+	client "$PWD/sshd/id" "$PWD/known"
+}
+
+t_a_certificate_of_the_host() {
+	local kind key print
+	setup
+	for kind in ed25519 'rsa 2048' 'ecdsa 256' 'ecdsa 384' 'ecdsa 521'; do
+		# Word splitting is meant.
+		# shellcheck disable=SC2086
+		authority $kind
+		certified -h -n 127.0.0.1
+		run d exec true
+	done
+	# Of the RSA key, while the other has none.
+	key=host_rsa certified -h -n other,127.0.0.1
+	run d exec true
+	# For all hosts, or by a pattern; the authority without the port.
+	pattern='127.*' authority ed25519
+	certified -h
+	run d exec true
+	pattern='*' authority ed25519
+	certified -h -n '127.0.0.?'
+	run d exec true
+	DEPLOY_KNOWN_HOSTS=$(cat known) client "$PWD/sshd/id" /dev/null
+	DEPLOY_KNOWN_HOSTS=$(cat known) run d exec true
+	client "$PWD/sshd/id" "$PWD/known" "HostKeyAlias front"
+	certified -h -n front
+	client "$PWD/sshd/id" "$PWD/known" "HostKeyAlias front"
+	run d exec true
+	# A pin and a line of its own need no authority.
+	certified -h -n elsewhere
+	print=$(ssh-keygen -lf sshd/host_key.pub | cut -d ' ' -f 2)
+	run d host_key="$print" exec true
+	client "$PWD/sshd/id" "$PWD/known $PWD/sshd/known_hosts"
+	run d exec true
+}
+
+t_a_certificate_that_does_not_make_the_host_known() {
+	setup
+	authority ed25519
+	certified -h -n elsewhere
+	refused "is not known" "its certificate is not for '127.0.0.1' but for 'elsewhere'"
+	certified -h -n 127.0.0.1 -V 20200101:20200102
+	refused "its certificate has expired"
+	certified -h -n 127.0.0.1 -V 20990101:20990102
+	refused "its certificate is not valid before"
+	cp known before
+	certified -h -n 127.0.0.1
+	run d exec true
+	# Of another authority, or revoked: that, the certificate, or the key.
+	pattern='*' authority ed25519
+	refused "of another authority"
+	cp before known
+	printf '@revoked * %s\n' "$(cut -d ' ' -f 3,4 known)" >>known
+	refused "authority of its certificate is marked @revoked"
+	cp before known
+	ssh-keygen -q -k -f revoked sshd/host_key-cert.pub
+	client "$PWD/sshd/id" "$PWD/known" "RevokedHostKeys $PWD/revoked"
+	refused "certificate is revoked by '$PWD/revoked'"
+	cp sshd/host_key.pub revoked
+	refused "RevokedHostKeys of ssh_config"
+	# For another host.
+	sed 's/^@cert-authority [^ ]*/@cert-authority 127.0.0.2/' before >known
+	client "$PWD/sshd/id" "$PWD/known"
+	refused "is not known"
+	assert_not_contains "$err" "certificate"
+	# None at all.
+	cp before known
+	sshd_stop
+	sshd_start "$PWD/sshd" || fail "sshd does not start"
+	refused "it shows no certificate" "is not known"
+	assert_shows_key host_key
 }
 
 # RevokedHostKeys: a key a line, or what ssh-keygen -k makes.
@@ -673,6 +763,22 @@ t_a_certificate() {
 	    "CertificateFile $PWD/certificate"
 	run d exec true
 	DEPLOY_SSH_KEY=$(cat sshd/id) run d exec true
+	# What is wrong with one that is refused.
+	rm certificate
+	sign() {
+		rm -f sshd/id-cert.pub
+		ssh-keygen -q -s sshd/ca -I me -n "$(id -un)" "$@" sshd/id.pub
+		cp sshd/id-cert.pub certificate
+	}
+	sign -V 20200101:20200102
+	refused "$PWD/sshd/id-cert.pub has expired" "ssh-keygen -s"
+	sign -V 20990101:20990102
+	refused "$PWD/sshd/id-cert.pub is not valid before"
+	sign -h
+	refused "$PWD/sshd/id-cert.pub is for a host, not for a user"
+	sign
+	run d exec true
+	rm sshd/id-cert.pub
 	# For another key.
 	ssh-keygen -q -t ecdsa -N '' -f other
 	client "$PWD/other" "$PWD/sshd/known_hosts" \
