@@ -26,6 +26,29 @@ on() {
 	ssh -F "$tmp/ssh_config" "$@"
 }
 
+# here PROGRAM [ARG...]: run it; with BENCH_MEMORY its peak is measured, too.
+here() {
+	if [ -n "${BENCH_MEMORY:-}" ]; then
+		set -- /usr/bin/time -q -a -o "$tmp/peak.here" -f %M "$@"
+	fi
+	"$@"
+}
+
+# The programs on the hosts, $deploy_there and $rsync_there.
+make_measured() {
+	local name program
+	deploy_there=$DEPLOY rsync_there=rsync
+	[ -n "${BENCH_MEMORY:-}" ] || return 0
+	for name in deploy rsync; do
+		program=$name
+		[ "$name" = rsync ] || program=$DEPLOY
+		printf '#!/bin/sh\nexec /usr/bin/time -q -a -o %q -f %%M %q "$@"\n' \
+		    "$tmp/peak.there" "$program" >"$tmp/bin/$name-there"
+		chmod +x "$tmp/bin/$name-there"
+	done
+	deploy_there=$tmp/bin/deploy-there rsync_there=$tmp/bin/rsync-there
+}
+
 # ------------------------------------------------------------------ deploy
 
 # deploy_yml TRANSPORT PROGRAM
@@ -45,11 +68,11 @@ deploy_yml() {
 }
 
 prepare_deploy() {
-	deploy_yml ssh "$DEPLOY"
+	deploy_yml ssh "$deploy_there"
 }
 
 run_deploy() {
-	"$DEPLOY" publish -c "$tmp/deploy.yml" "$source"
+	here "$DEPLOY" publish -c "$tmp/deploy.yml" "$source"
 }
 
 back_deploy() {
@@ -94,7 +117,8 @@ flip() {
 rsync_to() {
 	local link=()
 	[ ! -e "$spot/$1/root/releases/0" ] || link=(--link-dest=../0)
-	rsync -a --delete --mkpath -z --zc=zstd --zl=3 \
+	here rsync -a --delete --mkpath -z --zc=zstd --zl=3 \
+	    --rsync-path="$rsync_there" \
 	    ${link[@]+"${link[@]}"} -e "ssh -F $tmp/ssh_config" "$source/" \
 	    "$1:$spot/$1/root/releases/$round/"
 }

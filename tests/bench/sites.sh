@@ -5,6 +5,20 @@
 #	$tmp/src/SITE/percent	1 % of its files changed
 #	$tmp/src/SITE/footer	every page changed by one line
 #
+# and, for hosts, in more of them when one is wanted (state_make):
+#
+#	menu	every page has a new entry in its menu, relative to where the
+#		page is, and marked in one directory
+#	renamed	every style sheet and script has another name, as by the hash
+#		of its content, in all pages
+#	version	the same, and another version in all pages
+#	words	every page has a line more, and none has the same
+#	index	a large JSON file and a sitemap have changed, and no page
+#
+# The sites: python and openjdk, of Debian's packages; python-min, the same as
+# python with one line a page; python-index, with such a JSON file and sitemap;
+# small, which is generated.
+#
 # What a state has in common with `plain` is linked to it: one copy is in
 # the page cache.
 #
@@ -21,6 +35,10 @@ site_make() {
 	mkdir -p "$dir" || die "cannot write to $tmp"
 	case $1 in
 	python) copy_docs "$PYTHON_DOC" "$dir/plain" ;;
+	python-min) copy_docs "$PYTHON_DOC" "$dir/plain" &&
+	    minify "$dir/plain" ;;
+	python-index) copy_docs "$PYTHON_DOC" "$dir/plain" &&
+	    make_index "$dir/plain" 2026-11-01 ;;
 	openjdk) copy_docs "$OPENJDK_DOC" "$dir/plain" ;;
 	small) generate "$dir/plain" ;;
 	esac || return 1
@@ -88,10 +106,118 @@ change_footers() {
 	    's,</body>,<p class="built">Built on 2026-11-22.</p></body>,'
 }
 
+# state_make SITE STATE: one more, if it is not there.
+state_make() {
+	local dir=$tmp/src/$1
+	case $2 in
+	menu | renamed | version | words | index) ;;
+	*) return 0 ;;
+	esac
+	[ ! -d "$dir/$2" ] || return 0
+	cp -al "$dir/plain" "$dir/$2"
+	case $2 in
+	menu) change_menu "$dir/$2" ;;
+	renamed) change_names "$dir/$2" ;;
+	version)
+		pages_of "$dir/$2" | xargs -0r sed -i \
+		    's/17\.0\.[0-9][0-9.]*/17.0.99/g; s/3\.11\.[0-9]/3.11.99/g'
+		change_names "$dir/$2"
+		;;
+	words) change_words "$dir/$2" ;;
+	index) make_index "$dir/$2" 2026-11-22 ;;
+	esac
+}
+
+pages_of() {
+	find "$1" -name '*.html' -print0
+}
+
+# All of a page in one line.
+minify() {
+	local f
+	pages_of "$1" | while IFS= read -r -d '' f; do
+		tr -s '\n' ' ' <"$f" >"$f.new"
+		mv "$f.new" "$f"
+	done
+}
+
+change_menu() {
+	local d up mark
+	find "$1" -type d | while IFS= read -r d; do
+		up=${d#"$1"} up=${up//[!\/]/}
+		up=${up//\//..\/}
+		mark=
+		[[ $d != */library ]] || mark=' class="active"'
+		find "$d" -maxdepth 1 -name '*.html' -print0 | xargs -0r sed -i \
+		    "0,/<ul[^>]*>/s,<ul[^>]*>,&<li$mark><a href=\"${up}news.html\">News</a></li>,"
+	done
+}
+
+# Another name for each style sheet and script, and for it in every page.
+change_names() {
+	local f name hash script=()
+	while IFS= read -r -d '' f; do
+		name=${f##*/} hash=$(sha256sum <"$f")
+		mv "$f" "${f%.*}.${hash:0:8}.${f##*.}"
+		script+=(-e "s,\\b${name%.*}\\.${name##*.}\\b,${name%.*}.${hash:0:8}.${name##*.},g")
+	done < <(find "$1" -type f \( -name '*.css' -o -name '*.js' \) -print0)
+	pages_of "$1" | xargs -0r sed -i "${script[@]}"
+}
+
+# A line for each page, as by the commit that changed it last.
+change_words() {
+	local f
+	find "$1" -name '*.html' | sort | awk '{
+		out = $0 ".new"
+		id = sprintf("%08x%08x", NR * 2654435761 % 4294967296, \
+		    NR * 40503 * 2246822519 % 4294967296)
+		while ((getline line <$0) > 0) {
+			sub(/<\/body>/, "<p class=\"built\">Commit " id \
+			    ".</p></body>", line)
+			print line >out
+		}
+		close($0)
+		close(out)
+		print
+	}' | while IFS= read -r f; do
+		mv "$f.new" "$f"
+	done
+}
+
+# A file to search in, and a sitemap, of that day.
+make_index() {
+	rm -f "$1/search.json" "$1/sitemap.xml"
+	(cd "$1" && find . -name '*.html' | sort) | awk -v dir="$1" -v day="$2" '
+	BEGIN { print "<urlset>" >(dir "/sitemap.xml") }
+	{
+		text = ""
+		file = dir "/" $0
+		while (length(text) < 4000 && (getline line <file) > 0) {
+			gsub(/<[^>]*>|["\\]|[\001-\037]/, " ", line)
+			text = text line " "
+		}
+		close(file)
+		# Every twentieth has changed, and a few are new.
+		when = NR % 20 == 0 ? day : "2025-05-05"
+		if (NR % 20 == 0)
+			text = "of " day " " text
+		printf "<url><loc>https://example.org/%s</loc><lastmod>%s</lastmod></url>\n", \
+		    substr($0, 3), when >(dir "/sitemap.xml")
+		printf "%s{\"url\":\"%s\",\"text\":\"%s\"}", \
+		    NR > 1 ? "," : "[", substr($0, 3), text >(dir "/search.json")
+	}
+	END {
+		print "]" >(dir "/search.json")
+		print "</urlset>" >(dir "/sitemap.xml")
+	}'
+}
+
 # source_of SITE WORK: sets $source to the build that is staged.
 source_of() {
 	case $2 in
-	percent | footer) source=$tmp/src/$1/$2 ;;
+	percent | footer | menu | renamed | version | words | index)
+		source=$tmp/src/$1/$2
+		;;
 	*) source=$tmp/src/$1/plain ;;
 	esac
 }
@@ -118,6 +244,11 @@ describe() {
 	unchanged) what='nothing changed, fresh mtimes' ;;
 	percent) what='1 % of the files changed, fresh mtimes' ;;
 	footer) what="every page's footer changed" ;;
+	menu) what="every page's menu has a new entry" ;;
+	renamed) what='style sheets and scripts have other names' ;;
+	version) what='the same, and another version' ;;
+	words) what='another word in the footer of each page' ;;
+	index) what='a JSON file and a sitemap changed' ;;
 	rollback) what='back to the release before' ;;
 	esac
 	echo "$1 ($count files, $size MB): $what"

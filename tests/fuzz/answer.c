@@ -19,6 +19,7 @@
 #include "base/hash.h"
 #include "base/path.h"
 #include "base/utf8.h"
+#include "content/chunk.h"
 #include "os/io.h"
 #include "remote/ask.h"
 #include "remote/remote.h"
@@ -305,6 +306,32 @@ files(struct remote *r)
 	return c;
 }
 
+static int
+samples(struct remote *r)
+{
+	const size_t first = 0;
+	struct buf text = BUF_INIT;
+	int c = remote_samples(r, &own_id, &wanted, &first, 1, &text, &e);
+
+	MUST(c != 0 || strcmp(buf_str(&text), "hello") == 0);
+	MUST(text.len <= 5);
+	buf_release(&text);
+	return c;
+}
+
+static int
+signatures(struct remote *r)
+{
+	const size_t first = 0;
+	struct buf hashes = BUF_INIT;
+	int c = remote_signatures(r, &own_id, &wanted, &first, 1, &hashes, &e);
+
+	MUST(hashes.len <= (size_t)chunk_count_max(5) * CHUNK_HASH);
+	MUST(c != 0 || hashes.len % CHUNK_HASH == 0);
+	buf_release(&hashes);
+	return c;
+}
+
 /* A pack of one byte. */
 static ssize_t
 one_byte(void *ctx, void *data, size_t len, struct err *err)
@@ -405,7 +432,8 @@ static const struct {
 	char letter;
 	int (*run)(struct remote *r);
 } calls[] = { { 'i', info_state }, { 'I', info_all }, { 'u', info_unless },
-	{ 'm', manifest }, { 'f', files }, { 'r', receive }, { 'a', arm },
+	{ 'm', manifest }, { 'f', files }, { 's', samples },
+	{ 'S', signatures }, { 'r', receive }, { 'a', arm },
 	{ 'g', go }, { 'h', hold }, { 'd', disarm }, { 'A', activate },
 	{ 'n', note }, { 'p', prune_host }, { 'v', verify } };
 

@@ -45,8 +45,10 @@ may(const char *root, const char *allow, const char *verb)
 	list = rest = xstrdup(allow);
 	while ((word = strsep(&rest, ",")) != NULL)
 		found |= strcmp(word, verb) == 0 ||
-		    (strcmp(verb, "note") == 0 &&
-			strcmp(word, "receive") == 0);
+		    (strcmp(word, "receive") == 0 &&
+			(strcmp(verb, "note") == 0 ||
+			    strcmp(verb, "files") == 0 ||
+			    strcmp(verb, "signatures") == 0));
 	free(list);
 	return found;
 }
