@@ -9,11 +9,14 @@
 /* Places that are so near to each other are one. */
 enum { NEAR = 8 };
 
+/* On the other side, so that what is only new or only gone lies between. */
+enum { LITTLE = 1 };
+
 /* Bytes on both sides of what differs. */
 static const size_t contexts[] = { 0, 6, 16, 40, 100 };
 
 /* Where they are. */
-enum { BOTH, BEFORE, BEHIND, SIDES };
+enum sides { BOTH, BEFORE, BEHIND, SIDES };
 
 #define CONTEXTS (sizeof(contexts) / sizeof(contexts[0]))
 
@@ -478,18 +481,25 @@ cover(struct learner *l, const struct pair *x)
 }
 
 /*
- * A rule for the hunk that at least `pages` pages use.  With as much before it
- * as behind it; or on one side only, where something else differs beside it in
- * some pages.
+ * A rule for the hunk that at least `pages` pages use, with the least context
+ * that will do: on both sides, or on one, where something else differs beside
+ * it in some pages.
  */
 static void
-learn_hunk(struct learner *l, const struct page *p, size_t i, size_t least,
+learn_hunk(struct learner *l, const struct page *p, size_t i, size_t way,
     size_t pages, struct rule_set *out)
 {
-	for (size_t at = SIDES * least; at < SIDES * CONTEXTS; at++) {
-		size_t context = contexts[at / SIDES], side = at % SIDES;
-		struct region r = grow(p, i, side != BEHIND ? context : 0,
-		    side != BEFORE ? context : 0);
+	static const enum sides order[2][SIDES] = { { BOTH, BEFORE, BEHIND },
+		{ BEFORE, BEHIND, BOTH } };
+	const enum sides *sides = order[way / LEARN_CONTEXTS];
+
+	for (size_t at = SIDES * (way % LEARN_CONTEXTS); at < SIDES * CONTEXTS;
+	     at++) {
+		size_t context = contexts[at / SIDES];
+		enum sides side = sides[at % SIDES];
+		size_t other = context < LITTLE ? context : LITTLE;
+		struct region r = grow(p, i, side != BEHIND ? context : other,
+		    side != BEFORE ? context : other);
 		struct pair x;
 		size_t used;
 
@@ -508,20 +518,20 @@ learn_hunk(struct learner *l, const struct page *p, size_t i, size_t least,
 }
 
 static void
-learn_all(struct learner *l, size_t least, size_t pages, struct rule_set *out)
+learn_all(struct learner *l, size_t way, size_t pages, struct rule_set *out)
 {
 	for (size_t i = 0; i < l->n; i++)
 		for (size_t k = 0; k < l->v[i].n; k++)
 			if (!l->v[i].v[k].covered)
-				learn_hunk(l, &l->v[i], k, least, pages, out);
+				learn_hunk(l, &l->v[i], k, way, pages, out);
 }
 
 void
-learner_rules(struct learner *l, size_t least, struct rule_set *out)
+learner_rules(struct learner *l, size_t way, struct rule_set *out)
 {
 	for (size_t i = 0; i < l->n; i++)
 		for (size_t k = 0; k < l->v[i].n; k++)
 			l->v[i].v[k].covered = false;
-	learn_all(l, least, 2, out);
-	learn_all(l, least, 1, out);
+	learn_all(l, way, 2, out);
+	learn_all(l, way, 1, out);
 }

@@ -14,7 +14,8 @@
 
 enum {
 	LEARN_EDITS_MAX = 1000,		/* words that differ in a page */
-	LEARN_CONTEXTS = 3,		/* how exact rules can be */
+	LEARN_CONTEXTS = 3,		/* how exact rules can be, ... */
+	LEARN_WAYS = 2 * LEARN_CONTEXTS,	/* and on which sides */
 };
 
 struct sample {
@@ -29,9 +30,11 @@ struct learner *learner_new(const struct sample *v, size_t n);
 void learner_free(struct learner *l);		/* NULL accepted */
 
 /*
- * The rules that have at least the context number `least` (0: none is needed)
- * around what differs; those that several samples share come first.
+ * Rules in one way.  They have at least the context number way %
+ * LEARN_CONTEXTS (0: none is needed) around what differs; first on both sides,
+ * or, from LEARN_CONTEXTS on, first on one side, which tells less of the
+ * samples.  Those that several samples share come first.
  */
-void learner_rules(struct learner *l, size_t least, struct rule_set *out);
+void learner_rules(struct learner *l, size_t way, struct rule_set *out);
 
 #endif

@@ -23,6 +23,10 @@ enum {
 	TRIED = 48,		   /* pages on which rules are tried */
 	BIG = 512 * 1024,	   /* pages that are looked at one by one */
 	GRAIN = 16,
+	SETS = 3, /* that a round may have */
+	/* What is learnt of all samples, and of those of each group alone. */
+	GROUPS = 8,
+	CANDIDATES = LEARN_WAYS * (1 + GROUPS),
 };
 
 struct guess {
@@ -165,19 +169,22 @@ struct samples {
 	size_t entry[SAMPLES_MAX]; /* of the new manifest */
 	size_t base[SAMPLES_MAX];  /* the same of the base's */
 	struct buf old[SAMPLES_MAX], new[SAMPLES_MAX];
+	size_t group[SAMPLES_MAX];
 	size_t n;
 	int64_t bytes;
 };
 
-/* Take the page as a sample, if there is room for it. */
+/* Take the page as a sample of the group, if there is room for it. */
 static void
-add_sample(const struct guess *g, struct samples *s, const struct kind *k)
+add_sample(const struct guess *g, struct samples *s, size_t group,
+    const struct kind *k)
 {
 	int64_t room = s->n == 0 ? FIRST_BYTES : SAMPLES_BYTES - s->bytes;
 
 	if (s->n == SAMPLES_MAX || k->size > room ||
 	    (s->n > 0 && s->entry[s->n - 1] == k->entry))
 		return;
+	s->group[s->n] = group;
 	s->entry[s->n] = k->entry;
 	s->base[s->n] = (size_t)(old_of(g, k->entry) - g->job->base->v);
 	s->n++;
@@ -198,8 +205,8 @@ choose_samples(const struct guess *g, struct samples *s)
 	qsort(v, g->n, sizeof(*v), compare_pages);
 	n = find_groups(v, g->n, g->job->group_min, groups);
 	for (size_t i = 0; i < n; i++) {
-		add_sample(g, s, &v[groups[i].from + groups[i].n / 20]);
-		add_sample(g, s, &v[groups[i].from + groups[i].n * 2 / 5]);
+		add_sample(g, s, i, &v[groups[i].from + groups[i].n / 20]);
+		add_sample(g, s, i, &v[groups[i].from + groups[i].n * 2 / 5]);
 	}
 	free(v);
 	free(groups);
@@ -413,29 +420,77 @@ compare_candidates(const void *x, const void *y)
 	return a->count > b->count ? -1 : a->count < b->count;
 }
 
+struct candidates {
+	struct candidate v[CANDIDATES];
+	size_t n;
+};
+
 /* Learn sets that differ in context, and try each on some pages. */
 static void
-learn(const struct guess *g, const struct samples *s,
-    struct candidate out[LEARN_CONTEXTS])
+learn_from(const struct guess *g, const struct sample *v, size_t n,
+    struct candidates *out)
 {
-	struct sample v[SAMPLES_MAX];
-	struct learner *l;
+	struct learner *l = learner_new(v, n);
 
-	for (size_t i = 0; i < s->n; i++)
-		v[i] = (struct sample){ buf_str(&s->old[i]),
-			buf_str(&s->new[i]), s->old[i].len, s->new[i].len };
-	l = learner_new(v, s->n);
-	for (size_t i = 0; i < LEARN_CONTEXTS; i++) {
+	for (size_t i = 0; i < LEARN_WAYS; i++) {
+		struct candidate *c = &out->v[out->n++];
 		struct trial t;
 
-		learner_rules(l, i, &out[i].set);
-		trial_open(&t, g, &out[i].set);
+		learner_rules(l, i, &c->set);
+		if (c->set.n == 0)
+			continue;
+		trial_open(&t, g, &c->set);
 		t.step = g->n > TRIED ? g->n / TRIED : 1;
-		out[i].count = try_pages(&t);
+		c->count = try_pages(&t);
 		trial_close(&t);
 	}
 	learner_free(l);
-	qsort(out, LEARN_CONTEXTS, sizeof(*out), compare_candidates);
+}
+
+/* The samples of one group, or of all. */
+static size_t
+select_samples(const struct samples *s, size_t group, bool all,
+    struct sample *out)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->n; i++)
+		if (all || s->group[i] == group)
+			out[n++] = (struct sample){ buf_str(&s->old[i]),
+				buf_str(&s->new[i]), s->old[i].len,
+				s->new[i].len };
+	return n;
+}
+
+/* Does one of the sets explain half of the pages on which it was tried? */
+static bool
+is_good(const struct guess *g, const struct candidates *c)
+{
+	size_t tried = g->n > TRIED ? TRIED : g->n;
+
+	for (size_t i = 0; i < c->n; i++)
+		if (2 * c->v[i].count >= tried)
+			return true;
+	return false;
+}
+
+/*
+ * What pages of several groups have in common may be replaced by something
+ * else in each: then groups learn alone.
+ */
+static void
+learn(const struct guess *g, const struct samples *s, struct candidates *out)
+{
+	struct sample v[SAMPLES_MAX];
+
+	learn_from(g, v, select_samples(s, 0, true, v), out);
+	for (size_t i = 0; i < GROUPS && !is_good(g, out); i++) {
+		size_t n = select_samples(s, i, false, v);
+
+		if (n > 0 && n < s->n)
+			learn_from(g, v, n, out);
+	}
+	qsort(out->v, out->n, sizeof(*out->v), compare_candidates);
 }
 
 /*
@@ -507,11 +562,12 @@ solve(struct guess *g, struct rule_set *set)
  * How many they explain.
  */
 static size_t
-use(struct guess *g, struct candidate *v)
+use(struct guess *g, struct candidates *c)
 {
-	size_t count = 0;
+	size_t count = 0, sets = 0;
 
-	for (size_t i = 0; i < LEARN_CONTEXTS && g->n > 0; i++) {
+	for (size_t i = 0; i < c->n && sets < SETS && g->n > 0; i++) {
+		struct candidate *v = c->v;
 		struct rule_set *set = NULL;
 		size_t n = 0;
 
@@ -525,6 +581,7 @@ use(struct guess *g, struct candidate *v)
 		v[i].set = (struct rule_set){ .n = 0 };
 		n = solve(g, set);
 		count += n;
+		sets += n > 0;
 		if (n == 0) {
 			rule_set_release(set);
 			g->sets->n--;
@@ -540,7 +597,7 @@ use(struct guess *g, struct candidate *v)
 static bool
 run_round(struct guess *g)
 {
-	struct candidate *v = xcalloc(LEARN_CONTEXTS, sizeof(*v));
+	struct candidates *c = xcalloc(1, sizeof(*c));
 	struct samples s = { .n = 0 };
 	size_t before = g->n, count = 0;
 	bool ready;
@@ -550,14 +607,14 @@ run_round(struct guess *g)
 	for (size_t i = 0; ready && i < s.n; i++)
 		ready = read_new(g, s.entry[i], &s.new[i]);
 	if (ready) {
-		learn(g, &s, v);
-		count = use(g, v);
+		learn(g, &s, c);
+		count = use(g, c);
 	}
 	log_debug("%zu samples (%lld bytes) explain %zu of %zu pages", s.n,
 	    (long long)s.bytes, count, before);
-	for (size_t i = 0; i < LEARN_CONTEXTS; i++)
-		rule_set_release(&v[i].set);
-	free(v);
+	for (size_t i = 0; i < c->n; i++)
+		rule_set_release(&c->v[i].set);
+	free(c);
 	release_samples(&s);
 	return count > s.n && (count - s.n) * 20 >= before;
 }

@@ -26,7 +26,7 @@ explained(const struct sample *v, size_t n)
 	struct learner *l = learner_new(v, n);
 	size_t rules = 0;
 
-	for (size_t least = 0; least < LEARN_CONTEXTS; least++) {
+	for (size_t least = 0; least < LEARN_WAYS; least++) {
 		struct rule_set s = { .n = 0 };
 		bool all = true;
 
@@ -204,7 +204,7 @@ test_random(void)
 			v[k] = (struct sample){ text[k], text[k + 2], any(65),
 				any(65) };
 		l = learner_new(v, 2);
-		for (size_t least = 0; least < LEARN_CONTEXTS; least++) {
+		for (size_t least = 0; least < LEARN_WAYS; least++) {
 			struct rule_set s = { .n = 0 };
 
 			learner_rules(l, least, &s);
