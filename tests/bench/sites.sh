@@ -149,7 +149,7 @@ change_menu() {
 		mark=
 		[[ $d != */library ]] || mark=' class="active"'
 		find "$d" -maxdepth 1 -name '*.html' -print0 | xargs -0r sed -i \
-		    "0,/<ul[^>]*>/s,<ul[^>]*>,&<li$mark><a href=\"${up}news.html\">News</a></li>,"
+		    "s,<h3>Navigation</h3>\|<ul[^>]*navList[^>]*>,&<li$mark><a href=\"${up}news.html\">News</a></li>,"
 	done
 }
 
