@@ -129,7 +129,7 @@ t_no_root() {
 	    found | sed 's/^run there, as root: //')"
 	look 0
 	only warn root "is there, but not prepared"
-	run deploy init
+	run deploy init --root "$R"
 	well
 	rm -r top
 	touch top
@@ -154,12 +154,12 @@ t_not_prepared() {
 	rm "$R/.deploy/format"
 	look 0
 	only warn root "run: deploy init"
-	run deploy init
+	run deploy init --root "$R"
 	well
 	rmdir "$R/.deploy/trash"
 	look 0
 	only warn root "run: deploy init"
-	run deploy init
+	run deploy init --root "$R"
 	well
 	echo 7 >"$R/.deploy/format"
 	look 1
