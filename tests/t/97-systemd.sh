@@ -19,7 +19,6 @@ own_cgroup() {
 
 # Its processes are dying with their first one.
 drop_cgroup() {
-	local dir
 	for _ in {1..50}; do
 		find "$1" -depth -type d -exec rmdir {} + 2>/dev/null
 		[ -e "$1" ] || return 0
