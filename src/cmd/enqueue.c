@@ -1,5 +1,6 @@
-#include <poll.h>
 #include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "cmd/cmd.h"
@@ -11,8 +12,9 @@
 #include "queue/queue.h"
 
 enum {
-	TICK_MS = 1000,	    /* how late a signal may be noticed */
-	PATIENCE_MS = 5000, /* of who waits, before he is told why */
+	TICK_MS = 1000,	       /* how late a signal may be noticed */
+	PATIENCE_MS = 5000,    /* of who waits, before he is told why */
+	ITEMS_SIZE = 16 << 20, /* bytes of standard input */
 };
 
 /* The site that the operand names. */
@@ -168,9 +170,75 @@ tell(const struct site_config *site, const struct job *job)
 		log_info("%s: job %lld", site->name, (long long)job->id);
 }
 
+/* ---- items ------------------------------------------------------------- */
+
+/* Add an item that was named.  0 or -1. */
+static int
+add_item(struct strvec *items, const char *item, struct err *e)
+{
+	if (queue_check_item(item, e) != 0)
+		return -1;
+	strvec_add(items, item);
+	return 0;
+}
+
+/* Add the lines of standard input; blank ones do not count. */
+static int
+read_items(struct strvec *items, struct err *e)
+{
+	struct buf text = BUF_INIT;
+	char data[16384], *line, *next;
+	size_t before = items->n;
+	ssize_t n;
+	int r = 0;
+
+	while ((n = io_read_some(STDIN_FILENO, data, sizeof(data))) > 0 &&
+	    text.len <= ITEMS_SIZE)
+		buf_add(&text, data, (size_t)n);
+	if (n < 0)
+		r = err_sys(e, "cannot read standard input");
+	else if (text.len > ITEMS_SIZE)
+		r = err_set(e, ERR_USAGE,
+		    "there are more than %d MB of items;; without --item everything is built",
+		    ITEMS_SIZE >> 20);
+	else if (memchr(buf_str(&text), '\0', text.len) != NULL)
+		r = err_set(e, ERR_USAGE,
+		    "standard input is no text;; an item is a line");
+	for (line = text.data; r == 0 && line != NULL && *line != '\0';
+	     line = next) {
+		next = line + strcspn(line, "\n");
+		if (*next != '\0')
+			*next++ = '\0';
+		line[strcspn(line, "\r")] = '\0';
+		if (*line != '\0')
+			r = add_item(items, line, e);
+	}
+	if (r == 0 && items->n == before)
+		r = err_set(e, ERR_USAGE,
+		    "there is no item on standard input;; without --item everything is built");
+	buf_release(&text);
+	return r;
+}
+
+/* The items that were asked for; none: everything. */
+static int
+list_items(const struct run *run, struct strvec *items, struct err *e)
+{
+	const struct strvec *named = &run->opts.items;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < named->n; i++)
+		r = strcmp(named->v[i], "-") == 0 ?
+		    read_items(items, e) :
+		    add_item(items, named->v[i], e);
+	return r;
+}
+
+/* ---- asking ------------------------------------------------------------ */
+
 static int
 enqueue(struct run *run, const struct site_config *site, struct queue *q,
-    struct err *e)
+    const struct strvec *items, struct err *e)
 {
 	struct queue_request r = { .site = site->name,
 		.ref =
@@ -178,6 +246,7 @@ enqueue(struct run *run, const struct site_config *site, struct queue *q,
 		.reason = run->opts.reason,
 		.who = run->caller.who,
 		.priority = run->opts.priority,
+		.items = items,
 		.settle = site->settle };
 	struct job job = JOB_INIT;
 	int ret = queue_enqueue(q, &r, &job, e);
@@ -197,17 +266,15 @@ enqueue(struct run *run, const struct site_config *site, struct queue *q,
 	return ret;
 }
 
+/* With what is to be built known: into the queue. */
 static int
-run_enqueue(struct run *run, struct err *e)
+ask(struct run *run, const struct site_config *site,
+    const struct strvec *items, struct err *e)
 {
-	const struct site_config *site = named_site(run, e);
 	const struct job none = JOB_INIT;
 	struct queue *q = NULL;
 	int ret;
 
-	if (site == NULL ||
-	    (run->opts.ref != NULL && queue_check_ref(run->opts.ref, e) != 0))
-		return -1;
 	if (run->opts.dry_run) {
 		log_info("would enqueue '%s'", site->name);
 		answer(run, site, &none, false);
@@ -215,13 +282,29 @@ run_enqueue(struct run *run, struct err *e)
 	}
 	if (step_queue_open(run, true, &q, e) != 0)
 		return -1;
-	ret = enqueue(run, site, q, e);
+	ret = enqueue(run, site, q, items, e);
 	queue_close(q);
 	return ret;
 }
 
-static const enum opt_id opts[] = { OPT_PRIORITY, OPT_REF, OPT_REASON,
-	OPT_WAIT, OPT_END };
+static int
+run_enqueue(struct run *run, struct err *e)
+{
+	const struct site_config *site = named_site(run, e);
+	struct strvec items = STRVEC_INIT;
+	int ret = -1;
+
+	if (site != NULL &&
+	    (run->opts.ref == NULL ||
+		queue_check_ref(run->opts.ref, e) == 0) &&
+	    list_items(run, &items, e) == 0)
+		ret = ask(run, site, &items, e);
+	strvec_release(&items);
+	return ret;
+}
+
+static const enum opt_id opts[] = { OPT_PRIORITY, OPT_REF, OPT_ITEM,
+	OPT_REASON, OPT_WAIT, OPT_END };
 
 const struct cmd cmd_enqueue = {
 	.name = "enqueue",
@@ -231,7 +314,9 @@ const struct cmd cmd_enqueue = {
 	.about =
 	    "SITE is one of the configuration.  A request for a site that waits\n"
 	    "already is merged into that; a worker does the job.  Prints its number.\n",
-	.examples = "deploy enqueue example.org --wait\n",
+	.examples =
+	    "deploy enqueue example.org --wait\n"
+	    "deploy enqueue packages --item vendor/a --item vendor/b\n",
 	.max_args = 1,
 	.opts = opts,
 	.run = run_enqueue,

@@ -102,6 +102,23 @@ step_say_nobody(const struct worker_list *workers, const char *site,
 	return true;
 }
 
+/* The lines of a text, NULL for none, as a list. */
+static json_t *
+lines_doc(const char *text)
+{
+	json_t *list = json_new_array();
+
+	while (text != NULL && *text != '\0') {
+		size_t len = strcspn(text, "\n");
+		char *line = xstrndup(text, len);
+
+		json_push_string(list, line);
+		free(line);
+		text += len + (text[len] == '\n');
+	}
+	return list;
+}
+
 json_t *
 step_job_doc(const struct job *job)
 {
@@ -113,6 +130,7 @@ step_job_doc(const struct job *job)
 	json_put_string(j, "state", job_state_name(job->state));
 	json_put_int(j, "priority", job->priority);
 	json_put_string(j, "ref", job->ref);
+	json_put(j, "refs", lines_doc(job->refs));
 	json_put_string(j, "reason", job->reason);
 	json_put_string(j, "who", job->who);
 	json_put_int(j, "requests", job->requests);
@@ -173,27 +191,6 @@ describe(const struct job *job, struct buf *out)
 	}
 }
 
-/* One line; control characters are escaped. */
-static void
-print_job(const struct job *job, const struct worker_list *workers)
-{
-	struct buf what = BUF_INIT, nobody = BUF_INIT;
-
-	describe(job, &what);
-	if (job->state == JOB_WAITING &&
-	    step_say_nobody(workers, job->site, &nobody))
-		buf_addf(&what, "; %s", nobody.data);
-	buf_release(&nobody);
-	text_line("%6lld  %-7s  %s  %s%s%s%s%s%s%s", (long long)job->id,
-	    job_state_name(job->state), job->site, buf_str(&what),
-	    job->ref != NULL ? "; " : "", job->ref != NULL ? job->ref : "",
-	    job->who != NULL ? "; " : "", job->who != NULL ? job->who : "",
-	    job->state == JOB_FAILED && job->message != NULL ? "; " : "",
-	    job->state == JOB_FAILED && job->message != NULL ? job->message :
-							       "");
-	buf_release(&what);
-}
-
 static void
 print_time(const char *label, int64_t ms)
 {
@@ -202,40 +199,6 @@ print_time(const char *label, int64_t ms)
 	release_format_time(ms, text);
 	if (ms > 0)
 		text_row(label, "%s", text);
-}
-
-/* All that is known of a job. */
-static void
-print_details(const struct job *job, const struct worker_list *workers)
-{
-	struct buf what = BUF_INIT, nobody = BUF_INIT;
-
-	describe(job, &what);
-	text_row("job", "%lld", (long long)job->id);
-	text_row("site", "%s", job->site);
-	text_row("state", "%s %s", job_state_name(job->state), buf_str(&what));
-	if (job->state == JOB_WAITING &&
-	    step_say_nobody(workers, job->site, &nobody))
-		text_row("workers", "%s", nobody.data);
-	buf_release(&nobody);
-	text_row("priority", "%lld", (long long)job->priority);
-	if (job->ref != NULL)
-		text_row("ref", "%s", job->ref);
-	if (job->reason != NULL)
-		text_row("reason", "%s", job->reason);
-	text_row("requests", "%lld, the last by %s", (long long)job->requests,
-	    job->who != NULL ? job->who : "?");
-	print_time("created", job->created);
-	print_time("started", job->started);
-	print_time("ended", job->ended);
-	text_row("tries", "%lld failed", (long long)job->tries);
-	if (job->ended > 0)
-		text_row("status", "%lld%s%s", (long long)job->status,
-		    job->message != NULL ? ": " : "",
-		    job->message != NULL ? job->message : "");
-	if (job->worker != NULL)
-		text_row("worker", "%s", job->worker);
-	buf_release(&what);
 }
 
 /* ---- the log ----------------------------------------------------------- */
@@ -313,20 +276,113 @@ struct call {
 	json_t *list; /* of the answer */
 };
 
-/* Add a job to the answer; `log`, any bytes, may be NULL. */
-static void
-put_job(struct call *c, const struct job *job, const char *log, size_t len)
+/* Add a job to the answer; `log`, any bytes, may be NULL.  0 or -1. */
+static int
+put_job(struct call *c, const struct job *job, const char *log, size_t len,
+    struct err *e)
 {
-	json_t *j = step_job_doc(job);
+	json_t *j = step_job_doc(job), *list = json_new_array();
+	struct strvec items = STRVEC_INIT;
 	struct buf text = BUF_INIT;
+	int r = queue_items(c->q, job->id, &items, e);
 
+	for (size_t i = 0; i < items.n; i++)
+		json_push_string(list, items.v[i]);
+	json_put(j, "items", list);
 	if (log != NULL)
 		utf8_add(&text, log, len);
 	json_put_int(j, "workers",
 	    (int64_t)worker_list_live(&c->workers, job->site));
 	json_put_string(j, "log", log != NULL ? buf_str(&text) : NULL);
 	json_push(c->list, j);
+	strvec_release(&items);
 	buf_release(&text);
+	return r;
+}
+
+/* One line; control characters are escaped. */
+static int
+print_job(struct call *c, const struct job *job, struct err *e)
+{
+	struct buf what = BUF_INIT, nobody = BUF_INIT;
+	struct strvec items = STRVEC_INIT;
+	int r = queue_items(c->q, job->id, &items, e);
+
+	describe(job, &what);
+	if (items.n > 0)
+		buf_addf(&what, "; %zu item%s", items.n,
+		    items.n == 1 ? "" : "s");
+	strvec_release(&items);
+	if (job->state == JOB_WAITING &&
+	    step_say_nobody(&c->workers, job->site, &nobody))
+		buf_addf(&what, "; %s", nobody.data);
+	buf_release(&nobody);
+	text_line("%6lld  %-7s  %s  %s%s%s%s%s%s%s", (long long)job->id,
+	    job_state_name(job->state), job->site, buf_str(&what),
+	    job->ref != NULL ? "; " : "", job->ref != NULL ? job->ref : "",
+	    job->who != NULL ? "; " : "", job->who != NULL ? job->who : "",
+	    job->state == JOB_FAILED && job->message != NULL ? "; " : "",
+	    job->state == JOB_FAILED && job->message != NULL ? job->message :
+							       "");
+	buf_release(&what);
+	return r;
+}
+
+/* The lines of a text, when there are several: one alone is told already. */
+static void
+print_lines(const char *label, const char *text)
+{
+	if (text == NULL || strchr(text, '\n') == NULL)
+		return;
+	while (*text != '\0') {
+		int len = (int)strcspn(text, "\n");
+
+		text_row(label, "%.*s", len, text);
+		label = "";
+		text += len + (text[len] == '\n');
+	}
+}
+
+/* All that is known of a job. */
+static int
+print_details(struct call *c, struct err *e)
+{
+	const struct job *job = &c->job;
+	struct buf what = BUF_INIT, nobody = BUF_INIT;
+	struct strvec items = STRVEC_INIT;
+	int r = queue_items(c->q, job->id, &items, e);
+
+	describe(job, &what);
+	text_row("job", "%lld", (long long)job->id);
+	text_row("site", "%s", job->site);
+	text_row("state", "%s %s", job_state_name(job->state), buf_str(&what));
+	if (job->state == JOB_WAITING &&
+	    step_say_nobody(&c->workers, job->site, &nobody))
+		text_row("workers", "%s", nobody.data);
+	buf_release(&nobody);
+	text_row("priority", "%lld", (long long)job->priority);
+	if (job->ref != NULL)
+		text_row("ref", "%s", job->ref);
+	print_lines("refs", job->refs);
+	for (size_t i = 0; i < items.n; i++)
+		text_row(i == 0 ? "items" : "", "%s", items.v[i]);
+	strvec_release(&items);
+	if (job->reason != NULL)
+		text_row("reason", "%s", job->reason);
+	text_row("requests", "%lld, the last by %s", (long long)job->requests,
+	    job->who != NULL ? job->who : "?");
+	print_time("created", job->created);
+	print_time("started", job->started);
+	print_time("ended", job->ended);
+	text_row("tries", "%lld failed", (long long)job->tries);
+	if (job->ended > 0)
+		text_row("status", "%lld%s%s", (long long)job->status,
+		    job->message != NULL ? ": " : "",
+		    job->message != NULL ? job->message : "");
+	if (job->worker != NULL)
+		text_row("worker", "%s", job->worker);
+	buf_release(&what);
+	return r;
 }
 
 static int
@@ -339,13 +395,11 @@ do_list(struct call *c, struct err *e)
 	if (c->q != NULL)
 		ret = queue_list(c->q, o->limit > 0 ? o->limit : LISTED, &jobs,
 		    e);
-	for (size_t i = 0; i < jobs.n; i++) {
+	for (size_t i = 0; ret == 0 && i < jobs.n; i++) {
 		if (o->sites.n > 0 && !strvec_has(&o->sites, jobs.v[i].site))
 			continue;
-		if (o->json)
-			put_job(c, &jobs.v[i], NULL, 0);
-		else
-			print_job(&jobs.v[i], &c->workers);
+		ret = o->json ? put_job(c, &jobs.v[i], NULL, 0, e) :
+				print_job(c, &jobs.v[i], e);
 	}
 	job_list_release(&jobs);
 	return ret;
@@ -357,36 +411,36 @@ do_show(struct call *c, struct err *e)
 	struct buf log = BUF_INIT;
 	const char *last;
 	size_t len;
+	int r;
 
-	(void)e;
 	read_log(c->run, &c->job, &log);
 	last = last_lines(buf_str(&log), log.len, SHOWN_LINES);
 	len = (size_t)(buf_str(&log) + log.len - last);
 	if (c->run->opts.json) {
-		put_job(c, &c->job, last, len);
+		r = put_job(c, &c->job, last, len, e);
 	} else {
-		print_details(&c->job, &c->workers);
+		r = print_details(c, e);
 		if (len > 0)
 			printf("\n");
 		print_log(last, len);
 	}
 	buf_release(&log);
-	return 0;
+	return r;
 }
 
 static int
 do_log(struct call *c, struct err *e)
 {
 	struct buf log = BUF_INIT;
+	int r = 0;
 
-	(void)e;
 	read_log(c->run, &c->job, &log);
 	if (c->run->opts.json)
-		put_job(c, &c->job, buf_str(&log), log.len);
+		r = put_job(c, &c->job, buf_str(&log), log.len, e);
 	else
 		print_log(buf_str(&log), log.len);
 	buf_release(&log);
-	return 0;
+	return r;
 }
 
 /* Answer with the job as it is after a change. */
@@ -400,8 +454,7 @@ answer_changed(struct call *c, const char *what, struct err *e)
 		return 0;
 	if (!c->run->opts.dry_run && queue_get(c->q, id, &c->job, e) != 0)
 		return -1;
-	put_job(c, &c->job, NULL, 0);
-	return 0;
+	return put_job(c, &c->job, NULL, 0, e);
 }
 
 /* A worker, as a line; what it knows is the longest part of it. */
@@ -451,12 +504,13 @@ do_remove(struct call *c, struct err *e)
 {
 	const struct opts *o = &c->run->opts;
 
+	/* As it was: then it is no more. */
+	if (o->json && put_job(c, &c->job, NULL, 0, e) != 0)
+		return -1;
 	if (!o->dry_run && queue_remove(c->q, c->job.id, e) != 0)
 		return -1;
 	log_info("job %lld of '%s': removed", (long long)c->job.id,
 	    c->job.site);
-	if (o->json)
-		put_job(c, &c->job, NULL, 0);
 	return 0;
 }
 

@@ -97,6 +97,8 @@ static const struct opt catalogue[OPT_COUNT] = {
 	    "higher is sooner (default 0)" },
 	[OPT_REF] = { "ref", '\0', TEXT(ref, "REF"),
 	    "the commit or branch to build (default: the CI's)" },
+	[OPT_ITEM] = { "item", '\0', TEXTS(items, "ITEM"),
+	    "only this of the site, - for lines of standard input; may be repeated" },
 	[OPT_REASON] = { "reason", '\0', TEXT(reason, "TEXT"),
 	    "why; a note to remember" },
 	[OPT_WAIT] = { "wait", '\0', FLAG(wait),
@@ -122,6 +124,7 @@ void
 opts_release(struct opts *o)
 {
 	strvec_release(&o->sites);
+	strvec_release(&o->items);
 	strvec_release(&o->hosts);
 	strvec_release(&o->skip);
 	strvec_release(&o->exclude);

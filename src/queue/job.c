@@ -27,6 +27,7 @@ job_release(struct job *j)
 	free(j->host);
 	free(j->token);
 	free(j->stopped_by);
+	free(j->refs);
 	*j = (struct job)JOB_INIT;
 }
 
@@ -78,6 +79,7 @@ job_read(const struct queue_rows *rows, size_t row, struct job *j)
 		.token = xstrdup_opt(t[19]),
 		.stopped_by = xstrdup_opt(t[20]),
 		.merged_into = queue_rows_int(rows, row, 21),
+		.refs = xstrdup_opt(t[22]),
 	};
 }
 

@@ -40,6 +40,8 @@ struct job {
 	char *token;		/* of its claim */
 	char *stopped_by;	/* who wants it to end; NULL: nobody */
 	int64_t merged_into;	/* 0: into none */
+	char *refs;		/* of all requests, a line each, the newest
+				 * last; NULL: none */
 };
 
 #define JOB_INIT { .id = 0 }
@@ -59,7 +61,7 @@ void job_list_release(struct job_list *l);	/* neutral values accepted */
 #define JOB_COLUMNS \
 	"id, site, state, priority, ref, reason, who, requests, created, " \
 	"due, started, ended, tries, deaths, status, message, tail, worker, " \
-	"host, token, stopped_by, merged_into"
+	"host, token, stopped_by, merged_into, refs"
 
 /* Fill an empty job, or append to a list, from rows of JOB_COLUMNS. */
 void job_read(const struct queue_rows *rows, size_t row, struct job *j);

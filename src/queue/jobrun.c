@@ -1,5 +1,6 @@
 #include "queue/jobrun.h"
 
+#include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
 #include <signal.h>
@@ -124,6 +125,37 @@ begin_log(struct jobrun *r, const struct job *job,
 	free(line);
 }
 
+/*
+ * Write the items of the job where its commands can read them, a line each.
+ * One file a try, because what a killed worker left may still read its own.
+ */
+static int
+write_items(struct jobrun *r, const struct strvec *items, struct err *e)
+{
+	const char *tmp = getenv("TMPDIR");
+	struct buf text = BUF_INIT;
+	int fd, ret = 0;
+
+	if (items == NULL || items->n == 0)
+		return 0;
+	r->items = xasprintf("%s/deploy-items-XXXXXX",
+	    tmp != NULL && *tmp == '/' ? tmp : "/tmp");
+	for (size_t i = 0; i < items->n; i++)
+		buf_addf(&text, "%s\n", items->v[i]);
+	fd = mkostemp(r->items, O_CLOEXEC);
+	if (fd < 0) {
+		ret = err_sys(e, "cannot make '%s'", r->items);
+		free(r->items);
+		r->items = NULL;
+	} else {
+		ret = io_write(fd, text.data, text.len);
+		if (io_close(fd) != 0 || ret != 0)
+			ret = err_sys(e, "cannot write '%s'", r->items);
+	}
+	buf_release(&text);
+	return ret;
+}
+
 int
 jobrun_start(struct jobrun *r, const struct job *job, int claim,
     const struct jobrun_options *o, struct err *e)
@@ -136,6 +168,9 @@ jobrun_start(struct jobrun *r, const struct job *job, int claim,
 	add_arguments(&argv, job, o);
 	add_environment(&env, job);
 	strvec_add(&env, mark);
+	ret = write_items(r, o->items, e);
+	if (r->items != NULL)
+		strvec_addf(&env, "DEPLOY_ITEMS_FILE=%s", r->items);
 	begin_log(r, job, o);
 	/* This program, also when its file was replaced meanwhile. */
 	r->child.file = "/proc/self/exe";
@@ -144,7 +179,9 @@ jobrun_start(struct jobrun *r, const struct job *job, int claim,
 	r->child.pipe_err = true;
 	r->child.keep = &claim;
 	r->child.n_keep = 1;
-	ret = start(r, &argv, &env, o->config->worker.timeout * 1000, e);
+	if (ret == 0)
+		ret =
+		    start(r, &argv, &env, o->config->worker.timeout * 1000, e);
 	r->child.keep = NULL;
 	r->child.n_keep = 0;
 	if (ret != 0)
@@ -317,6 +354,9 @@ jobrun_release(struct jobrun *r)
 	if (r->child.err >= 0)
 		close(r->child.err);
 	free(r->why);
+	if (r->items != NULL)
+		(void)unlink(r->items);
+	free(r->items);
 	*r = (struct jobrun)JOBRUN_INIT;
 }
 

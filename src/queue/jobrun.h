@@ -29,6 +29,7 @@ struct jobrun_options {
 	int64_t lock_wait;	/* seconds; -1: the site's */
 	int64_t timeout;	/* seconds; 0: the site's */
 	bool verbose;
+	const struct strvec *items;	/* of the job; none: everything */
 };
 
 struct jobrun {
@@ -40,6 +41,7 @@ struct jobrun {
 	int64_t timeout;	/* ms */
 	bool stopping;
 	char *why;		/* it was stopped; NULL: it was not */
+	char *items;		/* the file with its items; NULL: none */
 };
 
 #define JOBRUN_INIT { .child = RUN_CHILD_INIT, .pidfd = -1, \

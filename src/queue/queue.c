@@ -111,6 +111,20 @@ queue_check_ref(const char *ref, struct err *e)
 	    ref, REF_MAX);
 }
 
+int
+queue_check_item(const char *item, struct err *e)
+{
+	const char *c = item;
+
+	while (*c != '\0' && utf8_len(c) > 0 && !utf8_is_control(c))
+		c += utf8_len(c);
+	if (*c == '\0' && c > item && c - item <= QUEUE_ITEM_MAX)
+		return 0;
+	return err_set(e, ERR_USAGE,
+	    "'%s' is no item;; an item is a line of text of 1 to %d bytes",
+	    item, QUEUE_ITEM_MAX);
+}
+
 /* A request on its way into the queue. */
 struct enqueueing {
 	const struct queue_request *r;
@@ -128,6 +142,7 @@ do_enqueue(struct queue *q, void *ctx, struct err *e)
 	const struct enqueueing *n = ctx;
 	int64_t now = clock_now(), settle = n->r->settle * 1000;
 	struct sql_params p = { .n = 0 };
+	bool fresh;
 
 	sql_text(&p, n->r->site);
 	sql_int(&p, n->r->priority);
@@ -137,27 +152,31 @@ do_enqueue(struct queue *q, void *ctx, struct err *e)
 	sql_int(&p, now);
 	sql_int(&p, now + settle);
 	sql_int(&p, settle * SETTLE_FACTOR);
-	return sql_one_job(q,
-		   "INSERT INTO deploy_jobs (site, state, priority, ref, "
-		   "reason, who, requests, created, due) VALUES ($1, "
-		   "'waiting', $2, $3, $4, $5, 1, $6, $7) "
-		   "ON CONFLICT (site) WHERE state = 'waiting' DO UPDATE SET "
-		   "priority = CASE WHEN excluded.priority > "
-		   "deploy_jobs.priority THEN excluded.priority ELSE "
-		   "deploy_jobs.priority END, "
-		   "ref = excluded.ref, reason = excluded.reason, "
-		   "who = excluded.who, requests = deploy_jobs.requests + 1, "
-		   "due = CASE WHEN deploy_jobs.tries = 0 AND "
-		   "deploy_jobs.created + CAST($8 AS BIGINT) < excluded.due "
-		   "THEN deploy_jobs.created + CAST($8 AS BIGINT) "
-		   "ELSE excluded.due END, "
-		   "created = CASE WHEN deploy_jobs.tries = 0 THEN "
-		   "deploy_jobs.created ELSE excluded.created END, "
-		   "tries = 0, deaths = 0 "
-		   "RETURNING " JOB_COLUMNS,
-		   &p, n->job, e) < 0 ?
-	    -1 :
-	    0;
+	if (sql_one_job(q,
+		"INSERT INTO deploy_jobs (site, state, priority, ref, "
+		"reason, who, requests, created, due, refs) VALUES ($1, "
+		"'waiting', $2, $3, $4, $5, 1, $6, $7, $3) "
+		"ON CONFLICT (site) WHERE state = 'waiting' DO UPDATE SET "
+		"priority = CASE WHEN excluded.priority > "
+		"deploy_jobs.priority THEN excluded.priority ELSE "
+		"deploy_jobs.priority END, "
+		"ref = excluded.ref, reason = excluded.reason, "
+		"who = excluded.who, requests = deploy_jobs.requests + 1, "
+		"due = CASE WHEN deploy_jobs.tries = 0 AND "
+		"deploy_jobs.created + CAST($8 AS BIGINT) < excluded.due "
+		"THEN deploy_jobs.created + CAST($8 AS BIGINT) "
+		"ELSE excluded.due END, "
+		"created = CASE WHEN deploy_jobs.tries = 0 THEN "
+		"deploy_jobs.created ELSE excluded.created END, "
+		"tries = 0, deaths = 0 "
+		"RETURNING " JOB_COLUMNS,
+		&p, n->job, e) < 0)
+		return -1;
+	fresh = n->job->requests == 1;
+	if (sql_add_items(q, n->job->id, n->r->items, fresh, e) != 0)
+		return -1;
+	return fresh ? 0 :
+		       sql_add_refs(q, n->job->id, n->job->refs, n->r->ref, e);
 }
 
 int
@@ -209,6 +228,24 @@ queue_find(struct queue *q, const char *site, struct job *job, struct err *e)
 		    "there is no job of '%s';; 'deploy enqueue %s' makes one",
 		    site, site);
 	return r == 1 ? 0 : -1;
+}
+
+int
+queue_items(struct queue *q, int64_t id, struct strvec *out, struct err *e)
+{
+	struct queue_rows rows = QUEUE_ROWS_INIT;
+	struct sql_params p = { .n = 0 };
+	int r;
+
+	sql_int(&p, id);
+	r = sql_run(q, "SELECT item FROM deploy_items WHERE job = $1", &p,
+	    &rows, e);
+	for (size_t i = 0; i < queue_rows_count(&rows); i++)
+		strvec_add(out, queue_rows_text(&rows, i, 0));
+	/* Not as the database sorts, whose locale is anybody's. */
+	strvec_sort(out);
+	queue_rows_release(&rows);
+	return r;
 }
 
 int
@@ -319,6 +356,9 @@ do_remove(struct queue *q, void *ctx, struct err *e)
 	if (c->job.state == JOB_RUNNING)
 		return refuse(&c->job, "'deploy jobs stop' ends it", e);
 	sql_int(&p, c->id);
+	if (sql_run(q, "DELETE FROM deploy_items WHERE job = $1", &p, NULL,
+		e) != 0)
+		return -1;
 	return sql_run(q,
 	    "DELETE FROM deploy_jobs WHERE id = $1 AND state <> 'running'", &p,
 	    NULL, e);
@@ -410,27 +450,53 @@ queue_set_priority(struct queue *q, int64_t id, int64_t priority,
 
 /* ---- forgetting -------------------------------------------------------- */
 
+/* The number of jobs that stay, of each kind. */
+struct pruning {
+	int64_t keep;
+};
+
 static int
 prune_those(struct queue *q, const char *which, int64_t keep, struct err *e)
 {
+	struct queue_rows rows = QUEUE_ROWS_INIT;
 	struct sql_params p = { .n = 0 };
 	char sql[256];
+	int r;
 
 	sql_int(&p, keep);
 	snprintf(sql, sizeof(sql),
 	    "DELETE FROM deploy_jobs WHERE id IN (SELECT id FROM deploy_jobs "
 	    "WHERE state IN (%s) ORDER BY ended DESC, id DESC "
-	    "LIMIT 1000000 OFFSET $1)",
+	    "LIMIT 1000000 OFFSET $1) RETURNING id",
 	    which);
-	return sql_run(q, sql, &p, NULL, e);
+	r = sql_run(q, sql, &p, &rows, e);
+	for (size_t i = 0; r == 0 && i < queue_rows_count(&rows); i++) {
+		struct sql_params id = { .n = 0 };
+
+		sql_int(&id, queue_rows_int(&rows, i, 0));
+		r = sql_run(q, "DELETE FROM deploy_items WHERE job = $1", &id,
+		    NULL, e);
+	}
+	queue_rows_release(&rows);
+	return r;
+}
+
+static int
+do_prune(struct queue *q, void *ctx, struct err *e)
+{
+	const struct pruning *p = ctx;
+
+	if (prune_those(q, "'done', 'merged'", p->keep, e) != 0)
+		return -1;
+	return prune_those(q, "'failed'", p->keep, e);
 }
 
 int
 queue_prune(struct queue *q, int64_t keep, struct err *e)
 {
-	if (prune_those(q, "'done', 'merged'", keep, e) != 0)
-		return -1;
-	return prune_those(q, "'failed'", keep, e);
+	struct pruning p = { .keep = keep };
+
+	return sql_transact(q, false, do_prune, &p, e);
 }
 
 /* ---- listening --------------------------------------------------------- */

@@ -2,7 +2,8 @@
  * The queue of builds; deploy-queue(7).  A job is one site to be built.  It
  * is waiting, then running, then done or failed.  A site has at most one
  * waiting and one running job: a request while one waits is merged into it,
- * one while a job runs waits for its end.
+ * one while a job runs waits for its end.  What of the site is to be built may
+ * be said by items; those of merged requests are united.
  *
  * Everything is a transaction: whoever is killed leaves the state before or
  * after.  What only a worker does is in queue_work.h.
@@ -15,12 +16,15 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/strvec.h"
 #include "queue/job.h"
 
 enum {
 	QUEUE_TRIES = 5,	/* then a job has failed for good */
 	QUEUE_DEATHS = 25,	/* of workers that had it: so, too */
 	QUEUE_TEXT_MAX = 1000,	/* bytes of a reason */
+	QUEUE_ITEM_MAX = 1000,	/* bytes of an item */
+	QUEUE_ITEMS_MAX = 100000,	/* of a job; more are everything */
 };
 
 struct queue;
@@ -43,6 +47,8 @@ struct queue_request {
 	const char *who;
 	int64_t priority;
 	int64_t settle;		/* seconds to wait for further requests */
+	const struct strvec *items;	/* queue_check_item(); NULL or none:
+					 * everything */
 };
 
 /*
@@ -51,6 +57,9 @@ struct queue_request {
  * with ERR_USAGE.
  */
 int queue_check_ref(const char *ref, struct err *e) MUST_USE;
+
+/* May it be an item: a line of text?  0, or -1 with ERR_USAGE. */
+int queue_check_item(const char *item, struct err *e) MUST_USE;
 
 /*
  * Ask for a build.  `job` is the one that will do it: a new one, or, when
@@ -67,6 +76,10 @@ int queue_get(struct queue *q, int64_t id, struct job *job, struct err *e)
 
 /* The job of that site that counts: running, else waiting, else the last. */
 int queue_find(struct queue *q, const char *site, struct job *job,
+    struct err *e) MUST_USE;
+
+/* The items of a job, sorted, are added; none: everything.  0 or -1. */
+int queue_items(struct queue *q, int64_t id, struct strvec *out,
     struct err *e) MUST_USE;
 
 /*

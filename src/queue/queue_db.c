@@ -55,6 +55,12 @@ static const char *const steps[QUEUE_VERSION - 1][4] = {
 	    "CREATE TABLE deploy_worker_sites (worker TEXT NOT NULL, "
 	    "site TEXT NOT NULL, PRIMARY KEY (worker, site))",
 	},
+	{
+	    /* What of a site is to be built. */
+	    "ALTER TABLE deploy_jobs ADD COLUMN refs TEXT",
+	    "CREATE TABLE deploy_items (job BIGINT NOT NULL, "
+	    "item TEXT NOT NULL, PRIMARY KEY (job, item))",
+	},
 };
 
 int

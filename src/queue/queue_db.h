@@ -15,7 +15,7 @@
 
 #include "base/err.h"
 
-enum { QUEUE_VERSION = 2 };	/* of the tables; see queue_db_upgrade() */
+enum { QUEUE_VERSION = 3 };	/* of the tables; see queue_db_upgrade() */
 
 /* The rows of an answer, cell by cell. */
 struct queue_rows {

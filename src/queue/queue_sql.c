@@ -1,13 +1,18 @@
 #include "queue/queue_sql.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/utf8.h"
+#include "queue/queue.h"
 
-enum { ATTEMPTS = 20 }; /* of a transaction that others cross */
+enum {
+	ATTEMPTS = 20,	/* of a transaction that others cross */
+	REFS_MAX = 100, /* of a job; older ones are forgotten */
+};
 
 /* ---- statements -------------------------------------------------------- */
 
@@ -131,6 +136,131 @@ sql_find_waiting(struct queue *q, const char *site, int64_t *id, struct err *e)
 	    &p, 0, id, e);
 }
 
+/* ---- items and refs ---------------------------------------------------- */
+
+static int
+count_items(struct queue *q, int64_t id, int64_t *n, struct err *e)
+{
+	struct sql_params p = { .n = 0 };
+
+	sql_int(&p, id);
+	return sql_one_int(q,
+	    "SELECT count(*) FROM deploy_items WHERE job = $1", &p, 0, n, e);
+}
+
+/* Everything: nothing of it has to be named. */
+static int
+drop_items(struct queue *q, int64_t id, struct err *e)
+{
+	struct sql_params p = { .n = 0 };
+
+	sql_int(&p, id);
+	return sql_run(q, "DELETE FROM deploy_items WHERE job = $1", &p, NULL,
+	    e);
+}
+
+static int
+add_item(struct queue *q, int64_t id, const char *item, struct err *e)
+{
+	struct sql_params p = { .n = 0 };
+
+	sql_int(&p, id);
+	sql_text(&p, item);
+	return sql_run(q,
+	    "INSERT INTO deploy_items (job, item) VALUES ($1, $2) "
+	    "ON CONFLICT (job, item) DO NOTHING",
+	    &p, NULL, e);
+}
+
+int
+sql_add_items(struct queue *q, int64_t id, const struct strvec *items,
+    bool fresh, struct err *e)
+{
+	int64_t before = 0, after = 0;
+
+	if (!fresh && count_items(q, id, &before, e) != 0)
+		return -1;
+	if (!fresh && before == 0)
+		return 0;
+	if (items == NULL || items->n == 0)
+		return drop_items(q, id, e);
+	for (size_t i = 0; i < items->n; i++)
+		if (add_item(q, id, items->v[i], e) != 0)
+			return -1;
+	if (count_items(q, id, &after, e) != 0)
+		return -1;
+	return after > QUEUE_ITEMS_MAX ? drop_items(q, id, e) : 0;
+}
+
+/* Add the lines of a text, each once: where it comes last. */
+static void
+add_lines(struct strvec *to, const char *text)
+{
+	while (text != NULL && *text != '\0') {
+		size_t len = strcspn(text, "\n");
+		char *line = xstrndup(text, len);
+
+		for (size_t i = 0; i < to->n; i++) {
+			if (strcmp(to->v[i], line) != 0)
+				continue;
+			free(to->v[i]);
+			memmove(&to->v[i], &to->v[i + 1],
+			    (to->n - i) * sizeof(*to->v));
+			to->n--;
+			break;
+		}
+		strvec_add(to, line);
+		free(line);
+		text += len + (text[len] == '\n');
+	}
+}
+
+int
+sql_add_refs(struct queue *q, int64_t id, const char *refs, const char *more,
+    struct err *e)
+{
+	struct strvec all = STRVEC_INIT;
+	struct buf text = BUF_INIT;
+	struct sql_params p = { .n = 0 };
+	int r;
+
+	if (more == NULL)
+		return 0;
+	add_lines(&all, refs);
+	add_lines(&all, more);
+	for (size_t i = all.n > REFS_MAX ? all.n - REFS_MAX : 0; i < all.n;
+	     i++)
+		buf_addf(&text, "%s%s", text.len > 0 ? "\n" : "", all.v[i]);
+	sql_int(&p, id);
+	sql_text(&p, buf_str(&text));
+	r = sql_run(q, "UPDATE deploy_jobs SET refs = $2 WHERE id = $1", &p,
+	    NULL, e);
+	strvec_release(&all);
+	buf_release(&text);
+	return r;
+}
+
+/* What `j` was to do is to be done by the job `id`, too. */
+static int
+hand_over_work(struct queue *q, const struct job *j, int64_t id, struct err *e)
+{
+	struct strvec items = STRVEC_INIT;
+	struct job other = JOB_INIT;
+	int r = queue_items(q, j->id, &items, e);
+
+	if (r == 0)
+		r = sql_add_items(q, id, &items, false, e);
+	if (r == 0)
+		r = queue_get(q, id, &other, e);
+	/* The other one is the newer one. */
+	if (r == 0 && j->refs != NULL)
+		r = sql_add_refs(q, id, j->refs,
+		    other.refs != NULL ? other.refs : "", e);
+	strvec_release(&items);
+	job_release(&other);
+	return r;
+}
+
 int
 sql_hand_over(struct queue *q, const struct job *j, int64_t id, bool merged,
     struct err *e)
@@ -140,7 +270,8 @@ sql_hand_over(struct queue *q, const struct job *j, int64_t id, bool merged,
 	sql_int(&p, id);
 	sql_int(&p, j->priority);
 	sql_int(&p, merged ? j->requests : 0);
-	if (sql_run(q,
+	if (hand_over_work(q, j, id, e) != 0 ||
+	    sql_run(q,
 		"UPDATE deploy_jobs SET priority = CASE WHEN priority < $2 "
 		"THEN CAST($2 AS BIGINT) ELSE priority END, requests = "
 		"requests + CAST($3 AS BIGINT) WHERE id = $1",

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/strvec.h"
 #include "queue/job.h"
 #include "queue/queue_db.h"
 
@@ -53,6 +54,17 @@ int sql_write_job(struct queue *q, const struct job *j, struct err *e) MUST_USE;
 /* The number of the job of a site that waits; 0 when there is none. */
 int sql_find_waiting(struct queue *q, const char *site, int64_t *id,
     struct err *e) MUST_USE;
+
+/*
+ * Add items to those of the job `id`, which has everything as its items when
+ * it has none; `fresh`: it is a new one, which has none yet.  0 or -1.
+ */
+int sql_add_items(struct queue *q, int64_t id, const struct strvec *items,
+    bool fresh, struct err *e) MUST_USE;
+
+/* Put the refs `more` (lines) after those of a job; NULL: none.  0 or -1. */
+int sql_add_refs(struct queue *q, int64_t id, const char *refs,
+    const char *more, struct err *e) MUST_USE;
 
 /* Let the waiting job `id` do what `j` was to do. */
 int sql_hand_over(struct queue *q, const struct job *j, int64_t id,

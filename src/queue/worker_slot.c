@@ -37,13 +37,16 @@ worker_slot_begin(struct worker *w, struct worker_slot *s)
 {
 	struct dir logs = DIR_INIT;
 	struct jobrun_options o = worker_run_options(w, &logs);
+	struct strvec items = STRVEC_INIT;
 	struct err e = ERR_INIT;
 
 	if (joblog_dir(&logs, w->logs, &e) != 0)
 		log_warn("%s; there are no logs", e.text);
 	e = (struct err)ERR_INIT;
 	s->phase = SLOT_WORKING;
-	if (jobrun_start(&s->run, &s->job, s->claim.fd, &o, &e) == 0) {
+	o.items = &items;
+	if (queue_items(w->queue, s->job.id, &items, &e) == 0 &&
+	    jobrun_start(&s->run, &s->job, s->claim.fd, &o, &e) == 0) {
 		log_info("job %lld: %s%s%s", (long long)s->job.id, s->job.site,
 		    s->job.ref != NULL ? ", " : "",
 		    s->job.ref != NULL ? s->job.ref : "");
@@ -53,6 +56,7 @@ worker_slot_begin(struct worker *w, struct worker_slot *s)
 		buf_adds(&s->reason, e.text);
 		worker_look_within(w, 0);
 	}
+	strvec_release(&items);
 	dir_close(&logs);
 }
 

@@ -1,7 +1,7 @@
 /*
  * The commands of a site that make its build: `build` and `update` in
  * deploy.yml.  As shell.h has it, with DEPLOY_SITE, DEPLOY_SOURCE, DEPLOY_REF
- * (where known) and DEPLOY_BUILD=1.  To be called while we have no other
+ * (where known), DEPLOY_ITEMS_FILE (a worker's, or empty) and DEPLOY_BUILD=1.  To be called while we have no other
  * child: nothing that the command started is left.
  */
 #ifndef BUILD_H

@@ -229,6 +229,197 @@ t_dry_runs() {
 	[ ! -e built ] || fail "built"
 }
 
+# ------------------------------------------------------------------ items
+
+# items JOB: its items; refs JOB: its refs
+items() {
+	field "$1" '.items | join(" ")'
+}
+
+refs() {
+	field "$1" '.refs | join(" ")'
+}
+
+# What a build is told to build goes into the file `items`, a line a build.
+# shellcheck disable=SC2016
+taking='echo "$(tr "\n" " " <"$DEPLOY_ITEMS_FILE")" >>items; echo "$DEPLOY_ITEMS_FILE" >file'
+
+t_items_are_united() {
+	local first
+	mkdir tmp
+	export TMPDIR=$PWD/tmp
+	sites a
+	build "$taking"
+	enqueue a --item vendor/b --item vendor/a --ref v1
+	first=$job
+	enqueue a --item vendor/a
+	assert_eq "$job" "$first"
+	printf 'c d\r\n\nvendor/b\nlast' | deploy enqueue a --item - \
+	    --item "it's" --ref v2 >"$out" 2>"$err"
+	assert_eq "$(items a)" "c d it's last vendor/a vendor/b"
+	assert_eq "$(refs a)" "v1 v2"
+	assert_eq "$(field a .requests)" 3
+	run deploy jobs
+	assert_contains "$out" "5 items"
+	run deploy jobs show a
+	assert_contains "$out" "items      c d"
+	assert_contains "$out" "refs       v1"
+	once
+	assert_eq "$(cat items)" "c d it's last vendor/a vendor/b "
+	assert_eq "$(cat built)" "a v2"
+	# They are still told of, but the file is gone.
+	assert_eq "$(items "$first")" "c d it's last vendor/a vendor/b"
+	[ ! -e "$(cat file)" ] || fail "the file is still there"
+	assert_eq "$(ls tmp)" ""
+	# The next one begins anew.
+	enqueue a --item other
+	assert_eq "$(items "$job")" other
+}
+
+t_no_items_are_everything() {
+	sites a b
+	build "$taking"
+	# Whatever comes first, and whatever comes then.
+	enqueue a --item x
+	enqueue a
+	assert_eq "$(items a)" ""
+	enqueue a --item y
+	assert_eq "$(items a)" ""
+	once
+	assert_eq "$(cat items file)" $'\n/dev/null'
+	# One request is not another site's.
+	enqueue a --item x
+	enqueue b --item z
+	assert_eq "$(items a) $(items b)" "x z"
+	once
+	# By hand it is everything, unless somebody says it.
+	run deploy publish -s a
+	assert_eq "$(cat file)" /dev/null
+	echo mine >mine
+	DEPLOY_ITEMS_FILE=$PWD/mine run deploy publish -s a
+	assert_eq "$(tail -n 1 items)" "mine "
+}
+
+t_bad_items() {
+	local bad
+	sites a
+	for bad in '' $'a\nb' $'a\tb' $'\e[31m' $'\xff' \
+	    "$(printf 'x%.0s' {1..1001})"
+	do
+		expect_status 2 deploy enqueue a --item good --item "$bad"
+		assert_contains "$err" "is no item"
+	done
+	for bad in '' '\n\n' 'a\n\tb\n' 'a\0b\n' '\377\n'; do
+		printf "$bad" >in
+		expect_status 2 deploy enqueue a --item - <in
+	done
+	head -c 20000000 /dev/zero | tr '\0' x >in
+	expect_status 2 deploy enqueue a --item - <in
+	assert_contains "$err" "more than 16 MB"
+	run deploy jobs --json
+	assert_eq "$(json "$out" '.jobs | length')" 0
+	enqueue a --item "$(printf 'x%.0s' {1..1000})" --item 'ä; touch pwned'
+	run deploy enqueue a -n --item x
+	assert_eq "$(field a '.items | length')" 2
+}
+
+# More than anybody wants to name are everything.
+t_very_many_items() {
+	[ "$STORAGE" = sqlite ] || skip "takes long over a connection"
+	sites a
+	seq 100000 >in
+	deploy enqueue a --item - <in >/dev/null 2>&1
+	assert_eq "$(field a '.items | length')" 100000
+	enqueue a --item 100000 --item one
+	assert_eq "$(items a)" ""
+}
+
+t_items_of_a_failed_job_stay() {
+	local first
+	sites a -- 'worker: {retry: 1h}'
+	build "$taking; rmdir busy-a; [ -e good ] || exit 1; mkdir busy-a"
+	enqueue a --item x
+	first=$job
+	expect_status 1 deploy worker --once
+	assert_eq "$(items a)" x
+	enqueue a --item y
+	assert_eq "$job" "$first"
+	expect_status 1 deploy worker --once
+	touch good
+	run deploy jobs retry a
+	once
+	assert_eq "$(cat items)" $'x \nx y \nx y '
+}
+
+# While it runs another request waits, and gets what failed.
+t_items_are_handed_on() {
+	local first
+	sites a -- 'worker: {retry: 1h}'
+	build "$taking; $held; rmdir busy-a; [ -e good ] || exit 1; mkdir busy-a"
+	enqueue a --item x --ref r1
+	first=$job
+	worker
+	wait_for 20 test -e began-a
+	enqueue a --item y --ref r2
+	assert_eq "$(items "$first") $(items "$job")" "x y"
+	kill "$worker"
+	wait "$worker"
+	assert_eq "$(state "$first")" merged
+	assert_eq "$(items "$job")" "x y"
+	assert_eq "$(refs "$job")" "r1 r2"
+	# It fails while a third one waits.
+	rm -rf began-a busy-a
+	first=$job
+	worker
+	wait_for 20 test -e began-a
+	enqueue a --item z
+	rm began-a
+	touch go-a
+	wait_for 20 is_state "$first" failed
+	wait_for 20 is_state "$job" waiting
+	kill "$worker"
+	wait "$worker"
+	assert_eq "$(items "$job")" "x y z"
+	assert_eq "$(refs "$job")" "r1 r2"
+	touch good
+	# Everything is everything, also when it comes from one that failed.
+	sql "DELETE FROM deploy_items WHERE job = $first"
+	run deploy jobs retry "$first"
+	assert_eq "$(items "$job")" ""
+	run deploy jobs retry "$job"
+	once
+	assert_eq "$(tail -n 1 items)" ""
+}
+
+t_refs_of_merged_requests() {
+	local i
+	sites a
+	build :
+	for i in v1 v2 '' v1 main; do
+		enqueue a ${i:+--ref "$i"}
+	done
+	assert_eq "$(refs a) / $(field a .ref)" "v2 v1 main / main"
+	enqueue a
+	assert_eq "$(refs a) / $(field a .ref)" "v2 v1 main / null"
+	once
+	assert_eq "$(cat built)" "a "
+}
+
+t_items_of_forgotten_jobs_go() {
+	sites a b -- 'worker: {keep: 1}'
+	build :
+	for i in 1 2 3; do
+		enqueue a --item "x$i" --item y
+		once
+	done
+	assert_eq "$(sql "SELECT count(*) FROM deploy_items")" 2
+	enqueue b --item z
+	run deploy jobs remove b --json
+	assert_eq "$(json "$out" '.jobs[0].items[0]')" z
+	assert_eq "$(sql "SELECT count(*) FROM deploy_items
+	    WHERE item = 'z'")" 0
+}
+
 # ----------------------------------------------------------------- worker
 
 t_the_daemon_wakes_up() {

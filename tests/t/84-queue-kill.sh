@@ -16,6 +16,7 @@ armed_build() {
 	exec 9>"lock-$DEPLOY_SITE"
 	flock -n 9 || echo "$DEPLOY_SITE $DEPLOY_REF" >>crossed
 	echo "$DEPLOY_SITE $DEPLOY_REF" >>built
+	sed "s/^/$DEPLOY_SITE /" "$DEPLOY_ITEMS_FILE" >>built-items
 	setsid sleep 0.3 &
 	sleep "0.0$((${RANDOM:-7} % 10))" || sleep 0.05
 	mkdir -p "$DEPLOY_SOURCE"
@@ -28,7 +29,8 @@ requester() {
 	local i site
 	for ((i = 1; i <= $2; i++)); do
 		site=${names[RANDOM % ${#names[@]}]}
-		if deploy enqueue "$site" --ref "p$1-$i" --lock-wait 60 -q \
+		if deploy enqueue "$site" --ref "p$1-$i" --item "p$1-$i" \
+		    --lock-wait 60 -q \
 		    >/dev/null 2>>enqueue.err; then
 			echo "$site p$1-$i" >>acknowledged
 		else
@@ -102,6 +104,14 @@ t_nothing_lost_nothing_twice() {
 	wait
 	assert_eq "$(wc -l <acknowledged)" "$requests"
 	[ ! -e crossed ] || fail "two builds at once: $(cat crossed)"
+	# Every item is in a job that was done, and was given to its build.
+	sql "SELECT DISTINCT j.site || ' ' || i.item FROM deploy_items i
+	    JOIN deploy_jobs j ON j.id = i.job WHERE j.state = 'done'" |
+	    LC_ALL=C sort >done-items
+	LC_ALL=C sort -u acknowledged >acknowledged-items
+	assert_file_eq acknowledged-items done-items
+	LC_ALL=C sort -u built-items >built-once
+	assert_eq "$(LC_ALL=C comm -23 done-items built-once)" ""
 	# Every request is in a job that was done.
 	assert_eq "$(sql "SELECT sum(requests) FROM deploy_jobs
 	    WHERE state = 'done'")" "$requests"
