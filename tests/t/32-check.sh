@@ -401,15 +401,15 @@ t_browsers_learn_that_it_changed() {
 	serve 'location = /docs/ { if ($http_if_modified_since) { return 304; } }'
 	reverted 'GET http://example.org/docs/ with If-Modified-Since: '
 	# What did not change may be as it was, and what nothing is known of.
-	serve 'location = /docs/ { etag off; add_header Last-Modified "";' \
-	    '  if ($http_if_none_match) { return 304; } }'
+	serve 'location = /docs/ { if ($http_if_none_match) { return 304; } }' \
+	    'location = /docs/index.html { etag off; add_header Last-Modified ""; }'
 	run deploy publish --override=order
 	serve 'location = /docs/ { if ($http_if_none_match) { return 304; } }'
 	echo "<p>home 3" >site/index.html
 	run deploy publish
 	# It is no failure that nobody could be asked before.
 	site 4
-	serve 'return 503;'
+	serve 'location / { return 503; }'
 	run deploy publish --no-check
 	serve ''
 	run deploy check
