@@ -289,22 +289,47 @@ sync_each(const struct dir *d, int depth, struct err *e)
 	return r == 0 ? dir_sync(d, e) : -1;
 }
 
+static const char *
+network_name(unsigned long type)
+{
+	switch (type) {
+	case NFS_SUPER_MAGIC:
+		return "NFS";
+	case SMB_SUPER_MAGIC:
+	case CIFS_SUPER_MAGIC:
+	case SMB2_SUPER_MAGIC:
+		return "SMB";
+	case CEPH_SUPER_MAGIC:
+		return "Ceph";
+	case AFS_SUPER_MAGIC:
+		return "AFS";
+	default:
+		return NULL;
+	}
+}
+
+const char *
+dir_network(const struct dir *d)
+{
+	struct statfs sf;
+
+	return fstatfs(d->fd, &sf) == 0 ?
+	    network_name((unsigned long)sf.f_type) :
+	    NULL;
+}
+
 /* File systems whose syncfs ends in this machine, not on the server. */
 static bool
 syncfs_is_weak(const struct dir *d)
 {
 	struct statfs sf;
 
-	if (fstatfs(d->fd, &sf) != 0)
+	if (fstatfs(d->fd, &sf) != 0 ||
+	    network_name((unsigned long)sf.f_type) != NULL)
 		return true;
 	switch ((unsigned long)sf.f_type) {
-	case NFS_SUPER_MAGIC:
-	case SMB_SUPER_MAGIC:
-	case CIFS_SUPER_MAGIC:
-	case SMB2_SUPER_MAGIC:
 	case FUSE_SUPER_MAGIC:
 	case V9FS_MAGIC:
-	case CEPH_SUPER_MAGIC:
 	case OVERLAYFS_SUPER_MAGIC:
 		return true;
 	default:

@@ -89,6 +89,13 @@ int dir_sync_tree(const struct dir *d, struct err *e) MUST_USE;
  */
 void dir_place(const char *path, struct buf *out);
 
+/*
+ * The file system of another machine that the directory is on, as people call
+ * it ("NFS"): there locks and shared memory are of one machine, or of none.
+ * NULL when it is here, as far as is known.
+ */
+const char *dir_network(const struct dir *d);
+
 /* Free space for us. */
 struct dir_space {
 	unsigned long long bytes;	/* LLONG_MAX where not counted */

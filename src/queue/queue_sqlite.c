@@ -529,6 +529,23 @@ open_all(struct sqlite_queue *q, bool make, int64_t wait, struct err *e)
 	return r;
 }
 
+/*
+ * SQLite's write-ahead log is memory that all share, and a claim a lock that
+ * the kernel keeps: over a network neither holds, and two machines would damage
+ * the queue.
+ */
+static int
+check_place(const struct sqlite_queue *q, struct err *e)
+{
+	const char *network = dir_network(&q->dir);
+
+	if (network == NULL)
+		return 0;
+	return err_set(e, ERR_USAGE,
+	    "the queue '%s' is on %s, where neither the database nor the claims hold;; name a directory on a disk of this machine as 'queue', or, for several machines, postgresql://",
+	    q->dir.path, network);
+}
+
 struct queue_db *
 queue_sqlite_open(const char *path, bool make, int64_t wait, struct err *e)
 {
@@ -537,7 +554,8 @@ queue_sqlite_open(const char *path, bool make, int64_t wait, struct err *e)
 	q->db.ops = &ops;
 	q->watch = -1;
 	q->dir = (struct dir)DIR_INIT;
-	if (queue_dir_open(&q->dir, path, make, e) == 0) {
+	if (queue_dir_open(&q->dir, path, make, e) == 0 &&
+	    check_place(q, e) == 0) {
 		q->path = xasprintf("%s/%s", q->dir.path, FILE_NAME);
 		if (open_all(q, make, wait, e) == 0)
 			return &q->db;

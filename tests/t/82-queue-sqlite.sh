@@ -266,6 +266,34 @@ t_a_worker_survives_a_full_disk() {
 	assert_uncrossed
 }
 
+# Neither SQLite's log nor the claims hold over a network: told before anything is
+# made there, by whoever comes.
+t_a_queue_on_another_machine() {
+	local name type c
+	[ -z "${TEST_SANITIZE:-}" ] || skip "no library can be preloaded"
+	sites a
+	build :
+	enqueue a
+	for name in NFS=0x6969 SMB=0x517b SMB=0xff534d42 SMB=0xfe534d42 Ceph=0xc36400 AFS=0x5346414f; do
+		type=${name#*=} name=${name%=*}
+		rm -rf new
+		for c in "enqueue a" jobs "jobs log a" "worker --once" "enqueue a -c other.yml"; do
+			sed 's/^queue:.*//' deploy.yml >other.yml
+			echo "queue: new/" >>other.yml
+			# shellcheck disable=SC2086 # words are meant
+			expect_status 2 env LD_PRELOAD="$PRELOAD/network.so" NETWORK_TYPE="$type" NETWORK_UNDER="$PWD/" \
+			    "$DEPLOY" $c
+			assert_contains "$err" "is on $name, where"
+			assert_contains "$err" "postgresql://"
+		done
+		[ -z "$(ls -A new)" ] || fail "made: $(ls new)"
+	done
+	# What is here, and what merely could be.
+	for type in 0xef53 0x65735546 0x01021997; do
+		run env LD_PRELOAD="$PRELOAD/network.so" NETWORK_TYPE="$type" NETWORK_UNDER="$PWD/" "$DEPLOY" jobs
+	done
+}
+
 # With a log that cannot be written the job goes on.
 t_no_log() {
 	sites a -- 'worker: {logs: nologs}'
