@@ -47,6 +47,7 @@ pages() {
 publish() {
 	local id h
 	run deploy publish "$@"
+	cp "$err" said
 	id=$(cat "$out")
 	assert_live "$id"
 	for h in "${hosts[@]}"; do
@@ -191,6 +192,49 @@ t_random_trees() {
 	for ((i = 2; i < 6; i++)); do
 		random_tree $i
 		publish --override=build
+	done
+}
+
+# Pages of which some paragraphs are of this seed: in lines and in one, beside
+# bytes, one that is too large for rules, and what is new, gone, moved and of
+# another mode.
+random_pages() {
+	rm -rf site
+	mkdir -p site/p
+	awk -v seed="$1" 'BEGIN {
+		srand(seed)
+		for (i = 0; i < 90; i++) {
+			if (rand() < 0.05)
+				continue
+			f = "site/p/" i (rand() < 0.05 ? "-" seed : "") ".html"
+			end = i % 5 == 0 ? " " : "\n"
+			often = rand() < 0.3 ? 0.05 : 0
+			printf "<html><link href=s.%d.css>%s", seed, end >f
+			for (k = 0; k < 100 + (i * 37) % 300; k++)
+				printf "<p>%d: %d of %d%s%s", k, i * 7919 + k, \
+				    (rand() < often ? seed : 0), \
+				    " in a paragraph", end >f
+			printf "<i>edition %d</i>%s", seed, end >f
+			close(f)
+		}
+	}'
+	echo start >site/index.html
+	: >site/empty
+	seq 1 1300000 | sed "$(($1 * 1000))s/\$/ of $1/" >site/large
+	head -c 40000 /dev/urandom | cat - site/index.html >site/bytes
+	find site/p -name "*$1*.html" -exec chmod 755 {} +
+}
+
+t_random_pages() {
+	local seed
+	three
+	random_pages 11
+	run deploy publish
+	for seed in 12 13 14; do
+		random_pages $seed
+		publish --override=build
+		assert_contains said "travelled as differences"
+		assert_contains said "did not travel"
 	done
 }
 
