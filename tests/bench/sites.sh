@@ -197,14 +197,14 @@ make_index() {
 			text = text line " "
 		}
 		close(file)
-		# Every twentieth has changed, and a few are new.
+		# Every twentieth has changed.
 		when = NR % 20 == 0 ? day : "2025-05-05"
 		if (NR % 20 == 0)
 			text = "of " day " " text
 		printf "<url><loc>https://example.org/%s</loc><lastmod>%s</lastmod></url>\n", \
 		    substr($0, 3), when >(dir "/sitemap.xml")
 		printf "%s{\"url\":\"%s\",\"text\":\"%s\"}", \
-		    NR > 1 ? "," : "[", substr($0, 3), text >(dir "/search.json")
+		    (NR > 1 ? "," : "["), substr($0, 3), text >(dir "/search.json")
 	}
 	END {
 		print "]" >(dir "/search.json")

@@ -729,6 +729,53 @@ t_rules_that_lie() {
 }
 
 
+# small N: a pack with so many small files, each a delta of index.html.
+small() {
+	python3 - "$1" "r-h1/.deploy/meta/$(live h1).json" \
+	    "$(stat -c %s site/index.html)" <<-'END' | zstd -q >pack
+	import sys
+	n, meta, size = int(sys.argv[1]), open(sys.argv[2], "rb").read(), int(sys.argv[3])
+	def num(x):
+	    out = b""
+	    while x >= 128:
+	        out, x = out + bytes([x & 127 | 128]), x >> 7
+	    return out + bytes([x])
+	def signed(x):
+	    return num(2 * x if x >= 0 else -2 * x - 1)
+	def record(b):
+	    return num(len(b)) + b
+	sizes = signed(1 - size) * n
+	names = b"".join(b"a%05d" % i for i in range(n))
+	ops = b"".join(num(5 << 4 << 3 | 4) + num(0) + num(6) + num(0o644) +
+	    signed(0) + signed(0) for i in range(n)) + num(1 << 3)
+	edits = bytes(32) + num(1700000000) + num(0) + record(sizes) + \
+	    record(names) + ops
+	sys.stdout.buffer.write(b"deploy edits 1\n" + record(meta) +
+	    record(edits) + record(b"\0") + (num(1) + b"x") * n)
+	END
+}
+
+# Four times the base and 64 MiB may be read of it, and no more.
+t_the_base_is_not_read_without_end() {
+	local id releases=1
+	program h1 c
+	hosts=(h1)
+	mkdir site
+	head -c 4194304 /dev/zero >site/index.html
+	printf 'sites:\n  - {name: t, root: %s, source: site, hosts: [{address: h1, transport: local, root: %s, deploy: %s}]}\n' \
+	    "$PWD/r" "$PWD/r-h1" "$PWD/h1" >deploy.yml
+	run deploy publish
+	id=$(cat "$out")
+	printf '%s\n' host receive "$PWD/r-h1" "--bytes=1000" \
+	    --id="${id%?}$(((0x${id: -1} + 1) % 10))" --base="$id" >h1.args
+	small 19
+	damaged "nineteen times"
+	assert_contains "$out" "do not lead to"
+	small 20
+	damaged "twenty times"
+	assert_contains "$out" "read too often"
+}
+
 t_a_base_that_is_another_gets_whole_files() {
 	three
 	pages 40
