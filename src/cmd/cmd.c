@@ -218,6 +218,8 @@ tell_ci(const struct run *run, int r, const struct err *e)
 	    !release_id_is_none(&w->flip.id) ? "true" : "false");
 	if (!release_id_is_none(&w->flip.from))
 		ci_output("previous", w->flip.from.text);
+	if (w->preview_url != NULL)
+		ci_output("preview_url", w->preview_url);
 	buf_addf(&b, "### deploy %s%s%s\n\n", run->cmd->name,
 	    run->site != NULL && run->site->name != NULL ? ": " : "",
 	    run->site != NULL && run->site->name != NULL ? run->site->name :
@@ -229,6 +231,8 @@ tell_ci(const struct run *run, int r, const struct err *e)
 	add_row(&b, !release_id_is_none(&w->flip.id) ? "live" : "release",
 	    id->text);
 	add_row(&b, "before", w->flip.from.text);
+	if (w->preview_url != NULL)
+		buf_addf(&b, "| preview | %s |\n", w->preview_url);
 	if (run->site != NULL && run->site->n_hosts > 0)
 		buf_addf(&b, "| hosts | %zu |\n", run->site->n_hosts);
 	add_row(&b, "commit",
@@ -438,6 +442,8 @@ cmd_begin(struct run *run, struct err *e)
 		.message = o->message,
 		.commit = o->commit,
 		.expect = o->expect,
+		.preview = o->preview,
+		.preview_for = o->duration,
 		.seq = o->seq,
 		.overrides = o->overrides,
 		.prune = { .keep = o->keep < 0 ? run->site->keep :

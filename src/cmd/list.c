@@ -30,13 +30,15 @@ put_release(json_t *list, const struct view *v, const struct release_id *id,
 		json_put_null(j, "seq");
 	json_put_string(j, "who", meta->who);
 	json_put_string(j, "job", meta->job);
+	json_put_string(j, "preview", meta->preview);
 	json_push(list, j);
 	return j;
 }
 
 /* What a release is at the moment, in a word. */
 static const char *
-state(const struct view *v, const struct release_id *id)
+state(const struct view *v, const struct release_id *id,
+    const struct meta *meta)
 {
 	const struct release_id *previous = view_previous(v);
 
@@ -46,7 +48,9 @@ state(const struct view *v, const struct release_id *id)
 		return "previous";
 	if (history_has_failed(&v->history, id))
 		return "failed";
-	return history_was_live(&v->history, id) ? "was live" : "staged";
+	if (history_was_live(&v->history, id))
+		return "was live";
+	return meta->preview != NULL ? "preview" : "staged";
 }
 
 static void
@@ -61,7 +65,7 @@ print_release(const struct view *v, const struct release_id *id,
 	if (meta->seq >= 0)
 		snprintf(seq, sizeof(seq), "%lld", (long long)meta->seq);
 	text_line("%-*.*s  %s  %-8s%s  %6lld files  %9s  %5s  %.12s%s%s",
-	    (int)len, (int)len, id->text, staged, state(v, id),
+	    (int)len, (int)len, id->text, staged, state(v, id, meta),
 	    meta->pinned ? " pinned" : "       ", (long long)meta->files,
 	    bytes, seq, meta->commit != NULL ? meta->commit : "-",
 	    meta->message != NULL ? "  " : "",

@@ -77,7 +77,7 @@ static const struct opt catalogue[OPT_COUNT] = {
 	[OPT_OLDER_THAN] = { "older-than", '\0', TIME(older_than, 0, ANY),
 	    "keep what is younger than that" },
 	[OPT_FOR] = { "for", '\0', TIME(duration, 1, ANY),
-	    "thaw by itself after that time" },
+	    "for so long, and no longer" },
 	[OPT_LIMIT] = { "limit", '\0', NUMBER(limit, 1, ANY),
 	    "the N newest only" },
 	[OPT_REPAIR] = { "repair", '\0', FLAG(repair),
@@ -109,6 +109,10 @@ static const struct opt catalogue[OPT_COUNT] = {
 	    "so many sites side by side" },
 	[OPT_FIFO] = { "fifo", '\0', TEXT(fifo, "PATH"),
 	    "read names of sites from this FIFO, too" },
+	[OPT_PREVIEW] = { "preview", '\0', TEXT(preview, "NAME"),
+	    "show it under this name; it does not wait to go live" },
+	[OPT_REMOVE] = { "remove", '\0', FLAG(remove),
+	    "remove the preview" },
 };
 /* clang-format on */
 

@@ -15,6 +15,8 @@ answer(struct run *run, const struct stage *st)
 		return;
 	}
 	doc = report_stage(run, st);
+	json_put_string(doc, "preview", run->opts.preview);
+	json_put_string(doc, "preview_url", run->work.preview_url);
 	report_fleet(doc, &run->work.fleet);
 	cmd_answer(run, doc);
 }
@@ -24,7 +26,11 @@ run_stage(struct run *run, struct err *e)
 {
 	struct stage st = STAGE_INIT;
 	struct fleet_sent sent;
-	int r = cmd_begin(run, e);
+	int r;
+
+	if (run->opts.duration > 0 && run->opts.preview == NULL)
+		return err_set(e, ERR_USAGE, "--for is for --preview");
+	r = cmd_begin(run, e);
 
 	if (r == 0)
 		r = site_stage(&run->work, &st, &sent, e);
@@ -35,7 +41,8 @@ run_stage(struct run *run, struct err *e)
 }
 
 static const enum opt_id opts[] = { OPT_MESSAGE, OPT_COMMIT, OPT_SEQ,
-	OPT_EXCLUDE, OPT_STRIP, OPT_OVERRIDE, OPT_AGAIN, OPT_SKIP, OPT_END };
+	OPT_EXCLUDE, OPT_STRIP, OPT_OVERRIDE, OPT_AGAIN, OPT_PREVIEW, OPT_FOR,
+	OPT_SKIP, OPT_END };
 
 const struct cmd cmd_stage = {
 	.name = "stage",
@@ -49,6 +56,7 @@ const struct cmd cmd_stage = {
 	.examples =
 	    "id=$(deploy stage public -m \"prices of December\")\n"
 	    "tar -czf - -C public . | deploy stage -\n"
+	    "deploy stage public --preview pr-12   # shown, but not live\n"
 	    "deploy stage -n                       # what would be sent\n",
 	.max_args = 1,
 	.changes = true,

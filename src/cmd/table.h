@@ -6,7 +6,7 @@
 
 struct cmd;
 
-extern const struct cmd cmd_init, cmd_adopt, cmd_stage, cmd_activate, cmd_publish,
+extern const struct cmd cmd_init, cmd_adopt, cmd_stage, cmd_activate, cmd_publish, cmd_preview,
     cmd_rollback, cmd_list, cmd_status, cmd_diff, cmd_log, cmd_verify, cmd_check,
     cmd_doctor, cmd_prune, cmd_pin, cmd_unpin, cmd_freeze, cmd_thaw,
     cmd_host, cmd_help, cmd_completion, cmd_version, cmd_enqueue, cmd_worker,

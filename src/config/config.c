@@ -25,6 +25,7 @@ site_config_init(struct site_config *s)
 			.timeout = CONFIG_CHECK_TIMEOUT,
 			.within = CONFIG_CHECK_WITHIN,
 		},
+		.preview.duration = CONFIG_PREVIEW_FOR,
 		.hooks.timeout = CONFIG_HOOK_TIMEOUT,
 		.batch = 1,
 	};
@@ -47,6 +48,7 @@ site_config_release(struct site_config *s)
 	free(s->check.contains);
 	free(s->check.connect);
 	free(s->check.ca);
+	free(s->preview.url);
 	for (int i = 0; i < HOOK_COUNT; i++)
 		free(s->hooks.commands[i]);
 	free(s->dir);

@@ -48,6 +48,12 @@ struct check_config {
 	int64_t timeout;	/* seconds, of one request */
 };
 
+/* Where the previews of a site are, and for how long. */
+struct preview_config {
+	char *url;		/* has "{name}"; NULL: nobody says */
+	int64_t duration;	/* seconds */
+};
+
 /* Commands for sh(1) here; NULL: none. */
 enum hook_when {
 	HOOK_PRE_STAGE, HOOK_POST_STAGE, HOOK_PRE_ACTIVATE,
@@ -82,6 +88,7 @@ struct site_config {
 	int64_t timeout;	/* seconds that a host may be silent */
 	bool freeze_on_rollback;
 	struct check_config check;
+	struct preview_config preview;
 	struct hook_config hooks;
 	enum site_strategy strategy;
 	unsigned int batch;	/* hosts at once, when rolling */
@@ -140,6 +147,7 @@ enum {
 	CONFIG_CHECK_TIMEOUT = 10,	/* seconds */
 	CONFIG_CHECK_WITHIN = 60,	/* seconds */
 	CONFIG_HOOK_TIMEOUT = 300,	/* seconds */
+	CONFIG_PREVIEW_FOR = 7 * 86400,	/* seconds */
 };
 
 void config_release(struct config *c);		/* neutral values accepted */

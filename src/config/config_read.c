@@ -254,6 +254,37 @@ read_check(struct value_reader *r, const struct raw_check *raw,
 	    &c->timeout);
 }
 
+/* Read where previews are, and for how long. */
+static int
+read_preview(struct value_reader *r, const struct raw_preview *raw,
+    struct preview_config *p)
+{
+	struct strvec url = STRVEC_INIT;
+	int c = 0;
+
+	if (raw == NULL)
+		return 0;
+	if (raw->url != NULL) {
+		value_at(r, "preview.url");
+		c = strstr(raw->url, "{name}") != NULL ?
+		    read_url(r, raw->url, &url) :
+		    value_fault(r,
+			"'%s' has no {name} in it, as in https://{name}.preview.example.org/",
+			raw->url);
+		if (c == 0)
+			p->url = xstrdup(url.v[0]);
+		strvec_release(&url);
+	}
+	if (c != 0 || raw->duration == NULL)
+		return c;
+	if (value_read_duration(r, "preview.for", raw->duration,
+		&p->duration) != 0)
+		return -1;
+	if (p->duration > 0)
+		return 0;
+	return value_fault(r, "no time shows nothing; at least 1s");
+}
+
 static int
 read_hooks(struct value_reader *r, const struct raw_hooks *raw,
     struct hook_config *h)
@@ -412,6 +443,7 @@ read_site(struct value_reader *r, size_t i, const struct raw_site *raw,
 		0 ||
 	    read_timeout(r, raw->timeout, &s->timeout) != 0 ||
 	    read_check(r, raw->check, &s->check) != 0 ||
+	    read_preview(r, raw->preview, &s->preview) != 0 ||
 	    read_hooks(r, raw->hooks, &s->hooks) != 0 ||
 	    read_strategy(r, raw, s) != 0)
 		return -1;

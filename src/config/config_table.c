@@ -63,6 +63,12 @@ static const cyaml_schema_field_t check_fields[] = {
 	CYAML_FIELD_END,
 };
 
+static const cyaml_schema_field_t preview_fields[] = {
+	STRING("url", OPTIONAL, struct raw_preview, url),
+	STRING("for", OPTIONAL, struct raw_preview, duration),
+	CYAML_FIELD_END,
+};
+
 #define HOOK(key, when) STRING(key, OPTIONAL, struct raw_hooks, commands[when])
 
 static const cyaml_schema_field_t hook_fields[] = {
@@ -131,6 +137,7 @@ static const cyaml_schema_field_t site_fields[] = {
 	STRING("timeout", OPTIONAL, struct raw_site, timeout),
 	BOOL("freeze_on_rollback", struct raw_site, freeze_on_rollback),
 	MAPPING("check", struct raw_site, check, check_fields),
+	MAPPING("preview", struct raw_site, preview, preview_fields),
 	MAPPING("hooks", struct raw_site, hooks, hook_fields),
 	ENUM("strategy", struct raw_site, strategy, strategies),
 	UINT("batch", OPTIONAL, struct raw_site, batch),

@@ -39,6 +39,11 @@ struct raw_check {
 	char *timeout;
 };
 
+struct raw_preview {
+	char *url;
+	char *duration;
+};
+
 struct raw_hooks {
 	char *commands[HOOK_COUNT];
 	char *timeout;
@@ -84,6 +89,7 @@ struct raw_site {
 	char *timeout;
 	bool freeze_on_rollback;
 	struct raw_check *check;
+	struct raw_preview *preview;
 	struct raw_hooks *hooks;
 	enum site_strategy strategy;
 	unsigned int *batch;

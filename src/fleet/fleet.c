@@ -10,6 +10,7 @@
 #include "fleet/cache.h"
 #include "fleet/cure.h"
 #include "fleet/fleet_content.h"
+#include "fleet/fleet_preview.h"
 #include "os/intr.h"
 #include "os/log.h"
 
@@ -395,7 +396,8 @@ fleet_waiting(const struct fleet *f, struct release_ids *out)
 
 		view_waiting(&f->v[i].view, &here);
 		for (size_t k = 0; k < here.n; k++)
-			release_ids_add_once(out, &here.v[k]);
+			if (!fleet_is_preview(f, &here.v[k]))
+				release_ids_add_once(out, &here.v[k]);
 		release_ids_release(&here);
 	}
 	release_ids_sort(out);
@@ -460,21 +462,37 @@ own(const struct fleet *f, const struct release_id *id)
 	return NULL;
 }
 
+/* The newest that is no preview's; NULL. */
+static const struct release_id *
+find_latest(const struct fleet *f, const struct release_ids *ids)
+{
+	for (size_t i = ids->n; i-- > 0;)
+		if (!fleet_is_preview(f, &ids->v[i]))
+			return &ids->v[i];
+	return NULL;
+}
+
 /* The release that a word means which is not `current` or `previous`. */
 static const struct release_id *
 find_release(const struct fleet *f, const char *word, struct err *e)
 {
 	struct release_ids ids = RELEASE_IDS_INIT;
 	const struct release_id *id = NULL;
+	struct release_id shown;
+	int c = fleet_find_preview(f, word, &shown, e);
 
 	fleet_releases(f, &ids);
-	if (strcmp(word, "latest") != 0)
+	if (c > 0)
+		id = &shown;
+	else if (c == 0 && strcmp(word, "latest") != 0)
 		id = release_match(&ids, word, e);
-	else if (ids.n > 0)
-		id = release_ids_last(&ids);
-	else
+	else if (c == 0 && (id = find_latest(f, &ids)) == NULL)
 		view_refuse(word, e);
 	id = own(f, id);
+	if (c > 0 && id == NULL)
+		err_set(e, ERR_USAGE,
+		    "the preview '%s' shows %s, which no host has", word,
+		    shown.text);
 	release_ids_release(&ids);
 	return id;
 }

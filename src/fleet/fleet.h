@@ -99,7 +99,8 @@ int fleet_complete(struct fleet *f, struct err *e) MUST_USE;
 /*
  * The release that the user's word means on all hosts together: "current" and
  * "previous", which must be the same on every host (else ERR_DIFFER),
- * "latest", an id, or a prefix that only one id has.  Borrowed; NULL with
+ * "latest", which is no preview's, the name of a preview, an id, or a prefix
+ * that only one id has.  Borrowed; NULL with
  * ERR_USAGE.
  */
 const struct release_id *fleet_find(const struct fleet *f,
@@ -113,7 +114,10 @@ const struct release_id *fleet_find_on_some(const struct fleet *f,
 int fleet_manifest(struct fleet *f, const struct release_id *id,
     struct manifest *m, struct err *e) MUST_USE;
 
-/* Add the releases that wait on any host (view.h), oldest first, each once. */
+/*
+ * Add the releases that wait on any host (view.h) and are no previews, oldest
+ * first, each once.
+ */
 void fleet_waiting(const struct fleet *f, struct release_ids *out);
 
 /* Add the ids that any host has, oldest first, each once. */

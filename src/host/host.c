@@ -31,6 +31,7 @@ static const struct verb {
 	{ "verify", verb_verify },
 	{ "journal", verb_journal },
 	{ "pin", verb_pin },
+	{ "preview", verb_preview },
 	{ "freeze", verb_freeze },
 };
 

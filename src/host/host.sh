@@ -57,7 +57,7 @@ number() {
 parse() {
 	id='' expect=any line='' armed=0 journal_size='' lock_wait=60 rollback='' revert='' synced='' verified='' override=''
 	check='' full='' drift='' durable='' off='''' remove='' who='' job='' record='' group='' bytes=0 inodes=0 compress=none
-	uses='' filled='' repair='' seq='' commit='' unless='' hook_timeout=300
+	uses='' filled='' repair='' seq='' commit='' label='' until=0 unless='' hook_timeout=300
 	bad='' given=' '
 	# What each verb knows besides who, job and lock-wait: see option.c.
 	case $verb in
@@ -69,6 +69,7 @@ parse() {
 	activate) knows='id expect journal-size rollback revert verified override message skipped sync before left line check armed hook-timeout' ;;
 	prune) knows='keep older-than remove expect journal-size check' ;;
 	pin) knows='id off' ;;
+	preview) knows='name id until off' ;;
 	freeze) knows='message until record off' ;;
 	*) knows='' ;;
 	esac
@@ -125,7 +126,8 @@ parse() {
 		armed) number "$value" 3600000 && armed=$value ;;
 		keep) number "$value" 1000000 ;;
 		older-than) number "$value" 3153600000 ;;
-		until) number "$value" 253402300799000 ;;
+		name) label=$value ;;
+		until) number "$value" 253402300799000 && until=$value ;;
 		journal-size) number "$value" 9007199254740991 && journal_size=$value ;;
 		bytes) number "$value" 9007199254740991 && bytes=$value ;;
 		inodes) number "$value" 9007199254740991 && inodes=$value ;;
@@ -301,7 +303,7 @@ need_root() {
 	fail 1 "'$root' is not a root of deploy" "stage a first release, or run: deploy init"
 }
 
-#: init receive note activate prune pin freeze --sync --repair
+#: init receive note activate prune pin preview freeze --sync --repair
 # Is `sync` one that takes files?  Else everything is written, always.
 case $(sync --help 2>&1) in
 *-f* | *-df*) fine_sync=1 ;;
@@ -363,7 +365,7 @@ size_of() {
 	if [ -f "$1" ]; then wc -c <"$1" | tr -d ' '; else echo 0; fi
 }
 
-#: init receive note activate prune pin freeze
+#: init receive note activate prune pin preview freeze
 # Replace the file $1 by what was written to $tmp, durably.
 publish_tmp() {
 	sync_one "$tmp" && rename "$tmp" "$1" && sync_one "${1%/*}"
@@ -414,7 +416,7 @@ holder() {
 	printf '%s\n' "${note:-a run that left no name}"
 }
 
-#: receive note activate prune pin freeze --repair
+#: receive note activate prune pin preview freeze --repair
 # Seconds of a clock that nobody sets.
 seconds() {
 	if read -r up _ 2>/dev/null </proc/uptime; then echo "${up%%.*}"; else date +%s; fi
@@ -594,6 +596,7 @@ do_info() {
 		put stage "$stage$tab$(head -n 1 "$state/incoming/$stage.lock" 2>/dev/null)"
 	done
 	can_link || put links 0
+	each_preview put_preview
 	if [ -n "$full" ] && [ "$digest" != "${unless:-none}" ]; then put_all; fi
 	[ -z "$drift" ] || put_drift
 	# After it was read: what was told is on disk then.
@@ -1178,7 +1181,7 @@ unpack() {
 	[ -z "$said" ] && [ $code -lt 126 ]
 }
 
-#: init receive note activate prune pin freeze --sync --repair
+#: init receive note activate prune pin preview freeze --sync --repair
 # Is there no space left, as far as was said, or can be seen?
 is_full() {
 	case $said in
@@ -1900,6 +1903,15 @@ take_out() {
 	{ chmod u+w "$root/releases/$1" && mv "$root/releases/$1" "$state/trash/"; } 2>/dev/null
 }
 
+# Remove the preview `label` if its time is over; else note what it shows.
+expire() {
+	if [ "$until" -gt "$now" ]; then
+		previewed="$previewed $shown "
+	elif [ -z "$check" ]; then
+		rm -f "$root/previews/$label" && sync_one "$root/previews" && put expired "$label"
+	fi
+}
+
 do_prune() {
 	need_root
 	# Who only looks waits for nobody.
@@ -1912,9 +1924,14 @@ do_prune() {
 	# What the client saw may not be on disk yet, and what goes is gone.
 	[ -n "$check" ] || sync_root
 	look_at_stages
+	now=$(date +%s) previewed=''
+	each_preview expire
 	failed=''
 	for name in $(printf %s "$remove" | tr , ' '); do
 		{ is_id "$name" && [ "$name" != "$current" ] && [ -d "$root/releases/$name" ]; } || continue
+		case $previewed in
+		*" $name "*) continue ;;
+		esac
 		find_user "$name"
 		if [ -n "$user" ]; then
 			put warning "release $name stays: the stage of $user takes files from it"
@@ -1993,6 +2010,66 @@ do_pin() {
 	fi
 }
 
+#: info prune preview
+# Is it the name of a preview: see label.c?
+is_label() {
+	case $1 in
+	'' | -* | *- | *[!a-z0-9-]* | current | previous | latest | none) return 1 ;;
+	*[!0-9]*) [ ${#1} -le 63 ] ;;
+	*) return 1 ;;
+	esac
+}
+
+# Set `shown` to what the preview $1 shows, and `until` to its end.
+read_preview() {
+	shown=''
+	{ is_label "$1" && [ -L "$root/previews/$1" ]; } || return 1
+	shown=$(readlink "$root/previews/$1")
+	case $shown in
+	../releases/*) shown=${shown#../releases/} ;;
+	*) return 1 ;;
+	esac
+	is_id "$shown" && until=$(stat -c %Y "$root/previews/$1" 2>/dev/null)
+}
+
+# Call $1 for each preview, whose name is in `label` then.
+each_preview() {
+	{ [ -d "$root/previews" ] && [ ! -L "$root/previews" ]; } || return 0
+	for file in "$root"/previews/*; do
+		label=${file##*/}
+		! read_preview "$label" || "$1"
+	done
+}
+
+#: info
+put_preview() {
+	put preview "$label$tab$shown$tab$until"
+}
+
+#: preview
+# A link beside `current`, whose own time of modification is its end.
+do_preview() {
+	is_label "$label" || fail 2 "'$label' cannot be the name of a preview" "use at most 63 of a-z, 0-9 and -, such as pr-12"
+	[ -n "$off" ] || need_id
+	need_root
+	open_lock
+	lock -x
+	link=$root/previews/$label
+	[ ! -L "$root/previews" ] || fail 1 "'$root/previews' is a symbolic link" "move it away"
+	{ [ -L "$link" ] || [ ! -e "$link" ]; } || fail 1 "'$link' is not a symbolic link" "move it away"
+	if [ -n "$off" ]; then
+		[ ! -d "$root/previews" ] || { rm -f "$link" && sync_one "$root/previews"; } || fail_write "cannot remove '$link'"
+		return
+	fi
+	{ [ -d "$root/releases/$id" ] && [ -f "$state/manifests/$id" ]; } ||
+		fail 2 "there is no release '$id' in '$root'" "see 'deploy list'"
+	[ -d "$root/previews" ] || mkdir "$root/previews" 2>/dev/null || fail_write "cannot make the directory '$root/previews'"
+	if ! { sync_one "$root/releases" && sync_one "$root" && ln -s "../releases/$id" "$tmp" && touch -h -d "@$until" "$tmp" &&
+		rename "$tmp" "$link" && sync_one "$root/previews"; } 2>/dev/null; then
+		fail_write "cannot replace '$link'"
+	fi
+}
+
 #: note
 # A newer build has the content of a release: see meta_raise().
 do_note() {
@@ -2049,7 +2126,7 @@ answer() {
 			fail 1 "the host lacks '$tool', which the sh verbs need" "install it, or deploy"
 	done
 	case $verb in
-	info | probe | manifest | files | receive | note | activate | prune | verify | journal | pin | freeze) "do_$verb" ;;
+	info | probe | manifest | files | receive | note | activate | prune | verify | journal | pin | preview | freeze) "do_$verb" ;;
 	init) prepare && sync_root ;;
 	*) fail 2 "the sh verbs do not know '$verb'" "use the same version on both ends" ;;
 	esac

@@ -33,6 +33,8 @@ static const struct {
 	{ "verify", "read and compare all files of a release", false, false },
 	{ "journal", "see who activated what, and why", false, false },
 	{ "pin", "pin and unpin releases", false, false },
+	{ "preview", "bring releases that previews show, and remove previews",
+	    false, false },
 	{ "freeze", "freeze and thaw the root", false, false },
 };
 
@@ -61,6 +63,14 @@ is_listed(const char *list, const char *verb)
 	return false;
 }
 
+/* Does nobody stage without it? */
+static bool
+goes_with_receive(const char *verb)
+{
+	return strcmp(verb, "receive") == 0 || strcmp(verb, "note") == 0 ||
+	    strcmp(verb, "files") == 0 || strcmp(verb, "signatures") == 0;
+}
+
 bool
 limits_allow(const struct host_limits *l, const char *verb)
 {
@@ -79,9 +89,15 @@ limits_allow(const struct host_limits *l, const char *verb)
 	 * with pages of what is live.
 	 */
 	return l->allow == NULL || is_listed(l->allow, verb) ||
-	    ((strcmp(verb, "note") == 0 || strcmp(verb, "files") == 0 ||
-		 strcmp(verb, "signatures") == 0) &&
-		is_listed(l->allow, "receive"));
+	    (goes_with_receive(verb) &&
+		(is_listed(l->allow, "receive") ||
+		    is_listed(l->allow, "preview")));
+}
+
+bool
+limits_only_previews(const struct host_limits *l)
+{
+	return l->allow != NULL && !is_listed(l->allow, "receive");
 }
 
 bool

@@ -30,6 +30,7 @@ enum {
 	LIMITS_TOTAL = 6 * 3600,	/* seconds for a pack in all */
 	LIMITS_ARMED = 600,		/* seconds that a host stays armed in
 					 * all, with every "wait" */
+	LIMITS_PREVIEW = 90 * 86400,	/* seconds that one may be shown */
 	LIMITS_ENTRIES = 2000000,	/* of a manifest */
 };
 
@@ -39,9 +40,16 @@ bool limits_bind(const struct host_limits *l);
 /*
  * May the key use the verb?  What nothing works without, and what tells no
  * more than the site itself (info, probe, manifest), always; note, files and
- * signatures with receive; adopt, which takes a directory's place, only by its name.
+ * signatures with receive, and that with preview (limits_only_previews());
+ * adopt, which takes a directory's place, only by its name.
  */
 bool limits_allow(const struct host_limits *l, const char *verb);
+
+/*
+ * May what it brings be a preview only?  So it is with preview without
+ * receive: such a release never waits to go live.
+ */
+bool limits_only_previews(const struct host_limits *l);
 
 /*
  * May it read any file of any release?  Else files gives it samples of what is

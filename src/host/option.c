@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "base/label.h"
 #include "base/number.h"
 #include "base/path.h"
 #include "base/release.h"
@@ -137,6 +138,14 @@ static const struct option pin[] = {
 	END,
 };
 
+static const struct option preview[] = {
+	{ "name", OPTION_TEXT, 0, LABEL_MAX },
+	{ "id", OPTION_ID, 0, 0 },
+	{ "until", OPTION_NUMBER, 0, TIME_MAX },
+	{ "off", OPTION_FLAG, 0, 0 },
+	END,
+};
+
 static const struct option freeze[] = {
 	{ "message", OPTION_TEXT, 0, TEXT_MAX },
 	{ "until", OPTION_NUMBER, 0, TIME_MAX * 1000 },
@@ -163,6 +172,7 @@ static const struct {
 	{ "verify", verify },
 	{ "journal", none },
 	{ "pin", pin },
+	{ "preview", preview },
 	{ "freeze", freeze },
 };
 

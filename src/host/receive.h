@@ -39,6 +39,7 @@ struct receive_options {
 	bool filled;
 	bool limited;		/* by the bounds of limits.h */
 	bool may_pin;		/* else the release comes unpinned */
+	bool only_preview;	/* it must be marked as a preview's */
 	int64_t announced;	/* bytes of contents, at most; -1: any */
 };
 

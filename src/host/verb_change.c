@@ -16,6 +16,7 @@
 #include "root/freeze.h"
 #include "root/incoming.h"
 #include "root/meta.h"
+#include "root/previews.h"
 #include "root/prune.h"
 #include "root/repair.h"
 #include "root/store.h"
@@ -170,7 +171,8 @@ verb_receive(struct request *r, struct err *e)
 	struct receive_options o = { .id = request_id(r, e),
 		.filled = request_flag(r, "filled"),
 		.limited = limits_bind(r->limits),
-		.may_pin = limits_allow(r->limits, "pin") };
+		.may_pin = limits_allow(r->limits, "pin"),
+		.only_preview = limits_only_previews(r->limits) };
 	struct incoming in = INCOMING_INIT;
 	struct release_ids uses = RELEASE_IDS_INIT;
 	struct release_id base, repair;
@@ -221,7 +223,7 @@ int
 verb_prune(struct request *r, struct err *e)
 {
 	struct release_ids removed = RELEASE_IDS_INIT;
-	struct strvec kept = STRVEC_INIT;
+	struct strvec kept = STRVEC_INIT, expired = STRVEC_INIT;
 	struct view v = VIEW_INIT;
 	struct prune_options o = { .preview = request_flag(r, "check") };
 	int64_t keep;
@@ -236,8 +238,14 @@ verb_prune(struct request *r, struct err *e)
 	if (!o.preview && request_lock(r, LOCK_EXCLUSIVE, e) != 0)
 		return -1;
 	c = view_read(&v, &r->store, e);
+	if (c == 0 && !o.preview)
+		c = previews_expire(&r->store, clock_now() / 1000, &expired,
+		    e);
 	if (c == 0)
 		c = prune(&r->store, &v, &o, &r->lock, &removed, &kept, e);
+	for (size_t i = 0; i < expired.n; i++)
+		wire_put(&r->out, "expired", "%s", expired.v[i]);
+	strvec_release(&expired);
 	for (size_t i = 0; i < kept.n; i++)
 		wire_put(&r->out, "warning", "%s", kept.v[i]);
 	for (size_t i = 0; i < removed.n; i++)

@@ -26,6 +26,7 @@
 #include "root/freeze.h"
 #include "root/journal.h"
 #include "root/meta.h"
+#include "root/previews.h"
 #include "root/staging.h"
 #include "root/store.h"
 #include "root/view.h"
@@ -172,6 +173,20 @@ put_stages(struct request *r)
 	stagings_release(&all);
 }
 
+/* What the previews show, and until when. */
+static int
+put_previews(struct request *r, struct err *e)
+{
+	struct previews all = PREVIEWS_INIT;
+	int c = previews_read(&r->store, &all, e);
+
+	for (size_t i = 0; i < all.n; i++)
+		wire_put(&r->out, "preview", "%s\t%s\t%lld", all.v[i].name,
+		    all.v[i].id.text, (long long)all.v[i].until);
+	previews_release(&all);
+	return c;
+}
+
 static int
 put_state(struct request *r, const struct view *v, struct err *e)
 {
@@ -205,7 +220,7 @@ put_state(struct request *r, const struct view *v, struct err *e)
 		wire_put(&r->out, "locked", "%s", buf_str(&holder));
 	buf_release(&holder);
 	put_stages(r);
-	return 0;
+	return put_previews(r, e);
 }
 
 /* The names, sizes and times of the live release against its manifest. */

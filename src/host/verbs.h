@@ -36,7 +36,8 @@ void verify_put_differences(struct request *r, const struct strvec *found,
     size_t most);
 void verify_put_mended(struct request *r, const struct strvec *mended);
 
-/* verb_flip.c */
+/* verb_flip.c, verb_preview.c: what visitors see. */
 int verb_activate(struct request *r, struct err *e);
+int verb_preview(struct request *r, struct err *e);
 
 #endif

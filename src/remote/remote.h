@@ -20,6 +20,7 @@
 #include "os/lock.h"
 #include "root/meta.h"
 #include "remote/pack.h"
+#include "root/previews.h"
 #include "root/prune.h"
 #include "remote/transport.h"
 #include "root/view.h"
@@ -74,6 +75,7 @@ struct remote {
 	char *locked;			/* who holds the lock, or NULL */
 	struct remote_stage *stages;	/* that are under way there */
 	size_t n_stages;
+	struct previews previews;	/* that it has */
 	char *version;
 	bool full;			/* all was asked for and given */
 	bool stale;			/* it has flipped since then */

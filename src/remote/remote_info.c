@@ -18,6 +18,7 @@ remote_forget(struct remote *r)
 	free(r->metas);
 	freeze_release(&r->freeze);
 	strvec_release(&r->drift);
+	previews_release(&r->previews);
 	free(r->locked);
 	free(r->version);
 	free(r->place);
@@ -102,6 +103,8 @@ on_info(void *ctx, const char *key, const char *value)
 		r->locked = xstrdup(value);
 	} else if (strcmp(key, "stage") == 0) {
 		add_stage(r, value);
+	} else if (strcmp(key, "preview") == 0) {
+		previews_parse(&r->previews, value);
 	} else if (strcmp(key, "current") == 0) {
 		(void)release_id_parse(&r->view.current, value);
 	} else if (strcmp(key, "latest") == 0) {

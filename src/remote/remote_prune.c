@@ -17,8 +17,10 @@ choose(const struct remote *r, const struct retention_rule *rule)
 
 	/* One whose meta makes no sense may be pinned: it stays. */
 	for (size_t i = 0; i < n; i++)
-		pinned[i] =
-		    release_id_is_none(&r->metas[i].id) || r->metas[i].pinned;
+		pinned[i] = release_id_is_none(&r->metas[i].id) ||
+		    r->metas[i].pinned ||
+		    previews_show(&r->previews, &r->view.ids.v[i],
+			clock_now() / 1000);
 	retention_select(&r->view.ids, pinned, &r->view.history, rule, chosen);
 	free(pinned);
 	return chosen;

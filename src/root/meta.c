@@ -21,6 +21,7 @@ meta_release(struct meta *m)
 	free(m->job);
 	free(m->commit);
 	free(m->message);
+	free(m->preview);
 	*m = (struct meta)META_INIT;
 }
 
@@ -32,6 +33,7 @@ meta_copy(struct meta *out, const struct meta *m)
 	out->job = xstrdup_opt(m->job);
 	out->commit = xstrdup_opt(m->commit);
 	out->message = xstrdup_opt(m->message);
+	out->preview = xstrdup_opt(m->preview);
 }
 
 /* Text for people, without control characters; NULL for none. */
@@ -82,6 +84,7 @@ meta_parse(const char *text, size_t len, const char *name, struct meta *out,
 	out->job = get_text(j, "job");
 	out->commit = get_text(j, "commit");
 	out->message = get_text(j, "message");
+	out->preview = get_text(j, "preview");
 	out->files = get_count(j, "files");
 	out->bytes = get_count(j, "bytes");
 	out->mtime = json_get_int(j, "mtime", 0);
@@ -136,6 +139,7 @@ meta_print(const struct meta *m, struct buf *out)
 	json_put_int(j, "mtime", m->mtime);
 	json_put_string(j, "digest", m->digest);
 	json_put_bool(j, "pinned", m->pinned);
+	json_put_string(j, "preview", m->preview);
 	json_write(j, out);
 	buf_addc(out, '\n');
 	json_free(j);

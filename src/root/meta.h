@@ -19,6 +19,8 @@ struct meta {
 	char *job;
 	char *commit;
 	char *message;
+	char *preview;		/* it was staged for this one, and goes live by
+				 * its name only; NULL: for none */
 	int64_t seq;		/* -1: none */
 	int64_t files;
 	int64_t bytes;

@@ -10,6 +10,7 @@
 #include "os/intr.h"
 #include "os/log.h"
 #include "root/meta.h"
+#include "root/previews.h"
 #include "root/retention.h"
 #include "root/staging.h"
 #include "root/store_remove.h"
@@ -33,6 +34,21 @@ read_pins(const struct store *s, const struct release_ids *ids, bool *pinned)
 			    e.text);
 		meta_release(&meta);
 	}
+}
+
+/* What a preview shows stays as if it were pinned. */
+static int
+add_shown(const struct store *s, const struct release_ids *ids, bool *pinned,
+    struct err *e)
+{
+	struct previews all = PREVIEWS_INIT;
+	int r = previews_read(s, &all, e);
+
+	for (size_t i = 0; i < ids->n; i++)
+		pinned[i] |=
+		    previews_show(&all, &ids->v[i], clock_now() / 1000);
+	previews_release(&all);
+	return r;
 }
 
 /* Take the chosen releases out of the list, going on after an error. */
@@ -124,6 +140,8 @@ prune(const struct store *s, const struct view *v,
 	if (!o->preview)
 		r = store_sync(s, e);
 	read_pins(s, &v->ids, pinned);
+	if (r == 0)
+		r = add_shown(s, &v->ids, pinned, e);
 	retention_select(&v->ids, pinned, &v->history, &rule, chosen);
 	if (r == 0)
 		r = leave_to_stages(s, &v->ids, chosen, kept, e);

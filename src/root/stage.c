@@ -124,6 +124,7 @@ stage_fill_meta(const struct stage *st, struct meta *meta)
 	meta->job = o->caller->job;
 	meta->commit = (char *)(uintptr_t)o->commit;
 	meta->message = (char *)(uintptr_t)o->message;
+	meta->preview = (char *)(uintptr_t)o->preview;
 	meta->seq = o->seq;
 	meta->files = (int64_t)st->plan.totals.files;
 	meta->bytes = st->plan.totals.bytes;

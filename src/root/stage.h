@@ -36,6 +36,7 @@ struct stage_options {
 	const struct caller *caller;
 	const char *message;		/* NULL: none */
 	const char *commit;		/* NULL: none */
+	const char *preview;		/* for which it is; NULL: for none */
 	int64_t seq;			/* -1: none */
 	int64_t lock_wait;		/* seconds */
 	unsigned int overrides;		/* OVERRIDE_BUILD, OVERRIDE_ORDER */

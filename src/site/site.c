@@ -40,6 +40,8 @@ site_run_release(struct site_run *s)
 	scratch_remove(&s->scratch);
 	remove_file(&s->changed);
 	remove_file(&s->changed_content);
+	free(s->preview_url);
+	s->preview_url = NULL;
 }
 
 int

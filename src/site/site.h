@@ -37,6 +37,8 @@ struct site_wishes {
 	const struct strvec *skipped;	/* hosts left out, for the journal */
 	const char *message, *commit;
 	const char *expect;		/* a release, or "none" */
+	const char *preview;		/* that is to show what is staged */
+	int64_t preview_for;		/* seconds; 0: as deploy.yml says */
 	int64_t seq;			/* -1: none */
 	unsigned int overrides;		/* override.h */
 	struct prune_options prune;
@@ -69,6 +71,8 @@ struct site_run {
 	struct release_id staged;	/* what was staged, or is there; "" */
 	struct site_flip flip;		/* flip.id "": nothing was flipped */
 	bool went_live;			/* what visitors see has changed */
+	char *preview_url;		/* where what was staged is shown, or
+					 * NULL */
 	/* For the hooks that follow. */
 	enum hook_when hook;
 	char *changed;			/* a file of URLs, or NULL */
@@ -136,6 +140,16 @@ struct site_synced {
 int site_sync(struct site_run *s, const char *from, struct site_synced *out,
     struct err *e) MUST_USE;
 void site_synced_release(struct site_synced *p);
+
+/*
+ * Let a preview show a release on all hosts, which have it, for `seconds` from
+ * now (0: as deploy.yml says); or, with NULL, no more.  0 or -1.
+ */
+int site_show_preview(struct site_run *s, const char *name,
+    const struct release_id *id, int64_t seconds, struct err *e) MUST_USE;
+
+/* Where a preview of that name is; the caller frees it; NULL: nobody says. */
+char *site_preview_url(const struct site_config *site, const char *name);
 
 /* Remove old releases from all hosts; `removed` gets their ids. */
 int site_prune(struct site_run *s, struct release_ids *removed, struct err *e)

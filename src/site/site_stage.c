@@ -1,4 +1,5 @@
 #include "base/buf.h"
+#include "base/label.h"
 #include "base/text.h"
 #include "content/links.h"
 #include "content/secrets.h"
@@ -25,6 +26,7 @@ site_stage_options(const struct site_run *s, struct rules *rules,
 		.seq = w->seq >= 0 ? w->seq : s->caller->seq,
 		.lock_wait = s->fleet.v[0].waits.lock,
 		.overrides = w->overrides,
+		.preview = w->preview,
 		.goes_live = s->goes_live,
 		.again = w->again,
 		.strip = w->strip };
@@ -147,6 +149,20 @@ stage(struct site_run *s, struct stage *st, struct stage_options *o,
 	return 0;
 }
 
+/* Shown under its own name, and nowhere else. */
+static int
+show(struct site_run *s, const struct stage *st, struct err *e)
+{
+	const struct site_wishes *w = &s->wishes;
+
+	if (w->preview == NULL)
+		return 0;
+	s->preview_url = site_preview_url(s->site, w->preview);
+	return release_id_is_none(&st->id) ?
+	    0 :
+	    site_show_preview(s, w->preview, &st->id, w->preview_for, e);
+}
+
 int
 site_stage(struct site_run *s, struct stage *st, struct fleet_sent *sent,
     struct err *e)
@@ -159,8 +175,13 @@ site_stage(struct site_run *s, struct stage *st, struct fleet_sent *sent,
 	if (s->wishes.source == NULL)
 		return err_set(e, ERR_USAGE,
 		    "what is to be staged? name a directory or an archive, or set 'source' in deploy.yml");
+	if (s->wishes.preview != NULL &&
+	    label_check(s->wishes.preview, e) != 0)
+		return -1;
 	site_stage_options(s, &rules, &o);
 	r = stage(s, st, &o, sent, e);
+	if (r == 0)
+		r = show(s, st, e);
 	strvec_release(&rules.exclude);
 	return r;
 }

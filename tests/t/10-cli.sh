@@ -7,7 +7,7 @@ ESC=$'\e'
 ID='^[0-9]{8}T[0-9]{6}\.[0-9]{3}Z-[0-9a-f-]{36}$'
 
 commands() {
-	echo init stage activate publish rollback list status diff verify \
+	echo init stage activate publish preview rollback list status diff verify \
 	    log prune pin unpin freeze thaw help version
 }
 

@@ -45,8 +45,8 @@ t_list_json() {
 	    "was_live", "failed", "pinned", "files", "bytes", "commit", "message",
 	    "seq"]'
 	# Besides those, only what the manual has.
-	doc '[.releases[] | keys_unsorted[11:] - ["who", "job", "hosts",
-	    "live_on"]] | all(. == [])'
+	doc '[.releases[] | keys_unsorted[11:] - ["who", "job", "preview",
+	    "hosts", "live_on"]] | all(. == [])'
 	# This machine is "".
 	doc '.releases | all(.hosts == [""]) and
 	    (map(.live_on) == [[], [""], []])'
@@ -500,7 +500,7 @@ t_stage_json() {
 	echo x >b/index.html
 	echo y >b/y.tmp
 	run d stage b --json --exclude '*.tmp'
-	doc "has_keys(\"$stage_keys $sent_keys\")"
+	doc "has_keys(\"$stage_keys preview preview_url $sent_keys\")"
 	doc '(.id | id) and .outcome == "new" and .dry_run == false and
 	    .files == 1 and .bytes == 2 and .linked == 0 and .copied == 1 and
 	    .copied_bytes == 2 and .carried == 0 and .excluded == 1'
@@ -513,7 +513,7 @@ t_stage_json() {
 	doc '.outcome == "unchanged"'
 	assert_eq "$(json "$out" .id)" "$id"
 	run d stage b --json -n
-	doc "has_keys(\"$stage_keys $sent_keys\")"
+	doc "has_keys(\"$stage_keys preview preview_url $sent_keys\")"
 	doc '.id == null and .outcome == "new" and .dry_run and .linked == 1'
 }
 

@@ -320,18 +320,22 @@ t_examples_of_generators() {
 }
 
 t_nginx_example() {
-	local e
+	local e all=()
 	need_cmd nginx
 	mkdir -p srv/www/example.org/current
 	examples deploy.1
-	e=$(dirname "$(grep -l '^nginx' examples/*/what)")
+	# The site, and its previews.
+	for e in examples/*; do
+		[[ $(<"$e/what") != nginx* ]] || all+=("$e/text")
+	done
+	assert_eq "${#all[@]}" 2
 	{
 		echo "pid $PWD/pid; error_log $PWD/log; events { }"
 		echo "http { access_log off;"
 		for d in client_body proxy fastcgi uwsgi scgi; do
 			echo "${d}_temp_path $PWD/$d;"
 		done
-		sed 's/listen 80/listen 127.0.0.1:18080/' "$e/text"
+		sed 's/listen 80/listen 127.0.0.1:18080/' "${all[@]}"
 		echo "}"
 	} >conf
 	run nginx -t -q -p "$PWD" -e "$PWD/log" -c "$PWD/conf"

@@ -201,6 +201,14 @@ t_a_root() {
 	doc 0 publish "$@" -n site
 	doc 0 publish "$@" site
 	doc 0 diff "$@" previous current
+	doc 0 preview "$@"
+	doc 0 preview "$@" -n next latest
+	doc 0 preview "$@" next latest
+	doc 0 stage "$@" site --preview pr-12 --again
+	doc 0 list "$@"
+	valid_files "$R"
+	doc 0 preview "$@" --remove next
+	doc 0 preview "$@"
 	edit
 	failed 4 publish "$@" --seq 1 site
 	valid_files "$R"
@@ -364,6 +372,7 @@ t_hosts() {
 	  - name: s
 	    source: site
 	    root: $PWD/none
+	    preview: {url: "https://{name}.preview.example.org/"}
 	    hosts:
 	      - {address: www1, transport: local, root: $PWD/h1}
 	      - {address: www2, transport: local, root: $PWD/h2, deploy: none}
@@ -410,6 +419,9 @@ t_hosts() {
 	doc 0 status
 	doc 0 thaw
 	edit
+	doc 7 stage --preview pr-12 --skip www2
+	doc 0 preview
+	doc 7 preview --remove pr-12 --skip www2
 	doc 7 publish --skip www2 --override=order
 	valid_files h1
 	doc 7 status

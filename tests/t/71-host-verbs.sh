@@ -1436,6 +1436,48 @@ v_pin() {
 	assert_clean
 }
 
+v_preview() {
+	local n soon
+	releases 2
+	soon=$(($(date +%s) + 1000))
+	ok preview "$R" --name=pr-12 --id="$A" --until="$soon"
+	assert_eq "$(readlink "$R/previews/pr-12")" "../releases/$A"
+	assert_eq "$(stat -c %Y "$R/previews/pr-12")" "$soon"
+	ok info "$R"
+	assert_eq "$(value preview)" "pr-12	$A	$soon"
+	ok preview "$R" --name=pr-12 --id="$B" --until="$((soon + 1))"
+	ok preview "$R" --name=a --id="$A" --until=5
+	echo mine >"$R/previews/mine"
+	ln -s ../releases/nosuch "$R/previews/odd"
+	ok info "$R"
+	assert_eq "$(value preview)" "a	$A	5
+pr-12	$B	$((soon + 1))"
+	# Nothing else is a name, and nothing else gives way.
+	for n in '' A a_b a.b .. ../x a/b -a a- 12 current latest none previous \
+	    "$(printf 'a%.0s' {1..64})"; do
+		refused 2 host preview "$R" --name="$n" --id="$A" --until="$soon"
+		refused 2 host preview "$R" --name="$n" --off
+	done
+	refused 1 host preview "$R" --name=mine --id="$A" --until="$soon"
+	refused 1 host preview "$R" --name=mine --off
+	refused 2 host preview "$R" --name=pr-12 --id="$C" --until="$soon"
+	refused 2 host preview "$R" --name=pr-12 --until="$soon"
+	refused 2 host preview "$R" --name=pr-12 --id="$A" --until=x
+	assert_eq "$(readlink "$R/previews/pr-12")" "../releases/$B"
+	# What is over goes with a prune, and what is shown stays.
+	ok prune "$R" --keep=1 --check
+	assert_eq "$(value expired)" ""
+	ok prune "$R" --keep=1 --remove="$B" --expect="$(basename "$(readlink "$R/current")")" \
+	    --journal-size="$(stat -c %s "$R/.deploy/journal")"
+	assert_eq "$(value expired)" a
+	[ -d "$R/releases/$B" ] || fail "$B is gone"
+	ok preview "$R" --name=pr-12 --off
+	ok preview "$R" --name=pr-12 --off
+	ok preview "$R" --name=odd --off
+	assert_eq "$(ls "$R/previews")" mine
+	assert_clean
+}
+
 # ------------------------------------------------------- all on one root
 
 # Each is frozen by one, which all others believe, and thawed by another.

@@ -179,11 +179,15 @@ t_files_follow_no_links() {
 
 # Each verb with a key that may do all others.
 t_each_verb_has_to_be_allowed() {
-	local all="init files receive activate prune verify journal pin freeze"
+	local all="init files receive activate prune verify journal pin preview freeze"
 	local verb others
 	begin
 	for verb in $all; do
 		others=$(printf '%s\n' $all | grep -vx "$verb" | paste -sd ,)
+		# That one brings releases, too, and reads what is live.
+		case $verb in
+		receive | files) others=${others/preview,/} ;;
+		esac
 		refused 8 key "$others" "$verb $R --id=$A"
 	done
 	refused 8 key activate,prune "note $R --id=$A --seq=99"
@@ -200,7 +204,7 @@ t_unknown_options_are_refused() {
 	local verb option
 	begin
 	for verb in info probe init manifest files receive note activate prune \
-	    verify journal pin freeze; do
+	    verify journal pin preview freeze; do
 		for option in --frob --frob=1 --Id="$A" --i=1 --id--=1 x -id \
 		    --full-=1 "--id full=1"; do
 			refused 2 key "*" "$verb $R '$option'"

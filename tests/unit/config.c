@@ -488,6 +488,33 @@ test_check_headers(void)
 }
 
 static void
+test_preview(void)
+{
+	struct config c = CONFIG_INIT;
+
+	REQUIRE(parse(&c, SITE) == 0);
+	CHECK_STR(c.sites[0].preview.url, NULL);
+	CHECK(c.sites[0].preview.duration == 7 * 86400);
+	config_release(&c);
+	REQUIRE(parse(&c,
+		    SITE "    preview: {url: 'https://{name}.p.example.org', "
+			 "for: 3d}\n") == 0);
+	CHECK_STR(c.sites[0].preview.url, "https://{name}.p.example.org/");
+	CHECK(c.sites[0].preview.duration == 3 * 86400);
+	config_release(&c);
+	CHECK_STR(fault_in(SITE "    preview: {url: https://example.org/}\n"),
+	    AT("4:20") "sites[0].preview.url: 'https://example.org/' has no "
+		       "{name} in it, as in "
+		       "https://{name}.preview.example.org/");
+	CHECK_STR(fault_in(SITE "    preview: {url: '{name}'}\n"),
+	    AT("4:20") "sites[0].preview.url: '{name}' is no URL such as "
+		       "https://example.org/");
+	CHECK_STR(fault_in(SITE "    preview: {for: 0s}\n"),
+	    AT("4:20") "sites[0].preview.for: no time shows nothing; at least "
+		       "1s");
+}
+
+static void
 test_hooks_and_strategy(void)
 {
 	struct config c = CONFIG_INIT;
@@ -1018,8 +1045,7 @@ test_labels(void)
 		    { "u@a:1", "u@a:2" } },
 		{ { "{address: a, user: x}", "{address: a, user: y}" },
 		    { "x@a", "y@a" } },
-		{ { "address: a", "{address: a, user: y}" },
-		    { "a", "y@a" } },
+		{ { "address: a", "{address: a, user: y}" }, { "a", "y@a" } },
 		{ { "address: a", "{address: a, root: /b}" },
 		    { "a:/a", "a:/b" } },
 		{ { "{address: a, port: 1}", "{address: a, port: 2}",
@@ -1715,7 +1741,7 @@ UNIT_MAIN(UNIT(test_defaults), UNIT(test_every_key),
     UNIT(test_styles_of_yaml), UNIT(test_crlf_and_bom), UNIT(test_x_keys),
     UNIT(test_paths), UNIT(test_no_variables), UNIT(test_home_is_needed),
     UNIT(test_unknown_keys), UNIT(test_check), UNIT(test_check_headers),
-    UNIT(test_hooks_and_strategy), UNIT(test_builds),
+    UNIT(test_preview), UNIT(test_hooks_and_strategy), UNIT(test_builds),
     UNIT(test_queue_and_worker), UNIT(test_missing_keys),
     UNIT(test_duplicate_keys), UNIT(test_keys_are_words),
     UNIT(test_wrong_types), UNIT(test_no_value), UNIT(test_tags),
@@ -1724,13 +1750,12 @@ UNIT_MAIN(UNIT(test_defaults), UNIT(test_every_key),
     UNIT(test_sites_are_distinct), UNIT(test_patterns),
     UNIT(test_shared_paths), UNIT(test_roots_of_hosts),
     UNIT(test_host_defaults), UNIT(test_every_key_of_a_host),
-    UNIT(test_labels),
-    UNIT(test_host_addresses), UNIT(test_addresses_as_people_write_them),
-    UNIT(test_host_transports), UNIT(test_host_ports),
-    UNIT(test_hosts_are_distinct), UNIT(test_empty_files),
-    UNIT(test_several_documents), UNIT(test_syntax_errors),
-    UNIT(test_not_text), UNIT(test_aliases), UNIT(test_nesting),
-    UNIT(test_limits), UNIT(test_long_values_are_cut), UNIT(test_site_by_name),
-    UNIT(test_site_config_init), UNIT(test_search), UNIT(test_both_names),
-    UNIT(test_named_file), UNIT(test_environment), UNIT(test_unreadable_file),
-    UNIT(test_long_file))
+    UNIT(test_labels), UNIT(test_host_addresses),
+    UNIT(test_addresses_as_people_write_them), UNIT(test_host_transports),
+    UNIT(test_host_ports), UNIT(test_hosts_are_distinct),
+    UNIT(test_empty_files), UNIT(test_several_documents),
+    UNIT(test_syntax_errors), UNIT(test_not_text), UNIT(test_aliases),
+    UNIT(test_nesting), UNIT(test_limits), UNIT(test_long_values_are_cut),
+    UNIT(test_site_by_name), UNIT(test_site_config_init), UNIT(test_search),
+    UNIT(test_both_names), UNIT(test_named_file), UNIT(test_environment),
+    UNIT(test_unreadable_file), UNIT(test_long_file))

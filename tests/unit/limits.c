@@ -8,8 +8,8 @@
 #define ID "20261121T190305.482Z-6f9619ff-8b86-4011-b42d-00c04fc964ff"
 
 static const char *const verbs[] = { "info", "probe", "init", "adopt",
-	"manifest", "files", "signatures", "receive", "note", "activate", "prune", "verify",
-	"journal", "pin", "freeze" };
+	"manifest", "files", "signatures", "receive", "note", "activate",
+	"prune", "verify", "journal", "pin", "preview", "freeze" };
 
 enum { VERBS = sizeof(verbs) / sizeof(verbs[0]) };
 
@@ -68,7 +68,10 @@ test_each_verb_alone(void)
 			    ((strcmp(verbs[i], "note") == 0 ||
 				 strcmp(verbs[i], "files") == 0 ||
 				 strcmp(verbs[i], "signatures") == 0) &&
-				strcmp(verbs[k], "receive") == 0);
+				(strcmp(verbs[k], "receive") == 0 ||
+				    strcmp(verbs[k], "preview") == 0)) ||
+			    (strcmp(verbs[i], "receive") == 0 &&
+				strcmp(verbs[k], "preview") == 0);
 
 			if (decide(&one, verbs[i], "/srv/a", NULL) !=
 			    (may ? ERR_OK : ERR_UNREACHABLE)) {

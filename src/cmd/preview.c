@@ -1,0 +1,200 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/text.h"
+#include "cmd/cmd.h"
+#include "cmd/table.h"
+#include "site/site_flip.h"
+
+/* One preview, and the hosts that have it so. */
+struct shown {
+	const struct preview *p;
+	struct strvec hosts;
+};
+
+struct list {
+	struct shown *v;
+	size_t n;
+};
+
+static void
+list_release(struct list *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		strvec_release(&l->v[i].hosts);
+	free(l->v);
+}
+
+static int
+compare(const void *a, const void *b)
+{
+	const struct shown *x = a, *y = b;
+
+	return strcmp(x->p->name, y->p->name);
+}
+
+/* Add what a host has; the same on several is one. */
+static void
+add(struct list *l, const struct preview *p, const char *host)
+{
+	size_t i = 0;
+
+	while (i < l->n &&
+	    (strcmp(l->v[i].p->name, p->name) != 0 ||
+		!release_id_eq(&l->v[i].p->id, &p->id)))
+		i++;
+	if (i == l->n) {
+		l->v = xreallocarray(l->v, l->n + 1, sizeof(*l->v));
+		l->v[l->n++] = (struct shown){ p, STRVEC_INIT };
+	}
+	strvec_add(&l->v[i].hosts, host);
+}
+
+/* All that the hosts have, or those of one name. */
+static void
+collect(const struct fleet *f, const char *name, struct list *out)
+{
+	for (size_t i = 0; i < f->n; i++)
+		for (size_t k = 0; k < f->v[i].previews.n; k++) {
+			const struct preview *p = &f->v[i].previews.v[k];
+
+			if (name == NULL || strcmp(name, p->name) == 0)
+				add(out, p, f->v[i].host->label);
+		}
+	if (out->n > 1)
+		qsort(out->v, out->n, sizeof(*out->v), compare);
+}
+
+static void
+put(json_t *list, const struct shown *s, const char *url)
+{
+	json_t *j = json_new_object(), *hosts = json_new_array();
+	char until[32];
+
+	release_format_time(s->p->until * 1000, until);
+	json_put_string(j, "name", s->p->name);
+	json_put_string(j, "id", s->p->id.text);
+	json_put_string(j, "until", until);
+	json_put_bool(j, "over", s->p->until <= clock_now() / 1000);
+	json_put_string(j, "url", url);
+	for (size_t i = 0; i < s->hosts.n; i++)
+		json_push_string(hosts, s->hosts.v[i]);
+	json_put(j, "hosts", hosts);
+	json_push(list, j);
+}
+
+static void
+print(const struct fleet *f, const struct shown *s, const char *url)
+{
+	bool some = s->hosts.n < f->n;
+	char until[32];
+
+	release_format_time(s->p->until * 1000, until);
+	text_line("%-16s  %s  until %s%s%s%s%s", s->p->name, s->p->id.text,
+	    until, url != NULL ? "  " : "", url != NULL ? url : "",
+	    some ? "  not on all hosts, but on " : "",
+	    some ? s->hosts.v[0] : "");
+}
+
+/* What there is. */
+static void
+answer(struct run *run, const char *name)
+{
+	const struct fleet *f = &run->work.fleet;
+	json_t *doc = run->opts.json ? cmd_new_doc(run) : NULL;
+	json_t *list = run->opts.json ? json_new_array() : NULL;
+	struct list l = { NULL, 0 };
+
+	collect(f, name, &l);
+	for (size_t i = 0; i < l.n; i++) {
+		char *url = site_preview_url(run->site, l.v[i].p->name);
+
+		if (list != NULL)
+			put(list, &l.v[i], url);
+		else
+			print(f, &l.v[i], url);
+		free(url);
+	}
+	if (doc != NULL) {
+		json_put_bool(doc, "dry_run", run->opts.dry_run);
+		json_put(doc, "previews", list);
+		cmd_answer(run, doc);
+	}
+	list_release(&l);
+}
+
+/* Let it show a release, which comes to the hosts that lack it. */
+static int
+point(struct site_run *s, const char *name, const char *word, int64_t seconds,
+    struct err *e)
+{
+	const struct release_id *id = fleet_find(&s->fleet, word, e);
+	struct release_id own;
+
+	if (id == NULL)
+		return -1;
+	own = *id;
+	if (site_supply(s, &own, e) != 0 ||
+	    site_show_preview(s, name, &own, seconds, e) != 0)
+		return -1;
+	s->preview_url = site_preview_url(s->site, name);
+	return 0;
+}
+
+/* Is it said what is to be done? */
+static int
+check_usage(const struct opts *o, struct err *e)
+{
+	if (o->remove && o->args.n != 1)
+		return err_set(e, ERR_USAGE,
+		    "which preview? usage: deploy preview --remove NAME");
+	if (!o->remove && o->duration > 0 && o->args.n < 2)
+		return err_set(e, ERR_USAGE,
+		    "which release? usage: deploy preview --for TIME NAME RELEASE");
+	return 0;
+}
+
+static int
+run_preview(struct run *run, struct err *e)
+{
+	const struct opts *o = &run->opts;
+	const char *name = o->args.n > 0 ? o->args.v[0] : NULL;
+	struct site_run *s = &run->work;
+	bool change = o->remove || o->args.n > 1;
+
+	if (check_usage(o, e) != 0 || cmd_begin(run, e) != 0 ||
+	    site_open(s, e) != 0 || fleet_need_root(&s->fleet, e) != 0)
+		return -1;
+	if (o->remove && site_show_preview(s, name, NULL, 0, e) != 0)
+		return -1;
+	if (o->args.n > 1 && point(s, name, o->args.v[1], o->duration, e) != 0)
+		return -1;
+	if (change && !o->dry_run && site_open(s, e) != 0)
+		return -1;
+	answer(run, name);
+	return 0;
+}
+
+static const enum opt_id opts[] = { OPT_FOR, OPT_REMOVE, OPT_SKIP, OPT_END };
+
+const struct cmd cmd_preview = {
+	.name = "preview",
+	.group = "Going live",
+	.args = "[NAME [RELEASE]]",
+	.summary = "show a release under a name of its own, not live",
+	.about =
+	    "Without RELEASE the previews are listed, or that one.  NAME is a\n"
+	    "part of a host name, such as pr-12, and means the release that it\n"
+	    "shows: 'deploy activate pr-12' makes the same bytes live.  What a\n"
+	    "preview shows is not pruned; one whose time is over goes with\n"
+	    "'prune' and 'publish'.  'stage --preview NAME' makes both.\n",
+	.examples = "deploy preview                        # which there are\n"
+		    "deploy preview next latest\n"
+		    "deploy preview --remove pr-12\n",
+	.max_args = 2,
+	.opts = opts,
+	.run = run_preview,
+};
