@@ -598,6 +598,8 @@ read_config(struct config *c, const char *text, size_t len, const char *path,
 {
 	struct yamlcheck *yaml;
 	struct value_reader r = { .dir = dir, .e = e };
+	const char *longer;
+	size_t longer_len;
 	int ret;
 
 	yaml = yamlcheck_open(path, text, len, &config_table,
@@ -606,7 +608,9 @@ read_config(struct config *c, const char *text, size_t len, const char *path,
 	if (yaml == NULL)
 		return -1;
 	r.yaml = yaml;
-	ret = read_text(&r, path, text, len, c);
+	longer = yamlcheck_text(yaml, &longer_len);
+	ret = longer != NULL ? read_text(&r, path, longer, longer_len, c) :
+			       read_text(&r, path, text, len, c);
 	yamlcheck_free(yaml);
 	return ret;
 }

@@ -143,7 +143,7 @@ static const cyaml_schema_field_t site_fields[] = {
 	UINT("batch", OPTIONAL, struct raw_site, batch),
 	STRING("pause", OPTIONAL, struct raw_site, pause),
 	CYAML_FIELD_SEQUENCE("hosts", OPTIONAL, struct raw_site, hosts,
-	    &host_entry, 0, LIST_MAX),
+	    &host_entry, 1, LIST_MAX),
 	CYAML_FIELD_END,
 };
 

@@ -33,6 +33,12 @@ struct place {
 	char *name, *value; /* of a pair of free keys; else NULL */
 };
 
+/* A short form, from a character of the text to another, and its long one. */
+struct longer {
+	size_t start, end;
+	char *text;
+};
+
 struct yamlcheck {
 	const char *file;
 	const char *example; /* what an empty file should hold */
@@ -41,6 +47,9 @@ struct yamlcheck {
 	char key[KEY_MAX]; /* where the walk is, such as sites[0].keep */
 	struct place *places;
 	size_t n, cap;
+	struct longer *longer; /* in the order of the text */
+	size_t n_longer;
+	struct buf text; /* with the long forms, when there are some */
 };
 
 /* ---- messages ---------------------------------------------------------- */
@@ -431,11 +440,164 @@ yamlcheck_pair(const struct yamlcheck *y, const char *key, size_t i,
 	return false;
 }
 
+/* ---- short forms -------------------------------------------------- */
+
+static bool
+is_string_or_list(const cyaml_schema_value_t *want)
+{
+	return want->type == CYAML_STRING ||
+	    (want->type == CYAML_SEQUENCE &&
+		want->sequence.entry->type == CYAML_STRING);
+}
+
+/* The one key that a mapping must have, if a string is enough; or NULL. */
+static const cyaml_schema_field_t *
+only_key(const cyaml_schema_value_t *want)
+{
+	const cyaml_schema_field_t *only = NULL, *f = want->mapping.fields;
+
+	for (; f->key != NULL; f++) {
+		if ((f->value.flags & CYAML_FLAG_OPTIONAL) != 0)
+			continue;
+		if (only != NULL || !is_string_or_list(&f->value))
+			return NULL;
+		only = f;
+	}
+	return only;
+}
+
+/* A double-quoted scalar, which libyaml reads as the same. */
+static void
+quote_scalar(const yaml_node_t *node, struct buf *out)
+{
+	buf_addc(out, '"');
+	for (const char *s = scalar_text(node); *s != '\0'; s++) {
+		if (*s == '"' || *s == '\\')
+			buf_addc(out, '\\');
+		buf_addc(out, *s);
+	}
+	buf_addc(out, '"');
+}
+
+/* The scalar, or what it has become already, is to stand in between. */
+static void
+add_longer(struct yamlcheck *y, const yaml_node_t *node, const char *before,
+    const char *key, const char *after)
+{
+	struct longer *l =
+	    y->n_longer > 0 ? &y->longer[y->n_longer - 1] : NULL;
+	struct buf text = BUF_INIT;
+
+	buf_addf(&text, "%s%s%s", before, key, *key != '\0' ? ": " : "");
+	if (l != NULL && l->start == node->start_mark.index) {
+		buf_adds(&text, l->text);
+		free(l->text);
+	} else {
+		y->longer = xreallocarray(y->longer, ++y->n_longer,
+		    sizeof(*y->longer));
+		l = &y->longer[y->n_longer - 1];
+		l->start = node->start_mark.index;
+		l->end = node->end_mark.index;
+		quote_scalar(node, &text);
+	}
+	buf_adds(&text, after);
+	l->text = buf_detach(&text);
+}
+
+/* A list of one may be written as its only entry, if that may be a scalar. */
+static bool
+may_be_short(const cyaml_schema_value_t *want)
+{
+	return want->sequence.entry->type != CYAML_MAPPING ||
+	    only_key(want->sequence.entry) != NULL;
+}
+
+/* A single value that stands for a mapping, of which it is that key. */
+static int
+check_short_mapping(struct yamlcheck *y, const cyaml_schema_field_t *field,
+    yaml_node_t *node)
+{
+	size_t old = strlen(y->key);
+
+	add_place(y, node->start_mark);
+	enter_key(y, field->key);
+	if (check_value(y, &field->value, node) != 0)
+		return -1;
+	y->key[old] = '\0';
+	add_longer(y, node, "{", field->key, "}");
+	return 0;
+}
+
+/* One that stands for a list of one. */
+static int
+check_short_list(struct yamlcheck *y, const cyaml_schema_value_t *want,
+    yaml_node_t *node)
+{
+	size_t old = strlen(y->key);
+
+	add_place(y, node->start_mark);
+	snprintf(y->key + old, sizeof(y->key) - old, "[0]");
+	if (check_value(y, want->sequence.entry, node) != 0)
+		return -1;
+	y->key[old] = '\0';
+	add_longer(y, node, "[", "", "]");
+	return 0;
+}
+
+/* So many characters further. */
+static size_t
+skip_characters(const char *text, size_t len, size_t at, size_t n)
+{
+	for (; n > 0 && at < len; n--)
+		do
+			at++;
+		while (at < len && ((unsigned char)text[at] & 0xc0) == 0x80);
+	return at;
+}
+
+/* The text with the long forms; libyaml counts no byte order mark. */
+static void
+make_text(struct yamlcheck *y, const char *text, size_t len)
+{
+	size_t at = len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+	size_t start, n = 0;
+
+	for (size_t i = 0; i < y->n_longer; i++) {
+		const struct longer *l = &y->longer[i];
+
+		start = skip_characters(text, len, at, l->start - n);
+		buf_add(&y->text, text + at, start - at);
+		buf_adds(&y->text, l->text);
+		at = skip_characters(text, len, start, l->end - l->start);
+		/* One that is folded has the end of its line in it. */
+		if (at > start && text[at - 1] == '\n')
+			buf_addc(&y->text, '\n');
+		n = l->end;
+	}
+	if (y->n_longer > 0)
+		buf_add(&y->text, text + at, len - at);
+}
+
+const char *
+yamlcheck_text(const struct yamlcheck *y, size_t *len)
+{
+	*len = y->text.len;
+	return y->n_longer > 0 ? y->text.data : NULL;
+}
+
+/* ---- the whole ------------------------------------------------------- */
+
 /* Check one value and all that is in it against the table. */
 static int
 check_value(struct yamlcheck *y, const cyaml_schema_value_t *want,
     yaml_node_t *node)
 {
+	bool is_short = node->type == YAML_SCALAR_NODE && !is_null(node);
+
+	if (is_short && want->type == CYAML_MAPPING && only_key(want) != NULL)
+		return check_short_mapping(y, only_key(want), node);
+	if (is_short && want->type == CYAML_SEQUENCE && may_be_short(want))
+		return check_short_list(y, want, node);
 	if (check_kind(y, want, node) != 0)
 		return -1;
 	add_place(y, node->start_mark);
@@ -497,8 +659,10 @@ yamlcheck_open(const char *file, const char *text, size_t len,
 	y->file = file;
 	y->example = example;
 	y->e = e;
-	if (check_loaded(y, text, len, table) == 0)
+	if (check_loaded(y, text, len, table) == 0) {
+		make_text(y, text, len);
 		return y;
+	}
 	yamlcheck_free(y);
 	return NULL;
 }
@@ -514,6 +678,10 @@ yamlcheck_free(struct yamlcheck *y)
 		free(y->places[i].value);
 	}
 	free(y->places);
+	for (size_t i = 0; i < y->n_longer; i++)
+		free(y->longer[i].text);
+	free(y->longer);
+	buf_release(&y->text);
 	free(y);
 }
 

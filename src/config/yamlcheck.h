@@ -6,10 +6,12 @@
  *
  * The table may have mappings, lists, strings, unsigned numbers, booleans and
  * enumerations; what libcyaml is to ignore is a mapping whose keys nobody knows
- * before, of strings: yamlcheck_pair() has them.  A row is required unless CYAML_FLAG_OPTIONAL; keys that begin
- * with "x-" are let through.  Stricter than YAML: what yamltext.h says, and no
- * control characters, no key twice, no empty values; numbers are decimal
- * digits.
+ * before, of strings: yamlcheck_pair() has them.  A row is required unless
+ * CYAML_FLAG_OPTIONAL; keys that begin with "x-" are let through.  There are
+ * two short forms: a single value for a mapping of which one key is required,
+ * a string, and a single value for a list.  Stricter than YAML: what
+ * yamltext.h says, and no control characters, no key twice, no empty values;
+ * numbers are decimal digits.
  *
  * A door of libcyaml, with config_table.h and config_read.c, and of libyaml,
  * with yamltext.c.  It knows nothing of what the keys mean.
@@ -36,6 +38,12 @@ struct yamlcheck *yamlcheck_open(const char *file, const char *text,
     size_t len, const struct cyaml_schema_value *table, const char *example,
     struct err *e) MUST_USE;
 void yamlcheck_free(struct yamlcheck *y);	/* NULL accepted */
+
+/*
+ * The text with its short forms written out, as libcyaml needs it, and its
+ * length; borrowed.  NULL: it has none.
+ */
+const char *yamlcheck_text(const struct yamlcheck *y, size_t *len);
 
 /*
  * The i-th pair, as they stand there, of the mapping of free keys at `key`,

@@ -657,8 +657,11 @@ test_wrong_types(void)
 	    AT("2:11") "sites[0].name: a list; wanted: a string");
 	CHECK_STR(fault_in("sites:\n  - name: {a: b}\n    root: /a\n"),
 	    AT("2:11") "sites[0].name: a mapping; wanted: a string");
-	CHECK_STR(fault_in(SITE "    exclude: \"*.map\"\n"),
-	    AT("4:14") "sites[0].exclude: a single value; wanted: " ANY_LIST);
+	CHECK_STR(fault_in(SITE "    exclude: {a: b}\n"),
+	    AT("4:14") "sites[0].exclude: a mapping; wanted: " ANY_LIST);
+	CHECK_STR(fault_in(SITE "    hooks: make\n"),
+	    AT("4:12") "sites[0].hooks: a single value; wanted: a mapping "
+		       "(key: value)");
 	CHECK_STR(fault_in(SITE "    exclude: [[a]]\n"),
 	    AT("4:15") "sites[0].exclude[0]: a list; wanted: a string");
 	CHECK_STR(fault_in(SITE "    carry: [a]\n"),
@@ -669,6 +672,71 @@ test_wrong_types(void)
 	CHECK_STR(fault_in(SITE "    freeze_on_rollback: {}\n"),
 	    AT("4:25") "sites[0].freeze_on_rollback: a mapping; wanted: true "
 		       "or false");
+}
+
+/* A short form is read as the long one, whatever is in it. */
+static void
+test_short_forms(void)
+{
+	static const char *const values[] = { "hugo", "hugo --minify, x",
+		"'a: b {c} [d]'", "\"q \\\"q\\\" \\\\ z\"", "make # and more",
+		">-\n      folded\n", "\303\274 \342\202\254" };
+	static const char *const read[] = { "hugo", "hugo --minify, x",
+		"a: b {c} [d]", "q \"q\" \\ z", "make", "folded",
+		"\303\274 \342\202\254" };
+	struct config c;
+
+	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+		struct buf text = BUF_INIT;
+
+		buf_addf(&text,
+		    "# \303\266\r\n" SITE
+		    "    build: %s\n    exclude: %s\n    carry: %s\n    source: x\n",
+		    values[i], values[i], values[i]);
+		CHECK_STR(fault_in(buf_str(&text)), "");
+		REQUIRE(parse(&c, buf_str(&text)) == 0);
+		CHECK_STR(c.sites[0].build.command, read[i]);
+		REQUIRE(c.sites[0].rules.exclude.n == 1);
+		CHECK_STR(c.sites[0].rules.exclude.v[0], read[i]);
+		REQUIRE(c.sites[0].rules.carry.n == 1);
+		CHECK_STR(c.sites[0].rules.carry.v[0], read[i]);
+		CHECK(c.sites[0].source != NULL);
+		config_release(&c);
+		buf_release(&text);
+	}
+}
+
+/* Several in one line, and in each other. */
+static void
+test_short_forms_in_lists(void)
+{
+	struct config c;
+
+	REQUIRE(
+	    parse(&c,
+		"\357\273\277sites: [{name: a, root: /a, check: http://a/, hosts: [w1, \"w2\", {address: w3, port: 7}, w4], keep: 4}]\n") ==
+	    0);
+	REQUIRE(c.sites[0].n_hosts == 4);
+	CHECK_STR(c.sites[0].hosts[0].address, "w1");
+	CHECK_STR(c.sites[0].hosts[1].address, "w2");
+	CHECK(c.sites[0].hosts[2].port == 7);
+	CHECK_STR(c.sites[0].hosts[3].address, "w4");
+	CHECK_STR(c.sites[0].check.urls.v[0], "http://a/");
+	CHECK(c.sites[0].keep == 4);
+	config_release(&c);
+	REQUIRE(parse(&c, SITE "    hosts: w1\n") == 0);
+	REQUIRE(c.sites[0].n_hosts == 1);
+	CHECK_STR(c.sites[0].hosts[0].address, "w1");
+	config_release(&c);
+	/* Places are those of the text as it is. */
+	CHECK_STR(fault_in(SITE "    build: hugo\n    check: x\n"),
+	    AT("5:12") "sites[0].check.url: 'x' is no URL such as https://example.org/");
+	CHECK_STR(fault_in(SITE "    hosts: [a, b, \"\"]\n"),
+	    AT("4:19") "sites[0].hosts[2].address: an empty string; give a value or remove it");
+	CHECK_STR(fault_in(SITE "    hosts: []\n"),
+	    AT("4:12") "sites[0].hosts: an empty list; at least 1 wanted");
+	CHECK_STR(fault_in(SITE "    build: [a, b]\n"),
+	    AT("4:12") "sites[0].build: a list; wanted: a mapping (key: value)");
 }
 
 static void
@@ -1014,9 +1082,6 @@ test_host_defaults(void)
 	CHECK_STR(h->jump, NULL);
 	CHECK(h->transport == HOST_SSH);
 	CHECK_STR(h->deploy, NULL);
-	config_release(&c);
-	REQUIRE(parse(&c, SITE "    hosts: []\n") == 0);
-	CHECK(c.sites[0].n_hosts == 0);
 	config_release(&c);
 }
 
@@ -1744,7 +1809,8 @@ UNIT_MAIN(UNIT(test_defaults), UNIT(test_every_key),
     UNIT(test_preview), UNIT(test_hooks_and_strategy), UNIT(test_builds),
     UNIT(test_queue_and_worker), UNIT(test_missing_keys),
     UNIT(test_duplicate_keys), UNIT(test_keys_are_words),
-    UNIT(test_wrong_types), UNIT(test_no_value), UNIT(test_tags),
+    UNIT(test_wrong_types), UNIT(test_short_forms),
+    UNIT(test_short_forms_in_lists), UNIT(test_no_value), UNIT(test_tags),
     UNIT(test_whole_numbers), UNIT(test_booleans), UNIT(test_percentages),
     UNIT(test_durations), UNIT(test_names), UNIT(test_roots),
     UNIT(test_sites_are_distinct), UNIT(test_patterns),
