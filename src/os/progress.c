@@ -1,5 +1,6 @@
 #include "os/progress.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -10,15 +11,18 @@
 
 enum { REDRAW_MS = 100, BAR = 24 };
 
+/* A phase may begin while threads of the one before it still count. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
 static struct {
-	const char *phase;
+	const char *phase; /* this and the next three under the lock */
 	size_t files;
 	int64_t bytes;
 	int64_t began; /* ms, monotonic */
 	atomic_size_t files_done;
 	_Atomic int64_t bytes_done;
 	_Atomic int64_t drawn; /* ms, monotonic */
-	bool active;
+	atomic_bool active;
 } now;
 
 /* The part that is done, by bytes where they are known. */
@@ -34,6 +38,7 @@ fraction(size_t files, int64_t bytes)
 	return f > 1 ? 1 : f;
 }
 
+/* Under the lock. */
 static void
 draw(int64_t ms)
 {
@@ -62,7 +67,7 @@ draw(int64_t ms)
 void
 progress_begin(const char *phase, size_t files, int64_t bytes)
 {
-	now.active = log_level() > LOG_QUIET && log_is_terminal();
+	pthread_mutex_lock(&lock);
 	now.phase = phase;
 	now.files = files;
 	now.bytes = bytes;
@@ -70,8 +75,11 @@ progress_begin(const char *phase, size_t files, int64_t bytes)
 	atomic_store(&now.files_done, 0);
 	atomic_store(&now.bytes_done, 0);
 	atomic_store(&now.drawn, now.began);
-	if (now.active)
+	atomic_store(&now.active,
+	    log_level() > LOG_QUIET && log_is_terminal());
+	if (atomic_load(&now.active))
 		draw(now.began);
+	pthread_mutex_unlock(&lock);
 }
 
 void
@@ -79,23 +87,27 @@ progress_add(size_t files, int64_t bytes)
 {
 	int64_t ms, drawn;
 
-	if (!now.active)
+	if (!atomic_load_explicit(&now.active, memory_order_relaxed))
 		return;
 	atomic_fetch_add(&now.files_done, files);
 	atomic_fetch_add(&now.bytes_done, bytes);
 	ms = clock_coarse_ms();
 	drawn = atomic_load(&now.drawn);
 	/* One thread wins the right to draw. */
-	if (ms - drawn >= REDRAW_MS &&
-	    atomic_compare_exchange_strong(&now.drawn, &drawn, ms))
+	if (ms - drawn < REDRAW_MS ||
+	    !atomic_compare_exchange_strong(&now.drawn, &drawn, ms))
+		return;
+	pthread_mutex_lock(&lock);
+	if (atomic_load(&now.active))
 		draw(ms);
+	pthread_mutex_unlock(&lock);
 }
 
 void
 progress_end(void)
 {
-	if (!now.active)
-		return;
-	now.active = false;
-	log_set_status("");
+	pthread_mutex_lock(&lock);
+	if (atomic_exchange(&now.active, false))
+		log_set_status("");
+	pthread_mutex_unlock(&lock);
 }
