@@ -138,8 +138,12 @@ dir_rename_new(const struct dir *from, const char *a, const struct dir *to,
 {
 	if (renameat2(from->fd, a, to->fd, b, RENAME_NOREPLACE) == 0)
 		return 0;
-	/* NFS and old kernels know no flags; the names are unique anyway. */
-	if (errno == EINVAL || errno == ENOSYS) {
+	/*
+	 * NFS and old kernels know no flags, and what confines a container may
+	 * know no such call; the names are unique anyway.
+	 */
+	if (errno == EINVAL || errno == ENOSYS || errno == EPERM ||
+	    errno == EOPNOTSUPP) {
 		if (faccessat(to->fd, b, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 			errno = EEXIST;
 		else if (renameat(from->fd, a, to->fd, b) == 0)
