@@ -103,6 +103,19 @@ dispatch(struct request *r, const struct host_limits *limits, struct err *e)
 	return verb->run(r, e);
 }
 
+/* The client hears that it is a lock that we wait for. */
+static void
+say_waiting(void *ctx)
+{
+	const struct request *r = ctx;
+	struct buf b = BUF_INIT;
+	struct err ignored = ERR_INIT;
+
+	wire_put(&b, "waiting", "lock");
+	err_ignore(wire_flush(&b, r->out_fd, &ignored));
+	buf_release(&b);
+}
+
 /*
  * Run a request and write its answer; the lock ends before the client hears
  * the end.  0 or -1.
@@ -111,8 +124,11 @@ static int
 answer(struct request *r, const struct host_limits *limits, struct err *e)
 {
 	struct err done = ERR_INIT;
-	int c = dispatch(r, limits, e);
+	int c;
 
+	lock_tell_waits(say_waiting, r);
+	c = dispatch(r, limits, e);
+	lock_tell_waits(NULL, NULL);
 	if (c != 0)
 		c = store_tell_room(&r->store, e);
 	wire_put_end(&r->out, c == 0 ? &done : e);

@@ -447,12 +447,17 @@ put_note() {
 # Take the lock: lock -x or lock -s.
 lock() {
 	[ -z "$check" ] || return 0
-	lock_end=$(($(seconds) + lock_wait))
+	told=$(seconds)
+	lock_end=$((told + lock_wait))
 	tries=0
 	until flock "$1" -n 9; do
 		tries=$((tries + 1))
-		[ "$tries" -lt 4 ] || [ "$(seconds)" -lt "$lock_end" ] ||
+		now=$(seconds)
+		[ "$tries" -lt 4 ] || [ "$now" -lt "$lock_end" ] ||
 			fail 3 "'$state' is locked by $(holder "$state/lock.note"); gave up after $lock_wait s (--lock-wait)"
+		# The client hears that we live.
+		[ "$now" = "$told" ] || put waiting lock
+		told=$now
 		sleep 0.05 2>/dev/null 8>&- 9>&- || sleep 1 8>&- 9>&-
 	done
 	# A courtesy; nothing depends on it.

@@ -23,6 +23,7 @@
 enum {
 	/* Others hold it for moments only, most of the time. */
 	POLL_MS = 10,
+	TELL_MS = 1000,
 	NOTE_MAX = 4096,
 	/* As `status` and stages do: ask a few times, and be silent. */
 	LEAST_TRIES = 20,
@@ -141,12 +142,37 @@ tell_holder(const struct dir *state, int64_t wait, struct err *e)
 	buf_release(&who);
 }
 
+/* Who hears that this thread waits. */
+static _Thread_local struct {
+	void (*say)(void *ctx);
+	void *ctx;
+} waits;
+
+void
+lock_tell_waits(void (*say)(void *ctx), void *ctx)
+{
+	waits.say = say;
+	waits.ctx = ctx;
+}
+
+/* Say that we wait, if that was not said since `told`, which is changed. */
+static void
+say_that_we_wait(int64_t *told)
+{
+	int64_t now = clock_ms();
+
+	if (waits.say == NULL || now < *told + TELL_MS)
+		return;
+	*told = now;
+	waits.say(waits.ctx);
+}
+
 /* Try until it works, the time is over, or a signal comes.  0 or -1. */
 static int
 wait_lock(int fd, int how, const struct dir *state, int64_t wait,
     struct err *e)
 {
-	int64_t end = clock_ms() + wait * 1000;
+	int64_t told = clock_ms(), end = told + wait * 1000;
 	int r;
 
 	for (int tries = 1;; tries++) {
@@ -161,6 +187,7 @@ wait_lock(int fd, int how, const struct dir *state, int64_t wait,
 			tell_holder(state, wait, NULL);
 		if (intr_check(e) != 0)
 			return -1;
+		say_that_we_wait(&told);
 		clock_pause(POLL_MS);
 	}
 }

@@ -33,6 +33,12 @@ int lock_take(struct lock *l, const struct dir *state, enum lock_kind kind,
     int64_t wait, const char *note, struct err *e) MUST_USE;
 
 /*
+ * From now on, while this thread waits in lock_take(), `say` is called about
+ * each second, so that who waits for us hears that we live; NULL: nobody does.
+ */
+void lock_tell_waits(void (*say)(void *ctx), void *ctx);
+
+/*
  * One try, exclusively: 1 with the lock, 0 when somebody has it, or -1.
  */
 int lock_try(struct lock *l, const struct dir *state, const char *note,

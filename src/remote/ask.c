@@ -55,12 +55,6 @@ ask_answer_ms(const struct remote *r)
 }
 
 int64_t
-ask_lock_ms(const struct remote *r)
-{
-	return r->waits.lock * 1000 + ask_answer_ms(r);
-}
-
-int64_t
 ask_work_ms(const struct remote *r)
 {
 	return r->waits.lock * 1000 + WORK_FACTOR * ask_answer_ms(r);
@@ -73,7 +67,7 @@ verb_ms(const struct remote *r, const char *verb)
 	if (strcmp(verb, "verify") == 0 || strcmp(verb, "prune") == 0 ||
 	    strcmp(verb, "adopt") == 0)
 		return ask_work_ms(r);
-	return strcmp(verb, "info") == 0 ? ask_answer_ms(r) : ask_lock_ms(r);
+	return ask_answer_ms(r);
 }
 
 void
@@ -512,12 +506,27 @@ time_left(const struct remote *r, int64_t timeout, struct err *e)
 	return left < timeout ? left : timeout;
 }
 
+/* A line that answers; a host that waits for a lock says so each second. */
+static int
+read_answer(struct remote *r, int64_t timeout, struct err *e)
+{
+	struct transport_proc *p = &r->program;
+	int64_t left;
+	int c;
+
+	do {
+		left = time_left(r, timeout, e);
+		c = left < 0 ? -1 :
+			       p->ops->read_line(p->proc, &r->line, left, e);
+	} while (c > 0 &&
+	    strncmp(buf_str(&r->line), "waiting\t", strlen("waiting\t")) == 0);
+	return c;
+}
+
 int
 ask_line(struct remote *r, struct wire_line *l, int64_t timeout, struct err *e)
 {
-	struct transport_proc *p = &r->program;
-	int64_t left = time_left(r, timeout, e);
-	int c = left < 0 ? -1 : p->ops->read_line(p->proc, &r->line, left, e);
+	int c = read_answer(r, timeout, e);
 
 	if (c > 0 && r->line.len + LINE_COST >= r->answer_left)
 		c = err_set(e, ERR_FAILED, "the answer is longer than %d MB",

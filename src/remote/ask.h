@@ -25,10 +25,9 @@
 
 struct remote;
 
-/* How long, in ms, an answer may take: at once, when it waits for the lock,
- * and when it works on a whole release. */
+/* How long, in ms, a line of an answer may take: a host that waits for a lock
+ * says so each second; and when it works on a whole release. */
 int64_t ask_answer_ms(const struct remote *r);
-int64_t ask_lock_ms(const struct remote *r);
 int64_t ask_work_ms(const struct remote *r);
 
 /*

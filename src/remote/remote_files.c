@@ -401,7 +401,7 @@ wait_until_ready(struct remote *r, const struct remote_receive *o,
 	strvec_release(&args);
 	*l = (struct wire_line){ "", "" };
 	while (c == 0 && strcmp(l->key, "ready") != 0) {
-		c = ask_line(r, l, ask_lock_ms(r), e);
+		c = ask_line(r, l, ask_answer_ms(r), e);
 		if (c == 0)
 			return ask_wrong(r, l->key, e);
 		c = c > 0 ? 0 : -1;

@@ -194,7 +194,7 @@ remote_arm(struct remote *r, const struct remote_activate *o, int64_t deadline,
 	struct wire_line l;
 
 	if (begin(r, o, deadline, e) != 0 ||
-	    ask_expect(r, "armed", &l, ask_lock_ms(r), e) != 0)
+	    ask_expect(r, "armed", &l, ask_answer_ms(r), e) != 0)
 		return -1;
 	r->armed = true;
 	return 0;
@@ -310,7 +310,7 @@ remote_activate(struct remote *r, const struct remote_activate *o,
     struct err *e)
 {
 	return begin(r, o, 0, e) == 0 ?
-	    read_flip(r, !o->preview, ask_lock_ms(r), e) :
+	    read_flip(r, !o->preview, ask_answer_ms(r), e) :
 	    -1;
 }
 

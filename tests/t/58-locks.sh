@@ -459,4 +459,24 @@ t_pairs_on_all() {
 	pairs stage activate rollback prune freeze
 }
 
+# A host that waits for the lock is not silent, in C and in sh.
+t_a_wait_that_is_longer_than_a_timeout() {
+	local h
+	some c dash
+	run deploy publish
+	for h in h1 h2; do
+		echo "$h" >site/index.html
+		exec 8>>"r-$h/.deploy/lock"
+		flock -x 8
+		deploy publish --timeout=2s --lock-wait=600s >"$out" 2>"$err" 8>&- &
+		# Twice the timeout is over then.
+		sleep 5
+		[ -d "/proc/$!" ] || fail "gave up: $(cat "$err")"
+		flock -u 8
+		exec 8>&-
+		wait $! || fail "$h: $(cat "$err")"
+		assert_serves_site
+	done
+}
+
 run_tests

@@ -818,6 +818,8 @@ v_locks() {
 	host receive "$R" --id="$A" --lock-wait=30 <pack.tar >answer 8>&- &
 	sleep 0.3
 	[ -d "/proc/$!" ] || fail "did not wait"
+	# It says that it lives.
+	wait_for 20 grep -qx $'waiting\tlock' answer
 	exec 8>&-
 	wait $!
 	assert_eq "$(tail -n 1 answer)" ok

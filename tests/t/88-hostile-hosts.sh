@@ -53,6 +53,21 @@ t_no_answer_at_all() {
 	well
 }
 
+# One that says nothing before it has the lock has one timeout, however long the
+# lock may be waited for.
+t_silence_before_the_lock() {
+	local verb
+	two_hosts 2s 1000s
+	for verb in receive activate; do
+		SECONDS=0
+		answers $verb <<<'exec sleep 1000'
+		refused "1 8"
+		((SECONDS < 300)) || fail "$verb: $SECONDS s"
+		rm h2.$verb
+	done
+	well
+}
+
 # "ok" alone is no answer where something is wanted.
 t_ok_and_nothing_else() {
 	local verb
