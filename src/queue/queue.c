@@ -233,19 +233,7 @@ queue_find(struct queue *q, const char *site, struct job *job, struct err *e)
 int
 queue_items(struct queue *q, int64_t id, struct strvec *out, struct err *e)
 {
-	struct queue_rows rows = QUEUE_ROWS_INIT;
-	struct sql_params p = { .n = 0 };
-	int r;
-
-	sql_int(&p, id);
-	r = sql_run(q, "SELECT item FROM deploy_items WHERE job = $1", &p,
-	    &rows, e);
-	for (size_t i = 0; i < queue_rows_count(&rows); i++)
-		strvec_add(out, queue_rows_text(&rows, i, 0));
-	/* Not as the database sorts, whose locale is anybody's. */
-	strvec_sort(out);
-	queue_rows_release(&rows);
-	return r;
+	return sql_read_items(q, id, out, e);
 }
 
 int

@@ -240,18 +240,41 @@ sql_add_refs(struct queue *q, int64_t id, const char *refs, const char *more,
 	return r;
 }
 
+int
+sql_read_items(struct queue *q, int64_t id, struct strvec *out, struct err *e)
+{
+	struct queue_rows rows = QUEUE_ROWS_INIT;
+	struct sql_params p = { .n = 0 };
+	int r;
+
+	sql_int(&p, id);
+	r = sql_run(q, "SELECT item FROM deploy_items WHERE job = $1", &p,
+	    &rows, e);
+	for (size_t i = 0; i < queue_rows_count(&rows); i++)
+		strvec_add(out, queue_rows_text(&rows, i, 0));
+	/* Not as the database sorts, whose locale is anybody's. */
+	strvec_sort(out);
+	queue_rows_release(&rows);
+	return r;
+}
+
 /* What `j` was to do is to be done by the job `id`, too. */
 static int
 hand_over_work(struct queue *q, const struct job *j, int64_t id, struct err *e)
 {
 	struct strvec items = STRVEC_INIT;
 	struct job other = JOB_INIT;
-	int r = queue_items(q, j->id, &items, e);
+	struct sql_params p = { .n = 0 };
+	int r = sql_read_items(q, j->id, &items, e);
 
 	if (r == 0)
 		r = sql_add_items(q, id, &items, false, e);
-	if (r == 0)
-		r = queue_get(q, id, &other, e);
+	sql_int(&p, id);
+	if (r == 0 &&
+	    sql_one_job(q,
+		"SELECT " JOB_COLUMNS " FROM deploy_jobs WHERE id = $1", &p,
+		&other, e) < 0)
+		r = -1;
 	/* The other one is the newer one. */
 	if (r == 0 && j->refs != NULL)
 		r = sql_add_refs(q, id, j->refs,

@@ -62,6 +62,10 @@ int sql_find_waiting(struct queue *q, const char *site, int64_t *id,
 int sql_add_items(struct queue *q, int64_t id, const struct strvec *items,
     bool fresh, struct err *e) MUST_USE;
 
+/* The items of a job, sorted, are added to `out`.  0 or -1. */
+int sql_read_items(struct queue *q, int64_t id, struct strvec *out,
+    struct err *e) MUST_USE;
+
 /* Put the refs `more` (lines) after those of a job; NULL: none.  0 or -1. */
 int sql_add_refs(struct queue *q, int64_t id, const char *refs,
     const char *more, struct err *e) MUST_USE;
