@@ -273,7 +273,9 @@ judge_devices(struct visit *v)
 	for (const char *const *name = dirs; *name != NULL; name++) {
 		const struct doctor_path *p = one_of_ours(v, *name);
 
-		if (p == NULL || p->device == root->device)
+		/* A link has been told of; a probe does not follow it. */
+		if (p == NULL || p->type == DOCTOR_LINK ||
+		    p->device == root->device)
 			continue;
 		doctor_add(v->r, DOCTOR_FAIL, "file system",
 		    "'%s' is on another one than '%s', or mounted apart: nothing can be renamed between them",

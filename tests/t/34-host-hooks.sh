@@ -464,10 +464,10 @@ t_hosts_before_the_check() {
 	fleet "    check: {url: \"$url/\", tries: 1}\n" \
 	    ", connect: \"${url#http://}\""
 	hook r-h2 post-activate <<-END
-	[ -e $PWD/lazy ] || cp current/index.html $PWD/served/
+	[ -e $PWD/lazy ] || cp -p current/index.html $PWD/served/
 	END
 	hook r-h2 post-rollback <<-END
-	cp current/index.html $PWD/served/
+	cp -p current/index.html $PWD/served/
 	exit 5
 	END
 	site 1
@@ -483,7 +483,7 @@ t_hosts_before_the_check() {
 	sed -i 's/    hosts:/    strategy: rolling\n&/' deploy.yml
 	sed -i 's/exit 5/:/' r-h2/.deploy/hooks/post-rollback
 	# h1 is first, and its web server has the old page still.
-	echo "cp current/index.html $PWD/served/" | hook r-h1 post-activate
+	echo "cp -p current/index.html $PWD/served/" | hook r-h1 post-activate
 	run deploy publish
 	assert_eq "$(cat served/index.html)" 2
 }

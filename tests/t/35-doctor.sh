@@ -219,7 +219,7 @@ t_planted() {
 	mv "$R/.deploy/meta" elsewhere
 	ln -s "$PWD/elsewhere" "$R/.deploy/meta"
 	look 1
-	only fail owner "'$R/.deploy/meta' is no directory"
+	only fail owner "'$R/.deploy/meta' is a link"
 }
 
 t_not_writable() {

@@ -332,7 +332,7 @@ test_owners(void)
 	CHECK(find("owner", DOCTOR_FAIL) != NULL);
 	begin();
 	change("/srv/x/.deploy/meta", "link\t33\t777\t7\t1");
-	only(DOCTOR_FAIL, "owner", "'/srv/x/.deploy/meta' is no directory");
+	only(DOCTOR_FAIL, "owner", "'/srv/x/.deploy/meta' is a link");
 }
 
 static void
