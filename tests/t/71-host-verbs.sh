@@ -132,7 +132,7 @@ meta() {
 	printf '{"id":"%s","staged_at":"2026-01-01T00:00:00Z","who":"t",' "$1"
 	printf '"job":null,"commit":null,"message":"say \\"pinned\\":true",'
 	printf '"seq":%s,"files":1,"bytes":1,"mtime":%s,' "${2:-null}" "$when"
-	printf '"digest":"%s","pinned":false}\n' "$digest"
+	printf '"digest":"%s","pinned":false,"preview":null}\n' "$digest"
 }
 
 # pack ID DIR [TAR-OPTION...]: a pack of what is in DIR, to pack.tar; the
