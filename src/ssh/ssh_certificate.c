@@ -25,32 +25,6 @@ static const struct {
 	{ "sk-ecdsa-sha2-nistp256", 3 },
 };
 
-static bool
-take_number(struct ssh_bytes *from, size_t bytes, uint64_t *out)
-{
-	if (from->n < bytes)
-		return false;
-	*out = 0;
-	for (size_t i = 0; i < bytes; i++)
-		*out = *out << 8 | from->p[i];
-	from->p += bytes;
-	from->n -= bytes;
-	return true;
-}
-
-bool
-ssh_bytes_take(struct ssh_bytes *from, struct ssh_bytes *out)
-{
-	struct ssh_bytes rest = *from;
-	uint64_t n;
-
-	if (!take_number(&rest, 4, &n) || n > rest.n)
-		return false;
-	*out = (struct ssh_bytes){ rest.p, (size_t)n };
-	*from = (struct ssh_bytes){ rest.p + n, rest.n - (size_t)n };
-	return true;
-}
-
 /* The kind of key that a certificate of this type is for; NULL: none. */
 static const char *
 key_type(const struct ssh_bytes *type, int *fields)
@@ -125,11 +99,12 @@ parse(struct ssh_certificate *c)
 	struct ssh_bytes rest = all, id, names, critical, other;
 	uint64_t serial, kind;
 
-	if (!parse_key(c, &rest) || !take_number(&rest, 8, &serial) ||
-	    !take_number(&rest, 4, &kind) || !ssh_bytes_take(&rest, &id) ||
-	    !ssh_bytes_take(&rest, &names) ||
-	    !take_number(&rest, 8, &c->after) ||
-	    !take_number(&rest, 8, &c->before) ||
+	if (!parse_key(c, &rest) ||
+	    !ssh_bytes_take_number(&rest, 8, &serial) ||
+	    !ssh_bytes_take_number(&rest, 4, &kind) ||
+	    !ssh_bytes_take(&rest, &id) || !ssh_bytes_take(&rest, &names) ||
+	    !ssh_bytes_take_number(&rest, 8, &c->after) ||
+	    !ssh_bytes_take_number(&rest, 8, &c->before) ||
 	    !ssh_bytes_take(&rest, &critical) ||
 	    !ssh_bytes_take(&rest, &other) || /* extensions, reserved */
 	    !ssh_bytes_take(&rest, &other) ||

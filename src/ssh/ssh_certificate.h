@@ -12,15 +12,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/strvec.h"
-
-/* Bytes that another buffer has. */
-struct ssh_bytes {
-	const unsigned char *p;
-	size_t n;
-};
-
-/* Take a string (RFC 4251) off the front; false when there is none. */
-bool ssh_bytes_take(struct ssh_bytes *from, struct ssh_bytes *out);
+#include "ssh/ssh_bytes.h"
 
 enum ssh_certificate_kind { SSH_CERTIFICATE_USER = 1, SSH_CERTIFICATE_HOST };
 

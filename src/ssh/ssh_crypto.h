@@ -7,7 +7,7 @@
 #include <stdbool.h>
 
 #include "base/buf.h"
-#include "ssh/ssh_certificate.h"
+#include "ssh/ssh_bytes.h"
 
 /*
  * An Ed25519 key in PKCS#8, as openssl(1) and Terraform write it and libssh

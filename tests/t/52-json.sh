@@ -207,6 +207,8 @@ t_a_root() {
 	doc 0 stage "$@" site --preview pr-12 --again
 	doc 0 list "$@"
 	valid_files "$R"
+	touch -h -d '1 hour ago' "$R/previews/pr-12"
+	doc 0 preview "$@"
 	doc 0 preview "$@" --remove next
 	doc 0 preview "$@"
 	edit
