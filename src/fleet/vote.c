@@ -54,18 +54,30 @@ took_part(const struct remote *r, const struct journal_line *flip)
 	return mine != NULL && release_id_eq(&mine->from, &flip->from);
 }
 
-/* Was the host brought to what this flip made live, after it? */
+/*
+ * Was the host brought to what this flip of `other` made live, after it?
+ * Within the same second it was before it, if both went to where it began.
+ */
 static bool
-was_brought(const struct remote *r, const struct journal_line *flip)
+was_brought(const struct remote *r, const struct remote *other,
+    const struct journal_line *flip)
 {
 	const struct journal_line *l;
+	bool same_second = false;
 	size_t at = 0;
 
-	while ((l = next_flip(&r->view, &at)) != NULL)
+	while ((l = next_flip(&r->view, &at)) != NULL) {
 		if (l->action == JOURNAL_SYNC && l->time >= flip->time &&
-		    release_id_eq(&l->to, &flip->to))
-			return true;
-	return false;
+		    release_id_eq(&l->to, &flip->to)) {
+			if (l->time > flip->time)
+				return true;
+			same_second = true;
+		} else if (release_id_eq(&l->to, &flip->from) &&
+		    !strvec_has(&l->skipped, other->host->label)) {
+			same_second = false;
+		}
+	}
+	return same_second;
 }
 
 /* Do they serve the same, and go back to the same, or to nothing both? */
@@ -98,7 +110,7 @@ missed(const struct remote *r, const struct remote *other)
 	while ((l = next_flip(&other->view, &at)) != NULL) {
 		bool skipped = strvec_has(&l->skipped, r->host->label);
 
-		if (skipped && was_brought(r, l)) {
+		if (skipped && was_brought(r, other, l)) {
 			out = stayed = false;
 			continue;
 		}

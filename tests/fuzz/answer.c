@@ -433,9 +433,9 @@ static const struct {
 	int (*run)(struct remote *r);
 } calls[] = { { 'i', info_state }, { 'I', info_all }, { 'u', info_unless },
 	{ 'm', manifest }, { 'f', files }, { 's', samples },
-	{ 'S', signatures }, { 'r', receive }, { 'a', arm },
-	{ 'g', go }, { 'h', hold }, { 'd', disarm }, { 'A', activate },
-	{ 'n', note }, { 'p', prune_host }, { 'v', verify } };
+	{ 'S', signatures }, { 'r', receive }, { 'a', arm }, { 'g', go },
+	{ 'h', hold }, { 'd', disarm }, { 'A', activate }, { 'n', note },
+	{ 'p', prune_host }, { 'v', verify } };
 
 enum { CALLS = sizeof(calls) / sizeof(calls[0]), CALLS_MAX = 16 };
 

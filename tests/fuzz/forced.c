@@ -182,9 +182,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 /* Words that mean something, put in the place of a word or beside it. */
 static const char *const meant[] = { "deploy", "host", "info", "probe", "init",
-	"adopt", "manifest", "files", "signatures", "receive", "note", "activate", "prune",
-	"verify", "journal", "pin", "preview", "freeze", "serve", "authorize", "/srv/a",
-	"/srv/a/", "/srv/../srv/a", "'/srv/a'", "/srv//a", "--id=",
+	"adopt", "manifest", "files", "signatures", "receive", "note",
+	"activate", "prune", "verify", "journal", "pin", "preview", "freeze",
+	"serve", "authorize", "/srv/a", "/srv/a/", "/srv/../srv/a", "'/srv/a'",
+	"/srv//a", "--id=",
 	"--id=20261121T190305.482Z-6f9619ff-8b86-4011-b42d-00c04fc964ff",
 	"--who='a b'", "--who='\x1b[2J'", "--job=x", "--lock-wait=60",
 	"--lock-wait=86401", "--path=/etc", "--path=x", "--filled",

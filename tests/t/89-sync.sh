@@ -477,4 +477,18 @@ t_hosts_over_ssh_are_made_anew() {
 	assert_well
 }
 
+# All of it within one second, which is as fine as the journals tell.
+t_in_the_same_second() {
+	some c dash
+	three
+	expect_status 7 deploy publish site --again --skip h2
+	run deploy sync
+	echo five >site/index.html
+	run deploy publish
+	expect_status 7 deploy rollback --skip h2
+	sed -i 's/"time":"[^"]*"/"time":"2026-01-01T00:00:00Z"/' r-h?/.deploy/journal
+	run deploy sync
+	assert_live "$(live h1)"
+}
+
 run_tests

@@ -62,7 +62,8 @@ fill(struct buf *b, size_t len, unsigned int letters)
 static void
 test_known(void)
 {
-	static const uint16_t lengths[] = { 541, 593, 249, 101, 194, 237, 95, 327 };
+	static const uint16_t lengths[] = { 541, 593, 249, 101, 194, 237, 95,
+		327 };
 	struct cutter *c = cutter_new();
 	struct chunks got = CHUNKS_INIT;
 	struct buf b = BUF_INIT;
