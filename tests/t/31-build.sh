@@ -105,45 +105,45 @@ t_quiet_shows_what_failed() {
 }
 
 t_a_hanging_build_is_ended() {
-	site "$writes; sleep 4711 & trap '' TERM HUP; sleep 4712; sleep 4713" \
+	site "$writes; sleep 4711.$$ & trap '' TERM HUP; sleep 4712.$$; sleep 4713.$$" \
 	    'timeout: 1s'
 	expect_status 1 deploy publish
 	assert_contains "$err" "after 1 s"
 	untouched
-	! runs '^sleep 471[123]$' || fail "it still runs"
+	! runs "^sleep 471[123].$$\$" || fail "it still runs"
 }
 
 # One in the background, one of another session, one that has lost its parent
 # as a daemon does, one that ignores what can be ignored.
-strays='sleep 5711 &
-	setsid sleep 5712 &
-	(setsid sh -c "sleep 5713 & sleep 5714 & exit" &)
-	(trap "" TERM HUP INT; exec setsid sleep 5715) &
+strays='sleep 5711.'$$' &
+	setsid sleep 5712.'$$' &
+	(setsid sh -c "sleep 5713.'$$' & sleep 5714.'$$' & exit" &)
+	(trap "" TERM HUP INT; exec setsid sleep 5715.'$$') &
 	sleep 0.3'
 
 t_what_a_build_leaves_behind_is_ended() {
 	site "$writes; $strays"
 	run deploy publish
 	assert_contains "$err" "left running"
-	! runs '^sleep 571[1-5]$' || fail "it still runs"
+	! runs "^sleep 571[1-5].$$\$" || fail "it still runs"
 	[ -e www/current/index.html ] || fail "not live"
 	site "$writes; $strays; exit 1"
 	expect_status 1 deploy publish -q
-	! runs '^sleep 571[1-5]$' || fail "it still runs"
+	! runs "^sleep 571[1-5].$$\$" || fail "it still runs"
 }
 
 t_a_signal_ends_the_build() {
 	local pid sig
 	for sig in TERM INT HUP; do
 		rm -f there
-		site "$strays; touch there; sleep 5716"
+		site "$strays; touch there; sleep 5716.$$"
 		deploy publish 2>err &
 		pid=$!
 		wait_for 10 test -e there
 		kill "-$sig" "$pid"
 		expect_status 1 wait "$pid"
 		assert_contains err "interrupted by SIG$sig"
-		! runs '^sleep 571[1-6]$' || fail "it still runs"
+		! runs "^sleep 571[1-6].$$\$" || fail "it still runs"
 		untouched
 	done
 }
@@ -221,7 +221,7 @@ t_without_a_source() {
 	expect_status 1 deploy publish
 	assert_eq "$(ls -A tmp)" ""
 	rm broken
-	site "$generator; touch began; sleep 4751"
+	site "$generator; touch began; sleep 4751.$$"
 	sed -i '/source:/d' deploy.yml
 	deploy publish 2>/dev/null &
 	wait_for 20 test -e began
@@ -247,7 +247,7 @@ t_without_a_source() {
 t_what_was_left_is_removed() {
 	mkdir tmp
 	export TMPDIR=$PWD/tmp
-	site "$generator; [ ! -e hold ] || { touch began; sleep 4752; }"
+	site "$generator; [ ! -e hold ] || { touch began; sleep 4752.$$; }"
 	sed -i '/source:/d' deploy.yml
 	pages index.html
 	mkdir -m 700 tmp/deploy-build-mine tmp/deploy-build-new
@@ -262,7 +262,7 @@ t_what_was_left_is_removed() {
 	assert_eq "$(ls tmp | wc -l)" 5
 	pkill -KILL -P "$BASHPID" -x deploy
 	wait "$!" || true
-	pkill -KILL -f '^sleep 4752$'
+	pkill -KILL -f "^sleep 4752.$$\$"
 	run deploy publish
 	assert_eq "$(ls tmp)" "$(printf 'deploy-build-%s\n' file mine new open)"
 }
@@ -286,13 +286,13 @@ t_clean() {
 	run deploy publish
 	live index.html other.html
 	# And that of one that was killed.
-	site "$generator; touch began; sleep 4753" 'clean: true'
+	site "$generator; touch began; sleep 4753.$$" 'clean: true'
 	pages index.html killed.html
 	deploy publish 2>/dev/null &
 	wait_for 20 test -e began
 	pkill -KILL -P "$BASHPID" -x deploy
 	wait "$!" || true
-	pkill -KILL -f '^sleep 4753$'
+	pkill -KILL -f "^sleep 4753.$$\$"
 	[ -e public/killed.html ] || fail "nothing is left: no test"
 	site "$generator" 'clean: true'
 	pages index.html

@@ -694,7 +694,7 @@ t_failed_while_another_waits() {
 
 t_a_hanging_build() {
 	sites a b
-	build '[ "$DEPLOY_SITE" = b ] || { trap "" TERM; sleep 4811; sleep 4812; }'
+	build '[ "$DEPLOY_SITE" = b ] || { trap "" TERM; sleep 4811.'$$'; sleep 4812.'$$'; }'
 	sed -i '/name: a/,/timeout/s/timeout: 60s/timeout: 1s/' deploy.yml
 	enqueue a
 	enqueue b
@@ -702,29 +702,29 @@ t_a_hanging_build() {
 	assert_contains "$err" "after 1 s (timeout)"
 	assert_eq "$(state a)" waiting
 	assert_eq "$(state b)" "done"
-	runs_not '^sleep 481[12]$' || fail "it still runs"
+	runs_not "^sleep 481[12].$$\$" || fail "it still runs"
 }
 
 # A job that takes too long in all, wherever.
 t_a_job_has_a_timeout() {
 	sites a -- 'worker: {timeout: 1s}'
-	build 'sleep 4813'
+	build "sleep 4813.$$"
 	enqueue a
 	expect_status 1 deploy worker --once
 	assert_contains "$err" "longer than 1 s"
 	assert_eq "$(field "$job" .tries)" 1
-	runs_not '^sleep 4813$' || fail "it still runs"
+	runs_not "^sleep 4813.$$\$" || fail "it still runs"
 }
 
 t_what_a_job_leaves_running_is_ended() {
 	sites a
-	build 'sleep 4821 & setsid sleep 4822 &
-	(setsid sh -c "sleep 4823 & exec sleep 4824" &)
-	(trap "" TERM HUP; exec setsid sleep 4825) & sleep 0.3'
+	build "sleep 4821.$$ & setsid sleep 4822.$$ &
+	(setsid sh -c 'sleep 4823.$$ & exec sleep 4824.$$' &)
+	(trap '' TERM HUP; exec setsid sleep 4825.$$) & sleep 0.3"
 	enqueue a
 	once
 	assert_eq "$(state a)" "done"
-	runs_not '^sleep 482[1-5]$' || fail "it still runs"
+	runs_not "^sleep 482[1-5].$$\$" || fail "it still runs"
 }
 
 t_a_flood_of_output() {
@@ -785,7 +785,7 @@ t_sigterm_puts_the_job_back() {
 	sites a
 	for sig in TERM INT HUP; do
 		rm -rf began-a go-a busy-a
-		build "sleep 4831 & $held"
+		build "sleep 4831.$$ & $held"
 		worker
 		enqueue a --ref "$sig"
 		wait_for 20 test -e began-a
@@ -793,7 +793,7 @@ t_sigterm_puts_the_job_back() {
 		wait "$worker" || fail "status $?"
 		assert_eq "$(state "$job")" waiting
 		assert_eq "$(field "$job" .tries)" 0
-		runs_not '^sleep 4831$' || fail "it still runs"
+		runs_not "^sleep 4831.$$\$" || fail "it still runs"
 		rmdir busy-a
 		touch go-a
 		once
@@ -812,7 +812,7 @@ t_sigterm_ends_an_idle_worker() {
 # Its publish ends the build, and has the claim until then.
 t_a_killed_worker() {
 	sites a
-	build 'rmdir busy-a; setsid sleep 4841 & echo $$ >pid; '"$held"
+	build 'rmdir busy-a; setsid sleep 4841.'$$' & echo $$ >pid; '"$held"
 	worker
 	enqueue a --ref x
 	wait_for 20 test -e began-a
@@ -823,7 +823,7 @@ t_a_killed_worker() {
 	wait_for 30 is_state "$job" "done"
 	assert_eq "$(cat www/a/current/index.html)" "a x"
 	assert_eq "$(field "$job" .tries)" 0
-	runs_not '^sleep 4841$' || fail "it still runs"
+	runs_not "^sleep 4841.$$\$" || fail "it still runs"
 }
 
 # The worker and all of deploy at once: who comes next ends what is left.

@@ -125,13 +125,13 @@ t_the_server_restarts() {
 # and done again.
 t_it_goes_while_a_job_runs() {
 	sites a
-	build 'sleep 4911 & '"$held"
+	build "sleep 4911.$$ & $held"
 	worker
 	enqueue a --ref v1
 	wait_for 20 test -e began-a
 	pg_stop QUIT
 	wait_for 30 grep -q "the claim with it" worker.log
-	wait_for 30 runs_not '^sleep 4911$'
+	wait_for 30 runs_not "^sleep 4911.$$\$"
 	rmdir busy-a
 	touch go-a
 	pg_start

@@ -12,12 +12,12 @@ names=(one two three four five)
 # A build holds a lock, and so does all that it starts: whoever finds it held
 # runs beside another build, or beside what that left.
 armed_build() {
-	cat >build.sh <<-'EOF'
+	sed "s/@OWN@/$$/" >build.sh <<-'EOF'
 	exec 9>"lock-$DEPLOY_SITE"
 	flock -n 9 || echo "$DEPLOY_SITE $DEPLOY_REF" >>crossed
 	echo "$DEPLOY_SITE $DEPLOY_REF" >>built
 	sed "s/^/$DEPLOY_SITE /" "$DEPLOY_ITEMS_FILE" >>built-items
-	setsid sleep 0.3 &
+	setsid sleep 0.3@OWN@ &
 	sleep "0.0$((${RANDOM:-7} % 10))" || sleep 0.05
 	mkdir -p "$DEPLOY_SOURCE"
 	echo "$DEPLOY_SITE $DEPLOY_REF" >"$DEPLOY_SOURCE/index.html"
@@ -131,7 +131,7 @@ t_nothing_lost_nothing_twice() {
 		    "$site $newest"
 	done
 	echo "all in $((SECONDS - start)) s"
-	pgrep -fx 'sleep 0.3' && fail "something is left running"
+	pgrep -fx "sleep 0.3$$" && fail "something is left running"
 	[ "$STORAGE" != sqlite ] ||
 	    assert_eq "$(sql 'PRAGMA integrity_check')" ok
 }
