@@ -136,7 +136,7 @@ strip_first(struct unpack_names *n, char *path, bool dir, struct err *e)
 	}
 	if (path[len] == '\0' && !dir && path_is_of_macos(path))
 		return err_set(e, ERR_INTEGRITY,
-		    "'%s' was put there by macOS;; leave it out with --exclude=.DS_Store --exclude='._*'",
+		    "'%s' was put there by macOS;; leave it out with --exclude=__MACOSX --exclude=.DS_Store --exclude='._*'",
 		    path);
 	if (path[len] == '\0' && !dir)
 		return err_set(e, ERR_INTEGRITY,

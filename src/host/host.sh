@@ -58,6 +58,7 @@ parse() {
 	id='' expect=any line='' armed=0 journal_size='' lock_wait=60 rollback='' revert='' synced='' verified='' override=''
 	check='' full='' drift='' durable='' off='''' remove='' who='' job='' record='' group='' bytes=0 inodes=0 compress=none
 	uses='' filled='' repair='' seq='' commit='' label='' until=0 unless='' hook_timeout=300
+	meta='' path='' exclude='' shared='' mtime='' adopting=''
 	bad='' given=' '
 	# What each verb knows besides who, job and lock-wait: see option.c.
 	case $verb in
@@ -66,6 +67,7 @@ parse() {
 	verify) knows='id repair' ;;
 	receive) knows='id compress bytes inodes group filled repair uses' ;;
 	note) knows='id seq commit' ;;
+	adopt) knows='id mtime path exclude shared group meta line' ;;
 	activate) knows='id expect journal-size rollback revert verified override message skipped sync before left line check armed hook-timeout' ;;
 	prune) knows='keep older-than remove expect journal-size check' ;;
 	pin) knows='id off' ;;
@@ -94,13 +96,19 @@ parse() {
 			;;
 		*) [ "$arg" != "--$name" ] || refuse_option "--$name wants a value" ;;
 		esac
-		case $value in
+		case $name:$value in
+		exclude:* | shared:*) ;;
 		*[![:print:]]*) value=$(clean "$value") ;;
 		esac
 		case $name in
 		id) id=$value ;;
 		expect) expect=$value ;;
 		line) line=$value ;;
+		meta) meta=$value ;;
+		path) path=$value ;;
+		exclude) exclude=$value ;;
+		shared) shared=$value ;;
+		mtime) number "$value" 253402300799 && mtime=$value ;;
 		remove) remove=$value ;;
 		uses) uses=$value ;;
 		record) record=$value ;;
@@ -209,7 +217,7 @@ need_id() {
 	is_id "$id" || fail 2 "'$verb' wants --id=RELEASE, not '$id'"
 }
 
-#: receive
+#: receive adopt
 # The time of an id, in seconds since 1970.
 time_of() {
 	date -u -d "$(echo "$1" | sed 's/^\(....\)\(..\)\(..\)T\(..\)\(..\)\(..\).*/\1-\2-\3 \4:\5:\6/')" +%s
@@ -244,6 +252,10 @@ adopt_it="run 'deploy adopt', which makes a release of it and lets no request do
 
 # `current` is a link that others made: it may be what visitors get.
 foreign_current() {
+	if [ -n "$adopting" ]; then
+		current=''
+		return
+	fi
 	[ ! -e "$root/current" ] ||
 		fail 1 "'$root/current' points to '$target', which is no release of this root" "$adopt_it"
 	fail 1 "'$root/current' points to '$target', which is not there, or not for $(id -un) to see" "if nothing is served there, remove the link, or point it at one of releases/"
@@ -303,7 +315,7 @@ need_root() {
 	fail 1 "'$root' is not a root of deploy" "stage a first release, or run: deploy init"
 }
 
-#: init receive note activate prune pin preview freeze --sync --repair
+#: init receive note activate prune pin preview freeze --sync --repair adopt
 # Is `sync` one that takes files?  Else everything is written, always.
 case $(sync --help 2>&1) in
 *-f* | *-df*) fine_sync=1 ;;
@@ -365,7 +377,7 @@ size_of() {
 	if [ -f "$1" ]; then wc -c <"$1" | tr -d ' '; else echo 0; fi
 }
 
-#: init receive note activate prune pin preview freeze
+#: init receive note activate prune pin preview freeze adopt
 # Replace the file $1 by what was written to $tmp, durably.
 publish_tmp() {
 	sync_one "$tmp" && rename "$tmp" "$1" && sync_one "${1%/*}"
@@ -416,7 +428,7 @@ holder() {
 	printf '%s\n' "${note:-a run that left no name}"
 }
 
-#: receive note activate prune pin preview freeze --repair
+#: receive note activate prune pin preview freeze --repair adopt
 # Seconds of a clock that nobody sets.
 seconds() {
 	if read -r up _ 2>/dev/null </proc/uptime; then echo "${up%%.*}"; else date +%s; fi
@@ -467,7 +479,7 @@ lock() {
 	esac 2>/dev/null >"$state/lock.note"
 }
 
-#: info probe receive prune --repair
+#: info probe receive prune --repair adopt
 # Does somebody hold the file $1, the lock of a stage?  It may be gone.
 is_held() {
 	held=''
@@ -495,7 +507,7 @@ is_living() {
 	return 1
 }
 
-#: receive prune --repair
+#: receive prune --repair adopt
 # Remove files and links; of directories only those of rename() above.
 sweep_names() {
 	rm -f "$@" 2>/dev/null
@@ -811,7 +823,7 @@ do_manifest() {
 	cat "$file"
 }
 
-#: receive
+#: receive adopt
 # Write lines "f DIGEST ./PATH", "d ./PATH", "l ./PATH<TAB>TARGET",
 # "m MODE ./PATH" and "s SIZE ./PATH" for what is below the current directory.
 list_tree() {
@@ -850,7 +862,7 @@ do_files() {
 	done
 }
 
-#: receive verify --drift
+#: receive verify --drift adopt
 # awk: undo the \ooo of a word in a manifest.
 # shellcheck disable=SC2016 # the $ are awk's
 plain='
@@ -984,7 +996,7 @@ put_drift() {
 	fi
 }
 
-#: receive
+#: receive adopt
 # awk: compare the manifest with a list_tree() on standard input: what
 # differs, and last a line "end".
 # shellcheck disable=SC2016
@@ -1033,20 +1045,9 @@ END {
 	print "end"
 }'
 
-#: receive verify
-# awk: what is unsafe in a manifest, by the rules of manifest.c.
+#: receive verify adopt
 # shellcheck disable=SC2016
-unsafe=$plain'
-function bad(what) {
-	print "its manifest has " what ": " $1
-	exit
-}
-function value_of(key,   i) {
-	for (i = 3; i <= NF; i++)
-		if (index($i, key "=") == 1)
-			return substr($i, length(key) + 2)
-	return ""
-}
+leads='
 function leads_out(link, up,   n, i, part, named) {
 	if (link == "" || link ~ /^\//)
 		return 1
@@ -1057,6 +1058,19 @@ function leads_out(link, up,   n, i, part, named) {
 		else if (part[i] !~ /^\.?\.?$/)
 			named = 1
 	return 0
+}'
+# awk: what is unsafe in a manifest, by the rules of manifest.c.
+# shellcheck disable=SC2016
+unsafe=$plain$leads'
+function bad(what) {
+	print "its manifest has " what ": " $1
+	exit
+}
+function value_of(key,   i) {
+	for (i = 3; i <= NF; i++)
+		if (index($i, key "=") == 1)
+			return substr($i, length(key) + 2)
+	return ""
 }
 NR > 2 {
 	if ($1 !~ /^\.\/./ || $0 ~ /\\(0[0-3][0-7]|177|302\\2[0-3][0-7])/ || ($1 "/") ~ /\/(\.?\.?|\\056|\.\\056|\\056\.|\\056\\056)\// || \
@@ -1102,7 +1116,7 @@ tree_digest() {
 	sed -e 1,2d -e 's/ time=[^ ]*//' -e 's/\( tags=carried\),last-[0-9]*$/\1/' "$1" | sha256sum | cut -c -64
 }
 
-#: receive
+#: receive adopt
 # awk: from the manifest and lines "MTIME LINKS MODE PATH", what there is to
 # do: "c PATH", copy what a release has too; "m MODE PATH"; "t MTIME PATH".
 # shellcheck disable=SC2016
@@ -1186,7 +1200,7 @@ unpack() {
 	[ -z "$said" ] && [ $code -lt 126 ]
 }
 
-#: init receive note activate prune pin preview freeze --sync --repair
+#: init receive note activate prune pin preview freeze --sync --repair adopt
 # Is there no space left, as far as was said, or can be seen?
 is_full() {
 	case $said in
@@ -1215,7 +1229,7 @@ what_lacks() {
 	if [ "${2:-1}" -lt 1 ]; then echo 'inodes are'; else echo 'space is'; fi
 }
 
-#: receive
+#: receive adopt
 # The code of what tar complained of: the disk is full, the system does not
 # let us write, or the pack is not what it should be.
 unpack_code() {
@@ -1305,7 +1319,7 @@ give_to_group() {
 	find "$1" -type d -exec chmod 2755 {} + || fail 1 "cannot change the modes in '$1'"
 }
 
-#: receive --repair
+#: receive --repair adopt
 # Under the lock: a name that is new, and the lock of this stage, which is seen
 # only when it is held and complete.
 begin() {
@@ -1510,7 +1524,7 @@ end_repair() {
 	receiving=''
 }
 
-#: receive
+#: receive adopt
 do_receive() {
 	need_id
 	uses=$(printf %s "$uses" | tr , ' ')
@@ -1598,7 +1612,7 @@ commit() {
 	return 1
 }
 
-#: activate prune
+#: activate prune adopt
 # Is it still what the client saw when it decided?
 check_expected() {
 	[ "$expect" = any ] || [ "$expect" = "$current" ] ||
@@ -1607,7 +1621,7 @@ check_expected() {
 		fail 4 "another run changed '$root' meanwhile" "look again with 'deploy log'"
 }
 
-#: activate
+#: activate adopt
 # Is the guard $1 set aside?
 overrides() {
 	case $override, in
@@ -1957,6 +1971,254 @@ do_prune() {
 	[ -z "$failed" ] || fail 9 "cannot remove '$root/releases/$failed'" "if it belongs to another user, let that user or root remove it"
 }
 
+#: adopt
+# awk: the lines of list_tree as those of a manifest, in any order, each behind
+# what it is to be sorted by; the paths that are shared links come first.
+# shellcheck disable=SC2016
+listed='
+BEGIN {
+	for (i = 1; i < 256; i++)
+		number[sprintf("%c", i)] = i
+}
+function escaped(s,   out, i, c) {
+	out = ""
+	for (i = 1; i <= length(s); i++) {
+		c = substr(s, i, 1)
+		out = out (c ~ /[a-zA-Z0-9.\/_,@:%~+-]/ ? c : sprintf("\\%03o", number[c]))
+	}
+	return out
+}
+FILENAME == ARGV[1] {
+	shared["./" $0] = 1
+	next
+}
+{
+	what = substr($0, 1, 1)
+	rest = substr($0, 3)
+	i = index(rest, what == "l" ? "\t" : " ")
+	path = substr(rest, i + 1)
+}
+what == "f" { type[path] = "file"; digest[path] = substr(rest, 1, i - 1) }
+what == "d" && rest != "." { type[rest] = "dir" }
+what == "l" { path = substr(rest, 1, i - 1); type[path] = "link"; link[path] = substr(rest, i + 1) }
+what == "m" { mode[path] = substr(rest, 1, i - 1) }
+what == "s" { size[path] = substr(rest, 1, i - 1) }
+END {
+	for (path in type) {
+		key = path
+		gsub("/", "\001", key)
+		line = escaped(path) " type=" type[path] " mode=0" (type[path] == "link" ? "777" : mode[path])
+		if (type[path] == "file")
+			line = line " size=" size[path]
+		if (type[path] != "dir")
+			line = line " time=" mtime ".0"
+		if (type[path] == "file")
+			line = line " sha256digest=" digest[path]
+		if (type[path] == "link")
+			line = line " link=" escaped(link[path]) (path in shared ? " tags=shared" : "")
+		print key "\t" line
+	}
+}'
+
+# Remove from the copy what find finds by the rest of the arguments: never
+# through a link.  What is left out is counted.
+drop() {
+	find . -mindepth 1 "$@" -prune >"$in.found" || fail_write "cannot look into '$in'"
+	while IFS= read -r name; do
+		rm -rf "$name" || fail_write "cannot remove '$in/$name'"
+		excluded=$((excluded + 1))
+	done <"$in.found"
+}
+
+# The path $1 as a pattern for find: its own name and no other.
+only() {
+	printf '%s\n' "./$1" | sed 's/[][*?\\]/\\&/g'
+}
+
+# Leave out what the pattern $1 says, as path_match() does.
+leave_out() {
+	pattern=${1%"${1##*[!/]}"}
+	case ${pattern#/} in
+	'') ;;
+	*'**'* | *[*?[\\]*/* | */*[*?[\\]*)
+		fail 2 "the sh verbs cannot leave out '$1'" "name paths, or install deploy there"
+		;;
+	*/*) drop -path "$(only "${pattern#/}")" ;;
+	*)
+		case $pattern in
+		/*) drop -path "./${pattern#/}" ! -path './*/*' ;;
+		*) drop -name "$pattern" ;;
+		esac
+		;;
+	esac
+}
+
+# A path that is shared by the rules: what visitors get has to be in shared/.
+take_shared() {
+	here=$served/$1 there=$root/shared/$1
+	if [ -e "$here" ] && [ ! -e "$there" ]; then
+		how='copy' words="cp -a '$here'"
+		[ ! -L "$here" ] || how='link' words="ln -s '$(readlink -f "$here")'"
+		fail 2 "'$here' is a shared path" "$how it before: mkdir -p '${there%/*}' && $words '$there'"
+	elif [ -L "$here" ] && [ -e "$here" ] && [ "$(readlink -f "$here")" != "$(readlink -f "$there")" ]; then
+		fail 2 "'$here' is a shared path and leads to '$(readlink -f "$here")', not to '$there'" "make them one, or take it off 'shared'"
+	fi
+	drop -path "$(only "$1")"
+	printf '%s\n' "$1" >>"$in.shared"
+}
+
+# The link $1 leads out of the release.
+take_link() {
+	real=$(readlink -f "$served/$1" 2>/dev/null)
+	if [ ! -e "$served/$1" ]; then
+		drop -path "$(only "$1")"
+		return
+	fi
+	case $real in
+	"$(readlink -f "$root/shared")/$1")
+		rm -f "./$1"
+		printf '%s\n' "$1" >>"$in.shared"
+		joined=$joined$1$newline excluded=$((excluded + 1))
+		;;
+	"$served"/*)
+		way='' rest=$1
+		while [ "${rest#*/}" != "$rest" ]; do way=../$way rest=${rest#*/}; done
+		{ rm -f "./$1" && ln -s "$way${real#"$served/"}" "./$1"; } || fail_write "cannot make the link '$in/$1'"
+		;;
+	*)
+		fail 2 "'$served/$1' is a link to '$real', and no release has links that lead out of it" \
+			"make it a shared path, '$root/shared/$1', named in 'shared' of deploy.yml, or 'exclude' it there"
+		;;
+	esac
+}
+
+# Links out of the release, and those into shared/ in the place of what was there.
+take_links() {
+	find . -type l | while IFS= read -r name; do
+		printf '%s\t%s\n' "${name#./}" "$(readlink "$name")"
+	done | awk -F '\t' "$leads"'leads_out($2, split($1, part, "/") - 1) { print $1 }' >"$in.links"
+	while IFS= read -r link; do
+		take_link "$link"
+	done <"$in.links"
+	while IFS= read -r link; do
+		way='' rest=$link
+		while [ "${rest#*/}" != "$rest" ]; do way=../$way rest=${rest#*/}; done
+		[ "$rest" = "$link" ] || mkdir -p "./${link%/*}"
+		ln -s "$way../../shared/$link" "./$link" || fail_write "cannot make the link '$in/$link'"
+	done <"$in.shared"
+}
+
+# Copy what is served into $in, as a release has it.
+copy_served() {
+	wrong=$(find "$served/." ! -type f ! -type d ! -type l | head -n 1)
+	[ -z "$wrong" ] || fail 5 "'$wrong' is a device, socket or FIFO" "remove or exclude it"
+	wrong=$(find "$served/." -name '*[[:cntrl:]]*' | head -n 1)
+	[ -z "$wrong" ] || fail 5 "the name '$(clean "$wrong")' has a control character" "rename it"
+	cp -R -P "$served/." "$in" 2>/dev/null || fail_write "cannot copy '$served' to '$in'"
+	cd "$in" || fail 1 "cannot enter '$in'"
+	: >"$in.shared"
+	drop -name .git
+	while IFS= read -r pattern; do
+		leave_out "$pattern"
+	done <<-END
+	$exclude
+	END
+	while IFS= read -r name; do
+		[ -z "$name" ] || take_shared "$name"
+	done <<-END
+	$shared
+	END
+	take_links
+	{
+		find . -type d -exec chmod 755 {} + &&
+			find . -type f \( -perm -100 -o -perm -010 -o -perm -001 \) -exec chmod 755 {} + &&
+			find . -type f ! -perm 755 -exec chmod 644 {} + &&
+			find . -type f -exec touch -c -d "@$mtime" {} +
+	} || fail_write "cannot give the files in '$in' their times and modes"
+	give_to_group "$in"
+}
+
+# The manifest of what is in $in, and the meta with what only we know now.
+describe() {
+	{
+		printf '#mtree v2.0\n. type=dir mode=0%s\n' "$(stat -c %a .)"
+		list_tree | awk -v mtime="$mtime" "$listed" "$in.shared" - | sort -t "$tab" -k 1,1 | cut -f 2-
+	} >"$in.manifest" || fail_write "cannot write '$in.manifest'"
+	wrong=$(awk "$unsafe" "$in.manifest")
+	[ -z "$wrong" ] || fail 5 "what is in '$served' is refused: $wrong"
+	digest=$(tree_digest "$in.manifest")
+	files=$(grep -c ' type=file ' "$in.manifest")
+	bytes=$(awk '/ type=file / { sub(/.* size=/, ""); n += $1 } END { printf "%.0f", n }' "$in.manifest")
+	meta=$(printf '%s\n' "$meta" | sed "s/\"files\":0/\"files\":$files/; s/\"bytes\":0/\"bytes\":$bytes/; s/\"digest\":\"0*\"/\"digest\":\"$digest\"/")
+	line=$(printf '%s\n' "$line" | sed "s/\"digest\":\"0*\"/\"digest\":\"$digest\"/")
+	printf '%s\n' "$meta" >"$in.meta" || fail_write "cannot write '$in.meta'"
+}
+
+# Make a release of what is in $served.
+stage_served() {
+	check_device
+	in=$state/incoming/$id
+	check_future
+	open_lock
+	lock -x
+	begin
+	unlock
+	copy_served
+	describe
+	verify_tree "$in" "$in.manifest"
+	[ -z "$wrong" ] || fail 5 "the release $id is not what its manifest says: $(printf '%s\n' "$wrong" | head -n 1)"
+	cd / || exit 1
+	list_shared "$in.manifest" | while IFS= read -r name; do
+		[ -e "$root/shared/$name" ] || [ -L "$root/shared/$name" ] || make_shared "$name" || exit 1
+	done || fail_write "cannot make the directories in '$root/shared'"
+	rm -f "$in.shared" "$in.links" "$in.found"
+	commit || fail_write "cannot publish the release '$root/releases/$id'"
+	unlock
+	rm -f "$in.lock"
+	exec 8>&-
+	tmp=$state/.tmp-sh-$$
+}
+
+# What a link of others leads to becomes a release, and our link replaces theirs.
+do_adopt() {
+	need_id
+	[ -z "$path" ] || [ "$path" = "$root/current" ] ||
+		fail 2 "the sh verbs take over nothing but '$root/current'" "install deploy there"
+	[ -L "$root/current" ] || [ -e "$root/current" ] || fail 1 "there is nothing to adopt: '$root/current'"
+	[ -L "$root/current" ] ||
+		fail 1 "the sh verbs cannot exchange a directory and a link" "install deploy there"
+	{ [ -n "$meta" ] && [ -n "$line" ]; } || fail 2 "'adopt' wants --meta=JSON and --line=JSON from who cannot write them himself"
+	adopting=1 excluded=0 joined=''
+	[ -n "$mtime" ] || mtime=$(date +%s)
+	prepare
+	read_current
+	if [ -n "$current" ]; then
+		sync_root
+		put adopted ''
+		return
+	fi
+	seen=$(readlink "$root/current")
+	served=$(cd "$root/current/" 2>/dev/null && pwd -P) ||
+		fail 1 "there is nothing to adopt: '$root/current' leads nowhere"
+	case $(cd "$root" && pwd -P)/ in
+	"$served"/*) fail 2 "the root '$root' is inside the source '$served'" "put it elsewhere" ;;
+	esac
+	stage_served
+	open_lock
+	lock -x
+	[ "$(readlink "$root/current")" = "$seen" ] || fail 4 "'$root/current' was changed meanwhile" "run it again"
+	ln -s "releases/$id" "$tmp" || fail_write "cannot make a link in '$state'"
+	append_line || fail_write "cannot append to '$state/journal'"
+	rename "$tmp" "$root/current" || fail 1 "cannot replace '$root/current'"
+	# Live from here on.
+	sync_one "$root" || fail 9 "release $id is live, but not known to survive a power cut"
+	put adopted "$id"
+	put stays "$served"
+	printf %s "$joined" | while IFS= read -r name; do put shared "$name"; done
+	put files "$files"
+	put excluded "$excluded"
+}
+
 #: verify --repair
 # Set `wrong` to what of the release $1 is not what its manifest says.
 look() {
@@ -2131,7 +2393,7 @@ answer() {
 			fail 1 "the host lacks '$tool', which the sh verbs need" "install it, or deploy"
 	done
 	case $verb in
-	info | probe | manifest | files | receive | note | activate | prune | verify | journal | pin | preview | freeze) "do_$verb" ;;
+	info | probe | adopt | manifest | files | receive | note | activate | prune | verify | journal | pin | preview | freeze) "do_$verb" ;;
 	init) prepare && sync_root ;;
 	*) fail 2 "the sh verbs do not know '$verb'" "use the same version on both ends" ;;
 	esac

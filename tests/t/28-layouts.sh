@@ -380,7 +380,64 @@ adopt_layouts_on() {
 t_adopt_layouts_here() { adopt_layouts_on here; }
 t_adopt_layouts_on_a_c_host() { adopt_layouts_on c; }
 
-# The sh verbs cannot, and leave all as it is.
+t_adopt_layouts_on_a_dash_host() { adopt_layouts_on dash; }
+t_adopt_layouts_on_a_busybox_host() { adopt_layouts_on busybox; }
+
+# Hosts with deploy and with the sh verbs make the same release of the same.
+t_adopt_layouts_on_mixed_hosts() {
+	local l h served shared
+	for l in capistrano deployer inner names; do
+		mkdir "$l"
+		cd "$l"
+		{
+			echo 'sites:'
+			echo "  - {name: s, root: $PWD, exclude: ['*.log', /docs/x, 'l?', .dep/],"
+			echo '     hosts: ['
+			for h in c dash busybox; do
+				program "$h" "$h"
+				mkdir "r-$h"
+				cd "r-$h"
+				layout "$l"
+				mkdir -p "$served/a/docs"
+				echo 1 >"$served/a.log"
+				echo 2 >"$served/docs/x"
+				echo 3 >"$served/a/docs/x"
+				echo 4 >"$served/lx"
+				echo 5 >"$served/run.sh"
+				chmod 711 "$served/run.sh"
+				mkdir -p "$served/.git" "$served/empty"
+				echo 6 >"$served/.git/x"
+				ln -s nowhere "$served/dangling"
+				ln -s a/docs "$served/relative"
+				cd ..
+				echo "{address: $h, transport: local, deploy: $PWD/$h, root: $PWD/r-$h/www},"
+			done
+			echo ']}'
+		} >deploy.yml
+		run deploy adopt --json
+		assert_eq "$(json "$out" '[.hosts[].adopted] | unique | length')" 1
+		assert_eq "$(json "$out" '[.hosts[].shared] | unique | length')" 1
+		for h in dash busybox; do
+			diff -r --no-dereference r-c/www/current/ "r-$h/www/current/" >&2 ||
+			    fail "$l: $h"
+			diff "r-c/www/.deploy/manifests/"* \
+			    "r-$h/www/.deploy/manifests/"* >&2 || fail "$l: $h"
+			assert_eq "$(json "r-$h/www/.deploy/meta/"* .digest)" \
+			    "$(json r-c/www/.deploy/meta/* .digest)" "$l: $h"
+			assert_eq "$(json "r-$h/www/.deploy/meta/"* .bytes)" \
+			    "$(json r-c/www/.deploy/meta/* .bytes)" "$l: $h"
+		done
+		[ "$(grep -c 'left out' "$err")" -eq 3 ] &&
+		    [ "$(sed -n 's/.*(\(.* left out\)).*/\1/p' "$err" | sort -u |
+		    wc -l)" -eq 1 ] || fail "$l: $(<"$err")"
+		run deploy verify
+		run deploy status
+		run deploy doctor
+		cd ..
+	done
+}
+
+# What the sh verbs cannot, and what nobody can, leaves all as it is.
 adopt_is_refused_on() {
 	local served shared before
 	layout capistrano
@@ -388,15 +445,35 @@ adopt_is_refused_on() {
 	configure "$1" "$PWD/www"
 	mkdir site
 	echo new >site/index.html
+	sed -i 's/source:/exclude: ["a\/**"], source:/' deploy.yml
+	expect_status 2 deploy adopt
+	assert_contains "$err" "the sh verbs cannot leave out 'a/**'"
+	configure "$1" "$PWD/www"
+	expect_status 2 deploy adopt "$PWD/html"
+	assert_contains "$err" "the sh verbs take over nothing but"
+	ln -s "$PWD" "$served/evil"
+	expect_status 2 deploy adopt
+	assert_contains "$err" "'$served/evil' is a link to '$PWD'"
+	ln -sfn "$PWD/shared/uploads" "$served/evil"
+	rm "$served/evil"
+	mkfifo "$served/fifo"
+	expect_status 5 deploy adopt
+	assert_contains "$err" "device, socket or FIFO"
+	rm "$served/fifo"
+	assert_eq "$(readlink www/current)" "$served"
+	# Nothing of it is left behind.
+	assert_eq "$(find www/.deploy/incoming www/.deploy/meta -mindepth 1)" ""
+	[ "$(find www/shared www/releases -printf '%p %i %l\n' | sort)" = \
+	    "$(grep -E '^www/(shared|releases)' <<<"$before")" ] || fail "changed"
+	run deploy adopt
+	# A directory cannot be exchanged.
+	rm www/current
+	cp -a "$served" www/current
 	expect_status 1 deploy adopt
 	assert_contains "$err" "install deploy there"
-	expect_status 1 deploy publish
-	assert_contains "$err" "run 'deploy adopt'"
-	expect_status 1 deploy init
-	assert_contains "$err" "run 'deploy adopt'"
-	assert_eq "$(find www -printf '%p %i %l\n' | sort)" "$before"
 	# What shows nothing may be removed.
-	rm -r "$served"
+	rm -r www/current
+	ln -s nowhere www/current
 	expect_status 1 deploy publish
 	assert_contains "$err" "is not there, or not for"
 	assert_contains "$err" "if nothing is served there, remove the link"

@@ -1480,6 +1480,79 @@ pr-12	$B	$((soon + 1))"
 	assert_clean
 }
 
+# ---------------------------------------------------------------------- adopt
+
+# adopt_args: what the client says when it wants that, with the records that
+# only the sh verbs are given.
+adopt_args() {
+	local none
+	printf -v none '%064d' 0
+	args=("$R" --id="$A" --mtime="$when" --exclude="$1" --shared="$2")
+	[ "$kind" != c ] || return 0
+	args+=(--meta="$(meta "$A" | sed 's/"files":1,"bytes":1/"files":0,"bytes":0/; s/"digest":"[0-9a-f]*"/"digest":"'"$none"'"/')"
+	    --line="$(line "$A" '' activate "$none")")
+}
+
+v_adopt_of_a_link() {
+	local args digest
+	small_site
+	mkdir -p site/up "$R/shared"
+	echo log >site/a/x.log
+	echo mine >"$R/shared/up"
+	rmdir site/up
+	ln -s "$R/shared/up" site/up
+	ln -s "$PWD/site" "$R/current"
+	adopt_args '*.log
+/nothing' up
+	ok adopt "${args[@]}"
+	assert_eq "$(value adopted)" "$A"
+	assert_eq "$(value stays)" "$(realpath site)"
+	assert_eq "$(value excluded)" 2
+	assert_eq "$(value files)" 2
+	assert_eq "$(live)" "releases/$A"
+	assert_eq "$(readlink "$R/current/up")" ../../shared/up
+	[ ! -e "$R/current/a/x.log" ] || fail "not left out"
+	[ -e site/a/x.log ] && [ -L site/up ] || fail "what was served is changed"
+	ok verify "$R" --id="$A"
+	assert_eq "$(value difference)" ""
+	ok info "$R" --full
+	assert_eq "$(value current)" "$A"
+	digest=$(sed -e '1,2d' -e 's/ time=[^ ]*//' \
+	    "$R/.deploy/manifests/$A" | sha256sum)
+	assert_eq "$(jq -r .digest "$R/.deploy/meta/$A.json")" "${digest%% *}"
+	assert_eq "$(jq -r .digest "$R/.deploy/journal")" "${digest%% *}"
+	assert_eq "$(jq -r .to "$R/.deploy/journal")" "$A"
+	# Once more: nothing to do.
+	ok adopt "${args[@]}"
+	assert_eq "$(value adopted)" ""
+	assert_clean
+}
+
+v_adopt_refuses() {
+	local args
+	small_site
+	ok init "$R"
+	adopt_args '' ''
+	refused 1 host adopt "${args[@]}"
+	ln -s nowhere "$R/current"
+	refused 1 host adopt "${args[@]}"
+	ln -sfn "$PWD/site" "$R/current"
+	mkfifo site/fifo
+	refused 5 host adopt "${args[@]}"
+	rm site/fifo
+	ln -s "$PWD" site/out
+	refused 2 host adopt "${args[@]}"
+	rm site/out
+	printf x >"site/$(printf 'a\001b')"
+	refused 5 host adopt "${args[@]}"
+	rm site/a?b
+	refused 2 host adopt "$R" --id=x "${args[@]:2}"
+	ln -sfn "$PWD" "$R/current"
+	refused 2 host adopt "${args[@]}"
+	assert_eq "$(live)" "$PWD"
+	assert_nothing
+}
+
 # ------------------------------------------------------- all on one root
 
 # Each is frozen by one, which all others believe, and thawed by another.
