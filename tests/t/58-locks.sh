@@ -232,12 +232,19 @@ t_end_waits_for_a_flip_on_c() { end_waits_for_a_flip c; }
 t_end_waits_for_a_flip_on_dash() { end_waits_for_a_flip dash; }
 t_end_waits_for_a_flip_on_busybox() { end_waits_for_a_flip busybox; }
 
+# A, B, C, and what was staged then.
+has_all() {
+	[ "$(compgen -G "r-$1/.deploy/meta/*.json" | wc -l)" -eq 4 ]
+}
+
 # A client dies while the last of its pack is on its way to one host.  The next
 # run takes the same id, and waits there for what the first has left.
 same_build_again() {
 	on "$@"
 	local last=${hosts[-1]} again status=0
 	hung "$last"
+	# Who has it tells the next run which id it has.
+	wait_for 20 has_all h1
 	kill -KILL "$stage"
 	wait "$stage" 2>/dev/null || true
 	expect_status 3 deploy publish -q --lock-wait 1s
@@ -262,6 +269,7 @@ t_same_id_with_another_content() {
 	on c c
 	local id again status=0
 	hung h2
+	wait_for 20 has_all h1
 	kill -KILL "$stage"
 	wait "$stage" 2>/dev/null || true
 	deploy publish >again.out 2>again.err &
