@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -432,4 +433,78 @@ fleet_stage_release(struct fleet *f, const struct release_id *id, bool preview,
 		return fleet_send(f, &what, out, e);
 	out->fresh = fleet_count_lacking(f, id);
 	return 0;
+}
+
+/* Add to st->plan.m what earlier releases had and is to stay. */
+static int
+add_carried(struct fleet *f, struct stage *st, struct err *e)
+{
+	const struct rules *rules = &f->site->rules;
+	struct earlier earlier = EARLIER_INIT;
+	struct extras_carry carry = { .now = clock_now() };
+	struct extras_from from = EXTRAS_FROM_INIT;
+	struct manifest *m = &st->plan.m;
+	int r = earlier_read(&earlier, &pick_reference(f)->view, read_manifest,
+	    f, e);
+
+	carry.earlier = earlier.v;
+	carry.n = earlier.n;
+	if (r == 0)
+		r = extras_add_carried(m, rules, &carry, &from, e);
+	/* Directories may have come with it. */
+	for (size_t i = 0; rules->group != NULL && i < m->n; i++)
+		if (m->v[i].type == ENTRY_DIR)
+			m->v[i].mode = 02755;
+	st->plan.carried = from.n;
+	free(from.v);
+	earlier_release(&earlier);
+	return r;
+}
+
+/* The meta of `id`, but for the content. */
+static int
+send_carried(struct fleet *f, const struct release_id *id, struct stage *st,
+    struct err *e)
+{
+	struct meta meta = *known_meta(f, id);
+	const struct fleet_send what = { .m = &st->plan.m, .meta = &meta };
+	struct fleet_sent sent;
+
+	meta.id = st->id;
+	meta.preview = NULL;
+	meta.pinned = false;
+	meta.files = (int64_t)st->plan.totals.files;
+	meta.bytes = st->plan.totals.bytes;
+	memcpy(meta.digest, st->plan.digest, sizeof(meta.digest));
+	if (fleet_send(f, &what, &sent, e) != 0)
+		return -1;
+	cache_put(&st->id, &st->plan.m);
+	return 0;
+}
+
+int
+fleet_stage_carried(struct fleet *f, const struct release_id *id, bool preview,
+    struct stage *st, struct err *e)
+{
+	const struct release_id *staged;
+
+	st->id = *id;
+	if (fleet_manifest(f, id, &st->plan.m, e) != 0 ||
+	    add_carried(f, st, e) != 0)
+		return -1;
+	if (st->plan.carried == 0)
+		return 0;
+	plan_end(&st->plan);
+	staged = find_staged(f, st->plan.digest);
+	if (!release_id_is_none(staged)) {
+		st->id = *staged;
+		st->outcome = STAGE_STAGED;
+		manifest_release(&st->plan.m);
+		if (fleet_manifest(f, &st->id, &st->plan.m, e) != 0)
+			return -1;
+	} else {
+		release_id_new(&st->id, latest_id(f));
+		st->outcome = STAGE_NEW;
+	}
+	return preview ? 0 : send_carried(f, id, st, e);
 }

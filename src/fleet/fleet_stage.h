@@ -47,4 +47,15 @@ int fleet_stage_release(struct fleet *f, const struct release_id *id,
     bool preview, struct stage *st, struct fleet_sent *out, struct err *e)
     MUST_USE;
 
+/*
+ * What was staged before others went live lacks their assets, which visitors
+ * still ask for: stage a release that has those beside what `id` has, from
+ * what the hosts have.  The fleet is open (fleet_open, full), and all hosts
+ * have `id`.  st->id is the release that has them, st->plan.carried how many
+ * `id` lacks, st->outcome whether such a release was there; nothing is lacking:
+ * 0, and st->id is `id`.  `preview`: nothing is sent.  0 or -1.
+ */
+int fleet_stage_carried(struct fleet *f, const struct release_id *id,
+    bool preview, struct stage *st, struct err *e) MUST_USE;
+
 #endif

@@ -1,6 +1,10 @@
 #include <string.h>
 
+#include "base/override.h"
+#include "fleet/fleet_stage.h"
+#include "os/intr.h"
 #include "os/log.h"
+#include "root/activate.h"
 #include "site/site.h"
 #include "site/site_flip.h"
 
@@ -71,6 +75,67 @@ choose(const struct fleet *f, const char *word, struct release_id *out,
 	return r;
 }
 
+/* Would all hosts take it, as far as is known without asking? */
+static int
+check_release(struct site_run *s, const struct release_id *id, struct err *e)
+{
+	struct fleet *f = &s->fleet;
+	int64_t seq = -1;
+
+	for (size_t i = 0; i < f->n; i++) {
+		const struct view *v = &f->v[i].view;
+		const struct meta *meta = remote_meta(&f->v[i], id);
+
+		if (meta == NULL)
+			continue;
+		seq = meta->seq;
+		if ((s->wishes.overrides & OVERRIDE_ORDER) == 0 &&
+		    activate_check_content(&v->history, id, meta->digest, e) !=
+			0)
+			return remote_say(&f->v[i], e);
+	}
+	return site_check_flip(s, seq, e);
+}
+
+/*
+ * What others had that went live after this one was staged, and visitors still
+ * ask for, goes live with it, in a release of its own: `id` becomes that.  It
+ * goes live without them rather than not at all.
+ */
+static int
+carry(struct site_run *s, struct release_id *id, struct err *e)
+{
+	struct stage st = STAGE_INIT;
+	struct err why = ERR_INIT;
+	int r;
+
+	if (s->site->rules.carry.n == 0 || fleet_serves(&s->fleet, id))
+		return 0;
+	if (check_release(s, id, e) != 0)
+		return -1;
+	r = fleet_stage_carried(&s->fleet, id, s->wishes.dry_run, &st, &why);
+	if (r != 0) {
+		stage_release(&st);
+		log_warn(
+		    "%s goes live without what 'carry' keeps of others: %s",
+		    id->text, why.text);
+		if (intr_check(e) != 0)
+			return -1;
+		fleet_forgive(&s->fleet);
+		return site_open(s, e);
+	}
+	if (st.plan.carried > 0)
+		log_info(
+		    "%s was staged before others went live: %zu file%s of theirs %s carried in %s",
+		    id->text, st.plan.carried, st.plan.carried == 1 ? "" : "s",
+		    s->wishes.dry_run ? "would be" : "are",
+		    s->wishes.dry_run ? "a release of its own" : st.id.text);
+	if (!s->wishes.dry_run)
+		*id = st.id;
+	stage_release(&st);
+	return 0;
+}
+
 int
 site_activate(struct site_run *s, const char *word, struct site_flip *out,
     struct err *e)
@@ -80,7 +145,8 @@ site_activate(struct site_run *s, const char *word, struct site_flip *out,
 	*out = (struct site_flip){ .changed = false };
 	if (site_open(s, e) != 0 || fleet_need_root(&s->fleet, e) != 0 ||
 	    choose(&s->fleet, word, &id, e) != 0 ||
-	    site_supply(s, &id, e) != 0 || site_before_flip(s, &id, e) != 0)
+	    site_supply(s, &id, e) != 0 || carry(s, &id, e) != 0 ||
+	    site_before_flip(s, &id, e) != 0)
 		return -1;
 	return site_flip(s, &id, JOURNAL_ACTIVATE, out, e);
 }

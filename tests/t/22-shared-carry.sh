@@ -2,8 +2,8 @@
 # What a release has besides the build: links to shared paths, and files that
 # are carried over from earlier releases.
 . "$(dirname "$0")/../lib.sh"
-# shellcheck source=tests/root.sh
-. "$TREE/tests/root.sh"
+# shellcheck source=tests/hosts.sh
+. "$TREE/tests/hosts.sh"
 
 # config LINE...: a deploy.yml for ./site and ./root with these lines.
 config() {
@@ -238,14 +238,14 @@ assets() {
 # What lies under assets/ in the live release.
 live_assets() {
 	(cd root/current/ && find assets ! -type d -printf '%P\n' | sort |
-	    paste -sd ' ')
+	    command paste -sd ' ')
 }
 
 # What the live release has carried, by its manifest.
 carried() {
 	sed -nE 's,^\./assets/([^ ]*) type=[fl].* tags=carried\,last-[0-9]+$,\1,p' \
 	    "root/.deploy/manifests/$(basename "$(readlink root/current)")" |
-	    paste -sd ' '
+	    command paste -sd ' '
 }
 
 # age SECONDS: everything in the root happened so much earlier.
@@ -555,6 +555,88 @@ t_shared_and_excluded() {
 	run deploy verify
 	run deploy publish
 	assert_contains "$err" unchanged
+}
+
+# What was staged before others went live has their assets when it goes live,
+# on hosts of these kinds; `root` is that of the first.
+carried_at_activation_on() {
+	local h hosts='' a b c d before
+	small
+	for h; do
+		[ "$h" = here ] && continue
+		mkdir "root-$h"
+		program "$h" "$h"
+		hosts+="{address: $h, transport: local, deploy: $PWD/$h, root: $PWD/root-$h/www},"
+	done
+	[ -z "$hosts" ] || ln -s "root-$1/www" root
+	config "$week" 'max_delete: 100%' ${hosts:+"hosts: [$hosts]"}
+	assets app.1.js
+	a=$(publish)
+	assets app.2.js sub/app.2.css
+	b=$(deploy stage -q)
+	assets app.3.js new/app.3.css
+	c=$(publish)
+	assets app.4.js
+	d=$(publish)
+	run deploy rollback
+	assert_eq "$(carried)" app.1.js
+	# What may not go live is not made.
+	run deploy freeze
+	before=$(ls root/releases)
+	expect_status 3 deploy activate "$b"
+	run deploy thaw
+	expect_status 4 deploy activate "$b" --expect "$a"
+	expect_status 4 deploy activate "$d"
+	run deploy activate -n "$b"
+	assert_contains "$err" "3 files of theirs would be carried"
+	assert_eq "$(ls root/releases)" "$before"
+	run deploy activate "$b"
+	assert_contains "$err" "3 files of theirs are carried"
+	b=$(basename "$(readlink root/current)")
+	[[ $before != *$b* ]] || fail "the release was changed"
+	assert_eq "$(live_assets)" \
+	    "app.1.js app.2.js app.3.js app.4.js new/app.3.css sub/app.2.css"
+	assert_eq "$(carried)" "app.1.js app.3.js app.4.js new/app.3.css"
+	assert_eq "$(<root/current/index.html)" "with app.2.js sub/app.2.css"
+	run deploy verify
+	assert_eq "$(ls root/.deploy/incoming)" ""
+	# Once more: that is live.
+	run deploy activate
+	assert_contains "$err" unchanged
+	# Back to what was live before, and again to the one that is there now.
+	run deploy rollback
+	assert_eq "$(readlink root/current)" "releases/$c"
+	before=$(ls root/releases)
+	run deploy activate "$b" --override=order
+	assert_eq "$(readlink root/current)" "releases/$b"
+	assert_eq "$(ls root/releases)" "$before"
+	for h in "${@:2}"; do
+		diff -r --no-dereference "root-$1/www/current/" "root-$h/www/current/"
+		assert_eq "$(readlink "root-$h/www/current")" "releases/$b"
+	done
+}
+
+t_carried_at_activation_here() { carried_at_activation_on here; }
+t_carried_at_activation_on_hosts() { carried_at_activation_on c dash; }
+t_carried_at_activation_on_busybox() { carried_at_activation_on busybox; }
+
+# It goes live without them rather than not at all.
+t_activated_though_nothing_can_be_carried() {
+	local a b
+	small
+	config "$week" 'max_delete: 100%'
+	assets app.1.js
+	a=$(publish)
+	assets app.2.js
+	b=$(deploy stage -q)
+	assets app.3.js
+	publish >/dev/null
+	echo broken >root/current/assets/app.3.js
+	run deploy activate "$b"
+	assert_contains "$err" "without what 'carry' keeps"
+	assert_eq "$(live_assets)" "app.1.js app.2.js"
+	assert_eq "$(readlink root/current)" "releases/$b"
+	assert_eq "$(ls root/.deploy/incoming)" ""
 }
 
 t_carry_with_an_archive_and_in_a_dry_run() {
