@@ -14,8 +14,8 @@
 
 enum {
 	STAMP_LEN = 20,
-	SHORT_MIN = 15,
-	SUGGEST_MIN = 4, /* letters of an id, to find it by its middle */
+	SUGGEST_MIN = 4,    /* letters of an id, to find it by its middle */
+	CANDIDATES_MAX = 5, /* that a message names */
 };
 
 /* Write the time of an id, STAMP_LEN characters and a NUL. */
@@ -225,10 +225,73 @@ release_parse_time(const char *s)
 	return (int64_t)timegm(&tm) * 1000;
 }
 
+void
+release_id_short(const struct release_id *id, char out[RELEASE_SHORT_LEN + 1])
+{
+	snprintf(out, RELEASE_SHORT_LEN + 1, "%.*s", RELEASE_SHORT_LEN,
+	    id->text);
+}
+
+/* May `c` stand beside an id that is a part of something longer? */
+static bool
+goes_on(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+	    (c >= 'A' && c <= 'Z') || (c != '\0' && strchr("/-_=", c) != NULL);
+}
+
+/* The next id that is a word in text[at..]; NULL when there is no more. */
+static char *
+next_word_id(char *text, char *at, struct release_id *out)
+{
+	for (; (at = strchr(at, 'T')) != NULL; at++) {
+		char *s = at - 8, *end = s + RELEASE_ID_LEN;
+
+		if (at - text < 8 || release_id_scan(out, s) == NULL ||
+		    (s > text && (goes_on(s[-1]) || s[-1] == '.')))
+			continue;
+		if (*end == '\0' || (*end == '.' && !goes_on(end[1])) ||
+		    (*end != '.' && !goes_on(*end)))
+			return s;
+	}
+	return NULL;
+}
+
+/* Does another id in the text have the same short form? */
+static bool
+has_double(char *text, const struct release_id *id)
+{
+	struct release_id other;
+
+	for (char *at = text; (at = next_word_id(text, at, &other)) != NULL;
+	     at += RELEASE_ID_LEN)
+		if (!release_id_eq(&other, id) &&
+		    strncmp(other.text, id->text, RELEASE_SHORT_LEN) == 0)
+			return true;
+	return false;
+}
+
+void
+release_shorten(char *text)
+{
+	struct release_id id;
+	char *at = text;
+
+	while ((at = next_word_id(text, at, &id)) != NULL) {
+		char *end = at + RELEASE_ID_LEN;
+
+		at = end;
+		if (has_double(text, &id))
+			continue;
+		at -= RELEASE_ID_LEN - RELEASE_SHORT_LEN;
+		memmove(at, end, strlen(end) + 1);
+	}
+}
+
 size_t
 release_short_len(const struct release_ids *ids)
 {
-	size_t len = SHORT_MIN;
+	size_t len = RELEASE_SHORT_LEN;
 
 	for (size_t i = 1; i < ids->n; i++) {
 		size_t same = 0;
@@ -292,25 +355,51 @@ unknown(const struct release_ids *ids, const char *word, struct err *e)
 		err_append(e, ";; see 'deploy list'");
 }
 
-const struct release_id *
-release_match(const struct release_ids *ids, const char *prefix, struct err *e)
+/* Does the word mean the release: as a prefix of its id, or in another way? */
+static bool
+is_meant(const struct release_id *id, const struct release_ids *named,
+    const char *word)
 {
-	const struct release_id *found = NULL;
+	return (*word != '\0' && strncmp(id->text, word, strlen(word)) == 0) ||
+	    (named != NULL && release_ids_has(named, id));
+}
+
+/* The word means several; name some of them, the newest first. */
+static void
+ambiguous(const struct release_ids *found, const char *word, struct err *e)
+{
+	size_t shown = found->n < CANDIDATES_MAX ? found->n : CANDIDATES_MAX;
+
+	err_set(e, ERR_USAGE, "'%s' could be release ", word);
+	for (size_t i = 0; i < shown; i++)
+		err_append(e, "%s%s",
+		    i == 0		 ? "" :
+			i + 1 < found->n ? ", " :
+					   " or ",
+		    found->v[found->n - 1 - i].text);
+	if (shown < found->n)
+		err_append(e, " or one of %zu more", found->n - shown);
+	err_append(e, ";; use more of its id");
+}
+
+const struct release_id *
+release_match(const struct release_ids *ids, const struct release_ids *named,
+    const char *word, struct err *e)
+{
+	struct release_ids found = RELEASE_IDS_INIT;
+	const struct release_id *one = NULL;
 
 	for (size_t i = 0; i < ids->n; i++) {
-		if (strncmp(ids->v[i].text, prefix, strlen(prefix)) != 0)
+		if (!is_meant(&ids->v[i], named, word))
 			continue;
-		if (found != NULL) {
-			err_set(e, ERR_USAGE,
-			    "'%s' could be release %s or %s;; use more of the id",
-			    prefix, found->text, ids->v[i].text);
-			return NULL;
-		}
-		found = &ids->v[i];
+		release_ids_add(&found, &ids->v[i]);
+		one = &ids->v[i];
 	}
-	if (found == NULL || *prefix == '\0') {
-		unknown(ids, prefix, e);
-		return NULL;
-	}
-	return found;
+	if (found.n == 0)
+		unknown(ids, word, e);
+	else if (found.n > 1)
+		ambiguous(&found, word, e);
+	one = found.n == 1 ? one : NULL;
+	release_ids_release(&found);
+	return one;
 }

@@ -82,16 +82,33 @@ void release_format_time(int64_t ms, char out[32]);
 int64_t release_parse_time(const char *s);
 
 /*
+ * People see the short form of an id, the time to the millisecond, which is a
+ * prefix that names it: in a root, each id is later than those before it.
+ */
+enum { RELEASE_SHORT_LEN = 19 };
+
+void release_id_short(const struct release_id *id,
+    char out[RELEASE_SHORT_LEN + 1]);
+
+/*
+ * Make `text`, which is for people, hold the short form of each id that is a
+ * word in it; those in a path, a name or "--id=..." stay whole, and so do two
+ * that have the same short form.
+ */
+void release_shorten(char *text);
+
+/*
  * How many characters of each id in the sorted list `ids` tell it from all
- * others; at least 15, the time to the second.
+ * others; at least RELEASE_SHORT_LEN.
  */
 size_t release_short_len(const struct release_ids *ids);
 
 /*
- * The one id in `ids` that begins with `prefix`.  Returns it (borrowed), or
- * NULL with ERR_USAGE: there is none, or more than one (they are named).
+ * The one id in `ids` that `word` means: it begins so, or it is one of `named`
+ * (may be NULL), which the word names in another way.  Returns it (borrowed),
+ * or NULL with ERR_USAGE: there is none, or more than one (they are named).
  */
 const struct release_id *release_match(const struct release_ids *ids,
-    const char *prefix, struct err *e) MUST_USE;
+    const struct release_ids *named, const char *word, struct err *e) MUST_USE;
 
 #endif

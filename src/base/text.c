@@ -74,29 +74,3 @@ text_cleanf(const char *fmt, ...)
 	va_end(ap);
 	return out;
 }
-
-void
-text_line(const char *fmt, ...)
-{
-	va_list ap;
-	char *out;
-
-	va_start(ap, fmt);
-	out = text_vcleanf(fmt, ap);
-	va_end(ap);
-	puts(out);
-	free(out);
-}
-
-void
-text_row(const char *label, const char *fmt, ...)
-{
-	va_list ap;
-	char *out;
-
-	va_start(ap, fmt);
-	out = text_vcleanf(fmt, ap);
-	va_end(ap);
-	printf("%-10s %s\n", label, out);
-	free(out);
-}

@@ -31,11 +31,4 @@ char *text_cleanf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 char *text_vcleanf(const char *fmt, va_list ap)
     __attribute__((format(printf, 1, 0)));
 
-/* Print it to standard output, and a line break. */
-void text_line(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-
-/* The same of a row: a label of ours, and what stands beside it. */
-void text_row(const char *label, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
-
 #endif

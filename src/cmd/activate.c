@@ -43,12 +43,13 @@ const struct cmd cmd_activate = {
 	.args = "[RELEASE]",
 	.summary = "make a staged release live (default: the one that waits)",
 	.about =
-	    "RELEASE is an id, a unique prefix of one, current, previous or\n"
-	    "latest.  Without it the one release is meant that was staged\n"
-	    "after all that ever were live; several are refused.  Refused\n"
-	    "when the root is frozen (override: freeze), or when the release\n"
-	    "has an older sequence (--seq) than the one activated last\n"
-	    "(override: order).  Prints the id of the release that is live.\n",
+	    "RELEASE is an id, a unique prefix of one, current, previous,\n"
+	    "latest, a preview's name, a sequence ('#41') or a commit.\n"
+	    "Without it the one release is meant that was staged after all\n"
+	    "that ever were live; several are refused.  Refused when the root\n"
+	    "is frozen (override: freeze), or when the release has an older\n"
+	    "sequence (--seq) than the one activated last (override: order).\n"
+	    "Prints the id of the release that is live.\n",
 	.examples =
 	    "deploy activate                       # the one that waits\n"
 	    "deploy activate latest --override=freeze\n"

@@ -28,19 +28,24 @@ print_word(const char *word, const char *fmt, ...)
 	va_start(ap, fmt);
 	about = text_vcleanf(fmt, ap);
 	va_end(ap);
+	release_shorten(about);
 	printf("%s\t%s\n", word, about);
 	free(about);
 }
 
-/* A release, and what the root that `v` is of knows about it. */
+/*
+ * The first `len` characters of a release's id, and what the root that `v` is
+ * of knows about it.
+ */
 static void
 print_release(const struct view *v, const struct meta *meta,
-    const struct release_id *id)
+    const struct release_id *id, size_t len)
 {
-	char staged[32];
+	char staged[32], prefix[RELEASE_ID_LEN + 1];
 
+	snprintf(prefix, sizeof(prefix), "%.*s", (int)len, id->text);
 	release_format_time(release_id_time(id), staged);
-	print_word(id->text, "%s%s%s%s%s", staged,
+	print_word(prefix, "%s%s%s%s%s", staged,
 	    release_id_eq(id, &v->current)	    ? ", live" :
 		history_was_live(&v->history, id)   ? ", was live" :
 		history_has_failed(&v->history, id) ? ", failed" :
@@ -63,13 +68,13 @@ print_words(const struct release_id *current,
 
 /* The first host that has the release tells about it. */
 static void
-print_first(const struct fleet *f, const struct release_id *id)
+print_first(const struct fleet *f, const struct release_id *id, size_t len)
 {
 	for (size_t i = 0; i < f->n; i++) {
 		const struct meta *meta = remote_meta(&f->v[i], id);
 
 		if (meta != NULL) {
-			print_release(&f->v[i].view, meta, id);
+			print_release(&f->v[i].view, meta, id, len);
 			return;
 		}
 	}
@@ -97,7 +102,7 @@ print_releases(struct run *run, struct err *e)
 		    fleet_find(&f, "previous", &none), release_ids_last(&ids));
 	}
 	for (size_t i = ids.n; i-- > 0;)
-		print_first(&f, &ids.v[i]);
+		print_first(&f, &ids.v[i], release_short_len(&ids));
 	release_ids_release(&ids);
 	fleet_release(&f);
 	return r;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/show.h"
 #include "base/text.h"
 #include "cmd/cmd.h"
 #include "cmd/table.h"
@@ -25,9 +26,9 @@ print_line(const struct diff_line *l)
 	text_size(l->old_size, old);
 	text_size(l->new_size, new);
 	if (l->kind == DIFF_CHANGED)
-		text_line("M %s  (%s -> %s)", l->path, old, new);
+		show_line("M %s  (%s -> %s)", l->path, old, new);
 	else
-		text_line("%c %s  (%s)", letters[l->kind], l->path,
+		show_line("%c %s  (%s)", letters[l->kind], l->path,
 		    l->kind == DIFF_ADDED ? new : old);
 }
 

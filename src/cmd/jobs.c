@@ -10,7 +10,7 @@
 #include "base/nearest.h"
 #include "base/number.h"
 #include "base/release.h"
-#include "base/text.h"
+#include "base/show.h"
 #include "base/utf8.h"
 #include "cmd/cmd.h"
 #include "cmd/habit.h"
@@ -198,7 +198,7 @@ print_time(const char *label, int64_t ms)
 
 	release_format_time(ms, text);
 	if (ms > 0)
-		text_row(label, "%s", text);
+		show_row(label, "%s", text);
 }
 
 /* ---- the log ----------------------------------------------------------- */
@@ -258,7 +258,7 @@ print_log(const char *text, size_t len)
 		const char *stop = memchr(text, '\n', (size_t)(end - text));
 		int n = (int)((stop != NULL ? stop : end) - text);
 
-		text_line("%.*s", n, text);
+		show_line("%.*s", n, text);
 		text += n + 1;
 	}
 }
@@ -317,7 +317,7 @@ print_job(struct call *c, const struct job *job, struct err *e)
 	    step_say_nobody(&c->workers, job->site, &nobody))
 		buf_addf(&what, "; %s", nobody.data);
 	buf_release(&nobody);
-	text_line("%6lld  %-7s  %s  %s%s%s%s%s%s%s", (long long)job->id,
+	show_line("%6lld  %-7s  %s  %s%s%s%s%s%s%s", (long long)job->id,
 	    job_state_name(job->state), job->site, buf_str(&what),
 	    job->ref != NULL ? "; " : "", job->ref != NULL ? job->ref : "",
 	    job->who != NULL ? "; " : "", job->who != NULL ? job->who : "",
@@ -337,7 +337,7 @@ print_lines(const char *label, const char *text)
 	while (*text != '\0') {
 		int len = (int)strcspn(text, "\n");
 
-		text_row(label, "%.*s", len, text);
+		show_row(label, "%.*s", len, text);
 		label = "";
 		text += len + (text[len] == '\n');
 	}
@@ -353,34 +353,34 @@ print_details(struct call *c, struct err *e)
 	int r = queue_items(c->q, job->id, &items, e);
 
 	describe(job, &what);
-	text_row("job", "%lld", (long long)job->id);
-	text_row("site", "%s", job->site);
-	text_row("state", "%s %s", job_state_name(job->state), buf_str(&what));
+	show_row("job", "%lld", (long long)job->id);
+	show_row("site", "%s", job->site);
+	show_row("state", "%s %s", job_state_name(job->state), buf_str(&what));
 	if (job->state == JOB_WAITING &&
 	    step_say_nobody(&c->workers, job->site, &nobody))
-		text_row("workers", "%s", nobody.data);
+		show_row("workers", "%s", nobody.data);
 	buf_release(&nobody);
-	text_row("priority", "%lld", (long long)job->priority);
+	show_row("priority", "%lld", (long long)job->priority);
 	if (job->ref != NULL)
-		text_row("ref", "%s", job->ref);
+		show_row("ref", "%s", job->ref);
 	print_lines("refs", job->refs);
 	for (size_t i = 0; i < items.n; i++)
-		text_row(i == 0 ? "items" : "", "%s", items.v[i]);
+		show_row(i == 0 ? "items" : "", "%s", items.v[i]);
 	strvec_release(&items);
 	if (job->reason != NULL)
-		text_row("reason", "%s", job->reason);
-	text_row("requests", "%lld, the last by %s", (long long)job->requests,
+		show_row("reason", "%s", job->reason);
+	show_row("requests", "%lld, the last by %s", (long long)job->requests,
 	    job->who != NULL ? job->who : "?");
 	print_time("created", job->created);
 	print_time("started", job->started);
 	print_time("ended", job->ended);
-	text_row("tries", "%lld failed", (long long)job->tries);
+	show_row("tries", "%lld failed", (long long)job->tries);
 	if (job->ended > 0)
-		text_row("status", "%lld%s%s", (long long)job->status,
+		show_row("status", "%lld%s%s", (long long)job->status,
 		    job->message != NULL ? ": " : "",
 		    job->message != NULL ? job->message : "");
 	if (job->worker != NULL)
-		text_row("worker", "%s", job->worker);
+		show_row("worker", "%s", job->worker);
 	buf_release(&what);
 	return r;
 }
@@ -468,7 +468,7 @@ print_worker(const struct worker_seen *w)
 	for (size_t i = 0; i < w->sites.n; i++)
 		buf_addf(&sites, "%s%s", i > 0 ? ", " : "", w->sites.v[i]);
 	step_format_span(ms, span);
-	text_line("%s  %s  on %s for %s  %s", w->live ? "there" : "gone ",
+	show_line("%s  %s  on %s for %s  %s", w->live ? "there" : "gone ",
 	    w->name, w->host, span, buf_str(&sites));
 	buf_release(&sites);
 }

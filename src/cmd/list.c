@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/show.h"
 #include "base/text.h"
 #include "cmd/cmd.h"
 #include "cmd/table.h"
@@ -57,15 +58,15 @@ static void
 print_release(const struct view *v, const struct release_id *id,
     const struct meta *meta)
 {
-	size_t len = release_short_len(&v->ids);
+	int len = (int)release_short_len(&v->ids);
 	char staged[32], bytes[32], seq[32] = "-";
 
 	release_format_time(release_id_time(id), staged);
 	text_size(meta->bytes, bytes);
 	if (meta->seq >= 0)
 		snprintf(seq, sizeof(seq), "%lld", (long long)meta->seq);
-	text_line("%-*.*s  %s  %-8s%s  %6lld files  %9s  %5s  %.12s%s%s",
-	    (int)len, (int)len, id->text, staged, state(v, id, meta),
+	show_line("%-*.*s  %s  %-8s%s  %6lld files  %9s  %5s  %.12s%s%s", len,
+	    len, id->text, staged, state(v, id, meta),
 	    meta->pinned ? " pinned" : "       ", (long long)meta->files,
 	    bytes, seq, meta->commit != NULL ? meta->commit : "-",
 	    meta->message != NULL ? "  " : "",
@@ -221,7 +222,7 @@ run_list(struct run *run, struct err *e)
 	if (releases != NULL)
 		answer(run, &f, &dead, releases);
 	for (size_t i = 0; releases == NULL && i < dead.n; i++)
-		text_line("%s is dead: what it has is not known", dead.v[i]);
+		show_line("%s is dead: what it has is not known", dead.v[i]);
 	release_ids_release(&ids);
 	strvec_release(&dead);
 	fleet_release(&f);

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/text.h"
+#include "base/show.h"
 #include "cmd/cmd.h"
 #include "cmd/table.h"
 
@@ -54,7 +54,7 @@ print_line(const struct journal_line *l, const struct outcome *o)
 	if (skipped.len > 0)
 		buf_addc(&skipped, ')');
 	release_format_time(l->time, time);
-	text_line("%s  %-8s  %s  (from %s)  %s%s%s%s%s%s", time,
+	show_line("%s  %-8s  %s  (from %s)  %s%s%s%s%s%s", time,
 	    o->failed ? "failed" : journal_action_name(l->action), l->to.text,
 	    !release_id_is_none(&l->from) ? l->from.text : "nothing",
 	    l->who != NULL ? l->who : "?", l->job != NULL ? "  " : "",

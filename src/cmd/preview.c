@@ -4,7 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
-#include "base/text.h"
+#include "base/show.h"
 #include "cmd/cmd.h"
 #include "cmd/table.h"
 #include "site/site_flip.h"
@@ -93,7 +93,7 @@ print(const struct fleet *f, const struct shown *s, const char *url)
 	char until[32];
 
 	release_format_time(s->p->until * 1000, until);
-	text_line("%-16s  %s  until %s%s%s%s%s", s->p->name, s->p->id.text,
+	show_line("%-16s  %s  until %s%s%s%s%s", s->p->name, s->p->id.text,
 	    until, url != NULL ? "  " : "", url != NULL ? url : "",
 	    some ? "  not on all hosts, but on " : "",
 	    some ? s->hosts.v[0] : "");

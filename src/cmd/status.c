@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/show.h"
 #include "base/text.h"
 #include "cmd/cmd.h"
 #include "cmd/table.h"
@@ -224,11 +225,11 @@ print_live(const struct remote *r)
 	char since[32];
 
 	if (release_id_is_none(current(r))) {
-		text_row("live", "nothing yet");
+		show_row("live", "nothing yet");
 		return;
 	}
 	release_format_time(r->view.history.since, since);
-	text_row("live", "%s since %s%s%s%s%s", current(r)->text,
+	show_row("live", "%s since %s%s%s%s%s", current(r)->text,
 	    r->view.history.since > 0 ? since : "an unknown time",
 	    commit != NULL ? ", commit " : "", commit != NULL ? commit : "",
 	    message != NULL ? ": " : "", message != NULL ? message : "");
@@ -240,7 +241,7 @@ print_freeze(const struct freeze *f)
 	char until[32];
 
 	release_format_time(f->until, until);
-	text_row("frozen", "by %s%s%s%s%s",
+	show_row("frozen", "by %s%s%s%s%s",
 	    f->who != NULL ? f->who : "somebody",
 	    f->until > 0 ? " until " : "", f->until > 0 ? until : "",
 	    f->why != NULL ? ": " : "", f->why != NULL ? f->why : "");
@@ -251,12 +252,12 @@ static void
 print_locks(const struct remote *r)
 {
 	if (r->locked != NULL || r->n_stages == 0)
-		text_row("lock", "%s", r->locked != NULL ? r->locked : "free");
+		show_row("lock", "%s", r->locked != NULL ? r->locked : "free");
 	for (size_t i = 0; i < r->n_stages; i++) {
 		struct buf who = BUF_INIT;
 
 		lock_note_print(&r->stages[i].note, &who);
-		text_row("staging", "%s by %s", r->stages[i].id.text,
+		show_row("staging", "%s by %s", r->stages[i].id.text,
 		    who.data);
 		buf_release(&who);
 	}
@@ -269,26 +270,26 @@ print_host(const struct fleet *f, const struct remote *r)
 	char space[TEXT_SIZE_LEN] = "unknown";
 
 	if (*r->host->label != '\0')
-		text_row("host", "%s", r->host->label);
-	text_row("root", "%s", r->host->root);
+		show_row("host", "%s", r->host->label);
+	show_row("root", "%s", r->host->root);
 	if (vote_was_skipped(f, r))
-		text_row("skipped", "it was left out by --skip");
+		show_row("skipped", "it was left out by --skip");
 	if (r->failed) {
-		text_row("dead", "%s", r->err.text);
+		show_row("dead", "%s", r->err.text);
 		return;
 	}
 	print_live(r);
-	text_row("previous", "%s",
+	show_row("previous", "%s",
 	    release_id_is_none(previous(r)) ? "none" : previous(r)->text);
-	text_row("releases", "%zu", r->view.ids.n);
+	show_row("releases", "%zu", r->view.ids.n);
 	print_locks(r);
 	if (r->frozen)
 		print_freeze(&r->freeze);
 	if (r->room.bytes >= 0)
 		text_size(r->room.bytes, space);
-	text_row("free", "%s", space);
+	show_row("free", "%s", space);
 	if (r->drift.n > 0)
-		text_row("drift", "%s%s; run 'deploy verify'", r->drift.v[0],
+		show_row("drift", "%s%s; run 'deploy verify'", r->drift.v[0],
 		    r->drift.n > 1 ? " (and more)" : "");
 }
 
@@ -297,13 +298,13 @@ print(const struct run *run, const struct fleet *f,
     const struct strvec *differences, const char *cure)
 {
 	if (run->site->name != NULL)
-		text_row("site", "%s", run->site->name);
+		show_row("site", "%s", run->site->name);
 	for (size_t i = 0; i < f->n; i++)
 		print_host(f, &f->v[i]);
 	for (size_t i = 0; i < differences->n; i++)
-		text_row("drift", "%s", differences->v[i]);
+		show_row("drift", "%s", differences->v[i]);
 	if (cure != NULL)
-		text_row("cure", "%s", cure);
+		show_row("cure", "%s", cure);
 }
 
 /* Every host that could be asked. */

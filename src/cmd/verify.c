@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/number.h"
+#include "base/show.h"
 #include "base/text.h"
 #include "cmd/cmd.h"
 #include "cmd/table.h"
@@ -40,7 +41,7 @@ answer(struct run *run, const struct release_id *id, const struct findings *f)
 
 	if (!run->opts.json) {
 		for (size_t i = 0; i < f->found.n; i++)
-			text_line("%s", f->found.v[i]);
+			show_line("%s", f->found.v[i]);
 		return;
 	}
 	doc = cmd_new_doc(run);

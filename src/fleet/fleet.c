@@ -10,6 +10,7 @@
 #include "fleet/cache.h"
 #include "fleet/cure.h"
 #include "fleet/fleet_content.h"
+#include "fleet/fleet_named.h"
 #include "fleet/fleet_preview.h"
 #include "os/intr.h"
 #include "os/log.h"
@@ -476,16 +477,17 @@ find_latest(const struct fleet *f, const struct release_ids *ids)
 static const struct release_id *
 find_release(const struct fleet *f, const char *word, struct err *e)
 {
-	struct release_ids ids = RELEASE_IDS_INIT;
+	struct release_ids ids = RELEASE_IDS_INIT, named = RELEASE_IDS_INIT;
 	const struct release_id *id = NULL;
 	struct release_id shown;
 	int c = fleet_find_preview(f, word, &shown, e);
 
 	fleet_releases(f, &ids);
+	fleet_named(f, word, &named);
 	if (c > 0)
 		id = &shown;
 	else if (c == 0 && strcmp(word, "latest") != 0)
-		id = release_match(&ids, word, e);
+		id = release_match(&ids, &named, word, e);
 	else if (c == 0 && (id = find_latest(f, &ids)) == NULL)
 		view_refuse(word, e);
 	id = own(f, id);
@@ -494,6 +496,7 @@ find_release(const struct fleet *f, const char *word, struct err *e)
 		    "the preview '%s' shows %s, which no host has", word,
 		    shown.text);
 	release_ids_release(&ids);
+	release_ids_release(&named);
 	return id;
 }
 

@@ -99,9 +99,9 @@ int fleet_complete(struct fleet *f, struct err *e) MUST_USE;
 /*
  * The release that the user's word means on all hosts together: "current" and
  * "previous", which must be the same on every host (else ERR_DIFFER),
- * "latest", which is no preview's, the name of a preview, an id, or a prefix
- * that only one id has.  Borrowed; NULL with
- * ERR_USAGE.
+ * "latest", which is no preview's, the name of a preview, an id, or what only
+ * one release has: a prefix of an id, "#" and a sequence, the first digits of a
+ * commit.  Borrowed; NULL with ERR_USAGE.
  */
 const struct release_id *fleet_find(const struct fleet *f,
     const char *word, struct err *e) MUST_USE;

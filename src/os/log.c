@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/release.h"
 #include "base/text.h"
 #include "os/ci.h"
 
@@ -70,6 +71,7 @@ print(const char *colour, const char *label, const char *text)
 		vsnprintf(text, sizeof(text), fmt, ap); \
 		va_end(ap); \
 		text_clean(clean, sizeof(clean), text); \
+		release_shorten(clean); \
 		print(colour, label, clean); \
 	} while (0)
 
@@ -96,8 +98,12 @@ log_warn(const char *fmt, ...)
 void
 log_err(const struct err *e)
 {
-	if (!ci_annotate("error", e->text))
-		print("\033[31m", "error: ", e->text);
+	char text[sizeof(e->text)];
+
+	memcpy(text, e->text, sizeof(text));
+	release_shorten(text);
+	if (!ci_annotate("error", text))
+		print("\033[31m", "error: ", text);
 }
 
 void

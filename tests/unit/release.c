@@ -1,5 +1,8 @@
 #include "base/release.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "base/clock.h"
 #include "unit.h"
 
@@ -263,9 +266,9 @@ test_short_len(void)
 		"20260101T000000.123Z", "20260101T000000.124Z", NULL };
 	struct release_ids ids = RELEASE_IDS_INIT;
 
-	CHECK(release_short_len(&ids) == 15);
+	CHECK(release_short_len(&ids) == RELEASE_SHORT_LEN);
 	add(&ids, ID);
-	CHECK(release_short_len(&ids) == 15);
+	CHECK(release_short_len(&ids) == RELEASE_SHORT_LEN);
 	/* The same millisecond, and the same but for the last digit. */
 	add(&ids, ID);
 	ids.v[1].text[RELEASE_ID_LEN - 1] = 'e';
@@ -273,11 +276,48 @@ test_short_len(void)
 	CHECK(release_short_len(&ids) == RELEASE_ID_LEN);
 	release_ids_release(&ids);
 	ids = make_ids(far);
-	CHECK(release_short_len(&ids) == 15);
+	CHECK(release_short_len(&ids) == RELEASE_SHORT_LEN);
 	release_ids_release(&ids);
 	ids = make_ids(near);
-	CHECK(release_short_len(&ids) == 19);
+	CHECK(release_short_len(&ids) == RELEASE_SHORT_LEN);
 	release_ids_release(&ids);
+}
+
+static void
+test_shorten(void)
+{
+#define SHORT "20261121T190305.482"
+#define TWIN "20261121T190305.482Z-00000000-8b86-4011-b42d-00c04fc964ff"
+#define LATER "20261121T190305.483Z-6f9619ff-8b86-4011-b42d-00c04fc964ff"
+	static const char *const cases[][2] = {
+		{ "", "" },
+		{ "T", "T" },
+		{ ID, SHORT },
+		{ "release " ID " is live", "release " SHORT " is live" },
+		{ "'" ID "', (" ID "): " ID ".",
+		    "'" SHORT "', (" SHORT "): " SHORT "." },
+		{ ID "\n" LATER, SHORT "\n20261121T190305.483" },
+		{ ID " and " TWIN ", not " LATER,
+		    ID " and " TWIN ", not 20261121T190305.483" },
+		/* Parts of something longer. */
+		{ "releases/" ID, "releases/" ID },
+		{ ID "/index.html", ID "/index.html" },
+		{ "--id=" ID, "--id=" ID },
+		{ "adopted-" ID ", " ID ".json",
+		    "adopted-" ID ", " ID ".json" },
+		{ "." ID ", x" ID ", " ID "0", "." ID ", x" ID ", " ID "0" },
+		{ "20261321"
+		  "T190305.482Z-6f9619ff",
+		    "20261321T190305.482Z-6f9619ff" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		char *text = strdup(cases[i][0]);
+
+		release_shorten(text);
+		CHECK_STR(text, cases[i][1]);
+		free(text);
+	}
 }
 
 static void
@@ -288,24 +328,71 @@ test_match(void)
 	struct release_ids ids = make_ids(stamps);
 	struct err e = ERR_INIT;
 
-	CHECK(release_match(&ids, "2025", &e) == &ids.v[0]);
-	CHECK(release_match(&ids, ids.v[0].text, &e) == &ids.v[0]);
-	CHECK(release_match(&ids, "20261121T190305.482", &e) == &ids.v[1]);
-	CHECK(release_match(&ids, ids.v[2].text, &e) == &ids.v[2]);
+	CHECK(release_match(&ids, NULL, "2025", &e) == &ids.v[0]);
+	CHECK(release_match(&ids, NULL, ids.v[0].text, &e) == &ids.v[0]);
+	CHECK(
+	    release_match(&ids, NULL, "20261121T190305.482", &e) == &ids.v[1]);
+	CHECK(release_match(&ids, NULL, ids.v[2].text, &e) == &ids.v[2]);
 
-	CHECK(release_match(&ids, "2026", &e) == NULL);
+	CHECK(release_match(&ids, NULL, "2026", &e) == NULL);
 	CHECK(e.code == ERR_USAGE);
 	CHECK(strstr(e.text, ids.v[1].text) != NULL);
 	CHECK(strstr(e.text, ids.v[2].text) != NULL);
-	CHECK(release_match(&ids, "2", &e) == NULL);
+	CHECK(release_match(&ids, NULL, "2", &e) == NULL);
 
-	CHECK(release_match(&ids, "2027", &e) == NULL);
+	CHECK(release_match(&ids, NULL, "2027", &e) == NULL);
 	CHECK(e.code == ERR_USAGE);
 	CHECK(strstr(e.text, "'2027'") != NULL);
-	CHECK(release_match(&ids, ID "0", &e) == NULL);
-	CHECK(release_match(&ids, "-6f9619ff", &e) == NULL);
-	CHECK(release_match(&ids, "20261121t", &e) == NULL);
-	CHECK(release_match(&ids, "*", &e) == NULL);
+	CHECK(release_match(&ids, NULL, ID "0", &e) == NULL);
+	CHECK(release_match(&ids, NULL, "-6f9619ff", &e) == NULL);
+	CHECK(release_match(&ids, NULL, "20261121t", &e) == NULL);
+	CHECK(release_match(&ids, NULL, "*", &e) == NULL);
+	release_ids_release(&ids);
+}
+
+static void
+test_match_of_what_is_named(void)
+{
+	static const char *const stamps[] = { "20251121T190305.482Z",
+		"20261121T190305.482Z", "20261121T190305.483Z", NULL };
+	struct release_ids ids = make_ids(stamps);
+	struct release_ids named = RELEASE_IDS_INIT;
+	struct err e = ERR_INIT;
+
+	CHECK(release_match(&ids, &named, "#41", &e) == NULL);
+	release_ids_add(&named, &ids.v[1]);
+	CHECK(release_match(&ids, &named, "#41", &e) == &ids.v[1]);
+	/* The start of one id, and the commit of another. */
+	e = (struct err)ERR_INIT;
+	CHECK(release_match(&ids, &named, "2025", &e) == NULL);
+	CHECK(strstr(e.text, ids.v[0].text) != NULL);
+	CHECK(strstr(e.text, ids.v[1].text) != NULL);
+	CHECK(release_match(&ids, &named, "20261121T190305.482", &e) ==
+	    &ids.v[1]);
+	release_ids_add(&named, &ids.v[0]);
+	e = (struct err)ERR_INIT;
+	CHECK(release_match(&ids, &named, "#41", &e) == NULL);
+	CHECK(e.code == ERR_USAGE && strstr(e.text, "'#41'") != NULL);
+	release_ids_release(&named);
+	release_ids_release(&ids);
+}
+
+static void
+test_match_names_some_of_many(void)
+{
+	struct release_ids ids = RELEASE_IDS_INIT;
+	struct err e = ERR_INIT;
+	char text[RELEASE_ID_LEN + 1] = ID;
+
+	for (char c = '0'; c <= '9'; c++) {
+		text[RELEASE_ID_LEN - 1] = c;
+		add(&ids, text);
+	}
+	CHECK(release_match(&ids, NULL, "2026", &e) == NULL);
+	CHECK(strstr(e.text, ids.v[9].text) != NULL);
+	CHECK(strstr(e.text, ids.v[5].text) != NULL);
+	CHECK(strstr(e.text, ids.v[4].text) == NULL);
+	CHECK(strstr(e.text, "one of 5 more") != NULL);
 	release_ids_release(&ids);
 }
 
@@ -315,12 +402,12 @@ test_match_of_nothing(void)
 	struct release_ids ids = RELEASE_IDS_INIT;
 	struct err e = ERR_INIT;
 
-	CHECK(release_match(&ids, "2", &e) == NULL);
-	CHECK(release_match(&ids, "", &e) == NULL);
+	CHECK(release_match(&ids, NULL, "2", &e) == NULL);
+	CHECK(release_match(&ids, NULL, "", &e) == NULL);
 	/* Also where it would be unique. */
 	add(&ids, ID);
 	e = (struct err)ERR_INIT;
-	CHECK(release_match(&ids, "", &e) == NULL);
+	CHECK(release_match(&ids, NULL, "", &e) == NULL);
 	CHECK(e.code == ERR_USAGE);
 	release_ids_release(&ids);
 }
@@ -329,4 +416,6 @@ UNIT_MAIN(UNIT(test_id_is_valid), UNIT(test_id_is_checked_whole),
     UNIT(test_id_time), UNIT(test_scan), UNIT(test_new_id),
     UNIT(test_new_id_is_later), UNIT(test_new_ids_are_unique),
     UNIT(test_format_time), UNIT(test_parse_time), UNIT(test_list),
-    UNIT(test_short_len), UNIT(test_match), UNIT(test_match_of_nothing))
+    UNIT(test_short_len), UNIT(test_shorten), UNIT(test_match),
+    UNIT(test_match_of_what_is_named), UNIT(test_match_names_some_of_many),
+    UNIT(test_match_of_nothing))

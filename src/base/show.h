@@ -1,0 +1,15 @@
+/*
+ * Answers for people, on standard output: lines that are safe to show
+ * (text.h), with the short form of the ids of releases in them (release.h).
+ */
+#ifndef SHOW_H
+#define SHOW_H
+
+/* Print a line. */
+void show_line(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* A row: a label of ours, and what stands beside it. */
+void show_row(const char *label, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+#endif
