@@ -246,9 +246,9 @@ t_status_lines() {
 	run d freeze -m why
 	run d status
 	grep -qE "^root       $PWD/www\$" "$out" || fail "root"
-	grep -qE "^live       $b since 20[-0-9]+T[0-9:]+Z\$" "$out" ||
+	grep -qE "^live       $(short "$b") since 20[-0-9]+T[0-9:]+Z\$" "$out" ||
 	    fail "live: $(cat "$out")"
-	grep -qE "^previous   $a\$" "$out" || fail "previous"
+	grep -qE "^previous   $(short "$a")\$" "$out" || fail "previous"
 	grep -qE '^releases   2$' "$out" || fail "releases"
 	grep -qE '^lock       free$' "$out" || fail "lock"
 	grep -qE '^frozen     by .*: why$' "$out" || fail "frozen"
@@ -257,7 +257,7 @@ t_status_lines() {
 	run d thaw
 	run d rollback
 	run d status
-	grep -qE "^live       $a since .*, commit abc: note\$" "$out" ||
+	grep -qE "^live       $(short "$a") since .*, commit abc: note\$" "$out" ||
 	    fail "live: $(cat "$out")"
 	assert_not_contains "$out" "frozen"
 }
@@ -309,7 +309,7 @@ t_log_lines() {
 	run d rollback
 	run d log
 	assert_eq "$(wc -l <"$out")" 3
-	grep -qE "^20[-0-9]+T[0-9:]+Z  rollback  $a  \(from $b\)  .*@" \
+	grep -qE "^20[-0-9]+T[0-9:]+Z  rollback  $(short "$a")  \(from $(short "$b")\)  .*@" \
 	    <(sed -n 1p "$out") || fail "$(cat "$out")"
 	assert_contains <(sed -n 3p "$out") \
 	    "activate  $a  (from nothing)  ann  https://j/1  one"
