@@ -560,16 +560,16 @@ t_shared_and_excluded() {
 # What was staged before others went live has their assets when it goes live,
 # on hosts of these kinds; `root` is that of the first.
 carried_at_activation_on() {
-	local h hosts='' a b c d before
+	local h list='' a b c d before
 	small
 	for h; do
 		[ "$h" = here ] && continue
 		mkdir "root-$h"
 		program "$h" "$h"
-		hosts+="{address: $h, transport: local, deploy: $PWD/$h, root: $PWD/root-$h/www},"
+		list+="{address: $h, transport: local, deploy: $PWD/$h, root: $PWD/root-$h/www},"
 	done
-	[ -z "$hosts" ] || ln -s "root-$1/www" root
-	config "$week" 'max_delete: 100%' ${hosts:+"hosts: [$hosts]"}
+	[ -z "$list" ] || ln -s "root-$1/www" root
+	config "$week" 'max_delete: 100%' ${list:+"hosts: [$list]"}
 	assets app.1.js
 	a=$(publish)
 	assets app.2.js sub/app.2.css
