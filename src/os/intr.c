@@ -4,13 +4,14 @@
 #include <stdatomic.h>
 #include <string.h>
 
-static volatile sig_atomic_t caught;
+/* Other threads than the one that is interrupted look; always lock-free. */
+static atomic_int caught;
 static atomic_int held;
 
 static void
 remember(int sig)
 {
-	caught = sig;
+	atomic_store_explicit(&caught, sig, memory_order_relaxed);
 }
 
 void
@@ -42,8 +43,10 @@ intr_release(void)
 int
 intr_check(struct err *e)
 {
-	if (caught == 0 || atomic_load(&held) > 0)
+	int sig = atomic_load_explicit(&caught, memory_order_relaxed);
+
+	if (sig == 0 || atomic_load(&held) > 0)
 		return 0;
 	return err_set(e, ERR_FAILED, "interrupted by SIG%s",
-	    sigabbrev_np(caught));
+	    sigabbrev_np(sig));
 }
