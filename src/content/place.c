@@ -339,7 +339,8 @@ place_has_content(struct placer *w, const struct place_origin *o,
 			e->sys == ELOOP ?
 		    0 :
 		    -1;
-	size = hash_fd(w, fd, en->size, digest);
+	/* One more: a file that grew is another. */
+	size = hash_fd(w, fd, en->size + 1, digest);
 	if (size < 0)
 		err_sys(e, "cannot read '%s/%s'", o->dir->path, o->path);
 	close(fd);

@@ -538,6 +538,14 @@ t_damaged_files_are_not_carried() {
 	assert_not_contains "$err" "app.2.js' is missing or damaged"
 	assert_eq "$(live_assets)" "app.2.js app.3.js"
 	run deploy verify
+	# One that grew is not; an earlier release has it whole.
+	a=$(readlink -f root/current)
+	echo more >>"$a/assets/app.2.js"
+	assets app.4.js
+	run deploy publish
+	assert_contains "$err" "app.2.js' is missing or damaged"
+	assert_eq "$(live_assets)" "app.2.js app.3.js app.4.js"
+	run deploy verify
 	assert_eq "$(ls root/.deploy/incoming)" ""
 }
 
