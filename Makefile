@@ -54,7 +54,7 @@ NPM_eleventy = @11ty/eleventy@2
 NPM_astro = astro@5
 
 # Libraries by their pkg-config names, and the package that has each.
-LIBS = libarchive libcyaml yaml-0.1 jansson uuid libcrypto zlib libssh sqlite3 libzstd libbrotlidec
+LIBS = libarchive libcyaml yaml-0.1 jansson uuid libcrypto zlib libssh sqlite3 libzstd libbrotlidec libbrotlienc
 DEB_libarchive = libarchive-dev
 DEB_libcyaml = libcyaml-dev
 DEB_yaml-0.1 = libyaml-dev
@@ -65,6 +65,7 @@ DEB_libssh = libssh-dev
 DEB_zlib = zlib1g-dev
 DEB_libzstd = libzstd-dev
 DEB_libbrotlidec = libbrotli-dev
+DEB_libbrotlienc = libbrotli-dev
 DEB_sqlite3 = libsqlite3-dev
 DEB_libpq = libpq-dev
 DEB_libcurl = libcurl4-openssl-dev

@@ -66,6 +66,7 @@ make_config(const struct generator *g)
 	buf_adds(&b,
 	    "    # shared: [\".well-known/acme-challenge\"]\n"
 	    "    # carry: {paths: [\"assets/**\"], for: 7d}\n"
+	    "    # compress: [\"*.html\", \"*.css\", \"*.js\"]   # .gz and .br beside them\n"
 	    "    # max_delete: 50%          # refuse a build that lacks more\n");
 	buf_addf(&b,
 	    "    # check: {url: \"https://%s/\"}\n"

@@ -114,6 +114,39 @@ read_carry(struct value_reader *r, const struct raw_carry *raw,
 	    &out->carry_for);
 }
 
+/* Read one of the forms that files are compressed to. */
+static int
+read_form(struct value_reader *r, const char *text, unsigned int *with)
+{
+	for (enum encoding i = 0; i < ENCODINGS; i++)
+		if (strcmp(text, encodings[i].tool) == 0) {
+			*with |= 1U << i;
+			return 0;
+		}
+	return value_fault(r, "'%s': gzip, brotli and zstd can be had", text);
+}
+
+/* Read which files get compressed forms. */
+static int
+read_compress(struct value_reader *r, const struct raw_compress *raw,
+    struct rules *out)
+{
+	if (raw == NULL)
+		return 0;
+	if (value_read_patterns(r, "compress.paths", raw->paths,
+		raw->paths_count, &out->compress) != 0)
+		return -1;
+	if (raw->with_count > 0)
+		out->compress_with = 0;
+	for (unsigned int i = 0; i < raw->with_count; i++) {
+		value_at(r, "compress.with[%u]", i);
+		if (read_form(r, raw->with[i], &out->compress_with) != 0)
+			return -1;
+	}
+	return value_read_size(r, "compress.over", raw->over,
+	    &out->compress_over);
+}
+
 /* Read what the site says about its releases. */
 static int
 read_rules(struct value_reader *r, const struct raw_site *raw,
@@ -124,7 +157,8 @@ read_rules(struct value_reader *r, const struct raw_site *raw,
 		&out->exclude) != 0 ||
 	    read_shared(r, raw->shared, raw->shared_count, &out->shared) !=
 		0 ||
-	    read_carry(r, raw->carry, out) != 0)
+	    read_carry(r, raw->carry, out) != 0 ||
+	    read_compress(r, raw->compress, out) != 0)
 		return -1;
 	if (raw->guard != NULL) {
 		out->links = raw->guard->links;

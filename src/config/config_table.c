@@ -32,6 +32,13 @@ static const cyaml_schema_field_t carry_fields[] = {
 	CYAML_FIELD_END,
 };
 
+static const cyaml_schema_field_t compress_fields[] = {
+	LIST("paths", REQUIRED, struct raw_compress, paths, 1),
+	LIST("with", OPTIONAL, struct raw_compress, with, 1),
+	STRING("over", OPTIONAL, struct raw_compress, over),
+	CYAML_FIELD_END,
+};
+
 static const cyaml_strval_t severities[] = {
 	{ "ignore", SEVERITY_IGNORE },
 	{ "warn", SEVERITY_WARN },
@@ -130,6 +137,7 @@ static const cyaml_schema_field_t site_fields[] = {
 	LIST("exclude", OPTIONAL, struct raw_site, exclude, 0),
 	LIST("shared", OPTIONAL, struct raw_site, shared, 0),
 	MAPPING("carry", struct raw_site, carry, carry_fields),
+	MAPPING("compress", struct raw_site, compress, compress_fields),
 	MAPPING("guard", struct raw_site, guard, guard_fields),
 	STRING("max_delete", OPTIONAL, struct raw_site, max_delete),
 	STRING("group", OPTIONAL, struct raw_site, group),

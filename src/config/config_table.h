@@ -18,6 +18,14 @@ struct raw_carry {
 	char *duration;
 };
 
+struct raw_compress {
+	char **paths;
+	unsigned int paths_count;
+	char **with;
+	unsigned int with_count;
+	char *over;
+};
+
 struct raw_guard {
 	enum severity links, secrets, maps;
 };
@@ -82,6 +90,7 @@ struct raw_site {
 	char **shared;
 	unsigned int shared_count;
 	struct raw_carry *carry;
+	struct raw_compress *compress;
 	char *max_delete;
 	struct raw_guard *guard;
 	char *group;

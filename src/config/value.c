@@ -106,6 +106,31 @@ value_read_percent(struct value_reader *r, const char *key, const char *text,
 }
 
 int
+value_read_size(struct value_reader *r, const char *key, const char *text,
+    int64_t *bytes)
+{
+	const int64_t most = INT64_C(1) << 40;
+	const char *end;
+	int64_t n = 0;
+	int shift;
+
+	if (text == NULL)
+		return 0;
+	value_at(r, "%s", key);
+	end = number_scan(text, 0, most, &n);
+	shift = end == NULL	  ? -1 :
+	    *end == '\0'	  ? 0 :
+	    strcmp(end, "k") == 0 ? 10 :
+	    strcmp(end, "M") == 0 ? 20 :
+				    -1;
+	if (shift < 0 || n > most >> shift)
+		return value_fault(r, "'%s' is no size, such as 500, 1k or 2M",
+		    text);
+	*bytes = n << shift;
+	return 0;
+}
+
+int
 value_check_inside(struct value_reader *r, char *text)
 {
 	struct err e = ERR_INIT;

@@ -54,6 +54,10 @@ int value_read_wait(struct value_reader *r, const char *key,
 int value_read_percent(struct value_reader *r, const char *key,
     const char *text, unsigned int *percent) MUST_USE;
 
+/* A number of bytes, or of so many k or M. */
+int value_read_size(struct value_reader *r, const char *key,
+    const char *text, int64_t *bytes) MUST_USE;
+
 /* A list of patterns; what can match nothing is refused. */
 int value_read_patterns(struct value_reader *r, const char *key, char **v,
     size_t n, struct strvec *out) MUST_USE;

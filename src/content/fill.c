@@ -1,9 +1,7 @@
 #include "content/fill.h"
 
-#include <stdlib.h>
 #include <unistd.h>
 
-#include "base/alloc.h"
 #include "os/pool.h"
 #include "os/progress.h"
 
@@ -20,15 +18,7 @@ void
 fill_init(struct fill *f)
 {
 	f->place = (struct place){ f->target, f->scratch, f->gid };
-	f->stored = xcalloc(f->plan->m.n, sizeof(*f->stored));
 	f->begun = false;
-}
-
-void
-fill_release(struct fill *f)
-{
-	free(f->stored);
-	f->stored = NULL;
 }
 
 /* ---- hashing ------------------------------------------------------------- */
@@ -101,7 +91,7 @@ store(const struct fill *f, struct placer *w, int fd, size_t i, bool in_window,
 	    place_keep(w, fd, &f->place, en, e) :
 	    place_store(w, fd, f->target, en, f->gid, in_window, e);
 	if (r == 0)
-		f->stored[i] = true;
+		f->plan->steps[i].placed = true;
 	return r;
 }
 
@@ -168,6 +158,47 @@ link_known(const struct fill *f, struct placer *w, size_t i, struct err *e)
 				place_link(&o, f->target, en->path, en, e);
 }
 
+/* A file that was made, from where it is. */
+static int
+copy_made(const struct fill *f, struct placer *w, size_t i, struct err *e)
+{
+	const struct entry *en = &f->plan->m.v[i];
+	char digest[HASH_HEX + 1];
+	int fd, r;
+
+	if (!hoard_has(f->made, en->digest))
+		return place_bring(f->base, f->plan->steps[i].base->path, en,
+		    f->target, f->gid, e);
+	hash_hex(en->digest, digest);
+	fd = place_open(&f->made->dir, digest, e);
+	if (fd < 0)
+		return -1;
+	r = place_store(w, fd, f->target, en, f->gid, false, e);
+	close(fd);
+	return r;
+}
+
+/* Link what was made from the base, or copy it. */
+static int
+place_made(const struct fill *f, struct placer *w, size_t i, struct err *e)
+{
+	struct plan_step *step = &f->plan->steps[i];
+	const struct entry *en = &f->plan->m.v[i];
+	int r = 1;
+
+	if (step->way == PLAN_LINK && !f->distrust) {
+		const struct place_origin o = { f->base, step->base->path,
+			f->gid };
+
+		r = place_link(&o, f->target, en->path, en, e);
+	}
+	if (r == 1) {
+		r = copy_made(f, w, i, e);
+		step->way = PLAN_COPY;
+	}
+	return r;
+}
+
 /* Bring one entry into the target that is not there yet. */
 static int
 place_item(void *ctx, void *local, size_t i, struct err *e)
@@ -182,8 +213,10 @@ place_item(void *ctx, void *local, size_t i, struct err *e)
 	if (en->type == ENTRY_LINK)
 		return is_in_place(f) ? place_dress_symlink(f->target, en, e) :
 					place_symlink(f->target, en, e);
-	if (en->type == ENTRY_DIR || f->stored[i])
+	if (en->type == ENTRY_DIR || step->placed)
 		return 0;
+	if (step->made)
+		return place_made(f, local, i, e);
 	if (step->way == PLAN_LINK)
 		r = link_known(f, local, i, e);
 	if (r == 1) {

@@ -9,7 +9,6 @@
  *			yet known whether that fits, fill_hash() and
  *			plan_files()
  *	fill_place	the rest
- *	fill_release	in any case
  */
 #ifndef FILL_H
 #define FILL_H
@@ -20,12 +19,13 @@
 
 #include "os/dir.h"
 #include "base/err.h"
+#include "content/hoard.h"
 #include "content/manifest.h"
 #include "content/place.h"
 #include "content/plan.h"
 
 struct fill {
-	/* In; borrowed until fill_release(). */
+	/* In; borrowed. */
 	const struct dir *source;	/* the build */
 	const struct dir *target;	/* where it goes; == source when it was
 					 * unpacked there already */
@@ -34,11 +34,12 @@ struct fill {
 					 * against; NULL: none */
 	struct plan *plan;		/* after plan_compare(); what it shares
 					 * and carries is left to the caller */
+	const struct hoard *made;	/* what it makes is in it, or else in
+					 * the base */
 	gid_t gid;			/* of what is made; -1: as it comes */
 	bool distrust;			/* hash what is linked, too */
 	/* Private. */
 	struct place place;
-	bool *stored;			/* for each entry */
 	bool begun;			/* the directories are there */
 };
 
@@ -63,7 +64,5 @@ int fill_store(struct fill *f, struct err *e) MUST_USE;
  * is copied, and the plan's steps and counts say so then.  0 or -1.
  */
 int fill_place(struct fill *f, struct err *e) MUST_USE;
-
-void fill_release(struct fill *f);
 
 #endif

@@ -2,11 +2,14 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/buf.h"
 #include "base/path.h"
 #include "base/text.h"
+#include "content/decode.h"
 #include "content/links.h"
 #include "content/secrets.h"
 
@@ -57,11 +60,29 @@ check_index(const struct manifest *m, struct err *e)
 	    ";; is it the right directory? --override=build stages it anyway");
 }
 
-/* Does the entry count as a path of a build? */
+/* Is it a compressed form of another file? */
 static bool
-is_path(const struct entry *en)
+is_form(const struct manifest *m, const struct entry *en)
 {
-	return en->mark == ENTRY_BUILD && en->type != ENTRY_DIR;
+	enum encoding ignored;
+	size_t len = encoding_of_path(en->path, &ignored);
+	char *plain;
+	bool is;
+
+	if (len == 0)
+		return false;
+	plain = xstrndup(en->path, len);
+	is = manifest_find(m, plain) != NULL;
+	free(plain);
+	return is;
+}
+
+/* Does the entry count as a path of a build?  Forms go with their files. */
+static bool
+is_path(const struct manifest *m, const struct entry *en)
+{
+	return en->mark == ENTRY_BUILD && en->type != ENTRY_DIR &&
+	    !is_form(m, en);
 }
 
 int
@@ -73,7 +94,7 @@ guard_check_deletions(const struct manifest *m, const struct manifest *live,
 	for (size_t i = 0; i < live->n; i++) {
 		int c = -1;
 
-		if (!is_path(&live->v[i]))
+		if (!is_path(live, &live->v[i]))
 			continue;
 		while (k < m->n &&
 		    (c = path_compare(m->v[k].path, live->v[i].path)) < 0)

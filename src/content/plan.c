@@ -174,6 +174,62 @@ plan_files(struct plan *p)
 			plan_file(p, i);
 }
 
+/* Merge the entries from `from` on among those before, with their steps. */
+static void
+merge_made(struct plan *p, size_t from)
+{
+	struct entry *v = xcalloc(p->m.n, sizeof(*v));
+	struct plan_step *steps = xcalloc(p->m.n, sizeof(*steps));
+	size_t a = 0, b = from;
+
+	for (size_t i = 0; i < p->m.n; i++) {
+		bool old = b == p->m.n ||
+		    (a < from &&
+			path_compare(p->m.v[a].path, p->m.v[b].path) < 0);
+
+		v[i] = p->m.v[old ? a : b];
+		if (old) {
+			steps[i] = p->steps[a++];
+		} else {
+			steps[i].made = true;
+			b++;
+		}
+	}
+	free(p->m.v);
+	free(p->steps);
+	p->m.v = v;
+	p->m.cap = p->m.n;
+	p->steps = steps;
+}
+
+void
+plan_add_made(struct plan *p, const struct manifest *base,
+    const struct plan_made *v, size_t n)
+{
+	size_t from = p->m.n;
+
+	for (size_t i = 0; i < n; i++) {
+		struct entry *en = manifest_add(&p->m, v[i].path, ENTRY_FILE);
+
+		en->mode = 0644;
+		en->size = v[i].size;
+		memcpy(en->digest, v[i].digest, HASH_LEN);
+	}
+	if (n == 0)
+		return;
+	merge_made(p, from);
+	for (size_t i = 0; i < p->m.n; i++) {
+		const struct entry *old = p->steps[i].made && base != NULL ?
+		    manifest_find(base, p->m.v[i].path) :
+		    NULL;
+
+		if (old != NULL && old->type == ENTRY_FILE)
+			p->steps[i].base = old;
+		if (p->steps[i].made)
+			plan_file(p, i);
+	}
+}
+
 void
 plan_count(struct plan *p)
 {

@@ -50,6 +50,9 @@ enum plan_way {
 
 struct plan_step {
 	enum plan_way way;
+	bool made;		/* no file of the build: of what was made of it
+				 * (plan_add_made) */
+	bool placed;		/* fill.h: it is there */
 	union {
 		/*
 		 * PLAN_LINK: what is linked.  PLAN_COPY: the file that the
@@ -123,6 +126,20 @@ void plan_file(struct plan *p, size_t i);
 
 /* The same for all files of the build. */
 void plan_files(struct plan *p);
+
+/* A file that was made of one of the build (compress.h). */
+struct plan_made {
+	const char *path;
+	int64_t size;
+	uint8_t digest[HASH_LEN];
+};
+
+/*
+ * Add files to a plan that has all others, and plan them; sorted by path, and
+ * none of them is in it.  `base`: as in plan_compare().
+ */
+void plan_add_made(struct plan *p, const struct manifest *base,
+    const struct plan_made *v, size_t n);
 
 /*
  * The sums, and the digest; all digests are known.  May come before

@@ -8,6 +8,7 @@ rules_release(struct rules *r)
 	strvec_release(&r->exclude);
 	strvec_release(&r->shared);
 	strvec_release(&r->carry);
+	strvec_release(&r->compress);
 	free(r->group);
 	*r = (struct rules)RULES_INIT;
 }

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/strvec.h"
+#include "content/decode.h"
 
 enum severity { SEVERITY_DEFAULT, SEVERITY_IGNORE, SEVERITY_WARN,
 	SEVERITY_REFUSE };
@@ -18,6 +19,10 @@ struct rules {
 	struct strvec shared;	/* paths in the release, path_check()ed */
 	struct strvec carry;	/* patterns; empty: nothing is carried */
 	int64_t carry_for;	/* seconds */
+	/* Files of the build that get compressed forms (compress.h): */
+	struct strvec compress;	/* patterns; empty: none do */
+	unsigned int compress_with;	/* a bit for each enum encoding */
+	int64_t compress_over;	/* bytes; what is smaller gets none */
 	unsigned int max_delete;	/* percent of the live paths, 0..100 */
 	/* What becomes of a build with */
 	enum severity links;	/* links that show visitors nothing; */
@@ -30,10 +35,14 @@ struct rules {
 enum {
 	RULES_CARRY_FOR = 7 * 86400,	/* seconds */
 	RULES_MAX_DELETE = 50,		/* percent */
+	RULES_COMPRESS_WITH = 1 << ENCODING_GZIP | 1 << ENCODING_BROTLI,
+	RULES_COMPRESS_OVER = 1024,	/* bytes */
 };
 
 #define RULES_INIT {							\
-	.carry_for = RULES_CARRY_FOR, .max_delete = RULES_MAX_DELETE	\
+	.carry_for = RULES_CARRY_FOR, .max_delete = RULES_MAX_DELETE,	\
+	.compress_with = RULES_COMPRESS_WITH,				\
+	.compress_over = RULES_COMPRESS_OVER				\
 }
 
 void rules_release(struct rules *r);		/* neutral values accepted */

@@ -67,7 +67,7 @@ find_pairs(struct pairs *all, const struct plan *p, bool also_unchanged)
 		size_t len;
 
 		if (pair.packed->type != ENTRY_FILE ||
-		    pair.packed->mark != ENTRY_BUILD)
+		    pair.packed->mark != ENTRY_BUILD || p->steps[i].made)
 			continue;
 		len = encoding_of_path(pair.packed->path, &pair.how);
 		pair.plain =

@@ -34,6 +34,13 @@ find_carried(const struct batch *b, size_t i, struct pack_origin *out)
 	}
 }
 
+/* Is it none of the build's own? */
+static bool
+is_made(const struct batch *b, size_t i)
+{
+	return b->what->steps != NULL && b->what->steps[i].made;
+}
+
 /* pack.h: has the batch's base this file? */
 static void
 find_origin(void *ctx, size_t i, struct pack_origin *out)
@@ -50,7 +57,7 @@ find_origin(void *ctx, size_t i, struct pack_origin *out)
 	} else if (en->mark == ENTRY_CARRIED) {
 		find_carried(b, i, out);
 	} else {
-		out->fetched = b->what->build == NULL;
+		out->fetched = b->what->build == NULL || is_made(b, i);
 	}
 }
 
@@ -224,7 +231,7 @@ batch_add(struct batch *b, const struct remote *r)
 
 int
 batch_open(struct batch *b, struct fleet *f, const struct remote *r,
-    const struct fleet_send *what, const struct fetch *fetch, struct err *e)
+    const struct fleet_send *what, const struct hoard *fetch, struct err *e)
 {
 	*b = (struct batch){ .base = *base_for(r),
 		.compression = remote_compression(r),
@@ -274,7 +281,7 @@ batch_divide(struct batch *b, bool *wanted)
 		wanted[i] |= o.fetched;
 		if (b->rsync)
 			b->there[i] = b->what->build != NULL &&
-			    en->mark == ENTRY_BUILD &&
+			    en->mark == ENTRY_BUILD && !is_made(b, i) &&
 			    en->type != ENTRY_LINK && !o.fetched;
 	}
 	if (b->edited)

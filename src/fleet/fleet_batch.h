@@ -48,7 +48,7 @@ struct batch {
 					 * none has */
 	size_t patched;			/* how many have one */
 	const struct fleet_send *what;
-	const struct fetch *fetch;
+	const struct hoard *fetch;
 	struct guard_room need;		/* on a host */
 	pthread_mutex_t lock;		/* of what follows */
 	struct batch_pack {
@@ -60,7 +60,7 @@ struct batch {
 
 /* A batch for the host's base; more of them may follow.  0 or -1. */
 int batch_open(struct batch *b, struct fleet *f, const struct remote *r,
-    const struct fleet_send *what, const struct fetch *fetch, struct err *e)
+    const struct fleet_send *what, const struct hoard *fetch, struct err *e)
     MUST_USE;
 
 /* Is it for this host, too? */

@@ -1,9 +1,7 @@
 #include "fleet/fleet_fetch.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
 #include "os/log.h"
@@ -18,36 +16,6 @@ enum {
 	BATCH_PATHS = 32 * 1024,
 	BATCH_BYTES = 16 * 1024 * 1024,
 };
-
-static int
-make_dir(struct fetch *x, struct err *e)
-{
-	const char *tmp = getenv("TMPDIR");
-
-	x->path = xasprintf("%s/deploy-fetch-XXXXXX",
-	    tmp != NULL && *tmp == '/' ? tmp : "/tmp");
-	if (mkdtemp(x->path) == NULL) {
-		err_sys(e, "cannot make a temporary directory '%s'", x->path);
-		free(x->path);
-		x->path = NULL;
-		return -1;
-	}
-	return dir_open_path(&x->dir, x->path, e);
-}
-
-void
-fetch_release(struct fetch *x)
-{
-	static char here[] = ".";
-	const struct dir cwd = { AT_FDCWD, here };
-	struct err e = ERR_INIT;
-
-	dir_close(&x->dir);
-	if (x->path != NULL && dir_remove_tree(&cwd, x->path, &e) != 0)
-		log_warn("%s", e.text);
-	free(x->path);
-	*x = (struct fetch)FETCH_INIT;
-}
 
 static bool
 is_same_file(const struct entry *a, const struct entry *b)
@@ -72,14 +40,11 @@ has_room(const struct request *rq, const struct entry *en)
 		rq->bytes + en->size <= BATCH_BYTES);
 }
 
-/* Has it been fetched, perhaps for another path? */
+/* Is it here, perhaps for another path? */
 static bool
-is_here(const struct fetch *x, const struct entry *en)
+is_here(const struct hoard *x, const struct entry *en)
 {
-	char name[HASH_HEX + 1];
-
-	hash_hex(en->digest, name);
-	return faccessat(x->dir.fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	return hoard_has(x, en->digest);
 }
 
 /*
@@ -87,7 +52,7 @@ is_here(const struct fetch *x, const struct entry *en)
  * may be well.
  */
 static int
-fetch_each(struct fetch *x, struct remote *r, const struct release_id *id,
+fetch_each(struct hoard *x, struct remote *r, const struct release_id *id,
     const struct manifest *m, const struct request *rq, struct err *e)
 {
 	struct err one = ERR_INIT;
@@ -104,7 +69,7 @@ fetch_each(struct fetch *x, struct remote *r, const struct release_id *id,
 
 /* Send the request; what came is not wanted any more. */
 static int
-fetch_request(struct fetch *x, struct remote *r, const struct release_id *id,
+fetch_request(struct hoard *x, struct remote *r, const struct release_id *id,
     const struct manifest *m, bool *wanted, struct request *rq, struct err *e)
 {
 	int c = 0;
@@ -125,7 +90,7 @@ fetch_request(struct fetch *x, struct remote *r, const struct release_id *id,
  * manifest.
  */
 static int
-fetch_from(struct fetch *x, struct remote *r, const struct release_id *id,
+fetch_from(struct hoard *x, struct remote *r, const struct release_id *id,
     const struct manifest *there, const struct manifest *m, bool *wanted,
     struct err *e)
 {
@@ -149,6 +114,15 @@ fetch_from(struct fetch *x, struct remote *r, const struct release_id *id,
 	return fetch_request(x, r, id, m, wanted, &rq, e);
 }
 
+/* What is here is not wanted. */
+static void
+leave_out_here(const struct hoard *x, const struct manifest *m, bool *wanted)
+{
+	for (size_t i = 0; i < m->n; i++)
+		if (wanted[i] && is_here(x, &m->v[i]))
+			wanted[i] = false;
+}
+
 /* The path of a wanted file that is left, or NULL. */
 static const char *
 first_wanted(const struct manifest *m, const bool *wanted)
@@ -164,7 +138,7 @@ first_wanted(const struct manifest *m, const bool *wanted)
  * something is wanted.  `failed` gets the last that went wrong.
  */
 static int
-fetch_release_from_any(struct fetch *x, struct fleet *f,
+fetch_release_from_any(struct hoard *x, struct fleet *f,
     const struct release_id *id, const struct manifest *m, bool *wanted,
     struct err *failed, struct err *e)
 {
@@ -192,14 +166,17 @@ order_releases(const struct fleet *f, const struct release_id *first,
 }
 
 int
-fetch_files(struct fetch *x, struct fleet *f, const struct release_id *id,
+fetch_files(struct hoard *x, struct fleet *f, const struct release_id *id,
     const struct manifest *m, bool *wanted, struct err *e)
 {
 	struct release_ids ids = RELEASE_IDS_INIT;
 	struct err failed = ERR_INIT;
-	const char *left = first_wanted(m, wanted);
-	int c = left != NULL ? make_dir(x, e) : 0;
+	const char *left;
+	int c;
 
+	leave_out_here(x, m, wanted);
+	left = first_wanted(m, wanted);
+	c = left != NULL ? hoard_open(x, e) : 0;
 	order_releases(f, id, &ids);
 	for (size_t i = ids.n; c == 0 && left != NULL && i-- > 0;) {
 		c = fetch_release_from_any(x, f, &ids.v[i], m, wanted, &failed,

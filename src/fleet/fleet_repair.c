@@ -75,7 +75,7 @@ mend_alone(struct remote *r, void *ctx, struct err *e)
 struct supply {
 	struct release_id id; /* that it goes by; no release becomes of it */
 	struct manifest m;
-	struct fetch fetch;
+	struct hoard fetch;
 	struct spool *spool;
 	int64_t at;
 };
@@ -207,7 +207,7 @@ send_pack(struct repairing *x, struct mending *m, struct supply *s,
  */
 static size_t
 fetch(struct repairing *x, const struct mending *m, const struct manifest *all,
-    bool *wanted, struct fetch *into)
+    bool *wanted, struct hoard *into)
 {
 	struct err why = ERR_INIT;
 	bool *fetched = xcalloc(all->n, sizeof(*fetched));
@@ -233,7 +233,7 @@ static int
 supply(struct repairing *x, struct mending *m, const struct manifest *all,
     struct err *e)
 {
-	struct supply s = { .m = MANIFEST_INIT, .fetch = FETCH_INIT };
+	struct supply s = { .m = MANIFEST_INIT, .fetch = HOARD_INIT };
 	bool *wanted = xcalloc(all->n, sizeof(*wanted));
 	int c = 0;
 
@@ -244,7 +244,7 @@ supply(struct repairing *x, struct mending *m, const struct manifest *all,
 			c = send_pack(x, m, &s, e);
 	}
 	spool_free(s.spool);
-	fetch_release(&s.fetch);
+	hoard_release(&s.fetch);
 	manifest_release(&s.m);
 	free(wanted);
 	return c == 0 ? 0 : remote_say(m->r, e);

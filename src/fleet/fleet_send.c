@@ -25,7 +25,7 @@ struct sending {
 	struct batch *batches;
 	size_t n;
 	size_t fresh;
-	struct fetch fetch;
+	struct hoard *fetch;
 };
 
 /* One host's place in its pack. */
@@ -177,11 +177,11 @@ send_anew(struct sending *s, struct remote *r, struct err *e)
 	int c;
 
 	r->cannot_link = true;
-	c = batch_open(&b, s->f, r, s->what, &s->fetch, &again);
+	c = batch_open(&b, s->f, r, s->what, s->fetch, &again);
 	if (c == 0) {
 		batch_divide(&b, wanted);
 		for (size_t i = 0; i < m->n; i++)
-			if (wanted[i])
+			if (wanted[i] && !hoard_has(s->fetch, m->v[i].digest))
 				c = -1;
 	}
 	if (c == 0 && !b.rsync) {
@@ -238,7 +238,7 @@ add_host(struct sending *s, const struct remote *r, struct err *e)
 		batch_add(b, r);
 		return 0;
 	}
-	return batch_open(&s->batches[s->n++], s->f, r, s->what, &s->fetch, e);
+	return batch_open(&s->batches[s->n++], s->f, r, s->what, s->fetch, e);
 }
 
 /* For fleet_each(): refuse what cannot fit, before anything is sent. */
@@ -265,7 +265,7 @@ fetch_missing(struct sending *s, struct err *e)
 
 	for (size_t b = 0; b < s->n; b++)
 		batch_divide(&s->batches[b], wanted);
-	r = fetch_files(&s->fetch, s->f, s->id, m, wanted, e);
+	r = fetch_files(s->fetch, s->f, s->id, m, wanted, e);
 	free(wanted);
 	return r;
 }
@@ -302,7 +302,6 @@ end_batches(struct sending *s, struct fleet_sent *out)
 {
 	for (size_t i = 0; i < s->n; i++)
 		batch_close(&s->batches[i], out);
-	fetch_release(&s->fetch);
 	free(s->batches);
 }
 
@@ -317,10 +316,11 @@ int
 fleet_send(struct fleet *f, const struct fleet_send *what,
     struct fleet_sent *out, struct err *e)
 {
+	struct hoard own = HOARD_INIT;
 	struct sending s = { .f = f,
 		.what = what,
 		.id = &what->meta->id,
-		.fetch = FETCH_INIT };
+		.fetch = what->made != NULL ? what->made : &own };
 	int r = 0;
 
 	s.batches = xcalloc(f->n, sizeof(*s.batches));
@@ -340,6 +340,7 @@ fleet_send(struct fleet *f, const struct fleet_send *what,
 		r = fail(f, "not staged everywhere", e);
 	progress_end();
 	end_batches(&s, out);
+	hoard_release(&own);
 	out->fresh = s.fresh;
 	return r;
 }

@@ -12,6 +12,7 @@
 #include "os/dir.h"
 #include "base/err.h"
 #include "fleet/fleet.h"
+#include "content/hoard.h"
 #include "content/manifest.h"
 #include "content/plan.h"
 #include "root/meta.h"
@@ -21,6 +22,8 @@ struct fleet_send {
 	const struct meta *meta;
 	const struct dir *build;	/* has the files that are not carried;
 					 * NULL: some host has to */
+	struct hoard *made;		/* has those that it makes; what is
+					 * fetched comes to them; or NULL */
 	const struct plan_step *steps;	/* for each entry; NULL without a
 					 * build: nothing is known of it */
 };

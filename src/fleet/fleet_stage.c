@@ -136,13 +136,14 @@ fill_meta(const struct fleet *f, const struct stage *st, struct meta *out)
 
 /* To all hosts that lack it. */
 static int
-send_all(struct fleet *f, const struct stage *st, struct fleet_sent *out,
+send_all(struct fleet *f, struct stage *st, struct fleet_sent *out,
     struct err *e)
 {
 	struct meta meta = META_INIT;
 	const struct fleet_send what = { .m = &st->plan.m,
 		.meta = &meta,
 		.build = source_files(&st->source),
+		.made = &st->made,
 		.steps = st->plan.steps };
 
 	fill_meta(f, st, &meta);
@@ -227,7 +228,7 @@ read_build(struct stage *st, const struct stage_options *opt, struct err *e)
 	if (stage_open(st, opt, NULL, e) != 0 ||
 	    stage_list(st, NULL, e) != 0 || stage_hash(st, e) != 0)
 		return -1;
-	if (opt->rules->carry.n == 0)
+	if (opt->rules->carry.n == 0 && opt->rules->compress.n == 0)
 		plan_end(&st->plan);
 	return 0;
 }
@@ -292,8 +293,10 @@ plan_against(struct fleet *f, struct stage *st, const struct remote *reference,
 		r = stage_compare(st, base, newest_mtime(f), e);
 	if (r == 0) {
 		plan_files(&st->plan);
-		plan_end(&st->plan);
+		r = stage_compress(st, base->m, NULL, e);
 	}
+	if (r == 0)
+		plan_end(&st->plan);
 	earlier_release(&earlier);
 	return r;
 }

@@ -40,6 +40,7 @@ stage_release(struct stage *st)
 	plan_release(&st->plan);
 	strvec_release(&st->secrets);
 	strvec_release(&st->maps);
+	hoard_release(&st->made);
 }
 
 /* What visitors should not get. */
@@ -104,6 +105,19 @@ stage_compare(struct stage *st, const struct plan_base *base, int64_t newest,
 }
 
 int
+stage_compress(struct stage *st, const struct manifest *base,
+    const struct dir *base_files, struct err *e)
+{
+	const struct compress_job job = { .rules = st->opt->rules,
+		.source = source_files(&st->source),
+		.base = base,
+		.base_files = base_files,
+		.anew = st->opt->again };
+
+	return compress_files(&job, &st->plan, &st->made, &st->compressed, e);
+}
+
+int
 stage_check_siblings(const struct stage *st, struct err *e)
 {
 	const struct stage_options *o = st->opt;
@@ -156,7 +170,6 @@ static void
 here_release(struct here *h)
 {
 	progress_end();
-	fill_release(&h->fill);
 	plan_close(&h->st->plan);
 	manifest_release(&h->base_manifest);
 	dir_close(&h->base);
@@ -393,6 +406,7 @@ prepare_fill(struct here *h)
 		.scratch = &h->store->incoming,
 		.base = &h->base,
 		.plan = &st->plan,
+		.made = &st->made,
 		.gid = h->gid,
 		.distrust = st->opt->again };
 	fill_init(&h->fill);
@@ -417,6 +431,33 @@ hash_and_store(struct here *h, struct err *e)
 	r = fill_store(&h->fill, e);
 	progress_end();
 	return r == 0 ? source_check(&st->source, &st->plan.m, e) : -1;
+}
+
+static int
+compress(struct here *h, struct err *e)
+{
+	bool has_base = h->base.fd >= 0;
+
+	return stage_compress(h->st, has_base ? &h->base_manifest : NULL,
+	    has_base ? &h->base : NULL, e);
+}
+
+/* The compressed forms that are copied need room, too. */
+static int
+check_made_room(const struct here *h, struct err *e)
+{
+	const struct plan *p = &h->st->plan;
+	struct guard_room need = { 0, 0 };
+	struct dir_space space;
+
+	if (h->st->compressed.made == 0)
+		return 0;
+	if (dir_space(&h->store->incoming, &space, e) != 0)
+		return -1;
+	for (size_t i = 0; i < p->m.n; i++)
+		if (p->steps[i].made && p->steps[i].way == PLAN_COPY)
+			plan_add_room(&need, &p->m.v[i], (int64_t)space.block);
+	return incoming_check_room(&h->incoming, need.bytes, need.inodes, e);
 }
 
 /* Has this release the content of the build? */
@@ -523,7 +564,8 @@ run(struct here *h, struct err *e)
 	    look_and_begin(h, e) != 0 ||
 	    stage_list(h->st, &h->incoming.dir, e) != 0 ||
 	    compare(h, e) != 0 || use_carried(h, e) != 0 ||
-	    hash_and_store(h, e) != 0)
+	    hash_and_store(h, e) != 0 || compress(h, e) != 0 ||
+	    check_made_room(h, e) != 0)
 		return -1;
 	if (conclude(h, e) != 0)
 		return -1;
@@ -552,7 +594,7 @@ preview(struct here *h, struct err *e)
 		return -1;
 	open_base(h);
 	if (stage_list(h->st, NULL, e) != 0 || compare(h, e) != 0 ||
-	    hash_first(h->st, e) != 0)
+	    hash_first(h->st, e) != 0 || compress(h, e) != 0)
 		return -1;
 	return conclude(h, e);
 }

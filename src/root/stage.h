@@ -24,6 +24,8 @@
 #include "os/caller.h"
 #include "base/err.h"
 #include "base/override.h"
+#include "content/compress.h"
+#include "content/hoard.h"
 #include "content/plan.h"
 #include "content/rules.h"
 #include "content/source.h"
@@ -64,12 +66,15 @@ struct stage {
 	size_t excluded;		/* entries of the build left out */
 	struct strvec secrets, maps;	/* that it has (secrets.h) */
 	struct source source;		/* the build */
+	struct hoard made;		/* of the build, for `plan` */
+	struct compressed compressed;	/* what was */
 	int64_t mtime;			/* of new content */
 	bool hashed;			/* the build is listed and hashed */
 	const struct stage_options *opt;
 };
 
-#define STAGE_INIT { .plan = PLAN_INIT, .source = SOURCE_INIT }
+#define STAGE_INIT { .plan = PLAN_INIT, .source = SOURCE_INIT, \
+	.made = HOARD_INIT }
 
 void stage_release(struct stage *st);		/* neutral values accepted */
 
@@ -94,6 +99,13 @@ int stage_list(struct stage *st, const struct dir *into, struct err *e)
  * build what they stand beside (sibling.h)?  0 or -1.
  */
 int stage_check_siblings(const struct stage *st, struct err *e) MUST_USE;
+
+/*
+ * All files are planned: add the compressed forms that the rules want.  `base`
+ * and its files as in compress.h.  0 or -1.
+ */
+int stage_compress(struct stage *st, const struct manifest *base,
+    const struct dir *base_files, struct err *e) MUST_USE;
 
 /* Hash the build: all that can be known of it alone.  0 or -1. */
 int stage_hash(struct stage *st, struct err *e) MUST_USE;

@@ -56,6 +56,19 @@ tell(const struct stage *st, bool preview)
 		    st->plan.carried);
 }
 
+/* What was made besides. */
+static void
+tell_compressed(const struct compressed *c)
+{
+	char size[TEXT_SIZE_LEN];
+
+	text_size(c->bytes, size);
+	if (c->made > 0)
+		log_info(
+		    "compressed: %zu made (%s), %zu kept, %zu would save too little",
+		    c->made, size, c->kept, c->spared);
+}
+
 /* Links that show visitors nothing. */
 static void
 tell_broken(const struct strvec *broken)
@@ -140,6 +153,7 @@ stage(struct site_run *s, struct stage *st, struct stage_options *o,
 	    "what looks like keys, passwords or a repository");
 	tell_secrets(&st->maps, "source maps");
 	tell(st, preview);
+	tell_compressed(&st->compressed);
 	warn_of_leftovers(s);
 	s->staged = st->id;
 	if (st->outcome != STAGE_UNCHANGED &&

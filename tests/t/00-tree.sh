@@ -213,9 +213,9 @@ doors() {
 	uuid/.*			base/release.c
 	cyaml/.*		config/config_table.h config/config_read.c config/yamlcheck.c
 	yaml\.h			config/yamltext.c config/yamlcheck.c
-	zstd\.h			content/zstream.c content/decode.c
-	zlib\.h			content/reader.h content/decode.c
-	brotli/.*		content/decode.c
+	zstd\.h			content/zstream.c content/decode.c content/encode.c
+	zlib\.h			content/reader.h content/decode.c content/encode.c
+	brotli/.*		content/decode.c content/encode.c
 	jansson\.h		base/json.c
 	openssl/.*		base/hash.c ssh/ssh_crypto.c
 	libssh/.*		ssh/ssh.c ssh/ssh_proc.c ssh/ssh_link.c ssh/ssh_link.h ssh/ssh_hostkey.c ssh/ssh_hostkey.h ssh/ssh_revoked.c ssh/ssh_revoked.h ssh/ssh_algorithms.c ssh/ssh_algorithms.h ssh/ssh_auth.c ssh/ssh_identity.c ssh/ssh_identity.h

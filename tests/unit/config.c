@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/buf.h"
 #include "config/config_read.h"
 #include "unit.h"
@@ -81,6 +82,10 @@ test_defaults(void)
 	CHECK(c.sites[0].rules.exclude.n == 0);
 	CHECK(c.sites[0].rules.shared.n == 0);
 	CHECK(c.sites[0].rules.carry.n == 0);
+	CHECK(c.sites[0].rules.compress.n == 0);
+	CHECK(c.sites[0].rules.compress_with ==
+	    (1 << ENCODING_GZIP | 1 << ENCODING_BROTLI));
+	CHECK(c.sites[0].rules.compress_over == 1024);
 	CHECK(!c.sites[0].freeze_on_rollback);
 	config_release(&c);
 	CHECK(c.n == 0 && c.path == NULL);
@@ -104,6 +109,8 @@ test_every_key(void)
 		    "    exclude: [\"*.map\", .DS_Store]\n"
 		    "    shared: [.well-known/acme-challenge, uploads/]\n"
 		    "    carry: {paths: [\"assets/**\"], for: 2w}\n"
+		    "    compress: {paths: [\"*.js\"], with: [zstd, gzip], "
+		    "over: 4k}\n"
 		    "    max_delete: 70%\n"
 		    "    group: www-data\n"
 		    "    lock_wait: 5m\n"
@@ -126,6 +133,11 @@ test_every_key(void)
 	REQUIRE(s->rules.carry.n == 1);
 	CHECK_STR(s->rules.carry.v[0], "assets/**");
 	CHECK(s->rules.carry_for == 14 * 86400);
+	REQUIRE(s->rules.compress.n == 1);
+	CHECK_STR(s->rules.compress.v[0], "*.js");
+	CHECK(s->rules.compress_with ==
+	    (1 << ENCODING_ZSTD | 1 << ENCODING_GZIP));
+	CHECK(s->rules.compress_over == 4096);
 	CHECK(s->rules.max_delete == 70);
 	CHECK_STR(s->rules.group, "www-data");
 	CHECK(s->lock_wait == 300);
@@ -612,6 +624,32 @@ test_missing_keys(void)
 	CHECK_STR(fault_in(SITE "    carry:\n      for: 1d\n"),
 	    AT("5:7") "sites[0].carry.paths: this key is missing; wanted: a "
 		      "list ([one, two], or lines that begin with '- ')");
+}
+
+static void
+test_sizes(void)
+{
+	static const struct {
+		const char *text;
+		int64_t bytes; /* -1: none */
+	} t[] = { { "0", 0 }, { "500", 500 }, { "1k", 1024 },
+		{ "2M", 2097152 }, { "1048576M", INT64_C(1) << 40 },
+		{ "1048577M", -1 }, { "99999999999999", -1 }, { "-1", -1 },
+		{ "k", -1 }, { "1K", -1 }, { "1 k", -1 }, { "1kB", -1 },
+		{ "\"\"", -1 }, { "1.5k", -1 } };
+
+	for (size_t i = 0; i < sizeof(t) / sizeof(*t); i++) {
+		struct config c = CONFIG_INIT;
+		char *text =
+		    xasprintf(SITE "    compress: {paths: x, over: %s}\n",
+			t[i].text);
+		bool is = parse(&c, text) == 0;
+
+		CHECK(is == (t[i].bytes >= 0));
+		CHECK(!is || c.sites[0].rules.compress_over == t[i].bytes);
+		config_release(&c);
+		free(text);
+	}
 }
 
 static void
@@ -1807,7 +1845,7 @@ UNIT_MAIN(UNIT(test_defaults), UNIT(test_every_key),
     UNIT(test_paths), UNIT(test_no_variables), UNIT(test_home_is_needed),
     UNIT(test_unknown_keys), UNIT(test_check), UNIT(test_check_headers),
     UNIT(test_preview), UNIT(test_hooks_and_strategy), UNIT(test_builds),
-    UNIT(test_queue_and_worker), UNIT(test_missing_keys),
+    UNIT(test_queue_and_worker), UNIT(test_missing_keys), UNIT(test_sizes),
     UNIT(test_duplicate_keys), UNIT(test_keys_are_words),
     UNIT(test_wrong_types), UNIT(test_short_forms),
     UNIT(test_short_forms_in_lists), UNIT(test_no_value), UNIT(test_tags),

@@ -374,6 +374,45 @@ test_carried(void)
 	ROWS(t);
 }
 
+/* What is made comes among the rest; old content keeps its time. */
+static void
+test_made(void)
+{
+	struct rules rules = RULES_INIT;
+	struct manifest base = MANIFEST_INIT;
+	struct plan p = PLAN_INIT;
+	struct plan_made made[3] = { { .path = "a.gz", .size = 7 },
+		{ .path = "b.gz", .size = 10 + 'Z' % 3 },
+		{ .path = "b-c.gz", .size = 7 } };
+	struct err e = ERR_INIT;
+
+	memset(made[0].digest, 1, HASH_LEN);
+	memset(made[1].digest, 'Z', HASH_LEN);
+	memset(made[2].digest, 2, HASH_LEN);
+	add_tree(&p.m, "a=A b=B b-c/ z=Y");
+	add_tree(&base, "b=B@3 b.gz=Z@3 y=Y@500");
+	REQUIRE(plan_begin(&p, &rules, false, &e) == 0);
+	REQUIRE(
+	    plan_compare(&p, &(struct plan_base){ .m = &base, .mtime = BASE },
+		NEW, &e) == 0);
+	plan_files(&p);
+	plan_add_made(&p, &base, made, 3);
+	CHECK_STR(print_steps(&p),
+	    "new a @1000; new a.gz @1000; link b @3; make b-c; link b.gz @3; "
+	    "new b-c.gz @1000; link z from y @500");
+	for (size_t i = 0; i < p.m.n; i++)
+		CHECK(p.steps[i].made == (strchr(p.m.v[i].path, '.') != NULL));
+	plan_end(&p);
+	CHECK(p.linked == 3 && p.copied == 3);
+	CHECK(manifest_find(&p.m, "b-c.gz") != NULL);
+	CHECK(manifest_sort(&p.m, &e) == 0);
+	plan_add_made(&p, &base, NULL, 0);
+	CHECK(p.m.n == 7);
+	plan_release(&p);
+	manifest_release(&base);
+	rules_release(&rules);
+}
+
 static void
 test_group(void)
 {
@@ -581,5 +620,6 @@ test_any_trees(void)
 }
 
 UNIT_MAIN(UNIT(test_first_time), UNIT(test_same_path), UNIT(test_moved),
-    UNIT(test_shared), UNIT(test_carried), UNIT(test_group), UNIT(test_guards),
-    UNIT(test_sums), UNIT(test_early_digest), UNIT(test_any_trees))
+    UNIT(test_shared), UNIT(test_carried), UNIT(test_made), UNIT(test_group),
+    UNIT(test_guards), UNIT(test_sums), UNIT(test_early_digest),
+    UNIT(test_any_trees))

@@ -1,0 +1,50 @@
+#include "content/hoard.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "os/log.h"
+
+int
+hoard_open(struct hoard *h, struct err *e)
+{
+	const char *tmp = getenv("TMPDIR");
+
+	if (h->path != NULL)
+		return 0;
+	h->path = xasprintf("%s/deploy-files-XXXXXX",
+	    tmp != NULL && *tmp == '/' ? tmp : "/tmp");
+	if (mkdtemp(h->path) == NULL) {
+		err_sys(e, "cannot make a temporary directory '%s'", h->path);
+		free(h->path);
+		h->path = NULL;
+		return -1;
+	}
+	return dir_open_path(&h->dir, h->path, e);
+}
+
+void
+hoard_release(struct hoard *h)
+{
+	static char here[] = ".";
+	const struct dir cwd = { AT_FDCWD, here };
+	struct err e = ERR_INIT;
+
+	dir_close(&h->dir);
+	if (h->path != NULL && dir_remove_tree(&cwd, h->path, &e) != 0)
+		log_warn("%s", e.text);
+	free(h->path);
+	*h = (struct hoard)HOARD_INIT;
+}
+
+bool
+hoard_has(const struct hoard *h, const uint8_t digest[HASH_LEN])
+{
+	char name[HASH_HEX + 1];
+
+	hash_hex(digest, name);
+	return h->path != NULL &&
+	    faccessat(h->dir.fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
