@@ -20,6 +20,8 @@ enum {
 	MISSING_MAX = 300, /* seconds */
 	/* What is larger is not fetched only to know its validators. */
 	REMEMBER_MAX = 1 << 20, /* bytes */
+	/* ... nor for longer than this. */
+	REMEMBER_S = 2,
 };
 
 /* What browsers say that they take. */
@@ -453,14 +455,17 @@ check_remember(const struct check_config *c, const char *connect,
 	size_t *sample = xcalloc(m->n, sizeof(*sample));
 	size_t n = check_sample(m, c->sample, sample);
 	struct err ignored = ERR_INIT;
-	struct asking k = { .c = c,
-		.m = m,
-		.web = web_new(c, connect, &ignored),
-		.answer = WEB_ANSWER_INIT };
-	bool go_on = k.web != NULL;
+	const int64_t end = clock_ms() + REMEMBER_S * 1000;
+	struct check_config quick = *c;
+	struct asking k = { .c = c, .m = m, .answer = WEB_ANSWER_INIT };
+	bool go_on;
 
+	if (quick.timeout > REMEMBER_S)
+		quick.timeout = REMEMBER_S;
+	k.web = web_new(&quick, connect, &ignored);
+	go_on = k.web != NULL;
 	check_before_release(out);
-	for (size_t i = 0; go_on && i < 2 * n; i++) {
+	for (size_t i = 0; go_on && i < 2 * n && clock_ms() < end; i++) {
 		const struct entry *en = &m->v[sample[i / 2]];
 		char *url = check_url(c->urls.v[0], en->path);
 		const struct web_request q = { .url = url,

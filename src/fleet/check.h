@@ -48,9 +48,10 @@ int check_served(const struct check_config *c, const char *connect,
 
 /*
  * Before a flip to the release with the manifest `m`: ask for the validators
- * of what is to be compared afterwards and has other content now.  The first
- * answer that does not come is the last that is asked for.  `out` may be used
- * again.
+ * of what is to be compared afterwards and has other content now.  A flip does
+ * not wait for a server that is slow or stands still: that takes 2 s in all,
+ * 2 more for an answer that is on its way then, and the first one that does
+ * not come is the last that is asked for.  `out` may be used again.
  */
 void check_remember(const struct check_config *c, const char *connect,
     const struct manifest *m, struct check_before *out);

@@ -225,8 +225,9 @@ t_tls_with_a_private_authority() {
 	expect_status 6 deploy publish
 }
 
+# The flip does not wait for a server that stands still, either.
 t_a_signal_while_it_is_checked() {
-	start 'timeout: 30s'
+	start 'timeout: 3600s'
 	site 2
 	kill -STOP "$nginx_pid" $(pgrep -P "$nginx_pid")
 	defer kill -CONT "$nginx_pid" $(pgrep -P "$nginx_pid")
