@@ -134,11 +134,14 @@ verify_release(struct run *run, struct fleet *f, const struct release_id *id,
 	struct findings all = { STRVEC_INIT, { 0, 0 }, FLEET_REPAIRED_INIT };
 	int r = look(run, f, id, &all, e);
 
-	if (r == 0 && all.found.n > 0 && run->opts.repair &&
-	    !run->opts.dry_run) {
+	/* Also where nothing is found: who mended it may have died before it
+	 * was on disk. */
+	if (r == 0 && run->opts.repair && !run->opts.dry_run) {
+		bool bad = all.found.n > 0;
+
 		r = fleet_repair(f, id, &all.mended, e);
 		tell_mended(&all.mended, id);
-		if (r == 0)
+		if (r == 0 && bad)
 			r = look(run, f, id, &all, e);
 	}
 	if (r == 0)

@@ -2253,6 +2253,9 @@ do_verify() {
 		list_fixes
 		sed -n "s/^f$tab.*$tab/lacks$tab/p" "$in.todo"
 		end_repair
+	elif [ -n "$repair" ]; then
+		# Who mended it may have died before it was on disk.
+		sync_tree "$root/releases" || fail_write "cannot write '$root/releases' to disk"
 	fi
 	awk '/ type=file / { n++; sub(/.* size=/, ""); bytes += $1 } END { printf "verified\t%.0f\t%.0f\n", n, bytes }' "$manifest"
 	has=$(tree_digest "$manifest")

@@ -5,6 +5,7 @@
 #include "host/request.h"
 #include "host/verbs.h"
 #include "host/wire.h"
+#include "os/dir.h"
 #include "root/incoming.h"
 #include "root/repair.h"
 #include "root/store.h"
@@ -76,6 +77,13 @@ put_lacking(struct request *r, const struct release_id *id,
 	return c;
 }
 
+static int
+mend_and_tell(struct request *r, const struct release_id *id,
+    struct verified *v, struct err *e)
+{
+	return mend(r, id, v, e) == 0 ? put_lacking(r, id, v, e) : -1;
+}
+
 int
 verb_verify(struct request *r, struct err *e)
 {
@@ -86,11 +94,10 @@ verb_verify(struct request *r, struct err *e)
 	if (id == NULL || store_open(&r->store, r->root, e) != 0)
 		return -1;
 	c = verify(&r->store, id, &v, e);
-	if (c == 0 && request_flag(r, "repair") && v.found.n > 0) {
-		c = mend(r, id, &v, e);
-		if (c == 0)
-			c = put_lacking(r, id, &v, e);
-	}
+	/* Who mended it may have died before it was on disk. */
+	if (c == 0 && request_flag(r, "repair"))
+		c = v.found.n > 0 ? mend_and_tell(r, id, &v, e) :
+				    dir_sync_tree(&r->store.releases, e);
 	if (c == 0)
 		wire_put(&r->out, "verified", "%zu\t%lld", v.totals.files,
 		    (long long)v.totals.bytes);

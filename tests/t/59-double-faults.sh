@@ -34,21 +34,22 @@ declare -A from=(
 	[stage]=two [activate]=staged [publish]=two [note]=two
 	[rollback]=three [prune]=three [pin]=three [unpin]=pinned
 	[freeze]=two [thaw]=frozen [init]=none [adopt]=served
-	[adopt-dir]=elsewhere
+	[adopt-dir]=elsewhere [repair]=rotten
 )
 declare -A claim=(
 	[stage]=releases [activate]=live [publish]=live [note]=records
 	[rollback]=live [prune]=releases [pin]=records [unpin]=records
 	[freeze]=frozen [thaw]=frozen [init]=prepared [adopt]=live
-	[adopt-dir]=elsewhere
+	[adopt-dir]=elsewhere [repair]=live
 )
-verbs=${TEST_VERBS:-stage activate publish note rollback prune pin unpin freeze thaw init adopt adopt-dir}
+verbs=${TEST_VERBS:-stage activate publish note rollback prune pin unpin freeze thaw init adopt adopt-dir repair}
 
 # The pairs of different verbs for which the first leaves what the second
 # builds on; all others with make test-all.
 pairs='stage:activate stage:publish activate:prune activate:rollback
 publish:rollback publish:prune rollback:prune rollback:activate
-pin:prune unpin:prune init:publish adopt:publish adopt:prune'
+pin:prune unpin:prune init:publish adopt:publish adopt:prune
+repair:publish repair:prune'
 
 # command VERB: sets cmd.
 command() {
@@ -60,6 +61,7 @@ command() {
 	prune) cmd=(prune --keep 1) ;;
 	pin | unpin) cmd=("$1" "$first") ;;
 	adopt-dir) cmd=(adopt "$mnt/html") ;;
+	repair) cmd=(verify --repair) ;;
 	*) cmd=("$1") ;;
 	esac
 	# Repeated, it goes one step.
@@ -128,6 +130,16 @@ old_root() {
 	echo page >"$1/docs/page.html"
 }
 
+# What is live has lost files, and others are bad; the release before it has
+# them as they were.
+rot() {
+	local d
+	d=$(readlink -f "$root/current")
+	rm "$d/css/site.css" "$d/docs/a.html" "$d/assets/app-0.js"
+	echo bad >"$d/css/site.css"
+	rmdir "$d/docs"
+}
+
 make_disks() {
 	mkdir -p seed
 	attach rw
@@ -146,6 +158,10 @@ make_disks() {
 	ours publish --keep 9 site/1
 	first=$(id_of "$root" 0)
 	keep two
+	rot
+	keep rotten
+	detach
+	start_from two
 	ours freeze
 	keep frozen
 	ours thaw

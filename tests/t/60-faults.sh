@@ -154,4 +154,71 @@ t_adopt_of_a_link_fails() {
 	adoptions current site FAULT_MODE=error FAULT_CALLS=change,sync
 }
 
+# ---------------------------------------------------------- verify --repair
+
+# What of the live release is bad, and must be as it was or as it was meant:
+# visitors never get anything else of it.
+judge_repair() {
+	local f good
+	for f in css/site.css docs/a.html assets/app-0.js; do
+		good=want/1/$f
+		cmp -s "$good" "$root/current/$f" && continue
+		case $f in
+		css/site.css) [ "$(cat "$root/current/$f" 2>&1)" = bad ] ;;
+		*) [ ! -e "$root/current/$f" ] ;;
+		esac || violation "$f is neither as it was nor as it was meant"
+	done
+	f=$(comm -23 <(cd "$root/current/" && find . | sort) \
+	    <(cd want/1 && find . | sort))
+	[ -z "$f" ] || violation "what does not belong there: $f"
+	if [ "$status" -eq 0 ]; then
+		# Of what is put in their place, and nobody reads again.
+		[[ "$hit" != *sync* ]] || [[ "$hit" = *[/.]css/site.css ]] ||
+		    [[ "$hit" = *.deploy/@(manifests|meta) ]] ||
+		    violation "success, but not known to be on disk"
+		diff -rq --no-dereference want/1 "$root/current/" >d 2>&1 ||
+		    violation "success, but: $(head -n 3 d)"
+	fi
+}
+
+# repairs FAULT_...: then the same again ends the work.  What finds nothing to
+# mend sweeps nothing; that is for the next stage or prune.
+repairs() {
+	local d
+	repeat_heals() {
+		quick "${cmd[@]}" >o 2>e || violation "repeated, it fails"
+		look
+		is_done "repeated"
+		quick prune --keep 9 >o 2>e || violation "prune fails"
+		is_clean
+	}
+	prepare
+	seed=two name=repair wants=want least=2 most=2 new=1 again=0
+	cmd=(verify --repair)
+	d=$(readlink -f seed/two/root/current)
+	rm "$d/css/site.css" "$d/docs/a.html" "$d/assets/app-0.js"
+	echo bad >"$d/css/site.css"
+	rmdir "$d/docs"
+	mkdir w/site
+	each "$*" judge_repair "$@"
+	((violations == 0)) || fail "$violations violations"
+}
+
+t_repair_killed() {
+	repairs FAULT_MODE=kill FAULT_CALLS=change,sync,close
+}
+
+t_repair_killed_while_writing() {
+	repairs FAULT_MODE=torn FAULT_CALLS=write,copy_file_range
+}
+
+t_repair_meets_EIO() {
+	repairs FAULT_MODE=error FAULT_ERRNO=EIO FAULT_CALLS=change,sync,close
+}
+
+t_repair_finds_no_space() {
+	repairs FAULT_MODE=error FAULT_ERRNO=ENOSPC \
+	    FAULT_CALLS=change,write,copy_file_range
+}
+
 run_tests
