@@ -430,10 +430,13 @@ cmd_begin(struct run *run, struct err *e)
 	const struct opts *o = &run->opts;
 	struct remote_waits waits;
 	struct site_wishes w;
+	bool by_commit;
 
 	if (cmd_site(run, e) != 0)
 		return -1;
 	waits = cmd_waits(run);
+	by_commit = o->seq == OPT_SEQ_AUTO ||
+	    (o->seq < 0 && run->site->order == ORDER_COMMIT);
 	w = (struct site_wishes){
 		.source = o->args.n > 0 ? o->args.v[0] : run->site->source,
 		.source_named = o->args.n > 0,
@@ -444,7 +447,8 @@ cmd_begin(struct run *run, struct err *e)
 		.expect = o->expect,
 		.preview = o->preview,
 		.preview_for = o->duration,
-		.seq = o->seq,
+		.seq = by_commit ? -1 : o->seq,
+		.by_commit = by_commit,
 		.overrides = o->overrides,
 		.prune = { .keep = o->keep < 0 ? run->site->keep :
 						 (unsigned int)o->keep,

@@ -38,6 +38,7 @@ static const struct complete_kind kinds[] = {
 	    " _deploy_releases_or_files" },
 	{ "COMMAND", NULL, "words", " -f", " _deploy_commands" },
 	WORDS("SHELL", "bash fish zsh"),
+	WORDS("SEQ", "auto"),
 	/* The first operand of jobs. */
 	WORDS("ACTION", "list log priority remove retry show stop workers"),
 	/* Several of them, with commas between. */

@@ -58,8 +58,9 @@ static const struct opt catalogue[OPT_COUNT] = {
 	    "a note to remember" },
 	[OPT_COMMIT] = { "commit", '\0', TEXT(commit, "ID"),
 	    "commit of the build (default: the CI's)" },
-	[OPT_SEQ] = { "seq", '\0', NUMBER(seq, 0, CALLER_SEQ_MAX),
-	    "sequence number of the build (default: the CI's run number)" },
+	[OPT_SEQ] = { "seq", '\0', OPT_KIND_SEQ, FIELD(int64_t, seq), 0,
+	    CALLER_SEQ_MAX, "SEQ",
+	    "number of the build (default: the CI's run number); auto: by commits" },
 	[OPT_EXCLUDE] = { "exclude", '\0', TEXTS(exclude, "PATTERN"),
 	    "leave out what matches; may be repeated" },
 	[OPT_OVERRIDE] = { "override", '\0', TEXTS(override, "GUARDS"),
@@ -161,6 +162,19 @@ set_number(int64_t *out, const struct opt *op, const char *value,
 	return opt_number(what, value, op->min, op->max, out, e);
 }
 
+/* A number, or the word for none. */
+static int
+set_seq(int64_t *out, const struct opt *op, const char *value, struct err *e)
+{
+	if (strcmp(value, "auto") == 0) {
+		*out = OPT_SEQ_AUTO;
+		return 0;
+	}
+	if (set_number(out, op, value, e) == 0)
+		return 0;
+	return err_append(e, ";; 'auto' orders builds by their commits");
+}
+
 static int
 set_time(int64_t *out, const struct opt *op, const char *value, struct err *e)
 {
@@ -194,6 +208,8 @@ set(struct opts *o, const struct opt *op, const char *value, struct err *e)
 		return 0;
 	case OPT_KIND_NUMBER:
 		return set_number(field, op, value, e);
+	case OPT_KIND_SEQ:
+		return set_seq(field, op, value, e);
 	case OPT_KIND_TIME:
 		return set_time(field, op, value, e);
 	}

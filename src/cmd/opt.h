@@ -42,7 +42,7 @@ struct opts {
 	int64_t timeout;	/* seconds; 0: not given */
 	const char *message;
 	const char *commit;
-	int64_t seq;		/* -1: not given */
+	int64_t seq;		/* -1: not given; OPT_SEQ_AUTO */
 	struct strvec exclude;
 	struct strvec override;	/* words, of which the command knows some */
 	unsigned int overrides;	/* what they mean; see override.h */
@@ -81,6 +81,7 @@ enum opt_kind {
 	OPT_KIND_TEXT,		/* const char *: borrowed, the last one counts */
 	OPT_KIND_TEXTS,		/* struct strvec: one more */
 	OPT_KIND_NUMBER,	/* int64_t: a whole number, min to max */
+	OPT_KIND_SEQ,		/* the same, or "auto": OPT_SEQ_AUTO */
 	OPT_KIND_TIME		/* int64_t: a duration in seconds, min to max */
 };
 
@@ -107,7 +108,10 @@ const struct opt *opt_find(enum opt_id id);
 int opt_parse(struct opts *o, int argc, char *const *argv,
     const enum opt_id *allowed, bool stop, struct err *e) MUST_USE;
 
-enum { OPT_PRIORITY_MAX = 1000000 };
+enum {
+	OPT_PRIORITY_MAX = 1000000,
+	OPT_SEQ_AUTO = -2,	/* by the commits of the builds */
+};
 
 /*
  * Read the number that `what` ("--keep") wants, min to max.  0, or -1 with

@@ -67,6 +67,9 @@ struct hook_config {
 
 enum site_strategy { STRATEGY_ATOMIC, STRATEGY_ROLLING };
 
+/* Which of two builds is the newer one. */
+enum site_order { ORDER_SEQUENCE, ORDER_COMMIT };
+
 /* How a build is made; see build.h. */
 struct build_config {
 	char *command;		/* for sh; NULL: none */
@@ -90,6 +93,7 @@ struct site_config {
 	struct check_config check;
 	struct preview_config preview;
 	struct hook_config hooks;
+	enum site_order order;
 	enum site_strategy strategy;
 	unsigned int batch;	/* hosts at once, when rolling */
 	int64_t pause;		/* seconds between batches */

@@ -463,6 +463,7 @@ read_site(struct value_reader *r, size_t i, const struct raw_site *raw,
 {
 	snprintf(r->base, sizeof(r->base), "sites[%zu].", i);
 	s->freeze_on_rollback = raw->freeze_on_rollback;
+	s->order = raw->order;
 	s->update = xstrdup_opt(raw->update);
 	/* Where `update` runs, too. */
 	s->build.directory = xstrdup(r->dir);

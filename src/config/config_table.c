@@ -94,6 +94,11 @@ static const cyaml_strval_t strategies[] = {
 	{ "rolling", STRATEGY_ROLLING },
 };
 
+static const cyaml_strval_t orders[] = {
+	{ "sequence", ORDER_SEQUENCE },
+	{ "commit", ORDER_COMMIT },
+};
+
 static const cyaml_schema_field_t build_fields[] = {
 	STRING("command", REQUIRED, struct raw_build, command),
 	STRING("directory", OPTIONAL, struct raw_build, directory),
@@ -147,6 +152,7 @@ static const cyaml_schema_field_t site_fields[] = {
 	MAPPING("check", struct raw_site, check, check_fields),
 	MAPPING("preview", struct raw_site, preview, preview_fields),
 	MAPPING("hooks", struct raw_site, hooks, hook_fields),
+	ENUM("order", struct raw_site, order, orders),
 	ENUM("strategy", struct raw_site, strategy, strategies),
 	UINT("batch", OPTIONAL, struct raw_site, batch),
 	STRING("pause", OPTIONAL, struct raw_site, pause),

@@ -100,6 +100,7 @@ struct raw_site {
 	struct raw_check *check;
 	struct raw_preview *preview;
 	struct raw_hooks *hooks;
+	enum site_order order;
 	enum site_strategy strategy;
 	unsigned int *batch;
 	char *pause;

@@ -270,7 +270,7 @@ fleet_stage_open(struct fleet *f, struct stage *st,
 		*e = rd.err;
 	if (r != 0 || rd.result != 0)
 		return -1;
-	return st->plan.digest[0] != '\0' && !opt->again ?
+	return st->plan.digest[0] != '\0' && !opt->again && !opt->ask_all ?
 	    fleet_open_unless(f, st->plan.digest, e) :
 	    fleet_open(f, true, e);
 }

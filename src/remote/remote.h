@@ -242,6 +242,9 @@ struct remote_activate {
 int remote_note_verified(struct remote *r, const struct release_id *id,
     struct err *e) MUST_USE;
 
+/* The highest sequence that counts: of what was live not long ago; or -1. */
+int64_t remote_last_sequence(const struct remote *r);
+
 /*
  * Would a release with the sequence `seq`, which is not there yet, be refused
  * as of the last info?  0, or -1 with ERR_LOCKED or ERR_SUPERSEDED.

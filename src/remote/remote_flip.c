@@ -118,9 +118,8 @@ add_args(const struct remote *r, const struct remote_activate *o,
 	buf_release(&words);
 }
 
-/* The highest sequence that counts: of what was live not long ago. */
-static int64_t
-last_sequence(const struct remote *r)
+int64_t
+remote_last_sequence(const struct remote *r)
 {
 	const struct history *h = &r->view.history;
 	int64_t last = h->seq;
@@ -143,7 +142,7 @@ remote_check_guards(const struct remote *r, int64_t seq,
 		return freeze_refuse(r->host->root, &r->freeze, e);
 	if ((overrides & OVERRIDE_ORDER) != 0)
 		return 0;
-	return activate_check_sequence(last_sequence(r), seq, e);
+	return activate_check_sequence(remote_last_sequence(r), seq, e);
 }
 
 /*
@@ -164,7 +163,8 @@ check_sequence(const struct remote *r, const struct remote_activate *o,
 	    (o->action != JOURNAL_ACTIVATE &&
 		history_was_live(&r->view.history, o->id)) ||
 	    release_id_eq(&r->view.current, o->id) ||
-	    activate_check_sequence(last_sequence(r), meta->seq, &why) == 0)
+	    activate_check_sequence(remote_last_sequence(r), meta->seq,
+		&why) == 0)
 		return 0;
 	/* A freeze is told before that, as the host would. */
 	return remote_check_guards(r, meta->seq, o->overrides, e);

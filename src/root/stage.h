@@ -38,6 +38,8 @@ struct stage_options {
 	const struct caller *caller;
 	const char *message;		/* NULL: none */
 	const char *commit;		/* NULL: none */
+	bool ask_all;			/* hosts are asked for all, also where
+					 * the build is live */
 	const char *preview;		/* for which it is; NULL: for none */
 	int64_t seq;			/* -1: none */
 	int64_t lock_wait;		/* seconds */

@@ -41,7 +41,9 @@ site_run_release(struct site_run *s)
 	remove_file(&s->changed);
 	remove_file(&s->changed_content);
 	free(s->preview_url);
-	s->preview_url = NULL;
+	free(s->commit);
+	free(s->git_dir);
+	s->preview_url = s->commit = s->git_dir = NULL;
 }
 
 int

@@ -40,6 +40,7 @@ struct site_wishes {
 	const char *preview;		/* that is to show what is staged */
 	int64_t preview_for;		/* seconds; 0: as deploy.yml says */
 	int64_t seq;			/* -1: none */
+	bool by_commit;			/* that says what is newer; see order.h */
 	unsigned int overrides;		/* override.h */
 	struct prune_options prune;
 	bool again, strip, build, update, no_check;
@@ -66,6 +67,8 @@ struct site_run {
 	struct site_wishes wishes;
 	struct fleet fleet;
 	struct scratch scratch;		/* of a build without a source */
+	char *commit;			/* of the build, by git; NULL: not asked */
+	char *git_dir;			/* where git(1) was asked */
 	/* Of what was done. */
 	bool goes_live;			/* what is staged, at once */
 	struct release_id staged;	/* what was staged, or is there; "" */

@@ -13,6 +13,7 @@
 #include "os/intr.h"
 #include "os/log.h"
 #include "root/activate.h"
+#include "site/order.h"
 
 enum { FASTER_MAX = 8 }; /* how often somebody else may be faster */
 
@@ -229,6 +230,8 @@ flip_all(struct site_run *s, const struct release_id *id,
 		o.overrides |= OVERRIDE_FLIP;
 	/* What is so already was done by this command when it ran before. */
 	if (!fleet_serves(f, id) && site_check_expected(s, e) != 0)
+		return -1;
+	if (action == JOURNAL_ACTIVATE && order_check(s, id, e) != 0)
 		return -1;
 	out->from = *site_current(s);
 	/* Going back never waits for that. */

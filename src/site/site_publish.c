@@ -182,7 +182,9 @@ int
 site_publish(struct site_run *s, struct site_published *out, struct err *e)
 {
 	struct fleet_sent sent;
-	int64_t seq = s->wishes.seq >= 0 ? s->wishes.seq : s->caller->seq;
+	int64_t seq = s->wishes.by_commit ? -1 :
+	    s->wishes.seq >= 0		  ? s->wishes.seq :
+					    s->caller->seq;
 	int r;
 
 	s->goes_live = true;

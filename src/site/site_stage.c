@@ -6,6 +6,7 @@
 #include "fleet/fleet_stage.h"
 #include "os/log.h"
 #include "site/leftovers.h"
+#include "site/order.h"
 #include "site/site.h"
 #include "site/site_flip.h"
 
@@ -22,8 +23,13 @@ site_stage_options(const struct site_run *s, struct rules *rules,
 		.rules = rules,
 		.caller = s->caller,
 		.message = w->message,
-		.commit = w->commit != NULL ? w->commit : s->caller->commit,
-		.seq = w->seq >= 0 ? w->seq : s->caller->seq,
+		.commit = s->commit != NULL ? s->commit :
+		    w->commit != NULL	    ? w->commit :
+					      s->caller->commit,
+		.seq = w->by_commit ? -1 :
+		    w->seq >= 0	    ? w->seq :
+				      s->caller->seq,
+		.ask_all = w->by_commit,
 		.lock_wait = s->fleet.v[0].waits.lock,
 		.overrides = w->overrides,
 		.preview = w->preview,
@@ -145,6 +151,7 @@ stage(struct site_run *s, struct stage *st, struct stage_options *o,
 
 	if (site_hook(s, HOOK_PRE_STAGE, NULL, NULL, e) != 0 ||
 	    fleet_stage_open(f, st, o, e) != 0 ||
+	    order_settle(s, &o->seq, e) != 0 ||
 	    (preview ? fleet_preview(f, st, o, e) :
 		       fleet_stage(f, st, o, sent, e)) != 0)
 		return -1;
@@ -191,6 +198,8 @@ site_stage(struct site_run *s, struct stage *st, struct fleet_sent *sent,
 		    "what is to be staged? name a directory or an archive, or set 'source' in deploy.yml");
 	if (s->wishes.preview != NULL &&
 	    label_check(s->wishes.preview, e) != 0)
+		return -1;
+	if (order_begin(s, e) != 0)
 		return -1;
 	site_stage_options(s, &rules, &o);
 	r = stage(s, st, &o, sent, e);

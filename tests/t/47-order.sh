@@ -106,4 +106,224 @@ t_what_is_carried_ages_though_nothing_else_changes() {
 	[ ! -e www/current/assets ] || fail 'assets are still carried'
 }
 
+# ------------------------- by commits, as git tells: --seq auto, order: commit
+
+# clone: a repository `clone` with the commits one, two, three in a row, and
+# `side` beside three; each has its own page.
+clone() {
+	need_cmd git
+	git config --global user.name ann
+	git config --global user.email ann@example.org
+	git config --global init.defaultBranch main
+	git config --global advice.detachedHead false
+	git init -q clone
+	commit one
+	commit two
+	commit three
+	git -C clone checkout -q two
+	commit side
+	git -C clone checkout -q main
+}
+
+# commit NAME: one more, with a tag of that name.
+commit() {
+	mkdir -p clone/public
+	echo "<p>$1" >clone/public/index.html
+	git -C clone add public
+	git -C clone commit -q -m "$1"
+	git -C clone tag "$1"
+}
+
+# name TAG: its commit.
+name() {
+	git -C "${2:-clone}" rev-parse "$1^{commit}"
+}
+
+# of TAG [OPTION...]: publish what it has, ordered by commits.
+of() {
+	git -C clone checkout -q "$1"
+	(cd clone && deploy publish public --root ../www --seq auto "${@:2}")
+}
+
+# assert_live NAME
+assert_live() {
+	assert_eq "$(cat www/current/index.html)" "<p>$1" 'live'
+}
+
+t_an_ancestor_does_not_go_live() {
+	clone
+	expect_status 0 of two
+	expect_status 4 of one
+	assert_contains "$err" "commit $(name one | cut -c1-12) is older than $(name two | cut -c1-12), which is live"
+	assert_contains "$err" "--override=order"
+	assert_live two
+	# It is not sent either.
+	assert_eq "$(echo www/releases/*)" "www/releases/$(live)" 'releases'
+	expect_status 4 of one -n
+	expect_status 0 of three
+	assert_live three
+	# Neither is the ancestor of the other.
+	expect_status 0 of side
+	assert_live side
+	expect_status 0 of three
+	expect_status 0 of one --override=order
+	assert_live one
+	# What is live counts, not what was.
+	expect_status 0 of two
+	expect_status 0 d list --json
+	assert_eq "$(json "$out" '.releases[] | select(.live) | .commit')" \
+	    "$(name two)" 'the commit of the work tree is remembered'
+}
+
+# The run number of the CI system says nothing then: a late tag has a high one.
+t_a_late_tag() {
+	clone
+	export GITHUB_ACTIONS=true GITHUB_RUN_NUMBER=41 GITHUB_SHA
+	GITHUB_SHA=$(name three)
+	expect_status 0 of three
+	GITHUB_RUN_NUMBER=42 GITHUB_SHA=$(name one)
+	expect_status 4 of one
+	assert_live three
+	# By numbers it would have been the newer one.
+	expect_status 0 deploy publish clone/public --root www
+	assert_live one
+	GITHUB_RUN_NUMBER=7 GITHUB_SHA=$(name two)
+	expect_status 0 of two
+	assert_live two
+}
+
+t_a_newer_commit_with_the_live_content_counts() {
+	clone
+	expect_status 0 of one
+	cp -r clone/public same
+	git -C clone checkout -q main
+	rm -r clone/public
+	mv same clone/public
+	git -C clone commit -q -a -m 'the page of one again'
+	git -C clone tag again
+	expect_status 0 of again
+	assert_eq "$(echo www/releases/*)" "www/releases/$(live)" 'releases'
+	expect_status 4 of three
+	assert_live one
+	# The same commit may be built again.
+	expect_status 0 of again
+	echo '<p>built anew' >clone/public/index.html
+	expect_status 0 deploy publish clone/public --root www --seq auto
+	assert_live 'built anew'
+}
+
+t_in_deploy_yml() {
+	clone
+	cat >clone/deploy.yml <<-EOF
+		sites:
+		  - name: s
+		    root: $PWD/www
+		    source: public
+		    order: commit
+		    hosts:
+		      - {address: a, root: $PWD/www, transport: local}
+		      - {address: b, root: $PWD/www2, transport: local}
+	EOF
+	cd clone
+	for t in two one; do
+		git checkout -q "$t"
+		expect_status 0 deploy stage
+		mv "$out" "../id.$t"
+	done
+	one=$(cat ../id.one) two=$(cat ../id.two)
+	expect_status 0 deploy activate "$two"
+	expect_status 4 deploy activate "$one"
+	assert_contains "$err" "is older than"
+	expect_status 4 deploy publish
+	cd ..
+	assert_live two
+	cd clone
+	expect_status 0 deploy activate "$one" --override=order
+	expect_status 0 deploy activate "$two"
+	# Going back is stopped by nothing.
+	git checkout -q main
+	expect_status 0 deploy publish
+	expect_status 0 deploy rollback
+	cd ..
+	assert_live two
+	# A number that is named is the order.
+	(cd clone && git checkout -q one && deploy publish --seq 1000)
+	assert_live one
+}
+
+t_a_shallow_clone_is_told_to_deepen() {
+	clone
+	expect_status 0 of two
+	git -C clone checkout -q main
+	git clone -q --depth 1 "file://$PWD/clone" shallow
+	cd shallow
+	expect_status 2 deploy publish public --root ../www --seq auto
+	assert_contains "$err" "a shallow clone; deepen it: git -C"
+	assert_contains "$err" "fetch --unshallow"
+	assert_eq "$(cat ../www/current/index.html)" '<p>two' 'live'
+	git fetch -q --unshallow
+	expect_status 0 deploy publish public --root ../www --seq auto
+	cd ..
+	assert_live three
+	# Two that are there, and nothing between: no is no answer.
+	git clone -q --depth 1 --branch one "file://$PWD/clone" cut
+	cd cut
+	git fetch -q --depth 1 origin "$(name three ../clone)"
+	expect_status 2 deploy publish public --root ../www --seq auto
+	assert_contains "$err" "a shallow clone"
+	# Enough of it is enough.
+	git fetch -q --unshallow origin
+	expect_status 4 deploy publish public --root ../www --seq auto
+	# Where it is not wanted, nobody asks git.
+	expect_status 0 deploy publish public --root ../www --seq 5
+}
+
+t_what_git_does_not_know() {
+	clone
+	git clone -q clone early
+	commit four
+	git -C clone checkout -q main
+	expect_status 0 of four
+	(
+		cd early
+		expect_status 2 deploy publish public --root ../www --seq auto
+		assert_contains "$err" "which does not have that commit; get it: git -C"
+		git fetch -q --all
+		expect_status 4 deploy publish public --root ../www --seq auto
+	)
+	expect_status 2 of four --commit 0123456789abcdef
+	assert_contains "$err" "wants '0123456789abcdef' of the clone"
+	mkdir elsewhere
+	cp -r clone/public elsewhere
+	cd elsewhere
+	expect_status 2 deploy publish public --root ../www --seq auto
+	assert_contains "$err" "not a git repository"
+	cd ..
+	# A release without a commit is older than any.
+	echo '<p>by hand' >elsewhere/public/index.html
+	expect_status 0 deploy publish elsewhere/public --root www
+	expect_status 0 of one
+	assert_live one
+	# So is one with the name of a branch, which moves.
+	echo '<p>by hand 2' >elsewhere/public/index.html
+	expect_status 0 deploy publish elsewhere/public --root www --commit four
+	expect_status 0 of two
+	assert_live two
+}
+
+t_without_git() {
+	mkdir bin
+	ln -s "$DEPLOY" bin/deploy
+	mksite site 2
+	expect_status 2 env PATH="$PWD/bin" deploy publish site --root www \
+	    --seq auto
+	assert_contains "$err" "the order by commits needs git; install it"
+}
+
+t_usage() {
+	mksite site 2
+	expect_status 2 d publish site --seq automatic
+	assert_contains "$err" "'auto' orders builds by their commits"
+}
+
 run_tests
