@@ -23,6 +23,15 @@ text_size(int64_t bytes, char out[TEXT_SIZE_LEN])
 	    units[u]);
 }
 
+const char *
+text_count(char out[TEXT_COUNT_LEN], int64_t n, const char *one,
+    const char *many)
+{
+	snprintf(out, TEXT_COUNT_LEN, "%lld %s", (long long)n,
+	    TEXT_PLURAL(n, one, many));
+	return out;
+}
+
 size_t
 text_clean(char *out, size_t size, const char *in)
 {

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 enum {
+	TEXT_COUNT_LEN = 64,
 	TEXT_LINE_MAX = 5120,	/* bytes of a sentence or line, with the NUL:
 				 * the longest path (4 KB) fits */
 	TEXT_SIZE_LEN = 32,
@@ -16,6 +17,18 @@ enum {
 
 /* A number of bytes as "512 B" or "1.4 MB" (of 1000 kB). */
 void text_size(int64_t bytes, char out[TEXT_SIZE_LEN]);
+
+/*
+ * "1 file", "3 files": so many of what one is called so, and several so; in
+ * memory of the block that the call stands in.
+ */
+#define TEXT_COUNT(n, one, many) \
+	text_count((char[TEXT_COUNT_LEN]){ 0 }, (int64_t)(n), (one), (many))
+const char *text_count(char out[TEXT_COUNT_LEN], int64_t n, const char *one,
+    const char *many);
+
+/* What goes with one of them, or with several. */
+#define TEXT_PLURAL(n, one, many) ((n) == 1 ? (one) : (many))
 
 /*
  * Copy `in` to out[0..size) so that it cannot disturb a terminal, a log or a

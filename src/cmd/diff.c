@@ -64,9 +64,9 @@ tell_left_out(const struct left_out *l)
 {
 	if (l->count > 0)
 		log_info(
-		    "%zu page%s changed by %zu rule%s that hit%s half of all pages, and by nothing else (-v shows the rules)",
-		    l->count, l->count == 1 ? "" : "s", l->rules,
-		    l->rules == 1 ? "" : "s", l->rules == 1 ? "s" : "");
+		    "%s changed by %s half of all pages, and by nothing else (-v shows the rules)",
+		    TEXT_COUNT(l->count, "page", "pages"),
+		    TEXT_COUNT(l->rules, "rule that hits", "rules that hit"));
 }
 
 /*

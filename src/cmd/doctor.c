@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/text.h"
 #include "base/version.h"
 #include "cmd/cmd.h"
 #include "cmd/table.h"
@@ -268,13 +269,13 @@ answer(struct run *run, const struct fleet *f, const struct patient *v,
 	}
 	if (lost != NULL) {
 		err_set(e, ERR_UNREACHABLE,
-		    "'%s' cannot be reached; %zu of %zu checks failed;; when that is mended, run: ",
-		    lost, failed, all);
+		    "'%s' cannot be reached; %zu of %s failed;; when that is mended, run: ",
+		    lost, failed, TEXT_COUNT(all, "check", "checks"));
 		return cure_append(f, e, "doctor", NULL);
 	}
 	if (failed > 0)
-		return err_set(e, ERR_FAILED, "%zu of %zu checks failed",
-		    failed, all);
+		return err_set(e, ERR_FAILED, "%zu of %s failed", failed,
+		    TEXT_COUNT(all, "check", "checks"));
 	return 0;
 }
 

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "cmd/cmd.h"
 #include "cmd/jobs.h"
 #include "cmd/table.h"
@@ -107,9 +108,8 @@ tell_why(struct queue *q, const struct job *job, struct err *e)
 		    id);
 	else if (r == 0 && (r = queue_list(q, 0, &jobs, e)) == 0) {
 		before = count_before(&jobs, &workers, job);
-		log_info(
-		    "nothing is working on job %lld yet: %zu other%s before it",
-		    id, before, before == 1 ? " is" : "s are");
+		log_info("nothing is working on job %lld yet: %s before it",
+		    id, TEXT_COUNT(before, "other is", "others are"));
 	}
 	worker_list_release(&workers);
 	job_list_release(&jobs);
@@ -164,8 +164,9 @@ static void
 tell(const struct site_config *site, const struct job *job)
 {
 	if (job->requests > 1)
-		log_info("%s: job %lld waits already, for %lld requests",
-		    site->name, (long long)job->id, (long long)job->requests);
+		log_info("%s: job %lld waits already, for %s", site->name,
+		    (long long)job->id,
+		    TEXT_COUNT(job->requests, "request", "requests"));
 	else
 		log_info("%s: job %lld", site->name, (long long)job->id);
 }

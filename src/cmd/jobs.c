@@ -11,6 +11,7 @@
 #include "base/number.h"
 #include "base/release.h"
 #include "base/show.h"
+#include "base/text.h"
 #include "base/utf8.h"
 #include "cmd/cmd.h"
 #include "cmd/habit.h"
@@ -310,8 +311,7 @@ print_job(struct call *c, const struct job *job, struct err *e)
 
 	describe(job, &what);
 	if (items.n > 0)
-		buf_addf(&what, "; %zu item%s", items.n,
-		    items.n == 1 ? "" : "s");
+		buf_addf(&what, "; %s", TEXT_COUNT(items.n, "item", "items"));
 	strvec_release(&items);
 	if (job->state == JOB_WAITING &&
 	    step_say_nobody(&c->workers, job->site, &nobody))

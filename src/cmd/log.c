@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/show.h"
+#include "base/text.h"
 #include "cmd/cmd.h"
 #include "cmd/table.h"
 
@@ -71,8 +72,10 @@ tell_broken(const struct remote *r)
 
 	if (broken > 0)
 		log_warn(
-		    "%s%zu lines of the journal in '%s' make no sense and do not count; deploy-root(5) describes it",
-		    remote_said(r), broken, r->host->root);
+		    "%s%s of the journal in '%s' %s no sense and %s not count; deploy-root(5) describes it",
+		    remote_said(r), TEXT_COUNT(broken, "line", "lines"),
+		    r->host->root, TEXT_PLURAL(broken, "makes", "make"),
+		    TEXT_PLURAL(broken, "does", "do"));
 	return broken;
 }
 

@@ -86,13 +86,13 @@ conclude(struct run *run, struct fleet *f, const struct release_id *id,
 	answer(run, id, all);
 	text_size(all->totals.bytes, bytes);
 	if (all->found.n == 0) {
-		log_info("%s is intact: %zu files, %s", id->text,
-		    all->totals.files, bytes);
+		log_info("%s is intact: %s, %s", id->text,
+		    TEXT_COUNT(all->totals.files, "file", "files"), bytes);
 		return 0;
 	}
 	err_set(e, ERR_INTEGRITY,
-	    "release %s is not what its manifest says: %zu differences",
-	    id->text, all->found.n);
+	    "release %s is not what its manifest says: %s", id->text,
+	    TEXT_COUNT(all->found.n, "difference", "differences"));
 	if (run->opts.repair && !run->opts.dry_run)
 		return err_append(e,
 		    ", which nothing here has intact;; stage the build anew with --again");

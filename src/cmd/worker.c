@@ -1,4 +1,5 @@
 #include "queue/worker.h"
+#include "base/text.h"
 #include "cmd/cmd.h"
 #include "cmd/jobs.h"
 #include "cmd/table.h"
@@ -71,9 +72,8 @@ run_worker(struct run *run, struct err *e)
 		cmd_answer(run, doc);
 	}
 	if (ret == 0 && run->opts.once && failed > 0)
-		return err_set(e, ERR_FAILED,
-		    "%zu %s failed;; see 'deploy jobs'", failed,
-		    failed == 1 ? "try" : "tries");
+		return err_set(e, ERR_FAILED, "%s failed;; see 'deploy jobs'",
+		    TEXT_COUNT(failed, "try", "tries"));
 	return ret;
 }
 

@@ -105,8 +105,9 @@ guard_check_deletions(const struct manifest *m, const struct manifest *live,
 	if (gone * 100 <= (size_t)max_delete * paths)
 		return 0;
 	return err_set(e, ERR_GUARD,
-	    "the release lacks %zu of the %zu paths that are live, more than max_delete (%u%%); see 'deploy diff';; --override=build stages it anyway",
-	    gone, paths, max_delete);
+	    "the release lacks %zu of the %s live, more than max_delete (%u%%); see 'deploy diff';; --override=build stages it anyway",
+	    gone, TEXT_COUNT(paths, "path that is", "paths that are"),
+	    max_delete);
 }
 
 int
@@ -127,8 +128,9 @@ guard_check_links(const struct strvec *broken, struct err *e)
 	links_tell(broken, &told);
 	if (broken->n > 0)
 		r = err_set(e, ERR_GUARD,
-		    "%zu symbolic link%s nowhere: %s;; mend or exclude them; --override=build stages it anyway",
-		    broken->n, broken->n == 1 ? " leads" : "s lead",
+		    "%s nowhere: %s;; mend or exclude them; --override=build stages it anyway",
+		    TEXT_COUNT(broken->n, "symbolic link leads",
+			"symbolic links lead"),
 		    told.data);
 	buf_release(&told);
 	return r;
@@ -171,8 +173,9 @@ guard_check_room(const struct guard_room *need, const struct guard_room *free,
 		    want, root, have);
 	} else if (is_short(need->inodes, free->inodes)) {
 		err_set(e, ERR_GUARD,
-		    "the release needs %lld inodes, '%s' has %lld free;; run 'deploy prune', or make room",
-		    (long long)need->inodes, root, (long long)free->inodes);
+		    "the release needs %s, '%s' has %lld free;; run 'deploy prune', or make room",
+		    TEXT_COUNT(need->inodes, "inode", "inodes"), root,
+		    (long long)free->inodes);
 	} else {
 		return 0;
 	}

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/text.h"
 #include "content/decode.h"
 #include "content/place.h"
 #include "os/io.h"
@@ -158,8 +159,8 @@ compare(const struct worker *w, const struct pairs *all,
 		    "'%s/%s' changed while it was read;; stage when the build has ended",
 		    all->source->path, pair->packed->path);
 	if (w->size != pair->plain->size)
-		return err_set(e, ERR_INTEGRITY,
-		    "%lld bytes come out instead of %lld", (long long)w->size,
+		return err_set(e, ERR_INTEGRITY, "%s instead of %lld",
+		    TEXT_COUNT(w->size, "byte comes out", "bytes come out"),
 		    (long long)pair->plain->size);
 	if (memcmp(plain, pair->plain->digest, HASH_LEN) != 0)
 		return err_set(e, ERR_INTEGRITY, "other bytes come out");
@@ -221,8 +222,10 @@ sibling_check(const struct dir *source, const struct plan *p, bool all,
 	job.n = pairs.n;
 	r = pairs.n > 0 ? pool_run(&job, e) : 0;
 	if (r == 0 && pairs.n > 0)
-		log_debug("%zu compressed files are what they stand for",
-		    pairs.n);
+		log_debug("%s what %s for",
+		    TEXT_COUNT(pairs.n, "compressed file is",
+			"compressed files are"),
+		    TEXT_PLURAL(pairs.n, "it stands", "they stand"));
 	free(pairs.v);
 	return r;
 }

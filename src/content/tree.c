@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/path.h"
+#include "base/text.h"
 
 /* FNV-1a over a path and a time: spreads what the stamp adds up. */
 static uint64_t
@@ -279,8 +280,9 @@ compare_entry(const struct entry *is, const struct entry *want,
 		strvec_addf(found, "%s: has mode %04o instead of %04o",
 		    want->path, is->mode, want->mode);
 	if (is->type == ENTRY_FILE && is->size != want->size)
-		strvec_addf(found, "%s: has %lld bytes instead of %lld",
-		    want->path, (long long)is->size, (long long)want->size);
+		strvec_addf(found, "%s: has %s instead of %lld", want->path,
+		    TEXT_COUNT(is->size, "byte", "bytes"),
+		    (long long)want->size);
 	if (is->type == ENTRY_FILE && is->mtime != want->mtime)
 		strvec_addf(found, "%s: was modified", want->path);
 }

@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/path.h"
+#include "base/text.h"
 #include "content/decode.h"
 #include "fleet/cache_control.h"
 #include "fleet/web.h"
@@ -239,8 +240,9 @@ check_plain(struct asking *k, const struct entry *en, const char *url,
 		    "GET %s: the answer comes with Content-Encoding: %s, which was not asked for",
 		    url, a->fields.encoding);
 	return err_set(e, ERR_FAILED,
-	    "GET %s: the answer is not '%s' of the release (%lld bytes instead of %lld);; is the document root the root's 'current', and is no cache before it?",
-	    url, en->path, (long long)a->size, (long long)en->size);
+	    "GET %s: the answer is not '%s' of the release (%s instead of %lld);; is the document root the root's 'current', and is no cache before it?",
+	    url, en->path, TEXT_COUNT(a->size, "byte", "bytes"),
+	    (long long)en->size);
 }
 
 /* The same by one who takes these compressed forms. */
@@ -258,9 +260,9 @@ check_encoded(struct asking *k, const struct entry *en, const char *url,
 		return err_append(e, " (Accept-Encoding: %s)", accept);
 	if (!is_the_file(a, en))
 		return err_set(e, ERR_FAILED,
-		    "GET %s with Accept-Encoding: %s: the answer, with Content-Encoding: %s, is not '%s' of the release (%lld bytes instead of %lld);; is no cache before it, and does nothing compress what it kept of an earlier release?",
+		    "GET %s with Accept-Encoding: %s: the answer, with Content-Encoding: %s, is not '%s' of the release (%s instead of %lld);; is no cache before it, and does nothing compress what it kept of an earlier release?",
 		    url, accept, *how != '\0' ? how : "identity", en->path,
-		    (long long)a->size, (long long)en->size);
+		    TEXT_COUNT(a->size, "byte", "bytes"), (long long)en->size);
 	k->out->compressed += *how != '\0';
 	return check_fields(k, en->path, url, e);
 }
@@ -558,6 +560,6 @@ check_served(const struct check_config *c, const char *connect,
 	if (stop.code != ERR_OK)
 		*e = stop;
 	else if (c->tries > 1)
-		err_append(e, " (%u tries)", c->tries);
+		err_append(e, " (%s)", TEXT_COUNT(c->tries, "try", "tries"));
 	return -1;
 }

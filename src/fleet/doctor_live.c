@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/release.h"
+#include "base/text.h"
 
 enum { DAY = 86400 };
 
@@ -148,8 +149,9 @@ judge_leftovers(struct visit *v)
 		return;
 	}
 	doctor_add(v->r, DOCTOR_WARN, "leftovers",
-	    "%zu unfinished stages, %llu releases to be deleted, of runs that died",
-	    f->incoming, (unsigned long long)f->trash);
+	    "%s, %s to be deleted, of runs that died",
+	    TEXT_COUNT(f->incoming, "unfinished stage", "unfinished stages"),
+	    TEXT_COUNT(f->trash, "release", "releases"));
 	doctor_cure(v->r, "run: deploy prune");
 }
 

@@ -302,14 +302,14 @@ describe_space(const struct doctor_facts *f, struct buf *out)
 {
 	add_bytes(out, f->free_bytes);
 	if (f->free_inodes < PLENTY)
-		buf_addf(out, " and %llu inodes",
-		    (unsigned long long)f->free_inodes);
+		buf_addf(out, " and %s",
+		    TEXT_COUNT(f->free_inodes, "inode", "inodes"));
 	buf_adds(out, " free");
 	if (f->live_bytes < 0)
 		return;
 	buf_adds(out, ", the live release has ");
 	add_bytes(out, (uint64_t)f->live_bytes);
-	buf_addf(out, " in %lld files", (long long)f->live_files);
+	buf_addf(out, " in %s", TEXT_COUNT(f->live_files, "file", "files"));
 }
 
 void

@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/text.h"
 #include "fleet/check.h"
 #include "fleet/web.h"
 #include "os/intr.h"
@@ -43,8 +44,8 @@ say_whose(const struct question *q, const struct web_answer *a, struct err *e)
 		    q->en->path, w->old_id);
 	else
 		err_set(e, ERR_CLEANUP,
-		    "%s gives something else than '%s' of the release (%lld bytes instead of %lld)",
-		    q->url, q->en->path, (long long)a->size,
+		    "%s gives something else than '%s' of the release (%s instead of %lld)",
+		    q->url, q->en->path, TEXT_COUNT(a->size, "byte", "bytes"),
 		    (long long)q->en->size);
 }
 

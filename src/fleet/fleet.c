@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "base/text.h"
 #include "fleet/cache.h"
 #include "fleet/cure.h"
 #include "fleet/fleet_content.h"
@@ -200,8 +201,8 @@ tell_first(const struct fleet *f, size_t first, size_t failed,
 	tell_others(f, told);
 	*e = f->v[first].err;
 	if (failed > 1)
-		err_prefix(e, "%s: %zu of %zu hosts failed; %s: ", what,
-		    failed, f->n, buf_str(&labels));
+		err_prefix(e, "%s: %zu of %s failed; %s: ", what, failed,
+		    TEXT_COUNT(f->n, "host", "hosts"), buf_str(&labels));
 	else
 		err_prefix(e, "%s: %s: ", what, buf_str(&labels));
 	buf_release(&labels);

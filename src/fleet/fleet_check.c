@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/text.h"
 #include "fleet/cure.h"
 #include "fleet/edge.h"
 #include "fleet/fleet_activate.h"
@@ -40,8 +41,9 @@ ask(struct remote *r, void *ctx, struct err *e)
 
 	if (check_served(c, address_of(r, c), a->m, before, out, e) != 0)
 		return -1;
-	log_info("%sit is served: %zu URLs, %zu files compared%s",
-	    remote_said(r), out->urls, out->files,
+	log_info("%sit is served: %s, %s compared%s", remote_said(r),
+	    TEXT_COUNT(out->urls, "URL", "URLs"),
+	    TEXT_COUNT(out->files, "file", "files"),
 	    out->compressed > 0 ? ", also compressed" : "");
 	return 0;
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/text.h"
 #include "content/chunk.h"
 #include "content/delta.h"
 #include "os/io.h"
@@ -292,8 +293,8 @@ run(struct search *s)
 		take_deltas(s);
 		from = next;
 	}
-	log_debug("signatures of %zu of %zu pages explain parts of %zu", from,
-	    s->n, s->b->patched);
+	log_debug("signatures of %zu of %s explain parts of %zu", from,
+	    TEXT_COUNT(s->n, "page", "pages"), s->b->patched);
 	free(s->asked);
 	free(s->base);
 	free(s->hashes);

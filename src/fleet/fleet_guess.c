@@ -610,8 +610,10 @@ run_round(struct guess *g)
 		learn(g, &s, c);
 		count = use(g, c);
 	}
-	log_debug("%zu samples (%lld bytes) explain %zu of %zu pages", s.n,
-	    (long long)s.bytes, count, before);
+	log_debug("%s (%s) %s %zu of %s", TEXT_COUNT(s.n, "sample", "samples"),
+	    TEXT_COUNT(s.bytes, "byte", "bytes"),
+	    TEXT_PLURAL(s.n, "explains", "explain"), count,
+	    TEXT_COUNT(before, "page", "pages"));
 	for (size_t i = 0; i < c->n; i++)
 		rule_set_release(&c->v[i].set);
 	free(c);

@@ -943,7 +943,7 @@ $1 == "h" {
 	if (type[path] != "f" || what != "f")
 		next
 	if ($3 != size[path])
-		tell(path, "has " $3 " bytes instead of " size[path])
+		tell(path, "has " $3 ($3 == 1 ? " byte" : " bytes") " instead of " size[path])
 	if ($4 != time[path])
 		tell(path, "was modified")
 }
@@ -1029,8 +1029,9 @@ what == "l" {
 what == "s" {
 	i = index(rest, " ")
 	path = substr(rest, i + 1)
-	if (type[path] == "f" && size[path] + 0 != substr(rest, 1, i - 1) + 0)
-		tell(path, "has " substr(rest, 1, i - 1) " bytes instead of " size[path])
+	is = substr(rest, 1, i - 1)
+	if (type[path] == "f" && size[path] + 0 != is + 0)
+		tell(path, "has " is (is == 1 ? " byte" : " bytes") " instead of " size[path])
 }
 what == "m" {
 	i = index(rest, " ")
@@ -1261,7 +1262,7 @@ check_room() {
 	[ "$1" -ge "$bytes" ] ||
 		fail 10 "the release needs $(size "$bytes"), '$root' has $(size "$1") free" "run 'deploy prune', or make room"
 	[ "$2" -ge "$inodes" ] ||
-		fail 10 "the release needs $inodes inodes, '$root' has $2 free" "run 'deploy prune', or make room"
+		fail 10 "the release needs $inodes inode$([ "$inodes" = 1 ] || echo s), '$root' has $2 free" "run 'deploy prune', or make room"
 }
 
 # Make the directory shared/$1; nothing behind a symbolic link.
@@ -1401,7 +1402,7 @@ $2 == "type=file" {
 # Write to $in.todo what of the release $mended is to be mended, `wrong` being
 # what look_at_tree() found.
 list_fixes() {
-	printf '%s\n' "$wrong" | awk 'match($0, /: (has other content|is missing|cannot be read|was modified|has another type|has mode [0-7]* instead of [0-7]*|has [0-9]* bytes instead of [0-9]*|points to \047.*\047 instead of \047.*\047)$/) {
+	printf '%s\n' "$wrong" | awk 'match($0, /: (has other content|is missing|cannot be read|was modified|has another type|has mode [0-7]* instead of [0-7]*|has [0-9]* bytes? instead of [0-9]*|points to \047.*\047 instead of \047.*\047)$/) {
 		print "./" substr($0, 1, RSTART - 1)
 	}' >"$in.wrong" && awk "$fixes" "$in.wrong" "$state/manifests/$mended" >"$in.todo"
 }

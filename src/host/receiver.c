@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/text.h"
 #include "content/place.h"
 #include "host/limits.h"
 #include "host/wire.h"
@@ -48,8 +49,9 @@ wait_for_pack(struct receiver *r, struct err *e)
 		    (now - limits_ms(LIMITS_GRACE)) / 1000))
 		return 0;
 	return err_set(e, ERR_FAILED,
-	    "the pack for release %s comes too slowly for a key with limits (%lld bytes in %lld s)",
-	    r->o->id->text, (long long)r->raw, (long long)(now / 1000));
+	    "the pack for release %s comes too slowly for a key with limits (%s in %lld s)",
+	    r->o->id->text, TEXT_COUNT(r->raw, "byte", "bytes"),
+	    (long long)(now / 1000));
 }
 
 ssize_t
@@ -160,8 +162,9 @@ check_size(struct receiver *r, const struct entry *en, struct err *e)
 	if ((uint64_t)en->size <= space.bytes)
 		return 0;
 	return err_set(e, ERR_GUARD,
-	    "'%s' has %lld bytes, '%s' has %llu free;; run 'deploy prune', or make room",
-	    en->path, (long long)en->size, r->in->dir.path, space.bytes);
+	    "'%s' has %s, '%s' has %llu free;; run 'deploy prune', or make room",
+	    en->path, TEXT_COUNT(en->size, "byte", "bytes"), r->in->dir.path,
+	    space.bytes);
 }
 
 int

@@ -59,8 +59,8 @@ draw(int64_t ms)
 	bar[BAR] = '\0';
 	text_size(bytes, size);
 	text_size(bytes * 1000 / spent, rate);
-	snprintf(line, sizeof(line), "%s [%s] %zu files, %s, %s/s", now.phase,
-	    bar, files, size, rate);
+	snprintf(line, sizeof(line), "%s [%s] %s, %s, %s/s", now.phase, bar,
+	    TEXT_COUNT(files, "file", "files"), size, rate);
 	log_set_status(line);
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/number.h"
+#include "base/text.h"
 #include "os/file.h"
 #include "os/io.h"
 #include "queue/queue_dir.h"
@@ -128,8 +129,8 @@ write_rest(struct joblog *l)
 
 	if (missing <= 0)
 		return;
-	snprintf(note, sizeof(note), "\n[%lld bytes left out]\n",
-	    (long long)(missing - n));
+	snprintf(note, sizeof(note), "\n[%s left out]\n",
+	    TEXT_COUNT(missing - n, "byte", "bytes"));
 	if (missing > n)
 		write_out(l, note, strlen(note));
 	write_out(l, l->last.data + l->last.len - n, (size_t)n);

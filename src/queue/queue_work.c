@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/release.h"
+#include "base/text.h"
 #include "base/utf8.h"
 #include "queue/queue_sql.h"
 
@@ -273,8 +274,8 @@ do_put_back(struct queue *q, void *ctx, struct err *e)
 	if (j->deaths >= QUEUE_DEATHS) {
 		j->state = JOB_FAILED;
 		free(j->message);
-		j->message = xasprintf("its worker died %lld times",
-		    (long long)j->deaths);
+		j->message = xasprintf("its worker died %s",
+		    TEXT_COUNT(j->deaths, "time", "times"));
 	}
 	if (j->state != JOB_WAITING)
 		j->ended = clock_now();

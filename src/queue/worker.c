@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/text.h"
 #include "config/config.h"
 #include "config/config_file.h"
 #include "os/intr.h"
@@ -143,8 +144,9 @@ read_fifo(struct worker *w)
 	if (!fifo_is_partial(&w->lines))
 		w->partial_at = 0;
 	if (w->lines.dropped > w->dropped)
-		log_warn("FIFO: %zu lines are no names",
-		    w->lines.dropped - w->dropped);
+		log_warn("FIFO: %s",
+		    TEXT_COUNT(w->lines.dropped - w->dropped,
+			"line is no name", "lines are no names"));
 	w->dropped = w->lines.dropped;
 	if (w->asked.n > 0 && w->queue != NULL)
 		enqueue_asked(w);

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "content/guard.h"
 #include "content/tree.h"
 #include "os/intr.h"
@@ -175,8 +176,9 @@ check(const struct incoming *in, const struct manifest *m, struct err *e)
 
 	if (r == 0 && found.n > 0)
 		r = err_set(e, ERR_INTEGRITY,
-		    "the new release is not what was staged: %s (%zu differences); the disk or another program is at fault",
-		    found.v[0], found.n);
+		    "the new release is not what was staged: %s (%s); the disk or another program is at fault",
+		    found.v[0],
+		    TEXT_COUNT(found.n, "difference", "differences"));
 	strvec_release(&found);
 	return r;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "content/fill.h"
 #include "content/guard.h"
 #include "content/secrets.h"
@@ -225,7 +226,8 @@ open_base(struct here *h)
 		manifest_release(&h->base_manifest);
 		return;
 	}
-	log_debug("the base is %s, %zu entries", id->text, h->base_manifest.n);
+	log_debug("the base is %s, %s", id->text,
+	    TEXT_COUNT(h->base_manifest.n, "entry", "entries"));
 }
 
 /* The root as it is. */

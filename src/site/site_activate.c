@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "base/override.h"
+#include "base/text.h"
 #include "fleet/fleet_stage.h"
 #include "os/intr.h"
 #include "os/log.h"
@@ -16,7 +17,8 @@ refuse_several(const struct release_ids *waiting, struct err *e)
 {
 	size_t shown = waiting->n < WAITING_SHOWN ? waiting->n : WAITING_SHOWN;
 
-	err_set(e, ERR_USAGE, "%zu releases wait to go live:", waiting->n);
+	err_set(e, ERR_USAGE, "%s to go live:",
+	    TEXT_COUNT(waiting->n, "release waits", "releases wait"));
 	for (size_t i = 0; i < shown; i++)
 		err_append(e, "%s %s", i > 0 ? "," : "",
 		    waiting->v[waiting->n - 1 - i].text);
@@ -126,8 +128,8 @@ carry(struct site_run *s, struct release_id *id, struct err *e)
 	}
 	if (st.plan.carried > 0)
 		log_info(
-		    "%s was staged before others went live: %zu file%s of theirs %s carried in %s",
-		    id->text, st.plan.carried, st.plan.carried == 1 ? "" : "s",
+		    "%s was staged before others went live: %s of theirs %s carried in %s",
+		    id->text, TEXT_COUNT(st.plan.carried, "file", "files"),
 		    s->wishes.dry_run ? "would be" : "are",
 		    s->wishes.dry_run ? "a release of its own" : st.id.text);
 	if (!s->wishes.dry_run)

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/number.h"
 #include "base/path.h"
+#include "base/text.h"
 #include "os/log.h"
 #include "root/journal.h"
 #include "root/meta.h"
@@ -225,13 +226,15 @@ tell(const struct site_run *s, const struct remote *r, const struct adopted *a,
 		    remote_said(r), served);
 	else if (a->was_link)
 		log_info(
-		    "%s'%s' is the release %s now (%zu files, %zu left out); what the link led to stays as '%s'",
-		    remote_said(r), served, a->id.text, a->files, a->excluded,
+		    "%s'%s' is the release %s now (%s, %zu left out); what the link led to stays as '%s'",
+		    remote_said(r), served, a->id.text,
+		    TEXT_COUNT(a->files, "file", "files"), a->excluded,
 		    a->kept);
 	else
 		log_info(
-		    "%s'%s' is the release %s now (%zu files, %zu left out); the directory is kept as '%s': remove it when you are sure",
-		    remote_said(r), served, a->id.text, a->files, a->excluded,
+		    "%s'%s' is the release %s now (%s, %zu left out); the directory is kept as '%s': remove it when you are sure",
+		    remote_said(r), served, a->id.text,
+		    TEXT_COUNT(a->files, "file", "files"), a->excluded,
 		    a->kept);
 	tell_shared(r, a);
 	free(served);

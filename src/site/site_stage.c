@@ -46,8 +46,9 @@ tell(const struct stage *st, bool preview)
 	text_size(st->plan.totals.bytes, size);
 	text_size(st->plan.copied_bytes, copied);
 	if (st->excluded > 0)
-		log_info("left out %zu excluded or .git entries",
-		    st->excluded);
+		log_info("left out %s",
+		    TEXT_COUNT(st->excluded, "excluded or .git entry",
+			"excluded or .git entries"));
 	if (st->outcome == STAGE_UNCHANGED)
 		log_info("unchanged: %s, which is live, has this content",
 		    st->id.text);
@@ -56,9 +57,10 @@ tell(const struct stage *st, bool preview)
 		    st->id.text);
 	else
 		log_info(
-		    "%s %zu files (%s): %zu linked, %zu copied (%s), %zu carried",
-		    preview ? "would stage" : "staged", st->plan.totals.files,
-		    size, st->plan.linked, st->plan.copied, copied,
+		    "%s %s (%s): %zu linked, %zu copied (%s), %zu carried",
+		    preview ? "would stage" : "staged",
+		    TEXT_COUNT(st->plan.totals.files, "file", "files"), size,
+		    st->plan.linked, st->plan.copied, copied,
 		    st->plan.carried);
 }
 
@@ -83,8 +85,10 @@ tell_broken(const struct strvec *broken)
 
 	links_tell(broken, &told);
 	if (broken->n > 0)
-		log_warn("%zu symbolic link%s nowhere: %s", broken->n,
-		    broken->n == 1 ? " leads" : "s lead", told.data);
+		log_warn("%s nowhere: %s",
+		    TEXT_COUNT(broken->n, "symbolic link leads",
+			"symbolic links lead"),
+		    told.data);
 	buf_release(&told);
 }
 
@@ -110,17 +114,17 @@ tell_sent(const struct site_run *s, const struct fleet_sent *sent)
 
 	text_size(sent->pack_bytes, size);
 	if (sent->fresh > 0)
-		log_info("sent to %zu of %zu hosts: %s in %zu pack%s",
-		    sent->fresh, s->fleet.n, size, sent->packs,
-		    sent->packs == 1 ? "" : "s");
+		log_info("sent to %zu of %s: %s in %s", sent->fresh,
+		    TEXT_COUNT(s->fleet.n, "host", "hosts"), size,
+		    TEXT_COUNT(sent->packs, "pack", "packs"));
 	if (s->fleet.rewritten > 0)
 		log_info(
-		    "%zu page%s did not travel: %zu rule%s say what changed on them (-v shows them)",
-		    s->fleet.rewritten, s->fleet.rewritten == 1 ? "" : "s",
-		    s->fleet.rules, s->fleet.rules == 1 ? "" : "s");
+		    "%s did not travel: %s what changed on them (-v shows them)",
+		    TEXT_COUNT(s->fleet.rewritten, "page", "pages"),
+		    TEXT_COUNT(s->fleet.rules, "rule says", "rules say"));
 	if (s->fleet.patched > 0)
-		log_info("%zu page%s travelled as differences to what is live",
-		    s->fleet.patched, s->fleet.patched == 1 ? "" : "s");
+		log_info("%s travelled as differences to what is live",
+		    TEXT_COUNT(s->fleet.patched, "page", "pages"));
 }
 
 /* Say so when pages look as if their sources were gone. */
@@ -135,8 +139,8 @@ warn_of_leftovers(const struct site_run *s)
 		b->command != NULL ? b->directory : NULL, &l))
 		return;
 	log_warn(
-	    "%zu page%s older than the others of this build, '%s' for one: %s leaves pages whose sources are gone; empty '%s' before each build, or see 'clean' in deploy.yml(5)",
-	    l.n, l.n == 1 ? " is" : "s are", l.example, l.generator,
+	    "%s older than the others of this build, '%s' for one: %s leaves pages whose sources are gone; empty '%s' before each build, or see 'clean' in deploy.yml(5)",
+	    TEXT_COUNT(l.n, "page is", "pages are"), l.example, l.generator,
 	    s->wishes.source);
 	leftovers_release(&l);
 }
@@ -228,10 +232,10 @@ site_supply(struct site_run *s, const struct release_id *id, struct err *e)
 	stage_release(&st);
 	text_size(sent.pack_bytes, size);
 	if (r == 0 && preview)
-		log_info("would send %s to %zu of %zu hosts", own.text,
-		    lacking, f->n);
+		log_info("would send %s to %zu of %s", own.text, lacking,
+		    TEXT_COUNT(f->n, "host", "hosts"));
 	else if (r == 0)
-		log_info("sent %s to %zu of %zu hosts, which lacked it: %s",
-		    own.text, lacking, f->n, size);
+		log_info("sent %s to %zu of %s, which lacked it: %s", own.text,
+		    lacking, TEXT_COUNT(f->n, "host", "hosts"), size);
 	return r;
 }

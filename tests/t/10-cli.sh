@@ -429,7 +429,7 @@ t_answers_and_talk_are_apart() {
 	run deploy stage site --root root
 	id=$(<"$out")
 	[[ $id =~ $ID ]] || fail "not an id alone: $id"
-	assert_contains "$err" "staged 1 files"
+	assert_contains "$err" "staged 1 file ("
 	assert_not_contains "$err" "$id"
 	run deploy activate --root root
 	assert_eq "$(<"$out")" "$id"
@@ -474,7 +474,7 @@ t_verbose_says_no_less() {
 	run deploy stage -v site --root root
 	assert_file_eq "$out" answer
 	run deploy stage -v --again site --root root
-	assert_contains "$err" "staged 1 files"
+	assert_contains "$err" "staged 1 file ("
 	run deploy status -v --root root
 }
 

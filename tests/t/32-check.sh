@@ -41,7 +41,7 @@ start() {
 
 t_what_is_live_is_served() {
 	start
-	assert_contains "$err" "it is served: 1 URLs, 3 files compared"
+	assert_contains "$err" "it is served: 1 URL, 3 files compared"
 	run deploy check --json
 	assert_eq "$(json "$out" '[.served, .hosts[0].files, .id] | tostring')" \
 	    "[true,3,\"$first\"]"
@@ -289,7 +289,7 @@ t_compressed_answers_are_compared() {
 	site 2
 	gzip -nk site/index.html
 	run deploy publish
-	assert_contains "$err" "it is served: 1 URLs, 1 files compared, also compressed"
+	assert_contains "$err" "it is served: 1 URL, 1 file compared, also compressed"
 	run deploy check --json
 	assert_eq "$(json "$out" '.hosts[0].compressed')" 2
 	# A build that means it: only who takes gzip sees it.
@@ -523,7 +523,7 @@ t_one_of_four_hosts_is_broken() {
 	fleet 4
 	run deploy publish
 	for i in 1 2 3 4; do
-		assert_contains "$err" "www$i: it is served: 1 URLs, 3 files"
+		assert_contains "$err" "www$i: it is served: 1 URL, 3 files"
 	done
 	# The third has another document root.
 	kill "${pids[3]}"

@@ -317,7 +317,7 @@ t_leftovers() {
 	mkdir "$R/.deploy/incoming/$id"
 	touch "$R/.deploy/incoming/$id.manifest"
 	look 0
-	only warn leftovers "1 unfinished stages, 0 releases"
+	only warn leftovers "1 unfinished stage, 0 releases"
 	# One that is under way is no leftover.
 	touch "$R/.deploy/incoming/$id.lock"
 	exec 7<"$R/.deploy/incoming/$id.lock"
@@ -327,7 +327,7 @@ t_leftovers() {
 	exec 7<&-
 	mkdir "$R/.deploy/trash/$id"
 	look 0
-	only warn leftovers "1 unfinished stages, 1 releases"
+	only warn leftovers "1 unfinished stage, 1 release"
 	# Somebody may be at work; but not for two days.
 	flock -o -s "$R/.deploy/lock" sleep 60 &
 	defer kill $!

@@ -309,7 +309,7 @@ t_torn_last_line() {
 	printf '{"time":"2026-11-21T19:03:05Z","action":"rollb' \
 	    >>www/.deploy/journal
 	run d log
-	assert_contains "$err" "1 lines of the journal in '$PWD/www' make"
+	assert_contains "$err" "1 line of the journal in '$PWD/www' makes"
 	back "$b"
 	back "$a"
 	run d log --json

@@ -789,7 +789,7 @@ t_log_of_hosts_tells_broken_lines() {
 	run deploy publish b
 	echo '{"half' >>h1/.deploy/journal
 	run deploy log --json
-	assert_contains "$err" "h1: 1 lines of the journal in '$PWD/h1' make"
+	assert_contains "$err" "h1: 1 line of the journal in '$PWD/h1' makes no sense and does not count"
 	assert_not_contains "$err" "h2:"
 	assert_eq "$(json "$out" '[.broken, (.journal | length)] | tostring')" \
 	    "[1,1]"

@@ -102,4 +102,26 @@ t_names_of_a_release() {
 	done
 }
 
+# counts FILE...: the messages in which a number stands before a word in the
+# plural, as in "1 files"; limits are more than one.
+counts() {
+	grep -nE '%(zu|lld|llu|d|u|ld)( of %(zu|lld|d|u))? (files|hosts|releases|pages|paths|packs|rules|URLs|lines|bytes|entries|items|requests|times|inodes|differences|checks|tries|stages|samples|names|links|sites|jobs|workers)\b' "$@" |
+	    grep -vE 'limit of %|longer than %|more than %|of 1 to %|at most %|of %d tries'
+}
+
+t_counts_and_their_words_agree() {
+	local found
+	found=$(counts "$TREE"/src/*/*.c || true)
+	assert_eq "$found" "" "messages to be made with TEXT_COUNT"
+	# The search finds what it is for.
+	echo 'log_info("%zu files", n);' >a.c
+	counts a.c >/dev/null || fail "blind"
+	new one
+	assert_contains "$err" "staged 1 file ("
+	mkdir b-two
+	echo 2 >b-two/x.html
+	new two
+	assert_contains "$err" "staged 2 files ("
+}
+
 run_tests

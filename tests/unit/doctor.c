@@ -427,7 +427,7 @@ test_lock_and_leftovers(void)
 	only(DOCTOR_OK, "lock", "a run holds it");
 	only(DOCTOR_OK, "leftovers", "none that are known");
 	hear("lock\tfree");
-	only(DOCTOR_WARN, "leftovers", "1 unfinished stages");
+	only(DOCTOR_WARN, "leftovers", "1 unfinished stage, ");
 	hear("lock\theld\nincoming\t90000\t" ID);
 	only(DOCTOR_WARN, "leftovers", "2 unfinished stages");
 	begin();

@@ -197,7 +197,7 @@ test_room(void)
 		    "needs 3 inodes, '/srv/x' has 2 free" },
 		/* What is not known refuses nothing. */
 		{ { INT64_MAX, INT64_MAX }, { -1, -1 }, NULL },
-		{ { INT64_MAX, 1 }, { -1, 0 }, "needs 1 inodes" },
+		{ { INT64_MAX, 1 }, { -1, 0 }, "needs 1 inode, " },
 		{ { 1, INT64_MAX }, { 0, -1 }, "needs 1 B" },
 		{ { -1, -1 }, { 0, 0 }, NULL } };
 
