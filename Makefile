@@ -37,7 +37,7 @@ DEBS_TEST = acl bsdextrautils bzip2 curl e2fsprogs jq libarchive-tools \
 DEBS_STATIC = binutils libacl1-dev libbz2-dev liblz4-dev liblzma-dev \
 	nettle-dev
 # One test or two are skipped without each of these.
-DEBS_MORE = $(DEBS_STATIC) btrfs-progs busybox csh dpkg-dev faketime fish git \
+DEBS_MORE = $(DEBS_STATIC) apache2-bin btrfs-progs busybox caddy csh dpkg-dev faketime fish git \
 	hugo iproute2 ksh lintian openssl systemd tcsh time xfsprogs zsh
 DEBS_DEMO = curl hugo nginx-light
 DEBS_PICTURE = jq openssh-client openssh-server procps termtosvg util-linux

@@ -10,6 +10,7 @@
 #include "cmd/table.h"
 #include "config/config_file.h"
 #include "config/generator.h"
+#include "os/example.h"
 #include "os/file.h"
 #include "os/log.h"
 
@@ -66,7 +67,7 @@ make_config(const struct generator *g)
 	buf_adds(&b,
 	    "    # shared: [\".well-known/acme-challenge\"]\n"
 	    "    # carry: {paths: [\"assets/**\"], for: 7d}\n"
-	    "    # compress: [\"*.html\", \"*.css\", \"*.js\"]   # .gz and .br beside them\n"
+	    "    # compress: {paths: [\"*.html\", \"*.css\", \"*.js\"]}   # .gz, .br\n"
 	    "    # max_delete: 50%          # refuse a build that lacks more\n");
 	buf_addf(&b,
 	    "    # check: {url: \"https://%s/\"}\n"
@@ -127,6 +128,19 @@ tell_prepared(const struct run *run, const struct remote *r)
 	    r->host->root);
 }
 
+/* Which example is for the web server. */
+static void
+tell_examples(void)
+{
+	char *nginx = example_path("nginx.conf");
+
+	if (nginx != NULL)
+		log_info(
+		    "examples for nginx, Caddy and Apache: '%s', Caddyfile and apache.conf beside it",
+		    nginx);
+	free(nginx);
+}
+
 static void
 answer_prepared(struct run *run, bool ready)
 {
@@ -154,6 +168,8 @@ prepare_roots(struct run *run, struct err *e)
 		r = cmd_call_hosts(run, &f, "init", NULL, NULL, NULL, e);
 	for (size_t i = 0; r == 0 && i < f.n; i++)
 		tell_prepared(run, &f.v[i]);
+	if (r == 0 && !ready)
+		tell_examples();
 	if (r == 0 && run->opts.json)
 		answer_prepared(run, ready);
 	fleet_release(&f);

@@ -8,6 +8,7 @@
 #include "base/strvec.h"
 #include "fleet/doctor_live.h"
 #include "fleet/doctor_root.h"
+#include "os/example.h"
 
 enum {
 	SKEW_MS = 2000,	      /* that nobody notices */
@@ -207,9 +208,11 @@ judge_nginx(struct visit *v)
 {
 	const struct strvec *lines = &v->f->nginx_lines;
 	size_t before = v->r->n;
+	char *example;
 
 	if (v->f->nginx == NULL)
 		return;
+	example = example_path("nginx.conf");
 	for (size_t i = 0; i < lines->n; i++) {
 		const char *line = lines->v[i];
 
@@ -228,7 +231,10 @@ judge_nginx(struct visit *v)
 	}
 	if (v->r->n == before)
 		doctor_add(v->r, DOCTOR_OK, "nginx",
-		    "nothing in the way in '%s' and beside it", v->f->nginx);
+		    "nothing in the way in '%s' and beside it%s%s",
+		    v->f->nginx, example != NULL ? "; an example: " : "",
+		    example != NULL ? example : "");
+	free(example);
 }
 
 void

@@ -1,6 +1,7 @@
 #!/bin/bash
-# The recipes for CI systems under man/examples: their shell parts are run,
-# with the variables that the system sets.
+# The recipes under man/examples: the shell parts of those for CI systems are
+# run, with the variables that the system sets; those for web servers are
+# given to the real ones, which are asked as visitors do.
 . "$(dirname "$0")/../lib.sh"
 
 examples=$TREE/man/examples
@@ -139,6 +140,266 @@ t_crontab() {
 	[ ! -s "$out" ] || fail "mail: $(cat "$out")"
 	HOME=$PWD/../user run sh line.sh
 	[ ! -s "$out" ] || fail "mail: $(cat "$out")"
+}
+
+# ------------------------------------------------------------- web servers
+
+# configure PORT: the example of $server as the file "config", for this port,
+# the root here, and without the certificates of a real site.
+configure() {
+	local port=$1 dir=$PWD/$server m
+	local example=$examples/$server.conf
+	[ "$server" != caddy ] || example=$examples/Caddyfile
+	sed -e "s|/srv/www/example.org|$PWD/www|g" \
+	    -e "s|listen 80;|listen 127.0.0.1:$port;|" \
+	    -e "s|<VirtualHost \*:80>|<VirtualHost 127.0.0.1:$port>|" \
+	    -e "s|^\(\*\.preview\.\)\{0,1\}example.org {|http://&|" \
+	    -e "s|^\(http://.*example.org\) {|\1:$port {|" "$example" >example
+	case $server in
+	nginx)
+		cat <<-END
+		$([ "$(id -u)" -ne 0 ] || echo 'user root;')
+		daemon off;
+		pid "$dir/pid";
+		error_log "$dir/error.log";
+		events { worker_connections 64; }
+		http {
+			access_log off;
+			types { text/html html; text/javascript js; }
+			client_body_temp_path "$dir/body";
+			proxy_temp_path "$dir/proxy";
+			fastcgi_temp_path "$dir/fastcgi";
+			uwsgi_temp_path "$dir/uwsgi";
+			scgi_temp_path "$dir/scgi";
+			include "$PWD/example";
+		}
+		END
+		;;
+	caddy)
+		printf '{\n\tadmin off\n\tauto_https off\n\tdefault_bind 127.0.0.1\n}\n'
+		cat example
+		;;
+	apache)
+		# Debian builds the modules that all have into the program.
+		for m in mpm_event authz_core dir mime headers rewrite vhost_alias; do
+			echo "LoadModule ${m}_module /usr/lib/apache2/modules/mod_$m.so"
+		done
+		cat <<-END
+		ServerRoot "$dir"
+		ServerName localhost
+		Listen 127.0.0.1:$port
+		PidFile "$dir/pid"
+		ErrorLog "$dir/error.log"
+		DefaultRuntimeDir "$dir"
+		Mutex file:$dir
+		StartServers 1
+		TypesConfig "$dir/types"
+		AddLanguage br .br
+		AddType application/gzip .gz
+		$([ "$(id -u)" -ne 0 ] || printf 'User #65534\nGroup #65534')
+		Include "$PWD/example"
+		END
+		printf 'text/html html\ntext/javascript js\n' >"$dir/types"
+		;;
+	esac >config
+}
+
+serve() {
+	case $server in
+	nginx) exec nginx -p "$PWD/nginx" -c "$PWD/config" -e "$PWD/nginx/error.log" ;;
+	caddy) XDG_DATA_HOME=$PWD/caddy XDG_CONFIG_HOME=$PWD/caddy HOME=$PWD/caddy \
+	    exec caddy run --config config --adapter caddyfile ;;
+	apache) exec apache2 -DFOREGROUND -f "$PWD/config" ;;
+	esac </dev/null >>"$server/log" 2>&1
+}
+
+# ask HOST PATH [OPTION...]: the answer's headers in `heads`, what it has in
+# `body`, as it came.
+ask() {
+	: >heads
+	: >body
+	curl --noproxy '*' -s -m 20 -D heads -o body --path-as-is \
+	    --resolve "$1:$port:127.0.0.1" "${@:3}" "http://$1:$port$2" &&
+	    tr -d '\r' <heads >lines && mv lines heads
+}
+
+# header NAME: its value.
+header() {
+	awk -v name="$1:" 'tolower($1) == tolower(name) { sub(/^[^ ]* /, ""); print }' heads
+}
+
+assert_status() {
+	assert_eq "$(awk 'NR == 1 { print $2 }' heads)" "$1" "$(cat heads)"
+}
+
+# It is this server, not another that has the port.
+answers() {
+	ask example.org /token && cmp -s body site/token
+}
+
+# start: the web server with its example, for the site that is live.
+start() {
+	local try
+	mkdir -p "$server"
+	for ((try = 0; try < 20; try++)); do
+		port=$((20000 + RANDOM % 12000))
+		configure $port
+		serve &
+		pid=$!
+		while kill -0 $pid 2>/dev/null; do
+			if answers; then
+				defer kill $pid
+				return
+			fi
+			sleep 0.05
+		done
+	done
+	fail "$server does not start: $(cat "$server"/*log)"
+}
+
+# encoded NAME: what is asked for takes NAME, and gets it, and it is the file.
+encoded() {
+	local how=$1 host=$2 path=$3 file=$4
+	ask "$host" "$path" -H "Accept-Encoding: $how"
+	assert_status 200
+	assert_eq "$(header Content-Encoding)" "$how" "$path: $(cat heads)"
+	assert_contains heads "Accept-Encoding"
+	(($(wc -c <body) < $(wc -c <"$file"))) || fail "nothing is saved"
+	case $how in
+	gzip) gzip -dc body | cmp - "$file" ;;
+	br) cmp body "$file.br" ;;
+	esac
+}
+
+site() {
+	mkdir -p site/assets site/dir
+	{ echo "<p>$1"; seq 900; } >site/index.html
+	cp site/index.html site/dir/
+	{ echo "// $1"; seq 900; } >site/assets/app-1.js
+	echo "<p>nothing here" >site/404.html
+	[ -e site/token ] || echo "$RANDOM$RANDOM$BASHPID" >site/token
+}
+
+# on SERVER FORM...: it does with its example what visitors need, and gives
+# these forms.
+on() {
+	local etag f forms
+	server=$1
+	forms=("${@:2}")
+	need_cmd curl
+	cat >deploy.yml <<-END
+	sites:
+	  - name: example.org
+	    source: site
+	    root: $PWD/www
+	    compress: {paths: ["*.html", "*.js"]}
+	END
+	site one
+	run deploy publish
+	start
+	cat >>deploy.yml <<-END
+	    check:
+	      url: http://example.org:$port/
+	      connect: 127.0.0.1:$port
+	      headers: {"assets/**": "max-age=31536000, immutable", "*.html": no-cache}
+	END
+	run deploy check
+	# A page, and by the name of its directory.
+	for f in / /index.html /dir/; do
+		ask example.org $f
+		assert_status 200
+		cmp body site/index.html
+		assert_eq "$(header Cache-Control)" no-cache "$f"
+		assert_contains heads "text/html"
+	done
+	etag=$(header ETag)
+	ask example.org /dir/ -H "If-None-Match: $etag"
+	assert_status 304
+	for f in "${forms[@]}"; do
+		(cd site && find . -name '*.html' -o -name '*.js') >files
+		mkdir -p beside
+		cp -RL www/current/. beside
+		encoded "$f" example.org /index.html beside/index.html
+		encoded "$f" example.org / beside/index.html
+		assert_contains heads "text/html"
+		assert_eq "$(header Cache-Control)" no-cache
+		encoded "$f" example.org /assets/app-1.js beside/assets/app-1.js
+		assert_contains heads "javascript"
+		assert_eq "$(header Cache-Control)" "max-age=31536000, immutable"
+	done
+	# Who takes none gets none.
+	ask example.org / -H "Accept-Encoding: identity"
+	assert_eq "$(header Content-Encoding)" ""
+	ask example.org /assets/app-1.js
+	assert_eq "$(header Cache-Control)" "max-age=31536000, immutable"
+	# What is missing is kept by nobody.
+	for f in /assets/app-2.js /missing /assets/ /dir/x; do
+		ask example.org $f
+		assert_eq "$(awk 'NR == 1 && ($2 == 404 || $2 == 403)' heads | wc -l)" 1
+		assert_not_contains heads immutable
+		assert_not_contains heads max-age
+	done
+	ask example.org /assets/app-2.js
+	assert_status 404
+	cmp body site/404.html
+	assert_eq "$(header Cache-Control)" no-cache
+	# Nothing of ours is served.
+	for f in /.deploy/journal /../.deploy/journal /%2e%2e/.deploy/journal \
+	    /..%2f.deploy/journal; do
+		ask example.org $f
+		assert_eq "$(awk 'NR == 1 && $2 >= 400' heads | wc -l)" 1 "$f"
+	done
+	# A preview is shown under its name, and only there.
+	site two
+	run deploy stage --preview pr-2
+	ask pr-2.preview.example.org /
+	assert_status 200
+	cmp body site/index.html
+	assert_eq "$(header X-Robots-Tag)" noindex
+	assert_eq "$(header Cache-Control)" no-cache
+	ask pr-2.preview.example.org /missing
+	assert_status 404
+	assert_eq "$(header X-Robots-Tag)" noindex
+	ask example.org /
+	cmp body beside/index.html
+	assert_eq "$(header X-Robots-Tag)" ""
+	ask pr-3.preview.example.org /
+	assert_status 404
+	ask ..pr-2.preview.example.org /.deploy/journal || true
+	assert_not_contains body activate
+	# It goes live: all get it, in each form, and no old validator holds.
+	run deploy activate pr-2
+	for f in / /dir/; do
+		ask example.org $f
+		cmp body site/index.html
+	done
+	ask example.org /dir/ -H "If-None-Match: $etag"
+	assert_status 200
+	rm -rf beside
+	cp -RL www/current/. beside
+	for f in "${forms[@]}"; do
+		encoded "$f" example.org / beside/index.html
+	done
+	run deploy check
+	run deploy rollback
+	ask example.org /
+	assert_contains body "<p>one"
+	run deploy check
+}
+
+t_nginx() {
+	need_cmd nginx
+	on nginx gzip
+}
+
+t_caddy() {
+	need_cmd caddy
+	on caddy gzip br
+}
+
+t_apache() {
+	need_cmd apache2
+	on apache gzip br
 }
 
 run_tests

@@ -119,6 +119,26 @@ t_second_init_prepares_the_root() {
 	prepared www
 }
 
+# The examples for web servers, where they come with the program.
+t_examples_for_web_servers() {
+	mkdir -p at/bin at/share/doc/deploy
+	cp "$DEPLOY" at/bin/deploy
+	cp -r "$TREE/man/examples" at/share/doc/deploy/
+	run at/bin/deploy init --root "$PWD/www"
+	assert_contains "$err" \
+	    "examples for nginx, Caddy and Apache: '$PWD/at/share/doc/deploy/examples/nginx.conf', Caddyfile and apache.conf beside it"
+	run at/bin/deploy init --root "$PWD/www"
+	assert_not_contains "$err" Caddy
+	mkdir nginx
+	echo 'http {}' >nginx/nginx.conf
+	DEPLOY_TEST_NGINX=$PWD/nginx at/bin/deploy doctor --root "$PWD/www" \
+	    >"$out" || true
+	assert_contains "$out" "; an example: $PWD/at/share/doc/deploy/examples/nginx.conf"
+	rm -r at/share
+	run at/bin/deploy init --root "$PWD/www2"
+	assert_not_contains "$err" Caddy
+}
+
 t_root_option() {
 	run deploy init --root www
 	prepared www
