@@ -110,6 +110,8 @@ struct worker_config {
 	unsigned int log_size;	/* KiB of output that a log holds of a try */
 	int64_t retry;		/* seconds before the second try */
 	int64_t timeout;	/* seconds, of a job in all */
+	int64_t verify;		/* seconds between looks at what is live; 0:
+				 * none */
 	char *logs;		/* absolute directory; NULL: the default */
 	char *notify;		/* for sh, when a try has ended; NULL: none */
 };

@@ -172,6 +172,7 @@ static const cyaml_schema_field_t worker_fields[] = {
 	UINT("log_size", OPTIONAL, struct raw_worker, log_size),
 	STRING("retry", OPTIONAL, struct raw_worker, retry),
 	STRING("timeout", OPTIONAL, struct raw_worker, timeout),
+	STRING("verify", OPTIONAL, struct raw_worker, verify),
 	STRING("logs", OPTIONAL, struct raw_worker, logs),
 	STRING("notify", OPTIONAL, struct raw_worker, notify),
 	CYAML_FIELD_END,

@@ -115,6 +115,7 @@ struct raw_worker {
 	unsigned int *log_size;
 	char *retry;
 	char *timeout;
+	char *verify;
 	char *logs;
 	char *notify;
 };

@@ -59,23 +59,15 @@ add_outcome(struct strvec *env, const struct job *job)
 	    job->message != NULL ? job->message : "");
 }
 
-/* The command line of a try. */
+/* What every command of ours is told. */
 static void
-add_arguments(struct strvec *argv, const struct job *job,
-    const struct jobrun_options *o)
+add_site(struct strvec *argv, const char *site, const struct jobrun_options *o)
 {
 	char *path = xstrdup(o->config->path);
 
-	strvec_add(argv, "deploy");
-	strvec_add(argv, "publish");
-	strvec_add(argv, "--update");
 	/* The file, wherever it was named from. */
 	strvec_addf(argv, "--config=%s/%s", o->config->dir, basename(path));
-	strvec_addf(argv, "--site=%s", job->site);
-	if (job->ref != NULL)
-		strvec_addf(argv, "--commit=%s", job->ref);
-	if (job->reason != NULL)
-		strvec_addf(argv, "--message=%s", job->reason);
+	strvec_addf(argv, "--site=%s", site);
 	if (o->lock_wait >= 0)
 		strvec_addf(argv, "--lock-wait=%llds",
 		    (long long)o->lock_wait);
@@ -84,6 +76,21 @@ add_arguments(struct strvec *argv, const struct job *job,
 	if (o->verbose)
 		strvec_add(argv, "--verbose");
 	free(path);
+}
+
+/* The command line of a try. */
+static void
+add_arguments(struct strvec *argv, const struct job *job,
+    const struct jobrun_options *o)
+{
+	strvec_add(argv, "deploy");
+	strvec_add(argv, "publish");
+	strvec_add(argv, "--update");
+	add_site(argv, job->site, o);
+	if (job->ref != NULL)
+		strvec_addf(argv, "--commit=%s", job->ref);
+	if (job->reason != NULL)
+		strvec_addf(argv, "--message=%s", job->reason);
 }
 
 static int
@@ -213,6 +220,33 @@ jobrun_notify(struct jobrun *r, const struct job *job,
 		ret = start(r, &argv, &env, NOTIFY_MS, e);
 	r->child.dir = -1;
 	dir_close(&dir);
+	strvec_release(&argv);
+	strvec_release(&env);
+	return ret;
+}
+
+int
+jobrun_verify(struct jobrun *r, const char *site, int lock,
+    const struct jobrun_options *o, struct err *e)
+{
+	struct strvec argv = STRVEC_INIT, env = STRVEC_INIT;
+	int ret;
+
+	*r = (struct jobrun)JOBRUN_INIT;
+	r->log.limit = (int64_t)o->config->worker.log_size * 1024;
+	strvec_add(&argv, "deploy");
+	strvec_add(&argv, "verify");
+	strvec_add(&argv, "--repair");
+	add_site(&argv, site, o);
+	r->child.file = "/proc/self/exe";
+	r->child.kind = ENVIRONMENT_JOB;
+	r->child.logs_in = true;
+	r->child.pipe_err = true;
+	r->child.keep = &lock;
+	r->child.n_keep = 1;
+	ret = start(r, &argv, &env, o->config->worker.timeout * 1000, e);
+	r->child.keep = NULL;
+	r->child.n_keep = 0;
 	strvec_release(&argv);
 	strvec_release(&env);
 	return ret;

@@ -55,6 +55,13 @@ int jobrun_start(struct jobrun *r, const struct job *job, int claim,
 int jobrun_notify(struct jobrun *r, const struct job *job,
     const struct jobrun_options *o, struct err *e) MUST_USE;
 
+/*
+ * Start `deploy verify --repair` of what is live of the site; `lock` is handed
+ * on to it.  Its talk is in no file.  0 or -1.
+ */
+int jobrun_verify(struct jobrun *r, const char *site, int lock,
+    const struct jobrun_options *o, struct err *e) MUST_USE;
+
 /* Ask it to end; it is killed if it does not. */
 void jobrun_stop(struct jobrun *r, const char *why);
 

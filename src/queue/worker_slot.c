@@ -182,17 +182,28 @@ record(struct worker *w, struct worker_slot *s)
 	notify(w, s);
 }
 
+size_t
+worker_slot_children(const struct worker *w, const struct worker_slot *but,
+    pid_t *out)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < w->n; i++)
+		if (&w->slots[i] != but && w->slots[i].run.child.pid > 0)
+			out[n++] = w->slots[i].run.child.pid;
+	if (but != NULL && w->verify.run.child.pid > 0)
+		out[n++] = w->verify.run.child.pid;
+	return n;
+}
+
 /* A child has ended: what came of it? */
 static void
 reap(struct worker *w, struct worker_slot *s)
 {
-	pid_t *keep = xcalloc(w->n, sizeof(*keep));
+	pid_t *keep = xcalloc(w->n + 1, sizeof(*keep));
+	size_t n = worker_slot_children(w, s, keep);
 	struct err e = ERR_INIT;
-	size_t n = 0;
 
-	for (size_t i = 0; i < w->n; i++)
-		if (&w->slots[i] != s && w->slots[i].run.child.pid > 0)
-			keep[n++] = w->slots[i].run.child.pid;
 	s->status = jobrun_reap(&s->run, keep, n, &e);
 	free(keep);
 	if (s->phase == SLOT_NOTIFYING) {

@@ -6,6 +6,8 @@
 #define WORKER_SLOT_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
 
 #include "base/buf.h"
 #include "queue/job.h"
@@ -41,6 +43,14 @@ void worker_slot_clear(struct worker_slot *s);
 
 /* Start the job that was claimed. */
 void worker_slot_begin(struct worker *w, struct worker_slot *s);
+
+/*
+ * The children of all slots but `but` (NULL: of all) into `out`, which has room
+ * for w->n, and the one that verifies when a slot is named: for w->n + 1.  How
+ * many.
+ */
+size_t worker_slot_children(const struct worker *w,
+    const struct worker_slot *but, pid_t *out);
 
 /* Do what is to be done now: serve its child, or tell the queue. */
 void worker_slot_serve(struct worker *w, struct worker_slot *s);

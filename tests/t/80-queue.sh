@@ -438,6 +438,37 @@ t_the_daemon_wakes_up() {
 	assert_eq "$(wc -l <built)" 3
 }
 
+# What is live is looked at by time, mended where that is possible, and told.
+t_what_is_live_is_verified() {
+	local f was
+	sites a b -- 'worker: {verify: 1s}'
+	build :
+	deploy publish --site a
+	deploy publish --site b
+	deploy publish --again --site a
+	# The release before has the file as it was.
+	f=www/a/current/index.html
+	was=$(<"$f")
+	rm "$f"
+	echo bad >"$f"
+	deploy worker --once
+	[ -z "$(find logs "$queue" -name 'verify-*' 2>/dev/null)" ] || fail "--once verifies"
+	worker
+	wait_for 30 grep -q "warning: \|a: what is live is intact" worker.log
+	wait_for 30 grep -q "a: what is live is intact" worker.log
+	wait_for 30 grep -q "b: what is live is intact" worker.log
+	assert_eq "$(<"$f")" "$was"
+	# What cannot be mended.
+	f=www/b/current/index.html
+	touch -r "$f" before
+	printf X | dd of="$f" bs=1 seek=1 conv=notrunc status=none
+	touch -r before "$f"
+	wait_for 30 grep -q "b: verify: release .* is not what its manifest says" worker.log
+	# It goes on with jobs.
+	enqueue a
+	wait_for 30 is_state "$job" "done"
+}
+
 t_idle_means_idle() {
 	local before after
 	sites a
