@@ -97,6 +97,54 @@ t_gitlab() {
 	assert_contains "$out" "ann says so"
 }
 
+# previews FILE: a pull request is opened, updated and closed.
+previews() {
+	cat >deploy.yml <<-EOF
+	sites:
+	  - name: s
+	    root: $PWD/../www
+	    source: public
+	    preview: {url: "https://{name}.preview.example.org/"}
+	EOF
+	run deploy publish content
+	export GITHUB_OUTPUT=$PWD/../output NAME=pr-7 CI_MERGE_REQUEST_IID=7
+	echo '<p>proposed' >content/index.html
+	step "$1" build
+	step "$1" preview
+	assert_eq "$(cat ../www/previews/pr-7/index.html)" '<p>proposed'
+	assert_eq "$(cat ../www/current/index.html)" '<p>one'
+	[[ $1 = gitlab* ]] || assert_contains ../output \
+	    "preview_url=https://pr-7.preview.example.org/"
+	echo '<p>better' >content/index.html
+	step "$1" build
+	step "$1" preview
+	assert_eq "$(cat ../www/previews/pr-7/index.html)" '<p>better'
+	assert_eq "$(cat ../www/current/index.html)" '<p>one'
+	step "$1" remove
+	[ ! -e ../www/previews/pr-7 ]
+}
+
+t_previews_of_github() {
+	need_cmd git
+	checkout
+	export GITHUB_ACTIONS=true GITHUB_RUN_NUMBER=4 GITHUB_ACTOR=ann
+	previews github-preview.yml
+}
+
+t_previews_of_forgejo() {
+	need_cmd git
+	checkout
+	export GITHUB_ACTIONS=true GITHUB_RUN_NUMBER=4 GITHUB_ACTOR=ann
+	previews forgejo-preview.yml
+}
+
+t_previews_of_gitlab() {
+	need_cmd git
+	checkout
+	export GITLAB_CI=true CI_PIPELINE_IID=5 GITLAB_USER_LOGIN=ann
+	previews gitlab-preview.yml
+}
+
 t_woodpecker() {
 	need_cmd git jq
 	checkout
