@@ -39,6 +39,8 @@ site_config_release(struct site_config *s)
 	free(s->update);
 	free(s->build.command);
 	free(s->build.directory);
+	free(s->git.url);
+	free(s->git.ref);
 	free(s->root);
 	rules_release(&s->rules);
 	strvec_release(&s->check.urls);

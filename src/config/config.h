@@ -78,12 +78,21 @@ struct build_config {
 	bool clean;		/* `source` is emptied before; see clean.h */
 };
 
+/* The clone that a build is made in; see checkout.h. */
+struct git_config {
+	char *url;		/* NULL: none */
+	char *ref;		/* NULL: the newest */
+	bool submodules;
+	bool history;		/* all of it, and not the commit alone */
+};
+
 struct site_config {
 	char *name;
 	char *source;		/* absolute; NULL when not given */
 	char *update;		/* for sh, where a build runs; NULL: none */
 	int64_t settle;		/* seconds without a request before a job */
 	struct build_config build;
+	struct git_config git;	/* it is in build.directory */
 	char *root;		/* absolute */
 	unsigned int keep;	/* releases that were live, for prune */
 	struct rules rules;	/* of its releases */

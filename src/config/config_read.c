@@ -368,6 +368,28 @@ read_build(struct value_reader *r, const struct raw_build *raw,
 	return value_fault(r, "0 leaves no time to build; at least 1s");
 }
 
+/* Read which clone a build is made in. */
+static int
+read_git(struct value_reader *r, const struct raw_site *raw,
+    struct git_config *g)
+{
+	if (raw->git == NULL)
+		return 0;
+	g->submodules = raw->git->submodules;
+	g->history = raw->git->history || raw->order == ORDER_COMMIT;
+	if (value_read_word(r, "git.ref", raw->git->ref, &g->ref) != 0 ||
+	    value_read_word(r, "git.url", raw->git->url, &g->url) != 0)
+		return -1;
+	if (*g->url == '-' || *g->url == '\0')
+		return value_fault(r,
+		    "'%s' is no URL such as https://forge.example.org/site.git",
+		    g->url);
+	if (raw->build != NULL && raw->build->directory != NULL)
+		return 0;
+	return value_fault(r,
+	    "the clone needs a place of its own: build: {command: ..., directory: clone}");
+}
+
 /* Read the address. */
 static int
 read_address(struct value_reader *r, const struct raw_host *raw,
@@ -471,6 +493,7 @@ read_site(struct value_reader *r, size_t i, const struct raw_site *raw,
 	    read_site_root(r, raw, &s->root) != 0 ||
 	    value_read_path(r, "source", raw->source, &s->source) != 0 ||
 	    read_build(r, raw->build, &s->build) != 0 ||
+	    read_git(r, raw, &s->git) != 0 ||
 	    value_read_duration(r, "settle", raw->settle, &s->settle) != 0 ||
 	    read_keep(r, raw->keep, &s->keep) != 0 ||
 	    read_rules(r, raw, &s->rules) != 0 ||

@@ -107,6 +107,14 @@ static const cyaml_schema_field_t build_fields[] = {
 	CYAML_FIELD_END,
 };
 
+static const cyaml_schema_field_t git_fields[] = {
+	STRING("url", REQUIRED, struct raw_git, url),
+	STRING("ref", OPTIONAL, struct raw_git, ref),
+	BOOL("submodules", struct raw_git, submodules),
+	BOOL("history", struct raw_git, history),
+	CYAML_FIELD_END,
+};
+
 static const cyaml_strval_t transports[] = {
 	{ "ssh", HOST_SSH },
 	{ "rsync", HOST_RSYNC },
@@ -136,6 +144,7 @@ static const cyaml_schema_field_t site_fields[] = {
 	STRING("root", REQUIRED, struct raw_site, root),
 	STRING("source", OPTIONAL, struct raw_site, source),
 	MAPPING("build", struct raw_site, build, build_fields),
+	MAPPING("git", struct raw_site, git, git_fields),
 	STRING("update", OPTIONAL, struct raw_site, update),
 	STRING("settle", OPTIONAL, struct raw_site, settle),
 	UINT("keep", OPTIONAL, struct raw_site, keep),

@@ -64,6 +64,13 @@ struct raw_build {
 	bool clean;
 };
 
+struct raw_git {
+	char *url;
+	char *ref;
+	bool submodules;
+	bool history;
+};
+
 struct raw_host {
 	char *address;
 	char *root;
@@ -84,6 +91,7 @@ struct raw_site {
 	char *update;
 	char *settle;
 	struct raw_build *build;
+	struct raw_git *git;
 	unsigned int *keep;
 	char **exclude;
 	unsigned int exclude_count;

@@ -8,6 +8,12 @@ static const char *const tool[] = { "PATH", "HOME", "USER", "LOGNAME", "SHELL",
 	"TMPDIR", "TZ", "TERM", "LANG", "LANGUAGE", "LC_*", "LD_LIBRARY_PATH",
 	"LD_PRELOAD", "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS" };
 
+static const char *const git[] = { "SSH_AUTH_SOCK", "SSH_ASKPASS",
+	"GIT_ASKPASS", "GIT_SSH", "GIT_SSH_*", "GIT_SSL_*", "GIT_CONFIG_*",
+	"GIT_TERMINAL_PROMPT", "XDG_CONFIG_HOME", "http_proxy", "https_proxy",
+	"all_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY",
+	"NO_PROXY" };
+
 /* Is the variable "NAME=value" one of that name, or beginning? */
 static bool
 is_named(const char *var, const char *name)
@@ -20,10 +26,10 @@ is_named(const char *var, const char *name)
 }
 
 static bool
-is_for_tool(const char *var)
+is_among(const char *var, const char *const *names, size_t n)
 {
-	for (size_t i = 0; i < sizeof(tool) / sizeof(tool[0]); i++)
-		if (is_named(var, tool[i]))
+	for (size_t i = 0; i < n; i++)
+		if (is_named(var, names[i]))
 			return true;
 	return false;
 }
@@ -39,10 +45,14 @@ is_for(enum environment kind, const char *var)
 		    !is_named(var, "DEPLOY_*");
 	case ENVIRONMENT_PLAIN:
 		return !is_named(var, "DEPLOY_*");
+	case ENVIRONMENT_GIT:
+		if (is_among(var, git, sizeof(git) / sizeof(git[0])))
+			return true;
+		break;
 	case ENVIRONMENT_TOOL:
 		break;
 	}
-	return is_for_tool(var);
+	return is_among(var, tool, sizeof(tool) / sizeof(tool[0]));
 }
 
 /* Has `more` a variable of that name? */

@@ -14,6 +14,11 @@ enum environment {
 	 */
 	ENVIRONMENT_TOOL,
 	/*
+	 * git(1): the same, and how it gets to other machines.  Which
+	 * repository it works on is not among that.
+	 */
+	ENVIRONMENT_GIT,
+	/*
 	 * What is the user's but not about this run: a worker's `notify`, and
 	 * ssh(1), which runs what its configuration names (ProxyCommand,
 	 * Match exec), with the variables that this wants: all but DEPLOY_*.

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -64,7 +65,8 @@ git_run(const char *dir, const struct strvec *args, struct buf *out,
 		strvec_add(&argv, args->v[i]);
 	c.argv = argv.v;
 	/* What it is to look at is `dir`, not what GIT_DIR says. */
-	c.kind = ENVIRONMENT_TOOL;
+	c.kind = ENVIRONMENT_GIT;
+	c.death_signal = SIGTERM;
 	c.pipe_out = c.pipe_err = true;
 	r = run_start(&c, e);
 	strvec_release(&argv);

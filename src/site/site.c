@@ -38,6 +38,7 @@ site_run_release(struct site_run *s)
 {
 	fleet_release(&s->fleet);
 	scratch_remove(&s->scratch);
+	checkout_release(&s->checkout);
 	remove_file(&s->changed);
 	remove_file(&s->changed_content);
 	free(s->preview_url);

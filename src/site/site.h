@@ -27,6 +27,7 @@
 #include "root/journal.h"
 #include "root/prune.h"
 #include "root/stage.h"
+#include "site/checkout.h"
 #include "site/scratch.h"
 
 /* What was asked for; strings are borrowed, NULL: not said. */
@@ -67,6 +68,7 @@ struct site_run {
 	struct site_wishes wishes;
 	struct fleet fleet;
 	struct scratch scratch;		/* of a build without a source */
+	struct checkout checkout;	/* that the build is made in */
 	char *commit;			/* of the build, by git; NULL: not asked */
 	char *git_dir;			/* where git(1) was asked */
 	/* Of what was done. */
@@ -84,6 +86,7 @@ struct site_run {
 };
 
 #define SITE_RUN_INIT { .fleet = FLEET_INIT, .scratch = SCRATCH_INIT,	\
+    .checkout = CHECKOUT_INIT,						\
     .late = ERR_INIT }
 
 /* `wishes` is copied, with borrowed strings. */

@@ -85,6 +85,28 @@ run_command(struct site_run *s, const char *what, const char *command,
 	return 0;
 }
 
+/* What is built is exactly what was asked for. */
+static int
+check_out(struct site_run *s, const char *source, struct err *e)
+{
+	const char *dir = s->site->build.directory;
+
+	if (s->site->git.url == NULL)
+		return 0;
+	if (s->wishes.dry_run) {
+		log_info("would get %s into '%s'", s->site->git.url, dir);
+		return 0;
+	}
+	if (checkout_make(&s->checkout, s->site, s->wishes.commit, source,
+		e) != 0)
+		return err_append(e, "; nothing was changed");
+	free(s->commit);
+	free(s->git_dir);
+	s->commit = xstrdup(s->checkout.commit);
+	s->git_dir = xstrdup(dir);
+	return 0;
+}
+
 /* A build that has no place of its own gets one for this run. */
 static int
 make_place(struct site_run *s, struct err *e)
@@ -138,7 +160,9 @@ make_build(struct site_run *s, struct err *e)
 	source = absolute(s->wishes.source, e);
 	if (source == NULL)
 		return -1;
-	r = update ? run_command(s, "update", s->site->update, source, e) : 0;
+	r = check_out(s, source, e);
+	if (r == 0 && update)
+		r = run_command(s, "update", s->site->update, source, e);
 	if (r == 0 && wanted)
 		r = build(s, source, e);
 	free(source);

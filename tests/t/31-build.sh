@@ -433,4 +433,199 @@ t_a_build_may_publish() {
 	assert_contains "$err" "for ever"
 }
 
+# ---------------------------------------------------- a clone that is made
+
+# repository: a bare one, `site.git`, with branches main (page two) and side
+# (page three, from one), a tag `first` (page one); and a site of it.
+repository() {
+	need_cmd git
+	git config --global user.name ann
+	git config --global user.email ann@example.org
+	git config --global init.defaultBranch main
+	git config --global advice.detachedHead false
+	git init -q --bare site.git
+	git clone -q site.git work 2>/dev/null
+	push one
+	git -C work tag first
+	push two
+	git -C work checkout -q -b side first
+	push three
+	git -C work push -q --tags
+	git -C work checkout -q main
+	clone_of "file://$PWD/site.git"
+}
+
+# push NAME: one more commit, whose page has the name.
+push() {
+	echo "$1" >work/page
+	git -C work add .
+	git -C work commit -q -m "$1"
+	git -C work push -q origin HEAD
+}
+
+# clone_of URL [KEY...]: the configuration.
+clone_of() {
+	cat >deploy.yml <<-EOF
+	sites:
+	  - name: example.org
+	    root: $PWD/www
+	    git:
+	      url: $1
+	$(for key in "${@:2}"; do echo "      $key"; done)
+	    build:
+	      command: cp page "\$DEPLOY_SOURCE/index.html"
+	      directory: $PWD/clones/site
+	EOF
+}
+
+# gives PAGE [OPTION...]: a publish makes that page live.
+gives() {
+	expect_status 0 deploy publish "${@:2}"
+	assert_eq "$(cat www/current/index.html)" "$1" 'live'
+}
+
+commit_of() {
+	git -C work rev-parse "$1^{commit}"
+}
+
+t_git_clones_and_updates() {
+	repository
+	gives two
+	assert_contains "$err" "clones/site' is at $(commit_of main | cut -c1-12)"
+	assert_eq "$(git -C clones/site rev-list --count HEAD)" 1 'shallow'
+	push four
+	gives four
+	# The whole name is remembered.
+	expect_status 0 deploy list --json
+	assert_eq "$(json "$out" '.releases[] | select(.live) | .commit')" \
+	    "$(commit_of main)" 'commit'
+	# What is asked for, and nothing else: branches, tags, commits.
+	gives three --commit side
+	gives one --commit first
+	gives two --commit "$(commit_of main~1)"
+	gives three --commit "$(commit_of side | cut -c1-9)"
+	gives four
+	# A branch that was made anew.
+	git -C work reset -q --hard first
+	echo five >work/page
+	git -C work commit -q -a -m five
+	git -C work push -q --force origin main
+	gives five
+	rm -r clones
+	gives five --update --again
+	clone_of "$PWD/site.git" 'ref: side' 'history: true'
+	gives three
+	assert_eq "$(git -C clones/site rev-list --count HEAD)" 2 'history'
+	gives one --commit first
+	# A clone that has to know what is older has all of it.
+	clone_of "file://$PWD/site.git"
+	sed -i 's/^    git:/    order: commit\n&/' deploy.yml
+	rm -r clones
+	gives three --commit side
+	expect_status 4 deploy publish --commit first
+	assert_contains "$err" "is older than"
+	assert_eq "$(cat www/current/index.html)" three 'live'
+}
+
+t_git_builds_exactly_that() {
+	repository
+	sed -i 's,command: .*,command: cat page extra 2>/dev/null >"$DEPLOY_SOURCE/index.html"; echo x >>page; echo y >extra; mkdir -p cache; echo z >>cache/z,' \
+	    deploy.yml
+	echo cache/ >work/.gitignore
+	push two
+	gives two
+	gives two --again
+	# What git ignores stays.
+	assert_eq "$(wc -l <clones/site/cache/z)" 2 'builds that were cached'
+	# A git that was killed.
+	touch clones/site/.git/index.lock clones/site/.git/shallow.lock
+	gives two --again
+	rm clones/site/.git/HEAD
+	gives two --again
+	# One that was killed before anything was in it.
+	rm -r clones
+	mkdir -p clones/site/.git
+	gives two --again
+	# The source may be in it.
+	sed -i "s,^    git:,    source: clones/site/out put\n&,
+	    s,command: .*,command: mkdir -p \"\$DEPLOY_SOURCE\"; cp page \"\$DEPLOY_SOURCE/index.html\"; date +%N >>\"\$DEPLOY_SOURCE/n\"," \
+	    deploy.yml
+	gives two
+	gives two
+	assert_eq "$(wc -l <www/current/n)" 2 'builds that are in the source'
+}
+
+t_git_submodules() {
+	repository
+	git config --global protocol.file.allow always
+	git init -q theme
+	echo theme >theme/page
+	git -C theme add .
+	git -C theme commit -q -m theme
+	git -C work submodule --quiet add "file://$PWD/theme" theme
+	push two
+	clone_of "file://$PWD/site.git" 'submodules: true'
+	sed -i 's/cp page/cp theme\/page/' deploy.yml
+	gives theme
+	echo other >theme/page
+	git -C theme commit -q -a -m other
+	git -C work/theme pull -q
+	push six
+	gives other
+}
+
+t_git_that_is_not_ours() {
+	repository
+	git clone -q site.git clones/site
+	echo mine >clones/site/page
+	expect_status 2 deploy publish
+	assert_contains "$err" "is a clone that somebody else made"
+	assert_eq "$(cat clones/site/page)" mine 'what is in it'
+	untouched
+	touch clones/site/.git/deploy.lock
+	gives two
+	rm -r clones/site/.git
+	expect_status 2 deploy publish
+	assert_contains "$err" "is there, and no clone"
+	[ -e clones/site/page ] || fail 'it was removed'
+}
+
+t_git_fails() {
+	repository
+	expect_status 1 deploy publish --commit nothing
+	assert_contains "$err" "couldn't find remote ref nothing"
+	assert_contains "$err" "nothing was changed"
+	for ref in -x +x 'a b' a:b '' '*'; do
+		expect_status 2 deploy publish --commit="$ref"
+		assert_contains "$err" "is no ref"
+	done
+	mv site.git gone.git
+	expect_status 1 deploy publish
+	assert_contains "$err" "cannot fetch 'file://$PWD/site.git'"
+	untouched
+	mv gone.git site.git
+	gives two
+	clone_of ''
+	expect_status 2 deploy publish
+	clone_of --upload-pack=x
+	expect_status 2 deploy publish
+	assert_contains "$err" "is no URL"
+	clone_of x
+	sed -i /directory/d deploy.yml
+	expect_status 2 deploy publish
+	assert_contains "$err" "the clone needs a place of its own"
+}
+
+# Two builds in one clone wait for each other.
+t_git_one_at_a_time() {
+	repository
+	gives two
+	exec 7<>clones/site/.git/deploy.lock
+	flock -x 7
+	deploy publish --again 7>&- 2>said &
+	wait_for 60 grep -q 'waiting for another build' said
+	exec 7>&-
+	wait $!
+}
+
 run_tests
