@@ -381,6 +381,10 @@ ssh_auth(struct ssh_link *l, const struct ssh_settings *st, int64_t end,
 		r = try_files(&in, e);
 	if (r == 0)
 		r = try_agent(&in, e);
+	if (r == 0 && st->pkcs11 != NULL)
+		note(&in,
+		    "PKCS11Provider of ssh_config, %s, is not followed: give its keys to an agent with 'ssh-add -s'",
+		    st->pkcs11);
 	if (r == 0)
 		r = refused(&in, e);
 	else if (r < 0 && in.refused > 0)

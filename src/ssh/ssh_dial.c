@@ -21,7 +21,8 @@
 #include "os/io.h"
 
 enum {
-	TICK_MS = 200, /* how soon a signal is noticed */
+	AGAIN_MS = 1000, /* between two attempts */
+	TICK_MS = 200,	 /* how soon a signal is noticed */
 	SAID_MAX = 1024,
 };
 
@@ -337,6 +338,14 @@ dial_tcp(struct ssh_dial *d, const struct ssh_settings *st, int64_t timeout,
 	if (l == NULL)
 		return -1;
 	d->fd = connect_any(l, st, end, silence, e);
+	/* A second apart, as ssh(1) does, while there is time. */
+	for (int64_t n = 1; d->fd < 0 && n < st->attempts && e->sys != 0 &&
+	     clock_ms() + AGAIN_MS < end;
+	     n++) {
+		if (wait_for(-1, POLLIN, clock_ms() + AGAIN_MS, e) != 0)
+			break;
+		d->fd = connect_any(l, st, end, silence, e);
+	}
 	lookup_drop(l);
 	return d->fd < 0 ? -1 : 0;
 }

@@ -37,6 +37,7 @@ ssh_settings_release(struct ssh_settings *st)
 	free(st->interface);
 	free(st->lax);
 	free(st->config);
+	free(st->pkcs11);
 	strvec_release(&st->identities);
 	strvec_release(&st->certificates);
 	strvec_release(&st->known_hosts);
@@ -200,6 +201,7 @@ take_text(struct ssh_settings *st, const char *key, const char *value)
 		{ "proxyjump", &st->jump, true },
 		{ "proxycommand", &st->proxy, true },
 		{ "revokedhostkeys", &st->revoked, true },
+		{ "pkcs11provider", &st->pkcs11, true },
 		{ "bindaddress", &st->bind, false },
 		{ "bindinterface", &st->interface, false },
 	};
@@ -233,6 +235,8 @@ take_setting(struct ssh_settings *st, const char *key, char *value)
 		st->identities_only = strcmp(value, "yes") == 0;
 	else if (strcmp(key, "connecttimeout") == 0)
 		st->connect_ms = 1000 * number_of(value);
+	else if (strcmp(key, "connectionattempts") == 0)
+		st->attempts = number_of(value);
 	else if (strcmp(key, "requiredrsasize") == 0)
 		st->rsa_bits = (int)number_of(value);
 	take_trust(st, key, value);

@@ -36,6 +36,8 @@ struct ssh_settings {
 	struct strvec known_hosts;	/* paths, the user's first */
 	struct ssh_algorithms algorithms;
 	int64_t connect_ms;		/* ConnectTimeout; 0: none */
+	int64_t attempts;		/* ConnectionAttempts, at least 1 */
+	char *pkcs11;			/* PKCS11Provider; NULL: none */
 	int rsa_bits;			/* RequiredRSASize; 0: libssh's */
 	bool identities_only;
 	bool identity_given;	/* the first identity is not a default */

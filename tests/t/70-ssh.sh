@@ -550,6 +550,8 @@ t_ways_of_ssh_config() {
 	-	AddressFamily inet	0	-
 	-	AddressFamily inet6	8	127.0.0.1
 	-	ConnectTimeout 5	0	-
+	-	ConnectionAttempts 3	0	-
+	-	PKCS11Provider /no/lib.so	0	-
 	-	KnownHostsCommand /bin/true	2	KnownHostsCommand of ssh_config is not followed
 	-	PubkeyAuthentication no	2	PubkeyAuthentication no of ssh_config is not followed
 	-	ProxyUseFdpass yes	2	ProxyUseFdpass of ssh_config is not followed
@@ -562,6 +564,25 @@ t_ways_of_ssh_config() {
 	client "$PWD/sshd/id" "$PWD/sshd/known_hosts" "CanonicalizeHostname yes" \
 	    "CanonicalDomains invalid"
 	run d exec true
+}
+
+# Keys that only an agent can have are named when none of ours is taken.
+t_a_pkcs11_provider() {
+	setup
+	ssh-keygen -q -t ed25519 -N '' -f sshd/unknown
+	local key=unknown
+	a_row - "PKCS11Provider /no/lib.so" 8 "PKCS11Provider of ssh_config, /no/lib.so, is not followed: give its keys to an agent"
+	a_row - "PKCS11Provider none" 8 "none of our keys"
+	assert_not_contains "$err" PKCS11
+}
+
+# A host that is not there is asked as often as that says, a second apart.
+t_connection_attempts() {
+	setup
+	sshd_stop
+	client "$PWD/sshd/id" "$PWD/sshd/known_hosts" "ConnectionAttempts 3"
+	milliseconds refused "connect: 127.0.0.1" "Connection refused"
+	((took >= 1900)) || fail "$took ms"
 }
 
 t_a_connect_timeout() {
