@@ -166,7 +166,7 @@ t_what_is_right() {
 	echo x >site/x
 	gzip -nc site/x >site/x.gz
 	run deploy publish -v site --root root
-	assert_contains "$err" "1 compressed files are"
+	assert_contains "$err" "1 compressed file is"
 	run deploy publish -v site --root root
 	assert_not_contains "$err" "compressed files are"
 }
