@@ -248,6 +248,7 @@ enqueue(struct run *run, const struct site_config *site, struct queue *q,
 		.who = run->caller.who,
 		.priority = run->opts.priority,
 		.items = items,
+		.max_waiting = run->config.max_waiting,
 		.settle = site->settle };
 	struct job job = JOB_INIT;
 	int ret = queue_enqueue(q, &r, &job, e);

@@ -130,6 +130,7 @@ struct config {
 	char *dir;		/* its directory, absolute */
 	char *queue;		/* an absolute directory, or postgresql://...;
 				 * NULL: the default */
+	unsigned int max_waiting;	/* jobs in it; 0: no limit */
 	struct worker_config worker;
 	struct site_config *sites;
 	size_t n;

@@ -606,7 +606,9 @@ read_top(struct value_reader *r, const struct raw_config *raw,
     struct config *c)
 {
 	r->base[0] = '\0';
-	if (read_queue(r, raw->queue, &c->queue) != 0)
+	if (read_queue(r, raw->queue, &c->queue) != 0 ||
+	    value_read_count(r, "max_waiting", raw->max_waiting, 1, UINT_MAX,
+		&c->max_waiting) != 0)
 		return -1;
 	return read_worker(r, raw->worker, &c->worker);
 }

@@ -191,6 +191,7 @@ static const cyaml_schema_field_t top_fields[] = {
 	CYAML_FIELD_SEQUENCE("sites", REQUIRED, struct raw_config, sites,
 	    &site_entry, 1, LIST_MAX),
 	STRING("queue", OPTIONAL, struct raw_config, queue),
+	UINT("max_waiting", OPTIONAL, struct raw_config, max_waiting),
 	MAPPING("worker", struct raw_config, worker, worker_fields),
 	CYAML_FIELD_END,
 };

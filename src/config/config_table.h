@@ -132,6 +132,7 @@ struct raw_config {
 	struct raw_site *sites;
 	unsigned int sites_count;
 	char *queue;
+	unsigned int *max_waiting;
 	struct raw_worker *worker;
 };
 

@@ -125,6 +125,26 @@ queue_check_item(const char *item, struct err *e)
 	    item, QUEUE_ITEM_MAX);
 }
 
+/* Is the request one job more than may wait?  In its transaction.  0 or -1. */
+static int
+check_room(struct queue *q, const struct queue_request *r, struct err *e)
+{
+	struct sql_params p = { .n = 0 };
+	int64_t n;
+
+	if (r->max_waiting <= 0)
+		return 0;
+	if (sql_one_int(q,
+		"SELECT count(*) FROM deploy_jobs WHERE state = 'waiting'", &p,
+		0, &n, e) != 0)
+		return -1;
+	if (n <= r->max_waiting)
+		return 0;
+	return err_set(e, ERR_LOCKED,
+	    "'%s' is not enqueued: %lld jobs wait already, as many as 'max_waiting' in deploy.yml lets;; ask again when some are done, see 'deploy jobs'",
+	    r->site, (long long)n - 1);
+}
+
 /* A request on its way into the queue. */
 struct enqueueing {
 	const struct queue_request *r;
@@ -173,6 +193,8 @@ do_enqueue(struct queue *q, void *ctx, struct err *e)
 		&p, n->job, e) < 0)
 		return -1;
 	fresh = n->job->requests == 1;
+	if (fresh && check_room(q, n->r, e) != 0)
+		return -1;
 	if (sql_add_items(q, n->job->id, n->r->items, fresh, e) != 0)
 		return -1;
 	return fresh ? 0 :
@@ -186,7 +208,8 @@ queue_enqueue(struct queue *q, const struct queue_request *r, struct job *job,
 	char *reason = sql_clean(r->reason, QUEUE_TEXT_MAX);
 	char *who = sql_clean(r->who, QUEUE_TEXT_MAX);
 	struct enqueueing n = { r, reason, who, job };
-	int ret = sql_transact(q, false, do_enqueue, &n, e);
+	/* Who counts does not count beside another. */
+	int ret = sql_transact(q, r->max_waiting > 0, do_enqueue, &n, e);
 
 	free(reason);
 	free(who);

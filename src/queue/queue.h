@@ -46,6 +46,7 @@ struct queue_request {
 	const char *reason;	/* NULL: none */
 	const char *who;
 	int64_t priority;
+	int64_t max_waiting;	/* jobs that wait, of all sites; 0: no limit */
 	int64_t settle;		/* seconds to wait for further requests */
 	const struct strvec *items;	/* queue_check_item(); NULL or none:
 					 * everything */
@@ -62,7 +63,8 @@ int queue_check_ref(const char *ref, struct err *e) MUST_USE;
 int queue_check_item(const char *item, struct err *e) MUST_USE;
 
 /*
- * Ask for a build.  `job` is the one that will do it: a new one, or, when
+ * Ask for a build.  Refused with ERR_LOCKED when as many others wait as may;
+ * what is merged is not one more.  `job` is the one that will do it: a new one, or, when
  * requests > 1, the one that waits already.
  */
 int queue_enqueue(struct queue *q, const struct queue_request *r,

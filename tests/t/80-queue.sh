@@ -120,6 +120,29 @@ t_requests_are_merged() {
 	assert_eq "$(cat built)" $'a three\nb b'
 }
 
+t_no_more_wait_than_may() {
+	sites a b c -- 'max_waiting: 2'
+	build :
+	enqueue a
+	enqueue b
+	expect_status 3 deploy enqueue c
+	assert_contains "$err" "'c' is not enqueued: 2 jobs wait already, as many as 'max_waiting' in deploy.yml lets; ask again when some are done"
+	assert_eq "$(sql 'SELECT count(*) FROM deploy_jobs')" 2 'jobs'
+	# What is merged is not one more, and all of it counts.
+	enqueue b --item x
+	enqueue a --priority 3
+	once
+	enqueue c
+	once
+	# Of many at once no more get in.
+	for s in a b c a b c a b c; do
+		deploy enqueue "$s" >/dev/null 2>&1 &
+	done
+	wait
+	assert_eq "$(sql "SELECT count(*) FROM deploy_jobs
+	    WHERE state = 'waiting'")" 2 'jobs that wait'
+}
+
 t_a_request_while_a_job_runs_waits() {
 	local first second
 	sites a
