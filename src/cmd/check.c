@@ -25,12 +25,13 @@ finding(const char *host, const struct check_result *found,
 
 static void
 answer(struct run *run, const struct fleet *f, const struct release_id *id,
-    bool served, const struct check_result *found)
+    bool served, const char *edge, const struct check_result *found)
 {
 	json_t *doc = cmd_new_doc(run), *list = json_new_array();
 
 	cmd_put_id(doc, "id", id);
 	json_put_bool(doc, "served", served);
+	json_put_string(doc, "edge_error", edge);
 	for (size_t i = 0; i < f->n; i++)
 		json_push(list,
 		    finding(f->v[i].host->label, &found[i],
@@ -39,19 +40,34 @@ answer(struct run *run, const struct fleet *f, const struct release_id *id,
 	cmd_answer(run, doc);
 }
 
+/* Each edge once, too; what was live before may be what it gives. */
+static int
+check_edge(struct fleet *f, const struct release_id *id, struct err *e)
+{
+	struct err ignored = ERR_INIT;
+	const struct release_id *from = fleet_find(f, "previous", &ignored);
+
+	return fleet_await_edge(f, id, from != NULL ? from : &release_id_none,
+	    0, e);
+}
+
 /* Ask all for the release, and tell what they gave. */
 static int
 check_release(struct run *run, struct fleet *f, const struct release_id *id,
     struct err *e)
 {
 	struct check_result *found = xcalloc(f->n, sizeof(*found));
-	bool asked = false;
+	bool asked = false, served;
 	int r = fleet_check(f, id, found, e);
 
+	served = r == 0;
 	for (size_t i = 0; i < f->n; i++)
-		asked |= r == 0 || f->v[i].failed;
+		asked |= served || f->v[i].failed;
+	if (served)
+		r = check_edge(f, id, e);
 	if (run->opts.json && asked)
-		answer(run, f, id, r == 0, found);
+		answer(run, f, id, served, served && r != 0 ? e->text : NULL,
+		    found);
 	free(found);
 	return r;
 }
@@ -85,7 +101,7 @@ const struct cmd cmd_check = {
 	.about =
 	    "Fetches what 'check' in deploy.yml names from every host by its\n"
 	    "own address, and files of the live release, whose bodies have to\n"
-	    "be what the manifest says.\n",
+	    "be what the manifest says; then from each 'edge', once.\n",
 	.examples = "deploy check -s example.org --host www2.example.org\n",
 	.opts = opts,
 	.run = run_check,

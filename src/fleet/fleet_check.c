@@ -99,9 +99,9 @@ fleet_check(struct fleet *f, const struct release_id *id,
 /* All edges, by the same deadline. */
 static int
 await_all(const struct check_config *c, const struct edge_wanted *wanted,
-    struct err *e)
+    int64_t within, struct err *e)
 {
-	int64_t deadline = clock_now() + c->within * 1000;
+	int64_t deadline = clock_now() + within * 1000;
 	int r = 0;
 
 	for (size_t i = 0; i < c->edge.n; i++) {
@@ -118,14 +118,16 @@ await_all(const struct check_config *c, const struct edge_wanted *wanted,
 	}
 	if (r == 0)
 		return 0;
-	err_prefix(e, "it is live, but after %lld s ", (long long)c->within);
+	if (within > 0)
+		err_prefix(e, "after %lld s ", (long long)within);
+	err_prefix(e, "it is live, but ");
 	return err_append(e,
 	    ";; purge it in a post_activate hook, or let it ask the hosts each time (Cache-Control: no-cache)");
 }
 
 int
 fleet_await_edge(struct fleet *f, const struct release_id *id,
-    const struct release_id *from, struct err *e)
+    const struct release_id *from, int64_t within, struct err *e)
 {
 	struct manifest m = MANIFEST_INIT, old = MANIFEST_INIT;
 	struct edge_wanted wanted = { .m = &m, .old_id = from->text };
@@ -137,7 +139,7 @@ fleet_await_edge(struct fleet *f, const struct release_id *id,
 	    fleet_manifest(f, from, &old, &ignored) == 0)
 		wanted.old = &old;
 	if (r == 0)
-		r = await_all(&f->site->check, &wanted, e);
+		r = await_all(&f->site->check, &wanted, within, e);
 	manifest_release(&m);
 	manifest_release(&old);
 	return r;

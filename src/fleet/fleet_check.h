@@ -19,12 +19,12 @@ int fleet_check(struct fleet *f, const struct release_id *id,
     struct check_result *out, struct err *e) MUST_USE;
 
 /*
- * Wait until every edge of the site gives the release `id` (edge.h); `from`
- * was live before, or none.  Each that does not in time is told of; -1 with
+ * Wait for so many seconds until every edge of the site gives the release
+ * `id` (edge.h); `from` was live before, or none.  Each that does not in time is told of; -1 with
  * the last of them, ERR_CLEANUP.
  */
 int fleet_await_edge(struct fleet *f, const struct release_id *id,
-    const struct release_id *from, struct err *e) MUST_USE;
+    const struct release_id *from, int64_t within, struct err *e) MUST_USE;
 
 /*
  * Before a flip to `id`: ask every host's web server what browsers know of

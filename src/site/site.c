@@ -130,7 +130,8 @@ await_edge(struct site_run *s)
 	struct err why = ERR_INIT;
 
 	if (c->edge.n > 0 && s->went_live && !s->wishes.no_check &&
-	    fleet_await_edge(&s->fleet, &s->flip.id, &s->flip.from, &why) != 0)
+	    fleet_await_edge(&s->fleet, &s->flip.id, &s->flip.from, c->within,
+		&why) != 0)
 		site_tell_late(s, &why);
 }
 

@@ -446,11 +446,16 @@ t_the_edge_gives_it_too() {
 	site 2
 	old=$(live)
 	expect_status 9 deploy publish
-	assert_contains "$err" "it is live, but after 0 s $edge/ gives 'index.html' of $old still, X-Cache: HIT; purge it"
+	assert_contains "$err" "it is live, but $edge/ gives 'index.html' of $old still, X-Cache: HIT; purge it"
 	assert_eq "$(<www/current/index.html)" "<p>home 2"
 	[ "$(cat "$out")" = "$(live)" ] || fail "no answer"
-	# Nothing went live, so nobody is asked.
+	# Nothing went live, so nobody is asked,
 	run deploy publish
+	# but by whoever wants to know.
+	expect_status 9 deploy check --json
+	assert_contains "$err" "it is live, but $edge/ gives 'index.html' of $old still"
+	assert_eq "$(json "$out" '.served, (.edge_error | contains("of '"$old"'"))' |
+	    tr '\n' ' ')" "true true "
 	# A hook is what helps, in time.
 	config "edge: ['$edge/']" 'within: 1m'
 	echo "    hooks: {post_activate: 'rm -rf $_base/cache/*; sleep 0'}" >>deploy.yml
@@ -458,6 +463,8 @@ t_the_edge_gives_it_too() {
 	run deploy publish
 	assert_contains "$err" "$edge/ gives it, too"
 	assert_eq "$(curl --noproxy '*' -s "$edge/")" "<p>home 3"
+	run deploy check --json
+	assert_eq "$(json "$out" .edge_error)" null
 	# Going back is the same, but for the hook.
 	sed -i 's/within: 1m/within: 1s/' deploy.yml
 	old=$(live)

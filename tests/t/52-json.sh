@@ -510,6 +510,10 @@ t_checks() {
 	EOF
 	doc 0 check
 	assert_eq "$(json "$out" .hosts[0].host)" ""
+	# An edge that nobody reaches.
+	sed -i 's,timeout: 3s,&\, edge: "http://127.0.0.1:1/",' deploy.yml
+	doc 9 check
+	sed -i 's/, edge: [^}]*//' deploy.yml
 	# A web server that goes on with what it had.
 	cp -R "$(readlink -f root/current)" had
 	echo had >had/index.html
