@@ -18,6 +18,7 @@
 #include "cmd/jobs.h"
 #include "cmd/table.h"
 #include "config/config_file.h"
+#include "os/intr.h"
 #include "os/io.h"
 #include "os/log.h"
 #include "queue/joblog.h"
@@ -27,6 +28,7 @@ enum {
 	LISTED = 20,	  /* ended jobs, without --limit */
 	SHOWN_LINES = 20, /* of the log */
 	WHEN_LEN = 32,
+	FOLLOW_MS = 300, /* how soon new lines are seen */
 };
 
 /* ---- common to the commands of the queue ------------------------------- */
@@ -428,12 +430,60 @@ do_show(struct call *c, struct err *e)
 	return r;
 }
 
+/* Nothing more comes into its log. */
+static bool
+has_ended(const struct job *job)
+{
+	return job->state != JOB_WAITING && job->state != JOB_RUNNING;
+}
+
+/* Print what is new in the log since `shown` bytes: whole lines, or all. */
+static void
+print_new(struct call *c, bool all, size_t *shown)
+{
+	struct buf log = BUF_INIT;
+	const char *from, *end;
+
+	read_log(c->run, &c->job, &log);
+	from = buf_str(&log) + (*shown < log.len ? *shown : log.len);
+	end = buf_str(&log) + log.len;
+	while (!all && end > from && end[-1] != '\n')
+		end--;
+	print_log(from, (size_t)(end - from));
+	fflush(stdout);
+	*shown += (size_t)(end - from);
+	buf_release(&log);
+}
+
+/* Print the log until the job has ended, all its tries. */
+static int
+follow(struct call *c, struct err *e)
+{
+	const int64_t id = c->job.id;
+	size_t shown = 0;
+	bool ended;
+
+	for (;;) {
+		job_release(&c->job);
+		if (queue_get(c->q, id, &c->job, e) != 0)
+			return -1;
+		/* The state first: what came before it is in the log then. */
+		ended = has_ended(&c->job);
+		print_new(c, ended, &shown);
+		if (ended || intr_check(e) != 0 || ferror(stdout))
+			return ended || e->text[0] == '\0' ? 0 : -1;
+		err_ignore(io_wait(-1, FOLLOW_MS));
+	}
+}
+
 static int
 do_log(struct call *c, struct err *e)
 {
 	struct buf log = BUF_INIT;
 	int r = 0;
 
+	if (c->run->opts.follow)
+		return follow(c, e);
 	read_log(c->run, &c->job, &log);
 	if (c->run->opts.json)
 		r = put_job(c, &c->job, buf_str(&log), log.len, e);
@@ -610,6 +660,9 @@ prepare(struct call *c, const struct action *a, struct err *e)
 	const struct strvec *args = &c->run->opts.args;
 	size_t n = args->n > 0 ? args->n - 1 : 0;
 
+	if (c->run->opts.follow && (a->run != do_log || c->run->opts.json))
+		return err_set(e, ERR_USAGE,
+		    "--follow prints a log as it grows: deploy jobs log JOB --follow, without --json");
 	if (n != a->args)
 		return err_set(e, ERR_USAGE,
 		    "'jobs %s' wants %s (see 'deploy jobs -h')", a->name,
@@ -658,7 +711,7 @@ run_jobs(struct run *run, struct err *e)
 	return ret;
 }
 
-static const enum opt_id opts[] = { OPT_LIMIT, OPT_END };
+static const enum opt_id opts[] = { OPT_LIMIT, OPT_FOLLOW, OPT_END };
 
 const struct cmd cmd_jobs = {
 	.name = "jobs",
@@ -677,7 +730,7 @@ const struct cmd cmd_jobs = {
 	    "  priority JOB N  of one that waits; higher is sooner\n"
 	    "JOB is a number, or a site for the job that counts.\n",
 	.examples = "deploy jobs\n"
-		    "deploy jobs log example.org\n"
+		    "deploy jobs log example.org --follow\n"
 		    "deploy jobs retry 17\n",
 	.max_args = 3,
 	.opts = opts,

@@ -114,6 +114,8 @@ static const struct opt catalogue[OPT_COUNT] = {
 	    "show it under this name; it does not wait to go live" },
 	[OPT_REMOVE] = { "remove", '\0', FLAG(remove),
 	    "remove the preview" },
+	[OPT_FOLLOW] = { "follow", '\0', FLAG(follow),
+	    "print the log as it grows, to the end of the job" },
 };
 /* clang-format on */
 

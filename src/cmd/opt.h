@@ -21,7 +21,7 @@ enum opt_id {
 	OPT_OVERRIDE, OPT_AGAIN, OPT_STRIP, OPT_CONTENT, OPT_EXPECT, OPT_KEEP, OPT_OLDER_THAN,
 	OPT_FOR, OPT_LIMIT, OPT_REPAIR, OPT_ALLOW, OPT_BUILD, OPT_FROM, OPT_NO_CHECK,
 	OPT_UPDATE, OPT_PRIORITY, OPT_REF, OPT_ITEM, OPT_REASON, OPT_WAIT, OPT_ONCE,
-	OPT_JOBS, OPT_FIFO, OPT_PREVIEW, OPT_REMOVE,
+	OPT_JOBS, OPT_FIFO, OPT_PREVIEW, OPT_REMOVE, OPT_FOLLOW,
 	OPT_COUNT
 };
 
@@ -70,6 +70,7 @@ struct opts {
 	const char *fifo;
 	const char *preview;
 	bool remove;
+	bool follow;
 	struct strvec args;	/* the operands */
 };
 

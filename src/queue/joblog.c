@@ -137,9 +137,16 @@ write_rest(struct joblog *l)
 }
 
 void
-joblog_close(struct joblog *l)
+joblog_finish(struct joblog *l)
 {
 	write_rest(l);
+	l->written = l->total;
+}
+
+void
+joblog_close(struct joblog *l)
+{
+	joblog_finish(l);
 	if (l->fd >= 0)
 		close(l->fd);
 	buf_release(&l->last);

@@ -35,7 +35,10 @@ void joblog_add(struct joblog *l, const char *data, size_t len);
 /* The last lines, borrowed, at most about `max` bytes. */
 const char *joblog_tail(const struct joblog *l, size_t max, size_t *len);
 
-/* Write what was held back, close.  Neutral values accepted. */
+/* The try has ended: write what was held back. */
+void joblog_finish(struct joblog *l);
+
+/* The same if need be, and close.  Neutral values accepted. */
 void joblog_close(struct joblog *l);
 
 /* Append the log of job `id` to `out`; ENOENT stays in e->sys.  0 or -1. */

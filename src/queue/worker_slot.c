@@ -158,6 +158,8 @@ record(struct worker *w, struct worker_slot *s)
 	struct err e = ERR_INIT;
 	int ret = worker_open_queue(w, &e);
 
+	/* Who follows the log stops reading when the queue says so. */
+	joblog_finish(&s->run.log);
 	if (ret == 0)
 		ret = back ? queue_return(w->queue, &s->job, &e) :
 			     queue_finish(w->queue, &s->job, &r, &e);

@@ -120,6 +120,47 @@ t_requests_are_merged() {
 	assert_eq "$(cat built)" $'a three\nb b'
 }
 
+t_a_log_is_followed() {
+	local pid
+	sites a
+	build "echo first; printf half; $held; echo ' and half'"
+	# One that has not begun.
+	enqueue a
+	deploy jobs log "$job" --follow >seen &
+	pid=$!
+	worker
+	wait_for 20 grep -q first seen
+	wait_for 20 test -e began-a
+	kill -0 "$pid" || fail 'it has ended before the job'
+	touch go-a
+	wait "$pid"
+	deploy jobs log a >want
+	assert_file_eq seen want
+	assert_contains seen 'half and half'
+	# One that has ended.
+	expect_status 0 deploy jobs log a --follow
+	assert_file_eq "$out" want
+	end_worker "$worker"
+	for args in "log a --json" "show a" "list" ""; do
+		# shellcheck disable=SC2086 # words
+		expect_status 2 deploy jobs $args --follow
+		assert_contains "$err" "--follow prints a log as it grows"
+	done
+}
+
+# What does not fit into the log is there before the job has ended.
+t_the_end_of_a_long_log_is_followed() {
+	sites a -- 'worker: {log_size: 4}'
+	build 'seq 5000'
+	enqueue a
+	deploy jobs log "$job" --follow >seen &
+	once
+	wait "$!"
+	deploy jobs log a >want
+	assert_file_eq seen want
+	assert_contains seen 5000
+}
+
 t_no_more_wait_than_may() {
 	sites a b c -- 'max_waiting: 2'
 	build :
