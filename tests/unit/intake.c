@@ -62,7 +62,7 @@ test_stays_small(void)
 	struct buf line = BUF_INIT;
 
 	for (int i = 0; i < 100000; i++) {
-		char want[16];
+		char want[32];
 
 		snprintf(want, sizeof(want), "line %d", i);
 		buf_addf(&t.said, "%s\npart", want);
