@@ -250,10 +250,10 @@ test_x_keys(void)
 	config_release(&c);
 	CHECK_STR(fault_in("x_a: 1\n" SITE),
 	    AT("1:1") "x_a: unknown key; known here: sites, "
-		      "queue, worker");
+		      "queue, max_waiting, worker");
 	CHECK_STR(fault_in("X-a: 1\n" SITE),
 	    AT("1:1") "X-a: unknown key; known here: sites, "
-		      "queue, worker");
+		      "queue, max_waiting, worker");
 }
 
 static void
@@ -401,7 +401,7 @@ test_unknown_keys(void)
 	CHECK(
 	    strstr(fault_in(SITE "    Keeper_of: 1\n"),
 		AT("4:5") "sites[0].Keeper_of: unknown key; known here: name, "
-			  "root, source, build, update, settle, keep, ") !=
+			  "root, source, build, update, settle, max_waiting, keep, ") !=
 	    NULL);
 	CHECK(strstr(fault_in(SITE "    <<: {keep: 3}\n"),
 		  AT("4:5") "sites[0].<<: unknown key; known here: name, ") !=
