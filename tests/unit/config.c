@@ -401,7 +401,7 @@ test_unknown_keys(void)
 	CHECK(
 	    strstr(fault_in(SITE "    Keeper_of: 1\n"),
 		AT("4:5") "sites[0].Keeper_of: unknown key; known here: name, "
-			  "root, source, build, update, settle, max_waiting, keep, ") !=
+			  "root, source, build, git, update, settle, keep, ") !=
 	    NULL);
 	CHECK(strstr(fault_in(SITE "    <<: {keep: 3}\n"),
 		  AT("4:5") "sites[0].<<: unknown key; known here: name, ") !=
