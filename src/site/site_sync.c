@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/override.h"
 #include "fleet/cure.h"
 #include "fleet/fleet_activate.h"
@@ -20,10 +21,11 @@ struct syncing {
 	struct journal_line *left; /* what was rolled back from there */
 	size_t n_left;
 	const struct release_ids *needed;
-	char *message;	     /* for the journals */
-	bool *changed;	     /* of each host */
-	bool freezes;	     /* the site is frozen */
-	bool freezes_differ; /* nobody knows whether it is */
+	struct previews shown; /* that all are to have */
+	char *message;	       /* for the journals */
+	bool *changed;	       /* of each host */
+	bool freezes;	       /* the site is frozen */
+	bool freezes_differ;   /* nobody knows whether it is */
 };
 
 /* ---- what all have to have --------------------------------------------- */
@@ -53,6 +55,53 @@ send_needed(struct site_run *s, const struct release_ids *needed,
 		release_ids_add(sent, &needed->v[i]);
 	}
 	return 0;
+}
+
+/* Of a name the preview that was pointed last, as its end tells. */
+static void
+take_preview(struct previews *all, const struct preview *p)
+{
+	for (size_t i = 0; i < all->n; i++) {
+		struct preview *own = &all->v[i];
+
+		if (strcmp(own->name, p->name) != 0)
+			continue;
+		/* Within a second: the newer release. */
+		if (p->until > own->until ||
+		    (p->until == own->until &&
+			release_id_cmp(&p->id, &own->id) > 0)) {
+			own->id = p->id;
+			own->until = p->until;
+		}
+		return;
+	}
+	previews_add(all, p->name, &p->id, p->until);
+}
+
+/*
+ * What previews show, as long as their time is not over.  Who serves the same
+ * as the others may have missed one: each host has a say, unless one is named.
+ */
+static void
+find_shown(struct syncing *y, bool named, struct release_ids *needed)
+{
+	const struct fleet *f = &y->s->fleet;
+	int64_t now = clock_now() / 1000;
+
+	for (size_t i = 0; i < f->n; i++) {
+		const struct remote *r = &f->v[i];
+
+		for (size_t k = 0; k < r->previews.n; k++) {
+			const struct preview *p = &r->previews.v[k];
+
+			if ((!named || r == y->from) && p->until > now &&
+			    release_ids_has(&r->view.ids, &p->id))
+				take_preview(&y->shown, p);
+		}
+	}
+	for (size_t i = 0; i < y->shown.n; i++)
+		release_ids_add_once(needed, &y->shown.v[i].id);
+	release_ids_sort(needed);
 }
 
 /* ---- one host ---------------------------------------------------------- */
@@ -147,6 +196,34 @@ pin(struct syncing *y, struct remote *r, bool preview, bool *changed,
 	return c;
 }
 
+/* Its previews. */
+static int
+show(struct syncing *y, struct remote *r, bool preview, bool *changed,
+    struct err *e)
+{
+	const struct previews *all = &y->shown;
+	int c = 0;
+
+	for (size_t i = 0; c == 0 && i < all->n; i++) {
+		const struct preview *p = &all->v[i];
+		const struct preview *own =
+		    previews_find(&r->previews, p->name);
+		struct strvec args = STRVEC_INIT;
+
+		if (own != NULL && release_id_eq(&own->id, &p->id) &&
+		    own->until == p->until)
+			continue;
+		*changed = true;
+		strvec_addf(&args, "--name=%s", p->name);
+		strvec_addf(&args, "--id=%s", p->id.text);
+		strvec_addf(&args, "--until=%lld", (long long)p->until);
+		if (!preview)
+			c = remote_call(r, "preview", &args, NULL, NULL, e);
+		strvec_release(&args);
+	}
+	return c;
+}
+
 /* What is live there, and the past of that. */
 static int
 flip(struct syncing *y, struct remote *r, struct err *e)
@@ -196,6 +273,8 @@ bring(struct remote *r, void *ctx, struct err *e)
 	bool flips = !is_synced(y, r),
 	     freezes = flips && y->freezes && !r->frozen;
 
+	if (show(y, r, preview, changed, e) != 0)
+		return -1;
 	if (r == y->from)
 		return 0;
 	if (pin(y, r, preview, changed, e) != 0)
@@ -379,6 +458,7 @@ site_sync(struct site_run *s, const char *from, struct site_synced *out,
 	history_chain(&y.from->view.history, &y.from->view.ids, &y.chain);
 	find_left(&y);
 	vote_needed(f, y.from, &needed);
+	find_shown(&y, from != NULL, &needed);
 	r = check_freezes(&y, e);
 	if (r == 0)
 		r = sync_all(&y, out, e);
@@ -386,6 +466,7 @@ site_sync(struct site_run *s, const char *from, struct site_synced *out,
 		r = refuse_freezes(f, e);
 	release_ids_release(&y.chain);
 	release_ids_release(&needed);
+	previews_release(&y.shown);
 	free(y.left);
 	free(y.changed);
 	free(y.message);

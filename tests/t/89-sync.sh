@@ -55,6 +55,14 @@ lacks_a_pin() {
 	expect_status 7 next --skip "$odd"
 	expect_status 7 deploy pin current --skip "$odd"
 }
+# One that all had was moved meanwhile, another is new.
+lacks_a_preview() {
+	echo moved >site/index.html
+	run deploy stage --preview moved
+	echo "moved on" >site/index.html
+	expect_status 7 deploy stage --preview moved --skip "$odd"
+	expect_status 7 deploy preview new current --for 3d --skip "$odd"
+}
 was_down_for_a_freeze() {
 	expect_status 7 next --skip "$odd"
 	expect_status 7 deploy freeze -m sale --skip "$odd"
@@ -63,7 +71,20 @@ was_down_for_a_freeze() {
 cases=(skipped_once skipped_twice skipped_and_published_to
 	skipped_for_a_rollback skipped_back_and_on made_anew prepared_anew
 	made_anew_and_published_to made_anew_after_a_rollback without_journal lacks_what_waits
-	lacks_a_pin was_down_for_a_freeze)
+	lacks_a_pin lacks_a_preview was_down_for_a_freeze)
+
+shows_what_others_show() {
+	local p
+	for p in moved new; do
+		assert_eq "$(readlink "r-$odd/previews/$p")" \
+		    "$(readlink "r-${hosts[0]}/previews/$p")" "$p"
+		assert_eq "$(readlink "r-$odd/previews/$p")" \
+		    "$(readlink "r-${hosts[1]}/previews/$p")" "$p"
+	done
+	assert_eq "$(cat "r-$odd/previews/moved/index.html")" "moved on"
+	run deploy preview --json
+	assert_eq "$(jq -c '[.previews[] | .hosts | length]' "$out")" "[3,3]"
+}
 
 # What hosts know but the odd one: their journals.
 others() {
@@ -113,6 +134,7 @@ every_case() {
 		assert_file_eq after before
 		[ "$what" != lacks_a_pin ] ||
 		    assert_eq "$(jq .pinned "r-$odd/.deploy/meta/$(live h1).json")" true
+		[ "$what" != lacks_a_preview ] || shows_what_others_show
 		# Once more: nothing is left to do.
 		cp "r-$odd/.deploy/journal" journal
 		run deploy sync --json
