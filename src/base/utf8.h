@@ -18,6 +18,13 @@ size_t utf8_len(const char *s);
 bool utf8_is_control(const char *text);
 
 /*
+ * How many columns of a terminal the character at `s` takes, which is no
+ * control character: 0 when it stands over the one before it, 2 for those of
+ * East Asia and for pictures, else 1.
+ */
+size_t utf8_width(const char *s);
+
+/*
  * Append `len` bytes to `out` as text that a database or a page can take:
  * U+FFFD for what is no UTF-8, and nothing for control characters but for tab
  * and newline.

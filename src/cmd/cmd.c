@@ -9,9 +9,11 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/nearest.h"
 #include "base/override.h"
 #include "cmd/habit.h"
+#include "cmd/jobs.h"
 #include "cmd/line.h"
 #include "cmd/table.h"
 #include "config/config_file.h"
@@ -593,4 +595,20 @@ cmd_put_id(json_t *doc, const char *key, const struct release_id *id)
 {
 	json_put_string(doc, key,
 	    id == NULL || release_id_is_none(id) ? NULL : id->text);
+}
+
+void
+cmd_put_moment(struct table *t, int64_t ms)
+{
+	char text[STEP_SPAN_LEN > 32 ? STEP_SPAN_LEN : 32];
+
+	if (ms <= 0) {
+		table_cell(t, TABLE_PLAIN, "?");
+	} else if (table_is_for_terminal()) {
+		step_format_span(clock_now() - ms, text);
+		table_cell(t, TABLE_PLAIN, "%s ago", text);
+	} else {
+		release_format_time(ms, text);
+		table_cell(t, TABLE_PLAIN, "%s", text);
+	}
 }

@@ -15,6 +15,7 @@
 #include "cmd/opt.h"
 #include "os/lock.h"
 #include "site/site.h"
+#include "os/table.h"
 
 /* One call of a command. */
 struct run {
@@ -115,5 +116,11 @@ json_t *cmd_new_doc(const struct run *run);
 
 /* Put an id, or null for "". */
 void cmd_put_id(json_t *doc, const char *key, const struct release_id *id);
+
+/*
+ * A cell for a moment (ms since 1970): on a terminal how long ago that is,
+ * elsewhere the time.  0 is one that nobody knows.
+ */
+void cmd_put_moment(struct table *t, int64_t ms);
 
 #endif

@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/show.h"
 #include "base/text.h"
 #include "cmd/cmd.h"
@@ -54,22 +55,41 @@ state(const struct view *v, const struct release_id *id,
 	return meta->preview != NULL ? "preview" : "staged";
 }
 
-static void
-print_release(const struct view *v, const struct release_id *id,
-    const struct meta *meta)
-{
-	int len = (int)release_short_len(&v->ids);
-	char staged[32], bytes[32], seq[32] = "-";
+/* The columns, and the cells of each release in their order. */
+static const struct table_column columns[] = { { "RELEASE", false },
+	{ "STATE", false }, { "STAGED", false }, { "FILES", true },
+	{ "SIZE", true }, { "SEQ", true }, { "COMMIT", false },
+	{ "HOSTS", false }, { "MESSAGE", false } };
 
-	release_format_time(release_id_time(id), staged);
+static enum table_colour
+colour_of(const struct view *v, const struct release_id *id)
+{
+	return release_id_eq(id, &v->current)	? TABLE_GREEN :
+	    history_has_failed(&v->history, id) ? TABLE_RED :
+						  TABLE_PLAIN;
+}
+
+/* `len` characters of the id tell it from all others. */
+static void
+add_release(struct table *t, const struct view *v, const struct release_id *id,
+    const struct meta *meta, size_t len, const char *where)
+{
+	char bytes[TEXT_SIZE_LEN], seq[32] = "";
+
 	text_size(meta->bytes, bytes);
 	if (meta->seq >= 0)
 		snprintf(seq, sizeof(seq), "%lld", (long long)meta->seq);
-	show_line("%-*.*s  %s  %-8s%s  %6lld files  %9s  %5s  %.12s%s%s", len,
-	    len, id->text, staged, state(v, id, meta),
-	    meta->pinned ? " pinned" : "       ", (long long)meta->files,
-	    bytes, seq, meta->commit != NULL ? meta->commit : "-",
-	    meta->message != NULL ? "  " : "",
+	table_id(t, id, len);
+	table_cell(t, colour_of(v, id), "%s%s", state(v, id, meta),
+	    meta->pinned ? ", pinned" : "");
+	cmd_put_moment(t, release_id_time(id));
+	table_cell(t, TABLE_PLAIN, "%lld", (long long)meta->files);
+	table_cell(t, TABLE_PLAIN, "%s", bytes);
+	table_cell(t, TABLE_PLAIN, "%s", seq);
+	table_cell(t, TABLE_PLAIN, "%.12s",
+	    meta->commit != NULL ? meta->commit : "");
+	table_cell(t, TABLE_YELLOW, "%s", where);
+	table_cell(t, TABLE_PLAIN, "%s",
 	    meta->message != NULL ? meta->message : "");
 }
 
@@ -140,40 +160,50 @@ count_living(const struct fleet *f)
 	return n;
 }
 
-/* A line for the hosts, when they are some and not all that answer. */
+/* Name the hosts, when they are some and not all that answer. */
 static void
-print_some(const struct fleet *f, const char *what,
-    const struct strvec *labels)
+name_some(const struct fleet *f, const char *what, const struct strvec *labels,
+    struct buf *out)
 {
 	if (labels->n == 0 || labels->n == count_living(f))
 		return;
-	printf("  %s %s", what, labels->v[0]);
+	buf_addf(out, "%s%s %s", out->len > 0 ? "; " : "", what, labels->v[0]);
 	for (size_t i = 1; i < labels->n; i++)
-		printf(", %s", labels->v[i]);
-	printf("\n");
+		buf_addf(out, ", %s", labels->v[i]);
 }
+
+/* What is listed, as a document or a table; the other is NULL. */
+struct listing {
+	const struct fleet *f;
+	size_t len; /* of an id */
+	json_t *doc;
+	struct table *table;
+};
 
 /* One release, and where it is when that is not everywhere. */
 static void
-list_release(const struct fleet *f, const struct release_id *id, json_t *out)
+list_release(const struct listing *l, const struct release_id *id)
 {
 	struct strvec having = STRVEC_INIT, serving = STRVEC_INIT;
-	const struct remote *r = pick_witness(f, id);
+	const struct remote *r = pick_witness(l->f, id);
 	const struct meta *meta = remote_meta(r, id);
+	struct buf where = BUF_INIT;
 	json_t *j;
 
-	name_hosts(f, id, false, &having);
-	name_hosts(f, id, true, &serving);
-	if (out != NULL) {
-		j = put_release(out, &r->view, id, meta);
-		json_put_bool(j, "live", serving.n == f->n);
+	name_hosts(l->f, id, false, &having);
+	name_hosts(l->f, id, true, &serving);
+	if (l->doc != NULL) {
+		j = put_release(l->doc, &r->view, id, meta);
+		json_put_bool(j, "live", serving.n == l->f->n);
 		json_put(j, "hosts", label_array(&having));
 		json_put(j, "live_on", label_array(&serving));
 	} else {
-		print_release(&r->view, id, meta);
-		print_some(f, "only on", &having);
-		print_some(f, "live only on", &serving);
+		name_some(l->f, "only on", &having, &where);
+		name_some(l->f, "live only on", &serving, &where);
+		add_release(l->table, &r->view, id, meta, l->len,
+		    buf_str(&where));
 	}
+	buf_release(&where);
 	strvec_release(&having);
 	strvec_release(&serving);
 }
@@ -209,20 +239,27 @@ run_list(struct run *run, struct err *e)
 	struct release_ids ids = RELEASE_IDS_INIT;
 	struct strvec dead = STRVEC_INIT;
 	struct err why = ERR_INIT;
-	json_t *releases = NULL;
 	int r = cmd_open_living(run, &f, &why, e);
+	struct listing l = { .f = &f };
 
 	if (r == 0 && run->opts.json)
-		releases = json_new_array();
+		l.doc = json_new_array();
+	else
+		l.table =
+		    table_new(columns, sizeof(columns) / sizeof(*columns));
 	fleet_releases(&f, &ids);
+	l.len = release_short_len(&ids);
 	for (size_t i = ids.n; r == 0 && i-- > 0 && left-- > 0;)
-		list_release(&f, &ids.v[i], releases);
+		list_release(&l, &ids.v[i]);
 	if (r == 0)
 		name_dead(&f, &dead);
-	if (releases != NULL)
-		answer(run, &f, &dead, releases);
-	for (size_t i = 0; releases == NULL && i < dead.n; i++)
+	if (l.doc != NULL)
+		answer(run, &f, &dead, l.doc);
+	else
+		table_print(l.table);
+	for (size_t i = 0; l.doc == NULL && i < dead.n; i++)
 		show_line("%s is dead: what it has is not known", dead.v[i]);
+	table_free(l.table);
 	release_ids_release(&ids);
 	strvec_release(&dead);
 	fleet_release(&f);

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/show.h"
 #include "base/text.h"
 #include "cmd/cmd.h"
 #include "cmd/table.h"
@@ -43,24 +42,30 @@ put_line(json_t *list, const struct journal_line *l, const struct outcome *o)
 	json_push(list, j);
 }
 
+/* The columns, and the cells of each line in their order. */
+static const struct table_column columns[] = { { "TIME", false },
+	{ "ACTION", false }, { "RELEASE", false }, { "FROM", false },
+	{ "WHO", false }, { "WITHOUT", false }, { "MESSAGE", false },
+	{ "JOB", false } };
+
 static void
-print_line(const struct journal_line *l, const struct outcome *o)
+add_line(struct table *t, const struct journal_line *l,
+    const struct outcome *o)
 {
 	struct buf skipped = BUF_INIT;
-	char time[32];
 
 	for (size_t i = 0; i < l->skipped.n; i++)
-		buf_addf(&skipped, "%s%s", i > 0 ? ", " : "  (without ",
-		    l->skipped.v[i]);
-	if (skipped.len > 0)
-		buf_addc(&skipped, ')');
-	release_format_time(l->time, time);
-	show_line("%s  %-8s  %s  (from %s)  %s%s%s%s%s%s", time,
-	    o->failed ? "failed" : journal_action_name(l->action), l->to.text,
-	    !release_id_is_none(&l->from) ? l->from.text : "nothing",
-	    l->who != NULL ? l->who : "?", l->job != NULL ? "  " : "",
-	    l->job != NULL ? l->job : "", l->message != NULL ? "  " : "",
-	    l->message != NULL ? l->message : "", buf_str(&skipped));
+		buf_addf(&skipped, "%s%s", i > 0 ? ", " : "", l->skipped.v[i]);
+	cmd_put_moment(t, l->time);
+	table_cell(t, o->failed ? TABLE_RED : TABLE_PLAIN, "%s",
+	    o->failed ? "failed" : journal_action_name(l->action));
+	table_id(t, &l->to, RELEASE_SHORT_LEN);
+	table_cell(t, TABLE_PLAIN, "%s",
+	    !release_id_is_none(&l->from) ? l->from.text : "nothing");
+	table_cell(t, TABLE_PLAIN, "%s", l->who != NULL ? l->who : "?");
+	table_cell(t, TABLE_YELLOW, "%s", buf_str(&skipped));
+	table_cell(t, TABLE_PLAIN, "%s", l->message != NULL ? l->message : "");
+	table_cell(t, TABLE_PLAIN, "%s", l->job != NULL ? l->job : "");
 	buf_release(&skipped);
 }
 
@@ -99,10 +104,11 @@ add_outcome(struct outcome *o, const struct view *v, size_t i)
 
 /*
  * The journals merged, newest first, at most --limit lines: what happened on
- * several hosts within some seconds is one.
+ * several hosts within some seconds is one.  They go to one of both, the other
+ * is NULL.
  */
 static void
-show(struct run *run, const struct fleet *f, json_t *out)
+show(struct run *run, const struct fleet *f, json_t *out, struct table *t)
 {
 	int64_t left = run->opts.limit > 0 ? run->opts.limit : INT64_MAX;
 	size_t *at = xcalloc(f->n, sizeof(*at));
@@ -132,7 +138,7 @@ show(struct run *run, const struct fleet *f, json_t *out)
 		if (out != NULL)
 			put_line(out, newest, &came);
 		else if (came.happened)
-			print_line(newest, &came);
+			add_line(t, newest, &came);
 		left -= out != NULL || came.happened;
 	}
 	free(at);
@@ -143,10 +149,21 @@ answer(struct run *run, const struct fleet *f, size_t broken)
 {
 	json_t *doc = cmd_new_doc(run), *lines = json_new_array();
 
-	show(run, f, lines);
+	show(run, f, lines, NULL);
 	json_put(doc, "journal", lines);
 	json_put_int(doc, "broken", (int64_t)broken);
 	cmd_answer(run, doc);
+}
+
+static void
+print(struct run *run, const struct fleet *f)
+{
+	struct table *t =
+	    table_new(columns, sizeof(columns) / sizeof(*columns));
+
+	show(run, f, NULL, t);
+	table_print(t);
+	table_free(t);
 }
 
 static int
@@ -162,7 +179,7 @@ run_log(struct run *run, struct err *e)
 	if (r == 0 && run->opts.json)
 		answer(run, &f, broken);
 	else if (r == 0)
-		show(run, &f, NULL);
+		print(run, &f);
 	fleet_release(&f);
 	if (r == 0 && dead.code != ERR_OK) {
 		*e = dead;

@@ -88,9 +88,9 @@ t_list_limit() {
 	assert_eq "$(json "$out" '[.current, .previous] | tostring')" \
 	    "[\"$c\",\"$b\"]"
 	run d list --limit 1
-	assert_eq "$(wc -l <"$out")" 1
+	assert_eq "$(wc -l <"$out")" 2 "with the headings"
 	run d list --limit 99
-	assert_eq "$(wc -l <"$out")" 3
+	assert_eq "$(wc -l <"$out")" 4
 	for n in 0 -1 x '' 1.5; do
 		expect_status 2 d list --limit="$n"
 	done
@@ -109,22 +109,22 @@ t_releases_is_list() {
 }
 
 t_list_table() {
-	local file='[ ]+1 files  [ ]+5 B'
+	local file='    1   5 B'
 	new a -m 'first one' --commit 0123456789abcdef --seq 42
 	run d activate latest
 	go b c
 	new e
 	run d pin "$b"
 	run d list
-	assert_eq "$(wc -l <"$out")" 4
+	assert_eq "$(wc -l <"$out")" 5
 	line() {
-		sed -n "$1p" "$out" | grep -qE "^[0-9T.Z]+  [-0-9T:]+Z  $2\$" ||
+		sed -n "$1p" "$out" | grep -qE "^[0-9T.]+  $2  +[-0-9T:]+Z  $3\$" ||
 		    fail "line $1: $(sed -n "$1p" "$out")"
 	}
-	line 1 "staged         $file      -  -"
-	line 2 "live           $file      -  -"
-	line 3 "previous pinned  $file      -  -"
-	line 4 "was live        $file     42  0123456789ab  first one"
+	line 2 staged "$file"
+	line 3 live "$file"
+	line 4 "previous, pinned" "$file"
+	line 5 "was live" "$file   42  0123456789ab  first one"
 	[ ! -s "$err" ] || fail "talk: $(cat "$err")"
 }
 
@@ -151,7 +151,7 @@ t_control_characters_reach_no_terminal() {
 		    "control characters from $command"
 	done
 	run d list
-	assert_eq "$(wc -l <"$out")" 1
+	assert_eq "$(wc -l <"$out")" 2
 	run d list --json
 	assert_eq "$(json "$out" '.releases[0].message')" "$clean"
 	doc true
@@ -181,10 +181,10 @@ t_long_message() {
 	new a -m "$long"
 	run d activate latest
 	run d list
-	assert_eq "$(wc -l <"$out")" 1
+	assert_eq "$(wc -l <"$out")" 2
 	grep -q 'xxx\.\.\.$' "$out" || fail "not cut with dots"
 	run d log
-	assert_eq "$(wc -l <"$out")" 1
+	assert_eq "$(wc -l <"$out")" 2
 	run d list --json
 	assert_eq "$(json "$out" '.releases[0].message')" "$long"
 	run d log --json
@@ -308,13 +308,13 @@ t_log_lines() {
 	go b
 	run d rollback
 	run d log
-	assert_eq "$(wc -l <"$out")" 3
-	grep -qE "^20[-0-9]+T[0-9:]+Z  rollback  $(short "$a")  \(from $(short "$b")\)  .*@" \
-	    <(sed -n 1p "$out") || fail "$(cat "$out")"
-	assert_contains <(sed -n 3p "$out") \
-	    "activate  $a  (from nothing)  ann  https://j/1  one"
+	assert_eq "$(wc -l <"$out")" 4
+	grep -qE "^20[-0-9]+T[0-9:]+Z  rollback  $(short "$a")  $(short "$b")  .*@" \
+	    <(sed -n 2p "$out") || fail "$(cat "$out")"
+	assert_contains <(sed -n 4p "$out") \
+	    "activate  $a  nothing              ann      one      https://j/1"
 	run d log --limit 2
-	assert_eq "$(wc -l <"$out")" 2
+	assert_eq "$(wc -l <"$out")" 3
 	expect_status 2 d log --limit 0
 }
 
@@ -777,10 +777,10 @@ t_log_of_hosts_is_merged() {
 	sed -i 's/"time":"[^"]*"/"time":"2026-11-21T19:03:11Z"/' \
 	    h2/.deploy/journal
 	run deploy log
-	assert_eq "$(wc -l <"$out")" 1
+	assert_eq "$(wc -l <"$out")" 2
 	sed -i 's/19:03:11/19:04:11/' h2/.deploy/journal
 	run deploy log
-	assert_eq "$(wc -l <"$out")" 2
+	assert_eq "$(wc -l <"$out")" 3
 }
 
 t_log_of_hosts_tells_broken_lines() {

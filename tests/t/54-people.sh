@@ -124,4 +124,76 @@ t_counts_and_their_words_agree() {
 	assert_contains "$err" "staged 2 files ("
 }
 
+# ---------------------------------------------------------------- tables
+
+t_tables() {
+	new a -m 'first one'
+	run d activate latest
+	go b
+	run d list
+	assert_eq "$(head -n 1 "$out")" \
+	    "RELEASE              STATE     STAGED                FILES  SIZE  MESSAGE"
+	assert_contains "$out" "$(short "$b")  live      20"
+	assert_eq "$(grep -c ' $' "$out" || true)" 0 "blanks at the end"
+	# A column appears with the first row that has something for it.
+	new c --seq 7 --commit abcdef0123456789
+	run d list
+	grep -qE '^RELEASE +STATE +STAGED +FILES +SIZE  SEQ  COMMIT +MESSAGE$' "$out" ||
+	    fail "$(<"$out")"
+	assert_contains "$out" "5 B    7  abcdef012345"
+	run d log
+	assert_eq "$(head -n 1 "$out" | tr -s ' ')" \
+	    "TIME ACTION RELEASE FROM WHO MESSAGE"
+	# For programs there is neither a colour nor a width.
+	COLUMNS=20 run d list
+	assert_not_contains "$out" "..."
+	assert_not_contains "$out" $'\e'
+}
+
+shows=0
+# show WIDTH CMD: what a terminal shows of it is in ./seen, and in ./plain
+# without its colours.
+show() {
+	local tmux=(tmux -S "$PWD/t$((++shows)).sock" -f /dev/null)
+	defer "${tmux[@]}" kill-server
+	"${tmux[@]}" new-session -d -x "$1" -y 30 \
+	    "$2; echo; echo END; sleep 1000"
+	wait_for 20 ended_screen "${tmux[@]}"
+	"${tmux[@]}" capture-pane -p -e | sed '/^END/,$d' >seen
+	"${tmux[@]}" capture-pane -p | sed '/^END/,$d; /^$/d' >plain
+	"${tmux[@]}" kill-server
+}
+
+ended_screen() {
+	"$@" capture-pane -p | grep -qx END
+}
+
+t_tables_on_a_terminal() {
+	local w n text
+	need_cmd tmux
+	export LC_ALL=C.UTF-8 PATH
+	text=$(printf '漢字 e\u030b and more %.0s' {1..12})
+	new a -m "$text" --commit abcdef0123456789
+	run d activate latest
+	go b -m short
+	for w in 5 40 80 120; do
+		for n in list log; do
+			show "$w" "deploy $n --root $PWD/www"
+			# No line is longer than the terminal: none wraps.
+			((w < 40)) || assert_eq "$(wc -l <plain)" 3 "$n at $w"
+			((w < 80)) || assert_contains plain ' ago'
+			((w < 40)) || assert_contains plain ...
+		done
+	done
+	show 80 "deploy list --root $PWD/www"
+	assert_contains seen $'\e[32mlive'
+	# The columns of wide characters stand under each other.
+	assert_contains seen '漢字'
+	show 80 "NO_COLOR=1 deploy list --root $PWD/www"
+	assert_not_contains seen $'\e[32m'
+	show 80 "deploy list --root $PWD/www | cat"
+	assert_contains plain "T"
+	assert_not_contains plain ' ago'
+}
+
 run_tests

@@ -59,7 +59,8 @@ goes_on() {
 	EOF
 	heal
 	run deploy log
-	assert_contains "$out" "(without h3)"
+	assert_contains "$out" "  WITHOUT"
+	assert_contains "$out" "  h3"
 	run deploy log --json
 	assert_eq "$(jq -c '[.journal[].skipped]' "$out")" \
 	    '[["h3"],["h3"],["h3"],[],[],[]]'

@@ -54,4 +54,30 @@ test_clean_text(void)
 	CHECK_STR(cleaned("\xc3\xa4", 1), BAD);
 }
 
-UNIT_MAIN(UNIT(test_lengths), UNIT(test_clean_text))
+static void
+test_widths(void)
+{
+	static const struct {
+		const char *text;
+		size_t width;
+	} cases[] = {
+		{ "a", 1 }, { " ", 1 }, { "\xc3\xbc", 1 }, /* u umlaut */
+		{ "\xcc\x8b", 0 },	   /* double acute, combining */
+		{ "\xcd\xaf", 0 },	   /* the last of its block */
+		{ "\xcd\xb0", 1 },	   /* the one behind it */
+		{ "\xe1\x84\x80", 2 },	   /* Hangul */
+		{ "\xe2\x80\x8d", 0 },	   /* joiner */
+		{ "\xe2\x82\xac", 1 },	   /* euro */
+		{ "\xe6\xbc\xa2", 2 },	   /* Han */
+		{ "\xef\xbc\xa1", 2 },	   /* full width A */
+		{ "\xef\xbd\xb1", 1 },	   /* half width a */
+		{ "\xef\xb8\x8f", 0 },	   /* a selector */
+		{ "\xf0\x9f\x9a\x80", 2 }, /* rocket */
+		{ "\xf0\xa0\x80\x80", 2 }, /* Han, beyond the plane */
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+		CHECK(utf8_width(cases[i].text) == cases[i].width);
+}
+
+UNIT_MAIN(UNIT(test_lengths), UNIT(test_clean_text), UNIT(test_widths))
