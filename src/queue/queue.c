@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/release.h"
+#include "base/text.h"
 #include "base/utf8.h"
 #include "queue/queue_dir.h"
 #include "queue/queue_sql.h"
@@ -141,8 +142,8 @@ check_room(struct queue *q, const struct queue_request *r, struct err *e)
 	if (n <= r->max_waiting)
 		return 0;
 	return err_set(e, ERR_LOCKED,
-	    "'%s' is not enqueued: %lld jobs wait already, as many as 'max_waiting' in deploy.yml lets;; ask again when some are done, see 'deploy jobs'",
-	    r->site, (long long)n - 1);
+	    "'%s' is not enqueued: %s already, as many as 'max_waiting' in deploy.yml lets;; ask again when some are done, see 'deploy jobs'",
+	    r->site, TEXT_COUNT(n - 1, "job waits", "jobs wait"));
 }
 
 /* A request on its way into the queue. */
