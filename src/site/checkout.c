@@ -21,6 +21,8 @@
 #define LOCK ".git/deploy.lock"
 #define ALL_HEADS "+refs/heads/*:refs/remotes/origin/*"
 
+#define END ((const char *)NULL) /* of the words of a command */
+
 enum {
 	TRIES_MS = 200, /* between two tries to get the lock */
 	NAME_MIN = 7,	/* digits of a commit's name */
@@ -208,11 +210,11 @@ make_clone(struct checkout *k, struct clone *c, struct err *e)
 	if (r != 0 || take_lock(k, c->dir, e) != 0)
 		return -1;
 	remove_locks(c->dir);
-	return need(c, git(c, e, "init", "-q", NULL), "begin a clone of", e) !=
+	return need(c, git(c, e, "init", "-q", END), "begin a clone of", e) !=
 		    0 ||
 		need(c,
 		    git(c, e, "config", "remote.origin.url", c->config->url,
-			NULL),
+			END),
 		    "begin a clone of", e) != 0 ?
 	    -1 :
 	    0;
@@ -232,7 +234,7 @@ fetch_all(struct clone *c, struct err *e)
 {
 	return need(c,
 	    git(c, e, "fetch", "-q", "--force", "--tags",
-		is_shallow(c) ? "--unshallow" : "", "origin", ALL_HEADS, NULL),
+		is_shallow(c) ? "--unshallow" : "", "origin", ALL_HEADS, END),
 	    "fetch", e);
 }
 
@@ -242,7 +244,7 @@ resolve(struct clone *c, const char *name, struct err *e)
 {
 	char *commit = xasprintf("%s^{commit}", name);
 	int status = git(c, e, "rev-parse", "--verify", "--end-of-options",
-	    commit, NULL);
+	    commit, END);
 
 	free(commit);
 	return need(c, status, "find what was asked for of", e) == 0 ?
@@ -267,7 +269,7 @@ fetch(struct clone *c, const char *ref, struct err *e)
 	if (c->config->history && fetch_all(c, e) != 0)
 		return NULL;
 	status = git(c, e, "fetch", "-q", "--force",
-	    c->config->history ? "" : "--depth=1", "origin", what, NULL);
+	    c->config->history ? "" : "--depth=1", "origin", what, END);
 	if (status == 0)
 		return resolve(c, "FETCH_HEAD", e);
 	/* A server may give no commits, and knows no short names. */
@@ -314,22 +316,22 @@ check_out(struct clone *c, const char *commit, const char *source,
 {
 	char *keep = keep_option(c->dir, source);
 	int r = need(c,
-	    git(c, e, "checkout", "-q", "--force", "--detach", commit, NULL),
+	    git(c, e, "checkout", "-q", "--force", "--detach", commit, END),
 	    "check out", e);
 
 	if (r == 0)
-		r = need(c, git(c, e, "clean", "-ffdq", keep, NULL),
-		    "clean up", e);
+		r = need(c, git(c, e, "clean", "-ffdq", keep, END), "clean up",
+		    e);
 	if (r == 0 && c->config->submodules)
 		r = need(c,
 		    git(c, e, "submodule", "--quiet", "sync", "--recursive",
-			NULL),
+			END),
 		    "find the submodules of", e);
 	if (r == 0 && c->config->submodules)
 		r = need(c,
 		    git(c, e, "submodule", "--quiet", "update", "--init",
 			"--recursive", "--force",
-			c->config->history ? "" : "--depth=1", NULL),
+			c->config->history ? "" : "--depth=1", END),
 		    "get the submodules of", e);
 	free(keep);
 	return r;

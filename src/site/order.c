@@ -13,6 +13,8 @@
 #include "os/log.h"
 #include "site/git.h"
 
+#define END ((const char *)NULL) /* of the words of a command */
+
 enum {
 	NAME_MIN = 7,  /* digits of a commit's name that mean one */
 	NAME_MAX = 64, /* SHA-256 */
@@ -59,7 +61,7 @@ resolve(const char *dir, const char *name, struct buf *out, struct err *e)
 {
 	char *commit = xasprintf("%s^{commit}", name);
 	int status = ask(dir, out, e, "rev-parse", "--verify",
-	    "--end-of-options", commit, NULL);
+	    "--end-of-options", commit, END);
 
 	free(commit);
 	return status == 0 ? xstrdup(out->data) : NULL;
@@ -71,7 +73,7 @@ is_ancestor(const char *dir, const char *a, const char *b, struct err *e)
 {
 	struct buf said = BUF_INIT;
 	int status =
-	    ask(dir, &said, e, "merge-base", "--is-ancestor", a, b, NULL);
+	    ask(dir, &said, e, "merge-base", "--is-ancestor", a, b, END);
 
 	if (status > 1)
 		status = err_set(e, ERR_USAGE,
@@ -86,7 +88,7 @@ is_shallow(const char *dir)
 	struct err ignored = ERR_INIT;
 	struct buf out = BUF_INIT;
 	bool yes = ask(dir, &out, &ignored, "rev-parse",
-		       "--is-shallow-repository", NULL) == 0 &&
+		       "--is-shallow-repository", END) == 0 &&
 	    strcmp(out.data, "true") == 0;
 
 	buf_release(&out);
