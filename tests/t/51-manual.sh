@@ -426,6 +426,10 @@ t_diagnostics_of_deploy_yml() {
 	done
 }
 
+has_failed() {
+	[ "$(deploy jobs show "$1" --json | jq -r '.jobs[0].state')" = failed ]
+}
+
 # A queue that has a job, which failed.
 t_examples_of_deploy_queue() {
 	local e worker job
@@ -450,6 +454,8 @@ t_examples_of_deploy_queue() {
 			;;
 		jobs)
 			job=$(deploy jobs --json | jq -r .jobs[-1].job)
+			# No try is left that could find it mended.
+			wait_for 30 has_failed "$job"
 			echo 'mkdir -p out; echo x >out/index.html' >build.sh
 			sed -i "s/17/$job/; s/| less/| cat/" "$e/text"
 			run bash -euo pipefail "$e/text"
