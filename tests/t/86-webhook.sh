@@ -21,7 +21,6 @@ repository() {
 	commit "the first page"
 	git clone -q --bare work origin.git
 	git -C work remote add origin "$PWD/origin.git"
-	git clone -q origin.git clone
 	export HUGO_CACHEDIR=$TMPDIR
 }
 
@@ -42,8 +41,9 @@ configuration() {
 	inside { print }
 	found && /^\.Bd/ { inside = 1 }' "$TREE/man/deploy-queue.7" |
 	    sed "s,/srv/www,$PWD/www,; s,/var/lib/deploy,$PWD/queue,
+		s,https://forge[^\"]*,$PWD/origin.git,
 		s/, notify:[^}]*//; s/settle: 5s/settle: 0s/" >deploy.yml
-	assert_contains deploy.yml 'git fetch'
+	assert_contains deploy.yml "git: {url: \"$PWD/origin.git"
 	mkdir -p www
 	queue=$PWD/queue
 }
