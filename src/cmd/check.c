@@ -103,6 +103,7 @@ const struct cmd cmd_check = {
 	    "own address, and files of the live release, whose bodies have to\n"
 	    "be what the manifest says; then from each 'edge', once.\n",
 	.examples = "deploy check -s example.org --host www2.example.org\n",
+	.looks = true,
 	.opts = opts,
 	.run = run_check,
 };

@@ -467,6 +467,7 @@ cmd_begin(struct run *run, struct err *e)
 	};
 	site_run_init(&run->work, run->site, &run->caller, run->cmd->name, &w,
 	    &waits);
+	run->work.fleet.looks = run->cmd->looks;
 	return 0;
 }
 
@@ -476,6 +477,7 @@ cmd_init_fleet(struct run *run, struct fleet *f)
 	const struct remote_waits waits = cmd_waits(run);
 
 	fleet_init(f, run->site, &run->caller, &waits);
+	f->looks = run->cmd->looks;
 }
 
 int

@@ -42,6 +42,7 @@ struct cmd {
 	const char *examples;		/* command lines, or NULL */
 	unsigned int max_args;
 	bool changes;			/* stages or flips: hooks */
+	bool looks;			/* changes nothing, ever */
 	bool raw_args;			/* all from the first operand on */
 	unsigned int overrides;		/* guards of --override */
 	const enum opt_id *opts;	/* besides the common ones; OPT_END */

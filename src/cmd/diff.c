@@ -325,6 +325,7 @@ const struct cmd cmd_diff = {
 	    "deploy diff --content                 # what is new to read\n"
 	    "deploy diff previous current\n",
 	.max_args = 2,
+	.looks = true,
 	.opts = opts,
 	.run = run_diff,
 };

@@ -330,6 +330,7 @@ const struct cmd cmd_doctor = {
 	    "something fails, 8 when a host cannot be reached.\n",
 	.examples =
 	    "deploy doctor -q                      # what is wrong only\n",
+	.looks = true,
 	.opts = opts,
 	.run = run_doctor,
 };

@@ -279,6 +279,7 @@ const struct cmd cmd_list = {
 	.args = "",
 	.summary = "the releases, newest first",
 	.examples = "deploy list --limit 5\n",
+	.looks = true,
 	.opts = opts,
 	.run = run_list,
 };

@@ -196,6 +196,7 @@ const struct cmd cmd_log = {
 	.args = "",
 	.summary = "what was made live, when and by whom, newest first",
 	.examples = "deploy log --limit 10\n",
+	.looks = true,
 	.opts = opts,
 	.run = run_log,
 };

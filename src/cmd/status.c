@@ -373,6 +373,7 @@ const struct cmd cmd_status = {
 	.summary =
 	    "what is live and previous, the lock, the freeze, the space",
 	.examples = "deploy status --json | jq -r .current\n",
+	.looks = true,
 	.opts = opts,
 	.run = run_status,
 };

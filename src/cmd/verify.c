@@ -183,6 +183,7 @@ const struct cmd cmd_verify = {
 	    "deploy verify -q                      # silent while all is well\n"
 	    "deploy verify --repair\n",
 	.max_args = 1,
+	.looks = true,
 	.opts = opts,
 	.run = run_verify,
 };

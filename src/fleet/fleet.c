@@ -325,9 +325,9 @@ check_places(const struct fleet *f, struct err *e)
 	if (f->changed || !fleet_find_twice(f, &one, &other))
 		return 0;
 	return err_set(e, ERR_USAGE,
-	    "nothing was changed: '%s' and '%s' are one root, '%s': two names of the same directory on the same machine;; take one of them out of the hosts",
-	    f->v[one].host->label, f->v[other].host->label,
-	    f->v[one].host->root);
+	    "%s'%s' and '%s' are one root, '%s': two names of the same directory on the same machine;; take one of them out of the hosts",
+	    f->looks ? "" : "nothing was changed: ", f->v[one].host->label,
+	    f->v[other].host->label, f->v[one].host->root);
 }
 
 static int
@@ -337,7 +337,7 @@ each_or_nothing(struct fleet *f,
 {
 	if (fleet_each(f, step, ctx) == 0)
 		return check_places(f, e);
-	if (f->changed)
+	if (f->changed || f->looks)
 		return fleet_fail(f, "cannot ask for the state", e);
 	(void)fleet_fail(f, "nothing was changed", e);
 	return cure_failed(f, e);

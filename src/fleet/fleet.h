@@ -28,6 +28,7 @@ struct fleet {
 				 * closed */
 	int64_t skew_us;	/* of its last activation; -1: none */
 	bool changed;		/* something was begun on the hosts */
+	bool looks;		/* nothing ever is: not worth a word */
 	size_t rules, rewritten;	/* with how many rules the hosts made
 					 * how many pages (fleet_guess.h) */
 	size_t patched;		/* pages that got there as deltas

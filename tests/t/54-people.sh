@@ -25,6 +25,34 @@ three_hosts() {
 	run deploy init
 }
 
+# Who only looks is not told that nothing was changed.
+t_who_looks_changes_nothing() {
+	local cmd
+	cat >deploy.yml <<-'END'
+	sites:
+	  - name: s
+	    source: site
+	    root: /srv/s
+	    check: {url: "http://s.invalid/"}
+	    hosts: [{address: h1, transport: local, deploy: /nonexistent}]
+	END
+	mkdir site
+	echo 1 >site/index.html
+	for cmd in list status log diff "diff a b" verify check doctor \
+	    "verify --repair"; do
+		# shellcheck disable=SC2086 # words
+		deploy $cmd >"$out" 2>"$err" && fail "status 0: $cmd"
+		assert_contains "$err" h1
+		assert_not_contains "$err" "nothing was"
+	done
+	for cmd in publish stage "activate latest" rollback prune "pin a" \
+	    freeze; do
+		# shellcheck disable=SC2086 # words
+		deploy $cmd >"$out" 2>"$err" && fail "status 0: $cmd"
+		assert_contains "$err" "nothing was changed"
+	done
+}
+
 t_people_see_short_ids() {
 	local cmd id
 	new a --commit 5f0c1ab2aaaa --seq 41
