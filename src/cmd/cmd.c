@@ -240,6 +240,7 @@ tell_ci(const struct run *run, int r, const struct err *e)
 	add_row(&b, "commit",
 	    run->opts.commit != NULL ? run->opts.commit : run->caller.commit);
 	buf_addc(&b, '\n');
+	release_shorten(b.data);
 	ci_summary(b.data);
 	buf_release(&b);
 }

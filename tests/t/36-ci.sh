@@ -22,7 +22,7 @@ t_github_actions() {
 	assert_eq "$(cat output)" "id=$a
 changed=true"
 	assert_contains summary "### deploy publish"
-	assert_contains summary "| live | \`$a\` |"
+	assert_contains summary "| live | \`$(short "$a")\` |"
 	assert_eq "$(head -n 1 "$err")" "::group::deploy publish"
 	assert_eq "$(tail -n 1 "$err")" "::endgroup::"
 	# What the run is, is remembered.
