@@ -33,6 +33,7 @@ static const struct complete_kind kinds[] = {
 	ASKED("SITE", "sites", ""),
 	ASKED("HOST", "hosts", ""),
 	ASKED("RELEASE", "releases", " -k"),
+	ASKED("NAME", "previews", ""),
 	{ "A", NULL, "releases-or-files",
 	    " -F -k -a '(__deploy_ask releases)'",
 	    " _deploy_releases_or_files" },

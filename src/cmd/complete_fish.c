@@ -53,7 +53,7 @@ static const char fish_begin[] =
     "    and test (count $operands) -le $argv[1]\n"
     "end\n"
     "\n"
-    "# The releases, sites or hosts ($argv) of what the line names.\n"
+    "# The releases, previews, sites or hosts ($argv) of what the line names.\n"
     "function __deploy_ask\n"
     "    set -l words (string replace -r '^(--[a-z]+=)?~/' \"\\$1$HOME/\" -- (commandline -opc))\n"
     "    set -l program $words[1]\n"

@@ -11,7 +11,7 @@ static const char zsh_begin[] =
     "#compdef deploy\n"
     "# zsh completion for deploy(1), made by 'deploy completion zsh'.\n"
     "\n"
-    "# Complete $1 (releases, sites, hosts) of what the line names.\n"
+    "# Complete $1 (releases, previews, sites, hosts) of what the line names.\n"
     "_deploy_ask()\n"
     "{\n"
     "	local -a args found\n"

@@ -108,6 +108,32 @@ print_releases(struct run *run, struct err *e)
 	return r;
 }
 
+/* The previews of the hosts that answer. */
+static int
+print_previews(struct run *run, struct err *e)
+{
+	struct strvec told = STRVEC_INIT;
+	struct fleet f = FLEET_INIT;
+	int r;
+
+	if (run->opts.timeout == 0)
+		run->opts.timeout = PATIENCE;
+	r = cmd_open_fleet(run, &f, e);
+	for (size_t i = 0; i < f.n; i++)
+		for (size_t k = 0; k < f.v[i].previews.n; k++) {
+			const struct preview *p = &f.v[i].previews.v[k];
+
+			r = 0;
+			if (strvec_has(&told, p->name))
+				continue;
+			strvec_add(&told, p->name);
+			print_word(p->name, "%s", p->id.text);
+		}
+	strvec_release(&told);
+	fleet_release(&f);
+	return r;
+}
+
 static int
 print_sites(struct run *run, struct err *e)
 {
@@ -143,6 +169,8 @@ run_completion(struct run *run, struct err *e)
 		complete_fish();
 	else if (strcmp(word, "releases") == 0)
 		return print_releases(run, e);
+	else if (strcmp(word, "previews") == 0)
+		return print_previews(run, e);
 	else if (strcmp(word, "sites") == 0)
 		return print_sites(run, e);
 	else if (strcmp(word, "hosts") == 0)
@@ -165,8 +193,9 @@ const struct cmd cmd_completion = {
 	.args = "SHELL",
 	.summary = "a script that completes command lines in a shell",
 	.about =
-	    "SHELL is bash, zsh or fish.  With releases, sites or hosts there\n"
-	    "prints what the scripts ask for: a word, a tab, what it is.\n",
+	    "SHELL is bash, zsh or fish.  With releases, previews, sites or\n"
+	    "hosts there prints what the scripts ask for: a word, a tab, what\n"
+	    "it is.\n",
 	.examples = ". <(deploy completion bash)           # in ~/.bashrc\n",
 	.max_args = 1,
 	.opts = opts,

@@ -124,7 +124,8 @@ on_zsh() {
 }
 
 on_fish() {
-	mkdir -p x/fish
+	# Where there is none, fish reads all manuals of the machine first.
+	mkdir -p x/fish "$XDG_DATA_HOME/fish/generated_completions"
 	deploy completion fish >x/fish/config.fish
 	XDG_CONFIG_HOME=$PWD/x script -qec 'fish -i' /dev/null
 }
@@ -200,6 +201,7 @@ a_site() {
 	deploy publish -q -s example.org -m 'the first' >ids
 	mksite build 2 3
 	deploy stage -q -s example.org >>ids
+	deploy preview -q -s example.org pr-12 latest
 	sed -i 's/Z.*//' ids
 }
 
@@ -235,6 +237,10 @@ check_shell() {
 	assert_contains "$out" other-root
 	offer "$shell" deploy diff -s example.org 2
 	assert_eq "$(sort "$out")" "$(sort ids)"
+	offer "$shell" deploy preview -s example.org p
+	assert_eq "$(cat "$out")" pr-12
+	offer "$shell" deploy stage -s example.org --preview p
+	assert_eq "$(cat "$out")" pr-12
 	# Nothing more than one operand, and nothing without a root; zsh has
 	# options then.
 	offer "$shell" deploy -s example.org pin latest ''
