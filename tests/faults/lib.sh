@@ -302,13 +302,14 @@ look_at_release() {
 	fi
 }
 
-# The table of `deploy list`: as many lines as releases, and which of them a
-# rollback would go to.
+# The table of `deploy list`: as many lines below its headings as releases, and
+# which of them a rollback would go to.
 look_at_table() {
 	local id rest lines=0 previous=
 	while read -r id rest; do
+		[ "$id" != RELEASE ] || continue
 		lines=$((lines + 1))
-		[[ "$rest" != *' previous '* ]] || previous=$id
+		[[ "$rest" != previous' '* ]] || previous=$id
 	done <l
 	[ "$lines" -eq "$listed" ] ||
 	    violation "$listed releases, but $lines listed"
