@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/show.h"
 #include "base/text.h"
 #include "cmd/cmd.h"
@@ -263,7 +264,14 @@ print_locks(const struct remote *r)
 	}
 }
 
-/* The lines of a host; this machine has no name. */
+static void
+print_previous(const struct remote *r)
+{
+	show_row("previous", "%s",
+	    release_id_is_none(previous(r)) ? "none" : previous(r)->text);
+}
+
+/* The lines of a host alone; this machine has no name. */
 static void
 print_host(const struct fleet *f, const struct remote *r)
 {
@@ -279,8 +287,7 @@ print_host(const struct fleet *f, const struct remote *r)
 		return;
 	}
 	print_live(r);
-	show_row("previous", "%s",
-	    release_id_is_none(previous(r)) ? "none" : previous(r)->text);
+	print_previous(r);
 	show_row("releases", "%zu", r->view.ids.n);
 	print_locks(r);
 	if (r->frozen)
@@ -293,14 +300,175 @@ print_host(const struct fleet *f, const struct remote *r)
 		    r->drift.n > 1 ? " (and more)" : "");
 }
 
+/* ---- several hosts -------------------------------------------------------- */
+
+/* What all that answered have in common is said above the table. */
+struct shared {
+	bool root, live, previous, freeze;
+	const struct remote *first; /* that answered, or NULL */
+};
+
+static const char *
+root_of(const struct remote *r)
+{
+	return r->host->root;
+}
+
+/* Is it one freeze on all?  The same words are enough. */
+static bool
+is_one_freeze(const struct fleet *f, const struct remote *first)
+{
+	for (size_t i = 0; i < f->n; i++)
+		if (!f->v[i].failed &&
+		    (!f->v[i].frozen ||
+			!is_same(f->v[i].freeze.who, first->freeze.who) ||
+			!is_same(f->v[i].freeze.why, first->freeze.why) ||
+			f->v[i].freeze.until != first->freeze.until))
+			return false;
+	return true;
+}
+
+static bool
+has_one_id(const struct fleet *f, const struct remote *first,
+    const struct release_id *(*get)(const struct remote *r))
+{
+	for (size_t i = 0; i < f->n; i++)
+		if (!f->v[i].failed &&
+		    !release_id_eq(get(first), get(&f->v[i])))
+			return false;
+	return true;
+}
+
+static struct shared
+find_shared(const struct fleet *f)
+{
+	struct shared s = { .root = true };
+
+	for (size_t i = 0; i < f->n; i++) {
+		s.root &= strcmp(root_of(&f->v[0]), root_of(&f->v[i])) == 0;
+		if (s.first == NULL && !f->v[i].failed)
+			s.first = &f->v[i];
+	}
+	if (s.first != NULL) {
+		s.live = has_one_id(f, s.first, current);
+		s.previous = has_one_id(f, s.first, previous);
+		s.freeze = is_one_freeze(f, s.first);
+	}
+	return s;
+}
+
+static void
+print_shared(const struct fleet *f, const struct shared *s)
+{
+	if (s->root)
+		show_row("root", "%s", root_of(&f->v[0]));
+	if (s->live)
+		print_live(s->first);
+	if (s->previous)
+		print_previous(s->first);
+	if (s->freeze)
+		print_freeze(&s->first->freeze);
+}
+
+/* Who flips there, who stages, who froze it, what is odd. */
+static void
+tell_notes(const struct shared *s, const struct remote *r, struct buf *out)
+{
+	if (r->locked != NULL)
+		buf_addf(out, "; locked by %s", r->locked);
+	for (size_t i = 0; i < r->n_stages; i++) {
+		buf_addf(out, "; %s is staged by ", r->stages[i].id.text);
+		lock_note_print(&r->stages[i].note, out);
+	}
+	if (r->frozen && !s->freeze)
+		buf_addf(out, "; frozen by %s%s%s",
+		    r->freeze.who != NULL ? r->freeze.who : "somebody",
+		    r->freeze.why != NULL ? ": " : "",
+		    r->freeze.why != NULL ? r->freeze.why : "");
+	if (r->drift.n > 0)
+		buf_addf(out, "; %s%s; run 'deploy verify'", r->drift.v[0],
+		    r->drift.n > 1 ? " (and more)" : "");
+}
+
+static const struct table_column columns[] = { { "HOST", false },
+	{ "STATE", false }, { "ROOT", false }, { "LIVE", false },
+	{ "PREVIOUS", false }, { "RELEASES", true }, { "FREE", true },
+	{ "NOTES", false } };
+
+static void
+add_id(struct table *t, bool wanted, const struct release_id *id)
+{
+	table_cell(t, TABLE_PLAIN, "%s",
+	    !wanted		       ? "" :
+		release_id_is_none(id) ? "none" :
+					 id->text);
+}
+
+/* A host of several: its row. */
+static void
+add_host(struct table *t, const struct fleet *f, const struct shared *s,
+    const struct remote *r)
+{
+	bool skipped = vote_was_skipped(f, r);
+	char space[TEXT_SIZE_LEN] = "";
+	struct buf notes = BUF_INIT;
+
+	if (!r->failed && r->room.bytes >= 0)
+		text_size(r->room.bytes, space);
+	if (!r->failed)
+		tell_notes(s, r, &notes);
+	table_cell(t, TABLE_PLAIN, "%s", r->host->label);
+	table_cell(t,
+	    r->failed			  ? TABLE_RED :
+		skipped || r->drift.n > 0 ? TABLE_YELLOW :
+					    TABLE_GREEN,
+	    "%s%s",
+	    r->failed	? "dead" :
+		skipped ? "skipped" :
+			  "ok",
+	    r->failed && skipped ? ", skipped" : "");
+	table_cell(t, TABLE_PLAIN, "%s", s->root ? "" : root_of(r));
+	add_id(t, !r->failed && !s->live, current(r));
+	add_id(t, !r->failed && !s->previous, previous(r));
+	if (r->failed)
+		table_cell(t, TABLE_PLAIN, "%s", "");
+	else
+		table_cell(t, TABLE_PLAIN, "%zu", r->view.ids.n);
+	table_cell(t, TABLE_PLAIN, "%s", space);
+	table_cell(t, TABLE_PLAIN, "%s",
+	    notes.len > 0 ? notes.data + strlen("; ") : "");
+	buf_release(&notes);
+}
+
+/* What they have in common, a row for each, and why the dead are dead. */
+static void
+print_hosts(const struct fleet *f)
+{
+	struct table *t =
+	    table_new(columns, sizeof(columns) / sizeof(*columns));
+	const struct shared s = find_shared(f);
+
+	print_shared(f, &s);
+	for (size_t i = 0; i < f->n; i++)
+		add_host(t, f, &s, &f->v[i]);
+	table_print(t);
+	table_free(t);
+	for (size_t i = 0; i < f->n; i++)
+		if (f->v[i].failed)
+			show_row("dead", "%s: %s", f->v[i].host->label,
+			    f->v[i].err.text);
+}
+
 static void
 print(const struct run *run, const struct fleet *f,
     const struct strvec *differences, const char *cure)
 {
 	if (run->site->name != NULL)
 		show_row("site", "%s", run->site->name);
-	for (size_t i = 0; i < f->n; i++)
-		print_host(f, &f->v[i]);
+	if (f->n > 1)
+		print_hosts(f);
+	else
+		print_host(f, &f->v[0]);
 	for (size_t i = 0; i < differences->n; i++)
 		show_row("drift", "%s", differences->v[i]);
 	if (cure != NULL)

@@ -53,6 +53,36 @@ t_who_looks_changes_nothing() {
 	done
 }
 
+# What all hosts have in common is said once; the rest in a row for each.
+t_status_of_hosts() {
+	local head='HOST  STATE  ROOT .* RELEASES  *FREE$'
+	mkdir site
+	echo 1 >site/index.html
+	three_hosts
+	run deploy publish site
+	run deploy status
+	assert_eq "$(grep -c '^live  *2[^ ]* since 2' "$out")" 1
+	assert_eq "$(grep -c '^previous  *none' "$out")" 1
+	grep -q "$head" "$out" || fail "$(cat "$out")"
+	assert_eq "$(grep -c "^h[123]  *ok  *$PWD/h[123]  *1  " "$out")" 3
+	# Frozen alike; one differs, one is dead.
+	run deploy freeze -m night
+	run deploy status
+	assert_eq "$(grep -c '^frozen  *by .*: night' "$out")" 1
+	echo 2 >site/index.html
+	expect_status 7 deploy publish site --skip h3 --override=freeze
+	sed -i 's,deploy: none,deploy: /nonexistent,' deploy.yml
+	deploy status >"$out" 2>"$err" && fail "status 0"
+	assert_not_contains "$out" $'\nlive '
+	grep -q "^h1  *ok  *$PWD/h1  *2[^ ]*  *2[^ ]*  *2 " "$out" ||
+	    fail "$(cat "$out")"
+	grep -qE "^h2 +dead +$PWD/h2" "$out" || fail "$(cat "$out")"
+	grep -qE "^h3 +skipped +$PWD/h3 +2[^ ]* +none +1 " "$out" ||
+	    fail "$(cat "$out")"
+	grep -q "^dead  *h2: " "$out" || fail "$(cat "$out")"
+	no_whole "$out"
+}
+
 t_people_see_short_ids() {
 	local cmd id
 	new a --commit 5f0c1ab2aaaa --seq 41
