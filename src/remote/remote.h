@@ -66,6 +66,7 @@ struct remote {
 	int64_t seq;			/* of its meta; -1: none */
 	bool verified;			/* the live release, since it is live */
 	bool frozen;
+	bool freeze_told;		/* its record could be read: `freeze` */
 	struct freeze freeze;		/* as far as it is known */
 	bool cannot_link;		/* files there are another user's */
 	bool has_zstd, has_gzip;

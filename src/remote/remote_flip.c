@@ -138,7 +138,8 @@ int
 remote_check_guards(const struct remote *r, int64_t seq,
     unsigned int overrides, struct err *e)
 {
-	if (r->frozen && (overrides & OVERRIDE_FREEZE) == 0)
+	/* A record that cannot be read: the host says why, when it flips. */
+	if (r->frozen && r->freeze_told && (overrides & OVERRIDE_FREEZE) == 0)
 		return freeze_refuse(r->host->root, &r->freeze, e);
 	if ((overrides & OVERRIDE_ORDER) != 0)
 		return 0;

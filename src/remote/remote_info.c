@@ -31,6 +31,7 @@ remote_forget(struct remote *r)
 	r->latest = release_id_none;
 	r->verified = false;
 	r->prepared = r->frozen = r->cannot_link = r->full = r->stale = false;
+	r->freeze_told = false;
 	r->has_zstd = r->has_gzip = r->has_delta = false;
 	r->room = (struct guard_room){ -1, -1 };
 	view_release(&r->view);
@@ -118,6 +119,7 @@ on_info(void *ctx, const char *key, const char *value)
 	} else if (strcmp(key, "frozen") == 0) {
 		r->frozen = strcmp(value, "1") == 0;
 	} else if (strcmp(key, "freeze") == 0) {
+		r->freeze_told = true;
 		freeze_release(&r->freeze);
 		(void)freeze_parse(value, strlen(value), &r->freeze);
 	} else if (strcmp(key, "difference") == 0) {
