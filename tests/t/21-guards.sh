@@ -514,7 +514,7 @@ t_no_inodes() {
 	for ((i = 0; i < 150; i++)); do
 		echo "$i" >"site/$i"
 	done
-	refused 10 "inodes"
+	refused 10 "inode"
 	assert_contains "$err" "make room"
 	assert_eq "$(<root/current/index.html)" hello
 }

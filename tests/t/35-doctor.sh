@@ -279,7 +279,7 @@ t_no_space() {
 	is fail space "deploy prune"
 	mounts='mount -t tmpfs -o mode=755,size=64m,nr_inodes=50 none "$R/.." && mkdir -p "$R"'
 	look 1 in_mounts
-	is fail space "inodes"
+	is fail space "inode"
 }
 
 t_not_readable_for_others() {

@@ -78,10 +78,10 @@ no_inodes() {
 	while : 2>/dev/null >"disk/mine/$RANDOM$RANDOM"; do :; done
 	echo other >site/index.html
 	expect_status 10 deploy publish
-	assert_contains "$err" 'inodes'
+	assert_contains "$err" ' inode'
 	assert_contains "$err" 'make room'
 	expect_status 10 deploy freeze
-	assert_contains "$err" 'inodes'
+	assert_contains "$err" ' inode'
 	assert_contains "$err" 'deploy prune'
 }
 

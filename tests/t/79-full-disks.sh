@@ -36,7 +36,7 @@ does_not_fit() {
 	mkdir site/many
 	(cd site/many && seq 300 | xargs touch)
 	expect_status 10 deploy publish
-	assert_contains "$err" "inodes"
+	assert_contains "$err" "inode"
 	rm -r site/many
 	assert_live "$second"
 	assert_eq "$(ls -d r-h?/releases/* | wc -l)" "$n"
