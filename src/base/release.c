@@ -225,13 +225,6 @@ release_parse_time(const char *s)
 	return (int64_t)timegm(&tm) * 1000;
 }
 
-void
-release_id_short(const struct release_id *id, char out[RELEASE_SHORT_LEN + 1])
-{
-	snprintf(out, RELEASE_SHORT_LEN + 1, "%.*s", RELEASE_SHORT_LEN,
-	    id->text);
-}
-
 /* May `c` stand beside an id that is a part of something longer? */
 static bool
 goes_on(char c)

@@ -87,9 +87,6 @@ int64_t release_parse_time(const char *s);
  */
 enum { RELEASE_SHORT_LEN = 19 };
 
-void release_id_short(const struct release_id *id,
-    char out[RELEASE_SHORT_LEN + 1]);
-
 /*
  * Make `text`, which is for people, hold the short form of each id that is a
  * word in it; those in a path, a name or "--id=..." stay whole, and so do two

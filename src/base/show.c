@@ -1,11 +1,19 @@
 #include "base/show.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/release.h"
 #include "base/text.h"
+
+char *
+show_text(const char *fmt, va_list ap)
+{
+	char *out = text_vcleanf(fmt, ap);
+
+	release_shorten(out);
+	return out;
+}
 
 void
 show_line(const char *fmt, ...)
@@ -14,9 +22,8 @@ show_line(const char *fmt, ...)
 	char *out;
 
 	va_start(ap, fmt);
-	out = text_vcleanf(fmt, ap);
+	out = show_text(fmt, ap);
 	va_end(ap);
-	release_shorten(out);
 	puts(out);
 	free(out);
 }
@@ -28,9 +35,8 @@ show_row(const char *label, const char *fmt, ...)
 	char *out;
 
 	va_start(ap, fmt);
-	out = text_vcleanf(fmt, ap);
+	out = show_text(fmt, ap);
 	va_end(ap);
-	release_shorten(out);
 	printf("%-10s %s\n", label, out);
 	free(out);
 }

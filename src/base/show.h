@@ -5,6 +5,12 @@
 #ifndef SHOW_H
 #define SHOW_H
 
+#include <stdarg.h>
+
+/* Such a text, of a format and its arguments; the caller frees it. */
+char *show_text(const char *fmt, va_list ap)
+    __attribute__((format(printf, 1, 0)));
+
 /* Print a line. */
 void show_line(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/text.h"
+#include "base/show.h"
 #include "cmd/cmd.h"
 #include "cmd/complete.h"
 #include "cmd/table.h"
@@ -26,9 +26,8 @@ print_word(const char *word, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	about = text_vcleanf(fmt, ap);
+	about = show_text(fmt, ap);
 	va_end(ap);
-	release_shorten(about);
 	printf("%s\t%s\n", word, about);
 	free(about);
 }

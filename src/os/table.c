@@ -11,7 +11,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/release.h"
-#include "base/text.h"
+#include "base/show.h"
 #include "base/utf8.h"
 
 enum {
@@ -70,9 +70,8 @@ table_cell(struct table *t, enum table_colour colour, const char *fmt, ...)
 	char *text;
 
 	va_start(ap, fmt);
-	text = text_vcleanf(fmt, ap);
+	text = show_text(fmt, ap);
 	va_end(ap);
-	release_shorten(text);
 	add_cell(t, colour, text);
 }
 
