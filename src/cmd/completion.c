@@ -79,9 +79,18 @@ print_first(const struct fleet *f, const struct release_id *id, size_t len)
 	}
 }
 
+/* Ask the hosts, not for long: who waits has half a line typed. */
+static int
+open_hosts(struct run *run, struct fleet *f, struct err *e)
+{
+	if (run->opts.timeout == 0)
+		run->opts.timeout = PATIENCE;
+	return cmd_open_fleet(run, f, e);
+}
+
 /*
  * Words that mean a release, then all ids, newest first: those of the hosts
- * that answer, because who waits has half a line typed.
+ * that answer.
  */
 static int
 print_releases(struct run *run, struct err *e)
@@ -91,9 +100,7 @@ print_releases(struct run *run, struct err *e)
 	struct err none = ERR_INIT;
 	int r;
 
-	if (run->opts.timeout == 0)
-		run->opts.timeout = PATIENCE;
-	r = cmd_open_fleet(run, &f, e);
+	r = open_hosts(run, &f, e);
 	fleet_releases(&f, &ids);
 	if (ids.n > 0) {
 		r = 0;
@@ -115,9 +122,7 @@ print_previews(struct run *run, struct err *e)
 	struct fleet f = FLEET_INIT;
 	int r;
 
-	if (run->opts.timeout == 0)
-		run->opts.timeout = PATIENCE;
-	r = cmd_open_fleet(run, &f, e);
+	r = open_hosts(run, &f, e);
 	for (size_t i = 0; i < f.n; i++)
 		for (size_t k = 0; k < f.v[i].previews.n; k++) {
 			const struct preview *p = &f.v[i].previews.v[k];
