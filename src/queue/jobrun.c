@@ -114,6 +114,29 @@ start(struct jobrun *r, const struct strvec *argv, const struct strvec *env,
 	return ret;
 }
 
+/*
+ * Start this program, also when its file was replaced meanwhile; it inherits
+ * the lock `fd`.
+ */
+static int
+start_deploy(struct jobrun *r, const struct strvec *argv,
+    const struct strvec *env, int fd, const struct jobrun_options *o,
+    struct err *e)
+{
+	int ret;
+
+	r->child.file = "/proc/self/exe";
+	r->child.kind = ENVIRONMENT_JOB;
+	r->child.logs_in = true;
+	r->child.pipe_err = true;
+	r->child.keep = &fd;
+	r->child.n_keep = 1;
+	ret = start(r, argv, env, o->config->worker.timeout * 1000, e);
+	r->child.keep = NULL;
+	r->child.n_keep = 0;
+	return ret;
+}
+
 static void
 begin_log(struct jobrun *r, const struct job *job,
     const struct jobrun_options *o)
@@ -179,18 +202,8 @@ jobrun_start(struct jobrun *r, const struct job *job, int claim,
 	if (r->items != NULL)
 		strvec_addf(&env, "DEPLOY_ITEMS_FILE=%s", r->items);
 	begin_log(r, job, o);
-	/* This program, also when its file was replaced meanwhile. */
-	r->child.file = "/proc/self/exe";
-	r->child.kind = ENVIRONMENT_JOB;
-	r->child.logs_in = true;
-	r->child.pipe_err = true;
-	r->child.keep = &claim;
-	r->child.n_keep = 1;
 	if (ret == 0)
-		ret =
-		    start(r, &argv, &env, o->config->worker.timeout * 1000, e);
-	r->child.keep = NULL;
-	r->child.n_keep = 0;
+		ret = start_deploy(r, &argv, &env, claim, o, e);
 	if (ret != 0)
 		jobrun_release(r);
 	free(mark);
@@ -238,15 +251,7 @@ jobrun_verify(struct jobrun *r, const char *site, int lock,
 	strvec_add(&argv, "verify");
 	strvec_add(&argv, "--repair");
 	add_site(&argv, site, o);
-	r->child.file = "/proc/self/exe";
-	r->child.kind = ENVIRONMENT_JOB;
-	r->child.logs_in = true;
-	r->child.pipe_err = true;
-	r->child.keep = &lock;
-	r->child.n_keep = 1;
-	ret = start(r, &argv, &env, o->config->worker.timeout * 1000, e);
-	r->child.keep = NULL;
-	r->child.n_keep = 0;
+	ret = start_deploy(r, &argv, &env, lock, o, e);
 	strvec_release(&argv);
 	strvec_release(&env);
 	return ret;
