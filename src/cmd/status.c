@@ -17,39 +17,48 @@ is_same(const char *a, const char *b)
 	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
 }
 
+/* The first host that answered, or NULL. */
+static const struct remote *
+first_living(const struct fleet *f)
+{
+	for (size_t i = 0; i < f->n; i++)
+		if (!f->v[i].failed)
+			return &f->v[i];
+	return NULL;
+}
+
 /* What all hosts that answered have in common, or NULL. */
 static const char *
 common(const struct fleet *f, const char *(*get)(const struct remote *r))
 {
-	const struct remote *first = NULL;
+	const struct remote *first = first_living(f);
 
-	for (size_t i = 0; i < f->n; i++) {
-		if (f->v[i].failed)
-			continue;
-		if (first == NULL)
-			first = &f->v[i];
-		if (!is_same(get(first), get(&f->v[i])))
+	for (size_t i = 0; i < f->n; i++)
+		if (!f->v[i].failed && !is_same(get(first), get(&f->v[i])))
 			return NULL;
-	}
 	return first != NULL ? get(first) : NULL;
 }
 
-/* The same for a release; none when there is none in common. */
+/* Do all that answered have the same release there, or none? */
+static bool
+has_one_id(const struct fleet *f,
+    const struct release_id *(*get)(const struct remote *r))
+{
+	const struct remote *first = first_living(f);
+
+	for (size_t i = 0; i < f->n; i++)
+		if (!f->v[i].failed &&
+		    !release_id_eq(get(first), get(&f->v[i])))
+			return false;
+	return first != NULL;
+}
+
+/* It; none when there is none in common. */
 static const struct release_id *
 common_id(const struct fleet *f,
     const struct release_id *(*get)(const struct remote *r))
 {
-	const struct remote *first = NULL;
-
-	for (size_t i = 0; i < f->n; i++) {
-		if (f->v[i].failed)
-			continue;
-		if (first == NULL)
-			first = &f->v[i];
-		if (!release_id_eq(get(first), get(&f->v[i])))
-			return &release_id_none;
-	}
-	return first != NULL ? get(first) : &release_id_none;
+	return has_one_id(f, get) ? get(first_living(f)) : &release_id_none;
 }
 
 static const struct release_id *
@@ -82,16 +91,12 @@ frozen_why(const struct remote *r)
 static int64_t
 frozen_until(const struct fleet *f)
 {
-	const struct remote *first = NULL;
+	const struct remote *first = first_living(f);
 
-	for (size_t i = 0; i < f->n; i++) {
-		if (f->v[i].failed)
-			continue;
-		if (first == NULL)
-			first = &f->v[i];
-		if (f->v[i].freeze.until != first->freeze.until)
+	for (size_t i = 0; i < f->n; i++)
+		if (!f->v[i].failed &&
+		    f->v[i].freeze.until != first->freeze.until)
 			return 0;
-	}
 	return first != NULL ? first->freeze.until : 0;
 }
 
@@ -236,16 +241,26 @@ print_live(const struct remote *r)
 	    message != NULL ? ": " : "", message != NULL ? message : "");
 }
 
+/* By whom, until when, and why. */
 static void
-print_freeze(const struct freeze *f)
+tell_freeze(const struct freeze *f, struct buf *out)
 {
 	char until[32];
 
 	release_format_time(f->until, until);
-	show_row("frozen", "by %s%s%s%s%s",
-	    f->who != NULL ? f->who : "somebody",
+	buf_addf(out, "by %s%s%s%s%s", f->who != NULL ? f->who : "somebody",
 	    f->until > 0 ? " until " : "", f->until > 0 ? until : "",
 	    f->why != NULL ? ": " : "", f->why != NULL ? f->why : "");
+}
+
+static void
+print_freeze(const struct freeze *f)
+{
+	struct buf text = BUF_INIT;
+
+	tell_freeze(f, &text);
+	show_row("frozen", "%s", text.data);
+	buf_release(&text);
 }
 
 /* Who flips, who stages; free is what nobody has. */
@@ -328,32 +343,16 @@ is_one_freeze(const struct fleet *f, const struct remote *first)
 	return true;
 }
 
-static bool
-has_one_id(const struct fleet *f, const struct remote *first,
-    const struct release_id *(*get)(const struct remote *r))
-{
-	for (size_t i = 0; i < f->n; i++)
-		if (!f->v[i].failed &&
-		    !release_id_eq(get(first), get(&f->v[i])))
-			return false;
-	return true;
-}
-
 static struct shared
 find_shared(const struct fleet *f)
 {
-	struct shared s = { .root = true };
+	struct shared s = { .root = true, .first = first_living(f) };
 
-	for (size_t i = 0; i < f->n; i++) {
+	for (size_t i = 0; i < f->n; i++)
 		s.root &= strcmp(root_of(&f->v[0]), root_of(&f->v[i])) == 0;
-		if (s.first == NULL && !f->v[i].failed)
-			s.first = &f->v[i];
-	}
-	if (s.first != NULL) {
-		s.live = has_one_id(f, s.first, current);
-		s.previous = has_one_id(f, s.first, previous);
-		s.freeze = is_one_freeze(f, s.first);
-	}
+	s.live = has_one_id(f, current);
+	s.previous = has_one_id(f, previous);
+	s.freeze = s.first != NULL && is_one_freeze(f, s.first);
 	return s;
 }
 
@@ -380,11 +379,10 @@ tell_notes(const struct shared *s, const struct remote *r, struct buf *out)
 		buf_addf(out, "; %s is staged by ", r->stages[i].id.text);
 		lock_note_print(&r->stages[i].note, out);
 	}
-	if (r->frozen && !s->freeze)
-		buf_addf(out, "; frozen by %s%s%s",
-		    r->freeze.who != NULL ? r->freeze.who : "somebody",
-		    r->freeze.why != NULL ? ": " : "",
-		    r->freeze.why != NULL ? r->freeze.why : "");
+	if (r->frozen && !s->freeze) {
+		buf_adds(out, "; frozen ");
+		tell_freeze(&r->freeze, out);
+	}
 	if (r->drift.n > 0)
 		buf_addf(out, "; %s%s; run 'deploy verify'", r->drift.v[0],
 		    r->drift.n > 1 ? " (and more)" : "");
