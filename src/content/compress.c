@@ -240,7 +240,7 @@ encode(struct maker *k, struct encoder *c, int fd, const struct work *w,
 		return err_prefix(e,
 		    "cannot compress '%s/%s': ", w->job->source->path,
 		    plain->path);
-	if ((left != 0 || memcmp(digest, plain->digest, HASH_LEN) != 0))
+	if (left != 0 || memcmp(digest, plain->digest, HASH_LEN) != 0)
 		r = err_set(e, ERR_FAILED,
 		    "'%s/%s' changed while it was read;; stage when the build has ended",
 		    w->job->source->path, plain->path);
