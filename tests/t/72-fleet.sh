@@ -584,6 +584,8 @@ t_interrupted() {
 		    fail "status $status: $(cat "$err")"
 		assert_live "$(live h1)"
 	done
+	# New content: one that is live already has nothing to sweep for.
+	echo "not interrupted" >site/index.html
 	run deploy publish
 	assert_serves_site
 	assert_clean
