@@ -178,7 +178,8 @@ const struct cmd cmd_verify = {
 	    "Default: current.  Prints each difference; exit status 5 when\n"
 	    "there is one.  With --repair what is damaged or lost is taken\n"
 	    "from another release or another host that has it intact, and\n"
-	    "what is left then is printed.\n",
+	    "what is left then is printed.  A lost manifest comes from another\n"
+	    "host, too.\n",
 	.examples =
 	    "deploy verify -q                      # silent while all is well\n"
 	    "deploy verify --repair\n",

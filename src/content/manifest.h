@@ -121,6 +121,9 @@ int manifest_write(const struct manifest *m, const struct dir *at,
 /* Append the text that manifest_write() writes. */
 void manifest_print(const struct manifest *m, struct buf *out);
 
+/* What a manifest is called that travels as a file in a pack. */
+#define MANIFEST_FILE "manifest"
+
 /* SHA-256 of that text. */
 void manifest_text_digest(const struct manifest *m, uint8_t out[HASH_LEN]);
 

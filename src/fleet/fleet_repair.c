@@ -15,6 +15,7 @@ enum { BLOCK = 4096 }; /* that a file takes on most file systems */
 struct mending {
 	struct fleet_repaired done;
 	struct strvec lacks; /* files that it has nowhere intact */
+	bool no_manifest;
 	struct remote *r;
 };
 
@@ -49,6 +50,8 @@ on_line(void *ctx, const char *key, const char *value)
 		add_mended(m, value);
 	else if (strcmp(key, "lacks") == 0)
 		strvec_add(&m->lacks, value);
+	else if (strcmp(key, "lacks-manifest") == 0)
+		m->no_manifest = true;
 	else if (strcmp(key, "warning") == 0)
 		log_warn("%s%s", remote_said(m->r), value);
 }
@@ -78,6 +81,7 @@ struct supply {
 	struct hoard fetch;
 	struct spool *spool;
 	int64_t at;
+	bool manifest; /* what goes is that of the release */
 };
 
 static void
@@ -184,6 +188,7 @@ send_pack(struct repairing *x, struct mending *m, struct supply *s,
 	struct guard_room need = { 0, 0 };
 	struct remote_receive o = { .id = &s->id,
 		.repair = x->id,
+		.manifest = s->manifest,
 		.group = x->f->site->rules.group,
 		.compression = remote_compression(m->r),
 		.read = from_spool,
@@ -199,6 +204,66 @@ send_pack(struct repairing *x, struct mending *m, struct supply *s,
 		return -1;
 	x->f->changed = true;
 	return remote_receive(m->r, &o, e);
+}
+
+/* Its manifest as a file of that name. */
+static int
+wrap_manifest(const struct manifest *all, struct supply *s, struct err *e)
+{
+	struct entry *en = manifest_add(&s->m, MANIFEST_FILE, ENTRY_FILE);
+	struct buf text = BUF_INIT;
+	char name[HASH_HEX + 1];
+
+	manifest_print(all, &text);
+	manifest_text_digest(all, en->digest);
+	en->size = (int64_t)text.len;
+	en->mode = 0644;
+	buf_release(&text);
+	hash_hex(en->digest, name);
+	if (hoard_open(&s->fetch, e) != 0)
+		return -1;
+	return manifest_write(all, &s->fetch.dir, name, e);
+}
+
+/* Where nobody has it, what the next verify finds says so. */
+static int
+supply_manifest(struct repairing *x, struct mending *m, struct err *e)
+{
+	struct supply s = { .m = MANIFEST_INIT,
+		.fetch = HOARD_INIT,
+		.manifest = true };
+	struct manifest all = MANIFEST_INIT;
+	struct err why = ERR_INIT;
+	int c = 0;
+
+	release_id_new(&s.id, &m->r->latest);
+	if (fleet_manifest(x->f, x->id, &all, &why) != 0) {
+		log_info("%s", why.text);
+	} else {
+		c = wrap_manifest(&all, &s, e);
+		if (c == 0)
+			c = send_pack(x, m, &s, e);
+		if (c == 0)
+			c = mend_alone(m->r, x, e);
+		if (c != 0)
+			remote_say(m->r, e);
+	}
+	spool_free(s.spool);
+	hoard_release(&s.fetch);
+	manifest_release(&s.m);
+	manifest_release(&all);
+	return c;
+}
+
+static int
+supply_manifests(struct repairing *x, struct err *e)
+{
+	int c = 0;
+
+	for (size_t i = 0; c == 0 && i < x->f->n; i++)
+		if (x->v[i].no_manifest)
+			c = supply_manifest(x, &x->v[i], e);
+	return c;
 }
 
 /*
@@ -294,6 +359,8 @@ fleet_repair(struct fleet *f, const struct release_id *id,
 	f->changed = true;
 	if (fleet_each(f, mend_alone, &x) > 0)
 		c = fleet_fail(f, "not mended everywhere", e);
+	if (c == 0)
+		c = supply_manifests(&x, e);
 	if (c == 0)
 		c = supply_all(&x, e);
 	for (size_t i = 0; i < f->n; i++)

@@ -1,7 +1,8 @@
 /*
  * Mend a release on the hosts where it is not what its manifest says: each
  * from its own other releases (root/repair.h), and then with what another host
- * has.
+ * has.  A manifest that is lost or damaged comes from another host, too, or from
+ * the cache.
  */
 #ifndef FLEET_REPAIR_H
 #define FLEET_REPAIR_H

@@ -57,7 +57,7 @@ number() {
 parse() {
 	id='' expect=any line='' armed=0 journal_size='' lock_wait=60 rollback='' revert='' synced='' verified='' override=''
 	check='' full='' drift='' durable='' off='''' remove='' who='' job='' record='' group='' bytes=0 inodes=0 compress=none
-	uses='' filled='' repair='' seq='' commit='' label='' until=0 unless='' hook_timeout=300
+	uses='' filled='' repair='' whole='' seq='' commit='' label='' until=0 unless='' hook_timeout=300
 	meta='' path='' exclude='' shared='' mtime='' adopting=''
 	bad='' given=' '
 	# What each verb knows besides who, job and lock-wait: see option.c.
@@ -65,7 +65,7 @@ parse() {
 	info) knows='full unless drift sync' ;;
 	manifest | files) knows='id' ;;
 	verify) knows='id repair' ;;
-	receive) knows='id compress bytes inodes group filled repair uses' ;;
+	receive) knows='id compress bytes inodes group filled repair manifest uses' ;;
 	note) knows='id seq commit' ;;
 	adopt) knows='id mtime path exclude shared group meta line' ;;
 	activate) knows='id expect journal-size rollback revert verified override message skipped sync before left line check armed hook-timeout' ;;
@@ -90,7 +90,7 @@ parse() {
 		esac
 		given="$given$name "
 		case $verb:$name in
-		*:full | *:drift | *:sync | *:rollback | *:revert | *:verified | *:check | *:off | *:filled | verify:repair)
+		*:full | *:drift | *:sync | *:rollback | *:revert | *:verified | *:check | *:off | *:filled | *:manifest | verify:repair)
 			[ "$arg" = "--$name" ] || refuse_option "--$name wants no value"
 			value=1
 			;;
@@ -129,6 +129,7 @@ parse() {
 		off) off=1 ;;
 		filled) filled=1 ;;
 		repair) repair=$value ;;
+		manifest) whole=$value ;;
 		lock-wait) number "$value" 86400 && lock_wait=$value ;;
 		hook-timeout) number "$value" 86400 && hook_timeout=$value ;;
 		armed) number "$value" 3600000 && armed=$value ;;
@@ -1498,6 +1499,16 @@ mend() {
 	sync_tree "$root/releases" || fail_write "cannot write '$root/releases' to disk"
 }
 
+# The manifest of $mended came as a file: it is the one that its meta knows.
+mend_manifest() {
+	wrong=$(awk "$unsafe" "$in/manifest")
+	{ [ -z "$wrong" ] && [ "$(tree_digest "$in/manifest")" = "$(json_string digest "$state/meta/$mended.json")" ]; } ||
+		fail 5 "what came is not the manifest of release $mended"
+	{ sync_tree "$in" && rename "$in/manifest" "$state/manifests/$mended" && sync_one "$state/manifests"; } ||
+		fail_write "cannot write '$state/manifests/$mended'"
+	put mended "$mended$tab.deploy/manifests/$mended"
+}
+
 # All of the releases, $mended first: as many as the lock of a stage names.
 list_uses() {
 	uses=$mended n=1
@@ -1583,8 +1594,12 @@ do_receive() {
 	verify_tree "$in" "$in.manifest"
 	[ -z "$wrong" ] || fail 5 "the release $id is not what its manifest says: $(printf '%s\n' "$wrong" | head -n 1)"
 	if [ -n "$mended" ]; then
-		look "$mended"
-		mend
+		if [ -n "$whole" ]; then
+			mend_manifest
+		else
+			look "$mended"
+			[ -n "$lost" ] || mend
+		fi
 		end_repair
 		put received 0
 		return
@@ -2221,13 +2236,21 @@ do_adopt() {
 }
 
 #: verify --repair
-# Set `wrong` to what of the release $1 is not what its manifest says.
+# Set `wrong` to what of the release $1 is not what its manifest says, and
+# `lost` when that is not the manifest that the meta knows: nothing is compared.
 look() {
-	manifest=$state/manifests/$1
+	manifest=$state/manifests/$1 lost=1
 	[ -d "$root/releases/$1" ] || fail 2 "there is no release '$1' in '$root'" "see 'deploy list'"
-	[ -f "$manifest" ] || fail 5 "the manifest of release $1 is missing"
+	wrong="manifest of $1: is missing"
+	{ [ -f "$manifest" ] && [ ! -L "$manifest" ]; } || return 0
 	wrong=$(awk "$unsafe" "$manifest")
-	[ -z "$wrong" ] || fail 5 "the manifest of release $1 is damaged: $wrong"
+	[ -z "$wrong" ] || wrong="manifest of $1: $wrong"
+	[ -z "$wrong" ] || return 0
+	has=$(tree_digest "$manifest")
+	said=$(json_string digest "$state/meta/$1.json")
+	[ -z "$said" ] || [ "$has" = "$said" ] || wrong="manifest of $1: has digest $has instead of $said"
+	[ -z "$wrong" ] || return 0
+	lost=''
 	wrong=$(look_at_tree "$root/releases/$1" "$manifest" 1)
 	case $wrong in
 	end) wrong='' ;;
@@ -2245,7 +2268,9 @@ do_verify() {
 	need_id
 	need_root
 	look "$id"
-	if [ -n "$repair" ] && [ -n "$wrong" ]; then
+	if [ -n "$repair" ] && [ -n "$lost" ]; then
+		put lacks-manifest "$id"
+	elif [ -n "$repair" ] && [ -n "$wrong" ]; then
 		mended=$id sent=''
 		begin_repair
 		mend
@@ -2258,11 +2283,8 @@ do_verify() {
 		# Who mended it may have died before it was on disk.
 		sync_tree "$root/releases" || fail_write "cannot write '$root/releases' to disk"
 	fi
-	awk '/ type=file / { n++; sub(/.* size=/, ""); bytes += $1 } END { printf "verified\t%.0f\t%.0f\n", n, bytes }' "$manifest"
-	has=$(tree_digest "$manifest")
-	said=$(json_string digest "$state/meta/$id.json")
+	[ -n "$lost" ] || awk '/ type=file / { n++; sub(/.* size=/, ""); bytes += $1 } END { printf "verified\t%.0f\t%.0f\n", n, bytes }' "$manifest"
 	[ -f "$state/meta/$id.json" ] || put difference "meta of $id: cannot be read"
-	[ -z "$said" ] || [ "$has" = "$said" ] || put difference "manifest of $id: has digest $has instead of $said"
 	[ -z "$wrong" ] || printf '%s\n' "$wrong" | sort | awk '{ print "difference\t" $0 }'
 }
 

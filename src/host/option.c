@@ -91,6 +91,7 @@ static const struct option receive[] = {
 	{ "filled", OPTION_FLAG, 0, 0 },
 	{ "base", OPTION_ID, 0, 0 },
 	{ "repair", OPTION_ID, 0, 0 },
+	{ "manifest", OPTION_FLAG, 0, 0 },
 	{ "uses", OPTION_TEXT, 0, USES_MAX },
 	END,
 };

@@ -51,8 +51,12 @@ static int
 mend(struct receiver *r, struct err *e)
 {
 	struct verified v = VERIFIED_INIT;
-	int c = verify(r->in->store, r->o->repair, &v, e);
+	int c;
 
+	if (r->o->manifest)
+		return repair_manifest(r->in, r->o->repair, &r->out->mended,
+		    e);
+	c = verify(r->in->store, r->o->repair, &v, e);
 	if (c == 0 && v.found.n > 0)
 		c = repair(r->in, r->o->repair, &v, &r->m, &r->out->mended, e);
 	verified_release(&v);

@@ -31,6 +31,7 @@ struct receive_options {
 	 * its own; NULL: it does.
 	 */
 	const struct release_id *repair;
+	bool manifest;		/* it is the manifest of that one that comes */
 	gid_t gid;		/* as fill.h */
 	/*
 	 * Files and directories are there already (rsync put them there):

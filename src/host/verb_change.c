@@ -170,6 +170,7 @@ verb_receive(struct request *r, struct err *e)
 {
 	struct receive_options o = { .id = request_id(r, e),
 		.filled = request_flag(r, "filled"),
+		.manifest = request_flag(r, "manifest"),
 		.limited = limits_bind(r->limits),
 		.may_pin = limits_allow(r->limits, "pin"),
 		.only_preview = limits_only_previews(r->limits) };
@@ -192,6 +193,9 @@ verb_receive(struct request *r, struct err *e)
 	if (o.base != NULL && o.filled)
 		return err_set(e, ERR_USAGE,
 		    "'receive' takes --base or --filled");
+	if (o.manifest && o.repair == NULL)
+		return err_set(e, ERR_USAGE,
+		    "'receive' takes --manifest with --repair only");
 	if (o.repair != NULL &&
 	    repair_uses(&r->store, o.repair, &uses, e) != 0)
 		return -1;

@@ -68,8 +68,13 @@ put_lacking(struct request *r, const struct release_id *id,
     const struct verified *v, struct err *e)
 {
 	struct strvec paths = STRVEC_INIT;
+	int c;
 
-	int c = repair_lacking(&r->store, id, v, &paths, e);
+	if (v->no_manifest) {
+		wire_put(&r->out, "lacks-manifest", "%s", id->text);
+		return 0;
+	}
+	c = repair_lacking(&r->store, id, v, &paths, e);
 
 	for (size_t i = 0; i < paths.n; i++)
 		wire_put(&r->out, "lacks", "%s", paths.v[i]);
@@ -81,7 +86,10 @@ static int
 mend_and_tell(struct request *r, const struct release_id *id,
     struct verified *v, struct err *e)
 {
-	return mend(r, id, v, e) == 0 ? put_lacking(r, id, v, e) : -1;
+	/* Nothing can be said of its files. */
+	if (!v->no_manifest && mend(r, id, v, e) != 0)
+		return -1;
+	return put_lacking(r, id, v, e);
 }
 
 int
@@ -98,7 +106,7 @@ verb_verify(struct request *r, struct err *e)
 	if (c == 0 && request_flag(r, "repair"))
 		c = v.found.n > 0 ? mend_and_tell(r, id, &v, e) :
 				    dir_sync_tree(&r->store.releases, e);
-	if (c == 0)
+	if (c == 0 && !v.no_manifest)
 		wire_put(&r->out, "verified", "%zu\t%lld", v.totals.files,
 		    (long long)v.totals.bytes);
 	verify_put_differences(r, &v.found, SIZE_MAX);

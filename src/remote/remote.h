@@ -196,6 +196,7 @@ struct remote_receive {
 	bool filled;			/* as receive.h */
 	const struct release_id *base;	/* the same */
 	const struct release_id *repair; /* the same */
+	bool manifest;			/* the same */
 	/* Each line of the answer, with its own context; may be NULL. */
 	void (*line)(void *ctx, const char *key, const char *value);
 	void *line_ctx;

@@ -394,6 +394,8 @@ wait_until_ready(struct remote *r, const struct remote_receive *o,
 		strvec_addf(&args, "--base=%s", o->base->text);
 	if (o->repair != NULL)
 		strvec_addf(&args, "--repair=%s", o->repair->text);
+	if (o->manifest)
+		strvec_add(&args, "--manifest");
 	add_uses(o->uses, &args);
 	if (o->group != NULL)
 		strvec_addf(&args, "--group=%s", o->group);

@@ -15,6 +15,7 @@
 #include "os/file.h"
 #include "os/intr.h"
 #include "os/log.h"
+#include "root/meta.h"
 
 /* An entry of the release that is not what it should be. */
 struct fix {
@@ -448,6 +449,48 @@ repair(struct incoming *in, const struct release_id *id,
 	placer_end(NULL, x.w);
 	dir_close(&x.d);
 	free(x.v);
+	return r;
+}
+
+static int
+check_manifest(const struct store *s, const struct release_id *id,
+    const struct manifest *m, struct err *e)
+{
+	struct meta meta = META_INIT;
+	uint8_t digest[HASH_LEN];
+	char hex[HASH_HEX + 1];
+	int r = meta_read(s, id, &meta, e);
+
+	manifest_digest(m, digest);
+	hash_hex(digest, hex);
+	if (r == 0 && strcmp(hex, meta.digest) != 0)
+		r = err_set(e, ERR_INTEGRITY,
+		    "what came is not the manifest of release %s", id->text);
+	meta_release(&meta);
+	return r;
+}
+
+int
+repair_manifest(struct incoming *in, const struct release_id *id,
+    struct strvec *mended, struct err *e)
+{
+	const struct store *s = in->store;
+	struct manifest m = MANIFEST_INIT;
+	struct buf text = BUF_INIT;
+	int r = manifest_read(&m, &in->dir, MANIFEST_FILE, e);
+
+	if (r == 0)
+		r = check_manifest(s, id, &m, e);
+	if (r == 0) {
+		manifest_print(&m, &text);
+		r = file_publish(&s->manifests, id->text, text.data, text.len,
+		    e);
+	}
+	if (r == 0)
+		strvec_addf(mended, "%s\t.deploy/manifests/%s", id->text,
+		    id->text);
+	buf_release(&text);
+	manifest_release(&m);
 	return r;
 }
 

@@ -30,6 +30,14 @@ int repair(struct incoming *in, const struct release_id *id,
     const struct verified *v, const struct manifest *sent,
     struct strvec *mended, struct err *e) MUST_USE;
 
+/*
+ * Give the release its manifest back, which was received into `in` as the file
+ * MANIFEST_FILE, when it is the one that the meta of the release knows.  Adds
+ * to `mended` as repair() does.  0, or -1, with ERR_INTEGRITY when it is another.
+ */
+int repair_manifest(struct incoming *in, const struct release_id *id,
+    struct strvec *mended, struct err *e) MUST_USE;
+
 /* Add the paths of the files that are not what they should be.  0 or -1. */
 int repair_lacking(const struct store *s, const struct release_id *id,
     const struct verified *v, struct strvec *paths, struct err *e) MUST_USE;

@@ -1,5 +1,6 @@
 #include "root/verify.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -140,7 +141,11 @@ check_contents(const struct dir *d, struct verified *out, struct err *e)
 	return r;
 }
 
-/* The manifest itself may have been changed: the meta knows its digest. */
+/*
+ * The manifest itself may have been changed: the meta knows its digest.  With
+ * another one nothing is compared: it is the manifest that is wrong, not the
+ * files.
+ */
 static void
 check_digest(const struct store *s, const struct release_id *id,
     struct verified *out)
@@ -154,11 +159,33 @@ check_digest(const struct store *s, const struct release_id *id,
 	hash_hex(digest, hex);
 	if (meta_read(s, id, &meta, &why) != 0)
 		strvec_addf(&out->found, "meta of %s: %s", id->text, why.text);
-	else if (meta.digest[0] != '\0' && strcmp(meta.digest, hex) != 0)
+	else if (meta.digest[0] != '\0' && strcmp(meta.digest, hex) != 0) {
 		strvec_addf(&out->found,
 		    "manifest of %s: has digest %s instead of %s", id->text,
 		    hex, meta.digest);
+		out->no_manifest = true;
+	}
 	meta_release(&meta);
+}
+
+static int
+read_manifest(const struct store *s, const struct release_id *id,
+    struct verified *out, struct err *e)
+{
+	struct err why = ERR_INIT;
+
+	if (manifest_read(&out->m, &s->manifests, id->text, &why) == 0) {
+		check_digest(s, id, out);
+		return 0;
+	}
+	if (why.code != ERR_INTEGRITY && why.sys != ELOOP) {
+		*e = why;
+		return -1;
+	}
+	strvec_addf(&out->found, "manifest of %s: %.*s", id->text,
+	    err_problem_len(&why), err_problem(&why));
+	out->no_manifest = true;
+	return 0;
 }
 
 int
@@ -174,16 +201,17 @@ verify(const struct store *s, const struct release_id *id,
 		return err_set(e, ERR_USAGE,
 		    "there is no release '%s' in '%s';; see 'deploy list'",
 		    id->text, s->root.path);
-	r = -1;
-	if (manifest_read(&out->m, &s->manifests, id->text, e) != 0) {
-		e->code = ERR_INTEGRITY;
+	if (read_manifest(s, id, out, e) != 0)
 		return -1;
+	if (out->no_manifest) {
+		manifest_release(&out->m);
+		return 0;
 	}
+	r = -1;
 	out->totals = manifest_totals(&out->m);
 	if (dir_open(&d, &s->releases, id->text, e) == 0 &&
 	    tree_compare(&d, &out->m, &out->found, e) == 0 &&
 	    check_contents(&d, out, e) == 0) {
-		check_digest(s, id, out);
 		strvec_sort(&out->found);
 		r = 0;
 	}

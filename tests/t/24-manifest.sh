@@ -351,7 +351,7 @@ t_verify_finds_a_changed_manifest() {
 	# The line and the file, together.
 	damage "manifest of $id: has digest" \
 	    sh -c "sed -i '/about/d' $m && rm about.html"
-	damage "about.html: has other content" \
+	damage "manifest of $id: has digest" \
 	    sed -i '/about/s/digest=..../digest=0000/' "$m"
 	damage "manifest" sed -i '1d' "$m"
 	damage "manifest" sh -c ": >$m"
@@ -376,7 +376,7 @@ t_verify_finds_a_swapped_manifest() {
 	a=$(publish)
 	echo b >site/b
 	id=$(publish)
-	damage "b: does not belong there" \
+	damage "manifest of $id: has digest" \
 	    cp "../../.deploy/manifests/$a" "../../.deploy/manifests/$id"
 }
 

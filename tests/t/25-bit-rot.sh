@@ -242,4 +242,64 @@ t_from_another_host() {
 	assert_not_contains "$out" ": 2:"
 }
 
+# What may become of the manifest $1.
+manifest_lost() { rm "$1"; }
+manifest_empty() { : >"$1"; }
+manifest_cut() { truncate -s 100 "$1"; }
+manifest_noise() { head -c 300 /dev/urandom >"$1"; }
+manifest_less() { sed -i '/numbers/d' "$1"; }
+manifest_more() { echo './x type=file mode=0644 size=1 time=1.0 sha256digest=00' >>"$1"; }
+manifest_other_digest() { sed -i '/numbers/s/digest=..../digest=0000/' "$1"; }
+manifest_twice() { tail -n 1 "$1" >>"$1.2" && cat "$1.2" >>"$1" && rm "$1.2"; }
+manifest_link() { cp "$1" "$1.2" && rm "$1" && ln -s "$1.2" "$1"; }
+
+manifests_lost=(manifest_lost manifest_empty manifest_cut manifest_noise
+	manifest_less manifest_more manifest_other_digest manifest_twice manifest_link)
+
+# A manifest comes back from a host that has it, or from the client's cache; and
+# it is not the files that are thought to be wrong meanwhile.
+t_a_manifest_comes_back() {
+	local id what h n=0
+	some c dash busybox c
+	run deploy publish
+	id=$(cat "$out")
+	cp "r-h1/.deploy/manifests/$id" was
+	for what in "${manifests_lost[@]}"; do
+		h=h$((n++ % 4 + 1))
+		echo "# $what on $h" >&2
+		touch -r "r-$h/current/a/numbers" before
+		"$what" "r-$h/.deploy/manifests/$id"
+		expect_status 5 deploy verify
+		assert_contains "$out" "$h: manifest of $id: "
+		[ "$(wc -l <"$out")" -eq 1 ] || fail "$(cat "$out")"
+		((n % 2)) || rm -rf "$HOME/.cache/deploy"
+		run deploy verify --repair --json
+		assert_eq "$(jq -c '[.intact, (.mended[] | .host, .path)]' "$out")" \
+		    "[true,\"$h\",\".deploy/manifests/$id\"]"
+		cmp "was" "r-$h/.deploy/manifests/$id"
+		[ ! -L "r-$h/.deploy/manifests/$id" ] || fail "a link"
+		assert_eq "$(stat -c %Y "r-$h/current/a/numbers")" "$(stat -c %Y before)"
+		assert_clean
+	done
+	# With a file that went bad besides: both.
+	rm r-h2/.deploy/manifests/"$id" r-h2/current/index.html
+	run deploy verify --repair
+	assert_tree_eq r-h2/current/ site
+}
+
+# Nobody has it: said, with what helps, and nothing is changed.
+t_a_manifest_that_is_nowhere() {
+	local id
+	begin here
+	id=$(readlink www/current)
+	id=${id##*/}
+	rm "www/.deploy/manifests/$id"
+	expect_status 5 deploy verify --repair
+	assert_contains "$out" "manifest of $id: "
+	assert_contains "$err" "stage the build anew with --again"
+	run deploy publish --again
+	assert_tree_eq www/current/ site
+	run deploy verify
+}
+
 run_tests

@@ -1345,8 +1345,13 @@ v_verify() {
 	ok verify "$R" --id="$A"
 	[[ $(value difference) = *"manifest of $A: has digest "* ]] ||
 	    fail "the manifest is believed"
+	assert_eq "$(value verified)" ""
 	rm "$R/.deploy/manifests/$A"
-	refused 5 host verify "$R" --id="$A"
+	ok verify "$R" --id="$A"
+	[[ $(value difference) = "manifest of $A: "* ]] || fail "it is not missed"
+	assert_eq "$(value lacks-manifest)" ""
+	ok verify "$R" --id="$A" --repair
+	assert_eq "$(value lacks-manifest)" "$A"
 }
 
 # What of the live release is not its manifest's, in the same words everywhere.
