@@ -237,11 +237,11 @@ list_items(const struct run *run, struct strvec *items, struct err *e)
 
 /* ---- asking ------------------------------------------------------------ */
 
-static int
-enqueue(struct run *run, const struct site_config *site, struct queue *q,
-    const struct strvec *items, struct err *e)
+static struct queue_request
+request(const struct run *run, const struct site_config *site,
+    const struct strvec *items)
 {
-	struct queue_request r = { .site = site->name,
+	return (struct queue_request){ .site = site->name,
 		.ref =
 		    run->opts.ref != NULL ? run->opts.ref : run->caller.commit,
 		.reason = run->opts.reason,
@@ -250,6 +250,13 @@ enqueue(struct run *run, const struct site_config *site, struct queue *q,
 		.items = items,
 		.max_waiting = run->config.max_waiting,
 		.settle = site->settle };
+}
+
+static int
+enqueue(struct run *run, const struct site_config *site, struct queue *q,
+    const struct strvec *items, struct err *e)
+{
+	struct queue_request r = request(run, site, items);
 	struct job job = JOB_INIT;
 	int ret = queue_enqueue(q, &r, &job, e);
 	bool waited = false;
@@ -268,20 +275,38 @@ enqueue(struct run *run, const struct site_config *site, struct queue *q,
 	return ret;
 }
 
+/* Say what would come of it; a queue that is full refuses. */
+static int
+preview(struct run *run, const struct site_config *site,
+    const struct strvec *items, struct err *e)
+{
+	struct queue_request r = request(run, site, items);
+	const struct job none = JOB_INIT;
+	struct queue *q = NULL;
+	int ret = 0;
+
+	if (r.max_waiting > 0)
+		ret = step_queue_open(run, false, &q, e);
+	if (ret == 0 && q != NULL)
+		ret = queue_check_room(q, &r, e);
+	queue_close(q);
+	if (ret != 0)
+		return -1;
+	log_info("would enqueue '%s'", site->name);
+	answer(run, site, &none, false);
+	return 0;
+}
+
 /* With what is to be built known: into the queue. */
 static int
 ask(struct run *run, const struct site_config *site,
     const struct strvec *items, struct err *e)
 {
-	const struct job none = JOB_INIT;
 	struct queue *q = NULL;
 	int ret;
 
-	if (run->opts.dry_run) {
-		log_info("would enqueue '%s'", site->name);
-		answer(run, site, &none, false);
-		return 0;
-	}
+	if (run->opts.dry_run)
+		return preview(run, site, items, e);
 	if (step_queue_open(run, true, &q, e) != 0)
 		return -1;
 	ret = enqueue(run, site, q, items, e);

@@ -126,6 +126,17 @@ queue_check_item(const char *item, struct err *e)
 	    item, QUEUE_ITEM_MAX);
 }
 
+/* `n` jobs of others wait: may one more?  0 or -1. */
+static int
+judge_room(const struct queue_request *r, int64_t n, struct err *e)
+{
+	if (n < r->max_waiting)
+		return 0;
+	return err_set(e, ERR_LOCKED,
+	    "'%s' is not enqueued: %s already, as many as 'max_waiting' in deploy.yml lets;; ask again when some are done, see 'deploy jobs'",
+	    r->site, TEXT_COUNT(n, "job waits", "jobs wait"));
+}
+
 /* Is the request one job more than may wait?  In its transaction.  0 or -1. */
 static int
 check_room(struct queue *q, const struct queue_request *r, struct err *e)
@@ -139,11 +150,25 @@ check_room(struct queue *q, const struct queue_request *r, struct err *e)
 		"SELECT count(*) FROM deploy_jobs WHERE state = 'waiting'", &p,
 		0, &n, e) != 0)
 		return -1;
-	if (n <= r->max_waiting)
+	return judge_room(r, n - 1, e);
+}
+
+int
+queue_check_room(struct queue *q, const struct queue_request *r, struct err *e)
+{
+	struct sql_params p = { .n = 0 };
+	int64_t n;
+
+	if (r->max_waiting <= 0)
 		return 0;
-	return err_set(e, ERR_LOCKED,
-	    "'%s' is not enqueued: %s already, as many as 'max_waiting' in deploy.yml lets;; ask again when some are done, see 'deploy jobs'",
-	    r->site, TEXT_COUNT(n - 1, "job waits", "jobs wait"));
+	sql_text(&p, r->site);
+	if (sql_one_int(q,
+		"SELECT count(*) FROM deploy_jobs WHERE state = 'waiting' "
+		"AND NOT EXISTS (SELECT 1 FROM deploy_jobs "
+		"WHERE state = 'waiting' AND site = $1)",
+		&p, 0, &n, e) != 0)
+		return -1;
+	return judge_room(r, n, e);
 }
 
 /* A request on its way into the queue. */

@@ -70,6 +70,10 @@ int queue_check_item(const char *item, struct err *e) MUST_USE;
 int queue_enqueue(struct queue *q, const struct queue_request *r,
     struct job *job, struct err *e) MUST_USE;
 
+/* Would it be refused now?  0; -1 with ERR_LOCKED if so. */
+int queue_check_room(struct queue *q, const struct queue_request *r,
+    struct err *e) MUST_USE;
+
 /* ---- looking ------------------------------------------------------------ */
 
 /* The job of that number.  0; -1, with ERR_USAGE when there is none. */

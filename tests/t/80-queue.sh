@@ -168,6 +168,8 @@ t_no_more_wait_than_may() {
 	enqueue b
 	expect_status 3 deploy enqueue c
 	assert_contains "$err" "'c' is not enqueued: 2 jobs wait already, as many as 'max_waiting' in deploy.yml lets; ask again when some are done"
+	expect_status 3 deploy enqueue c -n
+	run deploy enqueue b -n
 	assert_eq "$(sql 'SELECT count(*) FROM deploy_jobs')" 2 'jobs'
 	# What is merged is not one more, and all of it counts.
 	enqueue b --item x
