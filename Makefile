@@ -111,7 +111,7 @@ COMPILE = $(CC) $(STD) $(WARN) $(HARDEN) -pthread -Isrc $(LIB_CFLAGS) \
 LINK = $(CC) $(CFLAGS) $(HARDEN) $(LINK_HARDEN) -pthread $(LDFLAGS)
 
 SRC := $(sort $(wildcard src/*.c src/*/*.c))
-SRC_O = $(SRC:src/%.c=$(OBJ)/src/%.o) $(OBJ)/host_script.o
+SRC_O = $(SRC:src/%.c=$(OBJ)/src/%.o) $(OBJ)/host_script.o $(OBJ)/webhook_script.o
 LIB_O = $(filter-out %/main.o,$(SRC_O))
 UNITS = $(patsubst tests/unit/%.c,$(OBJ)/unit/%,$(wildcard tests/unit/*.c))
 PRELOADS = $(patsubst tests/faults/%.c,$(OBJ)/preload/%.so,\
@@ -151,7 +151,15 @@ $(OBJ)/host_script.c: src/host/host.sh Makefile
 	    -e 's/[\\"?]/\\&/g' -e 's/	/\\t/g' -e 's/.*/"&\\n",/' $<; \
 	    echo '(const char *)0 };') >$@
 
-$(OBJ)/host_script.o: $(OBJ)/host_script.c $(OBJ)/flags
+# The script that web hooks run, as it is.
+$(OBJ)/webhook_script.c: src/site/webhook.sh Makefile
+	@mkdir -p $(@D)
+	$(call show,GEN)(echo '#include "site/webhook.h"'; \
+	    echo 'const char *const webhook_script[] = {'; \
+	    sed -e 's/[\\"?]/\\&/g' -e 's/	/\\t/g' -e 's/.*/"&\\n",/' $<; \
+	    echo '(const char *)0 };') >$@
+
+$(OBJ)/host_script.o $(OBJ)/webhook_script.o: %.o: %.c $(OBJ)/flags
 	$(call show,CC)$(COMPILE) -MMD -MP -c -o $@ $<
 
 # Debian has no libraries of Kerberos and ICU to link statically: GSSAPI and
@@ -353,13 +361,15 @@ SCRIPTS = $(shell find $(wildcard .ci tests completions man/examples) -type f -s
 	'FNR == 1 && (/^\#!.*sh$$/ || FILENAME ~ /\.(ba)?sh$$/) \
 	{ print FILENAME }' {} +)
 # Half a second each, so only those that have changed, or what they source.
-lint-shell: $(SCRIPTS:%=$(OBJ)/lint/%.ok) $(OBJ)/lint/host.sh.ok
+lint-shell: $(SCRIPTS:%=$(OBJ)/lint/%.ok) $(OBJ)/lint/host.sh.ok $(OBJ)/lint/webhook.sh.ok
 # Warnings and errors; what is below them is a matter of taste in tests.
 $(OBJ)/lint/%.ok: % $(wildcard tests/*.sh tests/faults/*.sh)
 	@mkdir -p $(@D)
 	$(call show,LINT)shellcheck -x -P SCRIPTDIR -S warning $<
 	@touch $@
 $(OBJ)/lint/host.sh.ok: src/host/host.sh
+$(OBJ)/lint/webhook.sh.ok: src/site/webhook.sh
+$(OBJ)/lint/host.sh.ok $(OBJ)/lint/webhook.sh.ok:
 	@mkdir -p $(@D)
 	$(call show,LINT)shellcheck -s sh $<
 	@touch $@

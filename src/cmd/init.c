@@ -1,3 +1,5 @@
+#include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,12 +9,14 @@
 #include "base/buf.h"
 #include "base/path.h"
 #include "cmd/cmd.h"
+#include "cmd/jobs.h"
 #include "cmd/table.h"
 #include "config/config_file.h"
 #include "config/generator.h"
 #include "os/example.h"
 #include "os/file.h"
 #include "os/log.h"
+#include "site/webhook.h"
 
 #define CONFIG_NAME "deploy.yml"
 
@@ -176,9 +180,141 @@ prepare_roots(struct run *run, struct err *e)
 	return r;
 }
 
+/* ---- web hooks --------------------------------------------------------- */
+
+#define HOOKS_NAME "hooks.yml"
+#define SECRETS_NAME "hooks.env"
+#define SCRIPT_NAME "deploy-hook"
+
+/* Where forges send pushes to, and what signs them. */
+static void
+tell_hooks(const struct run *run)
+{
+	for (size_t i = 0; i < run->config.n; i++) {
+		const struct site_config *s = &run->config.sites[i];
+		char *variable = webhook_variable(s);
+
+		log_info("%s: https://HOST/hooks/%s, with the secret %s of %s",
+		    s->name, s->name, variable, SECRETS_NAME);
+		free(variable);
+	}
+}
+
+static void
+answer_hooks(struct run *run, bool changed)
+{
+	json_t *doc = json_new_object(), *list = json_new_array(), *site;
+
+	json_put_string(doc, "hooks", HOOKS_NAME);
+	json_put_string(doc, "secrets", SECRETS_NAME);
+	json_put_string(doc, "script", SCRIPT_NAME);
+	for (size_t i = 0; i < run->config.n; i++) {
+		char *variable = webhook_variable(&run->config.sites[i]);
+
+		site = json_new_object();
+		json_put_string(site, "site", run->config.sites[i].name);
+		json_put_string(site, "secret", variable);
+		json_push(list, site);
+		free(variable);
+	}
+	json_put(doc, "sites", list);
+	json_put_bool(doc, "dry_run", run->opts.dry_run);
+	json_put_bool(doc, "changed", changed);
+	cmd_answer(run, doc);
+}
+
+/* Write the file if it is another one.  1: it was; 0; -1. */
+static int
+replace(const struct run *run, const struct dir *dir, const char *name,
+    const struct buf *text, mode_t mode, struct err *e)
+{
+	struct buf old = BUF_INIT;
+	struct err none = ERR_INIT;
+	int r = 1;
+
+	if (file_read(dir, name, INT_MAX, &old, &none) == 0 &&
+	    old.len == text->len &&
+	    memcmp(buf_str(&old), buf_str(text), text->len) == 0)
+		r = 0;
+	if (r == 1)
+		log_info("%s '%s/%s'",
+		    run->opts.dry_run ? "would write" : "wrote", dir->path,
+		    name);
+	if (r == 1 && !run->opts.dry_run &&
+	    file_publish_mode(dir, name, text->data, text->len, mode, e) != 0)
+		r = -1;
+	explicit_bzero(old.data, old.len);
+	buf_release(&old);
+	return r;
+}
+
+/* The three files; secrets that are there stay.  1: changed; 0; -1. */
+static int
+write_files(const struct run *run, const struct dir *dir, struct buf *hooks,
+    struct buf *secrets, struct err *e)
+{
+	char *script = xasprintf("%s/" SCRIPT_NAME, run->config.dir);
+	struct buf text = BUF_INIT;
+	int r, changed = 0;
+
+	r = file_read(dir, SECRETS_NAME, INT_MAX, secrets, e);
+	if (r != 0 && e->sys == ENOENT) {
+		*e = (struct err)ERR_INIT;
+		r = 0;
+	}
+	if (r == 0)
+		r = webhook_secrets(&run->config, secrets, e) < 0 ? -1 : 0;
+	if (r == 0)
+		r = webhook_hooks(&run->config, script, hooks, e);
+	for (const char *const *l = webhook_script; *l != NULL; l++)
+		buf_adds(&text, *l);
+	/* A hook that is there has what it wants. */
+	if (r == 0 &&
+	    (r = replace(run, dir, SECRETS_NAME, secrets, 0600, e)) >= 0) {
+		changed |= r;
+		r = replace(run, dir, SCRIPT_NAME, &text, 0755, e);
+	}
+	if (r >= 0) {
+		changed |= r;
+		r = replace(run, dir, HOOKS_NAME, hooks, 0644, e);
+	}
+	buf_release(&text);
+	free(script);
+	return r < 0 ? -1 : changed | r;
+}
+
+/* Write hooks for all sites beside the deploy.yml. */
+static int
+write_hooks(struct run *run, struct err *e)
+{
+	struct buf hooks = BUF_INIT, secrets = BUF_INIT;
+	struct dir dir = DIR_INIT;
+	int r = -1;
+
+	if (run->opts.root != NULL || run->opts.sites.n > 0)
+		return err_set(e, ERR_USAGE,
+		    "--hooks is about all sites of a deploy.yml, without --root and --site");
+	if (step_queue_config(run, e) == 0 &&
+	    dir_open_path(&dir, run->config.dir, e) == 0)
+		r = write_files(run, &dir, &hooks, &secrets, e);
+	if (secrets.data != NULL)
+		explicit_bzero(secrets.data, secrets.cap);
+	buf_release(&secrets);
+	buf_release(&hooks);
+	dir_close(&dir);
+	if (r < 0)
+		return -1;
+	tell_hooks(run);
+	if (run->opts.json)
+		answer_hooks(run, r > 0);
+	return 0;
+}
+
 static int
 run_init(struct run *run, struct err *e)
 {
+	if (run->opts.hooks)
+		return write_hooks(run, e);
 	if (run->opts.root == NULL && run->opts.config == NULL) {
 		if (config_load(&run->config, NULL, e) != 0)
 			return -1;
@@ -189,7 +325,7 @@ run_init(struct run *run, struct err *e)
 	return cmd_site(run, e) == 0 ? prepare_roots(run, e) : -1;
 }
 
-static const enum opt_id opts[] = { OPT_END };
+static const enum opt_id opts[] = { OPT_HOOKS, OPT_END };
 
 const struct cmd cmd_init = {
 	.name = "init",
@@ -199,10 +335,12 @@ const struct cmd cmd_init = {
 	.about =
 	    "Without a deploy.yml (and without --root) writes one here.  With\n"
 	    "one prepares the site's root.  What is there is left as it is.\n"
-	    "A site that is served already: see 'deploy adopt'.\n",
+	    "A site that is served already: see 'deploy adopt'.\n"
+	    "With --hooks writes what webhook(1) needs for pushes to the sites.\n",
 	.examples =
 	    "deploy init                           # a deploy.yml to edit\n"
-	    "deploy init --root /srv/www/example.org\n",
+	    "deploy init --root /srv/www/example.org\n"
+	    "deploy init --hooks -c /etc/deploy/deploy.yml\n",
 	.opts = opts,
 	.run = run_init,
 };

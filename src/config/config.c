@@ -41,6 +41,8 @@ site_config_release(struct site_config *s)
 	free(s->build.directory);
 	free(s->git.url);
 	free(s->git.ref);
+	strvec_release(&s->push.branches);
+	strvec_release(&s->push.tags);
 	free(s->root);
 	rules_release(&s->rules);
 	strvec_release(&s->check.urls);

@@ -86,6 +86,12 @@ struct git_config {
 	bool history;		/* all of it, and not the commit alone */
 };
 
+/* Which pushes ask for a build, by a web hook; patterns of sh(1). */
+struct push_config {
+	struct strvec branches;
+	struct strvec tags;
+};
+
 struct site_config {
 	char *name;
 	char *source;		/* absolute; NULL when not given */
@@ -93,6 +99,7 @@ struct site_config {
 	int64_t settle;		/* seconds without a request before a job */
 	struct build_config build;
 	struct git_config git;	/* it is in build.directory */
+	struct push_config push;
 	char *root;		/* absolute */
 	unsigned int keep;	/* releases that were live, for prune */
 	struct rules rules;	/* of its releases */

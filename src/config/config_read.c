@@ -390,6 +390,48 @@ read_git(struct value_reader *r, const struct raw_site *raw,
 	    "the clone needs a place of its own: build: {command: ..., directory: clone}");
 }
 
+/* Read patterns of branches or tags. */
+static int
+read_pushed(struct value_reader *r, const char *key, char **v, size_t n,
+    struct strvec *out)
+{
+	for (size_t i = 0; i < n; i++) {
+		value_at(r, "%s[%zu]", key, i);
+		if (v[i][0] == '\0' || strpbrk(v[i], " \t\n~^:\\") != NULL)
+			return value_fault(r,
+			    "'%s' is no pattern such as main, release/* or v[0-9]*",
+			    v[i]);
+		strvec_add(out, v[i]);
+	}
+	return 0;
+}
+
+/* Read which pushes count; without a word that is the branch that is built. */
+static int
+read_push(struct value_reader *r, const struct raw_push *raw,
+    const struct git_config *git, struct push_config *p)
+{
+	static const char heads[] = "refs/heads/";
+
+	if (raw != NULL)
+		return read_pushed(r, "push.branches", raw->branches,
+			   raw->branches_count, &p->branches) != 0 ?
+		    -1 :
+		    read_pushed(r, "push.tags", raw->tags, raw->tags_count,
+			&p->tags);
+	if (git->ref != NULL) {
+		strvec_add(&p->branches,
+		    git->ref +
+			(strncmp(git->ref, heads, strlen(heads)) == 0 ?
+				strlen(heads) :
+				0));
+	} else {
+		strvec_add(&p->branches, "main");
+		strvec_add(&p->branches, "master");
+	}
+	return 0;
+}
+
 /* Read the address. */
 static int
 read_address(struct value_reader *r, const struct raw_host *raw,
@@ -494,6 +536,7 @@ read_site(struct value_reader *r, size_t i, const struct raw_site *raw,
 	    value_read_path(r, "source", raw->source, &s->source) != 0 ||
 	    read_build(r, raw->build, &s->build) != 0 ||
 	    read_git(r, raw, &s->git) != 0 ||
+	    read_push(r, raw->push, &s->git, &s->push) != 0 ||
 	    value_read_duration(r, "settle", raw->settle, &s->settle) != 0 ||
 	    read_keep(r, raw->keep, &s->keep) != 0 ||
 	    read_rules(r, raw, &s->rules) != 0 ||

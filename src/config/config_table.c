@@ -115,6 +115,12 @@ static const cyaml_schema_field_t git_fields[] = {
 	CYAML_FIELD_END,
 };
 
+static const cyaml_schema_field_t push_fields[] = {
+	LIST("branches", OPTIONAL, struct raw_push, branches, 0),
+	LIST("tags", OPTIONAL, struct raw_push, tags, 0),
+	CYAML_FIELD_END,
+};
+
 static const cyaml_strval_t transports[] = {
 	{ "ssh", HOST_SSH },
 	{ "rsync", HOST_RSYNC },
@@ -145,6 +151,7 @@ static const cyaml_schema_field_t site_fields[] = {
 	STRING("source", OPTIONAL, struct raw_site, source),
 	MAPPING("build", struct raw_site, build, build_fields),
 	MAPPING("git", struct raw_site, git, git_fields),
+	MAPPING("push", struct raw_site, push, push_fields),
 	STRING("update", OPTIONAL, struct raw_site, update),
 	STRING("settle", OPTIONAL, struct raw_site, settle),
 	UINT("keep", OPTIONAL, struct raw_site, keep),

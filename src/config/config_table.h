@@ -71,6 +71,13 @@ struct raw_git {
 	bool history;
 };
 
+struct raw_push {
+	char **branches;
+	unsigned int branches_count;
+	char **tags;
+	unsigned int tags_count;
+};
+
 struct raw_host {
 	char *address;
 	char *root;
@@ -92,6 +99,7 @@ struct raw_site {
 	char *settle;
 	struct raw_build *build;
 	struct raw_git *git;
+	struct raw_push *push;
 	unsigned int *keep;
 	char **exclude;
 	unsigned int exclude_count;

@@ -70,15 +70,15 @@ file_tmp_name(char out[64])
 /* Write and fsync the new file `tmp`; remove it again on failure. */
 static int
 write_aside(const struct dir *at, const char *tmp, const void *data,
-    size_t len, struct err *e)
+    size_t len, mode_t mode, struct err *e)
 {
 	int fd = openat(at->fd, tmp,
-	    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+	    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
 	int r = 0;
 
 	if (fd < 0)
 		return err_sys(e, "cannot create '%s/%s'", at->path, tmp);
-	if (fchmod(fd, 0644) != 0 || io_write(fd, data, len) != 0 ||
+	if (fchmod(fd, mode) != 0 || io_write(fd, data, len) != 0 ||
 	    fsync(fd) != 0)
 		r = err_sys(e, "cannot write '%s/%s'", at->path, tmp);
 	if (io_close(fd) != 0 && r == 0)
@@ -92,10 +92,17 @@ int
 file_publish(const struct dir *at, const char *name, const void *data,
     size_t len, struct err *e)
 {
+	return file_publish_mode(at, name, data, len, 0644, e);
+}
+
+int
+file_publish_mode(const struct dir *at, const char *name, const void *data,
+    size_t len, mode_t mode, struct err *e)
+{
 	char tmp[64];
 
 	file_tmp_name(tmp);
-	if (write_aside(at, tmp, data, len, e) != 0)
+	if (write_aside(at, tmp, data, len, mode, e) != 0)
 		return -1;
 	/* A crash here leaves the temporary file; file_sweep() takes it. */
 	if (renameat(at->fd, tmp, at->fd, name) != 0) {

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "base/buf.h"
 #include "os/dir.h"
@@ -27,6 +28,10 @@ int file_read(const struct dir *at, const char *name, size_t max,
  */
 int file_publish(const struct dir *at, const char *name, const void *data,
     size_t len, struct err *e) MUST_USE;
+
+/* The same, with another mode than 0644. */
+int file_publish_mode(const struct dir *at, const char *name, const void *data,
+    size_t len, mode_t mode, struct err *e) MUST_USE;
 
 /*
  * Append `data` to `name`, made if absent, and fsync it; when it was made,

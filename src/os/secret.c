@@ -138,12 +138,27 @@ take_handed(void)
 	close(fd);
 }
 
+/* Those of each site, for webhook(1), are wiped: nobody wants them here. */
+static void
+wipe_hooks(void)
+{
+	static const char start[] = "DEPLOY_HOOK_SECRET_";
+
+	for (char **var = environ; var != NULL && *var != NULL; var++) {
+		char *value = strchr(*var, '=');
+
+		if (value != NULL && strncmp(*var, start, strlen(start)) == 0)
+			explicit_bzero(value + 1, strlen(value + 1));
+	}
+}
+
 void
 secret_init(void)
 {
 	for (int i = 0; i < SECRET_COUNT; i++)
 		if (table[i].ours)
 			secret_take((enum secret)i);
+	wipe_hooks();
 	take_handed();
 	unsetenv(SECRET_VARIABLE);
 }

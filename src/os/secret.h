@@ -10,6 +10,9 @@
  * the same user neither trace it nor read its memory.  Not otherwise, because
  * that also closes what others may need to see of a process in /proc.
  *
+ * Of the secrets of web hooks of each site, DEPLOY_HOOK_SECRET_*, an empty
+ * variable is left.
+ *
  * To be used by one thread, before there are others; secret_get() by any.
  *
  * What cannot be mended from here: who started us had the variable too, and

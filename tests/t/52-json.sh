@@ -338,6 +338,8 @@ t_a_site() {
 	EOF
 	doc 0 init -n
 	doc 0 init
+	doc 0 init --hooks -n
+	doc 0 init --hooks
 	edit
 	doc 0 stage
 	for c in activate status list log diff verify doctor prune freeze thaw

@@ -1,6 +1,6 @@
 #!/bin/bash
 # From a signed request of a forge to the page behind nginx: Debian's webhook
-# with the hooks of man/examples/, the queue, a worker, Hugo.
+# with the hooks that `deploy init --hooks` writes, the queue, a worker, Hugo.
 # shellcheck disable=SC2154 # $job, $worker, $queue: set by what is called
 . "$(dirname "$0")/../lib.sh"
 . "$TREE/tests/queue.sh"
@@ -48,20 +48,28 @@ configuration() {
 	queue=$PWD/queue
 }
 
-# webhook on a free port, with the hooks of the examples; $hooks is its URL.
+# Hooks for the sites, each with the secret: they and `deploy` are where
+# webhook(1) finds them.
+hooks() {
+	run deploy init --hooks
+	sed -n 's/=.*//p' hooks.env >variables
+	[ -z "${secret+x}" ] || while read -r v; do
+		export "$v=$secret"
+	done <variables
+	PATH=${DEPLOY%/*}:$PATH
+}
+
+# webhook on a free port, with hooks for all sites; $hooks is its URL.
 receiver() {
-	local try given=()
+	local try
 	need_cmd webhook curl openssl
-	[ -z "${secret+x}" ] || given=("DEPLOY_HOOK_SECRET=$secret")
-	sed "s,/etc/deploy/deploy.yml,$PWD/deploy.yml," \
-	    "${hooks_file:-$TREE/man/examples/hooks.json}" >hooks.json
+	hooks
 	for ((try = 0; try < 20; try++)); do
 		port=$((20000 + RANDOM % 12000))
-		env "${given[@]}" webhook -template \
-		    -hooks hooks.json -ip 127.0.0.1 -port "$port" \
-		    -http-methods POST -nopanic -verbose >webhook.log 2>&1 &
+		webhook -template -hooks hooks.yml -ip 127.0.0.1 \
+		    -port "$port" -nopanic -verbose >webhook.log 2>&1 &
 		receiver=$!
-		for _ in {1..100}; do
+		for _ in {1..200}; do
 			kill -0 "$receiver" 2>/dev/null || break
 			if grep -q "serving hooks" webhook.log; then
 				hooks=http://127.0.0.1:$port/hooks
@@ -73,9 +81,12 @@ receiver() {
 	fail "webhook does not start: $(cat webhook.log)"
 }
 
-# payload BRANCH COMMIT MESSAGE: what the forges have in common.
+# payload REF COMMIT MESSAGE: what the forges have in common; a REF without
+# its beginning is a branch.
 payload() {
-	jq -nc --arg ref "refs/heads/$1" --arg after "$2" --arg m "$3" \
+	local ref=$1
+	[[ $ref = refs/* ]] || ref=refs/heads/$ref
+	jq -nc --arg ref "$ref" --arg after "$2" --arg m "$3" \
 	    '{ref: $ref, after: $after, user_username: "ann",
 	    head_commit: {id: $after, message: $m}}' >payload
 }
@@ -91,13 +102,13 @@ post() {
 	for h in "${@:2}"; do
 		args+=(-H "$h")
 	done
-	status=$(curl --noproxy '*' -sS -m 20 -o "$out" -w '%{http_code}' \
+	status=$(curl --noproxy '*' -sSk -m 20 -o "$out" -w '%{http_code}' \
 	    -H 'Content-Type: application/json' "${args[@]}" \
 	    --data-binary @payload "$hooks/$1")
 }
 
 github() {
-	post example.org-github "X-GitHub-Event: ${2:-push}" \
+	post "${site:-example.org}" "X-GitHub-Event: ${2:-push}" \
 	    "X-Hub-Signature-256: sha256=$1"
 }
 
@@ -159,20 +170,138 @@ t_each_forge() {
 	receiver
 	payload main 5f0c1ab "a change"
 	github "$(signature)"
-	assert_eq "$status" 200
+	assert_eq "$status" 200 "$(cat "$out")"
+	assert_eq "$(cat "$out")" "$(field example.org .job)"
 	assert_eq "$(field example.org '| "\(.ref) \(.reason) \(.requests)"')" \
-	    "5f0c1ab a change 1"
-	payload main 5f0c1ac "a change"
-	post example.org-gitea "X-Gitea-Event: push" \
+	    "null a change 1"
+	post example.org "X-GitHub-Event: push" "X-Gitea-Event: push" \
 	    "X-Gitea-Signature: $(signature)"
 	assert_eq "$status" 200
-	assert_eq "$(field example.org '| "\(.ref) \(.requests)"')" "5f0c1ac 2"
-	payload main 5f0c1ad "a change"
-	post example.org-gitlab "X-Gitlab-Event: Push Hook" \
-	    "X-Gitlab-Token: $secret"
+	post example.org "X-Gitlab-Event: Push Hook" "X-Gitlab-Token: $secret"
 	assert_eq "$status" 200
-	assert_eq "$(field example.org '| "\(.ref) \(.reason) \(.requests)"')" \
-	    "5f0c1ad ann 3"
+	assert_eq "$(field example.org '| "\(.reason) \(.requests)"')" \
+	    "a change 3"
+	jq 'del(.head_commit)' payload >without
+	mv without payload
+	post example.org "X-Gitlab-Event: Push Hook" "X-Gitlab-Token: $secret"
+	assert_eq "$(field example.org '| "\(.reason) \(.requests)"')" "ann 4"
+}
+
+# What counts is in deploy.yml: "EVENT REF COMMIT" and what comes of it, a ref,
+# - for what is newest, or nothing.
+t_which_pushes_count() {
+	local event ref commit want
+	sites a example.org
+	sed -i '/name: example.org/a\    push: {branches: [main, "release/*"], tags: ["v[0-9]*"]}' deploy.yml
+	receiver
+	while IFS='|' read -r event ref commit want; do
+		payload "$ref" "$commit" "a change"
+		github "$(signature)" "$event"
+		assert_eq "$status" 200 "$event $ref: $(cat "$out")"
+		case $want in
+		nothing)
+			assert_contains "$out" "nothing to do"
+			no_jobs "$event $ref"
+			continue
+			;;
+		-) want=null ;;
+		esac
+		assert_eq "$(field example.org .ref)" "$want" "$event $ref"
+		run deploy jobs remove example.org
+	done <<-END
+	push|main|5f0c1ab|-
+	push|release/1.2|5f0c1ab|-
+	push|master|5f0c1ab|nothing
+	push|domain|5f0c1ab|nothing
+	push|main/x|5f0c1ab|nothing
+	push|main,x|5f0c1ab|nothing
+	push|release|5f0c1ab|nothing
+	push|v1|5f0c1ab|nothing
+	push|refs/tags/v1.0|5f0c1ab|v1.0
+	push|refs/tags/v1/rc|5f0c1ab|v1/rc
+	push|refs/tags/main|5f0c1ab|nothing
+	push|refs/tags/vx|5f0c1ab|nothing
+	push|refs/notes/commits|5f0c1ab|nothing
+	push|main|0000000000000000000000000000000000000000|nothing
+	push|main||nothing
+	ping|main|5f0c1ab|nothing
+	create|refs/tags/v1.0|5f0c1ab|nothing
+	Tag Push Hook|refs/tags/v2|5f0c1ab|v2
+	END
+	# Another site, and what is pushed to by default.
+	payload master 5f0c1ab "a change"
+	site=a github "$(signature)"
+	assert_eq "$(cat "$out")" "$(field a .job)"
+	payload develop 5f0c1ab "a change"
+	site=a github "$(signature)"
+	assert_contains "$out" "nothing to do"
+	for s in b a/ full full/b example.org/x A; do
+		site=$s github "$(signature)"
+		assert_eq "$status" 404 "$s"
+	done
+}
+
+# Each site has a secret of its own, which stays when hooks are written again.
+t_secrets_of_sites() {
+	sites a b
+	run deploy init --hooks -n
+	[ ! -e hooks.env ] && [ ! -e hooks.yml ] || fail "not dry"
+	run deploy init --hooks
+	assert_eq "$(stat -c %a hooks.env)" 600
+	grep -Eqx 'DEPLOY_HOOK_SECRET_a=[0-9a-f]{64}' hooks.env
+	[ "$(sed 's/.*=//' hooks.env | sort -u | wc -l)" -eq 2 ]
+	cp hooks.env before
+	cp hooks.yml before.yml
+	run deploy init --hooks --json
+	assert_eq "$(json "$out" '"\(.changed) \(.sites | length)"')" "false 2"
+	cmp before hooks.env
+	unset queue
+	sites b a c.d
+	run deploy init --hooks --json
+	assert_eq "$(json "$out" '"\(.changed) \(.sites[2].secret)"')" \
+	    "true DEPLOY_HOOK_SECRET_c_d"
+	head -n 2 hooks.env | cmp - before
+	[ "$(wc -l <hooks.env)" -eq 3 ]
+	! cmp -s before.yml hooks.yml
+	assert_not_contains hooks.yml "$(sed -n 's/.*=//p;q' hooks.env)"
+	# With the secret of another site nothing is done.
+	unset secret
+	set -a
+	. ./hooks.env
+	set +a
+	receiver
+	secret=$DEPLOY_HOOK_SECRET_b
+	payload main 5f0c1ab "a change"
+	site=a github "$(signature)"
+	assert_eq "$status" 403
+	post a "X-Gitlab-Event: Push Hook" "X-Gitlab-Token: $secret"
+	assert_eq "$status" 403
+	no_jobs "another secret"
+	site=b github "$(signature)"
+	assert_eq "$status" 200
+	# Two sites that would share one.
+	sites c.d c-d
+	expect_status 2 deploy init --hooks
+	assert_contains "$err" "another name"
+	expect_status 2 deploy init --hooks -s c.d
+}
+
+t_names_and_patterns_are_words() {
+	# shellcheck disable=SC2016 # meant
+	local name='{{ x }} "$(touch pwned)'\''é'
+	jq -n --arg name "$name" --arg dir "$PWD" '{sites: [{name: $name,
+	    root: ($dir + "/www"), push: {branches: ["{{main}}",
+	    "$(touch\tpwned)" | gsub("\t"; "${IFS}"), "`id`", "'\''*'\''"]}}],
+	    queue: ($dir + "/queue")}' >deploy.yml
+	receiver
+	payload '{{main}}' 5f0c1ab "a change"
+	site=$(jq -rn --arg s "$name" '$s | @uri') github "$(signature)"
+	assert_eq "$status" 200 "$(cat "$out" webhook.log)"
+	assert_eq "$(field "$name" .site)" "$name"
+	payload develop 5f0c1ab "a change"
+	site=$(jq -rn --arg s "$name" '$s | @uri') github "$(signature)"
+	assert_contains "$out" "nothing to do"
+	[ ! -e pwned ] || fail "pwned"
 }
 
 t_what_is_not_signed_is_nothing() {
@@ -180,51 +309,95 @@ t_what_is_not_signed_is_nothing() {
 	receiver
 	payload main 5f0c1ab "a change"
 	github "$(signature wrong)"
-	assert_eq "$status" 500
+	assert_eq "$status" 403
 	github ''
-	assert_eq "$status" 500
+	assert_eq "$status" 403
 	github "$(signature | tr '0-9a-f' '1-9a-f0')"
-	post example.org-github 'X-GitHub-Event: push'
-	post example.org-gitea 'X-Gitea-Event: push' \
+	post example.org 'X-GitHub-Event: push'
+	assert_eq "$status" 403
+	post example.org 'X-Gitea-Event: push' \
 	    "X-Gitea-Signature: $(signature wrong)"
-	post example.org-gitlab 'X-Gitlab-Event: Push Hook' \
-	    'X-Gitlab-Token: wrong'
-	post example.org-gitlab 'X-Gitlab-Event: Push Hook'
-	# A good signature of something else.
+	assert_eq "$status" 403
+	post example.org 'X-Gitlab-Event: Push Hook' 'X-Gitlab-Token: wrong'
+	assert_eq "$status" 403
+	post example.org 'X-Gitlab-Event: Push Hook'
+	post example.org 'X-Gitlab-Event: Push Hook' 'X-Gitlab-Token;'
+	assert_eq "$status" 403
+	# A signature of less, or of nothing, with the body in another form.
 	good=$(signature)
-	payload main 0000000 "another change"
+	: >nothing
+	none=$(openssl dgst -sha256 -hmac "$secret" -r nothing | cut -d ' ' -f 1)
+	status=$(curl --noproxy '*' -sS -m 20 -o "$out" -w '%{http_code}' \
+	    -H 'X-GitHub-Event: push' -H "X-Hub-Signature-256: sha256=$none" \
+	    -F "ref=refs/heads/main" -F after=5f0c1ab "$hooks/example.org")
+	assert_eq "$status" 403
+	github "sha1=$(openssl dgst -sha1 -hmac "$secret" -r payload | cut -d ' ' -f 1)"
+	assert_eq "$status" 403
+	# A good signature of something else.
+	payload main 0000001 "another change"
 	github "$good"
+	assert_eq "$status" 403
 	no_jobs "not signed"
-	# Not a push, not the branch.
-	github "$(signature)" ping
-	assert_contains "$out" "not satisfied"
-	payload develop 5f0c1ab "a change"
-	github "$(signature)"
-	payload main/../develop 5f0c1ab "a change"
-	github "$(signature)"
-	no_jobs "not a push to main"
 	assert_eq "$(curl --noproxy '*' -sS -m 5 -o /dev/null \
-	    -w '%{http_code}' "$hooks/example.org-github")" 405
+	    -w '%{http_code}' "$hooks/example.org")" 405
 	no_jobs "GET"
+}
+
+# What was signed once can be sent again, late and out of order: of a branch
+# the newest is built, whatever it says.
+t_replayed() {
+	local old
+	repository
+	configuration
+	receiver
+	payload main "$commit" "the first page"
+	cp payload first
+	old=$(signature)
+	commit "the second page"
+	payload main "$commit" "the second page"
+	github "$(signature)"
+	cp first payload
+	github "$old"
+	assert_eq "$status" 200
+	once
+	assert_contains www/example.org/current/news/index.html "the second page"
+	run deploy list --json
+	assert_eq "$(json "$out" '.releases[0].commit')" "$commit"
+	for _ in 1 2 3; do
+		github "$old"
+	done
+	once
+	assert_contains www/example.org/current/news/index.html "the second page"
+	run deploy list --json
+	assert_eq "$(json "$out" '.releases | length')" 1
 }
 
 # Signed, but evil.
 t_what_is_signed_is_not_trusted() {
 	local ref
 	sites example.org
+	sed -i '/name: example.org/a\    push: {tags: ["*"]}' deploy.yml
 	receiver
 	# shellcheck disable=SC2016
 	for ref in '--config=/tmp/x' '$(touch pwned)' '; touch pwned' '' \
-	    "$(printf 'a%.0s' {1..300})"
+	    "$(printf 'a%.0s' {1..300})" $'a\nb' '../x'
 	do
-		payload main "$ref" "a change"
+		payload "refs/tags/$ref" 5f0c1ab "a change"
 		github "$(signature)"
 		assert_eq "$status" 500 "$ref"
-		assert_contains "$out" "occurred"
+		assert_contains "$out" "is no ref"
+	done
+	printf '{"ref":"refs/tags/a\\u0000b","after":"1"}' >payload
+	github "$(signature)"
+	assert_eq "$status" 500
+	for f in '[]' '' '{' 'null' '{"ref":{"a":1},"after":[1]}' '"x"'; do
+		printf %s "$f" >payload
+		github "$(signature)"
+		[ "$status" -lt 500 ] || fail "$f: $status $(cat "$out")"
 	done
 	no_jobs "evil"
 	# shellcheck disable=SC2016
-	payload main 5f0c1ab '--wait $(touch pwned)'$'\n''; touch pwned'
+	payload refs/tags/v1 5f0c1ab '--wait $(touch pwned)'$'\n''; touch pwned'
 	github "$(signature)"
 	assert_eq "$status" 200
 	# shellcheck disable=SC2016
@@ -240,6 +413,132 @@ t_what_cannot_be_enqueued_is_an_error() {
 	echo broken >>deploy.yml
 	github "$(signature)"
 	assert_eq "$status" 500
+	assert_contains "$out" deploy.yml
+	# And it is not because the queue is full.
+	site=full/example.org github "$(signature)"
+	assert_eq "$status" 500
+}
+
+# The example for nginx, with a certificate of its own: $hooks is its URL.
+behind_nginx() {
+	need_cmd nginx
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 \
+	    -nodes -keyout key.pem -out cert.pem -days 2 \
+	    -subj /CN=hooks.example.org 2>/dev/null
+	local upstream=${hooks#http://} try
+	upstream=${upstream%/hooks}
+	mkdir -p nginx
+	for ((try = 0; try < 20; try++)); do
+		port=$((20000 + RANDOM % 12000))
+		sed -e "s,listen 443 ,listen 127.0.0.1:$port ,
+		    s,127.0.0.1:9000,$upstream,
+		    s,/etc/[^;]*fullchain.pem,$PWD/cert.pem,
+		    s,/etc/[^;]*privkey.pem,$PWD/key.pem," \
+		    "$TREE/man/examples/nginx-hooks.conf" >nginx/hooks.conf
+		cat >nginx/conf <<-END
+		$([ "$(id -u)" -ne 0 ] || echo 'user root;')
+		daemon off;
+		pid "$PWD/nginx/pid";
+		error_log "$PWD/nginx/error.log";
+		events { worker_connections 1024; }
+		http {
+			access_log off;
+			client_body_temp_path "$PWD/nginx/body";
+			proxy_temp_path "$PWD/nginx/proxy";
+			fastcgi_temp_path "$PWD/nginx/fastcgi";
+			uwsgi_temp_path "$PWD/nginx/uwsgi";
+			scgi_temp_path "$PWD/nginx/scgi";
+			include "$PWD/nginx/hooks.conf";
+		}
+		END
+		nginx -p "$PWD/nginx" -c "$PWD/nginx/conf" \
+		    -e "$PWD/nginx/error.log" </dev/null >nginx/log 2>&1 &
+		nginx=$!
+		hooks=https://127.0.0.1:$port/hooks
+		while kill -0 "$nginx" 2>/dev/null; do
+			if curl --noproxy '*' -ks "$hooks" >/dev/null; then
+				defer kill "$nginx"
+				return
+			fi
+			sleep 0.05
+		done
+	done
+	fail "nginx does not start: $(cat nginx/*log)"
+}
+
+# Kilobytes that webhook has had at once.
+receiver_peak() {
+	awk '$1 == "VmHWM:" { print $2 }' "/proc/$receiver/status"
+}
+
+t_behind_nginx() {
+	local before
+	sites a b c -- "max_waiting: 2"
+	receiver
+	behind_nginx
+	payload main 5f0c1ab "a change"
+	for site in a b a; do
+		github "$(signature)"
+		assert_eq "$status" 200 "$(cat "$out")"
+		assert_eq "$(cat "$out")" "$(field $site .job)"
+	done
+	# As many wait as may.
+	site=c
+	github "$(signature)"
+	assert_eq "$status" 429 "$(cat "$out")"
+	assert_contains "$out" "2 jobs wait already"
+	site=full/a
+	github "$(signature)"
+	assert_eq "$status" 404 "it is not asked from outside"
+	site=b
+	github "$(signature)"
+	assert_eq "$status" 200 "what is merged is not one more"
+	site=d
+	github "$(signature)"
+	assert_eq "$status" 404
+	site=a
+	github "$(signature wrong)"
+	assert_eq "$status" 403
+	github "$(signature)" ping
+	assert_eq "$status" 200
+	run deploy jobs --json
+	assert_eq "$(json "$out" '[.jobs[].site] | join(" ")')" "a b"
+	# 100 MB, with its length and without: no more of it than may be.
+	before=$(receiver_peak)
+	truncate -s 100M payload
+	github "$(printf '0%.0s' {1..64})"
+	assert_eq "$status" 413
+	status=$(curl --noproxy '*' -sk -m 20 -o "$out" -w '%{http_code}' \
+	    -H 'Transfer-Encoding: chunked' -H 'X-GitHub-Event: push' \
+	    -T - "-XPOST" "$hooks/a" <payload) || true
+	[ "$status" = 413 ] || [ "$status" = 000 ] || fail "chunked: $status"
+	[ "$(($(receiver_peak) - before))" -lt 20000 ] ||
+	    fail "$before KB were $(receiver_peak)"
+	# Status 5xx is for what has gone wrong only.
+	payload main 5f0c1ab "a change"
+	mv deploy.yml away
+	github "$(signature)"
+	assert_eq "$status" 500 "$(cat "$out")"
+}
+
+# Many at once: each is answered, all are one job.
+t_many_at_once() {
+	local n=200 sign
+	sites a
+	receiver
+	payload main 5f0c1ab "a change"
+	sign=$(signature)
+	for ((i = 0; i < n; i++)); do
+		printf 'url = "%s"\noutput = "answers/%d"\n' "$hooks/a" "$i"
+	done >requests
+	mkdir answers
+	curl --noproxy '*' -sS -m 60 --parallel --parallel-immediate \
+	    --parallel-max $n -H 'Content-Type: application/json' \
+	    -H 'X-GitHub-Event: push' -H "X-Hub-Signature-256: sha256=$sign" \
+	    --data-binary @payload -w '%{http_code}\n' -K requests >statuses
+	assert_eq "$(sort statuses | uniq -c | tr -s ' ')" " $n 200"
+	assert_eq "$(cat answers/* | sort -u)" "$(field a .job)"
+	assert_eq "$(field a .requests)" "$n"
 }
 
 # Whoever forgot the secret, or left it empty, has no hooks, and none that
@@ -248,24 +547,22 @@ without_secret() {
 	local key hmac
 	configuration
 	receiver
-	grep -q "couldn't load hooks\|error" webhook.log ||
-	    fail "not told: $(cat webhook.log)"
 	payload main 0123456789abcdef0123456789abcdef01234567 pwned
 	for key in '' ' ' '<no value>' undefined; do
 		hmac=$(openssl dgst -sha256 -mac HMAC -macopt "key:$key" -r \
 		    payload 2>/dev/null | cut -d ' ' -f 1) || hmac=
 		github "$hmac"
 		assert_eq "$status" 404 "GitHub"
-		post example.org-gitea "X-Gitea-Event: push" \
+		post example.org "X-Gitea-Event: push" \
 		    "X-Gitea-Signature: $hmac"
 		assert_eq "$status" 404 "Gitea"
-		post example.org-gitlab "X-Gitlab-Event: Push Hook" \
+		post example.org "X-Gitlab-Event: Push Hook" \
 		    "X-Gitlab-Token: $key"
 		assert_eq "$status" 404 "GitLab"
 	done
-	post example.org-gitlab "X-Gitlab-Event: Push Hook" "X-Gitlab-Token;"
+	post example.org "X-Gitlab-Event: Push Hook" "X-Gitlab-Token;"
 	assert_eq "$status" 404 "GitLab, an empty token"
-	post example.org-gitlab "X-Gitlab-Event: Push Hook"
+	post example.org "X-Gitlab-Event: Push Hook"
 	assert_eq "$status" 404 "GitLab, no token"
 	no_jobs 'without a secret'
 }
@@ -280,15 +577,22 @@ t_no_secret() {
 	without_secret
 }
 
-# Also if the template let it pass: an empty token is none.
-t_an_empty_token() {
-	configuration
-	sed -n '/^\[/,$p' "$TREE/man/examples/hooks.json" >rest.json
-	secret='' hooks_file=rest.json receiver
-	payload main 0123456789abcdef0123456789abcdef01234567 pwned
-	post example.org-gitlab "X-Gitlab-Event: Push Hook" "X-Gitlab-Token;"
-	assert_contains "$out" "Hook rules were not satisfied"
-	no_jobs "an empty token"
+# One has a secret, and another has none.
+t_one_secret() {
+	unset secret
+	sites a example.org
+	export DEPLOY_HOOK_SECRET_a=a DEPLOY_HOOK_SECRET_example_org=
+	receiver
+	payload main 5f0c1ab "a change"
+	site=a github "$(signature a)"
+	assert_eq "$status" 200
+	github "$(signature a)"
+	assert_eq "$status" 404
+	for token in '' a; do
+		post example.org "X-Gitlab-Event: Push Hook" \
+		    "X-Gitlab-Token;" "X-Gitlab-Token: $token"
+		assert_eq "$status" 404
+	done
 }
 
 # ------------------------------------------------------------ other examples

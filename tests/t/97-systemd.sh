@@ -58,7 +58,6 @@ make_root() {
 	    "$root"/usr/lib/systemd/system-generators "$root/etc/systemd/system"
 	mkdir -p "$root/etc/systemd/system" "$root/etc/deploy" "$root/srv/www" "$root/usr/local/bin"
 	cp "$units"/* "$root/etc/systemd/system"
-	cp "$units"/hooks.json "$root/etc/deploy"
 	cp "$program" "$root/usr/local/bin/deploy"
 	cp "$check" "$root/check"
 	: >"$root/etc/machine-id"
@@ -70,7 +69,7 @@ make_root() {
 	mkdir -p "$root/var/lib/deploy/src"
 	echo one >"$root/var/lib/deploy/src/index.html"
 	chown -R 4777:4777 "$root/srv/www" "$root/var/lib/deploy"
-	echo DEPLOY_HOOK_SECRET=secret >"$root/etc/deploy/webhook.env"
+	echo DEPLOY_HOOK_SECRET_example_org=secret >"$root/etc/deploy/hooks.env"
 	cat >"$root/etc/deploy/deploy.yml" <<-'YML'
 	queue: /var/lib/deploy/queue
 	sites:
@@ -102,7 +101,7 @@ under_systemd() {
 	[ -n "${TEST_MOUNTS:-}" ] || skip "needs mount namespaces"
 	own_cgroup
 	mkdir units
-	cp "$TREE"/man/examples/deploy-* "$TREE"/man/examples/hooks.json units
+	cp "$TREE"/man/examples/deploy-* units
 	{
 		cat <<-'END'
 		exec >/said 2>&1
@@ -199,12 +198,13 @@ t_the_web_hook() {
 	need_cmd webhook curl openssl
 	under_systemd <<-'END'
 	ip link set lo up
+	HOME=/root /usr/local/bin/deploy init --hooks -q -c /etc/deploy/deploy.yml
 	systemctl start deploy-webhook deploy-worker
 	body='{"ref":"refs/heads/main","after":"0123456789012345678901234567890123456789","head_commit":{"message":"m"}}'
 	sign=$(printf %s "$body" | openssl dgst -sha256 -hmac secret | sed 's/.* //')
 	post() {
 		curl -sf -m 5 -H 'Content-Type: application/json' -H 'X-GitHub-Event: push' \
-		    -H "X-Hub-Signature-256: sha256=$1" -d "$body" http://127.0.0.1:9000/hooks/example.org-github
+		    -H "X-Hub-Signature-256: sha256=$1" -d "$body" http://127.0.0.1:9000/hooks/example.org
 	}
 	await post "$sign"
 	await grep -q one /srv/www/site/current/index.html

@@ -593,7 +593,24 @@ test_queue_and_worker(void)
 	CHECK_STR(c.worker.notify, "./tell");
 	CHECK_STR(c.sites[0].update, "git pull");
 	CHECK(c.sites[0].settle == 10);
+	CHECK(c.sites[0].push.branches.n == 2 && c.sites[0].push.tags.n == 0);
+	CHECK_STR(c.sites[0].push.branches.v[0], "main");
+	CHECK_STR(c.sites[0].push.branches.v[1], "master");
 	config_release(&c);
+	REQUIRE(parse(&c,
+		    SITE "    push: {branches: [release/*], tags: [v*]}\n") ==
+	    0);
+	CHECK_STR(c.sites[0].push.branches.v[0], "release/*");
+	CHECK_STR(c.sites[0].push.tags.v[0], "v*");
+	config_release(&c);
+	REQUIRE(parse(&c,
+		    SITE "    git: {url: x, ref: refs/heads/live}\n"
+			 "    build: {command: y, directory: z}\n") == 0);
+	CHECK(c.sites[0].push.branches.n == 1);
+	CHECK_STR(c.sites[0].push.branches.v[0], "live");
+	config_release(&c);
+	CHECK_STR(fault_in(SITE "    push: {tags: [v*, \"v 1\"]}\n"),
+	    AT("4:24") "sites[0].push.tags[1]: 'v 1' is no pattern such as main, release/* or v[0-9]*");
 	REQUIRE(parse(&c, SITE "queue: postgresql://u@h/d?x=y\n") == 0);
 	CHECK_STR(c.queue, "postgresql://u@h/d?x=y");
 	config_release(&c);
