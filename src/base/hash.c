@@ -1,6 +1,8 @@
 #include "base/hash.h"
 
+#include <limits.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <stdlib.h>
 
 #include "base/alloc.h"
@@ -47,6 +49,16 @@ hash_end(struct hash *h, uint8_t out[HASH_LEN])
 	if (EVP_DigestFinal_ex(h->ctx, out, NULL) != 1 ||
 	    EVP_DigestInit_ex2(h->ctx, h->md, NULL) != 1)
 		BUG("SHA-256 failed");
+}
+
+void
+hash_hmac(const void *key, size_t key_len, const void *data, size_t len,
+    uint8_t out[HASH_LEN])
+{
+	if (key_len > INT_MAX ||
+	    HMAC(EVP_sha256(), key, (int)key_len, data, len, out, NULL) ==
+		NULL)
+		BUG("libcrypto makes no HMAC");
 }
 
 void

@@ -18,6 +18,10 @@ void hash_add(struct hash *h, const void *data, size_t len);
 /* Write the digest and make `h` ready for the next computation. */
 void hash_end(struct hash *h, uint8_t out[HASH_LEN]);
 
+/* The HMAC (RFC 2104) of `data` with that key. */
+void hash_hmac(const void *key, size_t key_len, const void *data, size_t len,
+    uint8_t out[HASH_LEN]);
+
 /* The digest as HASH_HEX lower-case digits and a NUL. */
 void hash_hex(const uint8_t digest[HASH_LEN], char out[HASH_HEX + 1]);
 

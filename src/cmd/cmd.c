@@ -41,6 +41,8 @@ cmd_find(const char *name, struct err *e)
 	}
 	if (strcmp(name, cmd_rsh.name) == 0)
 		return &cmd_rsh;
+	if (strcmp(name, cmd_post.name) == 0)
+		return &cmd_post;
 	names[n] = NULL;
 	near = habit_command(name);
 	if (near == NULL)

@@ -13,6 +13,6 @@ extern const struct cmd cmd_init, cmd_adopt, cmd_stage, cmd_activate, cmd_publis
     cmd_jobs, cmd_sync;
 
 /* In no list and no help: for other programs. */
-extern const struct cmd cmd_rsh;
+extern const struct cmd cmd_rsh, cmd_post;
 
 #endif

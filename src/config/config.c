@@ -73,6 +73,7 @@ config_release(struct config *c)
 	free(c->queue);
 	free(c->worker.logs);
 	free(c->worker.notify);
+	free(c->worker.notify_url);
 	*c = (struct config)CONFIG_INIT;
 }
 

@@ -614,6 +614,25 @@ read_queue(struct value_reader *r, const char *text, char **queue)
 	return 0;
 }
 
+/* Read who is told what came of a job. */
+static int
+read_notify(struct value_reader *r, const struct raw_worker *raw,
+    struct worker_config *w)
+{
+	struct strvec url = STRVEC_INIT;
+	int n = 0;
+
+	w->notify = xstrdup_opt(raw->notify);
+	if (raw->notify_url == NULL)
+		return 0;
+	value_at(r, "notify_url");
+	n = read_url(r, raw->notify_url, &url);
+	if (n == 0)
+		w->notify_url = xstrdup(url.v[0]);
+	strvec_release(&url);
+	return n;
+}
+
 /* Read how jobs are done. */
 static int
 read_worker(struct value_reader *r, const struct raw_worker *raw,
@@ -622,8 +641,8 @@ read_worker(struct value_reader *r, const struct raw_worker *raw,
 	if (raw == NULL)
 		return 0;
 	strcpy(r->base, "worker.");
-	w->notify = xstrdup_opt(raw->notify);
-	if (value_read_count(r, "jobs", raw->jobs, 1, CONFIG_JOBS_MAX,
+	if (read_notify(r, raw, w) != 0 ||
+	    value_read_count(r, "jobs", raw->jobs, 1, CONFIG_JOBS_MAX,
 		&w->jobs) != 0 ||
 	    value_read_count(r, "max_jobs", raw->max_jobs, 1, UINT_MAX,
 		&w->max_jobs) != 0 ||

@@ -191,6 +191,7 @@ static const cyaml_schema_field_t worker_fields[] = {
 	STRING("verify", OPTIONAL, struct raw_worker, verify),
 	STRING("logs", OPTIONAL, struct raw_worker, logs),
 	STRING("notify", OPTIONAL, struct raw_worker, notify),
+	STRING("notify_url", OPTIONAL, struct raw_worker, notify_url),
 	CYAML_FIELD_END,
 };
 

@@ -134,6 +134,7 @@ struct raw_worker {
 	char *verify;
 	char *logs;
 	char *notify;
+	char *notify_url;
 };
 
 struct raw_config {

@@ -20,11 +20,12 @@ enum { HANDED_MAX = 128 * 1024 };
 static const struct {
 	const char *name;
 	bool ours;  /* taken at the start */
-	bool hosts; /* a job needs it */
+	bool child; /* goes to a child that is this program */
 } table[SECRET_COUNT] = {
 	[SECRET_KEY] = { "DEPLOY_SSH_KEY", true, true },
 	[SECRET_PASSPHRASE] = { "DEPLOY_SSH_KEY_PASSPHRASE", true, true },
 	[SECRET_HOOK] = { "DEPLOY_HOOK_SECRET", true, false },
+	[SECRET_NOTIFY] = { "DEPLOY_NOTIFY_SECRET", true, true },
 	[SECRET_PG_PASSWORD] = { "PGPASSWORD", false, false },
 };
 
@@ -169,7 +170,7 @@ secret_get(enum secret which)
 	return texts[which];
 }
 
-/* All for the hosts, as read_handed() wants it; false: there is none. */
+/* All for a child of ours, as read_handed() wants it; false: there is none. */
 static bool
 put_handed(struct buf *out)
 {
@@ -177,13 +178,13 @@ put_handed(struct buf *out)
 
 	/* Once, so that no copy is left behind by growing. */
 	for (int i = 0; i < SECRET_COUNT; i++)
-		if (table[i].hosts && texts[i] != NULL)
+		if (table[i].child && texts[i] != NULL)
 			room += strlen(table[i].name) + strlen(texts[i]) + 2;
 	if (room == 0)
 		return false;
 	buf_reserve(out, room);
 	for (int i = 0; i < SECRET_COUNT; i++)
-		if (table[i].hosts && texts[i] != NULL) {
+		if (table[i].child && texts[i] != NULL) {
 			buf_adds(out, table[i].name);
 			buf_addc(out, '=');
 			buf_add(out, texts[i], strlen(texts[i]) + 1);

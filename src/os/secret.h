@@ -27,6 +27,7 @@ enum secret {
 	SECRET_KEY,		/* DEPLOY_SSH_KEY */
 	SECRET_PASSPHRASE,	/* DEPLOY_SSH_KEY_PASSPHRASE */
 	SECRET_HOOK,		/* DEPLOY_HOOK_SECRET, of webhook(1) */
+	SECRET_NOTIFY,		/* DEPLOY_NOTIFY_SECRET, signs notifications */
 	SECRET_PG_PASSWORD,	/* PGPASSWORD */
 	SECRET_COUNT
 };
@@ -47,8 +48,8 @@ void secret_take(enum secret which);
 const char *secret_get(enum secret which);
 
 /*
- * For a child that is this program and logs in: the secrets for hosts on a
- * socket, whose number goes into its environment as SECRET_VARIABLE.  A
+ * For a child that is this program: the secrets for hosts and for
+ * notifications on a socket, whose number goes into its environment as SECRET_VARIABLE.  A
  * socket, because what a pipe or a file holds can be opened in /proc.  The
  * descriptor is the caller's to close; -1 when there is nothing to hand over;
  * -2 with the error.

@@ -14,6 +14,14 @@ job_state_name(enum job_state state)
 	return states[state];
 }
 
+const char *
+job_event(const struct job *j)
+{
+	if (j->state == JOB_DONE)
+		return j->was_bad ? "well-again" : "done";
+	return j->state == JOB_WAITING ? "retrying" : "failed";
+}
+
 void
 job_release(struct job *j)
 {

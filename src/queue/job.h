@@ -42,9 +42,14 @@ struct job {
 	int64_t merged_into;	/* 0: into none */
 	char *refs;		/* of all requests, a line each, the newest
 				 * last; NULL: none */
+	bool was_bad;		/* the last try of the site before this one
+				 * failed; set by queue_finish() alone */
 };
 
 #define JOB_INIT { .id = 0 }
+
+/* The word for what came of a try: done, well-again, retrying, failed. */
+const char *job_event(const struct job *j);
 
 void job_release(struct job *j);		/* neutral values accepted */
 

@@ -13,6 +13,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/release.h"
 #include "base/strvec.h"
 #include "os/io.h"
@@ -25,6 +26,7 @@ enum {
 	/* A build gets 5 s to end, a flip that has begun some 20. */
 	STOP_MS = 40 * 1000,
 	NOTIFY_MS = 60 * 1000,
+	POST_TALK = 65536,   /* of the program that sends one, is kept */
 	BLIND_TICK_MS = 100, /* where the kernel has no pidfd_open(2) */
 	TAIL = 16384,	     /* where the reason is looked for */
 	READ_AT_ONCE = 1 << 20,
@@ -48,6 +50,7 @@ static void
 add_outcome(struct strvec *env, const struct job *job)
 {
 	strvec_addf(env, "DEPLOY_SITE=%s", job->site);
+	strvec_addf(env, "DEPLOY_EVENT=%s", job_event(job));
 	strvec_addf(env, "DEPLOY_STATE=%s", job_state_name(job->state));
 	strvec_addf(env, "DEPLOY_STATUS=%lld", (long long)job->status);
 	strvec_addf(env, "DEPLOY_TRIES=%lld", (long long)job->tries);
@@ -120,8 +123,7 @@ start(struct jobrun *r, const struct strvec *argv, const struct strvec *env,
  */
 static int
 start_deploy(struct jobrun *r, const struct strvec *argv,
-    const struct strvec *env, int fd, const struct jobrun_options *o,
-    struct err *e)
+    const struct strvec *env, int fd, int64_t timeout_ms, struct err *e)
 {
 	int ret;
 
@@ -130,8 +132,8 @@ start_deploy(struct jobrun *r, const struct strvec *argv,
 	r->child.logs_in = true;
 	r->child.pipe_err = true;
 	r->child.keep = &fd;
-	r->child.n_keep = 1;
-	ret = start(r, argv, env, o->config->worker.timeout * 1000, e);
+	r->child.n_keep = fd >= 0;
+	ret = start(r, argv, env, timeout_ms, e);
 	r->child.keep = NULL;
 	r->child.n_keep = 0;
 	return ret;
@@ -203,7 +205,8 @@ jobrun_start(struct jobrun *r, const struct job *job, int claim,
 		strvec_addf(&env, "DEPLOY_ITEMS_FILE=%s", r->items);
 	begin_log(r, job, o);
 	if (ret == 0)
-		ret = start_deploy(r, &argv, &env, claim, o, e);
+		ret = start_deploy(r, &argv, &env, claim,
+		    o->config->worker.timeout * 1000, e);
 	if (ret != 0)
 		jobrun_release(r);
 	free(mark);
@@ -238,6 +241,67 @@ jobrun_notify(struct jobrun *r, const struct job *job,
 	return ret;
 }
 
+/* What came of a job, as JSON in one line; the caller frees it. */
+static char *
+describe(const struct job *job, const struct jobrun_options *o)
+{
+	json_t *doc = json_new_object();
+	struct buf text = BUF_INIT;
+	char when[32];
+	const char *event = job_event(job);
+
+	buf_addf(&text, "%s: %s", job->site,
+	    strcmp(event, "well-again") == 0 ? "well again" : event);
+	if (job->message != NULL)
+		buf_addf(&text, ": %s", job->message);
+	json_put_string(doc, "text", text.data);
+	json_put_string(doc, "event", event);
+	json_put_string(doc, "site", job->site);
+	json_put_int(doc, "job", job->id);
+	json_put_int(doc, "tries", job->tries);
+	json_put_int(doc, "status", job->status);
+	json_put_string(doc, "message", job->message);
+	json_put_string(doc, "ref", job->ref);
+	json_put_string(doc, "reason", job->reason);
+	json_put_string(doc, "who", job->who);
+	json_put_string(doc, "worker", o->worker);
+	release_format_time(job->started, when);
+	json_put_string(doc, "started", when);
+	release_format_time(job->ended, when);
+	json_put_string(doc, "ended", when);
+	buf_release(&text);
+	json_write(doc, &text);
+	json_free(doc);
+	return buf_detach(&text);
+}
+
+int
+jobrun_post(struct jobrun *r, const struct job *job,
+    const struct jobrun_options *o, struct err *e)
+{
+	struct strvec argv = STRVEC_INIT, env = STRVEC_INIT;
+	char *body = describe(job, o);
+	int ret;
+
+	*r = (struct jobrun)JOBRUN_INIT;
+	r->log.limit = POST_TALK;
+	strvec_add(&argv, "deploy");
+	strvec_add(&argv, "__post");
+	if (o->verbose)
+		strvec_add(&argv, "--verbose");
+	strvec_add(&argv, job_event(job));
+	strvec_addf(&argv, "%lld-%lld-%lld", (long long)job->id,
+	    (long long)job->tries, (long long)job->ended);
+	/* The URL may be a secret, and arguments are for all to see. */
+	strvec_addf(&env, "DEPLOY_POST_URL=%s", o->config->worker.notify_url);
+	strvec_addf(&env, "DEPLOY_POST_BODY=%s", body);
+	ret = start_deploy(r, &argv, &env, -1, NOTIFY_MS, e);
+	free(body);
+	strvec_release(&argv);
+	strvec_release(&env);
+	return ret;
+}
+
 int
 jobrun_verify(struct jobrun *r, const char *site, int lock,
     const struct jobrun_options *o, struct err *e)
@@ -251,7 +315,8 @@ jobrun_verify(struct jobrun *r, const char *site, int lock,
 	strvec_add(&argv, "verify");
 	strvec_add(&argv, "--repair");
 	add_site(&argv, site, o);
-	ret = start_deploy(r, &argv, &env, lock, o, e);
+	ret = start_deploy(r, &argv, &env, lock,
+	    o->config->worker.timeout * 1000, e);
 	strvec_release(&argv);
 	strvec_release(&env);
 	return ret;

@@ -55,6 +55,10 @@ int jobrun_start(struct jobrun *r, const struct job *job, int claim,
 int jobrun_notify(struct jobrun *r, const struct job *job,
     const struct jobrun_options *o, struct err *e) MUST_USE;
 
+/* The same: start the program that sends it to `notify_url`.  0 or -1. */
+int jobrun_post(struct jobrun *r, const struct job *job,
+    const struct jobrun_options *o, struct err *e) MUST_USE;
+
 /*
  * Start `deploy verify --repair` of what is live of the site; `lock` is handed
  * on to it.  Its talk is in no file.  0 or -1.

@@ -203,6 +203,27 @@ note_result(struct job *j, const struct queue_result *r)
 		j->tries++;
 }
 
+/* Did the last try of the site fail, in this job or the one before? */
+static int
+find_bad(struct queue *q, struct job *j, struct err *e)
+{
+	struct sql_params p = { .n = 0 };
+	int64_t n;
+
+	sql_text(&p, j->site);
+	sql_int(&p, j->id);
+	if (sql_one_int(q,
+		"SELECT count(*) FROM (SELECT state FROM deploy_jobs "
+		"WHERE site = $1 AND id <> $2 AND state IN ('done', 'failed') "
+		"ORDER BY ended DESC, id DESC LIMIT 1) AS before "
+		"WHERE state = 'failed'",
+		&p, 0, &n, e) != 0)
+		return -1;
+	/* A try of its own that has ended was no good, or it would be done. */
+	j->was_bad = n > 0 || j->ended != 0;
+	return 0;
+}
+
 static int
 do_finish(struct queue *q, void *ctx, struct err *e)
 {
@@ -214,6 +235,8 @@ do_finish(struct queue *q, void *ctx, struct err *e)
 
 	if (held <= 0)
 		return held;
+	if (find_bad(q, j, e) != 0)
+		return -1;
 	note_result(j, r);
 	if (!r->good && sql_find_waiting(q, j->site, &other, e) != 0)
 		return -1;

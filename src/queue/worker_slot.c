@@ -105,22 +105,58 @@ prune(struct worker *w)
 	dir_close(&logs);
 }
 
-/* The try is recorded: tell whoever wants to know. */
+/* Begin the next notification.  1: it runs; 0: there is none; -1. */
+static int
+next_notification(struct worker *w, struct worker_slot *s, struct err *e)
+{
+	struct jobrun_options o = worker_run_options(w, NULL);
+
+	if (w->stopping)
+		return 0;
+	if (w->config.worker.notify != NULL && !s->commanded) {
+		s->commanded = true;
+		return jobrun_notify(&s->run, &s->job, &o, e) == 0 ? 1 : -1;
+	}
+	if (w->config.worker.notify_url != NULL && !s->posted) {
+		s->posted = true;
+		return jobrun_post(&s->run, &s->job, &o, e) == 0 ? 1 : -1;
+	}
+	return 0;
+}
+
+/* The try is recorded: tell whoever wants to know, one after the other. */
 static void
 notify(struct worker *w, struct worker_slot *s)
 {
-	struct jobrun_options o = worker_run_options(w, NULL);
-	struct err e = ERR_INIT;
+	int r;
 
-	jobrun_release(&s->run);
-	if (w->config.worker.notify != NULL && !w->stopping &&
-	    jobrun_notify(&s->run, &s->job, &o, &e) == 0) {
+	do {
+		struct err e = ERR_INIT;
+
+		jobrun_release(&s->run);
+		r = next_notification(w, s, &e);
+		if (r < 0)
+			log_warn("notify: %s", e.text);
+	} while (r < 0);
+	if (r > 0)
 		s->phase = SLOT_NOTIFYING;
-		return;
-	}
-	if (e.code != ERR_OK)
-		log_warn("notify: %s", e.text);
-	drop(w, s);
+	else
+		drop(w, s);
+}
+
+/* A notification has ended. */
+static void
+end_notification(struct worker *w, struct worker_slot *s)
+{
+	struct buf reason = BUF_INIT;
+
+	jobrun_reason(&s->run, &reason);
+	if (s->status != 0 && reason.len > 0)
+		log_warn("notify: %s", reason.data);
+	else if (s->status != 0)
+		log_warn("notify: status %d", s->status);
+	buf_release(&reason);
+	notify(w, s);
 }
 
 /* What is to be recorded of an ended try. */
@@ -209,9 +245,7 @@ reap(struct worker *w, struct worker_slot *s)
 	s->status = jobrun_reap(&s->run, keep, n, &e);
 	free(keep);
 	if (s->phase == SLOT_NOTIFYING) {
-		if (s->status != 0)
-			log_warn("notify: status %d", s->status);
-		drop(w, s);
+		end_notification(w, s);
 		return;
 	}
 	if (s->status < 0)

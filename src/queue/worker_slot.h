@@ -19,7 +19,8 @@ enum worker_phase {
 	SLOT_IDLE,
 	SLOT_WORKING,		/* a try runs */
 	SLOT_RECORDING,		/* it has ended, and the queue has to be told */
-	SLOT_NOTIFYING,		/* the notification runs */
+	SLOT_NOTIFYING,		/* a notification runs: the command, or what
+				 * sends it to the URL */
 };
 
 struct worker_slot {
@@ -32,6 +33,7 @@ struct worker_slot {
 	int status;
 	struct buf reason;
 	int record_tries;
+	bool commanded, posted;	/* notifications that were begun */
 };
 
 #define WORKER_SLOT_INIT {						\

@@ -1091,6 +1091,26 @@ t_notify() {
 	assert_contains told "DEPLOY_MESSAGE=the build command failed"
 	assert_contains told "DEPLOY_REASON=why"
 	assert_contains told "DEPLOY_SITE=a"
+	assert_eq "$(sed -n 's/^DEPLOY_EVENT=//p' told | tr '\n' ' ')" \
+	    "retrying well-again "
+}
+
+# What the last try before came to, also in a job that was asked for again.
+t_well_again() {
+	sites a b -- 'worker: {notify: "echo $DEPLOY_SITE $DEPLOY_EVENT >>told", retry: 1h}'
+	build '[ -e good ] || { rmdir busy-*; exit 3; }'
+	enqueue b
+	enqueue a
+	expect_status 1 deploy worker --once
+	touch good
+	enqueue a			# begins anew
+	once
+	enqueue a
+	once
+	run deploy jobs retry b
+	once
+	assert_eq "$(tr '\n' ',' <told)" \
+	    "b retrying,a retrying,a well-again,a done,b well-again,"
 }
 
 # -------------------------------------------------------------------- FIFO

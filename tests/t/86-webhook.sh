@@ -625,18 +625,27 @@ t_units() {
 	done <starts
 }
 
-# A receiver that notes what it gets.
+# A receiver that notes what it gets, a line of JSON each in `got`, and answers
+# with the statuses of `answers`, then with 200.
 server() {
 	need_cmd python3
 	cat >server.py <<-'EOF'
-	import http.server, sys
+	import hashlib, hmac, http.server, json
+	try:
+	    answers = open("answers").read().split()
+	except FileNotFoundError:
+	    answers = []
 	class H(http.server.BaseHTTPRequestHandler):
 	    def do_POST(self):
-	        n = int(self.headers["Content-Length"])
-	        with open("got", "ab") as f:
-	            f.write(b"%s %s %s\n" % (self.command.encode(),
-	                self.path.encode(), self.rfile.read(n).replace(b"\n", b"")))
-	        self.send_response(200)
+	        body = self.rfile.read(int(self.headers["Content-Length"]))
+	        sign = hmac.new(b"s3cret \"quoted\" \\ word", body, hashlib.sha256)
+	        with open("got", "a") as f:
+	            f.write(json.dumps({"method": self.command, "path": self.path,
+	                "body": json.loads(body), "raw": body.decode(),
+	                "signed": self.headers["X-Hub-Signature-256"] ==
+	                    "sha256=" + sign.hexdigest(),
+	                "headers": dict(self.headers)}) + "\n")
+	        self.send_response(int(answers.pop(0)) if answers else 200)
 	        self.end_headers()
 	        self.wfile.write(b"{}")
 	    do_PUT = do_POST
@@ -645,31 +654,116 @@ server() {
 	s.serve_forever()
 	EOF
 	python3 server.py >server.port 2>server.log &
-	wait_for 10 test -s server.port
+	wait_for 20 test -s server.port
 	server=http://127.0.0.1:$(cat server.port)
+	export no_proxy='*'
+}
+
+# outcomes KEYS: jobs of the site a that are done, fail, and are well again,
+# with these keys of the worker.
+outcomes() {
+	sites a -- "worker: {retry: 0s, $1}"
+	build '[ -e good ] || { rmdir busy-a; exit 3; }'
+	touch good
+	enqueue a --ref v1
+	once
+	assert_not_contains "$err" notify:
+	rm good
+	enqueue a --ref v2
+	expect_status 1 deploy worker --once
+	assert_not_contains "$err" notify:
+	touch good
+	enqueue a --ref v3
+	once
+	assert_not_contains "$err" notify:
+	enqueue a --ref v4
+	once
+}
+
+# What the server got under a path.
+told() {
+	jq -r "select(.path | test(\"$1\")) | $2" got
 }
 
 t_notifications() {
 	need_cmd curl jq
 	server
-	export no_proxy='*' SLACK_WEBHOOK=$server/slack
+	export SLACK_WEBHOOK=$server/slack
 	export MATRIX_SERVER=$server MATRIX_ROOM='!abc:example.org'
 	export MATRIX_TOKEN=token
-	sites a -- "worker: {notify: '$TREE/man/examples/notify-slack && $TREE/man/examples/notify-matrix', retry: 0s}"
-	build '[ -e good ] || { rmdir busy-a; exit 3; }'
-	enqueue a --ref v1
-	expect_status 1 deploy worker --once
-	touch good
-	enqueue a --ref v2
+	outcomes "notify: '$TREE/man/examples/notify-slack && $TREE/man/examples/notify-matrix'"
+	# Some versions of jq escape the exclamation mark, and some do not.
+	sed -i 's/; nothing was changed//g' got
+	assert_eq "$(told '^/_matrix/client/v3/rooms/(%21|!)abc%3Aexample.org/send/m.room.message/deploy-' \
+	    '"\(.method) \(.body.body)"')" "PUT a: published v1
+PUT a: failed: the build command failed with status 3
+PUT a: well again, published v3
+PUT a: published v4"
+	assert_eq "$(told /slack '"\(.method) \(.body.text | sub(" \\(.*"; ""))"')" \
+	    "POST a: published
+POST a: build failed: the build command failed with status 3
+POST a: well again
+POST a: published"
+}
+
+t_notify_url() {
+	need_cmd jq
+	server
+	DEPLOY_NOTIFY_SECRET=$secret outcomes "notify: 'env >>commanded',
+	    notify_url: '$server/told?token=hidden'"
+	assert_eq "$(told /told '"\(.body.event) \(.headers["X-Deploy-Event"]) \(.body.ref) \(.body.status) \(.body.tries) \(.signed)"')" \
+	    "done done v1 0 0 true
+retrying retrying v2 1 1 true
+retrying retrying v2 1 2 true
+retrying retrying v2 1 3 true
+retrying retrying v2 1 4 true
+failed failed v2 1 5 true
+well-again well-again v3 0 0 true
+done done v4 0 0 true"
+	assert_eq "$(told /told '.headers["X-Deploy-Delivery"]' | sort -u | wc -l)" 8
+	sed -i 's/; nothing was changed//g' got
+	assert_eq "$(sed -n 6p got | jq -r '.body | "\(.text)|\(.site)|\(.job)|\(.message)"')" \
+	    "a: failed: the build command failed with status 3|a|2|the build command failed with status 3"
+	assert_eq "$(sed -n 1p got | jq -r '.body | "\(.message) \(.reason)"')" "null null"
+	sed -n 1p got | jq -e '.body | (.started <= .ended) and (.worker | length > 0)' >seen
+	assert_eq "$(grep -c '^DEPLOY_EVENT=' commanded)" 8
+	assert_not_contains commanded SECRET
+}
+
+# What is not taken at once is sent again, but not what is refused.
+t_notify_url_retried() {
+	need_cmd jq
+	echo "503 429 200 404 200" >answers
+	server
+	sites a -- "worker: {notify_url: '$server/told?token=hidden'}"
+	build :
+	enqueue a
 	once
 	assert_not_contains "$err" notify:
-	[ "$(wc -l <got)" -eq 3 ] || fail "$(cat got)"
-	assert_contains got 'POST /slack'
-	assert_contains got 'a: build failed: the build command failed with status 3'
-	# Some versions of jq escape the exclamation mark, and some do not.
-	grep -qE 'PUT /_matrix/client/v3/rooms/(%21|!)abc%3Aexample.org/send/m.room.message/deploy-' \
-	    got || fail "$(cat got)"
-	assert_contains got 'a: published v2'
+	assert_eq "$(wc -l <got)" 3
+	assert_eq "$(jq -r '.headers["X-Deploy-Delivery"]' got | sort -u | wc -l)" 1
+	assert_eq "$(jq -r '.headers["X-Hub-Signature-256"]' got | sort -u)" null
+	enqueue a
+	once
+	assert_contains "$err" "notify: 127.0.0.1:$(cat server.port) answers with status 404"
+	assert_not_contains "$err" hidden
+	assert_eq "$(wc -l <got)" 4
+	assert_eq "$(field a .state)" 'done'
+}
+
+# Nobody there: it is said, and the jobs go on.
+t_notify_url_of_nobody() {
+	sites a -- "worker: {notify_url: 'http://user:hidden@127.0.0.1:1/hidden'}"
+	build :
+	export no_proxy='*'
+	enqueue a
+	once
+	assert_contains "$err" "notify: 127.0.0.1:1: "
+	assert_not_contains "$err" hidden
+	assert_eq "$(field a .state)" 'done'
+	expect_status 2 deploy __post
+	run deploy help
+	assert_not_contains "$out" __post
 }
 
 run_tests

@@ -51,7 +51,7 @@ with_key() {
 	(
 		export DEPLOY_SSH_KEY=$key DEPLOY_SSH_KEY_PASSPHRASE=$phrase
 		export DEPLOY_HOOK_SECRET=$phrase OTHER=kept
-		export DEPLOY_HOOK_SECRET_example_org=$phrase
+		export DEPLOY_HOOK_SECRET_example_org=$phrase DEPLOY_NOTIFY_SECRET=$phrase
 		exec "$@"
 	)
 }

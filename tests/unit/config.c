@@ -401,7 +401,7 @@ test_unknown_keys(void)
 	CHECK(
 	    strstr(fault_in(SITE "    Keeper_of: 1\n"),
 		AT("4:5") "sites[0].Keeper_of: unknown key; known here: name, "
-			  "root, source, build, git, update, settle, keep, ") !=
+			  "root, source, build, git, push, update, settle, keep, ") !=
 	    NULL);
 	CHECK(strstr(fault_in(SITE "    <<: {keep: 3}\n"),
 		  AT("4:5") "sites[0].<<: unknown key; known here: name, ") !=
@@ -580,26 +580,28 @@ test_queue_and_worker(void)
 	CHECK_STR(c.sites[0].update, NULL);
 	CHECK(c.sites[0].settle == 0);
 	config_release(&c);
-	REQUIRE(parse(&c,
-		    SITE "    update: git pull\n    settle: 10s\n"
-			 "queue: q\nworker: {jobs: 4, max_jobs: 8, keep: 5, "
-			 "log_size: 64, retry: 1m, timeout: 2h, logs: l, "
-			 "notify: ./tell}\n") == 0);
+	REQUIRE(
+	    parse(&c,
+		SITE "    update: git pull\n    settle: 10s\n"
+		     "queue: q\nworker: {jobs: 4, max_jobs: 8, keep: 5, "
+		     "log_size: 64, retry: 1m, timeout: 2h, logs: l, "
+		     "notify: ./tell, notify_url: \"https://x.org\"}\n") == 0);
 	CHECK_STR(c.queue, "/home/me/project/q");
 	CHECK(c.worker.jobs == 4 && c.worker.max_jobs == 8);
 	CHECK(c.worker.keep == 5 && c.worker.log_size == 64);
 	CHECK(c.worker.retry == 60 && c.worker.timeout == 7200);
 	CHECK_STR(c.worker.logs, "/home/me/project/l");
 	CHECK_STR(c.worker.notify, "./tell");
+	CHECK_STR(c.worker.notify_url, "https://x.org/");
 	CHECK_STR(c.sites[0].update, "git pull");
 	CHECK(c.sites[0].settle == 10);
 	CHECK(c.sites[0].push.branches.n == 2 && c.sites[0].push.tags.n == 0);
 	CHECK_STR(c.sites[0].push.branches.v[0], "main");
 	CHECK_STR(c.sites[0].push.branches.v[1], "master");
 	config_release(&c);
-	REQUIRE(parse(&c,
-		    SITE "    push: {branches: [release/*], tags: [v*]}\n") ==
-	    0);
+	REQUIRE(
+	    parse(&c,
+		SITE "    push: {branches: [release/*], tags: [v*]}\n") == 0);
 	CHECK_STR(c.sites[0].push.branches.v[0], "release/*");
 	CHECK_STR(c.sites[0].push.tags.v[0], "v*");
 	config_release(&c);
@@ -610,7 +612,7 @@ test_queue_and_worker(void)
 	CHECK_STR(c.sites[0].push.branches.v[0], "live");
 	config_release(&c);
 	CHECK_STR(fault_in(SITE "    push: {tags: [v*, \"v 1\"]}\n"),
-	    AT("4:24") "sites[0].push.tags[1]: 'v 1' is no pattern such as main, release/* or v[0-9]*");
+	    AT("4:23") "sites[0].push.tags[1]: 'v 1' is no pattern such as main, release/* or v[0-9]*");
 	REQUIRE(parse(&c, SITE "queue: postgresql://u@h/d?x=y\n") == 0);
 	CHECK_STR(c.queue, "postgresql://u@h/d?x=y");
 	config_release(&c);

@@ -99,5 +99,30 @@ test_unhex_refuses(void)
 	CHECK(hash_unhex("00", digest) == -1);
 }
 
+/* RFC 4231, 4.2, 4.3 and 4.7: a key that is longer than a block. */
+static void
+test_hmac(void)
+{
+	uint8_t key[131], digest[HASH_LEN];
+	char hex[HASH_HEX + 1];
+
+	memset(key, 0x0b, 20);
+	hash_hmac(key, 20, "Hi There", 8, digest);
+	hash_hex(digest, hex);
+	CHECK_STR(hex,
+	    "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7");
+	hash_hmac("Jefe", 4, "what do ya want for nothing?", 28, digest);
+	hash_hex(digest, hex);
+	CHECK_STR(hex,
+	    "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+	memset(key, 0xaa, sizeof(key));
+	hash_hmac(key, sizeof(key),
+	    "Test Using Larger Than Block-Size Key - Hash Key First", 54,
+	    digest);
+	hash_hex(digest, hex);
+	CHECK_STR(hex,
+	    "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
+}
+
 UNIT_MAIN(UNIT(test_known_digests), UNIT(test_pieces_make_no_difference),
-    UNIT(test_hex), UNIT(test_unhex_refuses))
+    UNIT(test_hex), UNIT(test_unhex_refuses), UNIT(test_hmac))
