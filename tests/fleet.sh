@@ -9,6 +9,7 @@
 #	KIND+rsync	files come by rsync
 #	KIND+proxy	behind tests/proxy.c: `do_cut` and `undo_cut` work
 #	KIND+far	the same, 300 ms away
+#	KIND+slow	the same, over a link of 3 MB/s
 #	-		there is no such host in this fleet
 #
 # fleet_beside VICTIM [+proxy]: the fleet in which that host is to fail: h1 has
@@ -109,7 +110,7 @@ remember() {
 # ------------------------------------------------------------------ a host
 
 _host_start() {
-	local h=$1 address=$2 kind=${3%%+*} port transport=ssh delay=0
+	local h=$1 address=$2 kind=${3%%+*} port transport=ssh link=()
 	if [[ $3 = *+rsync* ]]; then
 		need_cmd rsync
 		transport=rsync
@@ -121,9 +122,10 @@ _host_start() {
 	    fail "sshd does not start"
 	echo "$sshd_pid" >"$h/pid"
 	port=$sshd_port
-	if [[ $3 = *+proxy* || $3 = *+far* ]]; then
-		[[ $3 != *+far* ]] || delay=300
-		"$proxy" --delay "$delay" --cut "$PWD/$h/cut" --listen "$address" "$port" \
+	[[ $3 != *+far* ]] || link=(--delay 300)
+	[[ $3 != *+slow* ]] || link=(--rate 24000)
+	if [[ $3 = *+proxy* || ${#link[@]} -gt 0 ]]; then
+		"$proxy" "${link[@]}" --cut "$PWD/$h/cut" --listen "$address" "$port" \
 		    >"$h/port" &
 		defer kill "$!"
 		wait_for 10 test -s "$h/port"

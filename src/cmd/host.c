@@ -18,6 +18,7 @@
 #include "os/file.h"
 #include "os/jail.h"
 #include "os/log.h"
+#include "os/progress.h"
 #include "root/hook_runner.h"
 
 enum { KEY_MAX = 64 * 1024 };
@@ -154,6 +155,8 @@ answer(const struct strvec *words, const struct host_limits *limits,
 
 	bool serves = words->n > 1 && strcmp(words->v[0], "serve") == 0;
 
+	/* A client reads what is said here. */
+	progress_forbid();
 	if (serves && words->n <= 3)
 		return host_serve(words->v[1],
 		    words->n > 2 ? words->v[2] : NULL, limits, &io, e);

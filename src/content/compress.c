@@ -380,8 +380,7 @@ make_all(struct work *w, struct err *e)
 	/* One at a time: some take a thousand times as long as others. */
 	const struct pool_job job = { w->n, 1, w, maker_begin, make_item,
 		maker_end };
-	size_t files = 0;
-	int64_t bytes = 0;
+	int64_t files = 0, bytes = 0;
 	int r;
 
 	for (size_t i = 0; i < w->n; i++)

@@ -138,6 +138,16 @@ delta_print_run(const struct delta *d, size_t i, struct buf *out)
 }
 
 int64_t
+delta_own(const struct delta *d)
+{
+	int64_t own = 0;
+
+	for (size_t i = 0; i < d->n; i++)
+		own += d->v[i].own;
+	return own;
+}
+
+int64_t
 delta_size(const struct delta *d)
 {
 	struct buf b = BUF_INIT;

@@ -50,6 +50,9 @@ void delta_make(struct delta *d, const uint8_t (*old)[CHUNK_HASH], size_t n,
 void delta_print_own(const struct delta *d, size_t i, struct buf *out);
 void delta_print_run(const struct delta *d, size_t i, struct buf *out);
 
+/* Bytes of its own in all. */
+int64_t delta_own(const struct delta *d);
+
 /* Bytes of the whole text, those of its own included. */
 int64_t delta_size(const struct delta *d);
 

@@ -213,7 +213,10 @@ place_item(void *ctx, void *local, size_t i, struct err *e)
 	if (en->type == ENTRY_LINK)
 		return is_in_place(f) ? place_dress_symlink(f->target, en, e) :
 					place_symlink(f->target, en, e);
-	if (en->type == ENTRY_DIR || step->placed)
+	if (en->type == ENTRY_DIR)
+		return 0;
+	progress_add(1, 0);
+	if (step->placed)
 		return 0;
 	if (step->made)
 		return place_made(f, local, i, e);
@@ -223,7 +226,6 @@ place_item(void *ctx, void *local, size_t i, struct err *e)
 		step->way = PLAN_COPY;
 		r = copy_known(f, local, i, e);
 	}
-	progress_add(1, en->size);
 	return r;
 }
 

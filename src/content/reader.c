@@ -23,12 +23,14 @@
 #include <search.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "os/file.h"
 #include "os/intr.h"
 #include "os/io.h"
+#include "os/progress.h"
 
 enum {
 	BLOCK = 128 * 1024,
@@ -83,6 +85,14 @@ read_plain(struct reader *r, struct archive *report)
 	return n;
 }
 
+/* How much of the archive itself was read by now. */
+static void
+count_read(struct reader *r, off_t at)
+{
+	progress_add(0, at - r->counted);
+	r->counted = at;
+}
+
 /* libarchive's input. */
 static la_ssize_t
 give(struct archive *a, void *ctx, const void **data)
@@ -93,6 +103,7 @@ give(struct archive *a, void *ctx, const void **data)
 	*data = r->block;
 	if (n <= 0)
 		return n;
+	count_read(r, lseek(r->fd, 0, SEEK_CUR));
 	r->block_len = (size_t)n;
 	r->given += n;
 	r->header_len += (size_t)n;
@@ -135,6 +146,7 @@ put_aside(struct reader *r, const struct dir *into, int64_t max, struct err *e)
 
 	while (out >= 0 && (n = io_read(r->fd, block, BLOCK)) > 0) {
 		total += n;
+		progress_add(0, n);
 		if (io_write(out, block, (size_t)n) != 0)
 			n = -1;
 		if (n < 0 || (max > 0 && total > max) || intr_check(e) != 0)
@@ -349,6 +361,24 @@ open_seekable(struct reader *r, struct err *e)
 	return 0;
 }
 
+/*
+ * From `start` it is read to its end, whose place is known.  What was put
+ * aside has been counted as it came, and is counted anew as it is unpacked.
+ */
+static void
+expect_all(struct reader *r, off_t start)
+{
+	struct stat st;
+
+	r->counted = start;
+	if (fstat(r->fd, &st) != 0 || !S_ISREG(st.st_mode))
+		return;
+	r->end = st.st_size;
+	progress_expect(0, r->end - start);
+	if (r->fd_is_ours)
+		progress_add(0, -r->end);
+}
+
 int
 reader_open(struct reader *r, int fd, const struct dir *into,
     int64_t max_bytes, struct err *e)
@@ -382,6 +412,7 @@ reader_open(struct reader *r, int fd, const struct dir *into,
 		return err_set(e, ERR_INTEGRITY,
 		    "it is an archive or a compression that is not read here: %s;; use tar, with gzip, xz or zstd",
 		    s->name);
+	expect_all(r, start);
 	return open_stream(r, s, tar, e);
 }
 
@@ -458,7 +489,11 @@ check_end(struct reader *r, struct err *e)
 		return err_set(e, ERR_INTEGRITY,
 		    "it is damaged: a cpio with garbage before its end");
 	}
-	return check_rest(r, e);
+	if (check_rest(r, e) != 0)
+		return -1;
+	if (r->end > 0)
+		count_read(r, r->end);
+	return 0;
 }
 
 /*

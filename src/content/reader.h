@@ -26,6 +26,8 @@ struct reader {
 	struct archive *ar;	/* makes entries */
 	char *block;		/* BLOCK bytes, for `ar` */
 	size_t block_len;	/* what `ar` was given last of it */
+	int64_t counted;	/* where `fd` stood when progress was told, */
+	int64_t end;		/* and will, if it is a stream and that is known */
 	int64_t given;		/* bytes that `ar` was given in all */
 	bool in_header;		/* `ar` looks for the next entry, */
 	size_t header_len;	/* and was given so much for it */

@@ -128,12 +128,18 @@ find_edits(struct batch *b)
 static int
 into_spool(void *ctx, const void *data, size_t len, struct err *e)
 {
-	return spool_write(ctx, data, len, e);
+	struct batch_pack *p = ctx;
+
+	if (spool_write(p->spool, data, len, e) != 0)
+		return -1;
+	marks_add(&p->marks, spool_size(p->spool), &p->has);
+	return 0;
 }
 
 static int
 write_whole(struct batch *b, struct err *e)
 {
+	struct batch_pack *p = &b->packs[BATCH_WHOLE];
 	const struct pack_source src = { .m = b->what->m,
 		.meta = b->what->meta,
 		.build = b->what->build,
@@ -143,14 +149,16 @@ write_whole(struct batch *b, struct err *e)
 		.there = b->there,
 		.compression = b->compression,
 		/* All of a site, once: the link is what it waits for. */
-		.thorough = release_id_is_none(&b->base) };
+		.thorough = release_id_is_none(&b->base),
+		.tally = &p->has };
 
-	return pack_write(&src, into_spool, b->packs[BATCH_WHOLE].spool, e);
+	return pack_write(&src, into_spool, p, e);
 }
 
 static int
 write_edits(struct batch *b, struct err *e)
 {
+	struct batch_pack *p = &b->packs[BATCH_EDITS];
 	const struct pack_edits_source src = { .m = b->what->m,
 		.base = &b->base_manifest,
 		.meta = b->what->meta,
@@ -159,10 +167,10 @@ write_edits(struct batch *b, struct err *e)
 		.deltas = (const struct delta *const *)b->deltas,
 		.build = b->what->build,
 		.fetched = &b->fetch->dir,
-		.is_fetched = b->fetched };
+		.is_fetched = b->fetched,
+		.tally = &p->has };
 
-	return pack_edits_write(&src, into_spool, b->packs[BATCH_EDITS].spool,
-	    e);
+	return pack_edits_write(&src, into_spool, p, e);
 }
 
 /* The threads that make a pack while the hosts read it. */
@@ -245,6 +253,8 @@ batch_open(struct batch *b, struct fleet *f, const struct remote *r,
 		.what = what,
 		.fetch = fetch };
 	pthread_mutex_init(&b->lock, NULL);
+	for (size_t i = 0; i < BATCH_FORMS; i++)
+		marks_init(&b->packs[i].marks);
 	for (size_t i = 0; !r->cannot_link && i < r->view.ids.n; i++)
 		release_ids_add(&b->common, &r->view.ids.v[i]);
 	if (!release_id_is_none(&b->base) &&
@@ -261,6 +271,13 @@ add_room(struct batch *b, const struct entry *en, const struct pack_origin *o)
 	if (en->type == ENTRY_FILE && o->release != NULL)
 		return;
 	plan_add_room(&b->need, en, BLOCK);
+}
+
+static void
+tally(struct pack_tally *t, int64_t bytes)
+{
+	t->files++;
+	t->bytes += bytes;
 }
 
 void
@@ -283,9 +300,28 @@ batch_divide(struct batch *b, bool *wanted)
 			b->there[i] = b->what->build != NULL &&
 			    en->mark == ENTRY_BUILD && !is_made(b, i) &&
 			    en->type != ENTRY_LINK && !o.fetched;
+		if (en->type == ENTRY_FILE && o.release == NULL)
+			tally(b->rsync && b->there[i] ?
+				&b->by_rsync :
+				&b->packs[BATCH_WHOLE].all,
+			    en->size);
 	}
 	if (b->edited)
 		find_edits(b);
+}
+
+/* What goes into the edits, which are settled. */
+static void
+tally_edits(struct batch *b)
+{
+	struct pack_tally *all = &b->packs[BATCH_EDITS].all;
+
+	for (size_t i = 0; i < b->what->m->n; i++)
+		if (b->edits.v[i].source == EDIT_WHOLE &&
+		    b->what->m->v[i].type == ENTRY_FILE)
+			tally(all, b->what->m->v[i].size);
+		else if (b->edits.v[i].source == EDIT_DELTA)
+			tally(all, delta_own(b->deltas[i]));
 }
 
 static int
@@ -293,6 +329,8 @@ start(struct batch *b, enum batch_form form, struct err *e)
 {
 	struct batch_pack *p = &b->packs[form];
 
+	if (form == BATCH_EDITS)
+		tally_edits(b);
 	p->spool = spool_new(e);
 	if (p->spool == NULL)
 		return -1;
@@ -307,16 +345,17 @@ start(struct batch *b, enum batch_form form, struct err *e)
 	return -1;
 }
 
-struct spool *
+struct batch_pack *
 batch_pack(struct batch *b, enum batch_form form, struct err *e)
 {
-	struct spool *spool = NULL;
+	struct batch_pack *p = &b->packs[form];
+	int r = 0;
 
 	pthread_mutex_lock(&b->lock);
-	if (b->packs[form].spool != NULL || start(b, form, e) == 0)
-		spool = b->packs[form].spool;
+	if (p->spool == NULL)
+		r = start(b, form, e);
 	pthread_mutex_unlock(&b->lock);
-	return spool;
+	return r == 0 ? p : NULL;
 }
 
 void
@@ -325,12 +364,13 @@ batch_close(struct batch *b, struct fleet_sent *out)
 	for (size_t i = 0; i < BATCH_FORMS; i++) {
 		struct batch_pack *p = &b->packs[i];
 
-		if (p->spool == NULL)
-			continue;
-		pthread_join(p->writer, NULL);
-		out->packs++;
-		out->pack_bytes += spool_size(p->spool);
-		spool_free(p->spool);
+		if (p->spool != NULL) {
+			pthread_join(p->writer, NULL);
+			out->packs++;
+			out->pack_bytes += spool_size(p->spool);
+			spool_free(p->spool);
+		}
+		marks_release(&p->marks);
 	}
 	pthread_mutex_destroy(&b->lock);
 	for (size_t i = 0; b->deltas != NULL && i < b->what->m->n; i++)

@@ -21,6 +21,7 @@
 #include "content/edits.h"
 #include "content/manifest.h"
 #include "fleet/fleet_fetch.h"
+#include "fleet/fleet_marks.h"
 #include "fleet/fleet_send.h"
 #include "os/spool.h"
 #include "remote/pack.h"
@@ -50,11 +51,15 @@ struct batch {
 	const struct fleet_send *what;
 	const struct hoard *fetch;
 	struct guard_room need;		/* on a host */
+	struct pack_tally by_rsync;	/* that have to travel */
 	pthread_mutex_t lock;		/* of what follows */
 	struct batch_pack {
 		struct spool *spool;
 		pthread_t writer;
 		bool running;
+		struct pack_tally all;	/* what it will have */
+		struct pack_tally has;	/* of its writer */
+		struct marks marks;
 	} packs[BATCH_FORMS];
 };
 
@@ -75,8 +80,8 @@ void batch_add(struct batch *b, const struct remote *r);
  */
 void batch_divide(struct batch *b, bool *wanted);
 
-/* The pack in that form; it is begun when it is wanted first.  NULL or -1. */
-struct spool *batch_pack(struct batch *b, enum batch_form form, struct err *e)
+/* The pack in that form; it is begun when it is wanted first.  NULL: it cannot. */
+struct batch_pack *batch_pack(struct batch *b, enum batch_form form, struct err *e)
     MUST_USE;
 
 /* Wait for the writers, count, and release. */

@@ -1,5 +1,6 @@
 #include "fleet/fleet_send.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,24 +27,48 @@ struct sending {
 	size_t n;
 	size_t fresh;
 	struct hoard *fetch;
+	_Atomic int64_t files, bytes; /* that hosts have got */
 };
 
-/* One host's place in its pack. */
+/* One host's place in its pack, and what it is known to have got. */
 struct reading {
 	const struct batch *batch;
-	struct spool *spool;
+	struct batch_pack *pack;
 	int64_t at;
+	struct pack_tally all, told;
 };
 
 static ssize_t
 from_spool(void *ctx, void *data, size_t len, struct err *e)
 {
 	struct reading *r = ctx;
-	ssize_t n = spool_read(r->spool, r->at, data, len, e);
+	ssize_t n = spool_read(r->pack->spool, r->at, data, len, e);
 
 	if (n > 0)
 		r->at += n;
 	return n;
+}
+
+/* So much more has arrived. */
+static void
+tell_more(struct reading *r, const struct pack_tally *more)
+{
+	r->told.files += more->files;
+	r->told.bytes += more->bytes;
+	progress_add(more->files, more->bytes);
+}
+
+/* remote.h: the host has taken so much of the pack. */
+static void
+on_taken(void *ctx, int64_t bytes)
+{
+	struct reading *r = ctx;
+	struct pack_tally has = marks_find(&r->pack->marks, bytes), more;
+
+	/* Before the pack came what rsync brought. */
+	more.files = has.files + r->batch->by_rsync.files - r->told.files;
+	more.bytes = has.bytes + r->batch->by_rsync.bytes - r->told.bytes;
+	tell_more(r, &more);
 }
 
 /* remote.h: the host is ready for rsync. */
@@ -58,7 +83,10 @@ run_rsync(void *ctx, struct remote *r, const char *incoming, struct err *e)
 		.to = incoming,
 		.silence = r->waits.silence };
 
-	return rsync_fill(&r->transport, &job, e);
+	if (rsync_fill(&r->transport, &job, e) != 0)
+		return -1;
+	tell_more(ctx, &b->by_rsync);
+	return 0;
 }
 
 static struct batch *
@@ -86,12 +114,37 @@ list_uses(const struct batch *b, const struct remote *r,
 			release_ids_add_once(out, &b->uses.v[i]);
 }
 
+static void
+expect(struct reading *r)
+{
+	r->all =
+	    (struct pack_tally){ r->pack->all.files + r->batch->by_rsync.files,
+		    r->pack->all.bytes + r->batch->by_rsync.bytes };
+	progress_expect(r->all.files, r->all.bytes);
+}
+
+/* The host has all of it; or nothing, and that is not expected any more. */
+static void
+settle(struct sending *s, const struct reading *r, bool done)
+{
+	if (done) {
+		progress_add(r->all.files - r->told.files,
+		    r->all.bytes - r->told.bytes);
+		s->files += r->all.files;
+		s->bytes += r->all.bytes;
+	} else {
+		progress_add(-r->told.files, -r->told.bytes);
+		progress_expect(-r->all.files, -r->all.bytes);
+	}
+}
+
 /* Send the host its pack in that form, now. */
 static int
 send_once(struct sending *s, struct remote *r, struct batch *b,
     enum batch_form form, struct err *e)
 {
-	struct reading reading = { b, batch_pack(b, form, e), 0 };
+	struct reading reading = { b, batch_pack(b, form, e), 0, { 0, 0 },
+		{ 0, 0 } };
 	struct release_ids uses = RELEASE_IDS_INIT;
 	struct remote_receive o = { .id = s->id,
 		.group = s->f->site->rules.group,
@@ -102,13 +155,17 @@ send_once(struct sending *s, struct remote *r, struct batch *b,
 		.filled = b->rsync,
 		.base = form == BATCH_EDITS ? &b->base : NULL,
 		.read = from_spool,
+		.taken = on_taken,
 		.ready = b->rsync && s->what->build != NULL ? run_rsync : NULL,
 		.ctx = &reading };
 	int c = -1;
 
 	list_uses(b, r, &uses);
-	if (reading.spool != NULL)
+	if (reading.pack != NULL) {
+		expect(&reading);
 		c = remote_receive(r, &o, e);
+		settle(s, &reading, c == 0);
+	}
 	release_ids_release(&uses);
 	return c;
 }
@@ -305,6 +362,16 @@ end_batches(struct sending *s, struct fleet_sent *out)
 	free(s->batches);
 }
 
+static void
+begin_telling(const struct sending *s)
+{
+	char phase[64];
+
+	snprintf(phase, sizeof(phase),
+	    s->fresh > 1 ? "sending to %zu hosts" : "sending", s->fresh);
+	progress_begin(phase, 0, 0);
+}
+
 static int
 fail(const struct fleet *f, const char *what, struct err *e)
 {
@@ -334,7 +401,7 @@ fleet_send(struct fleet *f, const struct fleet_send *what,
 		guess_all(&s);
 		r = start_batches(&s, e);
 	}
-	progress_begin("sending", 0, 0);
+	begin_telling(&s);
 	f->changed |= r == 0;
 	if (r == 0 && fleet_each(f, send_to, &s) > 0)
 		r = fail(f, "not staged everywhere", e);
@@ -342,5 +409,7 @@ fleet_send(struct fleet *f, const struct fleet_send *what,
 	end_batches(&s, out);
 	hoard_release(&own);
 	out->fresh = s.fresh;
+	out->files = s.files;
+	out->bytes = s.bytes;
 	return r;
 }

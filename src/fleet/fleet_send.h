@@ -32,6 +32,8 @@ struct fleet_sent {
 	size_t packs;
 	int64_t pack_bytes;		/* of all packs together */
 	size_t fresh;			/* hosts that lacked it */
+	int64_t files, bytes;		/* that they got, all of them together;
+					 * not what they had already */
 };
 
 /*

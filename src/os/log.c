@@ -5,11 +5,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/release.h"
 #include "base/text.h"
 #include "os/ci.h"
+
+enum {
+	COLUMNS = 80,	  /* of a terminal that does not say */
+	COLUMNS_MIN = 10, /* less is no use */
+	ERASE_MAX = 32,
+};
 
 static enum log_level level = LOG_NORMAL;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -44,19 +51,47 @@ log_has_colour(void)
 	return log_is_terminal() && (no == NULL || *no == '\0');
 }
 
+size_t
+log_columns(void)
+{
+	struct winsize w = { 0 };
+
+	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col > 0)
+		return w.ws_col > COLUMNS_MIN ? w.ws_col : COLUMNS_MIN;
+	return COLUMNS;
+}
+
+/*
+ * Under the lock: what takes the status line away.  A terminal that has become
+ * narrower has divided it.
+ */
+static void
+erase(char out[ERASE_MAX])
+{
+	size_t len = strlen(status), columns = log_columns();
+
+	if (len > columns)
+		snprintf(out, ERASE_MAX, "\r\033[%zuA\033[J",
+		    (len - 1) / columns);
+	else
+		snprintf(out, ERASE_MAX, "\r\033[K");
+}
+
 /* Print a line above the status line, in one write. */
 static void
 print(const char *colour, const char *label, const char *text)
 {
 	bool coloured = *colour != '\0' && log_has_colour();
-	char out[TEXT_LINE_MAX + sizeof(status) + 64];
+	char out[TEXT_LINE_MAX + sizeof(status) + 64], clear[ERASE_MAX] = "";
 
 	if (strcmp(label, "warning: ") == 0 && ci_annotate("warning", text))
 		return;
 	pthread_mutex_lock(&lock);
-	snprintf(out, sizeof(out), "%sdeploy: %s%s%s%s\n%s",
-	    status[0] != '\0' ? "\r\033[K" : "", coloured ? colour : "", label,
-	    coloured ? "\033[0m" : "", text, status);
+	if (status[0] != '\0')
+		erase(clear);
+	snprintf(out, sizeof(out), "%sdeploy: %s%s%s%s\n%s", clear,
+	    coloured ? colour : "", label, coloured ? "\033[0m" : "", text,
+	    status);
 	fputs(out, stderr);
 	pthread_mutex_unlock(&lock);
 }
@@ -109,11 +144,12 @@ log_err(const struct err *e)
 void
 log_set_status(const char *line)
 {
-	char out[sizeof(status) + 16];
+	char out[sizeof(status) + ERASE_MAX], clear[ERASE_MAX];
 
 	pthread_mutex_lock(&lock);
+	erase(clear);
 	snprintf(status, sizeof(status), "%s", line);
-	snprintf(out, sizeof(out), "\r\033[K%s", status);
+	snprintf(out, sizeof(out), "%s%s", clear, status);
 	fputs(out, stderr);
 	pthread_mutex_unlock(&lock);
 }

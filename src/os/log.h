@@ -6,6 +6,7 @@
 #define LOG_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/err.h"
 
@@ -19,6 +20,9 @@ enum log_level log_level(void);
 bool log_is_terminal(void);
 bool log_has_colour(void);
 
+/* How wide that terminal is now. */
+size_t log_columns(void);
+
 /* What happens: not with -q.  Control characters are escaped. */
 void log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
@@ -31,7 +35,8 @@ void log_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* The error that ends the run: always, once, from main. */
 void log_err(const struct err *e);
 
-/* Erase or redraw the line that progress.c keeps at the bottom. */
+/* Erase or redraw the line that progress.c keeps at the bottom: ASCII that was
+ * shorter than the terminal is wide. */
 void log_set_status(const char *line);
 
 #endif

@@ -601,6 +601,12 @@ ask_end_input(struct remote *r, struct err *e)
 	return r->program.ops->end_input(r->program.proc, e);
 }
 
+void
+ask_watch(struct remote *r, void (*taken)(void *ctx, int64_t bytes), void *ctx)
+{
+	r->program.ops->watch(r->program.proc, taken, ctx);
+}
+
 ssize_t
 ask_read(struct remote *r, void *data, size_t len, struct err *e)
 {

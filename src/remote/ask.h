@@ -64,6 +64,11 @@ int ask_write(struct remote *r, const void *data, size_t len, struct err *e)
     MUST_USE;
 int ask_end_input(struct remote *r, struct err *e) MUST_USE;
 
+/* How many bytes of what is written from now on the program has taken: told
+ * as ssh_watch() does, until it ends. */
+void ask_watch(struct remote *r, void (*taken)(void *ctx, int64_t bytes),
+    void *ctx);
+
 /* Bytes of the answer, at least one; 0 at the end of all output; -1. */
 ssize_t ask_read(struct remote *r, void *data, size_t len, struct err *e)
     MUST_USE;

@@ -116,7 +116,7 @@ put_file(struct pack *p, const char *name, const struct entry *en,
 	r = put_header(p, name, AE_IFREG, en->mode, en->size, en->mtime, e);
 	if (r == 0)
 		r = pack_files_put(&p->files, fd, en, put_piece, p, e);
-	close(fd);
+	pack_files_close(&p->files, fd);
 	return r;
 }
 
@@ -233,7 +233,7 @@ pack_write(const struct pack_source *src,
 	struct pack p = { .src = src, .write = write, .ctx = ctx, .err = e };
 	int r;
 
-	pack_files_init(&p.files, src->build, src->fetched);
+	pack_files_init(&p.files, src->build, src->fetched, src->tally);
 	p.prefix = xasprintf(".deploy/incoming/%s", src->meta->id.text);
 	r = open_archive(&p, e);
 	if (r == 0)

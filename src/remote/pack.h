@@ -38,6 +38,8 @@ struct pack_origin {
 	bool fetched;		/* nor does the build: from `fetched` */
 };
 
+struct pack_tally;
+
 struct pack_source {
 	const struct manifest *m;
 	const struct meta *meta;
@@ -50,6 +52,8 @@ struct pack_source {
 				 * already and stays out; NULL: none is */
 	enum pack_compression compression;
 	bool thorough;		/* smaller, for two or three times the CPU */
+	struct pack_tally *tally;	/* grows before `write` is called; or
+					 * NULL */
 };
 
 /*

@@ -94,7 +94,7 @@ put_file(const struct pack_edits_source *src, struct pack_files *files,
 		r = put_delta(files, fd, en, src->deltas[i], z, e);
 	else
 		r = pack_files_put(files, fd, en, put_piece, z, e);
-	close(fd);
+	pack_files_close(files, fd);
 	return r;
 }
 
@@ -105,7 +105,7 @@ put_files(const struct pack_edits_source *src, struct zwriter *z,
 	struct pack_files files;
 	int r = 0;
 
-	pack_files_init(&files, src->build, src->fetched);
+	pack_files_init(&files, src->build, src->fetched, src->tally);
 	for (size_t i = 0; r == 0 && i < src->m->n; i++) {
 		if (src->edits->v[i].source != EDIT_WHOLE &&
 		    src->edits->v[i].source != EDIT_DELTA)

@@ -28,6 +28,8 @@
 #include "os/dir.h"
 #include "root/meta.h"
 
+struct pack_tally;
+
 struct pack_edits_source {
 	const struct manifest *m, *base;
 	const struct meta *meta;
@@ -38,6 +40,7 @@ struct pack_edits_source {
 	const struct dir *build;	/* the files that travel */
 	const struct dir *fetched;	/* others, called by their digests */
 	const bool *is_fetched;		/* for each entry; NULL: none is */
+	struct pack_tally *tally;	/* as pack.h */
 };
 
 /* As pack_write(). */

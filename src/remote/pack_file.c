@@ -8,16 +8,15 @@
 #include "base/alloc.h"
 #include "base/hash.h"
 #include "os/io.h"
-#include "os/progress.h"
 
 enum { WINDOW = 256 * 1024 };
 
 void
 pack_files_init(struct pack_files *f, const struct dir *build,
-    const struct dir *fetched)
+    const struct dir *fetched, struct pack_tally *tally)
 {
-	*f =
-	    (struct pack_files){ build, fetched, hash_new(), xmalloc(WINDOW) };
+	*f = (struct pack_files){ build, fetched, hash_new(), xmalloc(WINDOW),
+		tally };
 }
 
 void
@@ -68,8 +67,17 @@ read_piece(struct pack_files *f, int fd, const struct entry *en, int64_t left,
 
 	if (n < 0)
 		return err_sys(e, "cannot read '%s/%s'", place(f), en->path);
-	progress_add(0, n);
+	if (f->tally != NULL)
+		f->tally->bytes += n;
 	return n;
+}
+
+void
+pack_files_close(struct pack_files *f, int fd)
+{
+	close(fd);
+	if (f->tally != NULL)
+		f->tally->files++;
 }
 
 int

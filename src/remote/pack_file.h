@@ -7,10 +7,16 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 #include "content/manifest.h"
 #include "os/dir.h"
+
+/* Files, and bytes of them, that have gone into a pack. */
+struct pack_tally {
+	int64_t files, bytes;
+};
 
 /* Where files are: in the build by their paths, fetched by their digests. */
 struct pack_files {
@@ -18,15 +24,19 @@ struct pack_files {
 	const struct dir *fetched;
 	struct hash *hash;
 	char *window;
+	struct pack_tally *tally;	/* counts; NULL: nobody wants to know */
 };
 
 void pack_files_init(struct pack_files *f, const struct dir *build,
-    const struct dir *fetched);
+    const struct dir *fetched, struct pack_tally *tally);
 void pack_files_release(struct pack_files *f);
 
 /* Open the file of the entry.  The descriptor or -1. */
 int pack_files_open(const struct pack_files *f, const struct entry *en,
     bool fetched, struct err *e) MUST_USE;
+
+/* All of it that is to be in the pack is there. */
+void pack_files_close(struct pack_files *f, int fd);
 
 /*
  * Give all of the open file to `put`, a piece at a time; ERR_FAILED when it is

@@ -202,6 +202,9 @@ struct remote_receive {
 	void *line_ctx;
 	/* Gives the pack: more bytes, 0 at its end, -1 with the error. */
 	ssize_t (*read)(void *ctx, void *data, size_t len, struct err *e);
+	/* Told now and then how many bytes of the pack it has taken; may be
+	 * NULL. */
+	void (*taken)(void *ctx, int64_t bytes);
 	/* Called when the host is ready, before the pack; may be NULL. */
 	int (*ready)(void *ctx, struct remote *r, const char *incoming,
 	    struct err *e);

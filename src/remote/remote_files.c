@@ -420,6 +420,8 @@ remote_receive(struct remote *r, const struct remote_receive *o, struct err *e)
 	/* The pack is the rest of the input: the program ends with it. */
 	if (c == 0 && o->ready != NULL)
 		c = o->ready(o->ctx, r, l.value, e);
+	if (c == 0 && o->taken != NULL)
+		ask_watch(r, o->taken, o->ctx);
 	if (c == 0)
 		c = send_pack(r, o, e);
 	ask_allow(r, 2 * ask_work_ms(r));

@@ -34,6 +34,8 @@ struct transport_ops {
 	void *(*serve)(void *self, const char *root, struct err *e);
 	int (*write)(void *proc, const void *data, size_t len, struct err *e);
 	int (*end_input)(void *proc, struct err *e);
+	void (*watch)(void *proc, void (*taken)(void *ctx, int64_t bytes),
+	    void *ctx);
 	int (*read_line)(void *proc, struct buf *line, int64_t timeout,
 	    struct err *e);
 	ssize_t (*read)(void *proc, void *data, size_t len, struct err *e);

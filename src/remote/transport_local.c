@@ -45,6 +45,9 @@ struct local_proc {
 	struct intake out;	/* read */
 	struct buf errors;	/* the last of standard error */
 	bool out_ended;
+	void (*taken)(void *ctx, int64_t bytes); /* NULL: nobody listens */
+	void *taken_ctx;
+	int64_t written; /* since then */
 };
 
 static void
@@ -244,6 +247,25 @@ step(struct local_proc *p, bool writing, int64_t end, struct err *e)
 	return (fds[2].revents & (POLLOUT | POLLERR)) != 0;
 }
 
+/* What a pipe holds is as good as there. */
+static void
+tell_taken(struct local_proc *p, int64_t n)
+{
+	p->written += n;
+	if (p->taken != NULL)
+		p->taken(p->taken_ctx, p->written);
+}
+
+static void
+local_watch(void *proc, void (*taken)(void *ctx, int64_t bytes), void *ctx)
+{
+	struct local_proc *p = proc;
+
+	p->taken = taken;
+	p->taken_ctx = ctx;
+	p->written = 0;
+}
+
 static int
 local_write(void *proc, const void *data, size_t len, struct err *e)
 {
@@ -267,6 +289,7 @@ local_write(void *proc, const void *data, size_t len, struct err *e)
 			len -= (size_t)n;
 			p->local->sent += p->server == NULL ? (uint64_t)n : 0;
 			end = clock_ms() + p->local->silence;
+			tell_taken(p, n);
 		}
 	}
 	return 0;
@@ -368,6 +391,7 @@ static const struct transport_ops ops = {
 	local_serve,
 	local_write,
 	local_end_input,
+	local_watch,
 	local_read_line,
 	local_read,
 	local_finish,

@@ -57,6 +57,12 @@ end_input(void *proc, struct err *e)
 	return ssh_end_input(proc, e);
 }
 
+static void
+watch(void *proc, void (*taken)(void *ctx, int64_t bytes), void *ctx)
+{
+	ssh_watch(proc, taken, ctx);
+}
+
 static int
 read_line(void *proc, struct buf *line, int64_t timeout, struct err *e)
 {
@@ -103,6 +109,7 @@ static const struct transport_ops ops = {
 	.start = start,
 	.write = write_all,
 	.end_input = end_input,
+	.watch = watch,
 	.read_line = read_line,
 	.read = read_some,
 	.finish = finish,

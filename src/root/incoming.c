@@ -217,17 +217,20 @@ int
 incoming_commit(struct incoming *in, const struct manifest *m,
     const struct meta *meta, gid_t gid, struct err *e)
 {
+	int r = -1;
+
 	if (gid != (gid_t)-1 && fchown(in->dir.fd, (uid_t)-1, gid) != 0)
 		return err_sys(e, "cannot change '%s'", in->dir.path);
 	if (fchmod(in->dir.fd, manifest_top_mode(m)) != 0)
 		return err_sys(e, "cannot change '%s'", in->dir.path);
 	progress_begin("writing to disk", 0, 0);
-	if (check(in, m, e) != 0 || dir_sync_tree(&in->dir, e) != 0 ||
-	    write_records(in, m, meta, e) != 0 || publish(in, e) != 0)
-		return -1;
+	if (check(in, m, e) == 0 && dir_sync_tree(&in->dir, e) == 0 &&
+	    write_records(in, m, meta, e) == 0)
+		r = publish(in, e);
 	progress_end();
-	in->id = release_id_none;
-	return 0;
+	if (r == 0)
+		in->id = release_id_none;
+	return r;
 }
 
 void

@@ -86,7 +86,7 @@ stage_hash(struct stage *st, struct err *e)
 	const struct plan *p = &st->plan;
 	int r;
 
-	progress_begin("hashing", p->totals.files, p->totals.bytes);
+	progress_begin("hashing", (int64_t)p->totals.files, p->totals.bytes);
 	r = fill_hash(source_files(&st->source), &st->plan.m, e);
 	progress_end();
 	if (r != 0 || source_check(&st->source, &p->m, e) != 0)
@@ -170,7 +170,6 @@ struct here {
 static void
 here_release(struct here *h)
 {
-	progress_end();
 	plan_close(&h->st->plan);
 	manifest_release(&h->base_manifest);
 	dir_close(&h->base);
@@ -428,7 +427,7 @@ hash_and_store(struct here *h, struct err *e)
 	prepare_fill(h);
 	if (check_room(h, true, &tight) != 0)
 		return hash_first(st, e) == 0 ? check_room(h, false, e) : -1;
-	progress_begin("storing", st->plan.totals.files,
+	progress_begin("storing", (int64_t)st->plan.totals.files,
 	    st->plan.totals.bytes);
 	r = fill_store(&h->fill, e);
 	progress_end();
@@ -530,13 +529,16 @@ finish(struct here *h, struct err *e)
 {
 	struct stage *st = h->st;
 	struct meta meta = META_INIT;
+	int r;
 
-	progress_begin("placing", st->plan.totals.files, 0);
-	if (fill_place(&h->fill, e) != 0 ||
-	    extras_place(&st->plan, h->store, &h->incoming.dir, h->gid, e) !=
-		0)
-		return -1;
+	progress_begin("placing", (int64_t)st->plan.totals.files, 0);
+	r = fill_place(&h->fill, e);
+	if (r == 0)
+		r = extras_place(&st->plan, h->store, &h->incoming.dir, h->gid,
+		    e);
 	progress_end();
+	if (r != 0)
+		return -1;
 	stage_fill_meta(st, &meta);
 	return incoming_commit(&h->incoming, &st->plan.m, &meta, h->gid, e);
 }

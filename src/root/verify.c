@@ -134,7 +134,8 @@ check_contents(const struct dir *d, struct verified *out, struct err *e)
 
 	out->bad = xcalloc(out->m.n, sizeof(*out->bad));
 	pthread_mutex_init(&c.lock, NULL);
-	progress_begin("verifying", out->totals.files, out->totals.bytes);
+	progress_begin("verifying", (int64_t)out->totals.files,
+	    out->totals.bytes);
 	r = pool_run(&job, e);
 	progress_end();
 	pthread_mutex_destroy(&c.lock);

@@ -110,12 +110,14 @@ tell_secrets(const struct strvec *paths, const char *what)
 static void
 tell_sent(const struct site_run *s, const struct fleet_sent *sent)
 {
-	char size[TEXT_SIZE_LEN];
+	char size[TEXT_SIZE_LEN], packed[TEXT_SIZE_LEN];
 
-	text_size(sent->pack_bytes, size);
+	text_size(sent->bytes, size);
+	text_size(sent->pack_bytes, packed);
 	if (sent->fresh > 0)
-		log_info("sent to %zu of %s: %s in %s", sent->fresh,
-		    TEXT_COUNT(s->fleet.n, "host", "hosts"), size,
+		log_info("sent to %zu of %s: %s, %s, as %s in %s", sent->fresh,
+		    TEXT_COUNT(s->fleet.n, "host", "hosts"),
+		    TEXT_COUNT(sent->files, "file", "files"), size, packed,
 		    TEXT_COUNT(sent->packs, "pack", "packs"));
 	if (s->fleet.rewritten > 0)
 		log_info(

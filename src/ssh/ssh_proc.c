@@ -31,6 +31,10 @@ struct ssh_proc {
 	ssh_channel channel;
 	struct ssh_channel_callbacks_struct callbacks;
 	struct intake out; /* its standard output */
+	int64_t written;   /* bytes to its input, ever */
+	int64_t watched;   /* what it was good for when `taken` came */
+	void (*taken)(void *ctx, int64_t bytes); /* NULL: nobody listens */
+	void *taken_ctx;
 	uint64_t said;	   /* bytes of both its outputs, ever */
 	struct buf errors; /* the end of its standard error */
 	bool too_much;	   /* `out` would not hold what it says */
@@ -232,13 +236,43 @@ check_started(struct ssh_proc *p, struct err *e)
 	return ssh_link_failed(p->link, "command at", e);
 }
 
+/*
+ * How many bytes the host has been good for: what was written, and what it
+ * would still take (RFC 4254, 5.2).  It gives new room as its program reads.
+ */
+static int64_t
+granted(const struct ssh_proc *p)
+{
+	return p->written + ssh_channel_window_size(p->channel);
+}
+
+void
+ssh_watch(struct ssh_proc *p, void (*taken)(void *ctx, int64_t bytes),
+    void *ctx)
+{
+	p->taken = taken;
+	p->taken_ctx = ctx;
+	p->watched = granted(p);
+}
+
+static void
+tell_taken(const struct ssh_proc *p)
+{
+	if (p->taken != NULL)
+		p->taken(p->taken_ctx, granted(p) - p->watched);
+}
+
 /* Wait until something happens. */
 static int
 wait_on(struct ssh_proc *p, int64_t end, struct err *e)
 {
-	if (check_started(p, e) != 0)
-		return -1;
-	return ssh_link_wait(p->link, end, e);
+	int r = check_started(p, e);
+
+	if (r == 0)
+		r = ssh_link_wait(p->link, end, e);
+	if (r == 0)
+		tell_taken(p);
+	return r;
 }
 
 /* Open the channel and have the command started, as check_started() tells. */
@@ -329,8 +363,11 @@ write_piece(struct ssh_proc *p, const char *data, size_t len, struct err *e)
 	n = n < PIECE ? n : PIECE;
 	n = n < len ? n : (uint32_t)len;
 	written = ssh_channel_write(p->channel, data, n);
-	if (written >= 0)
+	if (written >= 0) {
+		p->written += written;
+		tell_taken(p);
 		return written;
+	}
 	if (!ssh_is_connected(session))
 		return ssh_link_lost(p->link, e);
 	return ended_early(p, e);

@@ -30,6 +30,14 @@ struct ssh_proc *ssh_proc_start(struct ssh_link *l,
 int ssh_write(struct ssh_proc *p, const void *data, size_t len,
     struct err *e) MUST_USE;
 
+/*
+ * From now on `taken` hears, whenever the connection is waited for or written
+ * to, how many of the bytes written from now on the program there has taken,
+ * a little less than it really has.
+ */
+void ssh_watch(struct ssh_proc *p, void (*taken)(void *ctx, int64_t bytes),
+    void *ctx);
+
 /* End its standard input.  0 or -1. */
 int ssh_end_input(struct ssh_proc *p, struct err *e) MUST_USE;
 
