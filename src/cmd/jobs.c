@@ -303,30 +303,98 @@ put_job(struct call *c, const struct job *job, const char *log, size_t len,
 	return r;
 }
 
-/* One line; control characters are escaped. */
-static int
-print_job(struct call *c, const struct job *job, struct err *e)
-{
-	struct buf what = BUF_INIT, nobody = BUF_INIT;
-	struct strvec items = STRVEC_INIT;
-	int r = queue_items(c->q, job->id, &items, e);
+/* The columns, and the cells of each job in their order. */
+static const struct table_column columns[] = { { "JOB", true },
+	{ "STATE", false }, { "SITE", false }, { "SINCE", false },
+	{ "TOOK", true }, { "REF", false }, { "ITEMS", true }, { "BY", false },
+	{ "NOTE", false } };
 
-	describe(job, &what);
-	if (items.n > 0)
-		buf_addf(&what, "; %s", TEXT_COUNT(items.n, "item", "items"));
-	strvec_release(&items);
+static enum table_colour
+colour_of(enum job_state state)
+{
+	return state == JOB_RUNNING ? TABLE_GREEN :
+	    state == JOB_FAILED	    ? TABLE_RED :
+				      TABLE_PLAIN;
+}
+
+/* When it came to be what it is. */
+static int64_t
+since(const struct job *job)
+{
+	switch (job->state) {
+	case JOB_WAITING:
+		return job->created;
+	case JOB_RUNNING:
+		return job->started;
+	default:
+		return job->ended;
+	}
+}
+
+/* One more thing to know of a job follows. */
+static struct buf *
+next_note(struct buf *out)
+{
+	if (out->len > 0)
+		buf_adds(out, "; ");
+	return out;
+}
+
+/* Why it waits, who works at it, what became of it. */
+static void
+add_notes(const struct call *c, const struct job *job, struct buf *out)
+{
+	struct buf nobody = BUF_INIT;
+	char span[STEP_SPAN_LEN];
+	int64_t left = job->due - clock_now();
+
+	step_format_span(left, span);
+	if (job->state == JOB_WAITING && job->tries > 0)
+		buf_addf(next_note(out), "%lld of %d tries failed",
+		    (long long)job->tries, QUEUE_TRIES);
+	if (job->state == JOB_WAITING && left > 0)
+		buf_addf(next_note(out), "goes on in %s", span);
 	if (job->state == JOB_WAITING &&
 	    step_say_nobody(&c->workers, job->site, &nobody))
-		buf_addf(&what, "; %s", nobody.data);
+		buf_adds(next_note(out), nobody.data);
+	if (job->state == JOB_RUNNING)
+		buf_addf(next_note(out), "on %s", job->worker);
+	if (job->state == JOB_RUNNING && job->stopped_by != NULL)
+		buf_addf(next_note(out), "to be ended for %s",
+		    job->stopped_by);
+	if (job->state == JOB_MERGED)
+		buf_addf(next_note(out), "into job %lld",
+		    (long long)job->merged_into);
+	if (job->state == JOB_FAILED && job->message != NULL)
+		buf_adds(next_note(out), job->message);
 	buf_release(&nobody);
-	show_line("%6lld  %-7s  %s  %s%s%s%s%s%s%s", (long long)job->id,
-	    job_state_name(job->state), job->site, buf_str(&what),
-	    job->ref != NULL ? "; " : "", job->ref != NULL ? job->ref : "",
-	    job->who != NULL ? "; " : "", job->who != NULL ? job->who : "",
-	    job->state == JOB_FAILED && job->message != NULL ? "; " : "",
-	    job->state == JOB_FAILED && job->message != NULL ? job->message :
-							       "");
-	buf_release(&what);
+}
+
+/* A row of the table.  0 or -1. */
+static int
+add_job(struct call *c, struct table *t, const struct job *job, struct err *e)
+{
+	struct buf notes = BUF_INIT;
+	struct strvec items = STRVEC_INIT;
+	char took[STEP_SPAN_LEN] = "", n[32] = "";
+	int r = queue_items(c->q, job->id, &items, e);
+
+	if (job->state != JOB_WAITING && job->ended > 0 && job->started > 0)
+		step_format_span(job->ended - job->started, took);
+	if (items.n > 0)
+		snprintf(n, sizeof(n), "%zu", items.n);
+	add_notes(c, job, &notes);
+	table_cell(t, TABLE_PLAIN, "%lld", (long long)job->id);
+	table_cell(t, colour_of(job->state), "%s", job_state_name(job->state));
+	table_cell(t, TABLE_PLAIN, "%s", job->site);
+	cmd_put_moment(t, since(job));
+	table_cell(t, TABLE_PLAIN, "%s", took);
+	table_cell(t, TABLE_PLAIN, "%s", job->ref != NULL ? job->ref : "");
+	table_cell(t, TABLE_PLAIN, "%s", n);
+	table_cell(t, TABLE_PLAIN, "%s", job->who != NULL ? job->who : "");
+	table_cell(t, TABLE_YELLOW, "%s", buf_str(&notes));
+	strvec_release(&items);
+	buf_release(&notes);
 	return r;
 }
 
@@ -392,6 +460,8 @@ do_list(struct call *c, struct err *e)
 {
 	const struct opts *o = &c->run->opts;
 	struct job_list jobs = JOB_LIST_INIT;
+	struct table *t =
+	    table_new(columns, sizeof(columns) / sizeof(columns[0]));
 	int ret = 0;
 
 	if (c->q != NULL)
@@ -401,8 +471,11 @@ do_list(struct call *c, struct err *e)
 		if (o->sites.n > 0 && !strvec_has(&o->sites, jobs.v[i].site))
 			continue;
 		ret = o->json ? put_job(c, &jobs.v[i], NULL, 0, e) :
-				print_job(c, &jobs.v[i], e);
+				add_job(c, t, &jobs.v[i], e);
 	}
+	if (ret == 0)
+		table_print(t);
+	table_free(t);
 	job_list_release(&jobs);
 	return ret;
 }

@@ -254,4 +254,26 @@ t_tables_on_a_terminal() {
 	assert_not_contains plain ' ago'
 }
 
+t_jobs_on_a_terminal() {
+	local w
+	need_cmd tmux
+	export LC_ALL=C.UTF-8 PATH
+	printf 'queue: %s\nsites: [{name: a, root: %s/w, build: "false"}, {name: b, root: /b}]\n' \
+	    "$PWD/queue" "$PWD" >deploy.yml
+	deploy enqueue a --ref main --item one --item two
+	deploy worker --once || true
+	deploy jobs stop a || true
+	deploy enqueue b --ref 漢字
+	for w in 20 40 80 120; do
+		show "$w" "deploy jobs"
+		((w < 40)) || assert_eq "$(wc -l <plain)" 3 "at $w: $(<plain)"
+		((w < 80)) || assert_contains plain ' ago'
+		((w < 80)) || assert_contains plain 'REF'
+	done
+	assert_contains plain "no worker for b; last seen"
+	assert_contains plain "1 of 5 tries"
+	show 200 "deploy jobs | cat"
+	assert_contains plain 'Z  main'
+}
+
 run_tests
