@@ -54,7 +54,7 @@ NPM_eleventy = @11ty/eleventy@2
 NPM_astro = astro@5
 
 # Libraries by their pkg-config names, and the package that has each.
-LIBS = libarchive libcyaml yaml-0.1 jansson uuid libcrypto zlib libssh sqlite3 libzstd libbrotlidec libbrotlienc
+LIBS = libcyaml yaml-0.1 jansson uuid libcrypto zlib libssh sqlite3 libzstd libbrotlidec libbrotlienc
 DEB_libarchive = libarchive-dev
 DEB_libcyaml = libcyaml-dev
 DEB_yaml-0.1 = libyaml-dev
@@ -69,8 +69,9 @@ DEB_libbrotlienc = libbrotli-dev
 DEB_sqlite3 = libsqlite3-dev
 DEB_libpq = libpq-dev
 DEB_libcurl = libcurl4-openssl-dev
-# Only their headers: fleet/curl.c and queue/pq.c load them when needed.
-HEADER_LIBS = libcurl libpq
+# Only their headers: fleet/curl.c, queue/pq.c and content/libarchive.c load
+# them when needed.
+HEADER_LIBS = libcurl libpq libarchive
 
 PKG_CONFIG = pkg-config
 LIB_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(LIBS) $(HEADER_LIBS) 2>/dev/null)
@@ -165,12 +166,15 @@ $(OBJ)/host_script.o $(OBJ)/webhook_script.o: %.o: %.c $(OBJ)/flags
 # Debian has no libraries of Kerberos and ICU to link statically: GSSAPI and
 # the xar format, which use them, are not used here, so their functions are
 # none.  What NSS may load at run time is warned of; "files" is built in.
-STATIC_LIBS = $(filter-out -lxml2,$(shell $(PKG_CONFIG) --static --libs $(LIBS)))
+STATIC_LIBS = $(filter-out -lxml2,$(shell $(PKG_CONFIG) --static \
+	--libs $(LIBS) libarchive))
 STATIC_NONE = $(shell nm $$($(CC) -print-file-name=libssh.a) \
 	$$($(CC) -print-file-name=libarchive.a) 2>/dev/null | awk '$$1 == "U" && \
 	$$2 ~ /^(gss_|GSS_|xml|UTF8Toisolat1$$)/ { print $$2 }' | sort -u)
-STATIC_O = $(SRC_O:$(OBJ)/src/os/library.o=$(OBJ)/static/library.o)
-$(OBJ)/static/library.o: src/os/library.c $(OBJ)/flags
+STATIC_OTHER = os/library.o content/libarchive.o
+STATIC_O = $(filter-out $(STATIC_OTHER:%=$(OBJ)/src/%),$(SRC_O)) \
+	$(STATIC_OTHER:%=$(OBJ)/static/%)
+$(OBJ)/static/%.o: src/%.c $(OBJ)/flags
 	@mkdir -p $(@D)
 	$(call show,CC)$(COMPILE) -DDEPLOY_STATIC -c -o $@ $<
 $(BIN)-static: $(STATIC_O) $(OBJ)/sources
@@ -258,6 +262,8 @@ run-tests:
 test-programs: $(UNITS) $(PRELOADS) $(OBJ)/ssh/driver $(OBJ)/proxy $(OBJ)/verbs \
 	$(OBJ)/host-alone
 
+# They make the archives that they read.
+$(OBJ)/unit/unpack $(OBJ)/fuzz/unpack: LIB_LIBS += -larchive
 $(OBJ)/unit/%: tests/unit/%.c $(LIB_O) $(OBJ)/sources
 	@mkdir -p $(@D)
 	$(call show,CC)$(COMPILE) -MMD -MP -MF $@.d -MT $@ -c -o $@.o $<

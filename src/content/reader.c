@@ -17,7 +17,6 @@
  */
 #include "content/reader.h"
 
-#include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <search.h>
@@ -43,7 +42,7 @@ enum {
 static int
 damaged(struct archive *a, struct err *e)
 {
-	const char *why = archive_error_string(a);
+	const char *why = la.archive_error_string(a);
 
 	return err_set(e, ERR_INTEGRITY,
 	    "it is damaged, cut short, or no archive: %s",
@@ -53,7 +52,7 @@ damaged(struct archive *a, struct err *e)
 int
 reader_failed(struct reader *r, struct err *e)
 {
-	const char *why = archive_error_string(r->ar);
+	const char *why = la.archive_error_string(r->ar);
 
 	if (why != NULL && strstr(why, "assphrase") != NULL)
 		return err_set(e, ERR_INTEGRITY,
@@ -69,16 +68,16 @@ read_plain(struct reader *r, struct archive *report)
 	int code;
 
 	if (r->gz == NULL) {
-		n = archive_read_data(r->filter, r->block, BLOCK);
+		n = la.archive_read_data(r->filter, r->block, BLOCK);
 		if (n < 0)
-			archive_copy_error(report, r->filter);
+			la.archive_copy_error(report, r->filter);
 		return n;
 	}
 	n = gzread(r->gz, r->block, BLOCK);
 	/* zlib tells of a missing end only when asked. */
 	if (n < 0 || (n == 0 && gzeof(r->gz) != 1) ||
 	    (gzerror(r->gz, &code), code == Z_BUF_ERROR)) {
-		archive_set_error(report, EINVAL, "gzip: %s",
+		la.archive_set_error(report, EINVAL, "gzip: %s",
 		    gzerror(r->gz, &code));
 		return -1;
 	}
@@ -110,7 +109,7 @@ give(struct archive *a, void *ctx, const void **data)
 	/* Content that is skipped may be longer. */
 	if (!r->in_header || r->header_len <= HEADER_MAX)
 		return n;
-	archive_set_error(a, EINVAL, "a header of more than %d MiB",
+	la.archive_set_error(a, EINVAL, "a header of more than %d MiB",
 	    HEADER_MAX >> 20);
 	return -1;
 }
@@ -173,7 +172,7 @@ static const struct signature {
 	const char *bytes;
 	size_t len;
 	const char *name;
-	int (*filter)(struct archive *);
+	int (**filter)(struct archive *); /* of `la` */
 	enum { STREAM, GZIP, SEEKABLE, FOREIGN } kind;
 } signatures[] = {
 	{ "PK\3\4", 4, "zip", NULL, SEEKABLE },
@@ -182,21 +181,23 @@ static const struct signature {
 	{ "PK00PK\3\4", 8, "zip", NULL, SEEKABLE },
 	{ "7z\xbc\xaf\x27\x1c", 6, "7z", NULL, SEEKABLE },
 	{ "\x1f\x8b", 2, "gzip", NULL, GZIP },
-	{ "BZh", 3, "bzip2", archive_read_support_filter_bzip2, STREAM },
-	{ "\xfd\x37zXZ\0", 6, "xz", archive_read_support_filter_xz, STREAM },
-	{ "\x28\xb5\x2f\xfd", 4, "zstd", archive_read_support_filter_zstd,
+	{ "BZh", 3, "bzip2", &la.archive_read_support_filter_bzip2, STREAM },
+	{ "\xfd\x37zXZ\0", 6, "xz", &la.archive_read_support_filter_xz,
 	    STREAM },
-	{ "\x50\x2a\x4d\x18", 4, "zstd", archive_read_support_filter_zstd,
+	{ "\x28\xb5\x2f\xfd", 4, "zstd", &la.archive_read_support_filter_zstd,
 	    STREAM },
-	{ "\x04\x22\x4d\x18", 4, "lz4", archive_read_support_filter_lz4,
+	{ "\x50\x2a\x4d\x18", 4, "zstd", &la.archive_read_support_filter_zstd,
 	    STREAM },
-	{ "\x02\x21\x4c\x18", 4, "lz4", archive_read_support_filter_lz4,
+	{ "\x04\x22\x4d\x18", 4, "lz4", &la.archive_read_support_filter_lz4,
 	    STREAM },
-	{ "\x5d\0\0", 3, "lzma", archive_read_support_filter_lzma, STREAM },
-	{ "LZIP", 4, "lzip", archive_read_support_filter_lzip, STREAM },
-	{ "\x89LZO\0\r\n\x1a\n", 9, "lzop", archive_read_support_filter_lzop,
+	{ "\x02\x21\x4c\x18", 4, "lz4", &la.archive_read_support_filter_lz4,
 	    STREAM },
-	{ "\x1f\x9d", 2, "compress", archive_read_support_filter_compress,
+	{ "\x5d\0\0", 3, "lzma", &la.archive_read_support_filter_lzma,
+	    STREAM },
+	{ "LZIP", 4, "lzip", &la.archive_read_support_filter_lzip, STREAM },
+	{ "\x89LZO\0\r\n\x1a\n", 9, "lzop",
+	    &la.archive_read_support_filter_lzop, STREAM },
+	{ "\x1f\x9d", 2, "compress", &la.archive_read_support_filter_compress,
 	    STREAM },
 	{ "LRZI", 4, "lrzip", NULL, FOREIGN },
 	{ "GRZipII", 8, "grzip", NULL, FOREIGN },
@@ -251,12 +252,12 @@ find_signature(const char *block, size_t len)
 
 /* Can libarchive take it off without running a program? */
 static bool
-is_built_in(int (*filter)(struct archive *))
+is_built_in(int (*const *filter)(struct archive *))
 {
-	struct archive *probe = archive_read_new();
-	bool is = probe != NULL && filter(probe) == ARCHIVE_OK;
+	struct archive *probe = la.archive_read_new();
+	bool is = probe != NULL && (*filter)(probe) == ARCHIVE_OK;
 
-	archive_read_free(probe);
+	la.archive_read_free(probe);
 	return is;
 }
 
@@ -272,29 +273,29 @@ open_stream(struct reader *r, const struct signature *s, bool tar,
 	int fd;
 
 	r->is_stream = true;
-	archive_read_support_format_tar(r->ar);
-	archive_read_support_format_cpio(r->ar);
+	la.archive_read_support_format_tar(r->ar);
+	la.archive_read_support_format_cpio(r->ar);
 	if (s != NULL && s->kind == GZIP) {
 		fd = fcntl(r->fd, F_DUPFD_CLOEXEC, 3);
 		r->gz = fd < 0 ? NULL : gzdopen(fd, "rb");
 		if (r->gz == NULL)
 			return err_sys(e, "cannot read it");
 	} else {
-		r->filter = archive_read_new();
+		r->filter = la.archive_read_new();
 		/* An lzma need not begin as most do; libarchive knows more. */
 		if (s != NULL)
-			s->filter(r->filter);
+			(*s->filter)(r->filter);
 		else if (!tar)
-			archive_read_support_filter_lzma(r->filter);
-		archive_read_support_format_raw(r->filter);
-		if (archive_read_open_fd(r->filter, r->fd, BLOCK) !=
+			la.archive_read_support_filter_lzma(r->filter);
+		la.archive_read_support_format_raw(r->filter);
+		if (la.archive_read_open_fd(r->filter, r->fd, BLOCK) !=
 			ARCHIVE_OK ||
-		    archive_read_next_header(r->filter, &ignored) !=
+		    la.archive_read_next_header(r->filter, &ignored) !=
 			ARCHIVE_OK)
 			return damaged(r->filter, e);
 	}
 	r->in_header = true;
-	if (archive_read_open(r->ar, r, NULL, give, NULL) != ARCHIVE_OK)
+	if (la.archive_read_open(r->ar, r, NULL, give, NULL) != ARCHIVE_OK)
 		return reader_failed(r, e);
 	return 0;
 }
@@ -352,11 +353,11 @@ open_seekable(struct reader *r, struct err *e)
 	r->utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
 	if (r->utf8 != (locale_t)0)
 		r->before = uselocale(r->utf8);
-	archive_read_support_format_zip_seekable(r->ar);
-	archive_read_support_format_7zip(r->ar);
+	la.archive_read_support_format_zip_seekable(r->ar);
+	la.archive_read_support_format_7zip(r->ar);
 	zipdir_read(&r->zip, r->fd);
 	note_own_names(r);
-	if (archive_read_open_fd(r->ar, r->fd, BLOCK) != ARCHIVE_OK)
+	if (la.archive_read_open_fd(r->ar, r->fd, BLOCK) != ARCHIVE_OK)
 		return reader_failed(r, e);
 	return 0;
 }
@@ -390,7 +391,7 @@ reader_open(struct reader *r, int fd, const struct dir *into,
 
 	r->fd = fd;
 	r->block = xmalloc(BLOCK);
-	r->ar = archive_read_new();
+	r->ar = la.archive_read_new();
 	if (r->ar == NULL)
 		return err_set(e, ERR_FAILED, "no memory for libarchive");
 	if (lseek(fd, 0, SEEK_CUR) < 0 &&
@@ -420,9 +421,9 @@ void
 reader_release(struct reader *r)
 {
 	if (r->ar != NULL)
-		archive_read_free(r->ar);
+		la.archive_read_free(r->ar);
 	if (r->filter != NULL)
-		archive_read_free(r->filter);
+		la.archive_read_free(r->filter);
 	if (r->gz != NULL)
 		gzclose(r->gz);
 	if (r->utf8 != (locale_t)0) {
@@ -450,7 +451,7 @@ is_zeros(const char *p, size_t n)
 static int
 check_rest(struct reader *r, struct err *e)
 {
-	int64_t unread = r->given - archive_filter_bytes(r->ar, 0);
+	int64_t unread = r->given - la.archive_filter_bytes(r->ar, 0);
 	bool clean = unread <= (int64_t)r->block_len &&
 	    is_zeros(r->block + r->block_len - unread, (size_t)unread);
 	la_ssize_t n = 1;
@@ -475,12 +476,12 @@ check_rest(struct reader *r, struct err *e)
 static int
 check_end(struct reader *r, struct err *e)
 {
-	int64_t used = archive_filter_bytes(r->ar, 0) -
-	    archive_read_header_position(r->ar);
+	int64_t used = la.archive_filter_bytes(r->ar, 0) -
+	    la.archive_read_header_position(r->ar);
 
 	if (!r->is_stream)
 		return 0;
-	if ((archive_format(r->ar) & ARCHIVE_FORMAT_BASE_MASK) ==
+	if ((la.archive_format(r->ar) & ARCHIVE_FORMAT_BASE_MASK) ==
 	    ARCHIVE_FORMAT_TAR) {
 		if (used < TAR_BLOCK)
 			return err_set(e, ERR_INTEGRITY,
@@ -503,7 +504,7 @@ check_end(struct reader *r, struct err *e)
 static bool
 warning_matters(struct archive *a)
 {
-	const char *why = archive_error_string(a);
+	const char *why = la.archive_error_string(a);
 
 	return why != NULL && strstr(why, " be converted from ") == NULL &&
 	    strstr(why, "SCHILY.acl") == NULL;
@@ -570,7 +571,7 @@ put_right(struct reader *r, struct archive_entry *en, const char **name,
 			"the name '%s' ends in a backslash, which cannot be told from a directory's in a zip;; use tar",
 			*name);
 	}
-	if (is_ascii(*name) || archive_entry_filetype(en) == AE_IFDIR)
+	if (is_ascii(*name) || la.archive_entry_filetype(en) == AE_IFDIR)
 		return 0;
 	return tell_apart(r, own, name, e);
 }
@@ -583,16 +584,16 @@ reader_next(struct reader *r, struct archive_entry **en, const char **name,
 
 	r->in_header = true;
 	r->header_len = 0;
-	s = archive_read_next_header(r->ar, en);
+	s = la.archive_read_next_header(r->ar, en);
 	r->in_header = false;
 	if (s == ARCHIVE_EOF)
 		return check_end(r, e);
 	if ((s != ARCHIVE_OK && s != ARCHIVE_WARN) || warning_matters(r->ar))
 		return reader_failed(r, e);
-	if (archive_entry_is_encrypted(*en))
+	if (la.archive_entry_is_encrypted(*en))
 		return err_set(e, ERR_INTEGRITY,
 		    "the archive is encrypted;; make one without a password");
-	*name = archive_entry_pathname(*en);
+	*name = la.archive_entry_pathname(*en);
 	if (r->is_stream || *name == NULL)
 		return 1;
 	return put_right(r, *en, name, e) == 0 ? 1 : -1;

@@ -6,7 +6,6 @@
 #ifndef READER_H
 #define READER_H
 
-#include <archive.h>
 #include <locale.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,6 +14,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "content/libarchive.h"
 #include "content/zipdir.h"
 #include "os/dir.h"
 

@@ -1,7 +1,5 @@
 #include "content/unpack.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,7 +26,7 @@ static int
 make_file(struct job *j, const char *path, struct archive_entry *en,
     struct err *e)
 {
-	bool executable = (archive_entry_perm(en) & 0111) != 0;
+	bool executable = (la.archive_entry_perm(en) & 0111) != 0;
 	int fd = unpack_tree_create(&j->tree, path, executable, e);
 
 	return fd < 0 ? -1 : unpack_data_fill(&j->data, path, en, fd, e);
@@ -62,9 +60,9 @@ static bool
 brings_content(struct job *j, struct archive_entry *en,
     const struct unpack_target *t)
 {
-	int format = archive_format(j->r.ar);
+	int format = la.archive_format(j->r.ar);
 
-	return t->found && t->size == 0 && archive_entry_size(en) > 0 &&
+	return t->found && t->size == 0 && la.archive_entry_size(en) > 0 &&
 	    (format == ARCHIVE_FORMAT_CPIO_SVR4_NOCRC ||
 		format == ARCHIVE_FORMAT_CPIO_SVR4_CRC);
 }
@@ -79,10 +77,10 @@ make_link(struct job *j, const char *path, struct archive_entry *en,
     struct err *e)
 {
 	struct unpack_target t = { .dir = DIR_INIT };
-	int r = find_target(j, path, archive_entry_hardlink(en), &t, e);
+	int r = find_target(j, path, la.archive_entry_hardlink(en), &t, e);
 	bool fills = r == 0 && brings_content(j, en, &t);
 
-	if (r == 0 && archive_entry_size(en) > 0 && !fills)
+	if (r == 0 && la.archive_entry_size(en) > 0 && !fills)
 		r = make_file(j, path, en, e);
 	else if (r == 0 && !t.found)
 		r = err_set(e, ERR_INTEGRITY,
@@ -104,10 +102,10 @@ static int
 check_left_out(struct job *j, struct archive_entry *en, struct err *e)
 {
 	struct unpack_target t = { .dir = DIR_INIT };
-	const char *name = archive_entry_hardlink(en);
+	const char *name = la.archive_entry_hardlink(en);
 	int r;
 
-	if (name == NULL || archive_entry_size(en) == 0)
+	if (name == NULL || la.archive_entry_size(en) == 0)
 		return 0;
 	r = find_target(j, "", name, &t, e);
 	if (r == 0 && brings_content(j, en, &t))
@@ -123,16 +121,16 @@ static int
 make_entry(struct job *j, const char *path, bool dir, struct archive_entry *en,
     struct err *e)
 {
-	if (archive_entry_hardlink(en) != NULL)
+	if (la.archive_entry_hardlink(en) != NULL)
 		return make_link(j, path, en, e);
 	if (dir)
 		return unpack_tree_dir(&j->tree, path, e);
-	switch (archive_entry_filetype(en)) {
+	switch (la.archive_entry_filetype(en)) {
 	case AE_IFREG:
 		return make_file(j, path, en, e);
 	case AE_IFLNK:
 		return unpack_tree_symlink(&j->tree, path,
-		    archive_entry_symlink(en), e);
+		    la.archive_entry_symlink(en), e);
 	default:
 		return err_set(e, ERR_INTEGRITY,
 		    "'%s' is a device, socket, FIFO or of an unknown kind;; remove or exclude it",
@@ -150,13 +148,13 @@ is_directory(struct job *j, struct archive_entry *en, const char *name,
     struct err *e)
 {
 	size_t len = name != NULL ? strlen(name) : 0;
-	bool dir = archive_entry_filetype(en) == AE_IFDIR;
+	bool dir = la.archive_entry_filetype(en) == AE_IFDIR;
 
 	if (!dir &&
-	    (archive_entry_filetype(en) != AE_IFREG || len == 0 ||
+	    (la.archive_entry_filetype(en) != AE_IFREG || len == 0 ||
 		name[len - 1] != '/'))
 		return 0;
-	if (archive_entry_size(en) > 0 && (!dir || !j->r.is_stream))
+	if (la.archive_entry_size(en) > 0 && (!dir || !j->r.is_stream))
 		return err_set(e, ERR_INTEGRITY,
 		    "'%s' is a directory with the content of a file", name);
 	return 1;
@@ -185,7 +183,7 @@ unpack_entry(struct job *j, struct archive_entry *en, const char *name,
 	if (r < 0)
 		return -1;
 	/* What was not read is damaged, too, if it is not there. */
-	r = archive_read_data_skip(j->r.ar);
+	r = la.archive_read_data_skip(j->r.ar);
 	return r == ARCHIVE_OK ? 0 : reader_failed(&j->r, e);
 }
 
@@ -246,7 +244,9 @@ unpack(int fd, const char *name, const struct dir *into,
 		.progress_ctx = opt->progress_ctx };
 	j->max_entries = opt->max_entries > 0 ? opt->max_entries : ENTRIES_MAX;
 	j->tree.stack[0] = *into;
-	r = jail_run(&place, 1, read_archive, &q, e);
+	r = libarchive_load(e);
+	if (r == 0)
+		r = jail_run(&place, 1, read_archive, &q, e);
 	*excluded = j->names.excluded;
 	unpack_tree_release(&j->tree);
 	unpack_names_release(&j->names);

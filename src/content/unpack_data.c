@@ -1,10 +1,9 @@
 #include "content/unpack_data.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <stdbool.h>
 #include <unistd.h>
 
+#include "content/libarchive.h"
 #include "os/intr.h"
 #include "os/io.h"
 
@@ -37,12 +36,12 @@ content_init(struct content *c, const char *path, struct archive_entry *en)
 	la_int64_t offset, len;
 
 	*c = (struct content){ .path = path, .size = -1, .holes = -1 };
-	if (archive_entry_size_is_set(en))
-		c->size = archive_entry_size(en);
-	if (archive_entry_sparse_reset(en) == 0)
+	if (la.archive_entry_size_is_set(en))
+		c->size = la.archive_entry_size(en);
+	if (la.archive_entry_sparse_reset(en) == 0)
 		return;
 	c->holes = 0;
-	while (archive_entry_sparse_next(en, &offset, &len) == ARCHIVE_OK)
+	while (la.archive_entry_sparse_next(en, &offset, &len) == ARCHIVE_OK)
 		c->holes += len;
 }
 
@@ -110,8 +109,8 @@ copy_data(struct unpack_data *d, const char *path, struct archive_entry *en,
 	content_init(&c, path, en);
 	if (check_bound(d, c.size, e) != 0)
 		return -1;
-	while ((s = archive_read_data_block(d->r->ar, &data, &len, &offset)) ==
-	    ARCHIVE_OK)
+	while ((s = la.archive_read_data_block(d->r->ar, &data, &len,
+		    &offset)) == ARCHIVE_OK)
 		if (write_block(d, &c, fd, data, len, offset, e) != 0 ||
 		    intr_check(e) != 0)
 			return -1;

@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "content/libarchive.h"
 #include "content/place.h"
 #include "host/receive_edits.h"
 #include "host/receive_tar.h"
@@ -80,7 +81,10 @@ receive(struct incoming *in, struct wire_in *pack,
 	*out = (struct received)RECEIVED_INIT;
 	r.hash = hash_new();
 	r.window = xmalloc(RECEIVER_PIECE);
-	c = read_in_jail(&r, e);
+	/* Edits are no tar. */
+	c = o->base != NULL ? 0 : libarchive_load(e);
+	if (c == 0)
+		c = read_in_jail(&r, e);
 	if (c == 0)
 		c = o->repair != NULL ?
 		    mend(&r, e) :

@@ -1,7 +1,5 @@
 #include "host/receive_tar.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/path.h"
 #include "content/fill_adopt.h"
+#include "content/libarchive.h"
 #include "content/manifest.h"
 #include "os/intr.h"
 #include "root/incoming.h"
@@ -30,14 +29,14 @@ on_read(struct archive *a, void *ctx, const void **data)
 
 	*data = r->window;
 	if (n < 0)
-		archive_set_error(a, errno, "%s", strerror(errno));
+		la.archive_set_error(a, errno, "%s", strerror(errno));
 	return n;
 }
 
 static int
 damaged(struct tar *t, struct err *e)
 {
-	return receiver_damaged(t->r, archive_error_string(t->a), e);
+	return receiver_damaged(t->r, la.archive_error_string(t->a), e);
 }
 
 static int
@@ -50,13 +49,13 @@ hostile(struct tar *t, const char *name, const char *what, struct err *e)
 static int
 next_header(struct tar *t, struct archive_entry **en, struct err *e)
 {
-	int c = archive_read_next_header(t->a, en);
+	int c = la.archive_read_next_header(t->a, en);
 
 	if (c == ARCHIVE_EOF)
 		return 0;
 	if (c != ARCHIVE_OK && c != ARCHIVE_WARN)
 		return damaged(t, e);
-	if (archive_entry_pathname(*en) == NULL)
+	if (la.archive_entry_pathname(*en) == NULL)
 		return hostile(t, "?", "an entry without a name", e);
 	return 1;
 }
@@ -74,15 +73,15 @@ read_record(struct tar *t, const char *suffix, size_t max, struct buf *out,
 	if (c == 0)
 		c = damaged(t, e);
 	else if (c > 0 &&
-	    (strcmp(archive_entry_pathname(en), name) != 0 ||
-		archive_entry_filetype(en) != AE_IFREG ||
-		archive_entry_size(en) < 0 ||
-		(uint64_t)archive_entry_size(en) > max))
-		c = hostile(t, archive_entry_pathname(en),
+	    (strcmp(la.archive_entry_pathname(en), name) != 0 ||
+		la.archive_entry_filetype(en) != AE_IFREG ||
+		la.archive_entry_size(en) < 0 ||
+		(uint64_t)la.archive_entry_size(en) > max))
+		c = hostile(t, la.archive_entry_pathname(en),
 		    "where its records should be", e);
 	while (c > 0) {
 		buf_reserve(out, RECEIVER_PIECE);
-		n = archive_read_data(t->a, out->data + out->len,
+		n = la.archive_read_data(t->a, out->data + out->len,
 		    RECEIVER_PIECE);
 		if (n <= 0)
 			break;
@@ -149,7 +148,7 @@ copy_data(struct tar *t, int fd, const struct entry *en, struct err *e)
 	la_int64_t at;
 	int c;
 
-	while ((c = archive_read_data_block(t->a, &data, &len, &at)) ==
+	while ((c = la.archive_read_data_block(t->a, &data, &len, &at)) ==
 	    ARCHIVE_OK) {
 		if (at != done)
 			return hostile(t, en->path,
@@ -245,7 +244,7 @@ static int
 receive_whole(struct tar *t, const struct entry *en, struct archive_entry *ae,
     struct err *e)
 {
-	switch (archive_entry_filetype(ae)) {
+	switch (la.archive_entry_filetype(ae)) {
 	case AE_IFREG:
 		if (en->type == ENTRY_FILE)
 			return receive_file(t, en, e);
@@ -256,8 +255,8 @@ receive_whole(struct tar *t, const struct entry *en, struct archive_entry *ae,
 		break;
 	case AE_IFLNK:
 		if (en->type == ENTRY_LINK)
-			return receive_link(t, en, archive_entry_symlink(ae),
-			    e);
+			return receive_link(t, en,
+			    la.archive_entry_symlink(ae), e);
 		break;
 	default:
 		break;
@@ -269,17 +268,17 @@ receive_whole(struct tar *t, const struct entry *en, struct archive_entry *ae,
 static int
 receive_entry(struct tar *t, struct archive_entry *ae, struct err *e)
 {
-	const struct entry *en = expect(t, archive_entry_pathname(ae), e);
-	const char *hard = archive_entry_hardlink(ae);
+	const struct entry *en = expect(t, la.archive_entry_pathname(ae), e);
+	const char *hard = la.archive_entry_hardlink(ae);
 
 	if (en == NULL)
 		return -1;
-	if (!manifest_mode_is_allowed(en->type, archive_entry_perm(ae)) &&
-	    archive_entry_filetype(ae) != AE_IFLNK)
+	if (!manifest_mode_is_allowed(en->type, la.archive_entry_perm(ae)) &&
+	    la.archive_entry_filetype(ae) != AE_IFLNK)
 		return hostile(t, en->path, "with a mode that no release has",
 		    e);
-	if ((hard != NULL || archive_entry_filetype(ae) != AE_IFREG) &&
-	    archive_entry_size(ae) > 0)
+	if ((hard != NULL || la.archive_entry_filetype(ae) != AE_IFREG) &&
+	    la.archive_entry_size(ae) > 0)
 		return hostile(t, en->path, "with content that no file has",
 		    e);
 	t->r->out->files += en->type == ENTRY_FILE;
@@ -347,16 +346,17 @@ receive_all(struct tar *t, struct err *e)
 static int
 open_archive(struct tar *t, struct err *e)
 {
-	t->a = archive_read_new();
+	t->a = la.archive_read_new();
 	if (t->a == NULL ||
-	    archive_read_support_format_tar(t->a) != ARCHIVE_OK ||
-	    archive_read_support_filter_zstd(t->a) != ARCHIVE_OK ||
-	    archive_read_support_filter_gzip(t->a) != ARCHIVE_OK ||
-	    archive_read_open(t->a, t->r, NULL, on_read, NULL) != ARCHIVE_OK)
+	    la.archive_read_support_format_tar(t->a) != ARCHIVE_OK ||
+	    la.archive_read_support_filter_zstd(t->a) != ARCHIVE_OK ||
+	    la.archive_read_support_filter_gzip(t->a) != ARCHIVE_OK ||
+	    la.archive_read_open(t->a, t->r, NULL, on_read, NULL) !=
+		ARCHIVE_OK)
 		return damaged(t, e);
 	/* Packed once, or not: each more would unpack what is no tar. */
-	if (archive_filter_count(t->a) > 2)
-		return hostile(t, archive_filter_name(t->a, 0),
+	if (la.archive_filter_count(t->a) > 2)
+		return hostile(t, la.archive_filter_name(t->a, 0),
 		    "packed more than once", e);
 	return 0;
 }
@@ -372,7 +372,7 @@ receive_tar(struct receiver *r, struct err *e)
 	if (c == 0)
 		c = receive_all(&t, e);
 	if (t.a != NULL)
-		archive_read_free(t.a);
+		la.archive_read_free(t.a);
 	free(t.seen);
 	free(t.prefix);
 	return c;

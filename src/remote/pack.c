@@ -1,7 +1,5 @@
 #include "remote/pack.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "content/libarchive.h"
 #include "os/intr.h"
 #include "remote/pack_file.h"
 
@@ -34,7 +33,7 @@ on_write(struct archive *a, void *ctx, const void *data, size_t len)
 
 	if (p->write(p->ctx, data, len, p->err) != 0) {
 		p->write_failed = true;
-		archive_set_error(a, EIO, "the output failed");
+		la.archive_set_error(a, EIO, "the output failed");
 		return -1;
 	}
 	return (la_ssize_t)len;
@@ -47,8 +46,9 @@ failed(struct pack *p, const char *path, struct err *e)
 	if (p->write_failed)
 		return -1;
 	return err_set(e, ERR_FAILED, "cannot pack '%s': %s", path,
-	    archive_error_string(p->a) != NULL ? archive_error_string(p->a) :
-						 "no memory");
+	    la.archive_error_string(p->a) != NULL ?
+		la.archive_error_string(p->a) :
+		"no memory");
 }
 
 /* Begin an entry of the tar. */
@@ -56,14 +56,14 @@ static int
 put_header(struct pack *p, const char *name, mode_t type, mode_t mode,
     int64_t size, int64_t mtime, struct err *e)
 {
-	archive_entry_set_pathname(p->en, name);
-	archive_entry_set_filetype(p->en, type);
-	archive_entry_set_perm(p->en, mode);
-	archive_entry_set_mtime(p->en, mtime, 0);
-	archive_entry_set_size(p->en, size);
-	archive_entry_set_uid(p->en, 0);
-	archive_entry_set_gid(p->en, 0);
-	if (archive_write_header(p->a, p->en) != ARCHIVE_OK)
+	la.archive_entry_set_pathname(p->en, name);
+	la.archive_entry_set_filetype(p->en, type);
+	la.archive_entry_set_perm(p->en, mode);
+	la.archive_entry_set_mtime(p->en, mtime, 0);
+	la.archive_entry_set_size(p->en, size);
+	la.archive_entry_set_uid(p->en, 0);
+	la.archive_entry_set_gid(p->en, 0);
+	if (la.archive_write_header(p->a, p->en) != ARCHIVE_OK)
 		return failed(p, name, e);
 	return 0;
 }
@@ -72,7 +72,7 @@ static int
 put_data(struct pack *p, const char *name, const void *data, size_t len,
     struct err *e)
 {
-	if (len > 0 && archive_write_data(p->a, data, len) < 0)
+	if (len > 0 && la.archive_write_data(p->a, data, len) < 0)
 		return failed(p, name, e);
 	return 0;
 }
@@ -85,7 +85,7 @@ put_record(struct pack *p, const char *suffix, const struct buf *b,
 	char *name = xasprintf("%s.%s", p->prefix, suffix);
 	int r;
 
-	archive_entry_clear(p->en);
+	la.archive_entry_clear(p->en);
 	r = put_header(p, name, AE_IFREG, 0644, (int64_t)b->len,
 	    p->src->meta->mtime, e);
 	if (r == 0)
@@ -128,7 +128,7 @@ put_hard_link(struct pack *p, const char *name, const struct entry *en,
 	char *target = xasprintf("releases/%s/%s", o->release->text, o->path);
 	int r;
 
-	archive_entry_set_hardlink(p->en, target);
+	la.archive_entry_set_hardlink(p->en, target);
 	r = put_header(p, name, AE_IFREG, en->mode, 0, en->mtime, e);
 	free(target);
 	return r;
@@ -142,14 +142,14 @@ put_entry(struct pack *p, size_t i, struct err *e)
 	char *name = xasprintf("%s/%s", p->prefix, en->path);
 	int r;
 
-	archive_entry_clear(p->en);
+	la.archive_entry_clear(p->en);
 	if (en->type == ENTRY_FILE)
 		p->src->origin(p->src->ctx, i, &o);
 	if (en->type == ENTRY_DIR) {
 		r = put_header(p, name, AE_IFDIR, en->mode, 0,
 		    p->src->meta->mtime, e);
 	} else if (en->type == ENTRY_LINK) {
-		archive_entry_set_symlink(p->en, en->link);
+		la.archive_entry_set_symlink(p->en, en->link);
 		r = put_header(p, name, AE_IFLNK, 0777, 0, en->mtime, e);
 	} else if (o.release != NULL) {
 		r = put_hard_link(p, name, en, &o, e);
@@ -195,16 +195,17 @@ add_filter(struct pack *p)
 {
 	switch (p->src->compression) {
 	case PACK_ZSTD:
-		if (archive_write_add_filter_zstd(p->a) != ARCHIVE_OK)
+		if (la.archive_write_add_filter_zstd(p->a) != ARCHIVE_OK)
 			return -1;
-		return archive_write_set_filter_option(p->a, "zstd",
+		return la.archive_write_set_filter_option(p->a, "zstd",
 			   "compression-level",
 			   p->src->thorough ? "5" : "3") == ARCHIVE_OK ?
 		    0 :
 		    -1;
 	case PACK_GZIP:
-		return archive_write_add_filter_gzip(p->a) == ARCHIVE_OK ? 0 :
-									   -1;
+		return la.archive_write_add_filter_gzip(p->a) == ARCHIVE_OK ?
+		    0 :
+		    -1;
 	case PACK_PLAIN:
 		break;
 	}
@@ -214,13 +215,15 @@ add_filter(struct pack *p)
 static int
 open_archive(struct pack *p, struct err *e)
 {
-	p->a = archive_write_new();
-	p->en = archive_entry_new();
+	if (libarchive_load(e) != 0)
+		return -1;
+	p->a = la.archive_write_new();
+	p->en = la.archive_entry_new();
 	if (p->a == NULL || p->en == NULL ||
-	    archive_write_set_format_gnutar(p->a) != ARCHIVE_OK ||
-	    archive_write_set_bytes_per_block(p->a, 0) != ARCHIVE_OK ||
+	    la.archive_write_set_format_gnutar(p->a) != ARCHIVE_OK ||
+	    la.archive_write_set_bytes_per_block(p->a, 0) != ARCHIVE_OK ||
 	    add_filter(p) != 0 ||
-	    archive_write_open(p->a, p, NULL, on_write, NULL) != ARCHIVE_OK)
+	    la.archive_write_open(p->a, p, NULL, on_write, NULL) != ARCHIVE_OK)
 		return failed(p, p->prefix, e);
 	return 0;
 }
@@ -238,12 +241,12 @@ pack_write(const struct pack_source *src,
 	r = open_archive(&p, e);
 	if (r == 0)
 		r = put_all(&p, e);
-	if (r == 0 && archive_write_close(p.a) != ARCHIVE_OK)
+	if (r == 0 && la.archive_write_close(p.a) != ARCHIVE_OK)
 		r = failed(&p, p.prefix, e);
 	if (p.en != NULL)
-		archive_entry_free(p.en);
+		la.archive_entry_free(p.en);
 	if (p.a != NULL)
-		archive_write_free(p.a);
+		la.archive_write_free(p.a);
 	pack_files_release(&p.files);
 	free(p.prefix);
 	return r;

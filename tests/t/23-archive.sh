@@ -728,4 +728,24 @@ t_an_archive_that_comes_slowly() {
 	nothing_left "$(<id)"
 }
 
+# It is loaded when an archive is read, and missed then only.
+t_without_libarchive() {
+	need_cmd unshare mount
+	need_root
+	run bash -c 'unshare -m true'
+	small
+	tar -cf site.tar -C site .
+	without() {
+		unshare -m bash -c '
+			for f in /usr/lib/*/libarchive.so.13; do
+				mount --bind /dev/null "$f"
+			done
+			exec "$@"' - "$@"
+	}
+	expect_status 1 without deploy stage site.tar --root root
+	assert_contains "$err" "install libarchive13"
+	run without deploy publish site --root root
+	run without deploy list --root root
+}
+
 run_tests
