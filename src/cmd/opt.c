@@ -118,6 +118,8 @@ static const struct opt catalogue[OPT_COUNT] = {
 	    "print the log as it grows, to the end of the job" },
 	[OPT_HOOKS] = { "hooks", '\0', FLAG(hooks),
 	    "write hooks for webhook(1), for pushes to all sites" },
+	[OPT_FILE] = { "file", '\0', TEXT(file, "PATH"),
+	    "write them there, all at once, and print nothing" },
 };
 /* clang-format on */
 

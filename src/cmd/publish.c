@@ -1,19 +1,18 @@
 #include <stdio.h>
+#include <stdlib.h>
 
+#include "base/alloc.h"
 #include "base/override.h"
 #include "cmd/report.h"
 #include "cmd/table.h"
+#include "os/file.h"
+#include "os/log.h"
 
-static void
-answer(struct run *run, const struct site_published *p)
+static json_t *
+document(struct run *run, const struct site_published *p)
 {
 	json_t *doc, *removed;
 
-	if (!run->opts.json) {
-		if (!release_id_is_none(&p->st.id))
-			printf("%s\n", p->st.id.text);
-		return;
-	}
 	doc = report_stage(run, &p->st);
 	removed = json_new_array();
 	report_flip(doc, &p->st.id, &p->flip);
@@ -25,19 +24,57 @@ answer(struct run *run, const struct site_published *p)
 		json_push_string(removed, p->removed.v[i].text);
 	json_put(doc, "pruned", removed);
 	report_fleet(doc, &run->work.fleet);
-	cmd_answer(run, doc);
+	return doc;
+}
+
+/* Leave the document for `deploy metrics`; a worker names the file. */
+static void
+leave_result(struct run *run, const struct site_published *p, const char *path)
+{
+	json_t *doc = document(run, p);
+	struct buf text = BUF_INIT;
+	struct err e = ERR_INIT;
+
+	json_write(doc, &text);
+	if (file_publish_path(path, text.data, text.len, &e) != 0)
+		log_warn("%s", e.text);
+	buf_release(&text);
+	json_free(doc);
+}
+
+static void
+answer(struct run *run, const struct site_published *p)
+{
+	if (run->opts.json)
+		cmd_answer(run, document(run, p));
+	else if (!release_id_is_none(&p->st.id))
+		printf("%s\n", p->st.id.text);
+}
+
+/* The file that the worker named, taken from the commands; the caller frees. */
+static char *
+take_result_path(void)
+{
+	char *path = xstrdup_opt(getenv("DEPLOY_RESULT"));
+
+	unsetenv("DEPLOY_RESULT");
+	return path;
 }
 
 static int
 run_publish(struct run *run, struct err *e)
 {
 	struct site_published p = SITE_PUBLISHED_INIT;
+	char *result = take_result_path();
 	int r = cmd_begin(run, e);
 
 	if (r == 0)
 		r = site_publish(&run->work, &p, e);
 	if (p.answer)
 		answer(run, &p);
+	if (p.answer && result != NULL)
+		leave_result(run, &p, result);
+	free(result);
 	site_published_release(&p);
 	return r;
 }

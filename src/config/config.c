@@ -74,6 +74,7 @@ config_release(struct config *c)
 	free(c->worker.logs);
 	free(c->worker.notify);
 	free(c->worker.notify_url);
+	free(c->worker.metrics);
 	*c = (struct config)CONFIG_INIT;
 }
 

@@ -130,6 +130,7 @@ struct worker_config {
 				 * none */
 	char *logs;		/* absolute directory; NULL: the default */
 	char *notify;		/* for sh, when a try has ended; NULL: none */
+	char *metrics;		/* absolute file; NULL: none */
 	char *notify_url;	/* is sent what came of it; NULL: none */
 };
 

@@ -654,7 +654,8 @@ read_worker(struct value_reader *r, const struct raw_worker *raw,
 	    value_read_duration(r, "timeout", raw->timeout, &w->timeout) !=
 		0 ||
 	    value_read_duration(r, "verify", raw->verify, &w->verify) != 0 ||
-	    value_read_path(r, "logs", raw->logs, &w->logs) != 0)
+	    value_read_path(r, "logs", raw->logs, &w->logs) != 0 ||
+	    value_read_path(r, "metrics", raw->metrics, &w->metrics) != 0)
 		return -1;
 	value_at(r, "timeout");
 	return w->timeout > 0 ?

@@ -192,6 +192,7 @@ static const cyaml_schema_field_t worker_fields[] = {
 	STRING("logs", OPTIONAL, struct raw_worker, logs),
 	STRING("notify", OPTIONAL, struct raw_worker, notify),
 	STRING("notify_url", OPTIONAL, struct raw_worker, notify_url),
+	STRING("metrics", OPTIONAL, struct raw_worker, metrics),
 	CYAML_FIELD_END,
 };
 

@@ -135,6 +135,7 @@ struct raw_worker {
 	char *logs;
 	char *notify;
 	char *notify_url;
+	char *metrics;
 };
 
 struct raw_config {

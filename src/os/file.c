@@ -4,11 +4,13 @@
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "os/io.h"
 
 #define TMP_PREFIX ".tmp-"
@@ -111,6 +113,27 @@ file_publish_mode(const struct dir *at, const char *name, const void *data,
 		return -1;
 	}
 	return dir_sync(at, e);
+}
+
+int
+file_publish_path(const char *path, const void *data, size_t len,
+    struct err *e)
+{
+	const char *name = strrchr(path, '/');
+	char *parent = name == NULL ? xstrdup(".") :
+	    name == path	    ? xstrdup("/") :
+				      xstrndup(path, (size_t)(name - path));
+	struct dir dir = DIR_INIT;
+	int r = dir_open_path(&dir, parent, e);
+
+	name = name != NULL ? name + 1 : path;
+	if (r == 0 && *name == '\0')
+		r = err_set(e, ERR_USAGE, "'%s' is no file", path);
+	if (r == 0)
+		r = file_publish(&dir, name, data, len, e);
+	dir_close(&dir);
+	free(parent);
+	return r;
 }
 
 /* Append to the open file; see file_append(). */

@@ -33,6 +33,10 @@ int file_publish(const struct dir *at, const char *name, const void *data,
 int file_publish_mode(const struct dir *at, const char *name, const void *data,
     size_t len, mode_t mode, struct err *e) MUST_USE;
 
+/* file_publish() for a path; relative ones begin where we are. */
+int file_publish_path(const char *path, const void *data, size_t len,
+    struct err *e) MUST_USE;
+
 /*
  * Append `data` to `name`, made if absent, and fsync it; when it was made,
  * the directory too.  If the file does not end in a newline (a torn write of

@@ -62,14 +62,21 @@ add_outcome(struct strvec *env, const struct job *job)
 	    job->message != NULL ? job->message : "");
 }
 
-/* What every command of ours is told. */
+/* The configuration file, wherever it was named from. */
 static void
-add_site(struct strvec *argv, const char *site, const struct jobrun_options *o)
+add_config(struct strvec *argv, const struct jobrun_options *o)
 {
 	char *path = xstrdup(o->config->path);
 
-	/* The file, wherever it was named from. */
 	strvec_addf(argv, "--config=%s/%s", o->config->dir, basename(path));
+	free(path);
+}
+
+/* What every command on a site is told. */
+static void
+add_site(struct strvec *argv, const char *site, const struct jobrun_options *o)
+{
+	add_config(argv, o);
 	strvec_addf(argv, "--site=%s", site);
 	if (o->lock_wait >= 0)
 		strvec_addf(argv, "--lock-wait=%llds",
@@ -78,7 +85,6 @@ add_site(struct strvec *argv, const char *site, const struct jobrun_options *o)
 		strvec_addf(argv, "--timeout=%llds", (long long)o->timeout);
 	if (o->verbose)
 		strvec_add(argv, "--verbose");
-	free(path);
 }
 
 /* The command line of a try. */
@@ -200,6 +206,9 @@ jobrun_start(struct jobrun *r, const struct job *job, int claim,
 	add_arguments(&argv, job, o);
 	add_environment(&env, job);
 	strvec_add(&env, mark);
+	if (o->logs->fd >= 0)
+		strvec_addf(&env, "DEPLOY_RESULT=%s/result-%s", o->logs->path,
+		    job->site);
 	ret = write_items(r, o->items, e);
 	if (r->items != NULL)
 		strvec_addf(&env, "DEPLOY_ITEMS_FILE=%s", r->items);
@@ -316,6 +325,28 @@ jobrun_verify(struct jobrun *r, const char *site, int lock,
 	strvec_add(&argv, "--repair");
 	add_site(&argv, site, o);
 	ret = start_deploy(r, &argv, &env, lock,
+	    o->config->worker.timeout * 1000, e);
+	strvec_release(&argv);
+	strvec_release(&env);
+	return ret;
+}
+
+int
+jobrun_metrics(struct jobrun *r, const struct strvec *sites,
+    const struct jobrun_options *o, struct err *e)
+{
+	struct strvec argv = STRVEC_INIT, env = STRVEC_INIT;
+	int ret;
+
+	*r = (struct jobrun)JOBRUN_INIT;
+	r->log.limit = POST_TALK;
+	strvec_add(&argv, "deploy");
+	strvec_add(&argv, "metrics");
+	strvec_addf(&argv, "--file=%s", o->config->worker.metrics);
+	add_config(&argv, o);
+	for (size_t i = 0; i < sites->n; i++)
+		strvec_addf(&argv, "--site=%s", sites->v[i]);
+	ret = start_deploy(r, &argv, &env, -1,
 	    o->config->worker.timeout * 1000, e);
 	strvec_release(&argv);
 	strvec_release(&env);

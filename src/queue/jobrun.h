@@ -66,6 +66,13 @@ int jobrun_post(struct jobrun *r, const struct job *job,
 int jobrun_verify(struct jobrun *r, const char *site, int lock,
     const struct jobrun_options *o, struct err *e) MUST_USE;
 
+/*
+ * Start `deploy metrics --file` for these sites, or all, where deploy.yml names
+ * a file.  0 or -1.
+ */
+int jobrun_metrics(struct jobrun *r, const struct strvec *sites,
+    const struct jobrun_options *o, struct err *e) MUST_USE;
+
 /* Ask it to end; it is killed if it does not. */
 void jobrun_stop(struct jobrun *r, const char *why);
 

@@ -286,6 +286,30 @@ queue_items(struct queue *q, int64_t id, struct strvec *out, struct err *e)
 }
 
 int
+queue_find_tried(struct queue *q, const char *site, struct job *job,
+    struct err *e)
+{
+	struct sql_params p = { .n = 0 };
+
+	sql_text(&p, site);
+	return sql_one_job(q,
+	    "SELECT " JOB_COLUMNS " FROM deploy_jobs WHERE site = $1 "
+	    "AND ended > 0 AND state <> 'merged' "
+	    "ORDER BY ended DESC, id DESC LIMIT 1",
+	    &p, job, e);
+}
+
+int
+queue_count(struct queue *q, enum job_state state, int64_t *n, struct err *e)
+{
+	struct sql_params p = { .n = 0 };
+
+	sql_text(&p, job_state_name(state));
+	return sql_one_int(q,
+	    "SELECT count(*) FROM deploy_jobs WHERE state = $1", &p, 0, n, e);
+}
+
+int
 queue_list(struct queue *q, int64_t ended, struct job_list *out, struct err *e)
 {
 	struct queue_rows rows = QUEUE_ROWS_INIT;

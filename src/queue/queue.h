@@ -84,6 +84,14 @@ int queue_get(struct queue *q, int64_t id, struct job *job, struct err *e)
 int queue_find(struct queue *q, const char *site, struct job *job,
     struct err *e) MUST_USE;
 
+/* The last of the site of which a try has ended.  1, 0: there is none, -1. */
+int queue_find_tried(struct queue *q, const char *site, struct job *job,
+    struct err *e) MUST_USE;
+
+/* How many there are in that state.  0 or -1. */
+int queue_count(struct queue *q, enum job_state state, int64_t *n,
+    struct err *e) MUST_USE;
+
 /* The items of a job, sorted, are added; none: everything.  0 or -1. */
 int queue_items(struct queue *q, int64_t id, struct strvec *out,
     struct err *e) MUST_USE;

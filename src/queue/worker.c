@@ -236,7 +236,7 @@ look(struct worker *w, struct err *e)
 
 /* ---- waiting ----------------------------------------------------------- */
 
-/* The descriptors to wait for; room for three a slot, and four. */
+/* The descriptors to wait for; room for three a slot, and six. */
 static nfds_t
 list_fds(struct worker *w, struct pollfd *fds)
 {
@@ -259,6 +259,10 @@ list_fds(struct worker *w, struct pollfd *fds)
 	if (w->verify.site != NULL) {
 		fds[n++].fd = w->verify.run.pidfd;
 		fds[n++].fd = w->verify.run.child.err;
+	}
+	if (w->metrics.runs) {
+		fds[n++].fd = w->metrics.run.pidfd;
+		fds[n++].fd = w->metrics.run.child.err;
 	}
 	for (nfds_t i = 0; i < n; i++)
 		fds[i].events = POLLIN;
@@ -326,6 +330,7 @@ patience(const struct worker *w)
 	if (w->partial_at > 0 && ms > PARTIAL_MS)
 		ms = PARTIAL_MS;
 	ms = worker_verify_patience(w, ms);
+	ms = worker_metrics_patience(w, ms);
 	return ms > 0 ? ms : 0;
 }
 
@@ -366,6 +371,7 @@ heed_signals(struct worker *w)
 	if (!w->stopping)
 		return;
 	worker_verify_stop(w);
+	worker_metrics_stop(w);
 	for (size_t i = 0; i < w->n; i++) {
 		struct worker_slot *s = &w->slots[i];
 
@@ -391,7 +397,8 @@ count(const struct worker *w, enum worker_phase phase)
 static bool
 is_over(const struct worker *w)
 {
-	if (count(w, SLOT_IDLE) < w->n || w->verify.site != NULL)
+	if (count(w, SLOT_IDLE) < w->n || w->verify.site != NULL ||
+	    w->metrics.runs)
 		return false;
 	return w->stopping || (w->o->once && w->drained);
 }
@@ -399,7 +406,7 @@ is_over(const struct worker *w)
 static void
 work(struct worker *w, const sigset_t *mask)
 {
-	struct pollfd *fds = xcalloc(3 * w->n + 4, sizeof(*fds));
+	struct pollfd *fds = xcalloc(3 * w->n + 6, sizeof(*fds));
 	struct err e;
 
 	for (;;) {
@@ -409,6 +416,7 @@ work(struct worker *w, const sigset_t *mask)
 		for (size_t i = 0; i < w->n; i++)
 			worker_slot_serve(w, &w->slots[i]);
 		worker_verify_serve(w);
+		worker_metrics_serve(w);
 		e = (struct err)ERR_INIT;
 		if (clock_ms() >= w->look_at && look(w, &e) != 0)
 			worker_trouble(w, &e);
@@ -489,6 +497,7 @@ release(struct worker *w)
 		worker_slot_clear(&w->slots[i]);
 	free(w->slots);
 	worker_verify_clear(&w->verify);
+	worker_metrics_clear(&w->metrics);
 	if (w->fifo >= 0)
 		close(w->fifo);
 	fifo_lines_release(&w->lines);
@@ -521,6 +530,7 @@ worker_run(const struct worker_options *o, size_t *failed, struct err *e)
 	struct worker w = { .o = o,
 		.config = CONFIG_INIT,
 		.verify = WORKER_VERIFY_INIT,
+		.metrics = WORKER_METRICS_INIT,
 		.fifo = -1,
 		.lines = FIFO_LINES_INIT,
 		.fatal = e };

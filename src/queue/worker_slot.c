@@ -215,32 +215,36 @@ record(struct worker *w, struct worker_slot *s)
 		return;
 	}
 	w->failed += !r.good;
+	w->metrics.look_at = 0;
 	tell(s);
 	prune(w);
 	notify(w, s);
 }
 
-size_t
-worker_slot_children(const struct worker *w, const struct worker_slot *but,
-    pid_t *out)
+pid_t *
+worker_other_children(const struct worker *w, const struct jobrun *but,
+    size_t *n)
 {
-	size_t n = 0;
+	pid_t *out = xcalloc(w->n + 2, sizeof(*out));
+	const struct jobrun *more[] = { &w->verify.run, &w->metrics.run };
 
+	*n = 0;
 	for (size_t i = 0; i < w->n; i++)
-		if (&w->slots[i] != but && w->slots[i].run.child.pid > 0)
-			out[n++] = w->slots[i].run.child.pid;
-	if (but != NULL && w->verify.run.child.pid > 0)
-		out[n++] = w->verify.run.child.pid;
-	return n;
+		if (&w->slots[i].run != but && w->slots[i].run.child.pid > 0)
+			out[(*n)++] = w->slots[i].run.child.pid;
+	for (size_t i = 0; i < sizeof(more) / sizeof(more[0]); i++)
+		if (more[i] != but && more[i]->child.pid > 0)
+			out[(*n)++] = more[i]->child.pid;
+	return out;
 }
 
 /* A child has ended: what came of it? */
 static void
 reap(struct worker *w, struct worker_slot *s)
 {
-	pid_t *keep = xcalloc(w->n + 1, sizeof(*keep));
-	size_t n = worker_slot_children(w, s, keep);
 	struct err e = ERR_INIT;
+	size_t n;
+	pid_t *keep = worker_other_children(w, &s->run, &n);
 
 	s->status = jobrun_reap(&s->run, keep, n, &e);
 	free(keep);

@@ -47,12 +47,11 @@ void worker_slot_clear(struct worker_slot *s);
 void worker_slot_begin(struct worker *w, struct worker_slot *s);
 
 /*
- * The children of all slots but `but` (NULL: of all) into `out`, which has room
- * for w->n, and the one that verifies when a slot is named: for w->n + 1.  How
- * many.
+ * The processes of all children but that of `but`, how many in `n`; the caller
+ * frees.
  */
-size_t worker_slot_children(const struct worker *w,
-    const struct worker_slot *but, pid_t *out);
+pid_t *worker_other_children(const struct worker *w, const struct jobrun *but,
+    size_t *n);
 
 /* Do what is to be done now: serve its child, or tell the queue. */
 void worker_slot_serve(struct worker *w, struct worker_slot *s);

@@ -19,6 +19,7 @@
 #include "queue/jobrun.h"
 #include "queue/queue.h"
 #include "queue/worker.h"
+#include "queue/worker_metrics.h"
 #include "queue/worker_verify.h"
 
 enum { WORKER_SAFETY_MS = 30 * 1000 };	/* looking without being woken:
@@ -42,6 +43,7 @@ struct worker {
 	struct worker_slot *slots;
 	size_t n;
 	struct worker_verify verify;
+	struct worker_metrics metrics;
 	int fifo;
 	struct fifo_lines lines;
 	size_t dropped;		/* lines, that were told */

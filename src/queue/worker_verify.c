@@ -115,8 +115,8 @@ end(struct worker *w)
 	struct worker_verify *v = &w->verify;
 	struct buf reason = BUF_INIT;
 	struct err e = ERR_INIT;
-	pid_t *keep = xcalloc(w->n, sizeof(*keep));
-	size_t n = worker_slot_children(w, NULL, keep);
+	size_t n;
+	pid_t *keep = worker_other_children(w, &v->run, &n);
 	int status = jobrun_reap(&v->run, keep, n, &e);
 
 	jobrun_reason(&v->run, &reason);

@@ -545,6 +545,8 @@ t_the_queue() {
 	sites a b
 	build 'true'
 	doc 0 enqueue -n a
+	doc 0 metrics
+	doc 0 metrics -n --file m.prom
 	doc 0 jobs
 	doc 0 enqueue a
 	doc 0 enqueue a --ref abc --reason 'a note' --priority 3

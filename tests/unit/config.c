@@ -580,12 +580,12 @@ test_queue_and_worker(void)
 	CHECK_STR(c.sites[0].update, NULL);
 	CHECK(c.sites[0].settle == 0);
 	config_release(&c);
-	REQUIRE(
-	    parse(&c,
-		SITE "    update: git pull\n    settle: 10s\n"
-		     "queue: q\nworker: {jobs: 4, max_jobs: 8, keep: 5, "
-		     "log_size: 64, retry: 1m, timeout: 2h, logs: l, "
-		     "notify: ./tell, notify_url: \"https://x.org\"}\n") == 0);
+	REQUIRE(parse(&c,
+		    SITE "    update: git pull\n    settle: 10s\n"
+			 "queue: q\nworker: {jobs: 4, max_jobs: 8, keep: 5, "
+			 "log_size: 64, retry: 1m, timeout: 2h, logs: l, "
+			 "notify: ./tell, notify_url: \"https://x.org\", "
+			 "metrics: m.prom}\n") == 0);
 	CHECK_STR(c.queue, "/home/me/project/q");
 	CHECK(c.worker.jobs == 4 && c.worker.max_jobs == 8);
 	CHECK(c.worker.keep == 5 && c.worker.log_size == 64);
@@ -593,6 +593,7 @@ test_queue_and_worker(void)
 	CHECK_STR(c.worker.logs, "/home/me/project/l");
 	CHECK_STR(c.worker.notify, "./tell");
 	CHECK_STR(c.worker.notify_url, "https://x.org/");
+	CHECK_STR(c.worker.metrics, "/home/me/project/m.prom");
 	CHECK_STR(c.sites[0].update, "git pull");
 	CHECK(c.sites[0].settle == 10);
 	CHECK(c.sites[0].push.branches.n == 2 && c.sites[0].push.tags.n == 0);
