@@ -75,7 +75,8 @@ receive(struct incoming *in, struct wire_in *pack,
 		.m = MANIFEST_INIT,
 		.meta = META_INIT,
 		.began = clock_ms(),
-		.late = ERR_INIT };
+		.late = ERR_INIT,
+		.parent = BENEATH_PARENT_INIT };
 	int c;
 
 	*out = (struct received)RECEIVED_INIT;
@@ -85,6 +86,7 @@ receive(struct incoming *in, struct wire_in *pack,
 	c = o->base != NULL ? 0 : libarchive_load(e);
 	if (c == 0)
 		c = read_in_jail(&r, e);
+	beneath_parent_close(&r.parent);
 	if (c == 0)
 		c = o->repair != NULL ?
 		    mend(&r, e) :

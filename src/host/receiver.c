@@ -170,9 +170,15 @@ check_size(struct receiver *r, const struct entry *en, struct err *e)
 int
 receiver_create(struct receiver *r, const struct entry *en, struct err *e)
 {
-	int fd = beneath_open(r->in->dir.fd, en->path,
-	    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+	const char *name;
+	const struct dir *parent =
+	    beneath_keep_parent(&r->parent, &r->in->dir, en->path, &name, e);
+	int fd;
 
+	if (parent == NULL)
+		return -1;
+	fd = openat(parent->fd, name,
+	    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return err_sys(e, "cannot create '%s/%s'", r->in->dir.path,
 		    en->path);
@@ -244,17 +250,20 @@ receiver_close(struct receiver *r, int fd, const struct entry *en, int c,
 void
 receiver_close_origin(struct origin *o)
 {
+	beneath_parent_close(&o->parent);
 	dir_close(&o->dir);
 	manifest_release(&o->m);
 }
 
 /* The one used least gives way. */
-const struct origin *
+struct origin *
 receiver_open_origin(struct receiver *r, const struct release_id *id,
     struct err *e)
 {
 	const struct store *s = r->in->store;
-	struct origin o = { .dir = DIR_INIT, .m = MANIFEST_INIT };
+	struct origin o = { .dir = DIR_INIT,
+		.m = MANIFEST_INIT,
+		.parent = BENEATH_PARENT_INIT };
 	size_t i = 0;
 
 	while (i < r->n_origins && !release_id_eq(&r->origins[i].id, id))
@@ -284,20 +293,36 @@ receiver_open_origin(struct receiver *r, const struct release_id *id,
 }
 
 /*
+ * Bring the file of the origin: a link, else place_bring() copies it.  Both
+ * look whether it still is what it was; what is copied is hashed.
+ */
+static int
+bring_from(struct receiver *r, const struct entry *en, const struct dir *from,
+    const char *name, struct err *e)
+{
+	const struct place_origin origin = { from, name, r->o->gid };
+	const char *as;
+	const struct dir *to =
+	    beneath_keep_parent(&r->parent, &r->in->dir, en->path, &as, e);
+	int c = to != NULL ? place_link(&origin, to, as, en, e) : -1;
+
+	return c == 1 ?
+	    place_bring(from, name, en, &r->in->dir, r->o->gid, e) :
+	    c;
+}
+
+/*
  * The way to the file leads through directories, as its manifest says, and no
  * link (to a shared path) lets it name a file that is in no release.
- * place_bring() looks whether it still is what it was, and hashes what it has
- * to copy.
  */
 int
 receiver_bring(struct receiver *r, const struct entry *en,
     const struct release_id *id, const char *path, struct err *e)
 {
-	const struct origin *o = receiver_open_origin(r, id, e);
+	struct origin *o = receiver_open_origin(r, id, e);
 	const struct entry *is = o != NULL ? manifest_find(&o->m, path) : NULL;
-	struct dir parent = DIR_INIT;
+	const struct dir *parent;
 	const char *name;
-	int c;
 
 	if (o == NULL)
 		return -1;
@@ -308,12 +333,11 @@ receiver_bring(struct receiver *r, const struct entry *en,
 	    memcmp(is->digest, en->digest, HASH_LEN) != 0)
 		return receiver_hostile(r, en->path,
 		    "a hard link to a file with other content", e);
-	if (beneath_open_parent(&o->dir, path, &parent, &name, e) != 0)
+	parent = beneath_keep_parent(&o->parent, &o->dir, path, &name, e);
+	if (parent == NULL)
 		return -1;
 	r->out->linked++;
-	c = place_bring(&parent, name, en, &r->in->dir, r->o->gid, e);
-	dir_close(&parent);
-	return c;
+	return bring_from(r, en, parent, name, e);
 }
 
 int

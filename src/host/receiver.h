@@ -16,6 +16,7 @@
 #include "base/release.h"
 #include "content/manifest.h"
 #include "host/receive.h"
+#include "os/beneath.h"
 #include "os/dir.h"
 #include "root/meta.h"
 
@@ -31,6 +32,7 @@ struct origin {
 	struct release_id id;
 	struct dir dir;
 	struct manifest m;
+	struct beneath_parent parent;	/* of the last file */
 };
 
 struct receiver {
@@ -44,6 +46,7 @@ struct receiver {
 	struct manifest m;
 	struct meta meta;
 	struct hash *hash;
+	struct beneath_parent parent;	/* of the last file, in incoming/<id> */
 	struct origin origins[RECEIVER_ORIGINS];	/* the last one first */
 	size_t n_origins;
 	size_t opened;			/* how often one was */
@@ -100,7 +103,7 @@ int receiver_close(struct receiver *r, int fd, const struct entry *en, int c,
     struct err *e) MUST_USE;
 
 /* The release `id`, open, first of the origins; NULL with the error. */
-const struct origin *receiver_open_origin(struct receiver *r,
+struct origin *receiver_open_origin(struct receiver *r,
     const struct release_id *id, struct err *e) MUST_USE;
 void receiver_close_origin(struct origin *o);
 

@@ -101,22 +101,73 @@ beneath_open(int at, const char *path, int flags, mode_t mode)
 	return open_by_steps(at, path, flags, mode);
 }
 
+/* The path of the directory that `base`, the last component, is in. */
+static char *
+dup_above(const char *path, const char *base)
+{
+	return base == path ? xstrdup(".") :
+			      xstrndup(path, (size_t)(base - path - 1));
+}
+
+static int
+open_above(const struct dir *at, const char *above, struct dir *parent,
+    struct err *e)
+{
+	parent->fd = beneath_open(at->fd, above, O_RDONLY | O_DIRECTORY, 0);
+	if (parent->fd < 0)
+		return err_sys(e, "cannot open the directory '%s/%s'",
+		    at->path, above);
+	parent->path = xasprintf("%s/%s", at->path, above);
+	return 0;
+}
+
 int
 beneath_open_parent(const struct dir *at, const char *path, struct dir *parent,
     const char **name, struct err *e)
 {
 	const char *base = path_base(path);
-	char *above = base == path ? xstrdup(".") :
-				     xstrndup(path, (size_t)(base - path - 1));
+	char *above = dup_above(path, base);
+	int r = open_above(at, above, parent, e);
 
-	parent->fd = beneath_open(at->fd, above, O_RDONLY | O_DIRECTORY, 0);
-	if (parent->fd < 0)
-		err_sys(e, "cannot open the directory '%s/%s'", at->path,
-		    above);
-	else
-		parent->path = xasprintf("%s/%s", at->path, above);
 	free(above);
 	if (name != NULL)
 		*name = base;
-	return parent->fd < 0 ? -1 : 0;
+	return r;
+}
+
+/* Is `above` the path of the directory that `base` is in? */
+static bool
+is_above(const char *above, const char *path, const char *base)
+{
+	size_t len = strlen(above);
+
+	if (base == path)
+		return strcmp(above, ".") == 0;
+	return (size_t)(base - path) == len + 1 &&
+	    memcmp(above, path, len) == 0;
+}
+
+const struct dir *
+beneath_keep_parent(struct beneath_parent *k, const struct dir *at,
+    const char *path, const char **name, struct err *e)
+{
+	const char *base = path_base(path);
+
+	*name = base;
+	if (k->above != NULL && is_above(k->above, path, base))
+		return &k->dir;
+	beneath_parent_close(k);
+	k->above = dup_above(path, base);
+	if (open_above(at, k->above, &k->dir, e) == 0)
+		return &k->dir;
+	beneath_parent_close(k);
+	return NULL;
+}
+
+void
+beneath_parent_close(struct beneath_parent *k)
+{
+	dir_close(&k->dir);
+	free(k->above);
+	k->above = NULL;
 }

@@ -26,4 +26,26 @@ int beneath_open(int at, const char *path, int flags, mode_t mode);
 int beneath_open_parent(const struct dir *at, const char *path,
     struct dir *parent, const char **name, struct err *e) MUST_USE;
 
+/*
+ * The directory of the last path that was asked for, which is open: paths in
+ * order have it in common with the one before.  For one `at` only.
+ */
+struct beneath_parent {
+	struct dir dir;
+	char *above;	/* its path; NULL: none is open */
+};
+
+#define BENEATH_PARENT_INIT { DIR_INIT, NULL }
+
+/*
+ * As beneath_open_parent(), into `k`, unless that is open already: the
+ * directory, which is k's; or NULL.
+ */
+const struct dir *beneath_keep_parent(struct beneath_parent *k,
+    const struct dir *at, const char *path, const char **name, struct err *e)
+    MUST_USE;
+
+/* Neutral accepted. */
+void beneath_parent_close(struct beneath_parent *k);
+
 #endif

@@ -7,6 +7,7 @@
 #include <linux/seccomp.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -93,6 +94,54 @@ check_cases(const struct dir *d)
 	CHECK(beneath_open_parent(d, "dirlink/file", &parent, NULL, &e) != 0);
 }
 
+/* Paths in order, and what is to be in the directory that is kept. */
+static const struct {
+	const char *path, *has; /* NULL: refused */
+	bool again;		/* the same as before */
+} kept[] = {
+	{ "in/file", "file", false },
+	{ "in/none", "deep", true },
+	{ "in/deep", "deep", true },
+	{ "in/deep/file", "file", false },
+	{ "in/deep/other", "file", true },
+	{ "in/deeper/file", NULL, false },
+	{ "in/deep/file", "file", false },
+	{ "dirlink/file", NULL, false },
+	{ "dirlink/file", NULL, false },
+	{ "../out/file", NULL, false },
+	{ "file", "in", false },
+	{ "in", "in", true },
+	{ "i/file", NULL, false },
+	{ "in/file", "deep", false },
+};
+
+static void
+check_kept(const struct dir *d)
+{
+	struct beneath_parent k = BENEATH_PARENT_INIT;
+
+	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
+		const char *path = kept[i].path, *name = NULL;
+		struct err e = ERR_INIT;
+		const char *was = k.above;
+		const struct dir *is =
+		    beneath_keep_parent(&k, d, path, &name, &e);
+
+		if (!CHECK((is != NULL) == (kept[i].has != NULL)) ||
+		    (is != NULL &&
+			!CHECK(
+			    faccessat(is->fd, kept[i].has, F_OK, 0) == 0)) ||
+		    (is != NULL && kept[i].again && !CHECK(k.above == was)))
+			printf("# '%s'\n", path);
+		CHECK_STR(name,
+		    strrchr(path, '/') != NULL ? strrchr(path, '/') + 1 :
+						 path);
+	}
+	beneath_parent_close(&k);
+	CHECK(k.dir.fd < 0);
+	beneath_parent_close(&k);
+}
+
 static void
 touch(const struct dir *d, const char *name)
 {
@@ -130,8 +179,10 @@ test_beneath(void)
 	CHECK(symlinkat("loop", d.fd, "loop") == 0);
 	CHECK(symlinkat("../out/new", d.fd, "dangling") == 0);
 	check_cases(&d);
+	check_kept(&d);
 	REQUIRE(forbid_openat2(EPERM) == 0);
 	check_cases(&d);
+	check_kept(&d);
 	REQUIRE(forbid_openat2(ENOSYS) == 0);
 	check_cases(&d);
 	dir_close(&out);
