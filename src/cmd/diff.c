@@ -131,9 +131,27 @@ fetch_release(struct fleet *f, const char *word, struct manifest *m,
 	return id;
 }
 
-/*
- * Between two releases of a root here; those of hosts are not read for that.
- */
+/* Of a root here: the files of the second are at hand.  0 or -1. */
+static int
+compare_here(struct fleet *f, const struct release_id *from,
+    const struct manifest *a, const struct release_id *to,
+    const struct manifest *b, struct content *out, struct err *e)
+{
+	struct store store = STORE_INIT;
+	struct dir dir = DIR_INIT;
+	int r = -1;
+
+	if (store_open(&store, f->here.root, e) == 0 &&
+	    dir_open(&dir, &store.releases, to->text, e) == 0) {
+		fleet_find_content(f, from, a, b, &dir, out);
+		r = 0;
+	}
+	dir_close(&dir);
+	store_close(&store);
+	return r;
+}
+
+/* Between two releases, here or on hosts. */
 static void
 compare_releases(struct run *run, struct diff *d,
     const struct release_id *from, const struct manifest *a,
@@ -141,26 +159,22 @@ compare_releases(struct run *run, struct diff *d,
     struct left_out *left)
 {
 	struct fleet *f = &run->work.fleet;
-	struct store store = STORE_INIT;
-	struct dir dir = DIR_INIT;
-	struct err e = ERR_INIT;
+	struct err why = ERR_INIT;
 	struct content c;
+	int r;
 
 	if (!run->opts.content)
 		return;
-	if (!f->is_here) {
-		log_warn(
-		    "neither release is here: what changed by rules alone is not known");
-		return;
-	}
-	if (store_open(&store, f->here.root, &e) == 0 &&
-	    dir_open(&dir, &store.releases, to->text, &e) == 0) {
-		fleet_find_content(f, from, a, b, &dir, &c);
+	r = f->is_here ?
+	    compare_here(f, from, a, to, b, &c, &why) :
+	    fleet_fetch_content(f, from, a, to, b, INT64_MAX, &c, &why);
+	if (r == 0) {
 		leave_out(d, b, &c, left);
 		content_release(&c);
+	} else {
+		log_warn("what changed by rules alone is not known: %s",
+		    why.text);
 	}
-	dir_close(&dir);
-	store_close(&store);
 }
 
 /* Between two releases; the second is the live one by default. */

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "os/io.h"
 #include "os/log.h"
 
 int
@@ -47,4 +48,25 @@ hoard_has(const struct hoard *h, const uint8_t digest[HASH_LEN])
 	hash_hex(digest, name);
 	return h->path != NULL &&
 	    faccessat(h->dir.fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+int
+hoard_put(const struct hoard *h, const uint8_t digest[HASH_LEN],
+    const void *data, size_t len, struct err *e)
+{
+	char name[HASH_HEX + 1];
+	int fd, r = 0;
+
+	hash_hex(digest, name);
+	fd = openat(h->dir.fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
+	    0600);
+	if (fd < 0)
+		return err_sys(e, "cannot create '%s/%s'", h->path, name);
+	if (io_write(fd, data, len) != 0)
+		r = err_sys(e, "cannot write '%s/%s'", h->path, name);
+	if (io_close(fd) != 0 && r == 0)
+		r = err_sys(e, "cannot write '%s/%s'", h->path, name);
+	if (r != 0)
+		unlinkat(h->dir.fd, name, 0);
+	return r;
 }

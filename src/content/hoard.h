@@ -11,6 +11,7 @@
 #define HOARD_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -32,5 +33,9 @@ void hoard_release(struct hoard *h);
 
 /* Is a content with that digest in it?  Also of a neutral value: no. */
 bool hoard_has(const struct hoard *h, const uint8_t digest[HASH_LEN]);
+
+/* Put a content with that digest into it, which is open.  0 or -1. */
+int hoard_put(const struct hoard *h, const uint8_t digest[HASH_LEN],
+    const void *data, size_t len, struct err *e) MUST_USE;
 
 #endif

@@ -46,9 +46,7 @@ fleet_release(struct fleet *f)
 		check_before_release(&f->before[i]);
 	free(f->before);
 	free(f->v);
-	for (size_t i = 0; i < f->n_contents; i++)
-		content_release(&f->contents[i]);
-	free(f->contents);
+	fleet_forget_contents(f);
 	store_close(&f->store);
 	*f = (struct fleet)FLEET_INIT;
 }

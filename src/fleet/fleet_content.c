@@ -5,9 +5,16 @@
 #include <strings.h>
 
 #include "base/alloc.h"
+#include "base/text.h"
+#include "content/hoard.h"
 #include "fleet/fleet_guess.h"
 
-enum { GROUP_MIN = 2 }; /* pages that have something in common */
+enum {
+	GROUP_MIN = 2, /* pages that have something in common */
+	/* What a host compresses of one request. */
+	FETCH_BYTES = 1024 * 1024,
+	FETCH_PAGES = 512,
+};
 
 void
 content_release(struct content *c)
@@ -138,18 +145,26 @@ content_decide(const struct content_marks *marks, const struct rule_sets *sets,
 struct search {
 	const struct release_id *id;
 	const struct manifest *base, *m;
+	const bool *fetched; /* NULL: the files are here */
 	struct content_marks marks;
 };
 
 static bool
-has_changed(void *ctx, size_t i)
+has_changed(const struct search *s, size_t i)
 {
-	const struct search *s = ctx;
 	const struct entry *en = &s->m->v[i];
 	const struct entry *old = manifest_find(s->base, en->path);
 
 	return old != NULL && old->mode == en->mode &&
 	    memcmp(old->digest, en->digest, HASH_LEN) != 0;
+}
+
+static bool
+may_have_rules(void *ctx, size_t i)
+{
+	const struct search *s = ctx;
+
+	return has_changed(s, i) && (s->fetched == NULL || s->fetched[i]);
 }
 
 static bool
@@ -168,28 +183,175 @@ mark(void *ctx, size_t i, size_t set, uint64_t rules)
 	content_mark(&s->marks, i, set, rules);
 }
 
+/* `files` are called by their paths, or, if they were fetched, by digests. */
+static void
+find(struct search *s, struct fleet *f, const struct dir *files,
+    struct content *out)
+{
+	const struct guess_job job = { .m = s->m,
+		.build = files,
+		.by_digest = s->fetched != NULL,
+		.id = s->id,
+		.base = s->base,
+		.group_min = GROUP_MIN,
+		.may = may_have_rules,
+		.has = has_base,
+		.solved = mark,
+		.ctx = s };
+	struct rule_sets sets = RULE_SETS_INIT;
+
+	content_marks_init(&s->marks, s->m->n);
+	(void)guess(&job, f, &sets);
+	content_decide(&s->marks, &sets, s->id, s->base, s->m, out);
+	content_marks_release(&s->marks);
+	rule_sets_release(&sets);
+}
+
 void
 fleet_find_content(struct fleet *f, const struct release_id *id,
     const struct manifest *base, const struct manifest *m,
     const struct dir *files, struct content *out)
 {
 	struct search s = { .id = id, .base = base, .m = m };
-	const struct guess_job job = { .m = m,
-		.build = files,
-		.id = id,
-		.base = base,
-		.group_min = GROUP_MIN,
-		.may = has_changed,
-		.has = has_base,
-		.solved = mark,
-		.ctx = &s };
-	struct rule_sets sets = RULE_SETS_INIT;
 
-	content_marks_init(&s.marks, m->n);
-	(void)guess(&job, f, &sets);
-	content_decide(&s.marks, &sets, id, base, m, out);
-	content_marks_release(&s.marks);
-	rule_sets_release(&sets);
+	find(&s, f, files, out);
+}
+
+/* ---- of releases that only hosts have ---------------------------------- */
+
+/* Pages of it that are fetched. */
+struct fetch {
+	struct fleet *f;
+	const struct release_id *id;
+	const struct manifest *m;
+	struct hoard here;
+	size_t entry[FETCH_PAGES]; /* of the next request */
+	size_t n;
+	int64_t bytes;
+};
+
+/* The pages of the request from this host, into the hoard. */
+static int
+fetch_from(struct fetch *x, struct remote *r, struct err *e)
+{
+	struct buf *v = xcalloc(x->n, sizeof(*v));
+	int c = remote_samples(r, x->id, x->m, x->entry, x->n, v, e);
+
+	for (size_t i = 0; i < x->n; i++) {
+		if (c == 0)
+			c = hoard_put(&x->here, x->m->v[x->entry[i]].digest,
+			    buf_str(&v[i]), v[i].len, e);
+		buf_release(&v[i]);
+	}
+	free(v);
+	return c == 0 ? 0 : remote_say(r, e);
+}
+
+/* The same from the first host that can. */
+static int
+fetch_request(struct fetch *x, struct err *e)
+{
+	int c = x->n == 0 ?
+	    0 :
+	    err_set(e, ERR_FAILED, "no host gives pages of %s", x->id->text);
+
+	for (size_t i = 0; c != 0 && i < x->f->n; i++) {
+		struct remote *r = &x->f->v[i];
+
+		if (r->failed || !r->has_delta ||
+		    !release_ids_has(&r->view.ids, x->id))
+			continue;
+		*e = (struct err)ERR_INIT;
+		c = fetch_from(x, r, e);
+	}
+	x->n = 0;
+	x->bytes = 0;
+	return c;
+}
+
+/* All that are wanted. */
+static int
+fetch_pages(struct fetch *x, const bool *wanted, struct err *e)
+{
+	int c = hoard_open(&x->here, e);
+
+	for (size_t i = 0; c == 0 && i < x->m->n; i++) {
+		int64_t size = x->m->v[i].size;
+
+		if (!wanted[i])
+			continue;
+		if (x->n == FETCH_PAGES || x->bytes + size > FETCH_BYTES)
+			c = fetch_request(x, e);
+		x->entry[x->n++] = i;
+		x->bytes += size;
+	}
+	return c == 0 ? fetch_request(x, e) : c;
+}
+
+/* A page that both releases have. */
+static bool
+is_old_page(const struct search *s, size_t i)
+{
+	const struct entry *old = is_page(&s->m->v[i]) ?
+	    manifest_find(s->base, s->m->v[i].path) :
+	    NULL;
+
+	return old != NULL && old->type == ENTRY_FILE;
+}
+
+/*
+ * Note the pages to fetch: none when no rule can hit half of all.  How many
+ * bytes they have.
+ */
+static int64_t
+want_pages(const struct search *s, bool *wanted)
+{
+	size_t pages = 0, changed = 0;
+	int64_t bytes = 0;
+
+	for (size_t i = 0; i < s->m->n; i++) {
+		if (!is_old_page(s, i))
+			continue;
+		pages++;
+		if (!has_changed(s, i))
+			continue;
+		changed++;
+		wanted[i] = s->m->v[i].size <= FETCH_BYTES;
+		bytes += wanted[i] ? s->m->v[i].size : 0;
+	}
+	if (2 * changed >= pages)
+		return bytes;
+	memset(wanted, 0, s->m->n * sizeof(*wanted));
+	return 0;
+}
+
+int
+fleet_fetch_content(struct fleet *f, const struct release_id *base_id,
+    const struct manifest *base, const struct release_id *id,
+    const struct manifest *m, int64_t max, struct content *out, struct err *e)
+{
+	bool *wanted = xcalloc(m->n, sizeof(*wanted));
+	struct search s = { .id = base_id,
+		.base = base,
+		.m = m,
+		.fetched = wanted };
+	struct fetch x = { .f = f, .id = id, .m = m, .here = HOARD_INIT };
+	int64_t bytes = want_pages(&s, wanted);
+	char size[TEXT_SIZE_LEN];
+	int r = 0;
+
+	*out = (struct content){ .count = 0 };
+	if (bytes > max) {
+		text_size(bytes, size);
+		r = err_set(e, ERR_GUARD, "%s of pages have changed", size);
+	}
+	if (r == 0 && bytes > 0)
+		r = fetch_pages(&x, wanted, e);
+	if (r == 0)
+		find(&s, f, &x.here.dir, out);
+	hoard_release(&x.here);
+	free(wanted);
+	return r;
 }
 
 /* ---- what the fleet knows ---------------------------------------------- */
@@ -201,6 +363,16 @@ fleet_keep_content(struct fleet *f, struct content *c)
 	    xreallocarray(f->contents, f->n_contents + 1, sizeof(*c));
 	f->contents[f->n_contents++] = *c;
 	*c = (struct content){ .count = 0 };
+}
+
+void
+fleet_forget_contents(struct fleet *f)
+{
+	for (size_t i = 0; i < f->n_contents; i++)
+		content_release(&f->contents[i]);
+	free(f->contents);
+	f->contents = NULL;
+	f->n_contents = 0;
 }
 
 const struct content *

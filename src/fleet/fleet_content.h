@@ -14,6 +14,7 @@
 #include "base/release.h"
 #include "content/manifest.h"
 #include "content/rewrite.h"
+#include "base/err.h"
 #include "fleet/fleet.h"
 #include "os/dir.h"
 
@@ -52,8 +53,22 @@ void fleet_find_content(struct fleet *f, const struct release_id *id,
     const struct manifest *base, const struct manifest *m,
     const struct dir *files, struct content *out);
 
+/*
+ * The same for a release `id` of hosts: pages that changed from `base` are
+ * fetched from one that has it, unless they are less than half of all (then
+ * nothing is the same), or more than `max` bytes (INT64_MAX: any).  0, or -1
+ * when it is not known; `out` is neutral then.
+ */
+int fleet_fetch_content(struct fleet *f, const struct release_id *base_id,
+    const struct manifest *base, const struct release_id *id,
+    const struct manifest *m, int64_t max, struct content *out,
+    struct err *e) MUST_USE;
+
 /* Keep what was found of the release that is staged; it is the fleet's. */
 void fleet_keep_content(struct fleet *f, struct content *c);
+
+/* Forget that. */
+void fleet_forget_contents(struct fleet *f);
 
 /* What was found against that base; NULL: nothing. */
 const struct content *fleet_content(const struct fleet *f,

@@ -238,10 +238,13 @@ static bool
 read_new(const struct guess *g, size_t i, struct buf *out)
 {
 	const struct entry *en = new_of(g, i);
-	int fd = openat(g->job->build->fd, en->path,
-	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	char digest[HASH_HEX + 1];
 	ssize_t n;
+	int fd;
 
+	hash_hex(en->digest, digest);
+	fd = openat(g->job->build->fd, g->job->by_digest ? digest : en->path,
+	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0)
 		return false;
 	buf_reset(out);

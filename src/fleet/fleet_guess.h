@@ -25,6 +25,7 @@
 struct guess_job {
 	const struct manifest *m;	/* of the build */
 	const struct dir *build;	/* where its files are */
+	bool by_digest;			/* as in a hoard, not by their paths */
 	const struct release_id *id;	/* the base */
 	const struct manifest *base;
 	size_t group_min;		/* pages that have something in common,

@@ -12,6 +12,9 @@
 #include "root/store.h"
 #include "site/hook.h"
 
+/* Bytes of pages that are fetched to find out what is new to read. */
+#define FETCH_MAX (INT64_C(64) << 20)
+
 /*
  * The manifests of what the flipped hosts served before, each once.  What one
  * of them showed counts for all, so that nobody's cache keeps an old page.
@@ -60,6 +63,23 @@ compare_here(struct fleet *f, const struct release_id *base,
 	store_close(&store);
 }
 
+/* Of hosts: both are there, and nobody has just compared them. */
+static void
+compare_there(struct fleet *f, const struct release_id *base,
+    const struct manifest *old, const struct release_id *id,
+    const struct manifest *new)
+{
+	struct err why = ERR_INIT;
+	struct content c;
+
+	if (fleet_fetch_content(f, base, old, id, new, FETCH_MAX, &c, &why) ==
+	    0)
+		fleet_keep_content(f, &c);
+	else
+		log_debug("what is new to read since %s is not known: %s",
+		    base->text, why.text);
+}
+
 /* What has the same content as in each of them, as far as it is known. */
 static void
 find_same(struct site_run *s, const struct release_id *id,
@@ -68,15 +88,21 @@ find_same(struct site_run *s, const struct release_id *id,
 {
 	struct fleet *f = &s->fleet;
 
-	for (size_t i = 0; i < ids->n; i++)
-		if (f->is_here && v[i].m.n > 0 &&
-		    fleet_content(f, &ids->v[i]) == NULL)
-			compare_here(f, &ids->v[i], &v[i].m, id, new);
+	/* What was found is of what was staged. */
+	if (!f->is_here && !release_id_eq(id, &s->staged))
+		fleet_forget_contents(f);
 	for (size_t i = 0; i < ids->n; i++) {
-		const struct content *c = fleet_content(f, &ids->v[i]);
+		const struct release_id *base = &ids->v[i];
+		const struct content *c;
 
-		if (c != NULL && c->n == new->n &&
-		    (f->is_here || release_id_eq(id, &s->staged)))
+		if (v[i].m.n > 0 && fleet_content(f, base) == NULL) {
+			if (f->is_here)
+				compare_here(f, base, &v[i].m, id, new);
+			else
+				compare_there(f, base, &v[i].m, id, new);
+		}
+		c = fleet_content(f, base);
+		if (c != NULL && c->n == new->n)
 			v[i].same = c->same;
 	}
 }

@@ -211,23 +211,102 @@ D posts/12.html"
 	done
 }
 
-t_rollback_here_knows_what_is_new_to_read() {
-	local edition
-	config "post_activate: 'true'" \
-	    "post_rollback: 'cp \"\$DEPLOY_CHANGED_CONTENT_FILE\" content; cp \"\$DEPLOY_CHANGED_FILE\" changed'"
-	edition='of May 1'
+# edition TEXT: all posts are of it; the first says more, too, or less.
+edition() {
+	local edition=$1
 	posts 12
+	[ "$edition" != 'of June 22' ] ||
+	    sed -i 's/<p>7919/<p>a correction &/' site/posts/1.html
+}
+
+# place DEPLOY...: a root here, or hosts that run these programs.
+place() {
+	local program n=0
+	rm -rf site www h*/ content changed
+	mkdir site
 	echo start >site/index.html
+	config "post_activate: 'cp \"\$DEPLOY_CHANGED_CONTENT_FILE\" content; cp \"\$DEPLOY_CHANGED_FILE\" changed'" \
+	    "post_rollback: 'cp \"\$DEPLOY_CHANGED_CONTENT_FILE\" content; cp \"\$DEPLOY_CHANGED_FILE\" changed'"
+	[ $# -eq 0 ] || echo "    hosts:" >>deploy.yml
+	for program; do
+		n=$((n + 1))
+		echo "      - {address: h$n, transport: local, root: $PWD/h$n," \
+		    "deploy: $program}" >>deploy.yml
+	done
+}
+
+# Between releases that no build on this machine is compared with.
+t_what_is_new_to_read_between_two_releases() {
+	local hosts
+	for hosts in "" "$DEPLOY" "$DEPLOY $DEPLOY" "none $DEPLOY"; do
+		# shellcheck disable=SC2086
+		place $hosts
+		edition 'of May 1'
+		run deploy publish
+		edition 'of June 22'
+		run deploy stage
+		rm -r site
+		run deploy activate
+		assert_eq "$(cat content)" "/posts/1.html" "$hosts"
+		assert_eq "$(grep -c . changed)" 12
+		run deploy diff previous current --content
+		assert_eq "$(cut -d ' ' -f 1,2 "$out")" "M posts/1.html" "$hosts"
+		assert_contains "$err" "11 pages changed by 1 rule that hits half"
+		run deploy rollback
+		assert_eq "$(cat content)" "/posts/1.html" "$hosts"
+		assert_eq "$(grep -c . changed)" 12
+	done
+}
+
+t_less_than_half_of_all_pages_is_news() {
+	local hosts i
+	for hosts in "" "$DEPLOY"; do
+		# shellcheck disable=SC2086
+		place $hosts
+		edition 'of May 1'
+		run deploy publish
+		for i in 1 2 3 4 5; do
+			sed -i 's/of May 1/of May 2/' "site/posts/$i.html"
+		done
+		run deploy stage
+		run deploy activate -v
+		[ -z "$hosts" ] || ! grep 'samples' "$err" || fail "pages were asked for"
+		assert_file_eq content changed
+		assert_eq "$(grep -c . changed)" 5
+	done
+}
+
+# What is not known is all that changed.
+t_what_is_new_to_read_is_not_known() {
+	local i
+	place none
+	edition 'of May 1'
 	run deploy publish
-	edition='of June 22'
-	posts 12
-	sed -i 's/<p>7919/<p>a correction &/' site/posts/1.html
-	run deploy publish
-	run deploy diff previous --content
-	assert_eq "$(cut -d ' ' -f 1,2 "$out")" "M posts/1.html"
-	run deploy rollback
-	assert_eq "$(cat content)" "/posts/1.html"
+	edition 'of June 22'
+	run deploy stage
+	run deploy activate -v
+	assert_contains "$err" "is not known: no host gives pages of"
+	assert_file_eq content changed
 	assert_eq "$(grep -c . changed)" 12
+	run deploy diff previous current --content
+	assert_contains "$err" "what changed by rules alone is not known: no host gives pages of"
+	assert_eq "$(grep -c ^M "$out")" 12
+	# More than is worth it after a flip.
+	place "$DEPLOY"
+	for ((i = 0; i < 65; i++)); do
+		echo one >"site/$i.html"
+		truncate -s 1048000 "site/$i.html"
+	done
+	run deploy publish
+	for ((i = 0; i < 65; i++)); do
+		echo two >"site/$i.html"
+		truncate -s 1048000 "site/$i.html"
+	done
+	run deploy stage
+	run deploy activate -v
+	assert_contains "$err" "is not known: 68.1 MB of pages have changed"
+	assert_file_eq content changed
+	assert_eq "$(grep -c . changed)" 65
 }
 
 # The lock is free when the later hooks run, and others may work.
