@@ -410,6 +410,7 @@ lint-cppcheck:
 TO = $(DESTDIR)
 EXAMPLES = $(wildcard man/examples/*)
 EXAMPLEDIR = $(DATADIR)/doc/deploy/examples
+SCHEMA = $(EXAMPLEDIR)/deploy.schema.json
 install: all
 	install -d $(TO)$(BINDIR)
 	install -m 755 $(BIN) $(TO)$(BINDIR)/deploy
@@ -422,6 +423,7 @@ install: all
 	    mode=644; [ ! -x $$f ] || mode=755; \
 	    (set -x; install -m $$mode $$f $(TO)$(EXAMPLEDIR)/); \
 	done
+	$(BIN) config --schema >$(TO)$(SCHEMA) && chmod 644 $(TO)$(SCHEMA)
 	$(call complete,bash,bash-completion/completions,deploy)
 	$(call complete,zsh,zsh/site-functions,_deploy)
 	$(call complete,fish,fish/vendor_completions.d,deploy.fish)
@@ -436,6 +438,7 @@ uninstall:
 	rm -f $(TO)$(BINDIR)/deploy $(foreach m,$(notdir $(MANUALS)),\
 	    $(TO)$(MANDIR)/man$(patsubst .%,%,$(suffix $(m)))/$(m)) \
 	    $(foreach f,$(EXAMPLES),$(TO)$(EXAMPLEDIR)/$(notdir $(f))) \
+	    $(TO)$(SCHEMA) \
 	    $(TO)$(DATADIR)/bash-completion/completions/deploy \
 	    $(TO)$(DATADIR)/zsh/site-functions/_deploy \
 	    $(TO)$(DATADIR)/fish/vendor_completions.d/deploy.fish

@@ -43,12 +43,15 @@ choose_name(char *name, size_t size)
 static char *
 make_config(const struct generator *g)
 {
+	char name[128], *schema = example_path("deploy.schema.json");
 	struct buf b = BUF_INIT;
-	char name[128];
 
 	choose_name(name, sizeof(name));
+	buf_adds(&b, "# What `deploy` needs to know; see deploy.yml(5).\n");
+	if (schema != NULL)
+		buf_addf(&b, "# yaml-language-server: $schema=%s\n", schema);
+	free(schema);
 	buf_addf(&b,
-	    "# What `deploy` needs to know; see deploy.yml(5).\n"
 	    "sites:\n"
 	    "  - name: %s\n"
 	    "    source: %-18s # what the site generator writes\n"

@@ -68,6 +68,12 @@ config_release(struct config *c)
 	for (size_t i = 0; i < c->n; i++)
 		site_config_release(&c->sites[i]);
 	free(c->sites);
+	for (size_t i = 0; i < c->n_given; i++) {
+		free(c->given[i].key);
+		free(c->given[i].name);
+		free(c->given[i].value);
+	}
+	free(c->given);
 	free(c->path);
 	free(c->dir);
 	free(c->queue);

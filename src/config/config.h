@@ -134,6 +134,14 @@ struct worker_config {
 	char *notify_url;	/* is sent what came of it; NULL: none */
 };
 
+/* What the file says, as it stands there. */
+struct config_given {
+	char *key;		/* such as "sites[0].keep" */
+	char *name;		/* of a pair of free keys; else NULL */
+	char *value;		/* NULL: a mapping or a list */
+	size_t line;
+};
+
 struct config {
 	char *path;		/* the file; NULL when there is none */
 	char *dir;		/* its directory, absolute */
@@ -143,6 +151,8 @@ struct config {
 	struct worker_config worker;
 	struct site_config *sites;
 	size_t n;
+	struct config_given *given;
+	size_t n_given;
 };
 
 #define CONFIG_INIT { .path = NULL, .worker = { \

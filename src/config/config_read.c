@@ -715,6 +715,23 @@ read_text(struct value_reader *r, const char *path, const char *text,
 	return ret;
 }
 
+/* For who wants to know where a value is from. */
+static void
+keep_given(const struct yamlcheck *yaml, struct config *c)
+{
+	const char *key, *name, *value;
+	size_t line, n = 0;
+
+	while (yamlcheck_value(yaml, n, &key, &name, &value, &line))
+		n++;
+	c->given = xcalloc(n + 1, sizeof(*c->given));
+	for (; c->n_given < n; c->n_given++) {
+		yamlcheck_value(yaml, c->n_given, &key, &name, &value, &line);
+		c->given[c->n_given] = (struct config_given){ xstrdup(key),
+			xstrdup_opt(name), xstrdup_opt(value), line };
+	}
+}
+
 /* Read the text into `c`, which has the defaults, in part if that fails. */
 static int
 read_config(struct config *c, const char *text, size_t len, const char *path,
@@ -735,6 +752,7 @@ read_config(struct config *c, const char *text, size_t len, const char *path,
 	longer = yamlcheck_text(yaml, &longer_len);
 	ret = longer != NULL ? read_text(&r, path, longer, longer_len, c) :
 			       read_text(&r, path, text, len, c);
+	keep_given(yaml, c);
 	yamlcheck_free(yaml);
 	return ret;
 }

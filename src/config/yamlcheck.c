@@ -30,7 +30,8 @@ enum {
 struct place {
 	char *key;
 	yaml_mark_t mark;
-	char *name, *value; /* of a pair of free keys; else NULL */
+	char *name;  /* of a pair of free keys; else NULL */
+	char *value; /* of that, or a single value; else NULL */
 };
 
 /* A short form, from a character of the text to another, and its long one. */
@@ -364,17 +365,20 @@ check_mapping(struct yamlcheck *y, const cyaml_schema_field_t *fields,
 	return 0;
 }
 
-/* Note where the value of the key that we are at begins. */
+/* Note where the value of the key that we are at begins, and a single one. */
 static void
-add_place(struct yamlcheck *y, yaml_mark_t mark)
+add_place(struct yamlcheck *y, const yaml_node_t *node)
 {
 	if (y->n == y->cap) {
 		y->cap = 2 * y->cap + 64;
 		y->places =
 		    xreallocarray(y->places, y->cap, sizeof(*y->places));
 	}
-	y->places[y->n++] =
-	    (struct place){ .key = xstrdup(y->key), .mark = mark };
+	y->places[y->n++] = (struct place){ .key = xstrdup(y->key),
+		.mark = node->start_mark,
+		.value = node->type == YAML_SCALAR_NODE ?
+		    xstrdup(scalar_text(node)) :
+		    NULL };
 }
 
 /* Note a pair of free keys, as the n-th of the mapping that we are at. */
@@ -385,8 +389,8 @@ add_word(struct yamlcheck *y, const yaml_node_t *name,
 	size_t old = strlen(y->key);
 
 	snprintf(y->key + old, sizeof(y->key) - old, "[%zu]", n);
-	add_place(y, name->start_mark);
-	y->places[y->n - 1].name = xstrdup(scalar_text(name));
+	add_place(y, name);
+	y->places[y->n - 1].name = y->places[y->n - 1].value;
 	y->places[y->n - 1].value = xstrdup(scalar_text(value));
 	y->key[old] = '\0';
 }
@@ -440,6 +444,19 @@ yamlcheck_pair(const struct yamlcheck *y, const char *key, size_t i,
 	return false;
 }
 
+bool
+yamlcheck_value(const struct yamlcheck *y, size_t i, const char **key,
+    const char **name, const char **value, size_t *line)
+{
+	if (i >= y->n)
+		return false;
+	*key = y->places[i].key;
+	*name = y->places[i].name;
+	*value = y->places[i].value;
+	*line = y->places[i].mark.line + 1;
+	return true;
+}
+
 /* ---- short forms -------------------------------------------------- */
 
 static bool
@@ -450,9 +467,8 @@ is_string_or_list(const cyaml_schema_value_t *want)
 		want->sequence.entry->type == CYAML_STRING);
 }
 
-/* The one key that a mapping must have, if a string is enough; or NULL. */
-static const cyaml_schema_field_t *
-only_key(const cyaml_schema_value_t *want)
+const cyaml_schema_field_t *
+yamlcheck_only_key(const cyaml_schema_value_t *want)
 {
 	const cyaml_schema_field_t *only = NULL, *f = want->mapping.fields;
 
@@ -504,12 +520,11 @@ add_longer(struct yamlcheck *y, const yaml_node_t *node, const char *before,
 	l->text = buf_detach(&text);
 }
 
-/* A list of one may be written as its only entry, if that may be a scalar. */
-static bool
-may_be_short(const cyaml_schema_value_t *want)
+bool
+yamlcheck_may_be_short(const cyaml_schema_value_t *want)
 {
 	return want->sequence.entry->type != CYAML_MAPPING ||
-	    only_key(want->sequence.entry) != NULL;
+	    yamlcheck_only_key(want->sequence.entry) != NULL;
 }
 
 /* A single value that stands for a mapping, of which it is that key. */
@@ -519,7 +534,7 @@ check_short_mapping(struct yamlcheck *y, const cyaml_schema_field_t *field,
 {
 	size_t old = strlen(y->key);
 
-	add_place(y, node->start_mark);
+	add_place(y, node);
 	enter_key(y, field->key);
 	if (check_value(y, &field->value, node) != 0)
 		return -1;
@@ -535,7 +550,7 @@ check_short_list(struct yamlcheck *y, const cyaml_schema_value_t *want,
 {
 	size_t old = strlen(y->key);
 
-	add_place(y, node->start_mark);
+	add_place(y, node);
 	snprintf(y->key + old, sizeof(y->key) - old, "[0]");
 	if (check_value(y, want->sequence.entry, node) != 0)
 		return -1;
@@ -594,13 +609,15 @@ check_value(struct yamlcheck *y, const cyaml_schema_value_t *want,
 {
 	bool is_short = node->type == YAML_SCALAR_NODE && !is_null(node);
 
-	if (is_short && want->type == CYAML_MAPPING && only_key(want) != NULL)
-		return check_short_mapping(y, only_key(want), node);
-	if (is_short && want->type == CYAML_SEQUENCE && may_be_short(want))
+	if (is_short && want->type == CYAML_MAPPING &&
+	    yamlcheck_only_key(want) != NULL)
+		return check_short_mapping(y, yamlcheck_only_key(want), node);
+	if (is_short && want->type == CYAML_SEQUENCE &&
+	    yamlcheck_may_be_short(want))
 		return check_short_list(y, want, node);
 	if (check_kind(y, want, node) != 0)
 		return -1;
-	add_place(y, node->start_mark);
+	add_place(y, node);
 	switch (want->type) {
 	case CYAML_MAPPING:
 		return check_mapping(y, want->mapping.fields, node);

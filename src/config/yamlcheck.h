@@ -13,7 +13,7 @@
  * yamltext.h says, and no control characters, no key twice, no empty values;
  * numbers are decimal digits.
  *
- * A door of libcyaml, with config_table.h and config_read.c, and of libyaml,
+ * A door of libcyaml, with config_table.h and its readers, and of libyaml,
  * with yamltext.c.  It knows nothing of what the keys mean.
  */
 #ifndef YAMLCHECK_H
@@ -25,7 +25,8 @@
 #include "base/err.h"
 
 struct yamlcheck;
-struct cyaml_schema_value;	/* of <cyaml/cyaml.h> */
+struct cyaml_schema_value;	/* of <cyaml/cyaml.h>, as the next */
+struct cyaml_schema_field;
 
 /*
  * Check text[0..len), which need not end in a NUL, against `table`, a
@@ -52,6 +53,23 @@ const char *yamlcheck_text(const struct yamlcheck *y, size_t *len);
  */
 bool yamlcheck_pair(const struct yamlcheck *y, const char *key, size_t i,
     const char **name, const char **value);
+
+/*
+ * The i-th value of the file, mappings and lists before what is in them, and
+ * the line on which it begins.  `value` is NULL where it is no single one; `name`
+ * is that of a pair of free keys, else NULL.  A short form is there as its long
+ * one, with the same `value` at both keys.  Borrowed; false: there are no more.
+ */
+bool yamlcheck_value(const struct yamlcheck *y, size_t i, const char **key,
+    const char **name, const char **value, size_t *line);
+
+/* The one key that a mapping must have, if a single value of it is enough for
+ * the short form; or NULL. */
+const struct cyaml_schema_field *yamlcheck_only_key(
+    const struct cyaml_schema_value *want);
+
+/* May a list be written as its only entry? */
+bool yamlcheck_may_be_short(const struct cyaml_schema_value *want);
 
 /*
  * Report what is wrong with the value of `key`, the path of one that the file

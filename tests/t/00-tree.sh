@@ -211,7 +211,7 @@ doors() {
 	cat <<-EOF
 	archive(_entry)?\.h	content/libarchive.h
 	uuid/.*			base/release.c
-	cyaml/.*		config/config_table.h config/config_read.c config/yamlcheck.c
+	cyaml/.*		config/config_table.h config/config_read.c config/config_schema.c config/config_show.c config/yamlcheck.c
 	yaml\.h			config/yamltext.c config/yamlcheck.c
 	zstd\.h			content/zstream.c content/decode.c content/encode.c
 	zlib\.h			content/reader.h content/decode.c content/encode.c

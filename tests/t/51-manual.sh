@@ -218,31 +218,6 @@ t_files_of_a_root() {
 
 # ----------------------------------------------------------------- examples
 
-# Write each example of page $1 that is marked in the source to a directory
-# of its own below ./examples, numbered: `what` has the words of the mark
-# (run, file, nginx, ...), `text` the example as a reader sees it.  Read here
-# are the escapes that such text needs, not all of roff.
-examples() {
-	awk '
-	/^\.\\" [a-z]/ { mark = substr($0, 5); next }
-	/^\.Bd -literal/ && mark != "" {
-		dir = sprintf("examples/%02d", ++n)
-		system("mkdir -p " dir)
-		print mark >(dir "/what")
-		inside = 1
-		mark = ""
-		next
-	}
-	/^\.Ed/ { inside = 0 }
-	inside {
-		gsub(/\\&/, "")
-		gsub(/\\e/, "\\")
-		print >(dir "/text")
-	}' "$TREE/man/$1"
-	[ -d examples ] || fail "no examples in $1"
-	sed -i "s,/srv/www,$PWD/srv/www,g" examples/*/text
-}
-
 # A place to run the example in $1 that needs program $2: its own site, for
 # those that generate one.
 enter() {

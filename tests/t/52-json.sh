@@ -171,6 +171,13 @@ t_errors() {
 	all_valid
 }
 
+t_config() {
+	echo 'sites: [{name: a, root: /a}]' >deploy.yml
+	ci=41 doc 0 config --lock-wait 5s
+	failed 2 config --host x
+	all_valid
+}
+
 t_a_root() {
 	local R=$PWD/root
 	set -- --root "$R"

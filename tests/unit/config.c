@@ -8,7 +8,9 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "base/duration.h"
 #include "config/config_read.h"
+#include "config/config_words.h"
 #include "unit.h"
 
 /* A site that is complete, and room for keys behind it, from line 4 on. */
@@ -1859,10 +1861,53 @@ test_long_file(void)
 	leave_scratch();
 }
 
-UNIT_MAIN(UNIT(test_defaults), UNIT(test_every_key),
-    UNIT(test_strings_stay_strings), UNIT(test_unicode_names),
-    UNIT(test_styles_of_yaml), UNIT(test_crlf_and_bom), UNIT(test_x_keys),
-    UNIT(test_paths), UNIT(test_no_variables), UNIT(test_home_is_needed),
+/* What `deploy config` calls a default is one. */
+static void
+test_defaults_in_words(void)
+{
+	static const struct {
+		const char *key;
+		int64_t value;
+	} t[] = {
+		{ "sites.keep", CONFIG_KEEP },
+		{ "sites.settle", 0 },
+		{ "sites.lock_wait", CONFIG_LOCK_WAIT },
+		{ "sites.timeout", CONFIG_TIMEOUT },
+		{ "sites.build.timeout", CONFIG_BUILD_TIMEOUT },
+		{ "sites.batch", 1 },
+		{ "sites.pause", 0 },
+		{ "sites.carry.for", RULES_CARRY_FOR },
+		{ "sites.check.expect", CONFIG_CHECK_STATUS },
+		{ "sites.check.sample", CONFIG_CHECK_SAMPLE },
+		{ "sites.check.tries", CONFIG_CHECK_TRIES },
+		{ "sites.check.wait", CONFIG_CHECK_WAIT },
+		{ "sites.check.timeout", CONFIG_CHECK_TIMEOUT },
+		{ "sites.check.within", CONFIG_CHECK_WITHIN },
+		{ "sites.preview.for", CONFIG_PREVIEW_FOR },
+		{ "sites.hooks.timeout", CONFIG_HOOK_TIMEOUT },
+		{ "worker.jobs", CONFIG_WORKER_JOBS },
+		{ "worker.keep", CONFIG_WORKER_KEEP },
+		{ "worker.log_size", CONFIG_WORKER_LOG_SIZE },
+		{ "worker.retry", CONFIG_WORKER_RETRY },
+		{ "worker.timeout", CONFIG_WORKER_TIMEOUT },
+		{ "worker.verify", 0 },
+	};
+
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		struct err e = ERR_INIT;
+		int64_t is = -1;
+
+		CHECK(duration_parse(config_words(t[i].key)->otherwise, &is,
+			  &e) == 0);
+		CHECK(is == t[i].value);
+	}
+}
+
+UNIT_MAIN(UNIT(test_defaults), UNIT(test_defaults_in_words),
+    UNIT(test_every_key), UNIT(test_strings_stay_strings),
+    UNIT(test_unicode_names), UNIT(test_styles_of_yaml),
+    UNIT(test_crlf_and_bom), UNIT(test_x_keys), UNIT(test_paths),
+    UNIT(test_no_variables), UNIT(test_home_is_needed),
     UNIT(test_unknown_keys), UNIT(test_check), UNIT(test_check_headers),
     UNIT(test_preview), UNIT(test_hooks_and_strategy), UNIT(test_builds),
     UNIT(test_queue_and_worker), UNIT(test_missing_keys), UNIT(test_sizes),
