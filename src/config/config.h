@@ -83,6 +83,7 @@ struct git_config {
 	char *url;		/* NULL: none */
 	char *ref;		/* NULL: the newest */
 	bool submodules;
+	bool ssh_key;		/* is fetched with DEPLOY_SSH_KEY */
 	bool history;		/* all of it, and not the commit alone */
 };
 

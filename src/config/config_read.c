@@ -375,6 +375,7 @@ read_git(struct value_reader *r, const struct raw_site *raw,
 {
 	if (raw->git == NULL)
 		return 0;
+	g->ssh_key = raw->git->ssh_key;
 	g->submodules = raw->git->submodules;
 	g->history = raw->git->history || raw->order == ORDER_COMMIT;
 	if (value_read_word(r, "git.ref", raw->git->ref, &g->ref) != 0 ||

@@ -110,6 +110,7 @@ static const cyaml_schema_field_t build_fields[] = {
 static const cyaml_schema_field_t git_fields[] = {
 	STRING("url", REQUIRED, struct raw_git, url),
 	STRING("ref", OPTIONAL, struct raw_git, ref),
+	BOOL("ssh_key", struct raw_git, ssh_key),
 	BOOL("submodules", struct raw_git, submodules),
 	BOOL("history", struct raw_git, history),
 	CYAML_FIELD_END,

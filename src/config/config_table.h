@@ -67,6 +67,7 @@ struct raw_build {
 struct raw_git {
 	char *url;
 	char *ref;
+	bool ssh_key;
 	bool submodules;
 	bool history;
 };

@@ -16,6 +16,7 @@
 #include "os/intr.h"
 #include "os/io.h"
 #include "os/log.h"
+#include "remote/key_agent.h"
 #include "site/git.h"
 
 #define LOCK ".git/deploy.lock"
@@ -34,6 +35,7 @@ struct clone {
 	const struct git_config *config;
 	struct buf out; /* of the last command */
 	struct buf said;
+	struct key_agent agent; /* for git, if so configured */
 };
 
 /* ---- git --------------------------------------------------------------- */
@@ -55,7 +57,8 @@ git(struct clone *c, struct err *e, ...)
 	va_end(ap);
 	buf_reset(&c->out);
 	buf_reset(&c->said);
-	r = git_run(c->dir, &args, &c->out, &c->said, &status, e);
+	r = git_run(c->dir, &args, &c->agent.env, &c->out, &c->said, &status,
+	    e);
 	if (r == 1)
 		r = err_set(e, ERR_USAGE,
 		    "'git' in deploy.yml needs git(1);; install it");
@@ -342,13 +345,15 @@ checkout_make(struct checkout *k, const struct site_config *site,
     const char *ref, const char *source, struct err *e)
 {
 	struct clone c = { .dir = site->build.directory,
-		.config = &site->git };
+		.config = &site->git,
+		.agent = KEY_AGENT_INIT };
 	char *commit = NULL;
 	int r = -1;
 
 	if (ref == NULL)
 		ref = site->git.ref;
 	if (check_ref(ref, e) == 0 && make_clone(k, &c, e) == 0 &&
+	    (!site->git.ssh_key || key_agent_start(&c.agent, e) == 0) &&
 	    (commit = fetch(&c, ref, e)) != NULL)
 		r = check_out(&c, commit, source, e);
 	if (r == 0) {
@@ -358,6 +363,8 @@ checkout_make(struct checkout *k, const struct site_config *site,
 		k->commit = commit;
 		commit = NULL;
 	}
+	/* Before the build: that is not to find it. */
+	key_agent_stop(&c.agent);
 	free(commit);
 	buf_release(&c.out);
 	buf_release(&c.said);

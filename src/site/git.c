@@ -51,8 +51,8 @@ read_outputs(const struct run_child *c, struct buf *out, struct buf *said,
 }
 
 int
-git_run(const char *dir, const struct strvec *args, struct buf *out,
-    struct buf *said, int *status, struct err *e)
+git_run(const char *dir, const struct strvec *args, const struct strvec *env,
+    struct buf *out, struct buf *said, int *status, struct err *e)
 {
 	struct strvec argv = STRVEC_INIT;
 	struct run_child c = RUN_CHILD_INIT;
@@ -66,6 +66,7 @@ git_run(const char *dir, const struct strvec *args, struct buf *out,
 	c.argv = argv.v;
 	/* What it is to look at is `dir`, not what GIT_DIR says. */
 	c.kind = ENVIRONMENT_GIT;
+	c.env = env;
 	c.death_signal = SIGTERM;
 	c.pipe_out = c.pipe_err = true;
 	r = run_start(&c, e);

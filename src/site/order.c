@@ -40,7 +40,7 @@ ask(const char *dir, struct buf *out, struct err *e, ...)
 		strvec_add(&args, word);
 	va_end(ap);
 	buf_reset(out);
-	r = git_run(dir, &args, out, &said, &status, e);
+	r = git_run(dir, &args, NULL, out, &said, &status, e);
 	if (r == 1)
 		r = err_set(e, ERR_USAGE,
 		    "the order by commits needs git;; install it, or give --seq a number");

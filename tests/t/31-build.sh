@@ -555,6 +555,77 @@ t_git_builds_exactly_that() {
 	assert_eq "$(wc -l <www/current/n)" 2 'builds that are in the source'
 }
 
+# A repository that only the key of an sshd can read.
+behind_sshd() {
+	need_cmd ssh ssh-agent ssh-add
+	. "$TREE/tests/sshd.sh"
+	sshd_start "$PWD/sshd" || fail "no sshd"
+	defer sshd_stop
+	repository
+	clone_of "ssh://$(id -un)@127.0.0.1:$sshd_port$PWD/site.git" \
+	    'ssh_key: true'
+	DEPLOY_KNOWN_HOSTS=$(cat sshd/known_hosts)
+	DEPLOY_SSH_KEY=$(cat sshd/id)
+	export DEPLOY_KNOWN_HOSTS DEPLOY_SSH_KEY TMPDIR=$PWD/tmp
+	mkdir -p tmp
+	sed -i 's,command: ,command: env >env.seen; ,' deploy.yml
+}
+
+no_agent() {
+	! pgrep -f -- "$PWD/tmp/deploy-agent" >/dev/null
+}
+
+t_git_with_the_key() {
+	behind_sshd
+	gives two
+	assert_not_contains clones/site/env.seen SSH_AUTH_SOCK=$PWD
+	assert_not_contains clones/site/env.seen DEPLOY_SSH_KEY
+	no_agent || fail "an agent is left"
+	[ -z "$(ls -A tmp)" ] || fail "left: $(ls -A tmp)"
+	push four
+	# In a file; encrypted, and in another form.
+	DEPLOY_SSH_KEY=$PWD/sshd/id gives four
+	push five
+	cp sshd/id secret
+	ssh-keygen -q -p -P '' -N 'a phrase' -f secret
+	DEPLOY_SSH_KEY=$(base64 -w 0 secret) DEPLOY_SSH_KEY_PASSPHRASE='a phrase' \
+	    DEPLOY_KNOWN_HOSTS=$PWD/sshd/known_hosts gives five
+	# Not without being told so, nor without the key.
+	sed -i 's/ssh_key: true/ssh_key: false/' deploy.yml
+	expect_status 1 deploy publish
+	sed -i 's/ssh_key: false/ssh_key: true/' deploy.yml
+	unset DEPLOY_SSH_KEY
+	expect_status 2 deploy publish
+	assert_contains "$err" "'ssh_key' of 'git' in deploy.yml wants DEPLOY_SSH_KEY"
+	DEPLOY_SSH_KEY=nonsense expect_status 8 deploy publish
+	[ -z "$(ls -A tmp)" ] || fail "left: $(ls -A tmp)"
+}
+
+# Killed in the middle, nothing has the key for long, and no file ever had it.
+t_git_with_the_key_killed() {
+	local pid
+	behind_sshd
+	mkdir -p bin
+	cat >bin/git <<-EOF
+	#!/bin/sh
+	case " \$* " in
+	*" fetch "*)
+		ssh-add -l >$PWD/agent.has
+		touch $PWD/inside
+		exec sleep 600 ;;
+	esac
+	exec $(command -v git) "\$@"
+	EOF
+	chmod +x bin/git
+	PATH=$PWD/bin:$PATH deploy publish >said 2>&1 &
+	pid=$!
+	wait_for 30 test -e inside
+	assert_contains agent.has "$(ssh-keygen -lf sshd/id.pub | cut -d ' ' -f 2)"
+	! grep -rqF "$(sed -n 3p sshd/id)" tmp clones || fail "the key is in a file"
+	kill -KILL "$pid"
+	wait_for 60 no_agent
+}
+
 t_git_submodules() {
 	repository
 	git config --global protocol.file.allow always
