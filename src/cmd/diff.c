@@ -141,7 +141,7 @@ compare_here(struct fleet *f, const struct release_id *from,
 	struct dir dir = DIR_INIT;
 	int r = -1;
 
-	if (store_open(&store, f->here.root, e) == 0 &&
+	if (store_look(&store, f->here.root, e) == 0 &&
 	    dir_open(&dir, &store.releases, to->text, e) == 0) {
 		fleet_find_content(f, from, a, b, &dir, out);
 		r = 0;

@@ -179,11 +179,28 @@ judge_linked(struct visit *v, const struct doctor_path *p)
 		doctor_cure(v->r, "name a root on the other disk");
 }
 
+/* Is the whole root somebody else's?  Once, and nobody takes it from him. */
+static bool
+judge_owner(struct visit *v)
+{
+	const struct doctor_path *p = one_of_ours(v, "");
+
+	if (p == NULL || p->type != DOCTOR_DIR || is_trusted(v, p))
+		return false;
+	doctor_add(v->r, DOCTOR_FAIL, "owner",
+	    "'%.*s' belongs to user %u, not to %s, who does not write there",
+	    visit_shown(p), p->path, p->uid, who(v));
+	doctor_cure(v->r, "run deploy as that user");
+	return true;
+}
+
 static void
 judge_owners(struct visit *v)
 {
 	size_t before = v->r->n;
 
+	if (judge_owner(v))
+		return;
 	for (const char *const *name = dirs; *name != NULL; name++) {
 		const struct doctor_path *p = one_of_ours(v, *name);
 
@@ -206,8 +223,8 @@ judge_owners(struct visit *v)
 			    "'%.*s' belongs to user %u, not to %s",
 			    visit_shown(p), p->path, p->uid, who(v));
 			doctor_cure(v->r,
-			    "log in as that user, or run there: chown -R %s '%s'",
-			    who(v), v->c->root);
+			    "if nobody planted it, run there as root: chown %u '%.*s'",
+			    one_of_ours(v, "")->uid, visit_shown(p), p->path);
 		}
 	}
 	if (v->r->n == before)
@@ -259,10 +276,11 @@ judge_writing(struct visit *v)
 	if (p->uid == v->f->uid)
 		doctor_cure(v->r, "run there: chmod u+w '%.*s'",
 		    visit_shown(p), p->path);
+	else if (p->uid == 0)
+		doctor_cure(v->r, "run there as root: chown -R %s '%s'",
+		    who(v), v->c->root);
 	else
-		doctor_cure(v->r,
-		    "log in as user %u, who owns it, or run there: chown -R %s '%s'",
-		    p->uid, who(v), v->c->root);
+		doctor_cure(v->r, "log in as user %u, who owns it", p->uid);
 }
 
 static void

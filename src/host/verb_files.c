@@ -181,7 +181,7 @@ verb_files(struct request *r, struct err *e)
 	if (!f.packed && strcmp(how, "none") != 0)
 		return err_set(e, ERR_USAGE,
 		    "'files' wants --compress=zstd, or none, not '%s'", how);
-	if (store_open(&r->store, r->root, e) != 0 ||
+	if (store_look(&r->store, r->root, e) != 0 ||
 	    check_allowed(&f, id, e) != 0)
 		return -1;
 	if (manifest_read(&f.m, &r->store.manifests, id->text, e) == 0 &&

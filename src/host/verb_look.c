@@ -292,7 +292,7 @@ verb_info(struct request *r, struct err *e)
 	wire_put(&r->out, "has", "adopt");
 	wire_put(&r->out, "has", "delta");
 	put_place(r);
-	if (store_open(&r->store, r->root, e) != 0) {
+	if (store_look(&r->store, r->root, e) != 0) {
 		if (e->sys != ENOENT)
 			return -1;
 		wire_put(&r->out, "prepared", "0");
@@ -335,7 +335,7 @@ verb_manifest(struct request *r, struct err *e)
 	struct buf b = BUF_INIT;
 	int c;
 
-	if (id == NULL || store_open(&r->store, r->root, e) != 0)
+	if (id == NULL || store_look(&r->store, r->root, e) != 0)
 		return -1;
 	c = file_read(&r->store.manifests, id->text, (size_t)1 << 30, &b, e);
 	/* A release without one is damaged. */
@@ -352,7 +352,7 @@ verb_manifest(struct request *r, struct err *e)
 int
 verb_journal(struct request *r, struct err *e)
 {
-	if (store_open(&r->store, r->root, e) != 0)
+	if (store_look(&r->store, r->root, e) != 0)
 		return -1;
 	return put_journal(r, true, e);
 }

@@ -179,7 +179,7 @@ verb_signatures(struct request *r, struct err *e)
 		.chunks = CHUNKS_INIT };
 	int c = -1;
 
-	if (id == NULL || store_open(&r->store, r->root, e) != 0 ||
+	if (id == NULL || store_look(&r->store, r->root, e) != 0 ||
 	    check_allowed(r, id, e) != 0)
 		return -1;
 	if (manifest_read(&s.m, &r->store.manifests, id->text, e) == 0 &&

@@ -99,7 +99,10 @@ verb_verify(struct request *r, struct err *e)
 	struct verified v = VERIFIED_INIT;
 	int c;
 
-	if (id == NULL || store_open(&r->store, r->root, e) != 0)
+	if (id == NULL ||
+	    (request_flag(r, "repair") ?
+		    store_open(&r->store, r->root, e) :
+		    store_look(&r->store, r->root, e)) != 0)
 		return -1;
 	c = verify(&r->store, id, &v, e);
 	/* Who mended it may have died before it was on disk. */

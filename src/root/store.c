@@ -63,7 +63,7 @@ store_close(struct store *s)
  * work in somebody else's directory: he could be led anywhere.
  */
 static int
-check_owner(const struct dir *d, uid_t root_owner, struct err *e)
+check_owner(const struct dir *d, uid_t root_owner, bool looks, struct err *e)
 {
 	struct stat st;
 	uid_t me = geteuid();
@@ -76,7 +76,8 @@ check_owner(const struct dir *d, uid_t root_owner, struct err *e)
 		return err_set(e, ERR_FAILED,
 		    "'%s' can be written by everybody;; run: chmod o-w '%s'",
 		    d->path, d->path);
-	if (st.st_uid == me || st.st_uid == 0)
+	if (st.st_uid == me || st.st_uid == 0 ||
+	    (looks && st.st_uid == root_owner))
 		return 0;
 	named = names_user(st.st_uid, owner);
 	if (me == 0)
@@ -93,18 +94,18 @@ check_owner(const struct dir *d, uid_t root_owner, struct err *e)
 
 /* Refuse a root that was planted, in whole or in part. */
 static int
-check_owners(struct store *s, struct err *e)
+check_owners(struct store *s, bool looks, struct err *e)
 {
 	struct part parts[PARTS];
 	struct stat st;
 
 	if (fstat(s->root.fd, &st) != 0)
 		return err_sys(e, "cannot examine '%s'", s->root.path);
-	if (check_owner(&s->root, st.st_uid, e) != 0)
+	if (check_owner(&s->root, st.st_uid, looks, e) != 0)
 		return -1;
 	list_parts(s, parts);
 	for (int i = 0; i < PARTS; i++)
-		if (check_owner(parts[i].d, st.st_uid, e) != 0)
+		if (check_owner(parts[i].d, st.st_uid, looks, e) != 0)
 			return -1;
 	return 0;
 }
@@ -216,11 +217,11 @@ check_mounts(struct store *s, struct err *e)
 }
 
 static int
-open_all(struct store *s, const char *path, struct err *e)
+open_all(struct store *s, const char *path, bool looks, struct err *e)
 {
 	if (dir_open_path(&s->root, path, e) != 0)
 		return e->sys == ENOENT ? not_prepared(path, e) : -1;
-	if (open_parts(s, e) != 0 || check_owners(s, e) != 0)
+	if (open_parts(s, e) != 0 || check_owners(s, looks, e) != 0)
 		return -1;
 	if (check_format(s, e) != 0)
 		return e->sys == ENOENT ? not_prepared(path, e) : -1;
@@ -230,7 +231,17 @@ open_all(struct store *s, const char *path, struct err *e)
 int
 store_open(struct store *s, const char *path, struct err *e)
 {
-	int r = open_all(s, path, e);
+	int r = open_all(s, path, false, e);
+
+	if (r != 0)
+		store_close(s);
+	return r;
+}
+
+int
+store_look(struct store *s, const char *path, struct err *e)
+{
+	int r = open_all(s, path, true, e);
 
 	if (r != 0)
 		store_close(s);
@@ -317,7 +328,7 @@ check_untouched(const struct store *s, struct err *e)
 	if (fstat(s->root.fd, &st) != 0)
 		return err_sys(e, "cannot examine '%s'", s->root.path);
 	if (check_own(s, st.st_mode, e) != 0 ||
-	    check_owner(&s->root, st.st_uid, e) != 0)
+	    check_owner(&s->root, st.st_uid, false, e) != 0)
 		return -1;
 	return store_current(s, &current, e);
 }
@@ -373,7 +384,7 @@ create_all(struct store *s, const char *path, struct err *e)
 	for (int i = 0; i < PARTS; i++)
 		if (dir_ensure(parts[i].d, parts[i].at, parts[i].name, e) != 0)
 			return part_failed(s, &parts[i], e);
-	if (check_owners(s, e) != 0 || sync_above(s, e) != 0 ||
+	if (check_owners(s, false, e) != 0 || sync_above(s, e) != 0 ||
 	    dir_sync(&s->root, e) != 0)
 		return -1;
 	return file_publish(&s->state, "format", FORMAT, strlen(FORMAT), e);

@@ -35,6 +35,12 @@ struct store {
 int store_open(struct store *s, const char *path, struct err *e) MUST_USE;
 
 /*
+ * The same for who only reads: the superuser may look at a root that is
+ * another user's, too, in which he does not write.
+ */
+int store_look(struct store *s, const char *path, struct err *e) MUST_USE;
+
+/*
  * As store_open(), but prepare the root first where something is missing:
  * the root itself (its parent must be there), releases and .deploy.
  */

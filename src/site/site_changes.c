@@ -54,7 +54,7 @@ compare_here(struct fleet *f, const struct release_id *base,
 	struct err ignored = ERR_INIT;
 	struct content c;
 
-	if (store_open(&store, f->here.root, &ignored) == 0 &&
+	if (store_look(&store, f->here.root, &ignored) == 0 &&
 	    dir_open(&dir, &store.releases, id->text, &ignored) == 0) {
 		fleet_find_content(f, base, old, new, &dir, &c);
 		fleet_keep_content(f, &c);

@@ -658,13 +658,21 @@ t_root_of_a_user_is_not_for_the_superuser() {
 	chmod -R a+rX site
 	user_dir root
 	as_user deploy publish -q site --root root
+	as_user deploy publish -q --again site --root root
 	echo more >site/more.html
-	for c in 'stage site' 'publish site' activate rollback prune list; do
+	# Looking is no work.
+	for c in list status log verify 'diff site' 'list --json'; do
+		# shellcheck disable=SC2086 # words are meant
+		run deploy $c --root root
+	done
+	for c in 'stage site' 'publish site' 'activate previous' rollback prune freeze \
+	    'verify --repair' 'pin latest'; do
 		# shellcheck disable=SC2086 # words are meant
 		expect_status 1 deploy $c --root root
 		assert_contains "$err" "belongs to nobody"
 		assert_contains "$err" "run deploy as that user"
 	done
+	assert_eq "$(find root ! -user nobody)" ""
 	# An empty directory of his neither.
 	user_dir empty
 	expect_status 1 deploy stage site --root empty

@@ -215,7 +215,15 @@ t_planted() {
 	chown 65534 "$R/releases"
 	look 1
 	only fail owner "belongs to user 65534, not to root"
+	assert_contains lines "chown 0 '$R/releases'"
 	chown 0 "$R/releases"
+	# All of it: once, and nobody is told to take it.
+	chown -R 65534 "$R"
+	look 1
+	only fail owner "'$R' belongs to user 65534, not to root"
+	assert_contains lines "run deploy as that user"
+	assert_not_contains lines chown
+	chown -R 0 "$R"
 	mv "$R/.deploy/meta" elsewhere
 	ln -s "$PWD/elsewhere" "$R/.deploy/meta"
 	look 1
