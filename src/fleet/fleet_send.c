@@ -276,8 +276,10 @@ send_to(struct remote *r, void *ctx, struct err *e)
 	if (c != 0 && said(e, ERR_INTEGRITY) && s->what->build != NULL &&
 	    !r->cannot_link)
 		c = send_anew(s, r, e);
-	if (c == 0)
+	if (c == 0) {
+		r->made = !r->prepared;
 		remote_learn(r, s->what->meta);
+	}
 	return c;
 }
 

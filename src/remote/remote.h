@@ -61,6 +61,7 @@ struct remote {
 	char *place;			/* the same for each name of the root;
 					 * NULL: not known */
 	bool prepared;			/* the root is one */
+	bool made;			/* this command has made it one */
 	struct release_id latest;
 	char digest[HASH_HEX + 1];	/* of the live release, or "" */
 	int64_t seq;			/* of its meta; -1: none */

@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "base/buf.h"
 #include "base/label.h"
 #include "base/text.h"
@@ -129,6 +131,38 @@ tell_sent(const struct site_run *s, const struct fleet_sent *sent)
 		    TEXT_COUNT(s->fleet.patched, "page", "pages"));
 }
 
+/* The hosts that have a new root there: " on www1, www2", or "" here. */
+static void
+name_new(const struct fleet *f, const char *root, struct buf *out)
+{
+	for (size_t i = 0; i < f->n; i++)
+		if (f->v[i].made && strcmp(f->v[i].host->root, root) == 0 &&
+		    !f->is_here)
+			buf_addf(out, "%s%s", out->len > 0 ? ", " : " on ",
+			    f->v[i].host->label);
+}
+
+/* Whoever makes a root tells, once, what the web server has to serve. */
+static void
+tell_new_roots(const struct fleet *f)
+{
+	for (size_t i = 0; i < f->n; i++) {
+		const char *root = f->v[i].host->root;
+		struct buf where = BUF_INIT;
+		bool told = !f->v[i].made;
+
+		for (size_t k = 0; k < i; k++)
+			told |= f->v[k].made &&
+			    strcmp(f->v[k].host->root, root) == 0;
+		name_new(f, root, &where);
+		if (!told)
+			log_info(
+			    "'%s' is a new root%s; the web server's document root is '%s/current'",
+			    root, buf_str(&where), root);
+		buf_release(&where);
+	}
+}
+
 /* Say so when pages look as if their sources were gone. */
 static void
 warn_of_leftovers(const struct site_run *s)
@@ -173,6 +207,7 @@ stage(struct site_run *s, struct stage *st, struct stage_options *o,
 	    site_hook(s, HOOK_POST_STAGE, &st->id, site_current(s), e) != 0)
 		return -1;
 	tell_sent(s, sent);
+	tell_new_roots(f);
 	return 0;
 }
 

@@ -53,6 +53,33 @@ t_who_looks_changes_nothing() {
 	done
 }
 
+# Who makes a root says what the web server is to serve, once.
+t_a_new_root_is_told() {
+	local n kind
+	mkdir site
+	echo 1 >site/index.html
+	run deploy publish site --root www
+	assert_contains "$err" \
+	    "deploy: '$PWD/www' is a new root; the web server's document root is '$PWD/www/current'"
+	run deploy publish --again site --root www
+	assert_not_contains "$err" "document root"
+	{
+		printf 'sites:\n  - name: s\n    root: /unused\n    source: site\n    hosts:\n'
+		for n in 1 2 3; do
+			kind=$([ "$n" = 2 ] && echo none || echo "$DEPLOY")
+			printf '      - {address: h%s, transport: local, root: %s, deploy: %s}\n' \
+			    "$n" "$PWD/h$n" "$kind"
+		done
+	} >deploy.yml
+	run deploy init --host h3
+	run deploy publish
+	assert_contains "$err" "'$PWD/h1' is a new root on h1; the web"
+	assert_contains "$err" "'$PWD/h2' is a new root on h2; the web"
+	assert_not_contains "$err" "$PWD/h3' is a new"
+	run deploy publish --again
+	assert_not_contains "$err" "document root"
+}
+
 # What all hosts have in common is said once; the rest in a row for each.
 t_status_of_hosts() {
 	local head='HOST  STATE  ROOT .* RELEASES  *FREE$'
