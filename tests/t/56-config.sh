@@ -126,6 +126,7 @@ t_defaults_are_those_of_the_manual() {
 	local key value n=0
 	need_cmd jq
 	deploy config --schema >schema
+	assert_not_contains schema "See deploy.yml(5)"
 	schema_keys >keys
 	[ "$(wc -l <keys)" -gt 80 ] || fail "too few: $(cat keys)"
 	while IFS=$'\t' read -r key value; do
