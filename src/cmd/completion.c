@@ -62,10 +62,11 @@ print_words(const struct release_id *current,
 		print_word("current", "%s", current->text);
 	if (previous != NULL)
 		print_word("previous", "%s", previous->text);
-	print_word("latest", "%s", latest->text);
+	if (latest != NULL)
+		print_word("latest", "%s", latest->text);
 }
 
-/* The first host that has the release tells about it. */
+/* The first host that has the release tells about it; not about a bridge. */
 static void
 print_first(const struct fleet *f, const struct release_id *id, size_t len)
 {
@@ -73,6 +74,8 @@ print_first(const struct fleet *f, const struct release_id *id, size_t len)
 		const struct meta *meta = remote_meta(&f->v[i], id);
 
 		if (meta != NULL) {
+			if (!release_id_is_none(&meta->bridge))
+				return;
 			print_release(&f->v[i].view, meta, id, len);
 			return;
 		}
@@ -105,7 +108,8 @@ print_releases(struct run *run, struct err *e)
 	if (ids.n > 0) {
 		r = 0;
 		print_words(fleet_find(&f, "current", &none),
-		    fleet_find(&f, "previous", &none), release_ids_last(&ids));
+		    fleet_find(&f, "previous", &none),
+		    fleet_find(&f, "latest", &none));
 	}
 	for (size_t i = ids.n; i-- > 0;)
 		print_first(&f, &ids.v[i], release_short_len(&ids));

@@ -33,6 +33,7 @@ put_release(json_t *list, const struct view *v, const struct release_id *id,
 	json_put_string(j, "who", meta->who);
 	json_put_string(j, "job", meta->job);
 	json_put_string(j, "preview", meta->preview);
+	cmd_put_id(j, "bridge", &meta->bridge);
 	json_push(list, j);
 	return j;
 }
@@ -52,6 +53,8 @@ state(const struct view *v, const struct release_id *id,
 		return "failed";
 	if (history_was_live(&v->history, id))
 		return "was live";
+	if (!release_id_is_none(&meta->bridge))
+		return "bridge";
 	return meta->preview != NULL ? "preview" : "staged";
 }
 

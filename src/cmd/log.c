@@ -97,7 +97,9 @@ is_same_line(const struct journal_line *a, const struct journal_line *b)
 static void
 add_outcome(struct outcome *o, const struct view *v, size_t i)
 {
-	o->happened |= v->history.happened[i];
+	/* A bridge is no flip. */
+	o->happened |=
+	    v->history.happened[i] || v->journal.v[i].action == JOURNAL_BRIDGE;
 	o->failed |=
 	    v->history.undone[i] && v->journal.v[i].action != JOURNAL_REVERT;
 }

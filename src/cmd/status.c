@@ -172,6 +172,7 @@ put_host(const struct fleet *f, const struct remote *r)
 	json_put_string(j, "root", r->host->root);
 	json_put_string(j, "error", r->failed ? r->err.text : NULL);
 	cmd_put_id(j, "current", current(r));
+	cmd_put_id(j, "bridge", &r->view.bridge);
 	cmd_put_id(j, "previous", previous(r));
 	json_put_int(j, "releases", (int64_t)r->view.ids.n);
 	json_put_string(j, "locked_by", r->locked);
@@ -200,6 +201,7 @@ answer(struct run *run, const struct fleet *f,
 	const struct remote *r = first_serving(f, live);
 	const struct meta *meta = r != NULL ? remote_meta(r, live) : NULL;
 	struct release_ids ids = RELEASE_IDS_INIT;
+	struct err none = ERR_INIT;
 
 	fleet_releases(f, &ids);
 	cmd_put_id(doc, "current", live);
@@ -207,7 +209,7 @@ answer(struct run *run, const struct fleet *f,
 	json_put_string(doc, "commit", meta != NULL ? meta->commit : NULL);
 	json_put_string(doc, "message", meta != NULL ? meta->message : NULL);
 	cmd_put_id(doc, "previous", common_id(f, previous));
-	cmd_put_id(doc, "latest", release_ids_last(&ids));
+	cmd_put_id(doc, "latest", fleet_find(f, "latest", &none));
 	json_put_int(doc, "releases", (int64_t)ids.n);
 	json_put_bool(doc, "frozen", is_frozen(f));
 	json_put_string(doc, "frozen_by", common(f, frozen_by));
@@ -302,6 +304,8 @@ print_host(const struct fleet *f, const struct remote *r)
 		return;
 	}
 	print_live(r);
+	if (!release_id_is_none(&r->view.bridge))
+		show_row("bridge", "%s stands for it", r->view.bridge.text);
 	print_previous(r);
 	show_row("releases", "%zu", r->view.ids.n);
 	print_locks(r);
@@ -373,6 +377,9 @@ print_shared(const struct fleet *f, const struct shared *s)
 static void
 tell_notes(const struct shared *s, const struct remote *r, struct buf *out)
 {
+	if (!release_id_is_none(&r->view.bridge))
+		buf_addf(out, "; the bridge %s stands for what is live",
+		    r->view.bridge.text);
 	if (r->locked != NULL)
 		buf_addf(out, "; locked by %s", r->locked);
 	for (size_t i = 0; i < r->n_stages; i++) {

@@ -396,7 +396,8 @@ fleet_waiting(const struct fleet *f, struct release_ids *out)
 
 		view_waiting(&f->v[i].view, &here);
 		for (size_t k = 0; k < here.n; k++)
-			if (!fleet_is_preview(f, &here.v[k]))
+			if (!fleet_is_preview(f, &here.v[k]) &&
+			    !remote_is_bridge(&f->v[i], &here.v[k]))
 				release_ids_add_once(out, &here.v[k]);
 		release_ids_release(&here);
 	}
@@ -462,12 +463,24 @@ own(const struct fleet *f, const struct release_id *id)
 	return NULL;
 }
 
-/* The newest that is no preview's; NULL. */
+/* Does any host say that it is a bridge? */
+static bool
+is_bridge(const struct fleet *f, const struct release_id *id)
+{
+	bool is = false;
+
+	for (size_t i = 0; i < f->n; i++)
+		is |= remote_is_bridge(&f->v[i], id);
+	return is;
+}
+
+/* The newest that is no preview's, and no bridge; NULL. */
 static const struct release_id *
 find_latest(const struct fleet *f, const struct release_ids *ids)
 {
 	for (size_t i = ids->n; i-- > 0;)
-		if (!fleet_is_preview(f, &ids->v[i]))
+		if (!fleet_is_preview(f, &ids->v[i]) &&
+		    !is_bridge(f, &ids->v[i]))
 			return &ids->v[i];
 	return NULL;
 }

@@ -100,7 +100,7 @@ int fleet_complete(struct fleet *f, struct err *e) MUST_USE;
 /*
  * The release that the user's word means on all hosts together: "current" and
  * "previous", which must be the same on every host (else ERR_DIFFER),
- * "latest", which is no preview's, the name of a preview, an id, or what only
+ * "latest", which is no preview's and no bridge, the name of a preview, an id, or what only
  * one release has: a prefix of an id, "#" and a sequence, the first digits of a
  * commit.  Borrowed; NULL with ERR_USAGE.
  */
@@ -116,8 +116,8 @@ int fleet_manifest(struct fleet *f, const struct release_id *id,
     struct manifest *m, struct err *e) MUST_USE;
 
 /*
- * Add the releases that wait on any host (view.h) and are no previews, oldest
- * first, each once.
+ * Add the releases that wait on any host (view.h) and are neither previews nor
+ * bridges, oldest first, each once.
  */
 void fleet_waiting(const struct fleet *f, struct release_ids *out);
 

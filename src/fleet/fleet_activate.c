@@ -251,6 +251,7 @@ fly(struct remote *r, void *ctx, struct err *e)
 	int c;
 
 	r->before = r->view.current;
+	r->before_bridge = r->view.bridge;
 	if (!wait_for_first(fl, r))
 		return 0;
 	o.expect = &r->before;
@@ -284,7 +285,7 @@ ask_again(struct flight *fl, struct remote *r)
 {
 	enum fate *fate = &fl->fates[index_of(fl, r)];
 	const struct remote_waits waits = r->waits;
-	const struct release_id before = r->before;
+	const struct release_id before = r->before, bridge = r->before_bridge;
 	int64_t end = ask_until(fl);
 	struct err e = ERR_INIT;
 
@@ -292,6 +293,7 @@ ask_again(struct flight *fl, struct remote *r)
 		remote_release(r);
 		remote_init(r, r->host, r->caller, &waits);
 		r->before = before;
+		r->before_bridge = bridge;
 		r->settle = true;
 		if (remote_open(r, &e) == 0 &&
 		    remote_info(r, REMOTE_STATE, NULL, &e) == 0) {
@@ -317,7 +319,12 @@ int
 fleet_put_back(struct remote *r, const struct release_id *to,
     const struct release_id *id, const char *why, struct err *e)
 {
-	const struct remote_activate back = { .id = to,
+	/* The assets of what others may serve still stay beside it. */
+	bool bridged = !release_id_is_none(&r->before_bridge);
+	const struct remote_activate back = { .id = bridged ?
+		    &r->before_bridge :
+		    to,
+		.stands_for = bridged ? to : NULL,
 		.expect = id,
 		.message = why,
 		.journal_size = -1,

@@ -35,9 +35,10 @@ int fleet_activate(struct fleet *f, const struct remote_activate *o,
     struct fleet_activation *out, struct err *e) MUST_USE;
 
 /*
- * Put a host that serves `id` back to `to`, for the reason `why`, which its
- * journal gets.  To be called for a flipped host
- * by its own thread (fleet_each), before fleet_await_hooks().  0 or -1.
+ * Put a host that serves `id` back to `to`, or to the bridge that stood for it
+ * (r->before_bridge), for the reason `why`, which its journal gets.  To be
+ * called for a flipped host by its own thread (fleet_each), before
+ * fleet_await_hooks().  0 or -1.
  */
 int fleet_put_back(struct remote *r, const struct release_id *to,
     const struct release_id *id, const char *why, struct err *e) MUST_USE;

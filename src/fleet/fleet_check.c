@@ -172,10 +172,13 @@ static int
 go_back(struct remote *r, void *ctx, struct err *e)
 {
 	const struct back *b = ctx;
+	const struct release_id *to = place_to_go_back(r);
 
 	if (!r->flipped)
 		return 0;
-	r->before = *place_to_go_back(r);
+	if (!release_id_eq(to, &r->before))
+		r->before_bridge = release_id_none;
+	r->before = *to;
 	return fleet_put_back(r, &r->before, b->id, b->why, e);
 }
 

@@ -21,6 +21,20 @@ read_manifest(void *ctx, const struct release_id *id, struct manifest *m,
 	return fleet_manifest(ctx, id, m, e);
 }
 
+/*
+ * What was live on any host: where an activation stopped half-way, visitors
+ * have the pages of either release.
+ */
+static int
+read_earlier(struct fleet *f, struct earlier *out, struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < f->n; i++)
+		r = earlier_read(out, &f->v[i].view, read_manifest, f, e);
+	return r;
+}
+
 /* A host that tells for all what is live: the first that has releases. */
 static const struct remote *
 pick_reference(const struct fleet *f)
@@ -96,7 +110,8 @@ find_staged(const struct fleet *f, const char *digest)
 			bool over = history_was_live(&r->view.history, id) &&
 			    !release_id_eq(id, &r->view.current);
 
-			if (!over && strcmp(r->metas[k].digest, digest) == 0 &&
+			if (!over && !remote_is_bridge(r, id) &&
+			    strcmp(r->metas[k].digest, digest) == 0 &&
 			    release_id_cmp(id, found) > 0)
 				found = id;
 		}
@@ -277,15 +292,14 @@ fleet_stage_open(struct fleet *f, struct stage *st,
 
 /* The plan against the base of a host, and the sums. */
 static int
-plan_against(struct fleet *f, struct stage *st, const struct remote *reference,
-    struct plan_base *base, struct err *e)
+plan_against(struct fleet *f, struct stage *st, struct plan_base *base,
+    struct err *e)
 {
 	struct earlier earlier = EARLIER_INIT;
 	int r = 0;
 
 	if (st->opt->rules->carry.n > 0)
-		r = earlier_read(&earlier, &reference->view, read_manifest, f,
-		    e);
+		r = read_earlier(f, &earlier, e);
 	base->carry = (struct extras_carry){ .now = clock_now(),
 		.earlier = earlier.v,
 		.n = earlier.n };
@@ -316,7 +330,7 @@ compare(struct fleet *f, struct stage *st, struct manifest *base,
 			return -1;
 		b.m = base;
 	}
-	if (plan_against(f, st, reference, &b, e) != 0)
+	if (plan_against(f, st, &b, e) != 0)
 		return -1;
 	log_debug("tree digest %s", st->plan.digest);
 	return choose_release(f, st, e);
@@ -447,8 +461,7 @@ add_carried(struct fleet *f, struct stage *st, struct err *e)
 	struct extras_carry carry = { .now = clock_now() };
 	struct extras_from from = EXTRAS_FROM_INIT;
 	struct manifest *m = &st->plan.m;
-	int r = earlier_read(&earlier, &pick_reference(f)->view, read_manifest,
-	    f, e);
+	int r = read_earlier(f, &earlier, e);
 
 	carry.earlier = earlier.v;
 	carry.n = earlier.n;

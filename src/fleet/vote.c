@@ -342,10 +342,16 @@ vote_reference(const struct fleet *f, struct err *e)
 static void
 add_needed(const struct remote *r, struct release_ids *out)
 {
+	struct release_ids waiting = RELEASE_IDS_INIT;
+
 	if (!release_id_is_none(&r->view.current))
 		release_ids_add(out, &r->view.current);
 	history_chain(&r->view.history, &r->view.ids, out);
-	view_waiting(&r->view, out);
+	view_waiting(&r->view, &waiting);
+	for (size_t i = 0; i < waiting.n; i++)
+		if (!remote_is_bridge(r, &waiting.v[i]))
+			release_ids_add(out, &waiting.v[i]);
+	release_ids_release(&waiting);
 	for (size_t i = 0; i < r->view.ids.n; i++)
 		if (r->metas != NULL && r->metas[i].pinned)
 			release_ids_add(out, &r->view.ids.v[i]);

@@ -56,7 +56,7 @@ number() {
 # The options of a request.
 parse() {
 	id='' expect=any line='' armed=0 journal_size='' lock_wait=60 rollback='' revert='' synced='' verified='' override=''
-	check='' full='' drift='' durable='' off='''' remove='' who='' job='' record='' group='' bytes=0 inodes=0 compress=none
+	as_bridge='' check='' full='' drift='' durable='' off='''' remove='' who='' job='' record='' group='' bytes=0 inodes=0 compress=none
 	uses='' filled='' repair='' whole='' seq='' commit='' label='' until=0 unless='' hook_timeout=300
 	meta='' path='' exclude='' shared='' mtime='' adopting=''
 	bad='' given=' '
@@ -68,7 +68,7 @@ parse() {
 	receive) knows='id compress bytes inodes group filled repair manifest uses' ;;
 	note) knows='id seq commit' ;;
 	adopt) knows='id mtime path exclude shared group meta line' ;;
-	activate) knows='id expect journal-size rollback revert verified override message skipped sync before left line check armed hook-timeout' ;;
+	activate) knows='id expect journal-size rollback revert bridge verified override message skipped sync before left line check armed hook-timeout' ;;
 	prune) knows='keep older-than remove expect journal-size check' ;;
 	pin) knows='id off' ;;
 	preview) knows='name id until off' ;;
@@ -90,7 +90,7 @@ parse() {
 		esac
 		given="$given$name "
 		case $verb:$name in
-		*:full | *:drift | *:sync | *:rollback | *:revert | *:verified | *:check | *:off | *:filled | *:manifest | verify:repair)
+		*:full | *:drift | *:sync | *:rollback | *:revert | *:bridge | *:verified | *:check | *:off | *:filled | *:manifest | verify:repair)
 			[ "$arg" = "--$name" ] || refuse_option "--$name wants no value"
 			value=1
 			;;
@@ -120,6 +120,7 @@ parse() {
 		unless) unless=$value ;;
 		rollback) rollback=1 ;;
 		revert) revert=1 ;;
+		bridge) as_bridge=1 ;;
 		verified) verified=1 ;;
 		override) override=,$value ;;
 		check) check=1 ;;
@@ -262,8 +263,18 @@ foreign_current() {
 	fail 1 "'$root/current' points to '$target', which is not there, or not for $(id -un) to see" "if nothing is served there, remove the link, or point it at one of releases/"
 }
 
-# Where `current` points; empty for nowhere.
+# Set `current` to what is live, empty for nothing, and `bridge` to the bridge
+# that `current` points to and that stands for it, empty for none.
 read_current() {
+	read_link
+	bridge=''
+	[ -n "$current" ] || return 0
+	means=$(json_string bridge "$state/meta/$current.json")
+	! { is_id "$means" && [ -d "$root/releases/$means" ]; } || { bridge=$current && current=$means; }
+}
+
+# Where `current` points; empty for nowhere.
+read_link() {
 	current=''
 	if [ -L "$root/current" ]; then
 		current=$(readlink "$root/current")
@@ -583,6 +594,7 @@ do_info() {
 	for tool in zstd gzip; do
 		! command -v "$tool" >/dev/null 2>&1 || put has "$tool"
 	done
+	put has bridge
 	put_place
 	if ! is_prepared; then
 		read_current
@@ -592,6 +604,7 @@ do_info() {
 	put prepared 1
 	read_current
 	put current "$current"
+	[ -z "$bridge" ] || put bridge "$bridge"
 	digest=''
 	[ -z "$current" ] || digest=$(json_string digest "$state/meta/$current.json")
 	[ -z "$digest" ] || put digest "$digest"
@@ -981,15 +994,16 @@ look_at_tree() {
 #: --drift
 # What of the live release is not what its manifest says, but for contents.
 put_drift() {
-	put drift "$current"
-	[ -n "$current" ] || return 0
-	manifest=$state/manifests/$current
-	if [ ! -f "$state/meta/$current.json" ]; then
-		put difference "there is no meta of release $current"
+	served=${bridge:-$current}
+	put drift "$served"
+	[ -n "$served" ] || return 0
+	manifest=$state/manifests/$served
+	if [ ! -f "$state/meta/$served.json" ]; then
+		put difference "there is no meta of release $served"
 	elif [ ! -f "$manifest" ]; then
-		put difference "the manifest of release $current is missing"
+		put difference "the manifest of release $served is missing"
 	else
-		(look_at_tree "$root/releases/$current" "$manifest" '') | sort | awk '
+		(look_at_tree "$root/releases/$served" "$manifest" '') | sort | awk '
 			$0 == "end" { whole = 1; next }
 			++n <= 1000 { print "difference\t" $0 }
 			END {
@@ -1715,7 +1729,7 @@ wait_for_go() {
 look_back() {
 	was_live='' left=''
 	[ -s "$state/journal" ] || return 0
-	left=$(awk -v id="$id" -v digest="$(json_string digest "$state/meta/$id.json")" -v current="$current" '
+	left=$(awk -v id="$goal" -v digest="$(json_string digest "$state/meta/$goal.json")" -v current="$current" '
 		function value(key, at, rest) {
 			at = index($0, "\"" key "\":\"")
 			rest = substr($0, at + length(key) + 4)
@@ -1845,14 +1859,14 @@ run_hook() {
 	fi
 	(
 		cd "$root" || exit 1
-		export DEPLOY_HOOK="$hook" DEPLOY_ROOT="$root" DEPLOY_RELEASE="$id" DEPLOY_PREVIOUS="$from"
+		export DEPLOY_HOOK="$hook" DEPLOY_ROOT="$root" DEPLOY_RELEASE="$goal" DEPLOY_PREVIOUS="$from"
 		exec timeout -s KILL "$hook_timeout" ".deploy/hooks/$hook" </dev/null >"$tmp.said" 2>&1
 	)
 	status=$?
 	tail -c 65536 "$tmp.said" >&2
 	read_current
-	[ $status -ne 0 ] || [ "$current" = "$id" ] ||
-		put hook-failed "$id was live, but another run made $current live while the hook ran"
+	[ $status -ne 0 ] || [ "$current" = "$goal" ] ||
+		put hook-failed "$goal was live, but another run made $current live while the hook ran"
 	[ $status -ne 0 ] || return 0
 	said=$(tail -n 1 "$tmp.said")
 	said=$(printf %s "$said" | tr '\001-\037\177' ' ')
@@ -1861,6 +1875,33 @@ run_hook() {
 	*) wrong="failed with status $status" ;;
 	esac
 	put hook-failed "the $hook command $wrong${said:+: $said}"
+}
+
+# A bridge for what is live, or one that is gone back to; nothing else.  It has
+# all that is in the manifest of what it stands for, and beside that what is
+# carried.
+check_bridge() {
+	means=$(json_string bridge "$state/meta/$id.json")
+	if ! is_id "$means"; then
+		[ -z "$as_bridge" ] || fail 2 "release $id is no bridge"
+		return 0
+	fi
+	[ -n "$as_bridge$revert" ] || fail 2 "release $id is a bridge, which stands for $means for a while" "name that one"
+	[ -z "$as_bridge" ] || [ "$means" = "$current" ] ||
+		fail 4 "${current:-nothing} is live, not $means as expected; somebody else changed it meanwhile"
+	[ -n "$as_bridge" ] || goal=$means
+	[ -r "$state/manifests/$means" ] || fail 5 "the manifest of release $means is missing or unreadable"
+	wrong=$(awk '/^(#|\. )/ { next }
+		FILENAME == ARGV[1] { line[++n] = $0; wanted[$0] = 1; next }
+		$0 in wanted { delete wanted[$0]; next }
+		!/ type=dir / && !/ tags=carried/ { odd = $1; exit }
+		END {
+			for (i = 1; odd == "" && i <= n; i++)
+				if (line[i] in wanted) { split(line[i], word, " "); odd = word[1] }
+			sub(/^\.\//, "", odd)
+			print odd
+		}' "$state/manifests/$means" "$state/manifests/$id")
+	[ -z "$wrong" ] || fail 5 "release $id is no bridge for $means: '$wrong' differs"
 }
 
 do_activate() {
@@ -1872,8 +1913,8 @@ do_activate() {
 	read_current
 	[ -d "$root/releases/$id" ] || fail 2 "there is no release '$id' in '$root'" "see 'deploy list'"
 	[ -r "$state/manifests/$id" ] || fail 5 "the manifest of release $id is missing or unreadable" "stage it again"
-	from=$current
-	if [ "$current" = "$id" ]; then
+	from=$current goal=$id
+	if [ "$current" = "$id" ] || [ "$bridge" = "$id" ]; then
 		[ -z "$synced" ] || check_expected
 		[ -z "$check" ] || return 0
 		if [ -n "$synced" ]; then
@@ -1889,16 +1930,18 @@ do_activate() {
 		put live "$id"
 		put from "$from"
 		put changed 0
+		[ -z "$as_bridge" ] || put journal-size "$(size_of "$state/journal")"
 		return
 	fi
 	[ -z "$verified" ] ||
 		fail 4 "${current:-nothing} is live, not $id as expected; somebody else changed it meanwhile"
+	check_bridge
 	check_expected
 	look_back
 	{ [ -n "$rollback$revert$synced" ] && [ -n "$was_live" ]; } || overrides freeze || ! is_frozen ||
 		refuse_frozen
 	check_sequence
-	[ -n "$rollback$revert$synced" ] || overrides order || [ -z "$left" ] ||
+	[ -n "$rollback$revert$synced$as_bridge" ] || overrides order || [ -z "$left" ] ||
 		fail 4 "$left" "build something else, or use --override=order"
 	[ -z "$check" ] || return 0
 	[ -n "$line" ] || fail 2 "'activate' wants --line=JSON from who cannot write it himself"
@@ -1917,7 +1960,9 @@ do_activate() {
 	put live "$id"
 	put from "$from"
 	put changed 1
-	run_hook
+	# With a bridge visitors see what they saw; who has more to flip hears what
+	# the journal is now.
+	if [ -n "$as_bridge" ]; then put journal-size "$(size_of "$state/journal")"; else run_hook; fi
 }
 
 #: prune
@@ -1967,7 +2012,7 @@ do_prune() {
 	each_preview expire
 	failed=''
 	for name in $(printf %s "$remove" | tr , ' '); do
-		{ is_id "$name" && [ "$name" != "$current" ] && [ -d "$root/releases/$name" ]; } || continue
+		{ is_id "$name" && [ "$name" != "$current" ] && [ "$name" != "$bridge" ] && [ -d "$root/releases/$name" ]; } || continue
 		case $previewed in
 		*" $name "*) continue ;;
 		esac

@@ -109,6 +109,7 @@ static const struct option activate[] = {
 	{ "journal-size", OPTION_NUMBER, 0, SIZE_LIMIT },
 	{ "rollback", OPTION_FLAG, 0, 0 },
 	{ "revert", OPTION_FLAG, 0, 0 },
+	{ "bridge", OPTION_FLAG, 0, 0 },
 	{ "verified", OPTION_FLAG, 0, 0 },
 	{ "override", OPTION_TEXT, 0, WORD_MAX },
 	{ "message", OPTION_TEXT, 0, TEXT_MAX },

@@ -15,6 +15,7 @@
 #include "host/wire.h"
 #include "os/beneath.h"
 #include "os/io.h"
+#include "root/bridge.h"
 #include "root/store.h"
 
 enum {
@@ -152,11 +153,11 @@ static int
 check_allowed(const struct files *f, const struct release_id *id,
     struct err *e)
 {
-	struct release_id current;
+	struct release_id current, bridge;
 
 	if (limits_allow_any_file(f->r->limits))
 		return 0;
-	if (store_current(&f->r->store, &current, e) != 0)
+	if (bridge_current(&f->r->store, &current, &bridge, e) != 0)
 		return -1;
 	return f->packed && release_id_eq(id, &current) ?
 	    0 :

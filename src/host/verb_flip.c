@@ -82,6 +82,20 @@ go(struct request *r, struct activation *a, int64_t armed_ms, struct err *e)
 	return 0;
 }
 
+/*
+ * A bridge is there: who has more to flip hears what the journal is now, so that
+ * he finds out if others come between.
+ */
+static void
+tell_journal(struct request *r)
+{
+	struct err ignored = ERR_INIT;
+	int64_t size;
+
+	if (journal_size(&r->store, &size, &ignored) == 0)
+		wire_put(&r->out, "journal-size", "%lld", (long long)size);
+}
+
 /* Has another run come between, while the hook ran and the lock was free? */
 static int
 check_still_live(const struct store *s, const struct release_id *id,
@@ -106,7 +120,7 @@ static int
 run_hook(struct request *r, const struct activation *a,
     enum journal_action action, int64_t timeout, struct err *e)
 {
-	const struct root_hook_facts facts = { .release = &a->id,
+	const struct root_hook_facts facts = { .release = &a->to,
 		.previous = &a->from,
 		.timeout = timeout,
 		.quiet = log_level() == LOG_QUIET };
@@ -142,6 +156,8 @@ action_of(const struct request *r)
 		return JOURNAL_REVERT;
 	if (request_flag(r, "sync"))
 		return JOURNAL_SYNC;
+	if (request_flag(r, "bridge"))
+		return JOURNAL_BRIDGE;
 	return request_flag(r, "rollback") ? JOURNAL_ROLLBACK :
 					     JOURNAL_ACTIVATE;
 }
@@ -220,11 +236,14 @@ verb_activate(struct request *r, struct err *e)
 		c = activate_prepare(&a, &r->store, &o, e);
 	if (c == 0 && !o.preview)
 		c = go(r, &a, armed, e);
+	if (c == 0 && o.action == JOURNAL_BRIDGE && !o.preview)
+		tell_journal(r);
 	activate_end(&a);
 	strvec_release(&skipped);
 	release_ids_release(&before);
 	journal_release(&left);
-	if (c == 0 && a.changed && !o.preview)
+	/* Visitors see what they saw. */
+	if (c == 0 && a.changed && !o.preview && o.action != JOURNAL_BRIDGE)
 		c = run_hook(r, &a, o.action, hook_timeout, e);
 	return c;
 }

@@ -197,6 +197,8 @@ put_state(struct request *r, const struct view *v, struct err *e)
 	int64_t size;
 
 	wire_put(&r->out, "current", "%s", v->current.text);
+	if (!release_id_is_none(&v->bridge))
+		wire_put(&r->out, "bridge", "%s", v->bridge.text);
 	if (!release_id_is_none(&v->current) &&
 	    meta_read(&r->store, &v->current, &meta, &ignored) == 0) {
 		wire_put(&r->out, "digest", "%s", meta.digest);
@@ -291,6 +293,10 @@ verb_info(struct request *r, struct err *e)
 	wire_put(&r->out, "has", "gzip");
 	wire_put(&r->out, "has", "adopt");
 	wire_put(&r->out, "has", "delta");
+	/* To who may bring one and make it live. */
+	if (limits_allow(r->limits, "receive") &&
+	    limits_allow(r->limits, "activate"))
+		wire_put(&r->out, "has", "bridge");
 	put_place(r);
 	if (store_look(&r->store, r->root, e) != 0) {
 		if (e->sys != ENOENT)
@@ -307,7 +313,8 @@ verb_info(struct request *r, struct err *e)
 		c = put_journal(r, limits_allow(r->limits, "journal"), e);
 	}
 	if (c == 0 && request_flag(r, "drift"))
-		c = put_drift(r, &v.current, e);
+		c = put_drift(r,
+		    release_id_is_none(&v.bridge) ? &v.current : &v.bridge, e);
 	/* After it was read: what was told is on disk then. */
 	if (c == 0 && request_flag(r, "sync"))
 		c = store_sync(&r->store, e);

@@ -20,6 +20,7 @@
 #include "os/beneath.h"
 #include "os/intr.h"
 #include "os/io.h"
+#include "root/bridge.h"
 #include "root/store.h"
 
 enum {
@@ -157,11 +158,11 @@ answer(struct signatures *s, struct err *e)
 static int
 check_allowed(struct request *r, const struct release_id *id, struct err *e)
 {
-	struct release_id current;
+	struct release_id current, bridge;
 
 	if (limits_allow_any_file(r->limits))
 		return 0;
-	if (store_current(&r->store, &current, e) != 0)
+	if (bridge_current(&r->store, &current, &bridge, e) != 0)
 		return -1;
 	return release_id_eq(id, &current) ?
 	    0 :

@@ -72,6 +72,8 @@ struct remote {
 	bool cannot_link;		/* files there are another user's */
 	bool has_zstd, has_gzip;
 	bool has_delta;			/* takes edits (pack_edits.h) */
+	bool has_bridge;		/* knows bridges (bridge.h), and this key
+					 * may bring one and make it live */
 	int64_t journal_size;
 	struct guard_room room;		/* what is free there */
 	char *locked;			/* who holds the lock, or NULL */
@@ -98,6 +100,7 @@ struct remote {
 	/* From fleet_activate(). */
 	bool flipped;			/* it serves what it did not before */
 	struct release_id before;	/* live on it before */
+	struct release_id before_bridge; /* that stood for it; none: none did */
 	/* How the last step ended. */
 	bool failed;
 	struct err err;
@@ -152,6 +155,9 @@ void remote_learn(struct remote *r, const struct meta *meta);
 /* The meta of a release that the host has (after a full info), or NULL. */
 const struct meta *remote_meta(const struct remote *r,
     const struct release_id *id);
+
+/* Is the release a bridge, as far as the host told (after a full info)? */
+bool remote_is_bridge(const struct remote *r, const struct release_id *id);
 
 /* The best compression that the host can undo. */
 enum pack_compression remote_compression(const struct remote *r);
@@ -228,6 +234,8 @@ int remote_note(struct remote *r, const struct release_id *id, int64_t seq,
 
 struct remote_activate {
 	const struct release_id *id;
+	const struct release_id *stands_for; /* NULL: `id` is no bridge that is
+					 * gone back to */
 	const struct release_id *expect; /* none for nothing; NULL: what info
 					 * found */
 	const char *message;

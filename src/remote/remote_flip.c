@@ -24,9 +24,10 @@ static void
 add_line(const struct remote *r, const struct remote_activate *o,
     struct strvec *args)
 {
-	const struct meta *meta = remote_meta(r, o->id);
+	const struct meta *meta =
+	    remote_meta(r, o->stands_for != NULL ? o->stands_for : o->id);
 	struct journal_line line = { .from = *expected(r, o),
-		.to = *o->id,
+		.to = o->stands_for != NULL ? *o->stands_for : *o->id,
 		.time = clock_now(),
 		.seq = -1,
 		.action = o->action };
@@ -227,6 +228,8 @@ on_flip(struct remote *r, const struct wire_line *l, struct err *e)
 		r->took = number_or(l->value, 0, INT64_MAX, -1);
 	} else if (strcmp(l->key, "hook") == 0) {
 		r->hook_runs = true;
+	} else if (strcmp(l->key, "journal-size") == 0) {
+		r->journal_size = number_or(l->value, 0, INT64_MAX, -1);
 	}
 	return 0;
 }

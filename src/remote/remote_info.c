@@ -32,7 +32,7 @@ remote_forget(struct remote *r)
 	r->verified = false;
 	r->prepared = r->frozen = r->cannot_link = r->full = r->stale = false;
 	r->freeze_told = false;
-	r->has_zstd = r->has_gzip = r->has_delta = false;
+	r->has_zstd = r->has_gzip = r->has_delta = r->has_bridge = false;
 	r->room = (struct guard_room){ -1, -1 };
 	view_release(&r->view);
 }
@@ -108,6 +108,8 @@ on_info(void *ctx, const char *key, const char *value)
 		previews_parse(&r->previews, value);
 	} else if (strcmp(key, "current") == 0) {
 		(void)release_id_parse(&r->view.current, value);
+	} else if (strcmp(key, "bridge") == 0) {
+		(void)release_id_parse(&r->view.bridge, value);
 	} else if (strcmp(key, "latest") == 0) {
 		(void)release_id_parse(&r->latest, value);
 	} else if (strcmp(key, "digest") == 0) {
@@ -130,6 +132,7 @@ on_info(void *ctx, const char *key, const char *value)
 		r->has_zstd |= strcmp(value, "zstd") == 0;
 		r->has_gzip |= strcmp(value, "gzip") == 0;
 		r->has_delta |= strcmp(value, "delta") == 0;
+		r->has_bridge |= strcmp(value, "bridge") == 0;
 	} else if (strcmp(key, "links") == 0) {
 		r->cannot_link = strcmp(value, "0") == 0;
 	} else if (strcmp(key, "free") == 0) {
@@ -221,6 +224,14 @@ remote_meta(const struct remote *r, const struct release_id *id)
 		if (release_id_eq(&r->view.ids.v[i], id))
 			return &r->metas[i];
 	return NULL;
+}
+
+bool
+remote_is_bridge(const struct remote *r, const struct release_id *id)
+{
+	const struct meta *meta = remote_meta(r, id);
+
+	return meta != NULL && !release_id_is_none(&meta->bridge);
 }
 
 enum pack_compression

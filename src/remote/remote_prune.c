@@ -13,16 +13,22 @@ choose(const struct remote *r, const struct retention_rule *rule)
 {
 	size_t n = r->view.ids.n;
 	bool *pinned = xcalloc(n, sizeof(*pinned));
+	bool *bridges = xcalloc(n, sizeof(*bridges));
 	bool *chosen = xcalloc(n, sizeof(*chosen));
 
 	/* One whose meta makes no sense may be pinned: it stays. */
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		const struct release_id *id = &r->view.ids.v[i];
+
+		bridges[i] = !release_id_is_none(&r->metas[i].bridge);
 		pinned[i] = release_id_is_none(&r->metas[i].id) ||
-		    r->metas[i].pinned ||
-		    previews_show(&r->previews, &r->view.ids.v[i],
-			clock_now() / 1000);
-	retention_select(&r->view.ids, pinned, &r->view.history, rule, chosen);
+		    r->metas[i].pinned || release_id_eq(id, &r->view.bridge) ||
+		    previews_show(&r->previews, id, clock_now() / 1000);
+	}
+	retention_select(&r->view.ids, pinned, bridges, &r->view.history, rule,
+	    chosen);
 	free(pinned);
+	free(bridges);
 	return chosen;
 }
 

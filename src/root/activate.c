@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "os/intr.h"
 #include "os/log.h"
+#include "root/bridge.h"
 #include "root/freeze.h"
 #include "root/meta.h"
 
@@ -116,13 +117,36 @@ activate_check_content(const struct history *h, const struct release_id *id,
 	    l->message != NULL ? l->message : "");
 }
 
+/* A bridge for what is live, or one that is gone back to; nothing else. */
+static int
+check_bridge(const struct store *s, const struct activate_options *o,
+    const struct meta *meta, const struct release_id *current, struct err *e)
+{
+	const struct release_id *means = &meta->bridge;
+
+	if (release_id_is_none(means))
+		return o->action != JOURNAL_BRIDGE ?
+		    0 :
+		    err_set(e, ERR_USAGE, "release %s is no bridge",
+			o->id->text);
+	if (o->action != JOURNAL_BRIDGE && o->action != JOURNAL_REVERT)
+		return err_set(e, ERR_USAGE,
+		    "release %s is a bridge, which stands for %s for a while;; name that one",
+		    o->id->text, means->text);
+	if (o->action == JOURNAL_BRIDGE &&
+	    activate_check_expect(means, current, e) != 0)
+		return -1;
+	return bridge_check(s, o->id, means, e);
+}
+
 /*
  * Freeze, sequence and content.  Going back to what was live is stopped by
- * none, and a rollback not by the content.
+ * none, and a rollback not by the content.  `to`: what is live then.
  */
 static int
 check_guards(const struct store *s, const struct activate_options *o,
-    const struct meta *meta, const struct release_id *current, struct err *e)
+    const struct release_id *to, const struct meta *meta,
+    const struct release_id *current, struct err *e)
 {
 	unsigned int left = OVERRIDE_FLIP & ~o->overrides;
 	struct journal j = JOURNAL_INIT;
@@ -135,13 +159,13 @@ check_guards(const struct store *s, const struct activate_options *o,
 	if (r == 0)
 		history_init(&h, &j, current);
 	if (r == 0 &&
-	    (o->action == JOURNAL_ACTIVATE || !history_was_live(&h, o->id))) {
+	    (o->action == JOURNAL_ACTIVATE || !history_was_live(&h, to))) {
 		r = left & OVERRIDE_FREEZE ? check_freeze(s, e) : 0;
 		if (r == 0 && left & OVERRIDE_ORDER)
 			r = check_sequence(s, &h, meta->seq, e);
 		if (r == 0 && left & OVERRIDE_ORDER &&
 		    o->action == JOURNAL_ACTIVATE)
-			r = activate_check_content(&h, o->id, meta->digest, e);
+			r = activate_check_content(&h, to, meta->digest, e);
 	}
 	history_release(&h);
 	journal_release(&j);
@@ -164,11 +188,12 @@ digest_of(const struct store *s, const struct release_id *id,
 /* Announce the flip. */
 static int
 write_line(const struct store *s, const struct activate_options *o,
-    const struct meta *meta, const struct release_id *from, struct err *e)
+    const struct release_id *to, const struct meta *meta,
+    const struct release_id *from, struct err *e)
 {
 	struct journal_line line = { .action = o->action,
 		.from = *from,
-		.to = *o->id,
+		.to = *to,
 		.time = clock_now(),
 		.seq = meta->seq };
 
@@ -176,7 +201,7 @@ write_line(const struct store *s, const struct activate_options *o,
 	line.who = o->caller->who;
 	line.job = o->caller->job;
 	log_debug("journal: %s -> %s",
-	    release_id_is_none(from) ? "nothing" : from->text, o->id->text);
+	    release_id_is_none(from) ? "nothing" : from->text, to->text);
 	if (o->skipped != NULL)
 		line.skipped = *o->skipped;
 	if (o->before != NULL)
@@ -230,12 +255,31 @@ check_journal(const struct store *s, int64_t size, struct err *e)
 /* The guards that the release and the root have to pass. */
 static int
 check_all(const struct store *s, const struct activate_options *o,
-    const struct meta *meta, const struct release_id *current, struct err *e)
+    const struct release_id *to, const struct meta *meta,
+    const struct release_id *current, struct err *e)
 {
 	if (activate_check_expect(o->expect, current, e) != 0 ||
 	    check_journal(s, o->journal_size, e) != 0)
 		return -1;
-	return check_guards(s, o, meta, current, e);
+	return check_guards(s, o, to, meta, current, e);
+}
+
+/*
+ * What visitors see after the flip: the release, or what the bridge stands for
+ * that is gone back to.  `meta` becomes that one's.
+ */
+static struct release_id
+find_meaning(const struct store *s, const struct activate_options *o,
+    struct meta *meta)
+{
+	const struct release_id means = meta->bridge;
+	struct err ignored = ERR_INIT;
+
+	if (release_id_is_none(&means) || o->action == JOURNAL_BRIDGE)
+		return *o->id;
+	meta_release(meta);
+	err_ignore(meta_read(s, &means, meta, &ignored));
+	return means;
 }
 
 int
@@ -244,14 +288,16 @@ activate_prepare(struct activation *a, const struct store *s,
 {
 	struct meta meta = META_INIT;
 	struct err ignored = ERR_INIT;
+	struct release_id bridge;
 	int r;
 
 	a->store = s;
-	if (store_current(s, &a->from, e) != 0 ||
+	if (bridge_current(s, &a->from, &bridge, e) != 0 ||
 	    check_complete(s, o->id, e) != 0)
 		return -1;
-	a->id = *o->id;
-	a->changed = !release_id_eq(&a->from, o->id);
+	a->id = a->to = *o->id;
+	a->changed =
+	    !release_id_eq(&a->from, o->id) && !release_id_eq(&bridge, o->id);
 	if (!a->changed && o->action != JOURNAL_SYNC)
 		return note_verified(s, o, e);
 	/* It was live when it was checked. */
@@ -259,14 +305,17 @@ activate_prepare(struct activation *a, const struct store *s,
 		return activate_check_expect(o->id, &a->from, e);
 	/* A meta that is lost does not keep a complete release from going. */
 	err_ignore(meta_read(s, o->id, &meta, &ignored));
-	r = check_all(s, o, &meta, &a->from, e);
+	r = check_bridge(s, o, &meta, &a->from, e);
+	a->to = find_meaning(s, o, &meta);
+	if (r == 0)
+		r = check_all(s, o, &a->to, &meta, &a->from, e);
 	if (r == 0 && !o->preview) {
 		/* The last moment to stop. */
 		r = intr_check(e);
 		if (r == 0 && a->changed)
 			r = store_prepare_flip(s, o->id, &a->link, e);
 		if (r == 0)
-			r = write_line(s, o, &meta, &a->from, e);
+			r = write_line(s, o, &a->to, &meta, &a->from, e);
 	}
 	meta_release(&meta);
 	return r;

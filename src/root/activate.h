@@ -60,13 +60,17 @@ int activate_check_content(const struct history *h,
 /* An activation between its guards and its flip. */
 struct activation {
 	const struct store *store;
-	struct release_id id;
-	struct release_id from;		/* live before; "" nothing */
-	bool changed;			/* false: `id` was live already */
+	struct release_id id;		/* what `current` leads to then */
+	struct release_id to;		/* what is live then: `id`, or what that
+					 * bridge stands for */
+	struct release_id from;		/* live before; "" nothing; not the
+					 * bridge that stood for it */
+	bool changed;			/* false: `id` was live already, or a
+					 * bridge for it */
 	struct store_link link;
 };
 
-#define ACTIVATION_INIT { NULL, { "" }, { "" }, false, { "" } }
+#define ACTIVATION_INIT { NULL, { "" }, { "" }, { "" }, false, { "" } }
 
 /*
  * Check the guards, append the journal line, make the link: all but the
@@ -74,13 +78,14 @@ struct activation {
  * needed for a preview).  A line whose flip does not follow is ignored by
  * who reads the journal (history.h).  Returns 0, also when the release is
  * live already (a sync has its line nevertheless); or -1:
- *	ERR_USAGE	there is no such release
+ *	ERR_USAGE	there is no such release, or it is a bridge
  *	ERR_LOCKED	frozen (which does not stop a rollback to what was
  *			live)
  *	ERR_SUPERSEDED	`expect` is not live, the journal has grown, the
  *			release's sequence is older than that of the last
  *			activation, or its content was rolled back from
- *	ERR_INTEGRITY	its manifest is missing
+ *	ERR_INTEGRITY	its manifest is missing, or it is a bridge that has
+ *			other pages than what it stands for
  *	others		what visitors see is untouched
  */
 int activate_prepare(struct activation *a, const struct store *s,

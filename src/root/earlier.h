@@ -14,13 +14,15 @@
 struct earlier {
 	struct extras_earlier *v;	/* oldest first */
 	size_t n;
+	size_t cap;
 };
 
-#define EARLIER_INIT { NULL, 0 }
+#define EARLIER_INIT { NULL, 0, 0 }
 
 /*
- * Those of the view, which must outlive `out`; `read` reads a manifest.  0 or
- * -1; `out` is to be released also then.
+ * Add those of the view that are not there yet, as the views of other hosts
+ * had them; of what was live on several it counts where it was live last.
+ * `read` reads a manifest.  0 or -1; `out` is to be released also then.
  */
 int earlier_read(struct earlier *out, const struct view *v,
     int (*read)(void *ctx, const struct release_id *id, struct manifest *m,

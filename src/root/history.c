@@ -145,7 +145,8 @@ find_happened(struct history *h, const struct journal *j,
 		const struct release_id *then =
 		    i + 1 < j->n ? &j->v[i + 1].from : current;
 
-		h->happened[i] = has_happened(&j->v[i], then);
+		h->happened[i] = j->v[i].action != JOURNAL_BRIDGE &&
+		    has_happened(&j->v[i], then);
 		if (!h->happened[i])
 			continue;
 		if (last < i && undoes(&j->v[last], &j->v[i]))

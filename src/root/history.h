@@ -14,6 +14,9 @@
  *
  * A sync brings what other hosts know: the stack is theirs from then on.
  *
+ * A bridge stands for what is live, which stays live: its line is no flip, and
+ * no line says that a bridge went live.
+ *
  * A revert undoes the flip before it, because a check or another host failed:
  * neither counts.  An activation that was undone has failed; its release
  * counts as never live, until it is made live again.

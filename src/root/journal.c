@@ -19,7 +19,7 @@
 enum { JOURNAL_MAX = 256 * 1024 * 1024 };
 
 static const char *const action_names[] = { "activate", "rollback", "revert",
-	"sync" };
+	"sync", "bridge" };
 
 enum { ACTIONS = sizeof(action_names) / sizeof(action_names[0]) };
 

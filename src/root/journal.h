@@ -1,7 +1,7 @@
 /*
- * The journal: one JSON line for each activation, rollback, revert or sync, appended
- * and fsynced before the flip that it announces.  It is the only truth about
- * what was live; history.h reads it as such.
+ * The journal: one JSON line for each activation, rollback, revert, sync or
+ * bridge, appended and fsynced before the flip that it announces.  It is the
+ * only truth about what was live; history.h reads it as such.
  */
 #ifndef JOURNAL_H
 #define JOURNAL_H
@@ -22,6 +22,8 @@ enum journal_action {
 	JOURNAL_ROLLBACK,	/* somebody wanted to go back */
 	JOURNAL_REVERT,		/* the flip before did not do: it is undone */
 	JOURNAL_SYNC,		/* as other hosts have it, which were ahead */
+	JOURNAL_BRIDGE,		/* a bridge (bridge.h) stands for what is live:
+				 * that stays live, and this is no flip */
 };
 
 struct journal_line {
@@ -98,7 +100,7 @@ int journal_append_verified(const struct store *s,
 int journal_append(const struct store *s, const struct journal_line *l,
     struct err *e) MUST_USE;
 
-/* "activate", "rollback", "revert" or "sync". */
+/* "activate", "rollback", "revert", "sync" or "bridge". */
 const char *journal_action_name(enum journal_action action);
 
 #endif

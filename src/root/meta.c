@@ -63,7 +63,7 @@ meta_parse(const char *text, size_t len, const char *name, struct meta *out,
     struct err *e)
 {
 	json_t *j = json_parse(text, len, name, e);
-	const char *id, *digest;
+	const char *id, *digest, *bridge;
 
 	if (j == NULL)
 		return -1;
@@ -85,6 +85,9 @@ meta_parse(const char *text, size_t len, const char *name, struct meta *out,
 	out->commit = get_text(j, "commit");
 	out->message = get_text(j, "message");
 	out->preview = get_text(j, "preview");
+	bridge = json_get_string(j, "bridge");
+	if (bridge == NULL || !release_id_parse(&out->bridge, bridge))
+		out->bridge = release_id_none;
 	out->files = get_count(j, "files");
 	out->bytes = get_count(j, "bytes");
 	out->mtime = json_get_int(j, "mtime", 0);
@@ -140,6 +143,8 @@ meta_print(const struct meta *m, struct buf *out)
 	json_put_string(j, "digest", m->digest);
 	json_put_bool(j, "pinned", m->pinned);
 	json_put_string(j, "preview", m->preview);
+	json_put_string(j, "bridge",
+	    release_id_is_none(&m->bridge) ? NULL : m->bridge.text);
 	json_write(j, out);
 	buf_addc(out, '\n');
 	json_free(j);

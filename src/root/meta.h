@@ -21,6 +21,8 @@ struct meta {
 	char *message;
 	char *preview;		/* it was staged for this one, and goes live by
 				 * its name only; NULL: for none */
+	struct release_id bridge;	/* it is a bridge (bridge.h), and stands
+				 * for this release; none: it is no bridge */
 	int64_t seq;		/* -1: none */
 	int64_t files;
 	int64_t bytes;

@@ -16,11 +16,12 @@
 #include "root/store_remove.h"
 
 /*
- * Which releases are pinned.  One whose meta cannot be read may be: it stays,
- * and that is said.
+ * Which releases are pinned, and which are bridges.  One whose meta cannot be
+ * read may be pinned: it stays, and that is said.
  */
 static void
-read_pins(const struct store *s, const struct release_ids *ids, bool *pinned)
+read_pins(const struct store *s, const struct release_ids *ids, bool *pinned,
+    bool *bridges)
 {
 	for (size_t i = 0; i < ids->n; i++) {
 		struct meta meta = META_INIT;
@@ -32,20 +33,22 @@ read_pins(const struct store *s, const struct release_ids *ids, bool *pinned)
 		else
 			log_warn("release %s stays: %s", ids->v[i].text,
 			    e.text);
+		bridges[i] = !release_id_is_none(&meta.bridge);
 		meta_release(&meta);
 	}
 }
 
-/* What a preview shows stays as if it were pinned. */
+/* What a preview shows stays as if it were pinned, and a bridge that is live. */
 static int
-add_shown(const struct store *s, const struct release_ids *ids, bool *pinned,
+add_shown(const struct store *s, const struct view *v, bool *pinned,
     struct err *e)
 {
+	const struct release_ids *ids = &v->ids;
 	struct previews all = PREVIEWS_INIT;
 	int r = previews_read(s, &all, e);
 
 	for (size_t i = 0; i < ids->n; i++)
-		pinned[i] |=
+		pinned[i] |= release_id_eq(&ids->v[i], &v->bridge) ||
 		    previews_show(&all, &ids->v[i], clock_now() / 1000);
 	previews_release(&all);
 	return r;
@@ -133,16 +136,17 @@ prune(const struct store *s, const struct view *v,
 	const struct retention_rule rule = { o->keep, o->older_than * 1000,
 		clock_now() };
 	bool *pinned = xcalloc(v->ids.n, sizeof(*pinned));
+	bool *bridges = xcalloc(v->ids.n, sizeof(*bridges));
 	bool *chosen = xcalloc(v->ids.n, sizeof(*chosen));
 	int r = 0;
 
 	/* What was read may not be on disk yet, and what goes is gone. */
 	if (!o->preview)
 		r = store_sync(s, e);
-	read_pins(s, &v->ids, pinned);
+	read_pins(s, &v->ids, pinned, bridges);
 	if (r == 0)
-		r = add_shown(s, &v->ids, pinned, e);
-	retention_select(&v->ids, pinned, &v->history, &rule, chosen);
+		r = add_shown(s, v, pinned, e);
+	retention_select(&v->ids, pinned, bridges, &v->history, &rule, chosen);
 	if (r == 0)
 		r = leave_to_stages(s, &v->ids, chosen, kept, e);
 	for (size_t i = 0; r == 0 && o->preview && i < v->ids.n; i++)
@@ -151,6 +155,7 @@ prune(const struct store *s, const struct view *v,
 	if (r == 0 && !o->preview)
 		r = remove_chosen(s, &v->ids, chosen, held, removed, e);
 	free(pinned);
+	free(bridges);
 	free(chosen);
 	return r;
 }

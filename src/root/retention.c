@@ -16,10 +16,12 @@ is_needed(const struct release_id *id, const struct release_id *previous,
 
 void
 retention_select(const struct release_ids *ids, const bool *pinned,
-    const struct history *h, const struct retention_rule *rule, bool *removed)
+    const bool *bridges, const struct history *h,
+    const struct retention_rule *rule, bool *removed)
 {
 	const struct release_id *previous = history_previous(h, ids);
 	unsigned int kept = 0;
+	bool bridged = false;
 
 	/* Newest first, so that `keep` counts the newest. */
 	for (size_t i = ids->n; i-- > 0;) {
@@ -28,6 +30,12 @@ retention_select(const struct release_ids *ids, const bool *pinned,
 		bool maybe = release_id_time(&ids->v[i]) < h->lost &&
 		    !history_has_failed(h, &ids->v[i]);
 
+		if (bridges[i]) {
+			removed[i] = !pinned[i] &&
+			    (bridged || age > RETENTION_NEVER_LIVE);
+			bridged = true;
+			continue;
+		}
 		removed[i] = (live || maybe ? kept >= rule->keep : true) &&
 		    (live || age > RETENTION_NEVER_LIVE);
 		if (live || maybe)

@@ -26,9 +26,11 @@ struct retention_rule {
  * day go.
  * What the journal begins too late for may have been live: it counts among
  * the `keep`, and stays for a day in any case.
+ * Of those that are bridges (bridge.h) only the newest stays, which may be live
+ * or was just replaced, and that for a day.
  */
 void retention_select(const struct release_ids *ids, const bool *pinned,
-    const struct history *h, const struct retention_rule *rule,
-    bool *removed);
+    const bool *bridges, const struct history *h,
+    const struct retention_rule *rule, bool *removed);
 
 #endif

@@ -466,7 +466,8 @@ static bool
 has_content(const struct here *h, const struct release_id *id)
 {
 	struct meta meta = read_meta(h, id);
-	bool same = strcmp(meta.digest, h->st->plan.digest) == 0;
+	bool same = strcmp(meta.digest, h->st->plan.digest) == 0 &&
+	    release_id_is_none(&meta.bridge);
 
 	meta_release(&meta);
 	return same;

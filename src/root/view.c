@@ -2,10 +2,12 @@
 
 #include <string.h>
 
+#include "root/bridge.h"
+
 int
 view_read(struct view *v, const struct store *s, struct err *e)
 {
-	if (store_current(s, &v->current, e) != 0 ||
+	if (bridge_current(s, &v->current, &v->bridge, e) != 0 ||
 	    store_releases(s, &v->ids, e) != 0 ||
 	    journal_read(s, &v->journal, e) != 0)
 		return -1;
@@ -19,7 +21,7 @@ view_release(struct view *v)
 	history_release(&v->history);
 	journal_release(&v->journal);
 	release_ids_release(&v->ids);
-	v->current = release_id_none;
+	v->current = v->bridge = release_id_none;
 }
 
 const struct release_id *

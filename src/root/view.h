@@ -13,12 +13,15 @@
 
 struct view {
 	struct release_id current;	/* "": nothing is live */
+	struct release_id bridge;	/* that stands for it (bridge.h); "":
+					 * none */
 	struct release_ids ids;	/* complete releases, oldest first */
 	struct journal journal;
 	struct history history;
 };
 
-#define VIEW_INIT { { "" }, RELEASE_IDS_INIT, JOURNAL_INIT, HISTORY_INIT }
+#define VIEW_INIT							\
+	{ { "" }, { "" }, RELEASE_IDS_INIT, JOURNAL_INIT, HISTORY_INIT }
 
 int view_read(struct view *v, const struct store *s, struct err *e) MUST_USE;
 void view_release(struct view *v);		/* neutral values accepted */
@@ -39,7 +42,8 @@ const struct release_id *view_latest(const struct view *v);
 
 /*
  * Add the releases that wait to go live, oldest first: staged after every
- * release that was ever live.  An older one was passed over.
+ * release that was ever live.  An older one was passed over.  Bridges are among
+ * them: only their metas tell.
  */
 void view_waiting(const struct view *v, struct release_ids *out);
 

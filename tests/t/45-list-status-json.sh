@@ -46,7 +46,7 @@ t_list_json() {
 	    "seq"]'
 	# Besides those, only what the manual has.
 	doc '[.releases[] | keys_unsorted[11:] - ["who", "job", "preview",
-	    "hosts", "live_on"]] | all(. == [])'
+	    "bridge", "hosts", "live_on"]] | all(. == [])'
 	# This machine is "".
 	doc '.releases | all(.hosts == [""]) and
 	    (map(.live_on) == [[], [""], []])'

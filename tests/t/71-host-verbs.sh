@@ -132,7 +132,8 @@ meta() {
 	printf '{"id":"%s","staged_at":"2026-01-01T00:00:00Z","who":"t",' "$1"
 	printf '"job":null,"commit":null,"message":"say \\"pinned\\":true",'
 	printf '"seq":%s,"files":1,"bytes":1,"mtime":%s,' "${2:-null}" "$when"
-	printf '"digest":"%s","pinned":false,"preview":null}\n' "$digest"
+	printf '"digest":"%s","pinned":false,"preview":null,"bridge":%s}\n' "$digest" \
+	    "${stands_for:-null}"
 }
 
 # pack ID DIR [TAR-OPTION...]: a pack of what is in DIR, to pack.tar; the
@@ -1113,6 +1114,115 @@ v_content_that_was_rolled_back_from() {
 }
 
 # What others serve, and what was live before as they know it; or that alone.
+# bridge ID FOR [FILE=CONTENT]...: a release that stands for another, with these
+# files, which are carried, beside what site has.
+bridge() {
+	local more stands_for="\"$2\""
+	rm -rf bridged
+	cp -a site bridged
+	for more in "${@:3}"; do
+		mkdir -p "bridged/$(dirname "${more%%=*}")"
+		echo "${more#*=}" >"bridged/${more%%=*}"
+	done
+	manifest bridged >m
+	for more in "${@:3}"; do
+		sed -i "s|^\./${more%%=*} .*|& tags=carried,last-$when|" m
+	done
+	meta "$1" >j
+	pack "$1" bridged
+	ok receive "$R" --id="$1" <pack.tar
+}
+
+# A is live, and B stands for it; then C is live, and that is taken back.
+v_bridge() {
+	local line
+	releases 2
+	rm -rf "$R/releases/$B"
+	echo 'edition 0' >site/index.html
+	bridge "$B" "$A" assets/new.js=new
+	ok info "$R"
+	value has | grep -qx bridge || fail "it does not know bridges"
+	refused 2 host activate "$R" --id="$B" --expect="$A" --line="$(line "$B" "$A")"
+	assert_contains "$out" "is a bridge, which stands for $A for a while"
+	refused 2 host activate "$R" --id="$B" --expect="$A" --rollback \
+	    --line="$(line "$B" "$A" rollback)"
+	ok freeze "$R" --record='{"who":"ann","since":"2026-01-01T00:00:00Z"}'
+	refused 3 host activate "$R" --id="$B" --expect="$A" --bridge \
+	    --line="$(line "$B" "$A" bridge)"
+	ok freeze "$R" --off
+	line=$(line "$B" "$A" bridge)
+	ok activate "$R" --id="$B" --expect="$A" --bridge --line="$line" --check
+	assert_eq "$(live)" "releases/$A"
+	ok activate "$R" --id="$B" --expect="$A" --bridge --line="$line"
+	assert_eq "$(value live),$(value from),$(value changed)" "$B,$A,1"
+	assert_eq "$(value journal-size)" "$(stat -c %s "$R/.deploy/journal")"
+	assert_eq "$(live)" "releases/$B"
+	assert_eq "$(tail -n 1 "$R/.deploy/journal" | jq -c '[.action,.from,.to]')" \
+	    "[\"bridge\",\"$A\",\"$B\"]"
+	cp "$R/.deploy/journal" before
+	ok activate "$R" --id="$B" --expect="$A" --bridge --line="$line"
+	assert_eq "$(value changed)" 0
+	# What is live is what it stands for.
+	ok activate "$R" --id="$A" --expect="$A" --line="$(line "$A" "$A")"
+	assert_eq "$(value live),$(value changed)" "$A,0"
+	assert_eq "$(live)" "releases/$B"
+	assert_file_eq "$R/.deploy/journal" before
+	ok info "$R" --full --drift
+	assert_eq "$(value current),$(value bridge),$(value drift)" "$A,$B,$B"
+	assert_eq "$(value difference)" ""
+	assert_eq "$(value digest)" "$(jq -r .digest "$R/.deploy/meta/$A.json")"
+	ok prune "$R" --keep=1 --remove="$A,$B" --expect="$A"
+	assert_eq "$(value pruned)" ""
+	echo 'edition 2' >site/index.html
+	receive "$C"
+	flip "$C" "$A"
+	assert_eq "$(value from)" "$A"
+	# Back to it, as a revert alone can.
+	refused 4 host activate "$R" --id="$B" --expect="$C" --bridge \
+	    --line="$(line "$B" "$C" bridge)"
+	assert_contains "$out" "$C is live, not $A"
+	ok activate "$R" --id="$B" --expect="$C" --revert \
+	    --line="$(line "$A" "$C" revert)"
+	assert_eq "$(value live),$(value from)" "$B,$C"
+	assert_eq "$(tail -n 1 "$R/.deploy/journal" | jq -c '[.action,.from,.to]')" \
+	    "[\"revert\",\"$C\",\"$A\"]"
+	ok info "$R" --full
+	assert_eq "$(value current),$(value bridge)" "$A,$B"
+	assert_clean
+	# What it stands for is lost: then it is a release as any other.
+	mv "$R/releases/$A" .
+	ok info "$R"
+	assert_eq "$(value current),$(value bridge)" "$B,"
+}
+
+# Other pages than what is live has are no bridge, whatever the meta says.
+v_bridges_that_lie() {
+	releases 2
+	echo 'edition 0' >site/index.html
+	refused 2 host activate "$R" --id="$B" --expect="$A" --bridge \
+	    --line="$(line "$B" "$A" bridge)"
+	assert_contains "$out" "is no bridge"
+	echo other >site/index.html
+	bridge "$C" "$A" assets/a.js=a
+	refused 5 host activate "$R" --id="$C" --expect="$A" --bridge \
+	    --line="$(line "$C" "$A" bridge)"
+	assert_contains "$out" "'index.html' differs"
+	echo 'edition 0' >site/index.html
+	echo more >site/more.html
+	bridge "${ids[3]}" "$A"
+	refused 5 host activate "$R" --id="${ids[3]}" --expect="$A" --bridge \
+	    --line="$(line "${ids[3]}" "$A" bridge)"
+	assert_contains "$out" "'more.html' differs"
+	rm site/more.html site/index.html
+	bridge "${ids[4]}" "$A" index.html=mine
+	refused 5 host activate "$R" --id="${ids[4]}" --expect="$A" --bridge \
+	    --line="$(line "${ids[4]}" "$A" bridge)"
+	assert_contains "$out" "'index.html' differs"
+	refused 5 host activate "$R" --id="${ids[4]}" --expect="$A" --revert \
+	    --line="$(line "$A" "$A" revert)"
+	assert_eq "$(live)" "releases/$A"
+}
+
 v_sync() {
 	releases 3
 	ok activate "$R" --id="$C" --expect="$B" --sync --before="$A" \

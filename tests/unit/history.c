@@ -979,7 +979,63 @@ test_sync_of_what_was_left(void)
 	history_release(&p.h);
 }
 
-UNIT_MAIN(UNIT(test_nothing), UNIT(test_sync),
+/*
+ * A bridge is no flip: whatever comes before and after its line means what it
+ * would mean without it.  What is live is what it stands for.
+ */
+static void
+test_bridge(void)
+{
+	struct past p = { .j = JOURNAL_INIT };
+
+	go(&p, "", "A");
+	go(&p, "A", "B");
+	line(&p, JOURNAL_BRIDGE, "B", "X", -1);
+	look(&p, "B");
+	CHECK_STR(stack(&p), "AB");
+	CHECK_STR(previous(&p, "ABX"), "A");
+	CHECK(history_until(&p.h, ID("B")) == INT64_MAX);
+	CHECK(history_until(&p.h, ID("X")) == -1);
+	CHECK(p.h.since == 2000);
+	/* Another on it, and the release that they lead to. */
+	line(&p, JOURNAL_BRIDGE, "B", "Y", -1);
+	go(&p, "B", "C");
+	look(&p, "C");
+	CHECK_STR(stack(&p), "ABC");
+	CHECK_STR(p.h.replaced.text, "B");
+	CHECK(p.h.happened[1] && !p.h.happened[2] && p.h.happened[4]);
+	/* Undone, with the bridge between the flip and what it undoes. */
+	undo(&p, "C", "B");
+	look(&p, "B");
+	CHECK_STR(stack(&p), "AB");
+	CHECK(history_has_failed(&p.h, ID("C")));
+	/* Rolled back from while the bridge stood for it. */
+	line(&p, JOURNAL_BRIDGE, "B", "Z", -1);
+	back(&p, "B", "A");
+	look(&p, "A");
+	CHECK_STR(stack(&p), "A");
+	CHECK(history_left(&p.h, ID("B"), "B") != NULL);
+	history_release(&p.h);
+}
+
+/* One that does not come about, and one before anything else. */
+static void
+test_bridge_alone(void)
+{
+	struct past p = { .j = JOURNAL_INIT };
+
+	line(&p, JOURNAL_BRIDGE, "A", "X", -1);
+	look(&p, "A");
+	CHECK_STR(stack(&p), "A");
+	CHECK(!history_was_live(&p.h, ID("X")));
+	go(&p, "A", "B");
+	look(&p, "B");
+	CHECK_STR(stack(&p), "AB");
+	history_release(&p.h);
+}
+
+UNIT_MAIN(UNIT(test_nothing), UNIT(test_sync), UNIT(test_bridge),
+    UNIT(test_bridge_alone),
     UNIT(test_sync_of_what_is_left_there), UNIT(test_not_all_that_is_left),
     UNIT(test_sync_of_what_was_left), UNIT(test_recent_for_the_sequence),
     UNIT(test_failed), UNIT(test_failed_and_made_live_again),

@@ -17,6 +17,7 @@ struct world {
 	struct journal j;
 	struct history h;
 	bool pinned[26];
+	bool bridges[26];
 	bool removed[26];
 	char live; /* letter of the live one, or 0 */
 };
@@ -97,7 +98,7 @@ gone(struct world *w, unsigned int keep, int64_t older_than)
 	    w->live != 0 ? &w->ids.v[w->live - 'A'] : &release_id_none);
 	/* Whatever was there before is overwritten. */
 	memset(w->removed, 1, sizeof(w->removed));
-	retention_select(&w->ids, w->pinned, &w->h, &rule, w->removed);
+	retention_select(&w->ids, w->pinned, w->bridges, &w->h, &rule, w->removed);
 	for (size_t i = 0; i < w->ids.n; i++)
 		if (w->removed[i])
 			out[n++] = (char)('A' + i);
@@ -289,7 +290,32 @@ test_nothing_is_live(void)
 	release_ids_release(&w.ids);
 }
 
+/* Of bridges the newest stays, for a day; and what is live is said by a pin. */
+static void
+test_bridges(void)
+{
+	struct world w = { .ids = RELEASE_IDS_INIT };
+
+	add(&w, 3 * DAY);
+	add(&w, 2 * DAY);
+	add(&w, 3 * HOUR);
+	add(&w, 2 * HOUR);
+	add(&w, HOUR);
+	go(&w, "ACE");
+	w.bridges[1] = w.bridges[3] = true;
+	CHECK_STR(gone(&w, 5, 0), "B");
+	/* They do not count among those that stay, nor stay for their age. */
+	CHECK_STR(gone(&w, 2, 0), "AB");
+	CHECK_STR(gone(&w, 5, 9 * DAY), "B");
+	w.pinned[1] = true;
+	CHECK_STR(gone(&w, 5, 0), "");
+	w.pinned[1] = w.bridges[3] = false;
+	CHECK_STR(gone(&w, 5, 0), "B");
+	release_ids_release(&w.ids);
+}
+
 UNIT_MAIN(UNIT(test_nothing), UNIT(test_keep), UNIT(test_failed),
+    UNIT(test_bridges),
     UNIT(test_lost_journal), UNIT(test_keep_counts_only_what_was_live),
     UNIT(test_never_live_stay_for_a_day), UNIT(test_older_than),
     UNIT(test_pinned), UNIT(test_after_rollback),
