@@ -110,6 +110,8 @@ read_carry(struct value_reader *r, const struct raw_carry *raw,
 	if (value_read_patterns(r, "carry.paths", raw->paths, raw->paths_count,
 		&out->carry) != 0)
 		return -1;
+	if (raw->bridge != NULL)
+		out->bridge = *raw->bridge;
 	return value_read_duration(r, "carry.for", raw->duration,
 	    &out->carry_for);
 }

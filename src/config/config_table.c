@@ -13,6 +13,9 @@ enum { LIST_MAX = 1000 }; /* entries in any list */
 	CYAML_FIELD_UINT_PTR(key, need, type, member)
 #define BOOL(key, type, member) \
 	CYAML_FIELD_BOOL(key, CYAML_FLAG_OPTIONAL, type, member)
+/* The same, where not said is neither: a pointer. */
+#define MAYBE_BOOL(key, type, member) \
+	CYAML_FIELD_BOOL_PTR(key, OPTIONAL, type, member)
 #define ENUM(key, type, member, words) \
 	CYAML_FIELD_ENUM(key, CYAML_FLAG_OPTIONAL, type, member, words, \
 	    sizeof(words) / sizeof((words)[0]))
@@ -29,6 +32,7 @@ static const cyaml_schema_value_t string_entry = {
 static const cyaml_schema_field_t carry_fields[] = {
 	LIST("paths", REQUIRED, struct raw_carry, paths, 1),
 	STRING("for", OPTIONAL, struct raw_carry, duration),
+	MAYBE_BOOL("bridge", struct raw_carry, bridge),
 	CYAML_FIELD_END,
 };
 

@@ -16,6 +16,7 @@ struct raw_carry {
 	char **paths;
 	unsigned int paths_count;
 	char *duration;
+	bool *bridge;		/* NULL: not said */
 };
 
 struct raw_compress {

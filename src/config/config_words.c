@@ -82,6 +82,8 @@ static const struct config_words words[] = {
 	{ "sites.carry.paths", KIND_ANY, NULL, "Which files." },
 	{ "sites.carry.for", KIND_DURATION, "7d",
 	    "For how long after a build that had the file was last live." },
+	{ "sites.carry.bridge", KIND_ANY, "true",
+	    "Whether all hosts have the new files before any has a page that names them." },
 
 	{ "sites.compress.paths", KIND_ANY, NULL, "Which files." },
 	{ "sites.compress.with", KIND_ANY, "gzip, brotli",

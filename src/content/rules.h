@@ -6,6 +6,7 @@
 #ifndef RULES_H
 #define RULES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/strvec.h"
@@ -19,6 +20,8 @@ struct rules {
 	struct strvec shared;	/* paths in the release, path_check()ed */
 	struct strvec carry;	/* patterns; empty: nothing is carried */
 	int64_t carry_for;	/* seconds */
+	bool bridge;		/* hosts have them before any has its pages
+				 * (fleet_bridge.h) */
 	/* Files of the build that get compressed forms (compress.h): */
 	struct strvec compress;	/* patterns; empty: none do */
 	unsigned int compress_with;	/* a bit for each enum encoding */
@@ -40,7 +43,8 @@ enum {
 };
 
 #define RULES_INIT {							\
-	.carry_for = RULES_CARRY_FOR, .max_delete = RULES_MAX_DELETE,	\
+	.carry_for = RULES_CARRY_FOR, .bridge = true,			\
+	.max_delete = RULES_MAX_DELETE,					\
 	.compress_with = RULES_COMPRESS_WITH,				\
 	.compress_over = RULES_COMPRESS_OVER				\
 }

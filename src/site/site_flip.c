@@ -6,6 +6,7 @@
 #include "base/override.h"
 #include "fleet/cure.h"
 #include "fleet/fleet_activate.h"
+#include "fleet/fleet_bridge.h"
 #include "fleet/fleet_check.h"
 #include "fleet/fleet_roll.h"
 #include "fleet/start.h"
@@ -176,7 +177,7 @@ site_check_live(struct site_run *s, const struct release_id *id, struct err *e)
 		return -1;
 	for (size_t i = 0; i < f->n; i++) {
 		f->v[i].flipped = true;
-		f->v[i].before = release_id_none;
+		f->v[i].before = f->v[i].before_bridge = release_id_none;
 	}
 	return fleet_revert(f, &own, "reverted: the check failed", e);
 }
@@ -203,6 +204,61 @@ tell_skew(const struct fleet *f)
 	if (f->n > 1 && f->skew_us >= 0)
 		log_info("all hosts flipped within %.1f ms",
 		    (double)f->skew_us / 1000);
+}
+
+/* Would every host take it, as far as is known without asking? */
+static bool
+would_pass(const struct site_run *s, const struct release_id *id)
+{
+	const struct fleet *f = &s->fleet;
+	struct err ignored = ERR_INIT;
+
+	for (size_t i = 0; i < f->n; i++) {
+		const struct remote *r = &f->v[i];
+		const struct meta *meta = remote_meta(r, id);
+
+		if (meta == NULL ||
+		    remote_check_guards(r, meta->seq, s->wishes.overrides,
+			&ignored) != 0 ||
+		    ((s->wishes.overrides & OVERRIDE_ORDER) == 0 &&
+			activate_check_content(&r->view.history, id,
+			    meta->digest, &ignored) != 0))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Before the first of several hosts has the new pages, all have what these
+ * name: see fleet_bridge.h.  Where that cannot be staged, it goes live without,
+ * as without what is carried.
+ */
+static int
+bridge(struct site_run *s, const struct remote_activate *o, struct err *e)
+{
+	struct fleet_bridge b = FLEET_BRIDGE_INIT;
+	const struct rules *rules = &s->site->rules;
+	struct err why = ERR_INIT;
+	int r;
+
+	if (rules->carry.n == 0 || !rules->bridge || s->fleet.n < 2 ||
+	    o->preview || fleet_serves(&s->fleet, o->id) ||
+	    !would_pass(s, o->id))
+		return 0;
+	r = fleet_bridge_stage(&s->fleet, o->id, &b, &why);
+	if (r == 0) {
+		r = fleet_bridge_flip(&s->fleet, &b, o, e);
+	} else {
+		log_warn(
+		    "%s goes live without a bridge, so hosts may lack its assets for a moment: %s",
+		    o->id->text, why.text);
+		r = intr_check(e);
+		fleet_forgive(&s->fleet);
+		if (r == 0)
+			r = site_open(s, e);
+	}
+	fleet_bridge_release(&b);
+	return r;
 }
 
 /* All but what the hooks of the roots came to. */
@@ -238,6 +294,8 @@ flip_all(struct site_run *s, const struct release_id *id,
 	if (action == JOURNAL_ACTIVATE && wants_check(s) &&
 	    !fleet_serves(f, id))
 		fleet_check_remember(f, id);
+	if (action == JOURNAL_ACTIVATE && bridge(s, &o, e) != 0)
+		return -1;
 	r = rolling ? fleet_roll(f, &o, wants_check(s), &done, e) :
 		      fleet_activate(f, &o, &done, e);
 	if (r != 0)

@@ -203,6 +203,7 @@ t_other_bases_and_times() {
 }
 
 t_shared_carried_archive() {
+	local k bridge name
 	setup
 	more="$more_exclude"'    shared: ["up/loads"]\n    carry: {paths: ["a/**"], for: 1d}\n'
 	config rsync c dash
@@ -217,6 +218,15 @@ t_shared_carried_archive() {
 		assert_eq "$(readlink "r-$k/current/up/loads")" \
 		    "../../../shared/up/loads"
 		[ -d "r-$k/shared/up/loads" ] || fail "$k: no shared/"
+		# The bridge before it: links of what is there.
+		bridge=$(sed -n 's/.*"id":"\([^"]*\)".*"bridge":"2.*/\1/p' \
+		    "r-$k"/.deploy/meta/*.json)
+		for name in index.html a/noise a/noise2; do
+			[ "$(stat -c %h "r-$k/releases/$bridge/$name")" -gt 1 ] ||
+			    fail "$k: the bridge has $name alone"
+		done
+		cmp site/a/noise2 "r-$k/releases/$bridge/a/noise2"
+		deploy verify -q --root "$PWD/r-$k" "$bridge"
 	done
 	assert_alike
 	# A host without the release that the carried file is from.

@@ -81,6 +81,7 @@ test_defaults(void)
 	CHECK(c.sites[0].lock_wait == 60);
 	CHECK(c.sites[0].timeout == 60);
 	CHECK(c.sites[0].rules.carry_for == 7 * 86400);
+	CHECK(c.sites[0].rules.bridge);
 	CHECK(c.sites[0].rules.exclude.n == 0);
 	CHECK(c.sites[0].rules.shared.n == 0);
 	CHECK(c.sites[0].rules.carry.n == 0);
@@ -110,7 +111,7 @@ test_every_key(void)
 		    "    keep: 3\n"
 		    "    exclude: [\"*.map\", .DS_Store]\n"
 		    "    shared: [.well-known/acme-challenge, uploads/]\n"
-		    "    carry: {paths: [\"assets/**\"], for: 2w}\n"
+		    "    carry: {paths: [\"assets/**\"], for: 2w, bridge: false}\n"
 		    "    compress: {paths: [\"*.js\"], with: [zstd, gzip], "
 		    "over: 4k}\n"
 		    "    max_delete: 70%\n"
@@ -135,6 +136,7 @@ test_every_key(void)
 	REQUIRE(s->rules.carry.n == 1);
 	CHECK_STR(s->rules.carry.v[0], "assets/**");
 	CHECK(s->rules.carry_for == 14 * 86400);
+	CHECK(!s->rules.bridge);
 	REQUIRE(s->rules.compress.n == 1);
 	CHECK_STR(s->rules.compress.v[0], "*.js");
 	CHECK(s->rules.compress_with ==
@@ -394,7 +396,7 @@ test_unknown_keys(void)
 		       "'paths'?");
 	CHECK_STR(fault_in(SITE "    carry: {glob: []}\n"),
 	    AT("4:13") "sites[0].carry.glob: unknown key; known here: paths, "
-		       "for");
+		       "for, bridge");
 	CHECK_STR(fault_in("sites: []\nqueues: x\n"),
 	    AT("1:8") "sites: an empty list; at least 1 wanted");
 	CHECK_STR(fault_in("queues: x\nsites: []\n"),

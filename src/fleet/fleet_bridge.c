@@ -1,0 +1,312 @@
+#include "fleet/fleet_bridge.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/text.h"
+#include "content/extras.h"
+#include "content/plan.h"
+#include "fleet/cache.h"
+#include "fleet/cure.h"
+#include "fleet/fleet_send.h"
+#include "os/log.h"
+
+/* A bridge that is made, for hosts that serve the same. */
+struct making {
+	struct fleet part;	     /* those hosts */
+	const struct release_id *id; /* what it leads to */
+	struct manifest coming;	     /* that */
+	struct manifest m;	     /* what they serve, and more */
+	size_t files;		     /* so many more */
+	struct meta meta;
+	char *message;
+};
+
+/* What the link of the host leads to. */
+static const struct release_id *
+served(const struct remote *r)
+{
+	return release_id_is_none(&r->view.bridge) ? &r->view.current :
+						     &r->view.bridge;
+}
+
+/* May a bridge be brought to it, and be links of what is there? */
+static bool
+is_able(const struct remote *r)
+{
+	return r->has_bridge && !r->cannot_link;
+}
+
+/* Do they serve the same, and can be treated alike? */
+static bool
+are_alike(const struct remote *a, const struct remote *b)
+{
+	return release_id_eq(served(a), served(b)) && is_able(a) == is_able(b);
+}
+
+/* The hosts from `first` on that are alike, as a fleet of their own. */
+static struct fleet
+part_of(const struct fleet *f, size_t first)
+{
+	struct fleet part = *f;
+
+	part.v = f->v + first;
+	part.n = 1;
+	while (
+	    first + part.n < f->n && are_alike(&f->v[first], &part.v[part.n]))
+		part.n++;
+	return part;
+}
+
+/* Do they serve anything that the new release comes after? */
+static bool
+serves_another(const struct remote *r, const struct release_id *id)
+{
+	return !release_id_is_none(&r->view.current) &&
+	    !release_id_eq(&r->view.current, id) &&
+	    release_ids_has(&r->view.ids, served(r));
+}
+
+/* Put into k->m what the hosts serve, and what of the new release they lack. */
+static int
+find_lacking(struct making *k, struct err *e)
+{
+	struct fleet *f = &k->part;
+	const struct rules *rules = &f->site->rules;
+	struct extras_earlier from_there = { *k->id, INT64_MAX,
+		MANIFEST_INIT };
+	const struct extras_carry carry = { .now = clock_now(),
+		.earlier = &from_there,
+		.n = 1 };
+	struct extras_from from = EXTRAS_FROM_INIT;
+	int r = fleet_manifest(f, served(&f->v[0]), &k->m, e);
+
+	if (r == 0)
+		r = fleet_manifest(f, k->id, &k->coming, e);
+	from_there.m = k->coming;
+	if (r == 0)
+		r = extras_add_carried(&k->m, rules, &carry, &from, e);
+	/* Directories may have come with it. */
+	for (size_t i = 0; rules->group != NULL && i < k->m.n; i++)
+		if (k->m.v[i].type == ENTRY_DIR)
+			k->m.v[i].mode = 02755;
+	k->files = from.n;
+	free(from.v);
+	return r;
+}
+
+/* The latest id that any host knows, so that the new one is later. */
+static const struct release_id *
+latest_id(const struct fleet *f)
+{
+	const struct release_id *latest = &release_id_none;
+
+	for (size_t i = 0; i < f->n; i++)
+		if (release_id_cmp(&f->v[i].latest, latest) > 0)
+			latest = &f->v[i].latest;
+	return latest;
+}
+
+/* A bridge with that content which is there from a run that died; or NULL. */
+static const struct release_id *
+find_made(const struct fleet *f, const struct meta *meta)
+{
+	for (size_t i = 0; i < f->n; i++)
+		for (size_t k = 0; k < f->v[i].view.ids.n; k++)
+			if (release_id_eq(&f->v[i].metas[k].bridge,
+				&meta->bridge) &&
+			    strcmp(f->v[i].metas[k].digest, meta->digest) == 0)
+				return &f->v[i].view.ids.v[k];
+	return NULL;
+}
+
+/* What is remembered of it.  It has no sequence and no commit of its own. */
+static int
+fill_meta(struct making *k, struct err *e)
+{
+	struct fleet *f = &k->part;
+	const struct meta *coming = remote_meta(&f->v[0], k->id);
+	struct manifest_totals totals = manifest_totals(&k->m);
+	const struct release_id *made;
+	uint8_t digest[HASH_LEN];
+
+	k->message = xasprintf("%s of %s beside %s",
+	    TEXT_COUNT(k->files, "file", "files"), k->id->text,
+	    f->v[0].view.current.text);
+	k->meta = (struct meta)META_INIT;
+	k->meta.who = f->caller->who;
+	k->meta.job = f->caller->job;
+	k->meta.message = k->message;
+	k->meta.bridge = f->v[0].view.current;
+	k->meta.files = (int64_t)totals.files;
+	k->meta.bytes = totals.bytes;
+	k->meta.mtime = coming != NULL ? coming->mtime : 0;
+	manifest_digest(&k->m, digest);
+	hash_hex(digest, k->meta.digest);
+	made = find_made(f, &k->meta);
+	if (made == NULL) {
+		release_id_new(&k->meta.id, latest_id(f));
+		return 0;
+	}
+	/* Its own manifest counts, with the times in it. */
+	k->meta.id = *made;
+	manifest_release(&k->m);
+	return fleet_manifest(f, &k->meta.id, &k->m, e);
+}
+
+/* Has the new release this carried file, as it is here? */
+static bool
+is_coming(const struct making *k, const struct entry *en)
+{
+	const struct entry *there = manifest_find(&k->coming, en->path);
+
+	return there != NULL && entry_is_same(there, en) &&
+	    there->mtime == en->mtime;
+}
+
+/*
+ * To the hosts that lack it; what it adds they have in the new release, or in
+ * the bridge that they serve.
+ */
+static int
+send_bridge(struct making *k, struct err *e)
+{
+	struct plan_step *steps = xcalloc(k->m.n, sizeof(*steps));
+	const struct release_id from = *served(&k->part.v[0]);
+	const struct fleet_send what = { .m = &k->m,
+		.meta = &k->meta,
+		.steps = steps };
+	struct fleet_sent sent;
+	int r;
+
+	for (size_t i = 0; i < k->m.n; i++)
+		if (k->m.v[i].mark == ENTRY_CARRIED)
+			steps[i] = (struct plan_step){ .way = PLAN_CARRY,
+				.release =
+				    is_coming(k, &k->m.v[i]) ? k->id : &from };
+	r = fleet_send(&k->part, &what, &sent, e);
+	free(steps);
+	if (r == 0)
+		cache_put(&k->meta.id, &k->m);
+	return r;
+}
+
+static void
+tell_unable(const struct fleet *part)
+{
+	for (size_t i = 0; i < part->n; i++)
+		log_info(
+		    "%sno bridge can be made there, so for a moment other hosts may have pages whose assets it lacks",
+		    remote_said(&part->v[i]));
+}
+
+/* One bridge, unless the hosts lack nothing, or cannot have one. */
+static int
+make(struct making *k, struct err *e)
+{
+	int r = find_lacking(k, e);
+
+	if (r == 0 && k->files > 0 && !is_able(&k->part.v[0])) {
+		tell_unable(&k->part);
+		k->files = 0;
+	}
+	if (r == 0 && k->files > 0)
+		r = fill_meta(k, e);
+	if (r == 0 && k->files > 0)
+		r = send_bridge(k, e);
+	manifest_release(&k->m);
+	manifest_release(&k->coming);
+	free(k->message);
+	return r;
+}
+
+int
+fleet_bridge_stage(struct fleet *f, const struct release_id *id,
+    struct fleet_bridge *out, struct err *e)
+{
+	const struct release_id own = *id;
+
+	out->v = xcalloc(f->n, sizeof(*out->v));
+	for (size_t i = 0; i < f->n;) {
+		struct making k = { .part = part_of(f, i),
+			.id = &own,
+			.coming = MANIFEST_INIT,
+			.m = MANIFEST_INIT };
+
+		if (serves_another(&k.part.v[0], &own) && make(&k, e) != 0)
+			return -1;
+		f->changed |= k.part.changed;
+		for (size_t h = 0; k.files > 0 && h < k.part.n; h++)
+			out->v[i + h] = k.meta.id;
+		out->n += k.files > 0 ? k.part.n : 0;
+		if (k.files > out->files)
+			out->files = k.files;
+		i += k.part.n;
+	}
+	return 0;
+}
+
+/* What all flips to bridges share. */
+struct flip {
+	const struct fleet *f;
+	const struct fleet_bridge *b;
+	const struct remote_activate *o;
+	char *message;
+};
+
+/* For fleet_each(). */
+static int
+flip(struct remote *r, void *ctx, struct err *e)
+{
+	const struct flip *fl = ctx;
+	const struct release_id *id = &fl->b->v[r - fl->f->v];
+	const struct remote_activate o = { .id = id,
+		.message = fl->message,
+		.skipped = fl->o->skipped,
+		.journal_size = r->journal_size,
+		.action = JOURNAL_BRIDGE,
+		.overrides = fl->o->overrides };
+
+	if (release_id_is_none(id))
+		return 0;
+	/* What it says then; any, when it says nothing. */
+	r->journal_size = -1;
+	if (remote_activate(r, &o, e) != 0)
+		return -1;
+	r->view.bridge = *id;
+	return 0;
+}
+
+int
+fleet_bridge_flip(struct fleet *f, const struct fleet_bridge *b,
+    const struct remote_activate *o, struct err *e)
+{
+	struct flip fl = { f, b, o, NULL };
+	size_t failed;
+
+	if (b->n == 0)
+		return 0;
+	fl.message = xasprintf("%s of %s",
+	    TEXT_COUNT(b->files, "file", "files"), o->id->text);
+	f->changed = true;
+	failed = fleet_each(f, flip, &fl);
+	free(fl.message);
+	if (failed == 0) {
+		log_info("bridged: %s of %s %s beside what is live on %s",
+		    TEXT_COUNT(b->files, "file", "files"), o->id->text,
+		    TEXT_PLURAL(b->files, "is", "are"),
+		    TEXT_COUNT(b->n, "host", "hosts"));
+		return 0;
+	}
+	fleet_fail(f, "nothing was activated", e);
+	return cure_failed(f, e);
+}
+
+void
+fleet_bridge_release(struct fleet_bridge *b)
+{
+	free(b->v);
+	*b = (struct fleet_bridge)FLEET_BRIDGE_INIT;
+}
