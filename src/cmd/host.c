@@ -16,6 +16,7 @@
 #include "host/wire.h"
 #include "os/dir.h"
 #include "os/file.h"
+#include "os/io.h"
 #include "os/jail.h"
 #include "os/log.h"
 #include "os/progress.h"
@@ -35,23 +36,80 @@ is_key(const char *text)
 	return false;
 }
 
-/* The key that the operand is, or that the file of that name has. */
+/* All of standard input, up to KEY_MAX. */
 static int
-read_key(const char *word, struct buf *out, struct err *e)
+read_input(struct buf *out, struct err *e)
+{
+	ssize_t n;
+
+	buf_reserve(out, KEY_MAX);
+	n = io_read(STDIN_FILENO, out->data, KEY_MAX);
+	if (n < 0)
+		return err_sys(e, "cannot read standard input");
+	out->len = (size_t)n;
+	out->data[out->len] = '\0';
+	return 0;
+}
+
+/*
+ * The keys that the operand is, or that the file of that name or, for "-",
+ * standard input has: a line each, as ssh-add -L and forges give them, between
+ * empty lines and comments.
+ */
+static int
+read_keys(const char *word, struct strvec *out, struct err *e)
 {
 	static char here[] = ".";
 	struct dir cwd = { AT_FDCWD, here };
+	struct buf text = BUF_INIT;
+	char *line = NULL, *rest = NULL;
+	int r = 0;
 
 	if (is_key(word))
-		buf_adds(out, word);
-	else if (file_read(&cwd, word, KEY_MAX, out, e) != 0)
-		return -1;
-	while (out->len > 0 && out->data[out->len - 1] == '\n')
-		out->data[--out->len] = '\0';
-	if (is_key(buf_str(out)) && strchr(out->data, '\n') == NULL)
-		return 0;
-	return err_set(e, ERR_USAGE,
-	    "'%s' is no public key;; the file ends in .pub", word);
+		buf_adds(&text, word);
+	else if (strcmp(word, "-") == 0)
+		r = read_input(&text, e);
+	else
+		r = file_read(&cwd, word, KEY_MAX, &text, e);
+	if (r == 0 && text.len > 0)
+		line = strtok_r(text.data, "\r\n", &rest);
+	for (; r == 0 && line != NULL; line = strtok_r(NULL, "\r\n", &rest)) {
+		line += strspn(line, " \t");
+		if (is_key(line))
+			strvec_add(out, line);
+		else if (*line != '\0' && *line != '#')
+			r = err_set(e, ERR_USAGE,
+			    "'%s' is no public key;; the file ends in .pub",
+			    word);
+	}
+	buf_release(&text);
+	if (r == 0 && out->n == 0)
+		r = err_set(e, ERR_USAGE,
+		    "'%s' has no public key;; the file ends in .pub", word);
+	return r;
+}
+
+/* What stands for several verbs: all that `deploy publish` asks for. */
+#define ALLOW_PUBLISH "receive,activate,prune"
+
+/* The verbs of --allow, with "publish" written out; the caller frees it. */
+static char *
+write_out(const char *allow)
+{
+	const char *word = "publish";
+	struct buf b = BUF_INIT;
+
+	for (size_t len; allow != NULL; allow += len + 1) {
+		len = strcspn(allow, ",");
+		if (len == strlen(word) && strncmp(allow, word, len) == 0)
+			buf_adds(&b, ALLOW_PUBLISH);
+		else
+			buf_add(&b, allow, len);
+		if (allow[len] == '\0')
+			break;
+		buf_addc(&b, ',');
+	}
+	return allow != NULL ? buf_detach(&b) : NULL;
 }
 
 /* A word of the forced command: quoted for the shell, then for sshd(8). */
@@ -108,17 +166,29 @@ tell(const struct opts *o)
 	fputs(b.data, stderr);
 	if (o->allow == NULL)
 		log_warn(
-		    "without --allow the key may do all of this; a CI job that publishes needs no more than --allow receive,activate,prune");
+		    "without --allow the key may do all of this; a CI job that publishes needs no more than --allow publish");
 	buf_release(&b);
 }
 
-/* deploy host authorize --root DIR [--allow VERBS] KEY */
+/* A line for each key, or without one its beginning. */
+static int
+print_lines(const struct opts *o, const struct strvec *keys, struct err *e)
+{
+	int r = keys->n == 0 ? print_line(o, o->root, "", e) : 0;
+
+	for (size_t i = 0; r == 0 && i < keys->n; i++)
+		r = print_line(o, o->root, keys->v[i], e);
+	return r;
+}
+
+/* deploy host authorize --root DIR [--allow VERBS] [KEY] */
 static int
 authorize(struct run *run, struct err *e)
 {
 	static const enum opt_id allowed[] = { OPT_ROOT, OPT_ALLOW, OPT_END };
 	struct opts o = OPTS_INIT;
-	struct buf key = BUF_INIT;
+	struct strvec keys = STRVEC_INIT;
+	char *allow = NULL;
 	int argc = (int)run->opts.args.n - 1;
 	int r = opt_parse(&o, argc, run->opts.args.v + 1, allowed, false, e);
 
@@ -133,15 +203,17 @@ authorize(struct run *run, struct err *e)
 		strchr(o.root, '\n') != NULL || o.args.n > 1))
 		r = err_set(e, ERR_USAGE,
 		    "usage: deploy host authorize --root DIR [--allow VERB,...] [KEY], with an absolute DIR");
+	o.allow = allow = write_out(o.allow);
 	if (r == 0 && o.allow != NULL)
 		r = host_check_verbs(o.allow, e);
 	if (r == 0 && o.args.n > 0)
-		r = read_key(o.args.v[0], &key, e);
+		r = read_keys(o.args.v[0], &keys, e);
 	if (r == 0)
-		r = print_line(&o, o.root, buf_str(&key), e);
+		r = print_lines(&o, &keys, e);
 	if (r == 0)
 		tell(&o);
-	buf_release(&key);
+	free(allow);
+	strvec_release(&keys);
 	opts_release(&o);
 	return r;
 }

@@ -127,6 +127,21 @@ t_authorize() {
 	line=$(cat "$out")
 	[[ $line = *"--root '/srv/it'\\''s \\\"here\\\"'\" ssh-"* ]] ||
 	    fail "$line"
+	# What publish needs; several keys, as an agent or a forge gives them.
+	run deploy host authorize --root /srv/www/x --allow publish key.pub
+	assert_contains "$out" '--allow receive,activate,prune"'
+	cp "$out" line
+	run deploy host authorize --root /srv/www/x --allow publish - <key.pub
+	assert_file_eq "$out" line
+	run deploy host authorize --root /srv/x --allow files,publish,note key.pub
+	assert_contains "$out" '--allow files,receive,activate,prune,note"'
+	ssh-keygen -q -t ecdsa -N '' -C 'other@x' -f other
+	printf '# mine\r\n\n' | cat - key.pub other.pub >keys
+	run deploy host authorize --root /srv/x keys
+	assert_eq "$(grep -c '^restrict,command=' "$out")" 2
+	assert_contains "$out" "$(cat other.pub)"
+	expect_status 2 deploy host authorize --root /srv/x - </dev/null
+	expect_status 2 deploy host authorize --root /srv/x --allow published key.pub
 	expect_status 2 deploy host authorize --root /srv/x --allow receive,fly key.pub
 	expect_status 2 deploy host authorize --root x key.pub
 	expect_status 2 deploy host authorize key.pub
