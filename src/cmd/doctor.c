@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "base/clock.h"
+#include "base/show.h"
 #include "base/text.h"
 #include "base/version.h"
 #include "cmd/cmd.h"
@@ -213,7 +213,7 @@ print_report(const struct run *run, const struct patient *p)
 
 		if (run->opts.quiet && f->level == DOCTOR_OK)
 			continue;
-		printf("%-4s  %s%s%s: %s%s%s\n", doctor_level_name(f->level),
+		show_line("%-4s  %s%s%s: %s%s%s", doctor_level_name(f->level),
 		    p->host, *p->host != '\0' ? ": " : "", f->what, f->detail,
 		    f->cure != NULL ? "; " : "",
 		    f->cure != NULL ? f->cure : "");
