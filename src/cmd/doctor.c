@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/show.h"
 #include "base/text.h"
 #include "base/version.h"
