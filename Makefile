@@ -43,8 +43,9 @@ DEBS_DEMO = curl hugo nginx-light
 DEBS_PICTURE = jq openssh-client openssh-server procps termtosvg util-linux
 DEBS_LINT = clang-format cppcheck mandoc shellcheck
 DEBS_FUZZ = clang libclang-rt-dev llvm
-DEBS_BENCH = capistrano curl e2fsprogs git nginx openjdk-17-doc openssh-client \
-	openssh-server procps python3.11-doc rsync time util-linux xfsprogs zstd
+DEBS_BENCH = capistrano curl e2fsprogs git jq nginx nq openjdk-17-doc openssh-client \
+	openssh-server postgresql procps python3.11-doc rsync sqlite3 time util-linux \
+	xfsprogs zstd
 
 DEBS_GENERATORS = git hugo jekyll jq mkdocs pelican \
 	$(if $(shell command -v npm),,nodejs npm)
@@ -340,13 +341,15 @@ $(OBJ)/fuzz/%: tests/fuzz/%.c $(LIB_O) $(OBJ)/sources
 	$(call show,LD)$(LINK) -fsanitize=fuzzer -o $@ $@.o $(LIB_O) $(LIB_LIBS)
 
 ## bench             measure beside cp and rsync; BENCH=hosts: beside rsync,
-##                   tar and Capistrano, over four hosts and a slow link
+##                   tar and Capistrano, over four hosts and a slow link;
+##                   BENCH=queue: the build queue, beside nq
 .PHONY: bench
 BENCH =
 bench: deps-bench
 	+@$(SUBMAKE) all $(OBJ)/proxy $(OBJ)/flips $(OBJ)/visits
 	@DEPLOY=$(BIN) TEST_OBJ=$(OBJ) tests/bench/$(if \
-	    $(filter hosts,$(BENCH)),hosts,run) $(filter-out hosts,$(BENCH))
+	    $(filter hosts queue,$(BENCH)),$(filter hosts \
+	    queue,$(BENCH)),run) $(filter-out hosts queue,$(BENCH))
 
 ## lint              manuals, shell scripts, layout of C, headers
 .PHONY: lint lint-rest lint-man lint-shell lint-headers lint-format \
