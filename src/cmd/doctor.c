@@ -11,7 +11,9 @@
 #include "base/text.h"
 #include "base/version.h"
 #include "cmd/cmd.h"
+#include "cmd/doctor_script.h"
 #include "cmd/table.h"
+#include "config/config_host.h"
 #include "fleet/cure.h"
 #include "fleet/drift.h"
 #include "os/intr.h"
@@ -280,6 +282,26 @@ answer(struct run *run, const struct fleet *f, const struct patient *v,
 	return 0;
 }
 
+/* --script: nothing is looked at. */
+static int
+print_script(struct run *run, struct err *e)
+{
+	struct strvec names = STRVEC_INIT;
+	struct site_config one;
+	int r;
+
+	strvec_add(&names, run->opts.script);
+	r = site_config_narrow(run->site, &names, &one, e);
+	strvec_release(&names);
+	if (r == 0 && run->opts.json)
+		r = err_set(e, ERR_USAGE,
+		    "--script is a script for sh;; leave out --json");
+	if (r == 0)
+		r = doctor_print_script(run->site, &one.hosts[0], e);
+	free(one.hosts);
+	return r;
+}
+
 static int
 run_doctor(struct run *run, struct err *e)
 {
@@ -291,6 +313,8 @@ run_doctor(struct run *run, struct err *e)
 
 	if (r != 0)
 		return r;
+	if (run->opts.script != NULL)
+		return print_script(run, e);
 	cmd_init_fleet(run, &f);
 	/* This machine comes first; it may be the host, too. */
 	n = f.is_here ? 1 : 1 + f.n;
@@ -317,7 +341,7 @@ run_doctor(struct run *run, struct err *e)
 	return r;
 }
 
-static const enum opt_id opts[] = { OPT_END };
+static const enum opt_id opts[] = { OPT_SCRIPT, OPT_END };
 
 const struct cmd cmd_doctor = {
 	.name = "doctor",
@@ -330,7 +354,8 @@ const struct cmd cmd_doctor = {
 	    "what to do about it.  Changes nothing.  The status is 1 when\n"
 	    "something fails, 8 when a host cannot be reached.\n",
 	.examples =
-	    "deploy doctor -q                      # what is wrong only\n",
+	    "deploy doctor -q                      # what is wrong only\n"
+	    "deploy doctor --script www1 | ssh root@www1 sh\n",
 	.looks = true,
 	.opts = opts,
 	.run = run_doctor,

@@ -116,6 +116,8 @@ static const struct opt catalogue[OPT_COUNT] = {
 	    "remove the preview" },
 	[OPT_FOLLOW] = { "follow", '\0', FLAG(follow),
 	    "print the log as it grows, to the end of the job" },
+	[OPT_SCRIPT] = { "script", '\0', TEXT(script, "HOST"),
+	    "print what root has to run on this new host first" },
 	[OPT_SCHEMA] = { "schema", '\0', FLAG(schema),
 	    "print the JSON Schema of deploy.yml, for editors" },
 	[OPT_HOOKS] = { "hooks", '\0', FLAG(hooks),

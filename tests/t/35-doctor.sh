@@ -526,4 +526,56 @@ t_login() {
 	run deploy doctor
 }
 
+# in_a_machine CMD...: where users, homes and roots are others', and go with it.
+in_a_machine() {
+	local d
+	for d in etc home srv; do
+		[ -e "machine/$d" ] || { mkdir -p machine && cp -a "/$d" machine; }
+	done
+	unshare -m sh -c 'for d in etc home srv; do
+		mount --bind "machine/$d" "/$d" || exit; done; exec "$@"' sh "$@"
+}
+
+# What root has to run on a new host, and runs twice.
+t_script_for_a_new_host() {
+	local keys uid
+	need_cmd ssh ssh-keygen
+	ssh-keygen -q -t ed25519 -N '' -C "me & you" -f id
+	cat >deploy.yml <<-END
+	sites:
+	  - name: s
+	    root: /srv/it's here
+	    hosts:
+	      - {address: "p5new@www1.invalid:2222", identity: $PWD/id}
+	      - {address: here, transport: local, root: $PWD/root}
+	      - {address: www2.invalid, identity: $PWD/nokey}
+	END
+	run deploy doctor --script www1.invalid
+	cp "$out" script
+	sh -n script
+	assert_contains script "$(cat id.pub)"
+	expect_status 2 deploy doctor --script www3
+	expect_status 2 deploy doctor --script here
+	assert_contains "$err" "on this machine"
+	expect_status 2 deploy doctor --script www2.invalid
+	assert_contains "$err" "no public key of yours"
+	expect_status 2 deploy doctor --script www1.invalid --json
+	need_root
+	unshare -m true 2>/dev/null || skip "needs mount namespaces"
+	# Without deploy there; then with it, and both lines are there.
+	run in_a_machine env PATH=/usr/sbin:/usr/bin:/sbin:/bin sh script
+	run in_a_machine env PATH=/usr/sbin:/usr/bin:/sbin:/bin sh script
+	keys=machine/home/p5new/.ssh/authorized_keys
+	assert_eq "$(cat "$keys")" "restrict $(cat id.pub)"
+	uid=$(sed -n 's/^p5new:[^:]*:\([0-9]*\):.*/\1/p' machine/etc/passwd)
+	assert_eq "$(stat -c '%u %a' "machine/srv/it's here")" "$uid 755"
+	assert_eq "$(stat -c '%u %a' "$keys")" "$uid 600"
+	assert_eq "$(stat -c '%u %a' machine/home/p5new/.ssh)" "$uid 700"
+	[ ! -e /home/p5new ] || fail "it has made a user here"
+	run in_a_machine env "PATH=${DEPLOY%/*}:/usr/sbin:/usr/bin:/sbin:/bin" \
+	    sh script
+	assert_eq "$(sed -n 2p "$keys")" \
+	    "restrict,command=\"$DEPLOY host --root '/srv/it'\\''s here'\" $(cat id.pub)"
+}
+
 run_tests

@@ -1,0 +1,16 @@
+/*
+ * What root has to run on a new host before `deploy` can work there, as a
+ * script for sh(1), and the lines for known_hosts of all hosts.  For
+ * `deploy doctor`.
+ */
+#ifndef DOCTOR_SCRIPT_H
+#define DOCTOR_SCRIPT_H
+
+#include "base/err.h"
+#include "config/config.h"
+
+/* Print the script for a host of the site.  0 or -1. */
+int doctor_print_script(const struct site_config *s,
+    const struct host_config *h, struct err *e) MUST_USE;
+
+#endif
