@@ -68,7 +68,7 @@ nothing_ran() {
 # note MESSAGE: publish with it, as the actor and in the job of that name too;
 # it arrives as text.
 note() {
-	local got=0 job=https://ci.example/$1
+	local got=0 job=https://ci.example/$1 said
 	echo "$RANDOM$RANDOM" >site/index.html
 	GITHUB_ACTIONS=true GITHUB_ACTOR=$1 GITHUB_SERVER_URL=$job \
 	    GITHUB_REPOSITORY=$1 GITHUB_RUN_ID=1 GITHUB_OUTPUT='' \
@@ -78,17 +78,17 @@ note() {
 	nothing_ran "$what: $1"
 	run deploy log --json
 	# As JSON says it: what is no UTF-8 is U+FFFD.
-	assert_eq "$(json "$out" '.journal[0].message + "."')" \
-	    "$(jq -nr --arg m "$1" '$m + "."')" "$what: message"
-	arrived who "$1"
-	arrived job "$job/$1/actions/runs/1"
+	mapfile -d '' said < <(jq -j --arg m "$1" --arg j "$job/$1/actions/runs/1" \
+	    '(.journal[0] | .message, .who, .job), $m, $j | . + ".\u0000"' "$out")
+	[ ${#said[@]} -eq 5 ] || fail "$what: ${said[*]}"
+	assert_eq "${said[0]}" "${said[3]}" "$what: message"
+	arrived who "${said[1]}" "${said[3]}"
+	arrived job "${said[2]}" "${said[4]}"
 }
 
-# arrived KEY TEXT: the journal has it, or a thousand bytes of it.
+# arrived KEY GOT WANT: the journal has it, or a thousand bytes of it.
 arrived() {
-	local got want
-	got=$(json "$out" ".journal[0].$1 + \".\"")
-	want=$(jq -nr --arg m "$2" '$m + "."')
+	local got=$2 want=$3
 	[ "$got" = "$want" ] || { ((${#want} > 800)) && ((${#got} > 800)) &&
 	    [[ $want = "${got%.}"* ]]; } ||
 	    fail "$what: $1"$'\n'"  got:  ${got:0:300}"$'\n'"  want: ${want:0:300}"
