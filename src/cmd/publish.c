@@ -1,5 +1,7 @@
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 
 #include "base/alloc.h"
 #include "base/override.h"
@@ -33,11 +35,20 @@ leave_result(struct run *run, const struct site_published *p, const char *path)
 {
 	json_t *doc = document(run, p);
 	struct buf text = BUF_INIT;
+	const char *name = strrchr(path, '/') + 1;
+	char *logs = xstrndup(path, (size_t)(name - path));
+	struct dir dir = DIR_INIT;
 	struct err e = ERR_INIT;
+	struct stat st;
 
 	json_write(doc, &text);
-	if (file_publish_path(path, text.data, text.len, &e) != 0)
+	/* For the same users as the directory. */
+	if (dir_open_path(&dir, logs, &e) != 0 || fstat(dir.fd, &st) != 0 ||
+	    file_publish_mode(&dir, name, text.data, text.len,
+		st.st_mode & 0666, &e) != 0)
 		log_warn("%s", e.text);
+	dir_close(&dir);
+	free(logs);
 	buf_release(&text);
 	json_free(doc);
 }
@@ -72,7 +83,7 @@ run_publish(struct run *run, struct err *e)
 		r = site_publish(&run->work, &p, e);
 	if (p.answer)
 		answer(run, &p);
-	if (p.answer && result != NULL)
+	if (p.answer && result != NULL && *result == '/')
 		leave_result(run, &p, result);
 	free(result);
 	site_published_release(&p);

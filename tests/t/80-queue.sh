@@ -867,7 +867,7 @@ t_logs_and_jobs_rotate() {
 		enqueue a --ref "v$i"
 		once
 	done
-	assert_eq "$(ls logs | wc -l)" 3
+	assert_eq "$(ls logs/*.log | wc -l)" 3
 	run deploy jobs --json
 	assert_eq "$(json "$out" '[.jobs[] | select(.state == "done")] |
 	    length')" 3
