@@ -464,6 +464,33 @@ t_hosts() {
 	all_valid
 }
 
+# A check that fails leaves the bridge live.
+t_a_bridge() {
+	cat >deploy.yml <<-EOF
+	sites:
+	  - name: s
+	    source: site
+	    root: $PWD/none
+	    carry: "assets/**"
+	    check: {url: "http://127.0.0.1:1/", tries: 1}
+	    hosts:
+	      - {address: www1, transport: local, root: $PWD/h1}
+	      - {address: www2, transport: local, root: $PWD/h2, deploy: none}
+	EOF
+	edit
+	doc 0 publish --no-check
+	mkdir site/assets
+	echo new >site/assets/app.2.js
+	failed 6 publish
+	doc 0 status
+	[ "$(json "$out" '.hosts[1].bridge')" != null ] || fail "no bridge"
+	doc 0 list
+	doc 0 log
+	valid_files h1
+	valid_files h2
+	all_valid
+}
+
 t_a_host_that_nobody_reaches() {
 	cat >deploy.yml <<-EOF
 	sites:
