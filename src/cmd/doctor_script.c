@@ -30,8 +30,8 @@ static const char script[] =
     "\n"
     "# The key that logs in, for this root where deploy is installed.\n"
     "line=\"restrict $key\"\n"
-    "if command -v deploy >/dev/null; then\n"
-    "\tline=$(deploy host authorize --root \"$root\" \"$key\")\n"
+    "if [ \"$deploy\" != none ] && command -v \"$deploy\" >/dev/null; then\n"
+    "\tline=$(\"$deploy\" host authorize --root \"$root\" \"$key\" 2>/dev/null)\n"
     "fi\n"
     "keys=$home/.ssh/authorized_keys\n"
     "install -d -m 700 -o \"$user\" -g \"$group\" \"$home/.ssh\"\n"
@@ -74,6 +74,15 @@ find_key(const struct ssh_settings *st, struct err *e)
 	return NULL;
 }
 
+/* The program there that limits the key; rsync(1) needs one that is not. */
+static const char *
+limiter(const struct host_config *h)
+{
+	return h->transport == HOST_RSYNC ? "none" :
+	    h->deploy != NULL		  ? h->deploy :
+					    "deploy";
+}
+
 /* Print "name=WORD". */
 static void
 print_word(const char *name, const char *word)
@@ -113,6 +122,7 @@ doctor_print_script(const struct site_config *s, const struct host_config *h,
 		print_word("user", st.user);
 		print_word("root", h->root);
 		print_word("key", key);
+		print_word("deploy", limiter(h));
 		fputs(script, stdout);
 	}
 	free(key);

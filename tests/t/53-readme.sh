@@ -33,7 +33,6 @@ world() {
 	mount --bind shadow /etc/shadow
 	mount --bind names /etc/hosts
 	ssh-keygen -q -t ed25519 -N '' -f "$home"/me/.ssh/id_ed25519
-	cp "$home"/me/.ssh/id_ed25519.pub "$home"/deploy/.ssh/authorized_keys
 	chown -R deploy:deploy "$home/deploy"
 	mkdir -p /run/sshd
 	ssh-keygen -q -t ed25519 -N '' -f host_key
@@ -61,6 +60,7 @@ world() {
 		}
 		END
 		unshare -m sh -c 'mount -t tmpfs tmpfs /srv; : >"up-$1"
+		    mount -t tmpfs -o uid=2000,gid=2000,mode=755 tmpfs home/deploy
 		    nginx -e "$PWD/log-$1" -c "$PWD/nginx-$1" & nginx=$!
 		    sshd=$(command -v sshd)
 		    "$sshd" -D -e -f "$PWD/sshd-$1" & sshd=$!
@@ -94,18 +94,18 @@ t_to_four_hosts() {
 	{
 		world
 		echo 'export HUGO_CACHEDIR=$TMPDIR HOME=$home/me'
-		# What ssh-copy-id asks, and how it is answered.
+		# What ssh asks root, and how it is answered.
 		echo 'for n in 1 2 3 4; do'
 		echo '	ssh-keyscan -t ed25519 "www$n.example.org"'
 		echo 'done >>"$home"/me/.ssh/known_hosts 2>/dev/null'
 		# As root on the host, whom nobody lets in here by the network.
-		echo 'for n in 1 2 3 4; do'
-		sed -n 's/^ssh root@[^ ]*/	on "$n"/p' typed
-		echo 'done; cd site; set -x'
+		echo 'cd site; for n in 1 2 3 4; do'
+		sed -n '/ssh root@/s/www1/www$n/; s/| ssh root@[^ ]*/| on "$n"/p' typed
+		echo 'done; set -x'
 		# Something to go back from.
 		more='echo More fog. >>content/posts/fog.md'
 		sed -n -e '/^deploy publish/{p;i\' -e "$more" -e '}' \
-		    -e '/^deploy/p' typed
+		    -e '/^deploy/{/root@/!p;}' typed
 	} >script
 	cat >>script <<-'EOF'
 	set +x
