@@ -76,7 +76,7 @@ compress(struct zwriter *z, ZSTD_inBuffer *in, ZSTD_EndDirective how,
 			    ZSTD_getErrorName(left));
 		if (out.pos > 0 && z->write(z->arg, z->out, out.pos, e) != 0)
 			return -1;
-	} while (how == ZSTD_e_end ? left > 0 : in->pos < in->size);
+	} while (how == ZSTD_e_continue ? in->pos < in->size : left > 0);
 	return 0;
 }
 
@@ -86,6 +86,14 @@ zwriter_add(struct zwriter *z, const void *data, size_t len, struct err *e)
 	ZSTD_inBuffer in = { data, len, 0 };
 
 	return len == 0 ? 0 : compress(z, &in, ZSTD_e_continue, e);
+}
+
+int
+zwriter_flush(struct zwriter *z, struct err *e)
+{
+	ZSTD_inBuffer in = { "", 0, 0 };
+
+	return compress(z, &in, ZSTD_e_flush, e);
 }
 
 int

@@ -29,6 +29,9 @@ void zwriter_free(struct zwriter *z);		/* NULL accepted */
 
 int zwriter_add(struct zwriter *z, const void *data, size_t len,
     struct err *e) MUST_USE;
+/* Write all that was added, so far. */
+int zwriter_flush(struct zwriter *z, struct err *e) MUST_USE;
+
 int zwriter_end(struct zwriter *z, struct err *e) MUST_USE;
 
 struct zreader;

@@ -235,7 +235,8 @@ static int
 fetch_from(struct fetch *x, struct remote *r, struct err *e)
 {
 	struct buf *v = xcalloc(x->n, sizeof(*v));
-	int c = remote_samples(r, x->id, x->m, x->entry, x->n, v, e);
+	int64_t any = INT64_MAX;
+	int c = remote_samples(r, x->id, x->m, x->entry, x->n, v, &any, e);
 
 	for (size_t i = 0; i < x->n; i++) {
 		if (c == 0)

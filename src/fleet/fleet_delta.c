@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "content/chunk.h"
 #include "content/delta.h"
+#include "fleet/purse.h"
 #include "os/io.h"
 #include "os/log.h"
 #include "os/pool.h"
@@ -17,20 +18,24 @@
 enum {
 	/* Below so many bytes, compressed, it is not worth a question. */
 	WORTH = 64 * 1024,
-	COMPRESSED = 5, /* a page has so many times more */
-	/* What was won is reckoned with care: pages have much in common. */
-	WON = 16,
-	CREDIT = 16 * 1024, /* bytes that may be lost */
+	COMPRESSED = 5,	    /* a page has so many times more */
+	WON = 16,	    /* times its price a page must have */
 	ONCE = 1024 * 1024, /* bytes of an answer */
+	LEAST = 6 * 1024,   /* of a question that is not the last */
 	LINE = 12,	    /* around a path and a list of hashes */
 	PART = 8,	    /* of the new text must be known at least */
 	GRAIN = 4,
+	/* Pages side by side, which may have much in common, for the purse. */
+	RUN = 4,
+	DEAR = 2 * 1024, /* bytes of question and answer of one page */
 	WINDOW = 64 * 1024,
 };
 
 /* A page that might have a delta. */
 struct page {
 	size_t entry; /* of the new manifest */
+	size_t lead;  /* the entry of the first of its run */
+	size_t place; /* in its run */
 	size_t base;  /* of the base's */
 	int64_t cost; /* bytes of question and answer, about */
 };
@@ -40,7 +45,7 @@ struct search {
 	struct fleet *f;
 	struct page *v;
 	size_t n;
-	int64_t credit;
+	struct purse *purse;
 	/* Of the pages that are asked for: */
 	size_t *asked; /* which of them */
 	size_t *base;  /* entries of the base */
@@ -79,8 +84,26 @@ fill_page(const struct search *s, size_t i, struct page *p)
 	if (old == NULL || old->type != ENTRY_FILE ||
 	    old->size > DELTA_FILE_MAX || old->size == 0)
 		return false;
-	*p = (struct page){ i, (size_t)(old - base->v), cost_of(old) };
-	return p->cost < en->size / WON;
+	*p = (struct page){ .entry = i,
+		.base = (size_t)(old - base->v),
+		.cost = cost_of(old) };
+	return p->cost < en->size / WON && p->cost <= ONCE;
+}
+
+/* Dear ones are alone. */
+static void
+add_to_run(struct search *s, size_t i)
+{
+	struct page *p = &s->v[i];
+	const struct page *before = i > 0 ? p - 1 : NULL;
+
+	if (p->cost > DEAR || before == NULL || before->cost > DEAR ||
+	    before->place + 1 == RUN) {
+		p->lead = p->entry;
+		return;
+	}
+	p->lead = before->lead;
+	p->place = before->place + 1;
 }
 
 static void
@@ -91,7 +114,7 @@ find_pages(struct search *s)
 	s->v = xcalloc(n, sizeof(*s->v));
 	for (size_t i = 0; i < n; i++)
 		if (fill_page(s, i, &s->v[s->n]))
-			s->n++;
+			add_to_run(s, s->n++);
 }
 
 /* Would they be so much that a question pays? */
@@ -107,21 +130,29 @@ is_worth_it(const struct search *s)
 
 /* ---- one question ------------------------------------------------------ */
 
-/* The next pages that the credit pays for, of those behind `from`. */
+/*
+ * The next pages that the half of the purse pays for, of those behind `from`:
+ * their deltas have a price, too; but one alone may cost more.  None when these
+ * are but a few.
+ */
 static size_t
 choose(struct search *s, size_t from)
 {
-	int64_t left = s->credit < ONCE ? s->credit : ONCE;
+	const int64_t all = purse_look(s->purse, 2 * ONCE);
+	int64_t left = all / 2 < ONCE ? all / 2 : ONCE;
+	size_t at = from;
 
 	s->n_asked = 0;
-	while (from < s->n && s->v[from].cost <= left) {
-		left -= s->v[from].cost;
-		s->asked[s->n_asked] = from;
-		s->base[s->n_asked] = s->v[from].base;
+	while (at < s->n &&
+	    (s->v[at].cost <= left ||
+		(at == from && s->v[at].cost <= all - all / 4))) {
+		left -= s->v[at].cost;
+		s->asked[s->n_asked] = at;
+		s->base[s->n_asked] = s->v[at].base;
 		s->n_asked++;
-		from++;
+		at++;
 	}
-	return from;
+	return at < s->n && all / 2 < LEAST ? from : at;
 }
 
 /* Ask one host that has the base; another one if it fails. */
@@ -233,6 +264,18 @@ compare_pages(struct search *s)
 	err_ignore(pool_run(&job, &ignored));
 }
 
+/* Can the delta be paid: what is in it besides bytes of the new text? */
+static bool
+pay_delta(struct search *s, const struct page *p, const struct delta *d)
+{
+	int64_t price = delta_size(d) - (new_of(s, p)->size - d->copied);
+
+	if (purse_look(s->purse, price) < price)
+		return false;
+	purse_take(s->purse, price);
+	return true;
+}
+
 /* Keep the delta if it is one. */
 static void
 take_delta(struct search *s, const struct page *p, struct delta *d)
@@ -240,7 +283,7 @@ take_delta(struct search *s, const struct page *p, struct delta *d)
 	struct batch *b = s->b;
 	struct edit *ed = &b->edits.v[p->entry];
 
-	if (d->copied < new_of(s, p)->size / PART) {
+	if (d->copied < new_of(s, p)->size / PART || !pay_delta(s, p, d)) {
 		delta_release(d);
 		return;
 	}
@@ -248,11 +291,21 @@ take_delta(struct search *s, const struct page *p, struct delta *d)
 		b->deltas = xcalloc(b->what->m->n, sizeof(*b->deltas));
 	b->deltas[p->entry] = xmalloc(sizeof(*d));
 	*b->deltas[p->entry] = *d;
-	s->credit += d->copied / WON;
 	*d = (struct delta)DELTA_INIT;
 	ed->source = EDIT_DELTA;
 	ed->from = (uint32_t)p->base;
 	b->patched++;
+}
+
+/* The first of those that were asked for behind the run of this one. */
+static size_t
+next_run(const struct search *s, size_t i)
+{
+	size_t lead = s->v[s->asked[i]].lead;
+
+	while (i < s->n_asked && s->v[s->asked[i]].lead == lead)
+		i++;
+	return i;
 }
 
 static void
@@ -261,21 +314,41 @@ take_deltas(struct search *s)
 	for (size_t i = 0; i < s->n_asked; i++) {
 		const struct page *p = &s->v[s->asked[i]];
 
-		s->credit -= (int64_t)strlen(new_of(s, p)->path) + LINE +
-		    (int64_t)s->hashes[i].len;
+		purse_take(s->purse,
+		    (int64_t)strlen(new_of(s, p)->path) + LINE +
+			(int64_t)s->hashes[i].len);
 		take_delta(s, p, &s->deltas[i]);
 		buf_release(&s->hashes[i]);
 	}
+	for (size_t i = 0; i < s->n_asked; i = next_run(s, i))
+		purse_save(s->purse, s->v[s->asked[i]].entry,
+		    s->v[s->asked[next_run(s, i) - 1]].entry + 1);
 }
 
-/* By their new content, which is as good as by chance. */
+static int
+compare_runs(const struct manifest *m, const struct page *a,
+    const struct page *b)
+{
+	int c = memcmp(m->v[a->lead].digest, m->v[b->lead].digest, HASH_LEN);
+
+	if (c == 0 && a->lead != b->lead)
+		return a->lead < b->lead ? -1 : 1;
+	return c != 0 ? c : a->entry < b->entry ? -1 : a->entry > b->entry;
+}
+
+/*
+ * Runs by the new content of one, which is as good as by chance; behind them
+ * what is dear.
+ */
 static int
 compare_order(const void *x, const void *y, void *ctx)
 {
 	const struct manifest *m = ctx;
 	const struct page *a = x, *b = y;
 
-	return memcmp(m->v[a->entry].digest, m->v[b->entry].digest, HASH_LEN);
+	if ((a->cost > DEAR) != (b->cost > DEAR))
+		return a->cost > DEAR ? 1 : -1;
+	return compare_runs(m, a, b);
 }
 
 /* Ask as long as it pays. */
@@ -304,15 +377,17 @@ run(struct search *s)
 void
 find_deltas(struct batch *b, struct fleet *f)
 {
-	struct search s = { .b = b, .f = f, .credit = CREDIT };
+	struct search s = { .b = b, .f = f };
 
 	if (b->what->build == NULL)
 		return;
 	find_pages(&s);
 	if (is_worth_it(&s)) {
+		s.purse = purse_new(b, PURSE_DELTAS);
 		qsort_r(s.v, s.n, sizeof(*s.v), compare_order,
 		    (void *)(uintptr_t)b->what->m);
 		run(&s);
+		purse_free(s.purse);
 	}
 	free(s.v);
 }

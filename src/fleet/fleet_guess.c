@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "content/learn.h"
 #include "content/rewrite.h"
+#include "fleet/purse.h"
 #include "os/io.h"
 #include "os/log.h"
 #include "os/pool.h"
@@ -20,6 +21,8 @@ enum {
 	SAMPLES_MAX = 16,
 	SAMPLES_BYTES = 32 * 1024, /* of one round */
 	FIRST_BYTES = 64 * 1024,   /* of a sample, if there is no smaller */
+	WEIGHED = 64,		   /* pages that are looked at for it */
+	LINE = 12,		   /* around a path and a size */
 	TRIED = 48,		   /* pages on which rules are tried */
 	BIG = 512 * 1024,	   /* pages that are looked at one by one */
 	GRAIN = 16,
@@ -172,7 +175,63 @@ struct samples {
 	size_t group[SAMPLES_MAX];
 	size_t n;
 	int64_t bytes;
+	int64_t cost;	/* of question and answer, if old pages weigh what new
+			 * ones do */
+	size_t weighed; /* pages */
 };
+
+/* All of a page of the build: what it is is found out when it is used. */
+static bool
+read_new(const struct guess *g, size_t i, struct buf *out)
+{
+	const struct entry *en = new_of(g, i);
+	char digest[HASH_HEX + 1];
+	ssize_t n;
+	int fd;
+
+	hash_hex(en->digest, digest);
+	fd = openat(g->job->build->fd, g->job->by_digest ? digest : en->path,
+	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	buf_reset(out);
+	buf_reserve(out, (size_t)en->size);
+	n = io_read(fd, out->data, (size_t)en->size);
+	close(fd);
+	out->len = n > 0 ? (size_t)n : 0;
+	return n == en->size;
+}
+
+/* What the page costs as a sample; it is not read but for that. */
+static int64_t
+cost_of(const struct guess *g, struct samples *s, const struct kind *k)
+{
+	const size_t path = strlen(new_of(g, k->entry)->path);
+	struct buf text = BUF_INIT;
+	int64_t cost = INT64_MAX;
+
+	if (s->weighed++ < WEIGHED && read_new(g, k->entry, &text))
+		cost = (int64_t)path + LINE +
+		    purse_weigh(buf_str(&text), text.len);
+	buf_release(&text);
+	return cost;
+}
+
+/* Can it be paid, with those before it? */
+static bool
+is_affordable(const struct guess *g, struct samples *s, const struct kind *k)
+{
+	int64_t cost, have;
+
+	if (g->job->purse == NULL)
+		return true;
+	cost = cost_of(g, s, k);
+	have = purse_look(g->job->purse, SAMPLES_BYTES) - s->cost;
+	if (cost > have)
+		return false;
+	s->cost += cost;
+	return true;
+}
 
 /* Take the page as a sample of the group, if there is room for it. */
 static void
@@ -182,7 +241,8 @@ add_sample(const struct guess *g, struct samples *s, size_t group,
 	int64_t room = s->n == 0 ? FIRST_BYTES : SAMPLES_BYTES - s->bytes;
 
 	if (s->n == SAMPLES_MAX || k->size > room ||
-	    (s->n > 0 && s->entry[s->n - 1] == k->entry))
+	    (s->n > 0 && s->entry[s->n - 1] == k->entry) ||
+	    !is_affordable(g, s, k))
 		return;
 	s->group[s->n] = group;
 	s->entry[s->n] = k->entry;
@@ -212,47 +272,45 @@ choose_samples(const struct guess *g, struct samples *s)
 	free(groups);
 }
 
+/* Bytes of a question, about. */
+static int64_t
+question_bytes(const struct guess *g, const struct samples *s)
+{
+	int64_t sum = 0;
+
+	for (size_t i = 0; i < s->n; i++)
+		sum += (int64_t)strlen(new_of(g, s->entry[i])->path) + LINE;
+	return sum;
+}
+
 /* Ask one host that has the base for the old pages; another one if it fails. */
 static bool
 ask_samples(const struct guess *g, struct samples *s)
 {
+	struct purse *purse = g->job->purse;
+	int64_t asked = question_bytes(g, s);
+
 	for (size_t i = 0; i < g->f->n; i++) {
 		struct remote *r = &g->f->v[i];
 		struct err e = ERR_INIT;
+		int64_t bytes = purse == NULL ?
+		    INT64_MAX :
+		    purse_look(purse, SAMPLES_BYTES) - asked;
 
 		if (r->failed || !g->job->has(g->job->ctx, r))
 			continue;
 		if (remote_samples(r, g->job->id, g->job->base, s->base, s->n,
-			s->old, &e) == 0)
+			s->old, &bytes, &e) == 0) {
+			if (purse != NULL)
+				purse_take(purse, asked + bytes);
 			return true;
+		}
 		log_debug("%sno samples for rules: %s", remote_said(r),
 		    e.text);
 		for (size_t k = 0; k < s->n; k++)
 			buf_reset(&s->old[k]);
 	}
 	return false;
-}
-
-/* All of a page of the build: what it is is found out when it is used. */
-static bool
-read_new(const struct guess *g, size_t i, struct buf *out)
-{
-	const struct entry *en = new_of(g, i);
-	char digest[HASH_HEX + 1];
-	ssize_t n;
-	int fd;
-
-	hash_hex(en->digest, digest);
-	fd = openat(g->job->build->fd, g->job->by_digest ? digest : en->path,
-	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	buf_reset(out);
-	buf_reserve(out, (size_t)en->size);
-	n = io_read(fd, out->data, (size_t)en->size);
-	close(fd);
-	out->len = n > 0 ? (size_t)n : 0;
-	return n == en->size;
 }
 
 static void
@@ -561,6 +619,49 @@ solve(struct guess *g, struct rule_set *set)
 }
 
 /*
+ * What a set costs: new sides are in the pages, which would travel, old ones
+ * are not.
+ */
+static int64_t
+weigh_set(const struct rule_set *s)
+{
+	struct buf old = BUF_INIT;
+	int64_t weight;
+
+	for (size_t i = 0; i < s->n; i++) {
+		buf_add(&old, s->v[i].old.data, s->v[i].old.len);
+		buf_addc(&old, '\0');
+	}
+	weight = purse_weigh(buf_str(&old), old.len);
+	buf_release(&old);
+	return weight;
+}
+
+static bool
+can_pay(const struct guess *g, const struct rule_set *s)
+{
+	int64_t weight;
+
+	if (g->job->purse == NULL)
+		return true;
+	weight = weigh_set(s);
+	return purse_look(g->job->purse, weight) >= weight;
+}
+
+/*
+ * The set, without what nothing needed, is one of those that travel, and the
+ * pages that it makes do not.
+ */
+static void
+pay(const struct guess *g, const struct rule_set *s)
+{
+	if (g->job->purse == NULL)
+		return;
+	purse_take(g->job->purse, weigh_set(s));
+	purse_save_all(g->job->purse);
+}
+
+/*
  * The best set for all pages that are left, then the others for what it leaves.
  * How many they explain.
  */
@@ -576,7 +677,8 @@ use(struct guess *g, struct candidates *c)
 
 		if (v[i].set.n > 0 && (v[i].count > 0 || count > 0) &&
 		    rule_sets_bytes(g->sets) + v[i].set.bytes <=
-			REWRITE_ALL_MAX)
+			REWRITE_ALL_MAX &&
+		    can_pay(g, &v[i].set))
 			set = rule_sets_add(g->sets);
 		if (set == NULL)
 			continue;
@@ -585,7 +687,9 @@ use(struct guess *g, struct candidates *c)
 		n = solve(g, set);
 		count += n;
 		sets += n > 0;
-		if (n == 0) {
+		if (n > 0) {
+			pay(g, set);
+		} else {
 			rule_set_release(set);
 			g->sets->n--;
 		}

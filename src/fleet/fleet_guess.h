@@ -22,6 +22,8 @@
 #include "fleet/fleet.h"
 #include "os/dir.h"
 
+struct purse;
+
 struct guess_job {
 	const struct manifest *m;	/* of the build */
 	const struct dir *build;	/* where its files are */
@@ -31,6 +33,8 @@ struct guess_job {
 	size_t group_min;		/* pages that have something in common,
 					 * at least */
 	int64_t worth;			/* bytes that they have, at least */
+	struct purse *purse;		/* that pays for samples and rules;
+					 * NULL: they may cost what they do */
 	/* May the entry of `m`, a file that the base has, too, be made by
 	 * rules? */
 	bool (*may)(void *ctx, size_t entry);

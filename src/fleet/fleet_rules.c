@@ -3,6 +3,7 @@
 #include "content/rewrite.h"
 #include "fleet/fleet_content.h"
 #include "fleet/fleet_guess.h"
+#include "fleet/purse.h"
 
 enum {
 	GROUP_MIN = 16, /* pages that have something in common */
@@ -70,6 +71,7 @@ find_rules(struct batch *b, struct fleet *f)
 		.base = &b->base_manifest,
 		.group_min = GROUP_MIN,
 		.worth = COMPRESSED * WORTH,
+		.purse = purse_new(b, PURSE_RULES),
 		.may = may_have_rules,
 		.has = is_for,
 		.solved = take_solved,
@@ -85,6 +87,7 @@ find_rules(struct batch *b, struct fleet *f)
 	rule_sets_print(&sets, &b->rules);
 	if (tried)
 		keep_content(&s, &sets, f);
+	purse_free(job.purse);
 	content_marks_release(&s.marks);
 	rule_sets_release(&sets);
 }

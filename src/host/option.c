@@ -79,6 +79,7 @@ static const struct option verify[] = {
 static const struct option files[] = {
 	{ "id", OPTION_ID, 0, 0 },
 	{ "compress", OPTION_TEXT, 0, WORD_MAX },
+	{ "bytes", OPTION_NUMBER, 0, SIZE_LIMIT },
 	END,
 };
 

@@ -30,6 +30,7 @@ struct files {
 	struct dir dir;
 	struct manifest m;
 	bool packed;	/* all contents at once, as one zstd stream */
+	int64_t max;	/* bytes that it may have; -1: any number */
 	struct buf all; /* these contents */
 };
 
@@ -112,6 +113,10 @@ put_packed(struct files *f, struct err *e)
 
 	if (c == 0)
 		c = zwriter_end(z, e);
+	if (c == 0 && f->max >= 0 && (int64_t)packed.len > f->max)
+		c = err_set(e, ERR_GUARD,
+		    "compressed, they are %zu bytes, not %lld at most",
+		    packed.len, (long long)f->max);
 	if (c == 0) {
 		wire_put(&f->r->out, "zstd", "%zu", packed.len);
 		buf_add(&f->r->out, packed.data, packed.len);
@@ -182,7 +187,8 @@ verb_files(struct request *r, struct err *e)
 	if (!f.packed && strcmp(how, "none") != 0)
 		return err_set(e, ERR_USAGE,
 		    "'files' wants --compress=zstd, or none, not '%s'", how);
-	if (store_look(&r->store, r->root, e) != 0 ||
+	if (request_number(r, "bytes", -1, &f.max, e) != 0 ||
+	    store_look(&r->store, r->root, e) != 0 ||
 	    check_allowed(&f, id, e) != 0)
 		return -1;
 	if (manifest_read(&f.m, &r->store.manifests, id->text, e) == 0 &&

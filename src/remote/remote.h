@@ -177,12 +177,12 @@ int remote_files(struct remote *r, const struct release_id *id,
 
 /*
  * The same for a few small files, which are entries of `m`, the manifest of
- * the release: each into a buffer, compressed on the way.  Only of hosts with
- * r->has_delta.  0 or -1.
+ * the release: each into a buffer, compressed on the way to at most `*bytes`
+ * bytes; then it says to how many.  Only of hosts with r->has_delta.  0 or -1.
  */
 int remote_samples(struct remote *r, const struct release_id *id,
     const struct manifest *m, const size_t *indices, size_t n, struct buf *out,
-    struct err *e) MUST_USE;
+    int64_t *bytes, struct err *e) MUST_USE;
 
 /*
  * Fetch the hashes of the chunks (chunk.h) of files, which are entries of `m`,

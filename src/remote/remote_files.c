@@ -249,7 +249,7 @@ hear_samples(struct remote *r, size_t n, struct buf *text, struct err *e)
 int
 remote_samples(struct remote *r, const struct release_id *id,
     const struct manifest *m, const size_t *indices, size_t n, struct buf *out,
-    struct err *e)
+    int64_t *bytes, struct err *e)
 {
 	struct packed packed = { BUF_INIT, false };
 	struct strvec args = STRVEC_INIT;
@@ -259,6 +259,9 @@ remote_samples(struct remote *r, const struct release_id *id,
 
 	strvec_addf(&args, "--id=%s", id->text);
 	strvec_add(&args, "--compress=zstd");
+	if (*bytes < INT64_MAX)
+		strvec_addf(&args, "--bytes=%lld",
+		    (long long)(*bytes > 0 ? *bytes : 0));
 	for (size_t i = 0; i < n; i++)
 		buf_addf(&paths, "%s\n", m->v[indices[i]].path);
 	buf_addc(&paths, '\n');
@@ -267,6 +270,7 @@ remote_samples(struct remote *r, const struct release_id *id,
 		c = ask_write(r, buf_str(&paths), paths.len, e);
 	if (c == 0)
 		c = hear_samples(r, n, &packed.text, e);
+	*bytes = (int64_t)packed.text.len;
 	z = zreader_new(from_packed, &packed);
 	for (size_t i = 0; c == 0 && i < n; i++)
 		c = unpack_sample(z, &m->v[indices[i]], &out[i], e);

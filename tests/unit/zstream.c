@@ -83,6 +83,28 @@ test_there_and_back(void)
 	}
 }
 
+/* What was added is all there behind a flush, though no end is. */
+static void
+test_flush(void)
+{
+	struct buf packed = BUF_INIT, out = BUF_INIT;
+	struct err e = ERR_INIT;
+	struct zwriter *z = zwriter_new(1000, into_buf, &packed);
+
+	CHECK(zwriter_add(z, "hello", 5, &e) == 0);
+	CHECK(zwriter_flush(z, &e) == 0 && zwriter_flush(z, &e) == 0);
+	CHECK(read_all(&packed, 100, 100, &out, &e) == -1);
+	CHECK(out.len == 5 && memcmp(out.data, "hello", 5) == 0);
+	CHECK(zwriter_add(z, ", world", 7, &e) == 0);
+	CHECK(zwriter_flush(z, &e) == 0);
+	zwriter_free(z);
+	buf_reset(&out);
+	CHECK(read_all(&packed, 100, 100, &out, &e) == -1);
+	CHECK(out.len == 12 && memcmp(out.data, "hello, world", 12) == 0);
+	buf_release(&packed);
+	buf_release(&out);
+}
+
 static void
 test_what_is_none(void)
 {
@@ -111,4 +133,4 @@ test_what_is_none(void)
 	buf_release(&out);
 }
 
-UNIT_MAIN(UNIT(test_there_and_back), UNIT(test_what_is_none))
+UNIT_MAIN(UNIT(test_there_and_back), UNIT(test_flush), UNIT(test_what_is_none))

@@ -1,0 +1,91 @@
+#!/usr/bin/env python3
+"""Make two versions of a site, for which guesses come to nothing.
+
+usage: bound_pairs.py NAME DIR
+
+The old one is in DIR/old then, the new one in DIR/new.  Without operands: print
+the names.  Each is the same every time.
+"""
+
+import base64
+import os
+import random
+import sys
+
+
+def noise(size):
+    return base64.b64encode(chance.randbytes(size))[:size]
+
+
+def pages(old, new, form, count, make):
+    """Add so many pages to both; make(i) gives the two texts."""
+    for i in range(count):
+        old[form % i], new[form % i] = make(i)
+
+
+def large(old, new):
+    """Nothing in common; samples are as large as samples may be."""
+    pages(old, new, '%d.html', 40, lambda i: (noise(64000), noise(64000)))
+
+
+def cheap_first(old, new):
+    """Rules make most pages, which cost nothing; then samples are dear."""
+    pages(old, new, 'cheap/%d.html', 1500,
+          lambda i: (b'x' * 150 + b'May', b'x' * 150 + b'June'))
+    pages(old, new, '%d.html', 80, lambda i: (noise(30000), noise(30000)))
+
+
+def zeros(old, new):
+    """Deltas make many pages, which cost nothing; those of others do."""
+    def zero(_):
+        at = chance.randrange(100000)
+        return [b'0' * at + noise(n) + b'0' * (120000 - at) for n in (40, 48)]
+
+    pages(old, new, 'zero-%d.html', 100, zero)
+    pages(old, new, '%d.html', 300, lambda i: (noise(20000), noise(20000)))
+
+
+def hidden(old, new):
+    """Old pages are dear, and nothing in the new ones says so."""
+    pages(old, new, '%d.html', 64,
+          lambda i: (noise(30000), b'%d' % i + b' ' * 29990))
+    pages(old, new, 'r/%d.html', 40, lambda i: (noise(30000), noise(30000)))
+
+
+def copies(old, new):
+    """What a delta saves is in the file behind it, which travels."""
+    def twice(i):
+        text = noise(8000)
+        pages(old, new, '%d-%%d.txt' % i, 1,
+              lambda _: (noise(9000), noise(500) + text + noise(500)))
+        return b'May' + text, b'June' + text
+
+    pages(old, new, '%d.html', 200, twice)
+
+
+def runs(old, new):
+    """Deltas of many runs, of what costs nothing."""
+    def stripes(_):
+        parts = [b'%02d' % k * 300 for k in range(30)]
+        return b''.join(parts), b''.join(
+            p + b'<%d>' % chance.randrange(10**9) for p in parts)
+
+    pages(old, new, '%d.html', 300, stripes)
+
+
+PAIRS = (large, cheap_first, zeros, hidden, copies, runs)
+
+if len(sys.argv) == 1:
+    print(*(pair.__name__ for pair in PAIRS))
+    sys.exit()
+
+name, top = sys.argv[1:]
+chance = random.Random(name)
+versions = {'index.html': b'old'}, {'index.html': b'new'}
+next(pair for pair in PAIRS if pair.__name__ == name)(*versions)
+for version, files in zip(('old', 'new'), versions):
+    for path, text in files.items():
+        path = os.path.join(top, version, path)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, 'wb') as f:
+            f.write(text)
