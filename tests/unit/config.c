@@ -101,24 +101,25 @@ test_every_key(void)
 	struct config c;
 	const struct site_config *s;
 
-	REQUIRE(parse(&c,
-		    "sites:\n"
-		    "  - name: example.org\n"
-		    "    source: public\n"
-		    "    root: /srv/www/example.org\n"
-		    "    build: {command: \"make all\", directory: src, "
-		    "timeout: 2m}\n"
-		    "    keep: 3\n"
-		    "    exclude: [\"*.map\", .DS_Store]\n"
-		    "    shared: [.well-known/acme-challenge, uploads/]\n"
-		    "    carry: {paths: [\"assets/**\"], for: 2w, bridge: false}\n"
-		    "    compress: {paths: [\"*.js\"], with: [zstd, gzip], "
-		    "over: 4k}\n"
-		    "    max_delete: 70%\n"
-		    "    group: www-data\n"
-		    "    lock_wait: 5m\n"
-		    "    timeout: 90s\n"
-		    "    freeze_on_rollback: true\n") == 0);
+	REQUIRE(
+	    parse(&c,
+		"sites:\n"
+		"  - name: example.org\n"
+		"    source: public\n"
+		"    root: /srv/www/example.org\n"
+		"    build: {command: \"make all\", directory: src, "
+		"timeout: 2m}\n"
+		"    keep: 3\n"
+		"    exclude: [\"*.map\", .DS_Store]\n"
+		"    shared: [.well-known/acme-challenge, uploads/]\n"
+		"    carry: {paths: [\"assets/**\"], for: 2w, bridge: false}\n"
+		"    compress: {paths: [\"*.js\"], with: [zstd, gzip], "
+		"over: 4k}\n"
+		"    max_delete: 70%\n"
+		"    group: www-data\n"
+		"    lock_wait: 5m\n"
+		"    timeout: 90s\n"
+		"    freeze_on_rollback: true\n") == 0);
 	s = &c.sites[0];
 	CHECK_STR(s->name, "example.org");
 	CHECK_STR(s->source, "/home/me/project/public");

@@ -98,7 +98,8 @@ gone(struct world *w, unsigned int keep, int64_t older_than)
 	    w->live != 0 ? &w->ids.v[w->live - 'A'] : &release_id_none);
 	/* Whatever was there before is overwritten. */
 	memset(w->removed, 1, sizeof(w->removed));
-	retention_select(&w->ids, w->pinned, w->bridges, &w->h, &rule, w->removed);
+	retention_select(&w->ids, w->pinned, w->bridges, &w->h, &rule,
+	    w->removed);
 	for (size_t i = 0; i < w->ids.n; i++)
 		if (w->removed[i])
 			out[n++] = (char)('A' + i);
@@ -315,8 +316,8 @@ test_bridges(void)
 }
 
 UNIT_MAIN(UNIT(test_nothing), UNIT(test_keep), UNIT(test_failed),
-    UNIT(test_bridges),
-    UNIT(test_lost_journal), UNIT(test_keep_counts_only_what_was_live),
+    UNIT(test_bridges), UNIT(test_lost_journal),
+    UNIT(test_keep_counts_only_what_was_live),
     UNIT(test_never_live_stay_for_a_day), UNIT(test_older_than),
     UNIT(test_pinned), UNIT(test_after_rollback),
     UNIT(test_after_rollback_to_an_old_one), UNIT(test_nothing_is_live))
