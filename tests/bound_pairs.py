@@ -30,9 +30,9 @@ def large(old, new):
 
 def cheap_first(old, new):
     """Rules make most pages, which cost nothing; then samples are dear."""
-    pages(old, new, 'cheap/%d.html', 1500,
+    pages(old, new, 'cheap/%d.html', 500,
           lambda i: (b'x' * 150 + b'May', b'x' * 150 + b'June'))
-    pages(old, new, '%d.html', 80, lambda i: (noise(30000), noise(30000)))
+    pages(old, new, '%d.html', 60, lambda i: (noise(30000), noise(30000)))
 
 
 def zeros(old, new):
@@ -41,8 +41,8 @@ def zeros(old, new):
         at = chance.randrange(100000)
         return [b'0' * at + noise(n) + b'0' * (120000 - at) for n in (40, 48)]
 
-    pages(old, new, 'zero-%d.html', 100, zero)
-    pages(old, new, '%d.html', 300, lambda i: (noise(20000), noise(20000)))
+    pages(old, new, 'zero-%d.html', 50, zero)
+    pages(old, new, '%d.html', 200, lambda i: (noise(20000), noise(20000)))
 
 
 def hidden(old, new):
