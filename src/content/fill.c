@@ -95,12 +95,33 @@ store(const struct fill *f, struct placer *w, int fd, size_t i, bool in_window,
 	return r;
 }
 
+/*
+ * A file that is at hand, to be linked from a base that nobody trusts: is it
+ * the same there?  Else it is stored.
+ */
+static int
+check_link(const struct fill *f, struct placer *w, int fd, size_t i,
+    struct err *e)
+{
+	struct plan_step *step = &f->plan->steps[i];
+	const struct place_origin o = { f->base, step->base->path, f->gid };
+	struct err ignored = ERR_INIT;
+
+	step->checked =
+	    place_has_window(w, &o, &f->plan->m.v[i], &ignored) == 1;
+	if (step->checked)
+		return 0;
+	step->way = PLAN_COPY;
+	return store(f, w, fd, i, true, e);
+}
+
 /* Hash and plan one file, and store it when it is new. */
 static int
 store_item(void *ctx, void *local, size_t i, struct err *e)
 {
 	const struct fill *f = ctx;
 	struct entry *en = &f->plan->m.v[i];
+	enum plan_way way = PLAN_LINK;
 	int fd, r;
 
 	if (en->mark != ENTRY_BUILD || en->type != ENTRY_FILE)
@@ -111,9 +132,12 @@ store_item(void *ctx, void *local, size_t i, struct err *e)
 	r = place_hash(local, fd, f->source, en, e);
 	if (r == 0) {
 		plan_file(f->plan, i);
-		if (f->plan->steps[i].way == PLAN_COPY)
-			r = store(f, local, fd, i, true, e);
+		way = f->plan->steps[i].way;
 	}
+	if (r == 0 && way == PLAN_COPY)
+		r = store(f, local, fd, i, true, e);
+	else if (r == 0 && f->distrust && en->size < PLACE_WINDOW)
+		r = check_link(f, local, fd, i, e);
 	close(fd);
 	progress_add(1, en->size);
 	return r;
@@ -148,11 +172,12 @@ static int
 link_known(const struct fill *f, struct placer *w, size_t i, struct err *e)
 {
 	const struct entry *en = &f->plan->m.v[i];
-	const struct place_origin o = { f->base, f->plan->steps[i].base->path,
-		f->gid };
+	const struct plan_step *step = &f->plan->steps[i];
+	const struct place_origin o = { f->base, step->base->path, f->gid };
 	struct err ignored = ERR_INIT;
 
-	if (f->distrust && place_has_content(w, &o, en, &ignored) != 1)
+	if (f->distrust && !step->checked &&
+	    place_has_content(w, &o, en, &ignored) != 1)
 		return 1;
 	return is_in_place(f) ? place_link_over(&f->place, &o, en, e) :
 				place_link(&o, f->target, en->path, en, e);

@@ -22,6 +22,7 @@ enum {
 struct placer {
 	struct hash *hash;
 	char *window; /* PLACE_WINDOW bytes */
+	char *other;  /* the same, or NULL */
 };
 
 void *
@@ -32,6 +33,7 @@ placer_begin(void *ctx)
 	(void)ctx;
 	w->hash = hash_new();
 	w->window = xmalloc(PLACE_WINDOW);
+	w->other = NULL;
 	return w;
 }
 
@@ -43,6 +45,7 @@ placer_end(void *ctx, void *placer)
 	(void)ctx;
 	hash_free(w->hash);
 	free(w->window);
+	free(w->other);
 	free(w);
 }
 
@@ -326,19 +329,27 @@ is_intact(const struct place_origin *o, const struct entry *en)
 	    (o->gid == (gid_t)-1 || st.st_gid == o->gid);
 }
 
+/* Open the origin; 1, 0 when it is no file, -1. */
+static int
+open_origin(const struct place_origin *o, int *fd, struct err *e)
+{
+	*fd = place_open(o->dir, o->path, e);
+	if (*fd >= 0)
+		return 1;
+	return e->sys == ENOENT || e->sys == ENOTDIR || e->sys == ELOOP ? 0 :
+									  -1;
+}
+
 int
 place_has_content(struct placer *w, const struct place_origin *o,
     const struct entry *en, struct err *e)
 {
 	uint8_t digest[HASH_LEN];
-	int fd = place_open(o->dir, o->path, e);
 	int64_t size;
+	int fd, r = open_origin(o, &fd, e);
 
-	if (fd < 0)
-		return e->sys == ENOENT || e->sys == ENOTDIR ||
-			e->sys == ELOOP ?
-		    0 :
-		    -1;
+	if (r != 1)
+		return r;
 	/* One more: a file that grew is another. */
 	size = hash_fd(w, fd, en->size + 1, digest);
 	if (size < 0)
@@ -347,6 +358,26 @@ place_has_content(struct placer *w, const struct place_origin *o,
 	if (size < 0)
 		return -1;
 	return size == en->size && memcmp(digest, en->digest, HASH_LEN) == 0;
+}
+
+int
+place_has_window(struct placer *w, const struct place_origin *o,
+    const struct entry *en, struct err *e)
+{
+	ssize_t n;
+	int fd, r = open_origin(o, &fd, e);
+
+	if (r != 1)
+		return r;
+	if (w->other == NULL)
+		w->other = xmalloc(PLACE_WINDOW);
+	n = io_read(fd, w->other, (size_t)en->size + 1);
+	if (n < 0)
+		err_sys(e, "cannot read '%s/%s'", o->dir->path, o->path);
+	close(fd);
+	if (n < 0)
+		return -1;
+	return n == en->size && memcmp(w->other, w->window, (size_t)n) == 0;
 }
 
 int

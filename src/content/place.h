@@ -59,6 +59,13 @@ int place_has_content(struct placer *w, const struct place_origin *o,
     const struct entry *en, struct err *e) MUST_USE;
 
 /*
+ * The same for what place_hash() has just left whole in the window: the bytes
+ * are compared, which costs less than to hash them.
+ */
+int place_has_window(struct placer *w, const struct place_origin *o,
+    const struct entry *en, struct err *e) MUST_USE;
+
+/*
  * Make the new file en->path in `d` from the open source, or from the
  * window where that holds its content (`in_window`).  0 or -1.
  */

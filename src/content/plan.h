@@ -53,6 +53,7 @@ struct plan_step {
 	bool made;		/* no file of the build: of what was made of it
 				 * (plan_add_made) */
 	bool placed;		/* fill.h: it is there */
+	bool checked;		/* what is linked is what it was */
 	union {
 		/*
 		 * PLAN_LINK: what is linked.  PLAN_COPY: the file that the

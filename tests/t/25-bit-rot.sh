@@ -72,6 +72,30 @@ t_bit_rot_on_a_busybox_host() {
 	bit_rot busybox
 }
 
+# A new release of the same content links to nothing that went bad; files that
+# are compared in memory, and others.
+t_a_new_release_of_the_same_trusts_no_file() {
+	local size source
+	begin here
+	for size in 1 1000 1048575 1048576 1048577 2500000; do
+		head -c "$size" /dev/urandom | tee "site/well-$size" \
+		    >"site/bad-$size"
+		echo >>"site/bad-$size"
+	done
+	tar -C site -cf site.tar .
+	for source in site site.tar; do
+		run deploy publish --again "$source"
+		for size in 1 1000 1048575 1048576 1048577 2500000; do
+			rot "bad-$size"
+		done
+		run deploy publish --again "$source"
+		assert_tree_eq www/current/ site
+		run deploy verify
+		assert_eq "$(cd www/current && stat -c '%h %n' bad-* | grep -v '^1 ')" ""
+		assert_eq "$(cd www/current && stat -c '%h %n' well-* | grep '^1 ')" ""
+	done
+}
+
 # ------------------------------------------------------------- verify --repair
 
 # What may become of the live release, in its directory: index.html is new in
