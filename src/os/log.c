@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/release.h"
@@ -77,6 +78,32 @@ erase(char out[ERASE_MAX])
 		snprintf(out, ERASE_MAX, "\r\033[K");
 }
 
+/*
+ * Is standard error the journal?  Then a line may begin with its priority, as
+ * sd-daemon(3) has it.
+ */
+static bool
+is_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	char ours[64];
+	struct stat st;
+
+	if (stream == NULL || fstat(STDERR_FILENO, &st) != 0)
+		return false;
+	snprintf(ours, sizeof(ours), "%llu:%llu",
+	    (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
+	return strcmp(stream, ours) == 0;
+}
+
+static const char *
+priority(const char *label)
+{
+	return strcmp(label, "error: ") == 0 ? "<3>" :
+	    strcmp(label, "warning: ") == 0  ? "<4>" :
+					       "<6>";
+}
+
 /* Print a line above the status line, in one write. */
 static void
 print(const char *colour, const char *label, const char *text)
@@ -89,9 +116,9 @@ print(const char *colour, const char *label, const char *text)
 	pthread_mutex_lock(&lock);
 	if (status[0] != '\0')
 		erase(clear);
-	snprintf(out, sizeof(out), "%sdeploy: %s%s%s%s\n%s", clear,
-	    coloured ? colour : "", label, coloured ? "\033[0m" : "", text,
-	    status);
+	snprintf(out, sizeof(out), "%s%sdeploy: %s%s%s%s\n%s", clear,
+	    is_journal() ? priority(label) : "", coloured ? colour : "", label,
+	    coloured ? "\033[0m" : "", text, status);
 	fputs(out, stderr);
 	pthread_mutex_unlock(&lock);
 }

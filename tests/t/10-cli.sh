@@ -465,6 +465,22 @@ t_quiet_is_quiet_but_tells_errors() {
 	usage "there is no release 'x'" verify -q x --root root
 }
 
+# The journal gets the priority of a line, and nobody else does.
+t_priorities_for_the_journal() {
+	site
+	: >journal
+	JOURNAL_STREAM=$(stat -c %d:%i journal) \
+	    deploy publish site --root root >id 2>>journal
+	assert_not_contains id '<'
+	grep -q '^<6>deploy: ' journal || fail "$(cat journal)"
+	JOURNAL_STREAM=$(stat -c %d:%i journal) \
+	    deploy stage nosuch --root root 2>>journal && fail "staged"
+	grep -q '^<3>deploy: error: ' journal || fail "$(cat journal)"
+	JOURNAL_STREAM=$(stat -c %d:%i journal) \
+	    deploy stage nosuch --root root 2>elsewhere && fail "staged"
+	grep -q '^deploy: error: ' elsewhere || fail "$(cat elsewhere)"
+}
+
 # More words are allowed with -v; the answer stays the same.
 t_verbose_says_no_less() {
 	site
