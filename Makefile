@@ -208,6 +208,7 @@ endif
 deps:
 	@.ci/deps $(sort $(DEBS_BUILD) $(DEBS_TEST) $(DEBS_DEMO))
 	@.ci/deps --try $(DEBS_MORE)
+## deps-build        install those for all alone
 deps-build:
 	@.ci/deps $(DEBS_BUILD)
 deps-test:

@@ -303,6 +303,15 @@ print_script(struct run *run, struct err *e)
 }
 
 static int
+print_known_hosts(struct run *run, struct err *e)
+{
+	if (run->opts.json)
+		return err_set(e, ERR_USAGE,
+		    "--known-hosts prints lines;; leave out --json");
+	return doctor_print_known_hosts(run->site, e);
+}
+
+static int
 run_doctor(struct run *run, struct err *e)
 {
 	struct fleet f = FLEET_INIT;
@@ -315,6 +324,8 @@ run_doctor(struct run *run, struct err *e)
 		return r;
 	if (run->opts.script != NULL)
 		return print_script(run, e);
+	if (run->opts.known_hosts)
+		return print_known_hosts(run, e);
 	cmd_init_fleet(run, &f);
 	/* This machine comes first; it may be the host, too. */
 	n = f.is_here ? 1 : 1 + f.n;
@@ -341,7 +352,7 @@ run_doctor(struct run *run, struct err *e)
 	return r;
 }
 
-static const enum opt_id opts[] = { OPT_SCRIPT, OPT_END };
+static const enum opt_id opts[] = { OPT_SCRIPT, OPT_KNOWN_HOSTS, OPT_END };
 
 const struct cmd cmd_doctor = {
 	.name = "doctor",

@@ -11,6 +11,9 @@
 #include "base/buf.h"
 #include "base/quote.h"
 #include "os/file.h"
+#include "os/io.h"
+#include "os/log.h"
+#include "os/run.h"
 #include "ssh/ssh_settings.h"
 
 enum { KEY_MAX = 64 * 1024 };
@@ -128,4 +131,117 @@ doctor_print_script(const struct site_config *s, const struct host_config *h,
 	free(key);
 	ssh_settings_release(&st);
 	return key != NULL ? 0 : -1;
+}
+
+/* ---- known_hosts --------------------------------------------------------- */
+
+/* Run a program to its end, with that standard input; what it says to `out`. */
+static int
+run_to_end(char *const *argv, const struct buf *in, struct buf *out,
+    struct err *e)
+{
+	struct run_child c = RUN_CHILD_INIT;
+	int status = -1, r;
+
+	c.argv = argv;
+	c.kind = ENVIRONMENT_USER;
+	c.pipe_in = c.pipe_out = true;
+	if (run_start(&c, e) != 0)
+		return -1;
+	/* At most some lines: they fit into the pipe. */
+	r = in != NULL ? io_write(c.in, buf_str(in), in->len) : 0;
+	close(c.in);
+	c.in = -1;
+	fcntl(c.out, F_SETFL, 0);
+	buf_reserve(out, KEY_MAX);
+	out->len = (size_t)(r == 0 ? io_read(c.out, out->data, KEY_MAX) : 0);
+	out->len = out->len <= KEY_MAX ? out->len : 0;
+	out->data[out->len] = '\0';
+	if (run_finish(&c, &status, e) != 0)
+		return -1;
+	return r == 0 && status == 0 ?
+	    0 :
+	    err_set(e, ERR_UNREACHABLE, "%s ended with status %d", argv[0],
+		status);
+}
+
+/* The keys that the host shows now. */
+static int
+scan(const struct ssh_settings *st, struct buf *out, struct err *e)
+{
+	char *const argv[] = { (char[]){ "ssh-keyscan" }, (char[]){ "-T" },
+		(char[]){ "10" }, (char[]){ "-t" },
+		(char[]){ "ed25519,ecdsa,rsa" }, (char[]){ "-p" }, st->port,
+		(char[]){ "--" }, st->hostname, NULL };
+
+	if (st->jump != NULL || st->proxy != NULL)
+		return err_set(e, ERR_USAGE,
+		    "%s is reached through another host, and ssh-keyscan does not go there;; run it on that host",
+		    st->host);
+	if (run_to_end(argv, NULL, out, e) != 0)
+		return -1;
+	return out->len > 0 ?
+	    0 :
+	    err_set(e, ERR_UNREACHABLE,
+		"%s shows no key;; does its sshd answer at port %s?", st->host,
+		st->port);
+}
+
+/* The lines, and the fingerprints for whoever compares. */
+static int
+print_keys(const struct host_config *h, const struct buf *lines, struct err *e)
+{
+	char *const argv[] = { (char[]){ "ssh-keygen" }, (char[]){ "-lf" },
+		(char[]){ "-" }, NULL };
+	struct buf prints = BUF_INIT;
+	int r = run_to_end(argv, lines, &prints, e);
+
+	if (r == 0) {
+		fprintf(stderr, "deploy: %s shows:\n%s", h->label,
+		    buf_str(&prints));
+		fwrite(buf_str(lines), 1, lines->len, stdout);
+	}
+	buf_release(&prints);
+	return r;
+}
+
+static int
+print_known(const struct host_config *h, struct err *e)
+{
+	const struct ssh_options o = { .host = h->address,
+		.user = h->user,
+		.port = (int)h->port,
+		.jump = h->jump };
+	struct buf lines = BUF_INIT;
+	struct ssh_settings st;
+	int r;
+
+	if (ssh_settings_load(&st, &o, e) != 0)
+		return -1;
+	r = scan(&st, &lines, e);
+	if (r == 0)
+		r = print_keys(h, &lines, e);
+	buf_release(&lines);
+	ssh_settings_release(&st);
+	return r;
+}
+
+int
+doctor_print_known_hosts(const struct site_config *s, struct err *e)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < s->n_hosts; i++) {
+		if (s->hosts[i].transport == HOST_LOCAL)
+			continue;
+		any = true;
+		if (print_known(&s->hosts[i], e) != 0)
+			return -1;
+	}
+	if (!any)
+		return err_set(e, ERR_USAGE,
+		    "the site has no host that is reached over SSH");
+	log_info(
+	    "compare the fingerprints with what 'ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub' says on each host, before you trust them");
+	return 0;
 }

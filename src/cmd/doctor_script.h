@@ -13,4 +13,12 @@
 int doctor_print_script(const struct site_config *s,
     const struct host_config *h, struct err *e) MUST_USE;
 
+/*
+ * Print the lines for known_hosts of all hosts of the site that are reached over
+ * SSH, as they show their keys now, and on standard error the fingerprints, which
+ * somebody has to compare.  0, or -1 when one does not answer.
+ */
+int doctor_print_known_hosts(const struct site_config *s,
+    struct err *e) MUST_USE;
+
 #endif

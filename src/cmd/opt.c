@@ -118,6 +118,8 @@ static const struct opt catalogue[OPT_COUNT] = {
 	    "print the log as it grows, to the end of the job" },
 	[OPT_SCRIPT] = { "script", '\0', TEXT(script, "HOST"),
 	    "print what root has to run on this new host first" },
+	[OPT_KNOWN_HOSTS] = { "known-hosts", '\0', FLAG(known_hosts),
+	    "print the keys that the hosts show, for known_hosts" },
 	[OPT_SCHEMA] = { "schema", '\0', FLAG(schema),
 	    "print the JSON Schema of deploy.yml, for editors" },
 	[OPT_HOOKS] = { "hooks", '\0', FLAG(hooks),

@@ -22,7 +22,7 @@ enum opt_id {
 	OPT_FOR, OPT_LIMIT, OPT_REPAIR, OPT_ALLOW, OPT_BUILD, OPT_FROM, OPT_NO_CHECK,
 	OPT_UPDATE, OPT_PRIORITY, OPT_REF, OPT_ITEM, OPT_REASON, OPT_WAIT, OPT_ONCE,
 	OPT_JOBS, OPT_FIFO, OPT_PREVIEW, OPT_REMOVE, OPT_FOLLOW, OPT_HOOKS, OPT_FILE,
-	OPT_SCHEMA, OPT_SCRIPT,
+	OPT_SCHEMA, OPT_SCRIPT, OPT_KNOWN_HOSTS,
 	OPT_COUNT
 };
 
@@ -54,6 +54,7 @@ struct opts {
 	bool content;		/* diff */
 	bool schema;		/* config */
 	const char *script;	/* doctor */
+	bool known_hosts;	/* the same */
 	const char *expect;
 	const char *from;
 	int64_t keep;		/* -1: not given */

@@ -578,4 +578,34 @@ t_script_for_a_new_host() {
 	    "restrict,command=\"$DEPLOY host --root '/srv/it'\\''s here'\" $(cat id.pub)"
 }
 
+# Lines that make a host known, and the fingerprints to compare.
+t_known_hosts() {
+	need_cmd ssh ssh-keygen ssh-keyscan
+	sshd_start "$PWD/sshd" || fail "sshd does not start"
+	defer sshd_stop
+	cat >deploy.yml <<-END
+	sites:
+	  - name: s
+	    root: $PWD/r
+	    hosts:
+	      - {address: 127.0.0.1, port: $sshd_port}
+	      - {address: here, transport: local, root: $PWD/root}
+	END
+	run deploy doctor --known-hosts
+	assert_contains "$out" "$(cat sshd/known_hosts)"
+	! grep -vE '^\[127\.0\.0\.1\]:[0-9]+ (ssh|ecdsa)-' "$out" ||
+	    fail "no line for known_hosts"
+	assert_contains "$err" \
+	    "$(ssh-keygen -lf sshd/host_key.pub | cut -d ' ' -f 2)"
+	assert_contains "$err" "compare the fingerprints"
+	expect_status 2 deploy doctor --known-hosts --json
+	expect_status 2 deploy doctor --known-hosts --host here
+	sed -i "s/port: $sshd_port/&, jump: gate.invalid/" deploy.yml
+	expect_status 2 deploy doctor --known-hosts
+	assert_contains "$err" "through another host"
+	sed -i "s/ port: .*/ port: 1}/" deploy.yml
+	expect_status 8 deploy doctor --known-hosts
+	[ ! -s "$out" ] || fail "lines for nobody"
+}
+
 run_tests

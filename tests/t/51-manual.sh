@@ -137,6 +137,19 @@ t_configuration_keys() {
 	diff want got >&2 || fail "keys of the program and of deploy.yml.5"
 }
 
+# Each target that README names is one, and stands in the list of make help.
+t_make_help_has_what_readme_names() {
+	local target
+	make -s -C "$TREE" help >targets
+	grep -oE '(^|^    |^sudo |`)make [a-z][a-z-]+' "$TREE/README.md" |
+	    sed 's/.*make //' | sort -u >named
+	[ "$(wc -l <named)" -gt 8 ] || fail "README names $(cat named)"
+	while read -r target; do
+		grep -qE "^  $target( |\$)" targets ||
+		    fail "make help lacks $target"
+	done <named
+}
+
 # What the values of a key can be that is one of some words.
 t_configuration_words() {
 	local word
