@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "cmd/cmd.h"
-#include "cmd/jobs.h"
+#include "cmd/queue_steps.h"
 #include "cmd/table.h"
 #include "os/intr.h"
 #include "os/io.h"

@@ -9,7 +9,7 @@
 #include "base/buf.h"
 #include "base/path.h"
 #include "cmd/cmd.h"
-#include "cmd/jobs.h"
+#include "cmd/queue_steps.h"
 #include "cmd/table.h"
 #include "config/config_file.h"
 #include "config/generator.h"

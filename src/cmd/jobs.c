@@ -15,7 +15,7 @@
 #include "base/utf8.h"
 #include "cmd/cmd.h"
 #include "cmd/habit.h"
-#include "cmd/jobs.h"
+#include "cmd/queue_steps.h"
 #include "cmd/table.h"
 #include "config/config_file.h"
 #include "os/intr.h"
@@ -30,130 +30,6 @@ enum {
 	WHEN_LEN = 32,
 	FOLLOW_MS = 300, /* how soon new lines are seen */
 };
-
-/* ---- common to the commands of the queue ------------------------------- */
-
-int
-step_queue_config(struct run *run, struct err *e)
-{
-	if (run->opts.root != NULL || run->opts.hosts.n > 0)
-		return err_set(e, ERR_USAGE,
-		    "the queue works with the sites of deploy.yml, without --root and --host");
-	if (config_load(&run->config, run->opts.config, e) != 0)
-		return -1;
-	if (run->config.path == NULL)
-		return err_set(e, ERR_USAGE,
-		    "there is no deploy.yml here or above;; name one with -c");
-	return 0;
-}
-
-int
-step_queue_open(struct run *run, bool make, struct queue **q, struct err *e)
-{
-	*q = NULL;
-	if (run->config.path == NULL && step_queue_config(run, e) != 0)
-		return -1;
-	*q = queue_open(run->config.queue, make,
-	    run->opts.lock_wait >= 0 ? run->opts.lock_wait : QUEUE_LOCK_WAIT,
-	    e);
-	if (*q != NULL)
-		return 0;
-	/* Nothing was ever enqueued. */
-	return !make && e->sys == ENOENT ? 0 : -1;
-}
-
-void
-step_put_time(json_t *doc, const char *key, int64_t ms)
-{
-	char text[WHEN_LEN];
-
-	release_format_time(ms, text);
-	json_put_string(doc, key, ms > 0 ? text : NULL);
-}
-
-void
-step_format_span(int64_t ms, char out[STEP_SPAN_LEN])
-{
-	long long s = (long long)(ms < 0 ? -ms : ms) / 1000;
-
-	if (s < 100)
-		snprintf(out, STEP_SPAN_LEN, "%lld s", s);
-	else if (s < 100 * 60)
-		snprintf(out, STEP_SPAN_LEN, "%lld min", s / 60);
-	else if (s < 72 * 3600)
-		snprintf(out, STEP_SPAN_LEN, "%lld h", s / 3600);
-	else
-		snprintf(out, STEP_SPAN_LEN, "%lld d", s / 86400);
-}
-
-bool
-step_say_nobody(const struct worker_list *workers, const char *site,
-    struct buf *out)
-{
-	const struct worker_seen *last = worker_list_last(workers, site);
-	char span[STEP_SPAN_LEN];
-
-	if (last != NULL && last->live)
-		return false;
-	buf_addf(out, "no worker for %s", site);
-	if (last == NULL) {
-		buf_adds(out, " has been seen");
-		return true;
-	}
-	step_format_span(clock_now() - last->seen, span);
-	buf_addf(out, "; last seen %s ago on %s", span, last->host);
-	return true;
-}
-
-/* The lines of a text, NULL for none, as a list. */
-static json_t *
-lines_doc(const char *text)
-{
-	json_t *list = json_new_array();
-
-	while (text != NULL && *text != '\0') {
-		size_t len = strcspn(text, "\n");
-		char *line = xstrndup(text, len);
-
-		json_push_string(list, line);
-		free(line);
-		text += len + (text[len] == '\n');
-	}
-	return list;
-}
-
-json_t *
-step_job_doc(const struct job *job)
-{
-	bool ended = job->ended > 0;
-	json_t *j = json_new_object();
-
-	json_put_int(j, "job", job->id);
-	json_put_string(j, "site", job->site);
-	json_put_string(j, "state", job_state_name(job->state));
-	json_put_int(j, "priority", job->priority);
-	json_put_string(j, "ref", job->ref);
-	json_put(j, "refs", lines_doc(job->refs));
-	json_put_string(j, "reason", job->reason);
-	json_put_string(j, "who", job->who);
-	json_put_int(j, "requests", job->requests);
-	step_put_time(j, "created", job->created);
-	step_put_time(j, "due", job->state == JOB_WAITING ? job->due : 0);
-	step_put_time(j, "started", job->started);
-	step_put_time(j, "ended", job->ended);
-	json_put_int(j, "tries", job->tries);
-	if (ended)
-		json_put_int(j, "status", job->status);
-	else
-		json_put_null(j, "status");
-	json_put_string(j, "message", job->message);
-	json_put_string(j, "worker", job->worker);
-	if (job->merged_into != 0)
-		json_put_int(j, "merged_into", job->merged_into);
-	else
-		json_put_null(j, "merged_into");
-	return j;
-}
 
 /* ---- for people -------------------------------------------------------- */
 

@@ -8,7 +8,7 @@
 #include "base/openmetrics.h"
 #include "base/version.h"
 #include "cmd/cmd.h"
-#include "cmd/jobs.h"
+#include "cmd/queue_steps.h"
 #include "cmd/table.h"
 #include "os/file.h"
 #include "os/log.h"

@@ -1,7 +1,7 @@
 #include "queue/worker.h"
 #include "base/text.h"
 #include "cmd/cmd.h"
-#include "cmd/jobs.h"
+#include "cmd/queue_steps.h"
 #include "cmd/table.h"
 #include "config/config.h"
 #include "os/log.h"

@@ -1,8 +1,8 @@
 /*
  * What the commands of the queue have in common.
  */
-#ifndef CMD_JOBS_H
-#define CMD_JOBS_H
+#ifndef QUEUE_STEPS_H
+#define QUEUE_STEPS_H
 
 #include <stdbool.h>
 
