@@ -171,51 +171,6 @@ read_rules(struct value_reader *r, const struct raw_site *raw,
 	    &out->max_delete);
 }
 
-/* Read a URL that curl can fetch. */
-static int
-read_url(struct value_reader *r, const char *text, struct strvec *out)
-{
-	size_t scheme = strncmp(text, "https://", 8) == 0 ? 8 :
-	    strncmp(text, "http://", 7) == 0		  ? 7 :
-							    0;
-
-	if (scheme == 0 || strcspn(text + scheme, "/?#") == 0 ||
-	    strpbrk(text, " \t\r\n") != NULL)
-		return value_fault(r,
-		    "'%s' is no URL such as https://example.org/", text);
-	/* "https://example.org" is its top. */
-	if (strchr(text + scheme, '/') == NULL)
-		strvec_addf(out, "%s/", text);
-	else
-		strvec_add(out, text);
-	return 0;
-}
-
-/* Read "address", "address:port" or "[address]:port". */
-static int
-read_connect(struct value_reader *r, const char *key, const char *text,
-    char **out)
-{
-	const char *port;
-	int64_t n;
-
-	if (text == NULL)
-		return 0;
-	value_at(r, "%s", key);
-	if (value_check_unexpanded(r, text) != 0)
-		return -1;
-	port = *text == '[' ? strstr(text, "]:") : strrchr(text, ':');
-	if (port != NULL) {
-		port += *port == ']' ? 2 : 1;
-		if (!number_parse(port, 1, 65535, &n))
-			return value_fault(r,
-			    "'%s' is no address such as 192.0.2.1, www1:8080 or [2001:db8::1]:443",
-			    text);
-	}
-	*out = xstrdup(text);
-	return 0;
-}
-
 /* Read what Cache-Control has to have where. */
 static int
 read_headers(struct value_reader *r, struct check_config *c)
@@ -253,16 +208,16 @@ read_check(struct value_reader *r, const struct raw_check *raw,
 	if (raw == NULL)
 		return 0;
 	value_at(r, "check.url");
-	if (read_url(r, raw->url, &c->urls) != 0)
+	if (value_read_url(r, raw->url, &c->urls) != 0)
 		return -1;
 	for (unsigned int i = 0; i < raw->also_count; i++) {
 		value_at(r, "check.also[%u]", i);
-		if (read_url(r, raw->also[i], &c->urls) != 0)
+		if (value_read_url(r, raw->also[i], &c->urls) != 0)
 			return -1;
 	}
 	for (unsigned int i = 0; i < raw->edge_count; i++) {
 		value_at(r, "check.edge[%u]", i);
-		if (read_url(r, raw->edge[i], &c->edge) != 0)
+		if (value_read_url(r, raw->edge[i], &c->edge) != 0)
 			return -1;
 	}
 	c->contains = xstrdup_opt(raw->contains);
@@ -281,7 +236,8 @@ read_check(struct value_reader *r, const struct raw_check *raw,
 	value_at(r, "check.tries");
 	if (c->tries == 0)
 		return value_fault(r, "0 tries find out nothing; at least 1");
-	if (read_connect(r, "check.connect", raw->connect, &c->connect) != 0 ||
+	if (value_read_connect(r, "check.connect", raw->connect,
+		&c->connect) != 0 ||
 	    value_read_path(r, "check.ca", raw->ca, &c->ca) != 0 ||
 	    value_read_wait(r, "check.within", raw->within, &c->within) != 0 ||
 	    value_read_duration(r, "check.wait", raw->wait, &c->wait) != 0)
@@ -303,7 +259,7 @@ read_preview(struct value_reader *r, const struct raw_preview *raw,
 	if (raw->url != NULL) {
 		value_at(r, "preview.url");
 		c = strstr(raw->url, "{name}") != NULL ?
-		    read_url(r, raw->url, &url) :
+		    value_read_url(r, raw->url, &url) :
 		    value_fault(r,
 			"'%s' has no {name} in it, as in https://{name}.preview.example.org/",
 			raw->url);
@@ -468,7 +424,7 @@ read_host(struct value_reader *r, const struct raw_host *raw,
 	    value_read_word(r, "jump", raw->jump, &h->jump) != 0 ||
 	    value_read_word(r, "deploy", raw->deploy, &h->deploy) != 0 ||
 	    read_address(r, raw, h) != 0 ||
-	    read_connect(r, "connect", raw->connect, &h->connect) != 0 ||
+	    value_read_connect(r, "connect", raw->connect, &h->connect) != 0 ||
 	    value_read_path(r, "identity", raw->identity, &h->identity) != 0)
 		return -1;
 	if (raw->root == NULL) {
@@ -629,7 +585,7 @@ read_notify(struct value_reader *r, const struct raw_worker *raw,
 	if (raw->notify_url == NULL)
 		return 0;
 	value_at(r, "notify_url");
-	n = read_url(r, raw->notify_url, &url);
+	n = value_read_url(r, raw->notify_url, &url);
 	if (n == 0)
 		w->notify_url = xstrdup(url.v[0]);
 	strvec_release(&url);

@@ -192,3 +192,46 @@ value_read_count(struct value_reader *r, const char *key,
 	return value_fault(r, "%u is out of range; %u to %u", *out, least,
 	    most);
 }
+
+int
+value_read_url(struct value_reader *r, const char *text, struct strvec *out)
+{
+	size_t scheme = strncmp(text, "https://", 8) == 0 ? 8 :
+	    strncmp(text, "http://", 7) == 0		  ? 7 :
+							    0;
+
+	if (scheme == 0 || strcspn(text + scheme, "/?#") == 0 ||
+	    strpbrk(text, " \t\r\n") != NULL)
+		return value_fault(r,
+		    "'%s' is no URL such as https://example.org/", text);
+	/* "https://example.org" is its top. */
+	if (strchr(text + scheme, '/') == NULL)
+		strvec_addf(out, "%s/", text);
+	else
+		strvec_add(out, text);
+	return 0;
+}
+
+int
+value_read_connect(struct value_reader *r, const char *key, const char *text,
+    char **out)
+{
+	const char *port;
+	int64_t n;
+
+	if (text == NULL)
+		return 0;
+	value_at(r, "%s", key);
+	if (value_check_unexpanded(r, text) != 0)
+		return -1;
+	port = *text == '[' ? strstr(text, "]:") : strrchr(text, ':');
+	if (port != NULL) {
+		port += *port == ']' ? 2 : 1;
+		if (!number_parse(port, 1, 65535, &n))
+			return value_fault(r,
+			    "'%s' is no address such as 192.0.2.1, www1:8080 or [2001:db8::1]:443",
+			    text);
+	}
+	*out = xstrdup(text);
+	return 0;
+}

@@ -43,6 +43,14 @@ int value_check_inside(struct value_reader *r, char *text) MUST_USE;
 int value_read_path(struct value_reader *r, const char *key,
     const char *text, char **path) MUST_USE;
 
+/* A URL that curl can fetch, of the key that the reader is at. */
+int value_read_url(struct value_reader *r, const char *text,
+    struct strvec *out) MUST_USE;
+
+/* "address", "address:port" or "[address]:port"; NULL: none. */
+int value_read_connect(struct value_reader *r, const char *key,
+    const char *text, char **out) MUST_USE;
+
 int value_read_duration(struct value_reader *r, const char *key,
     const char *text, int64_t *seconds) MUST_USE;
 
