@@ -1,30 +1,23 @@
 #include "fleet/fleet_guess.h"
 
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/hash.h"
 #include "base/text.h"
 #include "content/learn.h"
 #include "content/rewrite.h"
+#include "fleet/guess_samples.h"
 #include "fleet/purse.h"
-#include "os/io.h"
 #include "os/log.h"
 #include "os/pool.h"
 
 enum {
 	ROUNDS = 4,
-	SAMPLES_MAX = 16,
-	SAMPLES_BYTES = 32 * 1024, /* of one round */
-	FIRST_BYTES = 64 * 1024,   /* of a sample, if there is no smaller */
-	WEIGHED = 64,		   /* pages that are looked at for it */
-	LINE = 12,		   /* around a path and a size */
-	TRIED = 48,		   /* pages on which rules are tried */
-	BIG = 512 * 1024,	   /* pages that are looked at one by one */
+	TRIED = 48,	  /* pages on which rules are tried */
+	BIG = 512 * 1024, /* pages that are looked at one by one */
 	GRAIN = 16,
 	SETS = 3, /* that a round may have */
 	/* What is learnt of all samples, and of those of each group alone. */
@@ -32,38 +25,17 @@ enum {
 	CANDIDATES = LEARN_WAYS * (1 + GROUPS),
 };
 
-struct guess {
-	const struct guess_job *job;
-	struct fleet *f;
-	size_t *left; /* entries that nothing explains yet */
-	size_t n;
-	struct rule_sets *sets;
-};
-
-static const struct entry *
-new_of(const struct guess *g, size_t i)
-{
-	return &g->job->m->v[i];
-}
-
-/* The file of the base at the same path. */
-static const struct entry *
-old_of(const struct guess *g, size_t i)
-{
-	return manifest_find(g->job->base, new_of(g, i)->path);
-}
-
 /* ---- which pages ------------------------------------------------------- */
 
 static bool
 may_have_rules(const struct guess *g, size_t i)
 {
-	const struct entry *en = new_of(g, i), *old;
+	const struct entry *en = guess_new(g, i), *old;
 
 	if (en->type != ENTRY_FILE || en->mark != ENTRY_BUILD ||
 	    en->size > REWRITE_FILE_MAX || !g->job->may(g->job->ctx, i))
 		return false;
-	old = old_of(g, i);
+	old = guess_old(g, i);
 	return old != NULL && old->type == ENTRY_FILE && old->size > 0 &&
 	    en->size > 0 && old->size <= REWRITE_FILE_MAX;
 }
@@ -86,240 +58,8 @@ is_worth_it(const struct guess *g)
 	int64_t bytes = 0;
 
 	for (size_t i = 0; i < g->n; i++)
-		bytes += new_of(g, g->left[i])->size;
+		bytes += guess_new(g, g->left[i])->size;
 	return g->n >= g->job->group_min && bytes > g->job->worth;
-}
-
-/* ---- samples ----------------------------------------------------------- */
-
-/* What pages of a kind have in common. */
-struct kind {
-	const char *extension;
-	size_t depth;
-	int64_t growth;
-	int64_t size; /* of the old page */
-	size_t entry;
-};
-
-static void
-fill_kind(const struct guess *g, size_t i, struct kind *k)
-{
-	const struct entry *en = new_of(g, i);
-	const char *slash = strrchr(en->path, '/');
-	const char *dot = strrchr(slash != NULL ? slash : en->path, '.');
-
-	*k = (struct kind){ .extension = dot != NULL ? dot : "",
-		.size = old_of(g, i)->size,
-		.entry = i };
-	k->growth = en->size - k->size;
-	for (const char *p = en->path; *p != '\0'; p++)
-		k->depth += *p == '/';
-}
-
-static int
-compare_kinds(const struct kind *a, const struct kind *b)
-{
-	int c = strcmp(a->extension, b->extension);
-
-	if (c != 0)
-		return c;
-	if (a->depth != b->depth)
-		return a->depth < b->depth ? -1 : 1;
-	return a->growth < b->growth ? -1 : a->growth > b->growth;
-}
-
-/* By kind, then by size. */
-static int
-compare_pages(const void *x, const void *y)
-{
-	const struct kind *a = x, *b = y;
-	int c = compare_kinds(a, b);
-
-	return c != 0 ? c : a->size < b->size ? -1 : a->size > b->size;
-}
-
-/* A group of pages of one kind. */
-struct group {
-	size_t from, n; /* in the sorted pages */
-};
-
-/* The largest first. */
-static int
-compare_groups(const void *x, const void *y)
-{
-	const struct group *a = x, *b = y;
-
-	return a->n > b->n ? -1 : a->n < b->n;
-}
-
-static size_t
-find_groups(const struct kind *v, size_t n, size_t least, struct group *groups)
-{
-	size_t count = 0, from = 0;
-
-	for (size_t i = 1; i <= n; i++) {
-		if (i < n && compare_kinds(&v[from], &v[i]) == 0)
-			continue;
-		if (i - from >= least)
-			groups[count++] = (struct group){ from, i - from };
-		from = i;
-	}
-	qsort(groups, count, sizeof(*groups), compare_groups);
-	return count;
-}
-
-struct samples {
-	size_t entry[SAMPLES_MAX]; /* of the new manifest */
-	size_t base[SAMPLES_MAX];  /* the same of the base's */
-	struct buf old[SAMPLES_MAX], new[SAMPLES_MAX];
-	size_t group[SAMPLES_MAX];
-	size_t n;
-	int64_t bytes;
-	int64_t cost;	/* of question and answer, if old pages weigh what new
-			 * ones do */
-	size_t weighed; /* pages */
-};
-
-/* All of a page of the build: what it is is found out when it is used. */
-static bool
-read_new(const struct guess *g, size_t i, struct buf *out)
-{
-	const struct entry *en = new_of(g, i);
-	char digest[HASH_HEX + 1];
-	ssize_t n;
-	int fd;
-
-	hash_hex(en->digest, digest);
-	fd = openat(g->job->build->fd, g->job->by_digest ? digest : en->path,
-	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	buf_reset(out);
-	buf_reserve(out, (size_t)en->size);
-	n = io_read(fd, out->data, (size_t)en->size);
-	close(fd);
-	out->len = n > 0 ? (size_t)n : 0;
-	return n == en->size;
-}
-
-/* What the page costs as a sample; it is not read but for that. */
-static int64_t
-cost_of(const struct guess *g, struct samples *s, const struct kind *k)
-{
-	const size_t path = strlen(new_of(g, k->entry)->path);
-	struct buf text = BUF_INIT;
-	int64_t cost = INT64_MAX;
-
-	if (s->weighed++ < WEIGHED && read_new(g, k->entry, &text))
-		cost = (int64_t)path + LINE +
-		    purse_weigh(buf_str(&text), text.len);
-	buf_release(&text);
-	return cost;
-}
-
-/* Can it be paid, with those before it? */
-static bool
-is_affordable(const struct guess *g, struct samples *s, const struct kind *k)
-{
-	int64_t cost, have;
-
-	if (g->job->purse == NULL)
-		return true;
-	cost = cost_of(g, s, k);
-	have = purse_look(g->job->purse, SAMPLES_BYTES) - s->cost;
-	if (cost > have)
-		return false;
-	s->cost += cost;
-	return true;
-}
-
-/* Take the page as a sample of the group, if there is room for it. */
-static void
-add_sample(const struct guess *g, struct samples *s, size_t group,
-    const struct kind *k)
-{
-	int64_t room = s->n == 0 ? FIRST_BYTES : SAMPLES_BYTES - s->bytes;
-
-	if (s->n == SAMPLES_MAX || k->size > room ||
-	    (s->n > 0 && s->entry[s->n - 1] == k->entry) ||
-	    !is_affordable(g, s, k))
-		return;
-	s->group[s->n] = group;
-	s->entry[s->n] = k->entry;
-	s->base[s->n] = (size_t)(old_of(g, k->entry) - g->job->base->v);
-	s->n++;
-	s->bytes += k->size;
-}
-
-/* Two small pages of each group, of the largest groups first. */
-static void
-choose_samples(const struct guess *g, struct samples *s)
-{
-	struct kind *v = xcalloc(g->n, sizeof(*v));
-	struct group *groups =
-	    xcalloc(g->n / g->job->group_min + 1, sizeof(*groups));
-	size_t n;
-
-	for (size_t i = 0; i < g->n; i++)
-		fill_kind(g, g->left[i], &v[i]);
-	qsort(v, g->n, sizeof(*v), compare_pages);
-	n = find_groups(v, g->n, g->job->group_min, groups);
-	for (size_t i = 0; i < n; i++) {
-		add_sample(g, s, i, &v[groups[i].from + groups[i].n / 20]);
-		add_sample(g, s, i, &v[groups[i].from + groups[i].n * 2 / 5]);
-	}
-	free(v);
-	free(groups);
-}
-
-/* Bytes of a question, about. */
-static int64_t
-question_bytes(const struct guess *g, const struct samples *s)
-{
-	int64_t sum = 0;
-
-	for (size_t i = 0; i < s->n; i++)
-		sum += (int64_t)strlen(new_of(g, s->entry[i])->path) + LINE;
-	return sum;
-}
-
-/* Ask one host that has the base for the old pages; another one if it fails. */
-static bool
-ask_samples(const struct guess *g, struct samples *s)
-{
-	struct purse *purse = g->job->purse;
-	int64_t asked = question_bytes(g, s);
-
-	for (size_t i = 0; i < g->f->n; i++) {
-		struct remote *r = &g->f->v[i];
-		struct err e = ERR_INIT;
-		int64_t bytes = purse == NULL ?
-		    INT64_MAX :
-		    purse_look(purse, SAMPLES_BYTES) - asked;
-
-		if (r->failed || !g->job->has(g->job->ctx, r))
-			continue;
-		if (remote_samples(r, g->job->id, g->job->base, s->base, s->n,
-			s->old, &bytes, &e) == 0) {
-			if (purse != NULL)
-				purse_take(purse, asked + bytes);
-			return true;
-		}
-		log_debug("%sno samples for rules: %s", remote_said(r),
-		    e.text);
-		for (size_t k = 0; k < s->n; k++)
-			buf_reset(&s->old[k]);
-	}
-	return false;
-}
-
-static void
-release_samples(struct samples *s)
-{
-	for (size_t i = 0; i < SAMPLES_MAX; i++) {
-		buf_release(&s->old[i]);
-		buf_release(&s->new[i]);
-	}
 }
 
 /* ---- trying a set of rules --------------------------------------------- */
@@ -383,10 +123,10 @@ bench_end(void *ctx, void *bench)
 static bool
 explains(const struct trial *t, struct bench *w, size_t i, uint32_t *hits)
 {
-	const struct entry *old = old_of(t->g, i);
+	const struct entry *old = guess_old(t->g, i);
 	uint8_t digest[HASH_LEN];
 
-	if (!read_new(t->g, i, &w->new))
+	if (!guess_read(t->g, i, &w->new))
 		return false;
 	buf_reset(&w->old);
 	buf_reset(&w->again);
@@ -418,8 +158,8 @@ try_page(struct trial *t, struct bench *w, size_t at)
 static bool
 is_big(const struct guess *g, size_t at)
 {
-	return new_of(g, g->left[at])->size > BIG ||
-	    old_of(g, g->left[at])->size > BIG;
+	return guess_new(g, g->left[at])->size > BIG ||
+	    guess_old(g, g->left[at])->size > BIG;
 }
 
 static int
@@ -709,10 +449,10 @@ run_round(struct guess *g)
 	size_t before = g->n, count = 0;
 	bool ready;
 
-	choose_samples(g, &s);
-	ready = s.n > 0 && ask_samples(g, &s);
+	samples_choose(g, &s);
+	ready = s.n > 0 && samples_ask(g, &s);
 	for (size_t i = 0; ready && i < s.n; i++)
-		ready = read_new(g, s.entry[i], &s.new[i]);
+		ready = guess_read(g, s.entry[i], &s.new[i]);
 	if (ready) {
 		learn(g, &s, c);
 		count = use(g, c);
@@ -724,7 +464,7 @@ run_round(struct guess *g)
 	for (size_t i = 0; i < c->n; i++)
 		rule_set_release(&c->v[i].set);
 	free(c);
-	release_samples(&s);
+	samples_release(&s);
 	return count > s.n && (count - s.n) * 20 >= before;
 }
 
