@@ -88,7 +88,7 @@ t_examples_of_the_help() {
 			n=$((n + 1))
 			# The last deploy of the line does the parsing.
 			sed 's/deploy \([^|)#]*\)/deploy \1 -h /' <<<"$line" |
-			    sed 's/^\. <(\(.*\)).*/\1/; s/| jq.*//
+			    sed 's/^\. <(\(.*\)).*/\1/; s/| \(jq\|ssh\) .*//
 				s/^id=\$(\(.*\)).*/\1/; s/^tar.*| //' >script
 			run bash -euo pipefail script
 			assert_contains "$out" "usage: deploy $c"
