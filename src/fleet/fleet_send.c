@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/text.h"
 #include "fleet/cure.h"
 #include "fleet/fleet_batch.h"
 #include "fleet/fleet_delta.h"
@@ -367,10 +368,11 @@ end_batches(struct sending *s, struct fleet_sent *out)
 static void
 begin_telling(const struct sending *s)
 {
-	char phase[64];
+	char phase[64] = "sending";
 
-	snprintf(phase, sizeof(phase),
-	    s->fresh > 1 ? "sending to %zu hosts" : "sending", s->fresh);
+	if (s->fresh > 1)
+		snprintf(phase, sizeof(phase), "sending to %s",
+		    TEXT_COUNT(s->fresh, "host", "hosts"));
 	progress_begin(phase, 0, 0);
 }
 

@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/path.h"
+#include "base/text.h"
 #include "content/manifest.h"
 #include "content/zstream.h"
 #include "host/limits.h"
@@ -115,8 +116,9 @@ put_packed(struct files *f, struct err *e)
 		c = zwriter_end(z, e);
 	if (c == 0 && f->max >= 0 && (int64_t)packed.len > f->max)
 		c = err_set(e, ERR_GUARD,
-		    "compressed, they are %zu bytes, not %lld at most",
-		    packed.len, (long long)f->max);
+		    "compressed, they are %s, not %lld at most",
+		    TEXT_COUNT(packed.len, "byte", "bytes"),
+		    (long long)f->max);
 	if (c == 0) {
 		wire_put(&f->r->out, "zstd", "%zu", packed.len);
 		buf_add(&f->r->out, packed.data, packed.len);

@@ -20,6 +20,7 @@ in_place() {
 	    printf 'share/doc/deploy/examples/%s\n' *) >>want
 	cat >>want <<-EOF
 	bin/deploy
+	share/doc/deploy/examples/deploy.schema.json
 	share/bash-completion/completions/deploy
 	share/fish/vendor_completions.d/deploy.fish
 	share/zsh/site-functions/_deploy
