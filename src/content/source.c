@@ -82,8 +82,8 @@ source_close(struct source *s)
 	*s = (struct source)SOURCE_INIT;
 }
 
-bool
-source_is_archive(const struct source *s)
+static bool
+is_archive(const struct source *s)
 {
 	return s->fd >= 0;
 }
@@ -96,7 +96,7 @@ source_contains(const struct source *s, const char *path)
 	size_t n;
 	bool is;
 
-	is = !source_is_archive(s) && realpath(s->dir.path, source) != NULL &&
+	is = !is_archive(s) && realpath(s->dir.path, source) != NULL &&
 	    (realpath(path, there) != NULL ||
 		realpath(dirname(copy), there) != NULL);
 	free(copy);
@@ -161,7 +161,7 @@ unpack_into(struct source *s, const struct dir *into, bool strip,
 const struct dir *
 source_files(const struct source *s)
 {
-	return source_is_archive(s) ? s->unpacked : &s->dir;
+	return is_archive(s) ? s->unpacked : &s->dir;
 }
 
 int
@@ -173,7 +173,7 @@ source_read(struct source *s, const struct dir *into,
 
 	s->exclude = exclude;
 	s->excluded = 0;
-	if (source_is_archive(s) &&
+	if (is_archive(s) &&
 	    ((into == NULL && make_scratch(s, e) != 0) ||
 		unpack_into(s, into != NULL ? into : &s->scratch, strip, e) !=
 		    0))
@@ -191,7 +191,7 @@ source_check(const struct source *s, const struct manifest *m, struct err *e)
 	uint64_t stamp;
 
 	/* What was unpacked is ours. */
-	if (source_is_archive(s))
+	if (is_archive(s))
 		return 0;
 	if (tree_stamp(&s->dir, m, s->exclude, &stamp, e) != 0)
 		return -1;

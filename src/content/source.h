@@ -44,8 +44,6 @@ int source_open(struct source *s, const char *path, struct err *e) MUST_USE;
 /* Close; temporary files are removed.  Neutral values accepted. */
 void source_close(struct source *s);
 
-bool source_is_archive(const struct source *s);
-
 /*
  * Is `path`, or where it would be made, inside the source directory or that
  * itself?  Never of an archive.

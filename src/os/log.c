@@ -44,8 +44,8 @@ log_is_terminal(void)
 	    (term == NULL || strcmp(term, "dumb") != 0);
 }
 
-bool
-log_has_colour(void)
+static bool
+has_colour(void)
 {
 	const char *no = getenv("NO_COLOR"); /* no-color.org */
 
@@ -108,7 +108,7 @@ priority(const char *label)
 static void
 print(const char *colour, const char *label, const char *text)
 {
-	bool coloured = *colour != '\0' && log_has_colour();
+	bool coloured = *colour != '\0' && has_colour();
 	char out[TEXT_LINE_MAX + sizeof(status) + 64], clear[ERASE_MAX] = "";
 
 	if (strcmp(label, "warning: ") == 0 && ci_annotate("warning", text))

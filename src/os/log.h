@@ -16,9 +16,8 @@ enum log_level { LOG_QUIET, LOG_NORMAL, LOG_VERBOSE };
 void log_set_level(enum log_level level);
 enum log_level log_level(void);
 
-/* Colours and progress bars: a terminal, no NO_COLOR, TERM not "dumb". */
+/* Progress bars, and colours unless NO_COLOR: a terminal, TERM not "dumb". */
 bool log_is_terminal(void);
-bool log_has_colour(void);
 
 /* How wide that terminal is now. */
 size_t log_columns(void);

@@ -41,13 +41,6 @@ transport_login(const struct transport *t, const char **host_key,
 		t->ops->login(t->self, host_key, key);
 }
 
-void
-transport_cancel(struct transport *t)
-{
-	if (t->ops != NULL)
-		t->ops->cancel(t->self);
-}
-
 /* What was started, or NULL. */
 static int
 take(struct transport *t, void *proc, struct transport_proc *p)

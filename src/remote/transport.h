@@ -24,7 +24,6 @@ struct transport_proc;
  */
 struct transport_ops {
 	void (*close)(void *self);
-	void (*cancel)(void *self);
 	void (*traffic)(const void *self, uint64_t *sent, uint64_t *received);
 	int64_t (*round_trip)(const void *self); /* us; NULL: takes no time */
 	const char *(*address)(const void *self);
@@ -73,9 +72,6 @@ const char *transport_address(const struct transport *t);
 /* The keys of both sides in words (ssh_login); NULL: this machine. */
 void transport_login(const struct transport *t, const char **host_key,
     const char **key);
-
-/* From any thread: what goes on fails, and everything after it. */
-void transport_cancel(struct transport *t);
 
 /* Start a command line of the login shell there. */
 int transport_start(struct transport *t, const char *command,

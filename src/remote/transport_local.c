@@ -19,14 +19,13 @@
 #include "os/run.h"
 
 enum {
-	TICK_MS = 200, /* how soon a cancel is noticed */
+	TICK_MS = 200, /* how soon a signal is noticed */
 	ERRORS_MAX = 4096,
 	LINE_MAX_LEN = 64 * 1024 * 1024, /* a line of `info` */
 };
 
 struct local {
 	int64_t silence;
-	volatile int cancelled;
 	uint64_t sent, received;
 };
 
@@ -54,12 +53,6 @@ static void
 local_close(void *self)
 {
 	free(self);
-}
-
-static void
-local_cancel(void *self)
-{
-	((struct local *)self)->cancelled = 1;
 }
 
 static void
@@ -223,8 +216,6 @@ step(struct local_proc *p, bool writing, int64_t end, struct err *e)
 	};
 	int64_t left = end - clock_ms();
 
-	if (p->local->cancelled)
-		return err_set(e, ERR_FAILED, "cancelled");
 	if (intr_check(e) != 0)
 		return -1;
 	if (left <= 0) {
@@ -382,7 +373,6 @@ local_close_proc(void *proc)
 
 static const struct transport_ops ops = {
 	local_close,
-	local_cancel,
 	local_traffic,
 	NULL,
 	local_address,

@@ -10,12 +10,6 @@ close_session(void *self)
 }
 
 static void
-cancel(void *self)
-{
-	ssh_cancel(self);
-}
-
-static void
 traffic(const void *self, uint64_t *sent, uint64_t *received)
 {
 	ssh_traffic(self, sent, received);
@@ -101,7 +95,6 @@ close_proc(void *proc)
 
 static const struct transport_ops ops = {
 	.close = close_session,
-	.cancel = cancel,
 	.traffic = traffic,
 	.round_trip = round_trip,
 	.address = address,
