@@ -5,7 +5,6 @@
 #include "base/alloc.h"
 #include "config/config_table.h"
 #include "config/config_words.h"
-#include "config/yamlcheck.h"
 
 static json_t *schema_of(const cyaml_schema_value_t *want, const char *key);
 
@@ -108,7 +107,7 @@ mapping_schema(const cyaml_schema_field_t *fields, const char *key)
 static json_t *
 mapping_or_value(const cyaml_schema_value_t *want, const char *key)
 {
-	const cyaml_schema_field_t *f = yamlcheck_only_key(want);
+	const cyaml_schema_field_t *f = config_table_only_key(want);
 	json_t *j = mapping_schema(want->mapping.fields, key);
 	char *name;
 
@@ -128,7 +127,7 @@ list_schema(const cyaml_schema_value_t *want, const char *key)
 	json_put_int(j, "minItems", want->sequence.min);
 	json_put(j, "items", schema_of(want->sequence.entry, key));
 	/* A single entry may stand for the list. */
-	return yamlcheck_may_be_short(want) ?
+	return config_table_may_be_short(want) ?
 	    either(schema_of(want->sequence.entry, key), j) :
 	    j;
 }

@@ -213,3 +213,33 @@ static const cyaml_schema_field_t top_fields[] = {
 const cyaml_schema_value_t config_table = {
 	CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct raw_config, top_fields),
 };
+
+static bool
+is_string_or_list(const cyaml_schema_value_t *want)
+{
+	return want->type == CYAML_STRING ||
+	    (want->type == CYAML_SEQUENCE &&
+		want->sequence.entry->type == CYAML_STRING);
+}
+
+const cyaml_schema_field_t *
+config_table_only_key(const cyaml_schema_value_t *want)
+{
+	const cyaml_schema_field_t *only = NULL, *f = want->mapping.fields;
+
+	for (; f->key != NULL; f++) {
+		if ((f->value.flags & CYAML_FLAG_OPTIONAL) != 0)
+			continue;
+		if (only != NULL || !is_string_or_list(&f->value))
+			return NULL;
+		only = f;
+	}
+	return only;
+}
+
+bool
+config_table_may_be_short(const cyaml_schema_value_t *want)
+{
+	return want->sequence.entry->type != CYAML_MAPPING ||
+	    config_table_only_key(want->sequence.entry) != NULL;
+}

@@ -151,4 +151,12 @@ struct raw_config {
 /* The whole file: what is loaded with it is a struct raw_config. */
 extern const cyaml_schema_value_t config_table;
 
+/* The one key that a mapping must have, if a single value of it is enough for
+ * the short form; or NULL. */
+const cyaml_schema_field_t *config_table_only_key(
+    const cyaml_schema_value_t *want);
+
+/* May a list be written as its only entry? */
+bool config_table_may_be_short(const cyaml_schema_value_t *want);
+
 #endif

@@ -19,6 +19,7 @@
 #include "base/buf.h"
 #include "base/nearest.h"
 #include "base/number.h"
+#include "config/config_table.h"
 #include "config/yamltext.h"
 
 enum {
@@ -459,29 +460,6 @@ yamlcheck_value(const struct yamlcheck *y, size_t i, const char **key,
 
 /* ---- short forms -------------------------------------------------- */
 
-static bool
-is_string_or_list(const cyaml_schema_value_t *want)
-{
-	return want->type == CYAML_STRING ||
-	    (want->type == CYAML_SEQUENCE &&
-		want->sequence.entry->type == CYAML_STRING);
-}
-
-const cyaml_schema_field_t *
-yamlcheck_only_key(const cyaml_schema_value_t *want)
-{
-	const cyaml_schema_field_t *only = NULL, *f = want->mapping.fields;
-
-	for (; f->key != NULL; f++) {
-		if ((f->value.flags & CYAML_FLAG_OPTIONAL) != 0)
-			continue;
-		if (only != NULL || !is_string_or_list(&f->value))
-			return NULL;
-		only = f;
-	}
-	return only;
-}
-
 /* A double-quoted scalar, which libyaml reads as the same. */
 static void
 quote_scalar(const yaml_node_t *node, struct buf *out)
@@ -518,13 +496,6 @@ add_longer(struct yamlcheck *y, const yaml_node_t *node, const char *before,
 	}
 	buf_adds(&text, after);
 	l->text = buf_detach(&text);
-}
-
-bool
-yamlcheck_may_be_short(const cyaml_schema_value_t *want)
-{
-	return want->sequence.entry->type != CYAML_MAPPING ||
-	    yamlcheck_only_key(want->sequence.entry) != NULL;
 }
 
 /* A single value that stands for a mapping, of which it is that key. */
@@ -610,10 +581,11 @@ check_value(struct yamlcheck *y, const cyaml_schema_value_t *want,
 	bool is_short = node->type == YAML_SCALAR_NODE && !is_null(node);
 
 	if (is_short && want->type == CYAML_MAPPING &&
-	    yamlcheck_only_key(want) != NULL)
-		return check_short_mapping(y, yamlcheck_only_key(want), node);
+	    config_table_only_key(want) != NULL)
+		return check_short_mapping(y, config_table_only_key(want),
+		    node);
 	if (is_short && want->type == CYAML_SEQUENCE &&
-	    yamlcheck_may_be_short(want))
+	    config_table_may_be_short(want))
 		return check_short_list(y, want, node);
 	if (check_kind(y, want, node) != 0)
 		return -1;

@@ -63,14 +63,6 @@ bool yamlcheck_pair(const struct yamlcheck *y, const char *key, size_t i,
 bool yamlcheck_value(const struct yamlcheck *y, size_t i, const char **key,
     const char **name, const char **value, size_t *line);
 
-/* The one key that a mapping must have, if a single value of it is enough for
- * the short form; or NULL. */
-const struct cyaml_schema_field *yamlcheck_only_key(
-    const struct cyaml_schema_value *want);
-
-/* May a list be written as its only entry? */
-bool yamlcheck_may_be_short(const struct cyaml_schema_value *want);
-
 /*
  * Report what is wrong with the value of `key`, the path of one that the file
  * has, such as "sites[0].keep", at its place.  Returns -1 with ERR_USAGE.
