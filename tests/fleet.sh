@@ -276,11 +276,12 @@ sshd_again() {
 	wait "$(cat "$1/pid")" 2>/dev/null || true
 	sshd_port=$(sed -n 's/^Port //p' "$1/sshd_config")
 	for ((i = 0; i < 50; i++)); do
+		rm -f -- "$1/sshd.pid"
 		"$(PATH=$PATH:/usr/sbin:/sbin command -v sshd)" -D \
 		    -f "$PWD/$1/sshd_config" -E "$PWD/$1/log" </dev/null &
 		sshd_pid=$!
 		echo "$sshd_pid" >"$1/pid"
-		! _sshd_listens || return 0
+		! _sshd_listens "$1" || return 0
 		wait "$sshd_pid" || true
 	done
 	fail "sshd does not start again"

@@ -26,12 +26,13 @@ sshd_start() {
 	[ -e "$dir/host_key" ] || _sshd_keys "$dir"
 	for ((tries = 0; tries < 20; tries++)); do
 		sshd_port=$((20000 + RANDOM % 12000))
+		rm -f -- "$dir/sshd.pid"
 		_sshd_config "$dir" "$@" >"$dir/sshd_config"
 		"$(PATH=$PATH:/usr/sbin:/sbin command -v sshd)" -D \
 		    -f "$dir/sshd_config" -E "$dir/log" </dev/null &
 		sshd_pid=$!
 		_sshd_known_hosts "$dir"
-		! _sshd_listens || return 0
+		! _sshd_listens "$dir" || return 0
 		wait "$sshd_pid" || true
 	done
 	cat "$dir/log" >&2
@@ -79,7 +80,7 @@ _sshd_config() {
 	ListenAddress 127.0.0.1
 	HostKey $dir/host_key
 	HostKey $dir/host_rsa
-	PidFile none
+	PidFile $dir/sshd.pid
 	AuthorizedKeysFile $dir/authorized_keys
 	StrictModes no
 	UsePAM no
@@ -97,13 +98,13 @@ _sshd_known_hosts() {
 	    "$(cut -d ' ' -f 1,2 "$1/host_key.pub")" >"$1/known_hosts"
 }
 
-# Does it take connections, within 10 seconds?
+# Does the one in this directory take connections, within 10 seconds?  It says so
+# in its PidFile; another one may have the port.
 _sshd_listens() {
 	local i
 	for ((i = 0; i < 200; i++)); do
 		kill -0 "$sshd_pid" 2>/dev/null || return 1
-		! { : >"/dev/tcp/127.0.0.1/$sshd_port"; } 2>/dev/null ||
-		    return 0
+		[ "$(cat -- "$1/sshd.pid" 2>/dev/null)" != "$sshd_pid" ] || return 0
 		sleep 0.05
 	done
 	return 1
