@@ -311,8 +311,11 @@ samples(struct remote *r)
 {
 	const size_t first = 0;
 	struct buf text = BUF_INIT;
-	int c = remote_samples(r, &own_id, &wanted, &first, 1, &text, &e);
+	int64_t bytes = 1000;
+	int c =
+	    remote_samples(r, &own_id, &wanted, &first, 1, &text, &bytes, &e);
 
+	MUST(bytes >= 0);
 	MUST(c != 0 || strcmp(buf_str(&text), "hello") == 0);
 	MUST(text.len <= 5);
 	buf_release(&text);
