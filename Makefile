@@ -353,10 +353,10 @@ bench: deps-bench
 	    queue,$(BENCH)),run) $(filter-out hosts queue,$(BENCH))
 
 ## lint              manuals, shell scripts, layout of C, headers
-.PHONY: lint lint-rest lint-man lint-shell lint-headers lint-format \
+.PHONY: lint lint-rest lint-man lint-shell lint-headers lint-fuzz lint-format \
 	lint-cppcheck
 lint: lint-rest
-	@$(MAKE) --no-print-directory lint-man lint-headers
+	@$(MAKE) --no-print-directory lint-man lint-headers lint-fuzz
 	+@$(SUBMAKE) lint-shell
 # What is not among the tests, as the others are.
 lint-rest: deps-lint
@@ -390,6 +390,12 @@ lint-headers: | libraries
 	@for h in $(HEADERS); do \
 	    printf '#include "%s"\nextern int not_empty;\n' $$h | \
 	    $(COMPILE) -I. -fsyntax-only -x c - || exit; \
+	done
+
+# They are run apart from the tests; that they fit the program is seen always.
+lint-fuzz: | libraries
+	@for f in $(wildcard tests/fuzz/*.c); do \
+	    $(COMPILE) -Wno-missing-prototypes -fsyntax-only $$f || exit; \
 	done
 
 # Headers are laid out by hand.

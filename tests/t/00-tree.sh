@@ -36,6 +36,10 @@ t_headers_compile_alone() {
 	run make -s -C "$TREE" lint-headers
 }
 
+t_fuzz_targets_compile() {
+	run make -s -C "$TREE" lint-fuzz
+}
+
 t_manuals_are_clean() {
 	need_cmd mandoc
 	run make -s -C "$TREE" lint-man
