@@ -532,6 +532,17 @@ fleet_find_on_some(const struct fleet *f, const char *word, struct err *e)
 				   find_release(f, word, e);
 }
 
+const struct release_id *
+fleet_latest_id(const struct fleet *f)
+{
+	const struct release_id *latest = &release_id_none;
+
+	for (size_t i = 0; i < f->n; i++)
+		if (release_id_cmp(&f->v[i].latest, latest) > 0)
+			latest = &f->v[i].latest;
+	return latest;
+}
+
 /* From one host, if it is what its meta says. */
 static int
 ask_manifest(struct remote *r, const struct release_id *id, const char *digest,

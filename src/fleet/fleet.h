@@ -111,6 +111,9 @@ const struct release_id *fleet_find(const struct fleet *f,
 const struct release_id *fleet_find_on_some(const struct fleet *f,
     const char *word, struct err *e) MUST_USE;
 
+/* The latest id that any host knows: a new one has to be later.  Borrowed. */
+const struct release_id *fleet_latest_id(const struct fleet *f);
+
 /* The manifest of a release: from the cache, else from a host that has it. */
 int fleet_manifest(struct fleet *f, const struct release_id *id,
     struct manifest *m, struct err *e) MUST_USE;

@@ -97,18 +97,6 @@ find_lacking(struct making *k, struct err *e)
 	return r;
 }
 
-/* The latest id that any host knows, so that the new one is later. */
-static const struct release_id *
-latest_id(const struct fleet *f)
-{
-	const struct release_id *latest = &release_id_none;
-
-	for (size_t i = 0; i < f->n; i++)
-		if (release_id_cmp(&f->v[i].latest, latest) > 0)
-			latest = &f->v[i].latest;
-	return latest;
-}
-
 /* A bridge with that content which is there from a run that died; or NULL. */
 static const struct release_id *
 find_made(const struct fleet *f, const struct meta *meta)
@@ -147,7 +135,7 @@ fill_meta(struct making *k, struct err *e)
 	hash_hex(digest, k->meta.digest);
 	made = find_made(f, &k->meta);
 	if (made == NULL) {
-		release_id_new(&k->meta.id, latest_id(f));
+		release_id_new(&k->meta.id, fleet_latest_id(f));
 		return 0;
 	}
 	/* Its own manifest counts, with the times in it. */

@@ -68,18 +68,6 @@ content_mtime(const struct remote *r)
 	return 0;
 }
 
-/* The latest id that any host knows, so that the new one is later. */
-static const struct release_id *
-latest_id(const struct fleet *f)
-{
-	const struct release_id *latest = &release_id_none;
-
-	for (size_t i = 0; i < f->n; i++)
-		if (release_id_cmp(&f->v[i].latest, latest) > 0)
-			latest = &f->v[i].latest;
-	return latest;
-}
-
 /* Is this content live on all hosts? */
 static bool
 is_live_everywhere(const struct fleet *f, const char *digest)
@@ -390,7 +378,7 @@ stage_there(struct fleet *f, struct stage *st, struct fleet_sent *out,
     struct err *e)
 {
 	if (st->outcome == STAGE_NEW)
-		release_id_new(&st->id, latest_id(f));
+		release_id_new(&st->id, fleet_latest_id(f));
 	if (st->outcome != STAGE_UNCHANGED) {
 		if (send_all(f, st, out, e) != 0)
 			return -1;
@@ -519,7 +507,7 @@ fleet_stage_carried(struct fleet *f, const struct release_id *id, bool preview,
 		if (fleet_manifest(f, &st->id, &st->plan.m, e) != 0)
 			return -1;
 	} else {
-		release_id_new(&st->id, latest_id(f));
+		release_id_new(&st->id, fleet_latest_id(f));
 		st->outcome = STAGE_NEW;
 	}
 	return preview ? 0 : send_carried(f, id, st, e);
