@@ -346,6 +346,17 @@ stop_before_the_flip() {
 
 # ------------------------------------------------------- killed at every step
 
+# A publish that is killed; until the hosts are done with what they were asked.
+publish_killed() {
+	(
+		echo "$BASHPID" >client
+		exec deploy publish
+	) >said 2>&1 &
+	wait "$!" || true
+	flock -x busy true
+	heal
+}
+
 # The client is killed before the request $1 of all (0: of none); the hosts bring
 # to its end what they were told.  The verbs are in the file verbs, a line for
 # each request.
@@ -367,13 +378,7 @@ kill_at() {
 		exit
 		END
 	done
-	(
-		echo "$BASHPID" >client
-		exec deploy publish
-	) >said 2>&1 &
-	wait "$!" || true
-	flock -x busy true
-	heal
+	publish_killed
 	[ ! -e killed ] || echo "killed at request $1, $(sed -n "$1p" verbs)" >&2
 }
 
@@ -406,13 +411,7 @@ kill_between_flips() {
 		fi
 		END
 	done
-	(
-		echo "$BASHPID" >client
-		exec deploy publish
-	) >said 2>&1 &
-	wait "$!" || true
-	flock -x busy true
-	heal
+	publish_killed
 }
 
 # either STATUSES CMD...: one of these, and nothing is missing after it.
