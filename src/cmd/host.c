@@ -71,6 +71,10 @@ read_keys(const char *word, struct strvec *out, struct err *e)
 		r = read_input(&text, e);
 	else
 		r = file_read(&cwd, word, KEY_MAX, &text, e);
+	if (r != 0 && e->sys == ENOENT)
+		return err_set(e, ERR_USAGE,
+		    "there is no file '%s';; give a public key, the file that has it, or - for standard input",
+		    word);
 	if (r == 0 && text.len > 0)
 		line = strtok_r(text.data, "\r\n", &rest);
 	for (; r == 0 && line != NULL; line = strtok_r(NULL, "\r\n", &rest)) {
@@ -204,8 +208,8 @@ authorize(struct run *run, struct err *e)
 		r = err_set(e, ERR_USAGE,
 		    "usage: deploy host authorize --root DIR [--allow VERB,...] [KEY], with an absolute DIR");
 	o.allow = allow = write_out(o.allow);
-	if (r == 0 && o.allow != NULL)
-		r = host_check_verbs(o.allow, e);
+	if (r == 0 && o.allow != NULL && host_check_verbs(o.allow, e) != 0)
+		r = err_append(e, "; and publish, for " ALLOW_PUBLISH);
 	if (r == 0 && o.args.n > 0)
 		r = read_keys(o.args.v[0], &keys, e);
 	if (r == 0)

@@ -527,6 +527,11 @@ t_authorize_says_what_it_gives() {
 		expect_status 2 deploy host authorize --root /srv/x \
 		    --allow "$list" key.pub
 		assert_contains "$err" "freeze"
+		assert_contains "$err" "and publish, for receive,"
+	done
+	for list in no.pub /no/such.pub; do
+		expect_status 2 deploy host authorize --root /srv/x "$list"
+		assert_contains "$err" "there is no file '$list'; give a public key"
 	done
 }
 
