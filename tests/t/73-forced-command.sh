@@ -146,7 +146,7 @@ t_authorize() {
 	expect_status 2 deploy host authorize --root x key.pub
 	expect_status 2 deploy host authorize key.pub
 	expect_status 2 deploy host authorize --root /srv/x key
-	expect_status 1 deploy host authorize --root /srv/x nokey
+	expect_status 2 deploy host authorize --root /srv/x nokey
 }
 
 run_tests
