@@ -16,6 +16,7 @@ struct buf {
 #define BUF_INIT { NULL, 0, 0 }
 
 void buf_release(struct buf *b);		/* neutral values accepted */
+void buf_wipe(struct buf *b);			/* the same, for secrets: no trace */
 void buf_reset(struct buf *b);			/* len 0, memory kept */
 void buf_reserve(struct buf *b, size_t more);	/* room for `more` bytes */
 void buf_add(struct buf *b, const void *data, size_t len);

@@ -246,8 +246,7 @@ replace(const struct run *run, const struct dir *dir, const char *name,
 	if (r == 1 && !run->opts.dry_run &&
 	    file_publish_mode(dir, name, text->data, text->len, mode, e) != 0)
 		r = -1;
-	explicit_bzero(old.data, old.len);
-	buf_release(&old);
+	buf_wipe(&old);
 	return r;
 }
 
@@ -300,9 +299,7 @@ write_hooks(struct run *run, struct err *e)
 	if (step_queue_config(run, e) == 0 &&
 	    dir_open_path(&dir, run->config.dir, e) == 0)
 		r = write_files(run, &dir, &hooks, &secrets, e);
-	if (secrets.data != NULL)
-		explicit_bzero(secrets.data, secrets.cap);
-	buf_release(&secrets);
+	buf_wipe(&secrets);
 	buf_release(&hooks);
 	dir_close(&dir);
 	if (r < 0)

@@ -214,7 +214,6 @@ secret_hand_over(struct err *e)
 			close(pair[1]);
 		pair[1] = -2;
 	}
-	explicit_bzero(b.data, b.cap);
-	buf_release(&b);
+	buf_wipe(&b);
 	return pair[1];
 }

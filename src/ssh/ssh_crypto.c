@@ -91,10 +91,8 @@ write_key(const uint8_t seed[ED25519], const uint8_t public[ED25519],
 	buf_adds(out, "-----BEGIN OPENSSH PRIVATE KEY-----\n");
 	base64_encode(all.data, all.len, out);
 	buf_adds(out, "-----END OPENSSH PRIVATE KEY-----\n");
-	explicit_bzero(all.data, all.cap);
-	explicit_bzero(part.data, part.cap);
-	buf_release(&all);
-	buf_release(&part);
+	buf_wipe(&all);
+	buf_wipe(&part);
 }
 
 bool

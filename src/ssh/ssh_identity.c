@@ -23,15 +23,6 @@ enum {
 /* "openssh-key-v1", and a cipher called "none". */
 #define OPENSSH_PLAIN "b3BlbnNzaC1rZXktdjEAAAAABG5vbmU"
 
-/* Forget what stood there. */
-static void
-wipe(struct buf *b)
-{
-	if (b->data != NULL)
-		explicit_bzero(b->data, b->cap);
-	buf_release(b);
-}
-
 /* Any white space, also "\n" and "\r" spelled out, becomes spaces. */
 static void
 flatten(char *s)
@@ -112,7 +103,7 @@ repair(struct buf *b, const char *text)
 	add_body(b, middle.data);
 	buf_add(b, end, (size_t)(last - end));
 	buf_addc(b, '\n');
-	wipe(&middle);
+	buf_wipe(&middle);
 	return true;
 }
 
@@ -219,7 +210,7 @@ is_on_token(const char *key)
 		memmem(b.data, b.len, "sk-ecdsa-", 9) != NULL);
 	explicit_bzero(body, strlen(body));
 	free(body);
-	wipe(&b);
+	buf_wipe(&b);
 	return is;
 }
 
@@ -248,7 +239,7 @@ import(const char *text, const char *phrase)
 	if (ssh_pki_import_privkey_base64(text, phrase, NULL, NULL, &key) !=
 	    SSH_OK)
 		key = NULL;
-	wipe(&converted);
+	buf_wipe(&converted);
 	return key;
 }
 
@@ -318,7 +309,7 @@ parse(const char *text, const char *what, struct err *e)
 		key = decode(b.data, what, e);
 	else
 		refuse_text(text, what, e);
-	wipe(&b);
+	buf_wipe(&b);
 	return key;
 }
 
@@ -338,7 +329,7 @@ ssh_identity_parse(const char *text, const char *what, struct err *e)
 	} else {
 		key = parse(text, what, e);
 	}
-	wipe(&decoded);
+	buf_wipe(&decoded);
 	return key;
 }
 
