@@ -11,13 +11,18 @@ live_of() {
 	echo "${l#releases/}"
 }
 
+# stands_for ROOT ID: what the link leads to is a bridge for that one.
+stands_for() {
+	grep -q "\"bridge\":\"$2\"" "$1/.deploy/meta/$(live_of "$1").json"
+}
+
 # assert_live_is ROOT ID: that one is live, and its page is there; with an empty
 # ID nothing is.
 assert_live_is() {
 	if [ -z "$2" ]; then
 		[ ! -L "$1/current" ] || fail "$1: live is $(live_of "$1")"
-	elif ! [ "$1/current" -ef "$1/releases/$2" ] ||
-	    [ ! -s "$1/current/index.html" ]; then
+	elif [ ! -s "$1/current/index.html" ] ||
+	    ! { [ "$1/current" -ef "$1/releases/$2" ] || stands_for "$1" "$2"; }; then
 		fail "$1: live is '$(live_of "$1")', not '$2'"
 	fi
 }

@@ -267,6 +267,16 @@ flip(struct remote *r, void *ctx, struct err *e)
 	return 0;
 }
 
+static void
+tell_bridged(const struct fleet *f, const struct fleet_bridge *b,
+    const struct release_id *id)
+{
+	log_info("bridged: %s of %s %s beside what is live%s%s",
+	    TEXT_COUNT(b->files, "file", "files"), id->text,
+	    TEXT_PLURAL(b->files, "is", "are"), f->n > 1 ? " on " : "",
+	    f->n > 1 ? TEXT_COUNT(b->n, "host", "hosts") : "");
+}
+
 int
 fleet_bridge_flip(struct fleet *f, const struct fleet_bridge *b,
     const struct remote_activate *o, struct err *e)
@@ -282,10 +292,7 @@ fleet_bridge_flip(struct fleet *f, const struct fleet_bridge *b,
 	failed = fleet_each(f, flip, &fl);
 	free(fl.message);
 	if (failed == 0) {
-		log_info("bridged: %s of %s %s beside what is live on %s",
-		    TEXT_COUNT(b->files, "file", "files"), o->id->text,
-		    TEXT_PLURAL(b->files, "is", "are"),
-		    TEXT_COUNT(b->n, "host", "hosts"));
+		tell_bridged(f, b, o->id);
 		return 0;
 	}
 	fleet_fail(f, "nothing was activated", e);

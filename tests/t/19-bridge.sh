@@ -124,9 +124,14 @@ $one
 	expect_status 2 deploy activate "$id"
 	assert_contains "$err" "is a bridge, which stands for $one"
 	expect_status 2 deploy rollback "$id"
+	# Back, with the assets of what was live.
 	run deploy rollback
 	assert_live "$one"
-	assert_eq "$(lines_of h1 bridge)" 1
+	for h in "${hosts[@]}"; do
+		assert_eq "$(lines_of "$h" bridge)" 2
+		[ "r-$h/current/assets/app.2.js" -ef "r-$h/releases/$two/assets/app.2.js" ] ||
+		    fail "$h: the assets of $two are gone"
+	done
 	# Only the newest stays.
 	build 3
 	run deploy publish
@@ -189,9 +194,10 @@ t_guards_come_first() {
 	assert_eq "$(lines_of h1 bridge)$(lines_of h2 bridge)" 22
 	run deploy thaw
 	run deploy rollback
+	assert_eq "$(lines_of h1 bridge)$(lines_of h2 bridge)" 33
 	build 3
 	expect_status 4 deploy publish
-	assert_eq "$(lines_of h1 bridge)$(lines_of h2 bridge)" 22
+	assert_eq "$(lines_of h1 bridge)$(lines_of h2 bridge)" 33
 }
 
 # It is something to have, and no reason not to go live.

@@ -451,19 +451,33 @@ t_rollback_and_carry() {
 	a=$(publish)
 	assets app.2.js
 	b=$(publish)
-	run deploy rollback
-	run deploy verify
-	assert_eq "$(live_assets)" app.1.js
+	run deploy rollback -n
+	assert_eq "$(readlink root/current)" "releases/$b"
 	# Visitors have pages of the one that was rolled back from.
+	run deploy rollback
+	assert_eq "$(<"$out")" "$a"
+	assert_live_is root "$a"
+	assert_eq "$(live_assets)" "app.1.js app.2.js"
+	assert_eq "$(<root/current/index.html)" "with app.1.js"
+	run deploy verify
 	assets app.3.js
 	c=$(publish)
 	assert_eq "$(carried)" "app.1.js app.2.js"
 	run deploy rollback
-	assert_eq "$(readlink root/current)" "releases/$a"
+	assert_live_is root "$a"
+	assert_eq "$(live_assets)" "app.1.js app.2.js app.3.js"
+	run deploy prune
+	run deploy verify
+	run deploy activate "$a"
+	assert_contains "$err" unchanged
 	run deploy activate --override=order "$c"
 	assert_eq "$(carried)" "app.1.js app.2.js"
 	run deploy verify
 	run deploy verify "$b"
+	# Where no bridge is wanted, it goes live as it was.
+	sed -i 's/for: 7d/&, bridge: false/' deploy.yml
+	run deploy rollback
+	assert_eq "$(readlink root/current)" "releases/$a"
 }
 
 t_what_was_never_live_is_not_carried() {
@@ -587,7 +601,8 @@ carried_at_activation_on() {
 	assets app.4.js
 	d=$(publish)
 	run deploy rollback
-	assert_eq "$(carried)" app.1.js
+	assert_live_is root "$c"
+	assert_eq "$(carried)" "app.1.js app.4.js"
 	# What may not go live is not made.
 	run deploy freeze
 	before=$(ls root/releases)
@@ -613,7 +628,7 @@ carried_at_activation_on() {
 	assert_contains "$err" unchanged
 	# Back to what was live before, and again to the one that is there now.
 	run deploy rollback
-	assert_eq "$(readlink root/current)" "releases/$c"
+	assert_live_is root "$c"
 	before=$(ls root/releases)
 	run deploy activate "$b" --override=order
 	assert_eq "$(readlink root/current)" "releases/$b"
