@@ -165,6 +165,7 @@ struct config {
 enum {
 	CONFIG_KEEP = 5,
 	CONFIG_KEEP_MAX = 1000000,	/* as hosts take it */
+	CONFIG_DICTIONARIES_MAX = 20,	/* of each file */
 	CONFIG_WAIT_MAX = 86400,	/* seconds; of lock_wait, hooks.timeout:
 					 * what hosts take */
 	CONFIG_LOCK_WAIT = 60,		/* seconds */

@@ -150,6 +150,20 @@ read_compress(struct value_reader *r, const struct raw_compress *raw,
 	    &out->compress_over);
 }
 
+/* Read which files get forms against their earlier versions. */
+static int
+read_dictionaries(struct value_reader *r, const struct raw_dictionaries *raw,
+    struct rules *out)
+{
+	if (raw == NULL)
+		return 0;
+	if (value_read_patterns(r, "dictionaries.paths", raw->paths,
+		raw->paths_count, &out->dictionaries) != 0)
+		return -1;
+	return value_read_count(r, "dictionaries.from", raw->from, 1,
+	    CONFIG_DICTIONARIES_MAX, &out->dictionaries_from);
+}
+
 /* Read what the site says about its releases. */
 static int
 read_rules(struct value_reader *r, const struct raw_site *raw,
@@ -161,7 +175,8 @@ read_rules(struct value_reader *r, const struct raw_site *raw,
 	    read_shared(r, raw->shared, raw->shared_count, &out->shared) !=
 		0 ||
 	    read_carry(r, raw->carry, out) != 0 ||
-	    read_compress(r, raw->compress, out) != 0)
+	    read_compress(r, raw->compress, out) != 0 ||
+	    read_dictionaries(r, raw->dictionaries, out) != 0)
 		return -1;
 	if (raw->guard != NULL) {
 		out->links = raw->guard->links;

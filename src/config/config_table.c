@@ -43,6 +43,12 @@ static const cyaml_schema_field_t compress_fields[] = {
 	CYAML_FIELD_END,
 };
 
+static const cyaml_schema_field_t dictionaries_fields[] = {
+	LIST("paths", REQUIRED, struct raw_dictionaries, paths, 1),
+	UINT("from", OPTIONAL, struct raw_dictionaries, from),
+	CYAML_FIELD_END,
+};
+
 static const cyaml_strval_t severities[] = {
 	{ "ignore", SEVERITY_IGNORE },
 	{ "warn", SEVERITY_WARN },
@@ -164,6 +170,8 @@ static const cyaml_schema_field_t site_fields[] = {
 	LIST("shared", OPTIONAL, struct raw_site, shared, 0),
 	MAPPING("carry", struct raw_site, carry, carry_fields),
 	MAPPING("compress", struct raw_site, compress, compress_fields),
+	MAPPING("dictionaries", struct raw_site, dictionaries,
+	    dictionaries_fields),
 	MAPPING("guard", struct raw_site, guard, guard_fields),
 	STRING("max_delete", OPTIONAL, struct raw_site, max_delete),
 	STRING("group", OPTIONAL, struct raw_site, group),

@@ -27,6 +27,12 @@ struct raw_compress {
 	char *over;
 };
 
+struct raw_dictionaries {
+	char **paths;
+	unsigned int paths_count;
+	unsigned int *from;
+};
+
 struct raw_guard {
 	enum severity links, secrets, maps;
 };
@@ -109,6 +115,7 @@ struct raw_site {
 	unsigned int shared_count;
 	struct raw_carry *carry;
 	struct raw_compress *compress;
+	struct raw_dictionaries *dictionaries;
 	char *max_delete;
 	struct raw_guard *guard;
 	char *group;

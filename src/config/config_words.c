@@ -32,6 +32,8 @@ static const struct config_words words[] = {
 	    "Files of earlier releases that stay in newer ones for a while." },
 	{ "sites.compress", KIND_ANY, NULL,
 	    "Which files get compressed forms beside them." },
+	{ "sites.dictionaries", KIND_ANY, NULL,
+	    "Which files get forms against their earlier versions (RFC 9842)." },
 	{ "sites.max_delete", KIND_PERCENT, "50%",
 	    "A build that lacks more of what is live is refused." },
 	{ "sites.guard", KIND_ANY, NULL,
@@ -89,6 +91,10 @@ static const struct config_words words[] = {
 	{ "sites.compress.with", KIND_ANY, "gzip, brotli",
 	    "What makes them: gzip, brotli, zstd." },
 	{ "sites.compress.over", KIND_SIZE, "1k", "Smaller files get none." },
+
+	{ "sites.dictionaries.paths", KIND_ANY, NULL, "Which files." },
+	{ "sites.dictionaries.from", KIND_ANY, "3",
+	    "Against how many earlier versions of each." },
 
 	{ "sites.guard.links", KIND_ANY, "warn",
 	    "Symbolic links that lead nowhere." },

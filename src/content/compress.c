@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/hash.h"
 #include "base/path.h"
+#include "content/dcz.h"
 #include "content/encode.h"
 #include "content/place.h"
 #include "os/file.h"
@@ -111,14 +112,13 @@ static void
 find_files(struct work *w, const struct manifest *m)
 {
 	const struct rules *rules = w->job->rules;
-	enum encoding ignored;
 
 	for (size_t i = 0; i < m->n; i++) {
 		const struct entry *en = &m->v[i];
 
 		if (en->type == ENTRY_FILE && en->mark == ENTRY_BUILD &&
 		    en->size > 0 && en->size >= rules->compress_over &&
-		    encoding_of_path(en->path, &ignored) == 0 &&
+		    form_of_path(en->path) == 0 &&
 		    path_match_any(&rules->compress, en->path))
 			add_file(w, m, en);
 	}

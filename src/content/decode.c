@@ -88,6 +88,18 @@ decoder_new(enum encoding how,
 	return d;
 }
 
+struct decoder *
+decoder_new_against(const void *dictionary, size_t len,
+    int (*write)(void *ctx, const void *data, size_t len, struct err *e),
+    void *ctx)
+{
+	struct decoder *d = decoder_new(ENCODING_ZSTD, write, ctx);
+
+	if (ZSTD_isError(ZSTD_DCtx_refPrefix(d->zstd, dictionary, len)))
+		BUG("a decoder does not take its dictionary");
+	return d;
+}
+
 void
 decoder_free(struct decoder *d)
 {

@@ -36,6 +36,14 @@ struct decoder;
 struct decoder *decoder_new(enum encoding how,
     int (*write)(void *ctx, const void *data, size_t len, struct err *e),
     void *ctx);
+
+/*
+ * One frame of zstd that was made against a dictionary (dcz.h), which must
+ * outlive the decoder.  The header is not taken.
+ */
+struct decoder *decoder_new_against(const void *dictionary, size_t len,
+    int (*write)(void *ctx, const void *data, size_t len, struct err *e),
+    void *ctx);
 void decoder_free(struct decoder *d);		/* NULL accepted */
 
 /*

@@ -15,6 +15,7 @@ enum {
 	BROTLI_WINDOW_MIN = 16,
 	ZSTD_LEVEL = 19, /* the last whose window browsers take (RFC 9659) */
 	ZSTD_WINDOW = 23,
+	ZSTD_WINDOW_MIN = 17,
 };
 
 struct encoder {
@@ -87,6 +88,33 @@ encoder_new(enum encoding how, int64_t size,
 	}
 	if (!made)
 		BUG("an encoder does not take its settings");
+	return c;
+}
+
+/* The window reaches back to where the dictionary begins, if it may. */
+static bool
+set_up_against(ZSTD_CCtx *z, const void *dictionary, size_t len, int64_t size)
+{
+	int window = ZSTD_WINDOW_MIN;
+
+	while (
+	    window < ZSTD_WINDOW && (int64_t)1 << window < size + (int64_t)len)
+		window++;
+	return set_up_zstd(z, size) &&
+	    !ZSTD_isError(
+		ZSTD_CCtx_setParameter(z, ZSTD_c_windowLog, window)) &&
+	    !ZSTD_isError(ZSTD_CCtx_refPrefix(z, dictionary, len));
+}
+
+struct encoder *
+encoder_new_against(const void *dictionary, size_t len, int64_t size,
+    int (*write)(void *ctx, const void *data, size_t len, struct err *e),
+    void *ctx)
+{
+	struct encoder *c = encoder_new(ENCODING_ZSTD, size, write, ctx);
+
+	if (!set_up_against(c->zstd, dictionary, len, size))
+		BUG("an encoder does not take its dictionary");
 	return c;
 }
 

@@ -26,6 +26,15 @@ struct encoder;
 struct encoder *encoder_new(enum encoding how, int64_t size,
     int (*write)(void *ctx, const void *data, size_t len, struct err *e),
     void *ctx);
+
+/*
+ * The same for a frame of zstd against a dictionary (dcz.h) of `len` bytes,
+ * which must outlive the encoder; neither is larger than DCZ_MAX.
+ */
+struct encoder *encoder_new_against(const void *dictionary, size_t len,
+    int64_t size,
+    int (*write)(void *ctx, const void *data, size_t len, struct err *e),
+    void *ctx);
 void encoder_free(struct encoder *c);		/* NULL accepted */
 
 /* The next bytes.  0, or -1: what `write` failed with. */

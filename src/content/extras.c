@@ -6,7 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/path.h"
-#include "content/decode.h"
+#include "content/dcz.h"
 
 /*
  * Call for each directory above `path`, outermost first; `fn` returns false
@@ -229,8 +229,7 @@ static bool
 stands_for_another(const struct manifest *m, const struct extras_carry *carry,
     const struct candidate *c, const struct candidates *all, size_t kept)
 {
-	enum encoding how;
-	size_t len = encoding_of_path(c->en.path, &how);
+	size_t len = form_of_path(c->en.path);
 	const struct candidate *other;
 	const struct entry *own;
 	char *plain;

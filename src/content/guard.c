@@ -9,7 +9,7 @@
 #include "base/buf.h"
 #include "base/path.h"
 #include "base/text.h"
-#include "content/decode.h"
+#include "content/dcz.h"
 #include "content/links.h"
 #include "content/secrets.h"
 
@@ -64,8 +64,7 @@ check_index(const struct manifest *m, struct err *e)
 static bool
 is_form(const struct manifest *m, const struct entry *en)
 {
-	enum encoding ignored;
-	size_t len = encoding_of_path(en->path, &ignored);
+	size_t len = form_of_path(en->path);
 	char *plain;
 	bool is;
 

@@ -9,6 +9,7 @@ rules_release(struct rules *r)
 	strvec_release(&r->shared);
 	strvec_release(&r->carry);
 	strvec_release(&r->compress);
+	strvec_release(&r->dictionaries);
 	free(r->group);
 	*r = (struct rules)RULES_INIT;
 }

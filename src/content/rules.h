@@ -26,6 +26,9 @@ struct rules {
 	struct strvec compress;	/* patterns; empty: none do */
 	unsigned int compress_with;	/* a bit for each enum encoding */
 	int64_t compress_over;	/* bytes; what is smaller gets none */
+	/* ... and forms against earlier files (dictionary.h): */
+	struct strvec dictionaries;	/* patterns; empty: none do */
+	unsigned int dictionaries_from;	/* how many of each */
 	unsigned int max_delete;	/* percent of the live paths, 0..100 */
 	/* What becomes of a build with */
 	enum severity links;	/* links that show visitors nothing; */
@@ -40,13 +43,15 @@ enum {
 	RULES_MAX_DELETE = 50,		/* percent */
 	RULES_COMPRESS_WITH = 1 << ENCODING_GZIP | 1 << ENCODING_BROTLI,
 	RULES_COMPRESS_OVER = 1024,	/* bytes */
+	RULES_DICTIONARIES_FROM = 3,
 };
 
 #define RULES_INIT {							\
 	.carry_for = RULES_CARRY_FOR, .bridge = true,			\
 	.max_delete = RULES_MAX_DELETE,					\
 	.compress_with = RULES_COMPRESS_WITH,				\
-	.compress_over = RULES_COMPRESS_OVER				\
+	.compress_over = RULES_COMPRESS_OVER,				\
+	.dictionaries_from = RULES_DICTIONARIES_FROM			\
 }
 
 void rules_release(struct rules *r);		/* neutral values accepted */

@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/text.h"
+#include "content/dcz.h"
 #include "content/decode.h"
 #include "content/place.h"
 #include "os/io.h"
@@ -17,11 +18,13 @@ enum { PIECE = 64 * 1024 };
 struct pair {
 	const struct entry *packed;
 	const struct entry *plain;
-	enum encoding how;
+	enum encoding how; /* ENCODINGS: against a dictionary (dcz.h), */
+	uint8_t dictionary[HASH_LEN]; /* this one */
 };
 
 struct pairs {
 	const struct dir *source;
+	const struct manifest *m; /* of the build */
 	struct pair *v;
 	size_t n;
 	size_t cap;
@@ -44,6 +47,18 @@ add_pair(struct pairs *all, const struct pair *pair)
 		all->v = xreallocarray(all->v, all->cap, sizeof(*all->v));
 	}
 	all->v[all->n++] = *pair;
+}
+
+/* Is the path by its name a form of a file?  As form_of_path(). */
+static size_t
+read_name(const char *path, struct pair *out)
+{
+	size_t len = encoding_of_path(path, &out->how);
+
+	if (len > 0)
+		return len;
+	out->how = ENCODINGS;
+	return dcz_of_path(path, out->dictionary);
 }
 
 /* The file of the build at the first `len` bytes of the path; or NULL. */
@@ -70,7 +85,7 @@ find_pairs(struct pairs *all, const struct plan *p, bool also_unchanged)
 		if (pair.packed->type != ENTRY_FILE ||
 		    pair.packed->mark != ENTRY_BUILD || p->steps[i].made)
 			continue;
-		len = encoding_of_path(pair.packed->path, &pair.how);
+		len = read_name(pair.packed->path, &pair);
 		pair.plain =
 		    len > 0 ? find_plain(&p->m, pair.packed->path, len) : NULL;
 		if (pair.plain != NULL &&
@@ -148,6 +163,68 @@ decode(struct worker *w, struct decoder *d, int fd, const struct pairs *all,
 	return decoder_end(d, e);
 }
 
+/*
+ * The dictionary of the pair, which the build has to have, into memory; NULL
+ * with the bare reason, and what to do.
+ */
+static char *
+read_dictionary(const struct pairs *all, const struct pair *pair, size_t *len,
+    struct err *e)
+{
+	const struct entry *en = NULL;
+	char *data;
+	ssize_t n;
+	int fd;
+
+	for (size_t i = 0; en == NULL && i < all->m->n; i++)
+		if (all->m->v[i].type == ENTRY_FILE &&
+		    all->m->v[i].mark == ENTRY_BUILD &&
+		    memcmp(all->m->v[i].digest, pair->dictionary, HASH_LEN) ==
+			0)
+			en = &all->m->v[i];
+	if (en == NULL || en->size > DCZ_MAX) {
+		err_set(e, ERR_INTEGRITY,
+		    "the dictionary that its name is of is %s;; leave it out with 'exclude', and have 'dictionaries' in deploy.yml make such files; --override=build stages it anyway",
+		    en == NULL ? "not in the build" : "too large");
+		return NULL;
+	}
+	fd = place_open(all->source, en->path, e);
+	if (fd < 0)
+		return NULL;
+	data = xmalloc((size_t)en->size + 1);
+	n = io_read(fd, data, (size_t)en->size);
+	if (n < 0)
+		err_sys(e, "cannot read '%s/%s'", all->source->path, en->path);
+	close(fd);
+	*len = n < 0 ? 0 : (size_t)n;
+	if (n >= 0)
+		return data;
+	free(data);
+	return NULL;
+}
+
+/*
+ * Its header has to name the same dictionary as its name.  What follows that is
+ * left to be read.
+ */
+static int
+check_header(struct worker *w, int fd, const struct pairs *all,
+    const struct pair *pair, struct err *e)
+{
+	unsigned char want[DCZ_HEADER], is[DCZ_HEADER];
+	ssize_t n = io_read(fd, is, sizeof(is));
+
+	if (n < 0)
+		return err_sys(e, "cannot read '%s/%s'", all->source->path,
+		    pair->packed->path);
+	hash_add(w->packed, is, (size_t)n);
+	dcz_header(pair->dictionary, want);
+	return n == DCZ_HEADER && memcmp(is, want, DCZ_HEADER) == 0 ?
+	    0 :
+	    err_set(e, ERR_INTEGRITY,
+		"it does not begin as its name says (RFC 9842)");
+}
+
 /* Is what was read, and what came out, what the entries say? */
 static int
 compare(const struct worker *w, const struct pairs *all,
@@ -174,11 +251,55 @@ name_both(const struct pair *pair, struct err *e)
 	bool cured = *err_cure(e) != '\0';
 
 	err_prefix(e, "'%s' of the build is not '%s' compressed by %s: ",
-	    pair->packed->path, pair->plain->path, encodings[pair->how].tool);
+	    pair->packed->path, pair->plain->path,
+	    pair->how == ENCODINGS ? "zstd against a dictionary" :
+				     encodings[pair->how].tool);
 	if (!cured)
 		err_append(e,
 		    ";; visitors would get it in its place: make it anew, or remove it from the build; --override=build stages it anyway");
 	return -1;
+}
+
+/* Take the open file apart, and compare.  What is wrong is bare. */
+static int
+run_decoder(struct worker *w, struct decoder *d, int fd,
+    const struct pairs *all, const struct pair *pair, struct err *e)
+{
+	uint8_t packed[HASH_LEN], plain[HASH_LEN];
+	int r = decode(w, d, fd, all, pair, e);
+
+	decoder_free(d);
+	hash_end(w->packed, packed);
+	hash_end(w->plain, plain);
+	return r == 0 ? compare(w, all, pair, packed, plain, e) : -1;
+}
+
+static int
+check_form(struct worker *w, int fd, const struct pairs *all,
+    const struct pair *pair, struct err *e)
+{
+	return run_decoder(w, decoder_new(pair->how, take, w), fd, all, pair,
+	    e);
+}
+
+/* One that is made against a dictionary. */
+static int
+check_against(struct worker *w, int fd, const struct pairs *all,
+    const struct pair *pair, struct err *e)
+{
+	size_t len = 0;
+	char *data = NULL;
+	int r = check_header(w, fd, all, pair, e);
+
+	if (r == 0) {
+		data = read_dictionary(all, pair, &len, e);
+		r = data == NULL ? -1 : 0;
+	}
+	if (r == 0)
+		r = run_decoder(w, decoder_new_against(data, len, take, w), fd,
+		    all, pair, e);
+	free(data);
+	return r;
 }
 
 static int
@@ -187,22 +308,15 @@ check_pair(void *ctx, void *worker, size_t i, struct err *e)
 	const struct pairs *all = ctx;
 	const struct pair *pair = &all->v[i];
 	struct worker *w = worker;
-	struct decoder *d;
-	uint8_t packed[HASH_LEN], plain[HASH_LEN];
 	int fd = place_open(all->source, pair->packed->path, e), r;
 
 	if (fd < 0)
 		return -1;
 	w->size = 0;
 	w->most = pair->plain->size;
-	d = decoder_new(pair->how, take, w);
-	r = decode(w, d, fd, all, pair, e);
-	decoder_free(d);
+	r = pair->how == ENCODINGS ? check_against(w, fd, all, pair, e) :
+				     check_form(w, fd, all, pair, e);
 	close(fd);
-	hash_end(w->packed, packed);
-	hash_end(w->plain, plain);
-	if (r == 0)
-		r = compare(w, all, pair, packed, plain, e);
 	return r != 0 && e->code == ERR_INTEGRITY ? name_both(pair, e) : r;
 }
 
@@ -210,7 +324,7 @@ int
 sibling_check(const struct dir *source, const struct plan *p, bool all,
     struct err *e)
 {
-	struct pairs pairs = { .source = source };
+	struct pairs pairs = { .source = source, .m = &p->m };
 	struct pool_job job = { .grain = 4,
 		.ctx = &pairs,
 		.begin = begin,

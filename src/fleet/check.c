@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/path.h"
 #include "base/text.h"
+#include "content/dcz.h"
 #include "content/decode.h"
 #include "fleet/cache_control.h"
 #include "fleet/web.h"
@@ -27,6 +28,7 @@ enum {
 
 /* What browsers say that they take. */
 static const char all_encodings[] = "gzip, br, zstd";
+static const char and_dictionaries[] = "gzip, br, zstd, dcz";
 
 /* ---- what to ask for --------------------------------------------------- */
 
@@ -50,8 +52,7 @@ is_plain(const char *path)
 static bool
 is_sibling(const struct manifest *m, const char *path)
 {
-	enum encoding ignored;
-	size_t len = encoding_of_path(path, &ignored);
+	size_t len = form_of_path(path);
 	char *plain = len > 0 ? xstrndup(path, len) : NULL;
 	bool is = plain != NULL && manifest_find(m, plain) != NULL;
 
@@ -279,6 +280,72 @@ has_sibling(const struct manifest *m, const struct entry *en,
 	return found != NULL && found->type == ENTRY_FILE;
 }
 
+/* Does Vary say that the answer depends on the dictionary? */
+static bool
+varies(const char *field)
+{
+	static const char want[] = "available-dictionary";
+	const size_t len = sizeof(want) - 1;
+
+	for (const char *p = field; *p != '\0'; p++)
+		if (*p == '*' || strncasecmp(p, want, len) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * The same by one who has the dictionary of the form `dcz` of it.  That is
+ * known to be made of the file, so what counts is that these are its bytes.
+ */
+static int
+check_against(struct asking *k, const struct entry *en,
+    const struct entry *dcz, const uint8_t dictionary[HASH_LEN],
+    const char *url, struct err *e)
+{
+	char *available = dcz_available(dictionary);
+	const struct web_request q = { .url = url,
+		.accept = and_dictionaries,
+		.dictionary = available,
+		.most = en->size };
+	const struct web_answer *a = &k->answer;
+	bool is_dcz;
+	int r = get(k, &q, 200, e);
+
+	is_dcz = r == 0 && strcasecmp(a->fields.encoding, "dcz") == 0;
+	if (r == 0 && !is_the_file(a, is_dcz ? dcz : en))
+		r = err_set(e, ERR_FAILED,
+		    "GET %s with Available-Dictionary: %s: the answer, with Content-Encoding: %s, is not '%s' of the release (%s instead of %lld);; is no cache before it?",
+		    url, available, a->fields.encoding,
+		    is_dcz ? dcz->path : en->path,
+		    TEXT_COUNT(a->size, "byte", "bytes"),
+		    (long long)(is_dcz ? dcz->size : en->size));
+	else if (is_dcz && !varies(a->fields.vary))
+		r = err_set(e, ERR_FAILED,
+		    "GET %s: the answer is for one dictionary only, and its Vary, '%s', does not say so;; have the web server say 'Vary: Accept-Encoding, Available-Dictionary', see deploy(1), WEB SERVER",
+		    url, a->fields.vary);
+	k->out->compressed += r == 0 && is_dcz;
+	free(available);
+	return r == 0 ? check_fields(k, en->path, url, e) : -1;
+}
+
+/* The same by all who have one of the dictionaries. */
+static int
+check_dictionaries(struct asking *k, const struct entry *en, const char *url,
+    struct err *e)
+{
+	const struct entry *end = k->m->v + k->m->n;
+	size_t len = strlen(en->path);
+	uint8_t dictionary[HASH_LEN];
+
+	for (const struct entry *dcz = en + 1;
+	     dcz < end && strncmp(dcz->path, en->path, len) == 0; dcz++)
+		if (dcz->type == ENTRY_FILE &&
+		    dcz_of_path(dcz->path, dictionary) == len &&
+		    check_against(k, en, dcz, dictionary, url, e) != 0)
+			return -1;
+	return 0;
+}
+
 /*
  * One file of the release, in all ways in which visitors get it.  What is
  * compressed by itself is not asked for in that way: servers that know its
@@ -288,16 +355,17 @@ static int
 check_file(struct asking *k, const struct entry *en, struct err *e)
 {
 	char *url = check_url(k->c->urls.v[0], en->path);
-	enum encoding ignored;
 	int r = check_plain(k, en, url, e);
 
-	if (encoding_of_path(en->path, &ignored) == 0) {
+	if (form_of_path(en->path) == 0) {
 		for (enum encoding i = 0; r == 0 && i < ENCODINGS; i++)
 			if (has_sibling(k->m, en, i))
 				r = check_encoded(k, en, url,
 				    encodings[i].name, e);
 		if (r == 0)
 			r = check_encoded(k, en, url, all_encodings, e);
+		if (r == 0)
+			r = check_dictionaries(k, en, url, e);
 	}
 	free(url);
 	return r;

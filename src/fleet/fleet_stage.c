@@ -5,9 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/clock.h"
+#include "content/place.h"
 #include "fleet/cache.h"
 #include "fleet/cure.h"
+#include "fleet/fleet_fetch.h"
 #include "fleet/fleet_here.h"
 #include "os/log.h"
 #include "root/activate.h"
@@ -231,7 +234,8 @@ read_build(struct stage *st, const struct stage_options *opt, struct err *e)
 	if (stage_open(st, opt, NULL, e) != 0 ||
 	    stage_list(st, NULL, e) != 0 || stage_hash(st, e) != 0)
 		return -1;
-	if (opt->rules->carry.n == 0 && opt->rules->compress.n == 0)
+	if (opt->rules->carry.n == 0 && opt->rules->compress.n == 0 &&
+	    opt->rules->dictionaries.n == 0)
 		plan_end(&st->plan);
 	return 0;
 }
@@ -278,16 +282,75 @@ fleet_stage_open(struct fleet *f, struct stage *st,
 	    fleet_open(f, true, e);
 }
 
+/* Earlier files, for dictionary.h: from the hosts that have them. */
+struct bringer {
+	struct fleet *f;
+	struct hoard files;
+};
+
+static int
+bring_earlier(void *ctx, const struct manifest *wanted, struct err *e)
+{
+	struct bringer *b = ctx;
+	bool *each = xcalloc(wanted->n, sizeof(*each));
+	int r;
+
+	for (size_t i = 0; i < wanted->n; i++)
+		each[i] = true;
+	r = fetch_files(&b->files, b->f, &release_id_none, wanted, each, e);
+	free(each);
+	return r;
+}
+
+static int
+open_earlier(void *ctx, const struct release_id *id, const struct entry *en,
+    struct err *e)
+{
+	const struct bringer *b = ctx;
+	char name[HASH_HEX + 1];
+
+	(void)id;
+	if (!hoard_has(&b->files, en->digest))
+		return err_set(e, ERR_FAILED, "no host gave it");
+	hash_hex(en->digest, name);
+	return place_open(&b->files.dir, name, e);
+}
+
+/* The forms that the rules want. */
+static int
+make_forms(struct fleet *f, struct stage *st, const struct manifest *base,
+    const struct earlier *earlier, struct err *e)
+{
+	struct bringer b = { .f = f, .files = HOARD_INIT };
+	struct dictionary_job job = { .base = base,
+		.earlier = earlier->v,
+		.n = earlier->n,
+		.bring = bring_earlier,
+		.open = open_earlier,
+		.ctx = &b };
+	int r = stage_compress(st, base, NULL, e);
+
+	if (r == 0 && st->opt->rules->dictionaries.n > 0)
+		r = stage_dictionaries(st, &job, e);
+	hoard_release(&b.files);
+	return r;
+}
+
 /* The plan against the base of a host, and the sums. */
 static int
 plan_against(struct fleet *f, struct stage *st, struct plan_base *base,
     struct err *e)
 {
+	const struct rules *rules = st->opt->rules;
 	struct earlier earlier = EARLIER_INIT;
 	int r = 0;
 
-	if (st->opt->rules->carry.n > 0)
+	if (rules->carry.n > 0 || rules->dictionaries.n > 0)
 		r = read_earlier(f, &earlier, e);
+	if (r != 0 && rules->carry.n == 0) {
+		log_warn("%s", e->text);
+		r = 0;
+	}
 	base->carry = (struct extras_carry){ .now = clock_now(),
 		.earlier = earlier.v,
 		.n = earlier.n };
@@ -295,7 +358,7 @@ plan_against(struct fleet *f, struct stage *st, struct plan_base *base,
 		r = stage_compare(st, base, newest_mtime(f), e);
 	if (r == 0) {
 		plan_files(&st->plan);
-		r = stage_compress(st, base->m, NULL, e);
+		r = make_forms(f, st, base->m, &earlier, e);
 	}
 	if (r == 0)
 		plan_end(&st->plan);

@@ -103,6 +103,7 @@ on_header(char *data, size_t one, size_t n, void *ctx)
 	} known[] = {
 		{ "content-encoding:", f->encoding, sizeof(f->encoding) },
 		{ "cache-control:", f->cache, sizeof(f->cache) },
+		{ "vary:", f->vary, sizeof(f->vary) },
 		{ "etag:", f->etag, sizeof(f->etag) },
 		{ "last-modified:", f->modified, sizeof(f->modified) },
 		{ "age:", f->age, sizeof(f->age) },
@@ -263,6 +264,7 @@ web_get(struct web *w, const struct web_request *q, struct web_answer *out,
 	CURLcode code;
 
 	fields = add_field(w, fields, "Accept-Encoding", q->accept);
+	fields = add_field(w, fields, "Available-Dictionary", q->dictionary);
 	fields = add_field(w, fields, "If-None-Match", q->etag);
 	fields = add_field(w, fields, "If-Modified-Since", q->modified);
 	buf_reset(&out->body);

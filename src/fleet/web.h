@@ -20,6 +20,7 @@
 struct web_request {
 	const char *url;
 	const char *accept;	/* Accept-Encoding */
+	const char *dictionary;	/* Available-Dictionary */
 	const char *etag;	/* If-None-Match */
 	const char *modified;	/* If-Modified-Since */
 	bool head;		/* the headers are enough */
@@ -31,7 +32,8 @@ struct web_request {
 /* The header fields that are looked at; "" where it has none. */
 struct web_fields {
 	char encoding[64];	/* Content-Encoding */
-	char cache[1024];	/* all of Cache-Control */
+	char cache[1024];	/* all of Cache-Control, */
+	char vary[256];		/* and of Vary */
 	char etag[256];
 	char modified[64];	/* Last-Modified */
 	char age[32];

@@ -119,6 +119,15 @@ stage_compress(struct stage *st, const struct manifest *base,
 }
 
 int
+stage_dictionaries(struct stage *st, struct dictionary_job *job, struct err *e)
+{
+	job->rules = st->opt->rules;
+	job->source = source_files(&st->source);
+	job->anew = st->opt->again;
+	return dictionary_files(job, &st->plan, &st->made, &st->against, e);
+}
+
+int
 stage_check_siblings(const struct stage *st, struct err *e)
 {
 	const struct stage_options *o = st->opt;
@@ -443,6 +452,54 @@ compress(struct here *h, struct err *e)
 	    has_base ? &h->base : NULL, e);
 }
 
+/* A file of an earlier release, for dictionary.h. */
+static int
+open_earlier(void *ctx, const struct release_id *id, const struct entry *en,
+    struct err *e)
+{
+	const struct here *h = ctx;
+	struct dir from = DIR_INIT;
+	int fd = -1;
+
+	if (dir_open(&from, &h->store->releases, id->text, e) == 0)
+		fd = place_open(&from, en->path, e);
+	dir_close(&from);
+	return fd;
+}
+
+/* What earlier releases there are, as far as they can be read. */
+static void
+read_earlier(struct here *h, struct earlier *out)
+{
+	struct err why = ERR_INIT;
+
+	if (earlier_read(out, &h->view, read_manifest, h, &why) != 0)
+		log_warn("%s", why.text);
+}
+
+/* The forms that the rules want. */
+static int
+make_forms(struct here *h, struct err *e)
+{
+	bool has_base = h->base.fd >= 0;
+	struct earlier earlier = EARLIER_INIT;
+	struct dictionary_job job = { .base =
+					  has_base ? &h->base_manifest : NULL,
+		.base_files = has_base ? &h->base : NULL,
+		.open = open_earlier,
+		.ctx = h };
+	int r = compress(h, e);
+
+	if (r != 0 || h->st->opt->rules->dictionaries.n == 0)
+		return r;
+	read_earlier(h, &earlier);
+	job.earlier = earlier.v;
+	job.n = earlier.n;
+	r = stage_dictionaries(h->st, &job, e);
+	earlier_release(&earlier);
+	return r;
+}
+
 /* The compressed forms that are copied need room, too. */
 static int
 check_made_room(const struct here *h, struct err *e)
@@ -451,7 +508,7 @@ check_made_room(const struct here *h, struct err *e)
 	struct guard_room need = { 0, 0 };
 	struct dir_space space;
 
-	if (h->st->compressed.made == 0)
+	if (h->st->compressed.made + h->st->against.made == 0)
 		return 0;
 	if (dir_space(&h->store->incoming, &space, e) != 0)
 		return -1;
@@ -569,7 +626,7 @@ run(struct here *h, struct err *e)
 	    look_and_begin(h, e) != 0 ||
 	    stage_list(h->st, &h->incoming.dir, e) != 0 ||
 	    compare(h, e) != 0 || use_carried(h, e) != 0 ||
-	    hash_and_store(h, e) != 0 || compress(h, e) != 0 ||
+	    hash_and_store(h, e) != 0 || make_forms(h, e) != 0 ||
 	    check_made_room(h, e) != 0)
 		return -1;
 	if (conclude(h, e) != 0)
@@ -599,7 +656,7 @@ preview(struct here *h, struct err *e)
 		return -1;
 	open_base(h);
 	if (stage_list(h->st, NULL, e) != 0 || compare(h, e) != 0 ||
-	    hash_first(h->st, e) != 0 || compress(h, e) != 0)
+	    hash_first(h->st, e) != 0 || make_forms(h, e) != 0)
 		return -1;
 	return conclude(h, e);
 }

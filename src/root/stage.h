@@ -25,6 +25,7 @@
 #include "base/err.h"
 #include "base/override.h"
 #include "content/compress.h"
+#include "content/dictionary.h"
 #include "content/hoard.h"
 #include "content/plan.h"
 #include "content/rules.h"
@@ -69,7 +70,8 @@ struct stage {
 	struct strvec secrets, maps;	/* that it has (secrets.h) */
 	struct source source;		/* the build */
 	struct hoard made;		/* of the build, for `plan` */
-	struct compressed compressed;	/* what was */
+	struct compressed compressed;	/* what was, */
+	struct compressed against;	/* and against earlier files */
 	int64_t mtime;			/* of new content */
 	bool hashed;			/* the build is listed and hashed */
 	const struct stage_options *opt;
@@ -108,6 +110,13 @@ int stage_check_siblings(const struct stage *st, struct err *e) MUST_USE;
  */
 int stage_compress(struct stage *st, const struct manifest *base,
     const struct dir *base_files, struct err *e) MUST_USE;
+
+/*
+ * The same, and then, for the forms against earlier files.  Of `job` the caller
+ * sets the base and where earlier releases are.  0 or -1.
+ */
+int stage_dictionaries(struct stage *st, struct dictionary_job *job,
+    struct err *e) MUST_USE;
 
 /* Hash the build: all that can be known of it alone.  0 or -1. */
 int stage_hash(struct stage *st, struct err *e) MUST_USE;

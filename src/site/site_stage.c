@@ -68,15 +68,15 @@ tell(const struct stage *st, bool preview)
 
 /* What was made besides. */
 static void
-tell_compressed(const struct compressed *c)
+tell_compressed(const char *how, const struct compressed *c)
 {
 	char size[TEXT_SIZE_LEN];
 
 	text_size(c->bytes, size);
 	if (c->made > 0)
 		log_info(
-		    "compressed: %zu made (%s), %zu kept, %zu would save too little",
-		    c->made, size, c->kept, c->spared);
+		    "%s: %zu made (%s), %zu kept, %zu would save too little",
+		    how, c->made, size, c->kept, c->spared);
 }
 
 /* Links that show visitors nothing. */
@@ -200,7 +200,8 @@ stage(struct site_run *s, struct stage *st, struct stage_options *o,
 	    "what looks like keys, passwords or a repository");
 	tell_secrets(&st->maps, "source maps");
 	tell(st, preview);
-	tell_compressed(&st->compressed);
+	tell_compressed("compressed", &st->compressed);
+	tell_compressed("compressed against earlier files", &st->against);
 	warn_of_leftovers(s);
 	s->staged = st->id;
 	if (st->outcome != STAGE_UNCHANGED &&

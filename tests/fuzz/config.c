@@ -44,10 +44,12 @@ check_site(const struct config *c, const struct site_config *s)
 	MUST(s->rules.group == NULL || s->rules.group[0] != '\0');
 	MUST(s->keep >= 1 && s->rules.max_delete <= 100);
 	MUST(s->rules.compress_with != 0 && s->rules.compress_over >= 0);
+	MUST(s->rules.dictionaries_from >= 1);
 	MUST(s->rules.carry_for >= 0 && s->lock_wait >= 0);
 	check_strings(&s->rules.exclude);
 	check_strings(&s->rules.carry);
 	check_strings(&s->rules.compress);
+	check_strings(&s->rules.dictionaries);
 	check_strings(&s->check.cached);
 	check_strings(&s->check.cache_control);
 	MUST(s->check.cached.n == s->check.cache_control.n);

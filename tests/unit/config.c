@@ -89,6 +89,8 @@ test_defaults(void)
 	CHECK(c.sites[0].rules.compress_with ==
 	    (1 << ENCODING_GZIP | 1 << ENCODING_BROTLI));
 	CHECK(c.sites[0].rules.compress_over == 1024);
+	CHECK(c.sites[0].rules.dictionaries.n == 0);
+	CHECK(c.sites[0].rules.dictionaries_from == 3);
 	CHECK(!c.sites[0].freeze_on_rollback);
 	config_release(&c);
 	CHECK(c.n == 0 && c.path == NULL);
@@ -115,6 +117,7 @@ test_every_key(void)
 		"    carry: {paths: [\"assets/**\"], for: 2w, bridge: false}\n"
 		"    compress: {paths: [\"*.js\"], with: [zstd, gzip], "
 		"over: 4k}\n"
+		"    dictionaries: {paths: [\"*.css\"], from: 20}\n"
 		"    max_delete: 70%\n"
 		"    group: www-data\n"
 		"    lock_wait: 5m\n"
@@ -143,6 +146,9 @@ test_every_key(void)
 	CHECK(s->rules.compress_with ==
 	    (1 << ENCODING_ZSTD | 1 << ENCODING_GZIP));
 	CHECK(s->rules.compress_over == 4096);
+	REQUIRE(s->rules.dictionaries.n == 1);
+	CHECK_STR(s->rules.dictionaries.v[0], "*.css");
+	CHECK(s->rules.dictionaries_from == 20);
 	CHECK(s->rules.max_delete == 70);
 	CHECK_STR(s->rules.group, "www-data");
 	CHECK(s->lock_wait == 300);

@@ -1,0 +1,115 @@
+#include "content/dcz.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/base64.h"
+#include "base/path.h"
+#include "content/decode.h"
+
+enum { NAME_LEN = 43 }; /* of a hash: 32 bytes in base64, without "=" */
+
+static const char suffix[] = ".dcz";
+
+/* The hash in base64, with "=". */
+static char *
+base64_of(const uint8_t hash[HASH_LEN])
+{
+	struct buf b = BUF_INIT;
+	char *text;
+
+	base64_encode(hash, HASH_LEN, &b);
+	text = buf_detach(&b);
+	text[strcspn(text, "\n")] = '\0';
+	return text;
+}
+
+char *
+dcz_path(const char *path, const uint8_t dictionary[HASH_LEN])
+{
+	char *name = base64_of(dictionary), *out;
+
+	name[NAME_LEN] = '\0';
+	for (char *p = name; *p != '\0'; p++)
+		if (*p == '/')
+			*p = '_';
+	out = xasprintf("%s.%s%s", path, name, suffix);
+	free(name);
+	return out;
+}
+
+/* What stands for a hash in a name.  False: it does not. */
+static bool
+read_name(const char *name, uint8_t out[HASH_LEN])
+{
+	struct buf b = BUF_INIT;
+	char text[NAME_LEN + 1];
+	bool is;
+
+	for (size_t i = 0; i < NAME_LEN; i++) {
+		bool known = (name[i] >= '0' && name[i] <= '9') ||
+		    (name[i] >= 'A' && name[i] <= 'Z') ||
+		    (name[i] >= 'a' && name[i] <= 'z') || name[i] == '+' ||
+		    name[i] == '_';
+
+		if (!known)
+			return false;
+		text[i] = name[i];
+		if (text[i] == '_')
+			text[i] = '/';
+	}
+	text[NAME_LEN] = '\0';
+	is = base64_decode(text, &b) && b.len == HASH_LEN;
+	if (is)
+		memcpy(out, b.data, HASH_LEN);
+	buf_release(&b);
+	return is;
+}
+
+size_t
+dcz_of_path(const char *path, uint8_t dictionary[HASH_LEN])
+{
+	const char *base = path_base(path);
+	size_t len = strlen(path), end = sizeof(suffix) - 1 + NAME_LEN;
+
+	/* A name that is nothing else is no file's. */
+	if (strlen(base) <= end + 1 ||
+	    strcmp(path + len - (sizeof(suffix) - 1), suffix) != 0 ||
+	    path[len - end - 1] != '.' ||
+	    !read_name(path + len - end, dictionary))
+		return 0;
+	return len - end - 1;
+}
+
+size_t
+form_of_path(const char *path)
+{
+	uint8_t ignored[HASH_LEN];
+	enum encoding how;
+	size_t len = encoding_of_path(path, &how);
+
+	return len > 0 ? len : dcz_of_path(path, ignored);
+}
+
+void
+dcz_header(const uint8_t dictionary[HASH_LEN], unsigned char out[DCZ_HEADER])
+{
+	/* For who has no dictionary it is a frame of zstd to skip. */
+	static const unsigned char magic[DCZ_HEADER - HASH_LEN] = { 0x5e, 0x2a,
+		0x4d, 0x18, 0x20, 0x00, 0x00, 0x00 };
+
+	memcpy(out, magic, sizeof(magic));
+	memcpy(out + sizeof(magic), dictionary, HASH_LEN);
+}
+
+char *
+dcz_available(const uint8_t dictionary[HASH_LEN])
+{
+	char *name = base64_of(dictionary);
+	char *out = xasprintf(":%s:", name);
+
+	free(name);
+	return out;
+}

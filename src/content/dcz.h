@@ -1,0 +1,47 @@
+/*
+ * Forms of a file that are made against an earlier one (RFC 9842, Compression
+ * Dictionary Transport): who has that, as a browser that was here before,
+ * needs little more than what changed.
+ *
+ * Beside app.js stands app.js.HASH.dcz: HASH is the SHA-256 of the earlier
+ * file, the dictionary, in base64 without padding and with '_' for '/', so
+ * that a web server can make the name of what browsers say of it.  In it is a
+ * header with the same hash, and a frame of zstd.
+ */
+#ifndef DCZ_H
+#define DCZ_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/hash.h"
+
+enum {
+	DCZ_HEADER = 40,	/* bytes */
+	/*
+	 * Of a file, and of a dictionary: what browsers keep a window for,
+	 * and what is held in memory here (RFC 9842, 5).
+	 */
+	DCZ_MAX = 8 * 1024 * 1024,
+};
+
+/* The name of the form of `path` against that dictionary. */
+char *dcz_path(const char *path, const uint8_t dictionary[HASH_LEN]);
+
+/*
+ * Is `path` by its name such a form?  How long the name of its file is, and
+ * the dictionary; or 0.
+ */
+size_t dcz_of_path(const char *path, uint8_t dictionary[HASH_LEN]);
+
+/* The same for any form, these and those of decode.h. */
+size_t form_of_path(const char *path);
+
+/* What such a file begins with. */
+void dcz_header(const uint8_t dictionary[HASH_LEN],
+    unsigned char out[DCZ_HEADER]);
+
+/* What browsers say of a dictionary that they have (RFC 9842, 2.2). */
+char *dcz_available(const uint8_t dictionary[HASH_LEN]);
+
+#endif
