@@ -29,7 +29,7 @@ SAN_CC = gcc
 DEBS_BUILD = gcc make pkgconf libc6-dev libarchive-dev libcyaml-dev \
 	libyaml-dev libjansson-dev uuid-dev libssl-dev libssh-dev zlib1g-dev \
 	libcurl4-openssl-dev libpq-dev libsqlite3-dev libzstd-dev libbrotli-dev
-DEBS_TEST = acl bsdextrautils bzip2 curl e2fsprogs jq libarchive-tools \
+DEBS_TEST = acl bsdextrautils bzip2 curl discount e2fsprogs jq libarchive-tools \
 	mandoc mount mtree-netbsd nginx-light openssh-client openssh-server \
 	postgresql procps python3-jsonschema python3.11-doc rsync shellcheck \
 	sqlite3 util-linux webhook xz-utils zip zstd
@@ -39,7 +39,8 @@ DEBS_STATIC = binutils libacl1-dev libbz2-dev liblz4-dev liblzma-dev \
 # One test or two are skipped without each of these.
 DEBS_MORE = $(DEBS_STATIC) apache2-bin btrfs-progs busybox caddy csh dpkg-dev faketime fish git \
 	hugo iproute2 ksh lintian openssl systemd tcsh time xfsprogs zsh
-DEBS_DEMO = curl hugo nginx-light
+DEBS_DEMO = curl discount hugo mandoc nginx-light
+DEBS_HTML = discount mandoc
 DEBS_PICTURE = jq openssh-client openssh-server procps termtosvg util-linux
 DEBS_LINT = clang-format cppcheck mandoc shellcheck
 DEBS_FUZZ = clang libclang-rt-dev llvm
@@ -204,7 +205,7 @@ endif
 
 ## deps              install the Debian packages for all, demo and test
 .PHONY: deps deps-build deps-test deps-demo deps-lint deps-fuzz deps-bench \
-	deps-deb deps-generators deps-picture deps-static
+	deps-deb deps-generators deps-html deps-picture deps-static
 deps:
 	@.ci/deps $(sort $(DEBS_BUILD) $(DEBS_TEST) $(DEBS_DEMO))
 	@.ci/deps --try $(DEBS_MORE)
@@ -216,6 +217,8 @@ deps-test:
 	@.ci/deps --try $(DEBS_MORE)
 deps-demo:
 	@.ci/deps $(sort $(DEBS_BUILD) $(DEBS_DEMO))
+deps-html:
+	@.ci/deps $(DEBS_HTML)
 deps-picture:
 	@.ci/deps $(sort $(DEBS_BUILD) $(DEBS_PICTURE))
 deps-static:
@@ -247,6 +250,11 @@ demo: deps-demo
 picture: deps-picture
 	+@$(SUBMAKE) all
 	@DEPLOY=$(BIN) tests/picture man/deploy.svg
+
+## html              README, tutorials and manuals as a site, in .build/html
+.PHONY: html
+html: deps-html
+	@.ci/html $(OBJ)/html
 
 ## test              run every test, or those in TESTS="NAME ..."
 ## test-all          the same, with all combinations of hosts and faults, also

@@ -1,103 +1,27 @@
 #!/bin/bash
-# README.md, followed by a newcomer: its deploy.yml as it stands, to four hosts
-# with those names, sshd and nginx on their own ports 22 and 80, in a network
-# and with files that nobody else sees.
+# README.md and the tutorials, followed by a newcomer to the letter, in a world
+# that has the servers they speak of; and the site that `make html` makes of
+# them and of the manuals.
 . "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/world.sh
+. "$TREE/tests/world.sh"
 
-examples=$TREE/README.md
-
-# The code of README.md between ```LANGUAGE and ```.
+# code FILE LANGUAGE: what is between ```LANGUAGE and ```.
 code() {
-	awk -v begin="\`\`\`$1" '$0 == begin { inside = 1; next }
-	    /^```/ { inside = 0 } inside' "$examples"
-}
-
-# Each host is 127.0.0.1N, with a /srv of its own: what is done there is done
-# by `on N COMMAND`.
-world() {
-	cat <<-'EOF'
-	set -euo pipefail
-	ip link set lo up
-	home=$PWD/home
-	mkdir -p "$home"/{me,deploy}/.ssh
-	{ sed "s|^root:.*|root:x:0:0::$home/me:/bin/sh|" /etc/passwd
-	    echo "deploy:x:2000:2000::$home/deploy:/bin/sh"; } >passwd
-	{ cat /etc/group; echo deploy:x:2000:; } >group
-	{ cat /etc/shadow; echo 'deploy:*:1::::::'; } >shadow
-	echo 127.0.0.1 localhost >names
-	for n in 1 2 3 4; do
-		echo "127.0.0.1$n www$n.example.org"
-	done >>names
-	mount --bind passwd /etc/passwd
-	mount --bind group /etc/group
-	mount --bind shadow /etc/shadow
-	mount --bind names /etc/hosts
-	ssh-keygen -q -t ed25519 -N '' -f "$home"/me/.ssh/id_ed25519
-	chown -R deploy:deploy "$home/deploy"
-	mkdir -p /run/sshd
-	ssh-keygen -q -t ed25519 -N '' -f host_key
-
-	pids=()
-	trap 'kill "${pids[@]}"; wait' EXIT
-	PATH=$PATH:/usr/sbin:/sbin
-	for n in 1 2 3 4; do
-		cat >sshd-$n <<-END
-		ListenAddress 127.0.0.1$n:22
-		HostKey $PWD/host_key
-		PidFile none
-		UsePAM no
-		StrictModes no
-		SetEnv PATH=${DEPLOY%/*}:$PATH
-		END
-		cat >nginx-$n <<-END
-		daemon off; pid $PWD/pid-$n; error_log $PWD/log-$n; events { }
-		http { access_log off;
-		client_body_temp_path $PWD/t; proxy_temp_path $PWD/t;
-		fastcgi_temp_path $PWD/t; uwsgi_temp_path $PWD/t;
-		scgi_temp_path $PWD/t;
-		$(sed -n '/^    server {/,/^    }/p' "$README" |
-		    sed "s/listen 80/listen 127.0.0.1$n:80/")
-		}
-		END
-		unshare -m sh -c 'mount -t tmpfs tmpfs /srv; : >"up-$1"
-		    mount -t tmpfs -o uid=2000,gid=2000,mode=755 tmpfs home/deploy
-		    nginx -e "$PWD/log-$1" -c "$PWD/nginx-$1" & nginx=$!
-		    sshd=$(command -v sshd)
-		    "$sshd" -D -e -f "$PWD/sshd-$1" & sshd=$!
-		    trap "kill $nginx $sshd; wait" TERM
-		    wait' sh "$n" &
-		pids[n]=$!
-	done
-	for n in 1 2 3 4; do
-		for _ in {1..200}; do
-			! (: >"/dev/tcp/127.0.0.1$n/22") 2>/dev/null || break
-			sleep 0.05
-		done
-	done
-	on() {
-		local n=$1
-		shift
-		nsenter -t "${pids[n]}" -m "$@"
-	}
-	EOF
+	awk -v begin="\`\`\`$2" '$0 == begin { inside = 1; next }
+	    /^```/ { inside = 0 } inside' "$1"
 }
 
 t_to_four_hosts() {
-	local n
-	need_root
-	need_cmd unshare nsenter ip nginx curl ssh ssh-keyscan rsync hugo
-	unshare -m -n -p -f true 2>/dev/null || skip "no namespaces here"
+	local n readme=$TREE/README.md
+	needs_world
 	cp -R "$TREE/tests/demo-site" site
-	code yaml | sed 's,https:,http:,' >site/deploy.yml
+	code "$readme" yaml | sed 's,https:,http:,' >site/deploy.yml
 	grep -q 'www4.example.org' site/deploy.yml || fail "no example"
-	code console | sed -n 's/^\$ //p' >typed
+	code "$readme" console | sed -n 's/^\$ //p' >typed
 	{
-		world
-		echo 'export HUGO_CACHEDIR=$TMPDIR HOME=$home/me'
-		# What ssh asks root, and how it is answered.
-		echo 'for n in 1 2 3 4; do'
-		echo '	ssh-keyscan -t ed25519 "www$n.example.org"'
-		echo 'done >>"$home"/me/.ssh/known_hosts 2>/dev/null'
+		sed -n '/^    server {/,/^    }/p' "$readme" >server
+		echo 'for n in 1 2 3 4; do serve "$n" <server; done'
 		# As root on the host, whom nobody lets in here by the network.
 		echo 'cd site; for n in 1 2 3 4; do'
 		sed -n '/ssh root@/s/www1/www$n/; s/| ssh root@[^ ]*/| on "$n"/p' typed
@@ -106,16 +30,15 @@ t_to_four_hosts() {
 		more='echo More fog. >>content/posts/fog.md'
 		sed -n -e '/^deploy publish/{p;i\' -e "$more" -e '}' \
 		    -e '/^deploy/{/root@/!p;}' typed
-	} >script
-	cat >>script <<-'EOF'
-	set +x
-	for n in 1 2 3 4; do
-		on "$n" sh -c 'cd /srv/www/example.org; readlink current
-		    grep -rl "More fog" current/posts releases/*/posts'
-	done | sed 's,.*/2,2,' >../found
-	EOF
-	README=$examples run unshare -m -n -p -f --kill-child --mount-proc \
-	    bash script
+		cat <<-'EOF'
+		set +x
+		for n in 1 2 3 4; do
+			on "$n" sh -c 'cd /srv/www/example.org; readlink current
+			    grep -rl "More fog" current/posts releases/*/posts'
+		done | sed 's,.*/2,2,' >../found
+		EOF
+	} >steps
+	in_world <steps
 	# The second one is there on all hosts, and the first one is live.
 	assert_eq "$(sort found | uniq -c | awk '{ print $1, $2 ~ /fog/ }')" \
 	    $'4 0\n4 1' "$(cat found)"
@@ -123,6 +46,200 @@ t_to_four_hosts() {
 		assert_eq "$(grep -c "@www$n.example.org: it is served" "$err")" 3
 	done
 	assert_contains "$out" "www4.example.org"
+}
+
+# ------------------------------------------------------------- tutorials
+
+# steps FILE: a script of what a tutorial says: each block that begins with
+# "# NAME" is written to that file; each line after "$ " is run, and so is what
+# stands in a comment "test: ...", which a reader does not see; it has to
+# succeed.  What each prints is in printed/NUMBER, what the tutorial shows of it
+# in shown/NUMBER.
+steps() {
+	mkdir -p shown printed
+	awk '
+	/^<!-- test: / {
+		sub(/^<!-- test: /, "")
+		sub(/ -->$/, "")
+		print $0 " || exit"
+		next
+	}
+	/^```/ {
+		if (file)
+			print "END_OF_FILE"
+		file = 0
+		inside = /^```[a-z]/
+		console = /^```console/
+		next
+	}
+	inside && console && /^\$ / {
+		n++
+		printf "{ %s\n} >../printed/%d 2>&1 </dev/null || failed %d\n", \
+		    substr($0, 3), n, n
+		printf "%s\n", substr($0, 3) > ("shown/" n ".typed")
+		printf "" > ("shown/" n)
+		next
+	}
+	inside && console { print > ("shown/" n) }
+	inside && !console && !file && /^# / {
+		file = 1
+		printf "cat >%s <<\"END_OF_FILE\"\n", substr($0, 3)
+	}
+	file { print }' "$1"
+}
+
+# What differs from one run to the next, in ids, times, sizes, durations and
+# names, is not looked at, nor how wide a column is.
+same_words() {
+	sed -E 's/[0-9]{8}T[0-9]{6}\.[0-9]{3}/ID/g
+	    s/[0-9-]{10}T[0-9:]{8}Z/TIME/g
+	    s/[0-9.]+ (B|kB|MB|GB|ms|s)\b/N \1/g
+	    s,[^ ]*/public,PUBLIC,; s/(root|ann)@[a-z0-9-]+ /WHO /
+	    s/[ \t]+/ /g; s/ $//' "$@"
+}
+
+# follow TUTORIAL: all of it, in the world of the helpers in the standard input.
+follow() {
+	local f n
+	needs_world
+	cp -R "$TREE/tests/demo-site" site
+	{
+		cat
+		cat <<-'EOF'
+		failed() {
+			echo "step $1: $(<"../shown/$1.typed")"
+			cat "../printed/$1"
+			exit 1
+		} >&2
+		# Root and deploy on the hosts, whom nobody lets in here by the
+		# network; their nginx listens on its own address.
+		ssh() {
+			local n=${1#*@www}
+			n=${n%%.*}
+			shift
+			sed "s/listen 80;/listen 127.0.0.1$n:80;/" |
+			    on "$n" sh -c "$*"
+		}
+		cd site
+		EOF
+		steps "$TREE/man/$1"
+	} >steps
+	in_world <steps
+	for f in shown/*[0-9]; do
+		n=${f#*/}
+		same_words "printed/$n" >got
+		while IFS= read -r line; do
+			grep -qxF -- "$line" got ||
+			    fail "$1: $(<"$f.typed"): no '$line' in:" \
+			    $'\n'"$(<"printed/$n")"
+		done < <(same_words "$f")
+	done
+}
+
+t_your_hugo_site_on_two_servers() {
+	follow tutorial-hugo.md </dev/null
+	assert_contains printed/6 "new root"
+}
+
+t_from_capistrano_or_rsync() {
+	follow tutorial-move.md <<-'EOF'
+	own_key() {
+		on "$1" install -d -o deploy -m 700 "$home/deploy/.ssh"
+		on "$1" sh -c 'cat >"$0"' "$home/deploy/.ssh/authorized_keys" \
+		    <"$home/me/.ssh/id_ed25519.pub"
+	}
+	capistrano() {
+		hugo --quiet
+		for n in 1 2; do
+			own_key "$n"
+			on "$n" bash -c '
+			mkdir -p /srv/www/example.org
+			cd /srv/www/example.org
+			mkdir -p releases/20261101120000 shared/uploads
+			echo old >releases/20261101120000/index.html
+			ln -s "$PWD/shared/uploads" releases/20261101120000
+			ln -s "$PWD/releases/20261101120000" current
+			chown -hR deploy: .'
+		done
+	}
+	rsynced() {
+		local n
+		for n in 1 2; do
+			[ "$(on "$n" cat /srv/www/example.org/current/index.html)" = old ]
+			on "$n" rm -rf /srv/www "$home/deploy/.ssh"
+			on "$n" cp -R "$PWD/public" /var/www/example.org
+			serve "$n" <<-END
+			server { listen 80; root /var/www/example.org; }
+			END
+			on "$n" mv /etc/nginx/conf.d/{site,example.org}.conf
+		done
+		sed -i /uploads/d deploy.yml
+	}
+	EOF
+	# What rsync had brought and what is live now do not differ.
+	assert_contains shown/10.typed "diff -r"
+	assert_eq "$(<printed/10)" ""
+}
+
+t_when_the_site_is_broken() {
+	follow tutorial-broken.md <<-'EOF'
+	published() {
+		local n
+		sed -n '/^```yaml/,/^```/p' "$TREE/man/tutorial-hugo.md" |
+		    sed '/^```/d; s/www1/&/' >deploy.yml
+		for n in 1 2; do
+			deploy doctor --script "www$n.example.org" | on "$n" sh
+			serve "$n" <<-END
+			server { listen 80; root /srv/www/example.org/current; }
+			END
+		done
+		deploy publish --seq 1 -m 'the first release'
+		echo dear >>content/_index.md
+		deploy publish --seq 2 -m 'new prices'
+		echo broken >>content/_index.md
+		deploy publish --seq 3 -m 'a new menu'
+	} >&2
+	changed() {
+		on 2 sh -c 'cd /srv/www/example.org/current && echo x >x &&
+		    mv x index.html'
+	}
+	EOF
+}
+
+# -------------------------------------------------------------- make html
+
+# "PAGE HREF" for all that the pages below ./html lead to.
+links() {
+	(cd html && grep -oHE '(href|src)="[^"]*"' -r . --include='*.html') |
+	    sed -E 's/^\.\/([^:]*):[a-z]*="(.*)"$/\1 \2/'
+}
+
+t_each_link_of_the_site_leads_somewhere() {
+	local from to file
+	need_cmd mandoc markdown
+	run "$TREE/.ci/html" html
+	links | sort -u >all
+	[ "$(wc -l <all)" -gt 200 ] || fail "links are not seen"
+	while read -r from to; do
+		[[ $to != http*://* ]] || continue
+		file=${to%%#*}
+		[ -n "$file" ] || file=${from##*/}
+		file=html/$(dirname "$from")/$file
+		[ -f "$file" ] || fail "$from: no $to"
+		[[ $to != *#* ]] ||
+		    grep -qF -e "id=\"${to#*#}\"" -e "name=\"${to#*#}\"" \
+			"$file" || fail "$from: nothing is called $to"
+	done <all
+	# Each page can be reached from the first one, and is whole.
+	for file in html/man/*.html; do
+		grep -qx "index.html man/${file##*/}" all ||
+		    fail "nothing leads to $file"
+		assert_contains "$file" "</main>"
+		assert_not_contains "$file" "<!-- test"
+	done
+	assert_contains html/index.html "<th"
+	assert_eq "$(ls html/man/*.[0-9].html | wc -l)" \
+	    "$(ls "$TREE"/man/*.[0-9] | wc -l)"
 }
 
 run_tests
