@@ -125,12 +125,13 @@ as_in() {
 }
 
 t_the_manual_has_what_the_schemas_have() {
-	local c
+	local c title
+	section deploy-json.5 DOCUMENTS | sed -n 's/^   \([a-z]\)/\1/p' >titles
 	for c in $(commands); do
-		subsection deploy.1 COMMANDS "$c" | as_in "commands/$c"
+		title=$(grep -w -- "$c" titles) || fail "no document of $c"
+		subsection deploy-json.5 DOCUMENTS "$title" | as_in "commands/$c"
 	done
-	mandoc -T utf8 "$TREE/man/deploy.1" | col -bx |
-	    sed -n '/^JSON/,/^[^J ]/p' | as_in error
+	subsection deploy-json.5 DESCRIPTION Errors | as_in error
 	subsection deploy-root.5 DESCRIPTION Meta | as_in root/meta
 	subsection deploy-root.5 DESCRIPTION Journal | as_in root/journal
 	subsection deploy-root.5 DESCRIPTION Freeze | as_in root/frozen
