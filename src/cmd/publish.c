@@ -7,6 +7,7 @@
 #include "base/override.h"
 #include "cmd/report.h"
 #include "cmd/table.h"
+#include "os/claim.h"
 #include "os/file.h"
 #include "os/log.h"
 
@@ -77,8 +78,10 @@ run_publish(struct run *run, struct err *e)
 {
 	struct site_published p = SITE_PUBLISHED_INIT;
 	char *result = take_result_path();
-	int r = cmd_begin(run, e);
+	int r;
 
+	claim_take();
+	r = cmd_begin(run, e);
 	if (r == 0)
 		r = site_publish(&run->work, &p, e);
 	if (p.answer)

@@ -5,6 +5,7 @@
 #ifndef IO_H
 #define IO_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -34,6 +35,9 @@ int io_close(int fd) MUST_USE;
  * 1, 0 when the time is over, -1 with errno (EINTR: a signal came).
  */
 int io_wait(int fd, int64_t ms) MUST_USE;
+
+/* Has the other end of a connection gone?  A file has none. */
+bool io_is_hung_up(int fd);
 
 /* flock(2), again when a signal comes in between. */
 int io_flock(int fd, int how);

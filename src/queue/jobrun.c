@@ -16,6 +16,7 @@
 #include "base/json.h"
 #include "base/release.h"
 #include "base/strvec.h"
+#include "os/claim.h"
 #include "os/io.h"
 #include "os/log.h"
 #include "os/strays.h"
@@ -209,6 +210,8 @@ jobrun_start(struct jobrun *r, const struct job *job, int claim,
 	if (o->logs->fd >= 0)
 		strvec_addf(&env, "DEPLOY_RESULT=%s/result-%s", o->logs->path,
 		    job->site);
+	if (claim >= 0)
+		strvec_addf(&env, CLAIM_VARIABLE "=%d", claim);
 	ret = write_items(r, o->items, e);
 	if (r->items != NULL)
 		strvec_addf(&env, "DEPLOY_ITEMS_FILE=%s", r->items);

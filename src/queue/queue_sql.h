@@ -18,6 +18,17 @@ struct queue {
 	struct queue_db *db;
 };
 
+/*
+ * Is a waiting job due, `now` being the parameter with the time?  So it is, too,
+ * when something has happened to it in a time that is still to come: the clock
+ * was set back since, and nobody shall wait until it is there again.  Clocks of
+ * several machines may differ by a minute.
+ */
+#define SQL_IS_DUE(now) \
+	"(due <= " now " OR created > CAST(" now " AS BIGINT) + 60000 OR " \
+	"started > CAST(" now " AS BIGINT) + 60000 OR " \
+	"ended > CAST(" now " AS BIGINT) + 60000)"
+
 /* The parameters $1, $2, ... of a statement. */
 struct sql_params {
 	const char *v[12];

@@ -48,7 +48,7 @@ do_take(struct queue *q, void *ctx, struct err *e)
 {
 	struct taking *t = ctx;
 	struct sql_params none = { .n = 0 }, p = { .n = 0 };
-	char sql[512];
+	char sql[1024];
 	int64_t running = 0;
 	int r;
 
@@ -70,9 +70,10 @@ do_take(struct queue *q, void *ctx, struct err *e)
 	    "UPDATE deploy_jobs SET state = 'running', started = $2, "
 	    "worker = $3, host = $4, token = $5, stopped_by = NULL "
 	    "WHERE id = (SELECT id FROM deploy_jobs WHERE id = $1 AND "
-	    "state = 'waiting' AND due <= $2%s) AND NOT EXISTS (SELECT 1 "
-	    "FROM deploy_jobs WHERE site = $6 AND state = 'running') "
-	    "RETURNING " JOB_COLUMNS,
+	    "state = 'waiting' AND " SQL_IS_DUE(
+		"$2") "%s) AND NOT EXISTS (SELECT 1 "
+		      "FROM deploy_jobs WHERE site = $6 AND state = 'running') "
+		      "RETURNING " JOB_COLUMNS,
 	    q->db->ops->skip_locked);
 	r = sql_one_job(q, sql, &p, t->job, e);
 	t->taken = r == 1;
@@ -110,10 +111,10 @@ queue_claim(struct queue *q, const struct queue_worker *w, struct job *job,
 	sql_int(&p, CANDIDATES);
 	sql_text(&p, w->id);
 	r = sql_run(q,
-	    "SELECT id, site FROM deploy_jobs WHERE state = 'waiting' AND "
-	    "due <= $1 AND site IN (SELECT site FROM deploy_worker_sites "
-	    "WHERE worker = $3) AND site NOT IN (SELECT site FROM deploy_jobs "
-	    "WHERE state = 'running') ORDER BY priority DESC, id LIMIT $2",
+	    "SELECT id, site FROM deploy_jobs WHERE state = 'waiting' AND " SQL_IS_DUE(
+		"$1") " AND site IN (SELECT site FROM deploy_worker_sites "
+		      "WHERE worker = $3) AND site NOT IN (SELECT site FROM deploy_jobs "
+		      "WHERE state = 'running') ORDER BY priority DESC, id LIMIT $2",
 	    &p, &rows, e);
 	release_id_new(&token, &release_id_none);
 	for (size_t i = 0; r == 0 && i < queue_rows_count(&rows); i++) {
@@ -155,6 +156,7 @@ struct ending {
 	struct job *job;
 	const struct queue_result *result;
 	bool died; /* its worker did */
+	bool held; /* it was still the one that was claimed */
 };
 
 /* Read the job again, if it is still the one that was claimed.  1, 0, -1. */
@@ -227,12 +229,13 @@ find_bad(struct queue *q, struct job *j, struct err *e)
 static int
 do_finish(struct queue *q, void *ctx, struct err *e)
 {
-	const struct ending *n = ctx;
+	struct ending *n = ctx;
 	const struct queue_result *r = n->result;
 	struct job *j = n->job;
 	int64_t other = 0;
 	int held = hold_claimed(q, j, e);
 
+	n->held = held > 0;
 	if (held <= 0)
 		return held;
 	if (find_bad(q, j, e) != 0)
@@ -261,7 +264,7 @@ queue_finish(struct queue *q, struct job *job, const struct queue_result *r,
 {
 	struct ending n = { .job = job, .result = r };
 
-	return sql_transact(q, false, do_finish, &n, e);
+	return sql_transact(q, false, do_finish, &n, e) != 0 ? -1 : n.held;
 }
 
 /* Nobody's fault: put off only when it happens again and again. */
@@ -281,14 +284,14 @@ note_death(struct job *j)
 static int
 do_put_back(struct queue *q, void *ctx, struct err *e)
 {
-	const struct ending *n = ctx;
+	struct ending *n = ctx;
 	struct job *j = n->job;
 	int64_t other;
 	int held = hold_claimed(q, j, e);
 
+	n->held = held > 0;
 	if (held <= 0)
 		return held;
-	j->due = clock_now();
 	if (n->died)
 		note_death(j);
 	if (sql_find_waiting(q, j->site, &other, e) != 0)
@@ -312,7 +315,7 @@ queue_return(struct queue *q, struct job *job, struct err *e)
 {
 	struct ending n = { .job = job };
 
-	return sql_transact(q, false, do_put_back, &n, e);
+	return sql_transact(q, false, do_put_back, &n, e) != 0 ? -1 : n.held;
 }
 
 /* Put one back if its claim can be had.  1, 0 when it has a worker, -1. */

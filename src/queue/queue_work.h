@@ -54,13 +54,13 @@ struct queue_result {
 
 /*
  * Record the end of a try of a claimed job; `job` is what it is afterwards:
- * done, failed, or waiting for the next try.  When the claim was lost and
- * somebody else has the job, nothing is changed, which is no error.
+ * done, failed, or waiting for the next try.  1; 0: the claim was lost, and
+ * somebody else has had the job since, nothing is changed; -1.
  */
 int queue_finish(struct queue *q, struct job *job,
     const struct queue_result *r, struct err *e) MUST_USE;
 
-/* Put a claimed job back as if it had not been begun. */
+/* Put a claimed job back as if it had not been begun.  1, 0, -1: as above. */
 int queue_return(struct queue *q, struct job *job, struct err *e) MUST_USE;
 
 /*

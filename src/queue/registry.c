@@ -10,6 +10,13 @@
 /* ---- for a worker ------------------------------------------------------ */
 
 /*
+ * Has a row of a worker lapsed?  Its parameters are $1, before which it has, and
+ * $2, after which it was seen in a time that is still to come: the clock was set
+ * back since.
+ */
+#define LAPSED(w) "(" w ".gone = 1 OR " w ".seen < $1 OR " w ".seen > $2)"
+
+/*
  * Forget who is gone, but for sites that nobody has known since: that is the
  * answer to "who did it before?".
  */
@@ -19,18 +26,20 @@ forget(struct queue *q, struct err *e)
 	struct sql_params p = { .n = 0 };
 
 	sql_int(&p, clock_now() - REGISTRY_LAPSE_MS);
+	sql_int(&p, clock_now() + REGISTRY_LAPSE_MS);
 	if (sql_run(q,
 		"DELETE FROM deploy_worker_sites WHERE EXISTS (SELECT 1 FROM "
 		"deploy_workers o, deploy_workers w, deploy_worker_sites s "
-		"WHERE o.id = deploy_worker_sites.worker AND "
-		"(o.gone = 1 OR o.seen < $1) AND "
-		"s.site = deploy_worker_sites.site AND w.id = s.worker AND "
-		"w.seen > o.seen)",
+		"WHERE o.id = deploy_worker_sites.worker AND " LAPSED(
+		    "o") " AND "
+			 "s.site = deploy_worker_sites.site AND w.id = s.worker AND "
+			 "(w.seen > o.seen OR (o.seen > $2 AND w.seen <= $2)))",
 		&p, NULL, e) != 0)
 		return -1;
 	return sql_run(q,
-	    "DELETE FROM deploy_workers WHERE (gone = 1 OR seen < $1) AND "
-	    "id NOT IN (SELECT worker FROM deploy_worker_sites)",
+	    "DELETE FROM deploy_workers WHERE " LAPSED(
+		"deploy_workers") " AND "
+				  "id NOT IN (SELECT worker FROM deploy_worker_sites)",
 	    &p, NULL, e);
 }
 
@@ -77,24 +86,25 @@ registry_enter(struct queue *q, const struct registry_entry *r, struct err *e)
 	return sql_transact(q, false, do_enter, &entry, e);
 }
 
-/* Nobody has to be woken for that. */
+/*
+ * Nobody has to be woken for that.  While it counted as gone, others may have
+ * forgotten some of its sites.
+ */
 int
-registry_beat(struct queue *q, const char *id, struct err *e)
+registry_beat(struct queue *q, const char *id, size_t sites, struct err *e)
 {
-	struct queue_rows rows = QUEUE_ROWS_INIT;
 	struct sql_params p = { .n = 0 };
-	int r;
+	int64_t known;
 
 	sql_text(&p, id);
 	sql_int(&p, clock_now());
-	r = sql_run(q,
-	    "UPDATE deploy_workers SET seen = $2 WHERE id = $1 AND gone = 0 "
-	    "RETURNING id",
-	    &p, &rows, e);
-	if (r == 0)
-		r = rows.n > 0;
-	queue_rows_release(&rows);
-	return r;
+	if (sql_one_int(q,
+		"UPDATE deploy_workers SET seen = $2 WHERE id = $1 AND "
+		"gone = 0 RETURNING (SELECT count(*) FROM "
+		"deploy_worker_sites WHERE worker = $1)",
+		&p, -1, &known, e) != 0)
+		return -1;
+	return known == (int64_t)sites;
 }
 
 int
@@ -127,7 +137,7 @@ worker_list_release(struct worker_list *l)
 static void
 read_rows(const struct queue_rows *rows, struct worker_list *out)
 {
-	int64_t lapsed = clock_now() - REGISTRY_LAPSE_MS;
+	int64_t now = clock_now();
 	const char *before = "";
 
 	for (size_t i = 0; i < queue_rows_count(rows); i++) {
@@ -147,7 +157,8 @@ read_rows(const struct queue_rows *rows, struct worker_list *out)
 				.sites = STRVEC_INIT,
 			};
 			w->live = queue_rows_int(rows, i, 5) == 0 &&
-			    w->seen >= lapsed;
+			    w->seen >= now - REGISTRY_LAPSE_MS &&
+			    w->seen <= now + REGISTRY_LAPSE_MS;
 			before = id;
 		}
 		if (site != NULL)

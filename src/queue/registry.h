@@ -36,8 +36,12 @@ struct registry_entry {
 int registry_enter(struct queue *q, const struct registry_entry *r,
     struct err *e) MUST_USE;
 
-/* "I am there".  1; 0: not registered any more, enter again; -1. */
-int registry_beat(struct queue *q, const char *id, struct err *e) MUST_USE;
+/*
+ * "I am there", with so many sites.  1; 0: not registered any more, or not with
+ * all of them, enter again; -1.
+ */
+int registry_beat(struct queue *q, const char *id, size_t sites,
+    struct err *e) MUST_USE;
 
 /* It goes.  0 or -1. */
 int registry_leave(struct queue *q, const char *id, struct err *e) MUST_USE;

@@ -199,7 +199,7 @@ record(struct worker *w, struct worker_slot *s)
 	if (ret == 0)
 		ret = back ? queue_return(w->queue, &s->job, &e) :
 			     queue_finish(w->queue, &s->job, &r, &e);
-	if (ret != 0) {
+	if (ret < 0) {
 		worker_trouble(w, &e);
 		/* Others find it without a claim, and do it again. */
 		if (w->stopping && ++s->record_tries >= RECORD_TRIES)
@@ -208,6 +208,13 @@ record(struct worker *w, struct worker_slot *s)
 	}
 	queue_unclaim(w->queue, &s->claim);
 	worker_look_within(w, 0);
+	if (ret == 0) {
+		log_warn(
+		    "job %lld: %s: it is in other hands since; what came of it here is not recorded",
+		    (long long)s->job.id, s->job.site);
+		drop(w, s);
+		return;
+	}
 	if (back) {
 		log_info("job %lld: %s: put back", (long long)s->job.id,
 		    s->job.site);

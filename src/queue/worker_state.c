@@ -75,7 +75,7 @@ worker_enter(struct worker *w, struct err *e)
 		return 0;
 	w->beat_at = clock_ms() + REGISTRY_BEAT_MS;
 	if (w->entered) {
-		r = registry_beat(w->queue, w->id.text, e);
+		r = registry_beat(w->queue, w->id.text, w->sites.n, e);
 		if (r != 0)
 			return r < 0 ? -1 : 0;
 	}

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "os/claim.h"
 #include "os/log.h"
 #include "site/build.h"
 #include "site/clean.h"
@@ -180,6 +181,8 @@ go_live(struct site_run *s, struct site_published *out, struct err *e)
 
 	site_compare_content(s, &out->st);
 	r = site_before_flip(s, id, e);
+	if (r == 0)
+		r = claim_check(e);
 	if (r == 0)
 		r = site_flip(s, id, JOURNAL_ACTIVATE, &out->flip, e);
 	/* ERR_CLEANUP: live, but not checked. */

@@ -175,7 +175,7 @@ t_variables() {
 	while read -r name; do
 		case $name in
 		# As sh(1) has it; what the tests set.
-		PATH | DEPLOY_TEST_* | DEPLOY_POST_* | DEPLOY_RESULT) ;;
+		PATH | DEPLOY_TEST_* | DEPLOY_POST_* | DEPLOY_RESULT | DEPLOY_CLAIM_FD) ;;
 		*) grep -qw "$name" text ||
 		    fail "$name is not under ENVIRONMENT" ;;
 		esac
@@ -193,7 +193,7 @@ t_variables_of_ours() {
 	    sed 's/export //; s/=//' >>names
 	# The tests set these, a worker that one finds what it started, and we
 	# for another deploy that we start.
-	sort -u names | grep -vxE 'DEPLOY_(TEST_.*|POST_.*|RESULT|CLAIM|SECRETS|SSH_)' >want
+	sort -u names | grep -vxE 'DEPLOY_(TEST_.*|POST_.*|RESULT|CLAIM|CLAIM_FD|SECRETS|SSH_)' >want
 	[ "$(wc -l <want)" -gt 20 ] || fail "too few: $(cat want)"
 	cat "$TREE"/man/*.[1-9] | grep -ohE 'DEPLOY_[A-Z_]+' | sort -u >got
 	diff want got >&2 || fail "variables of the program and the manuals"

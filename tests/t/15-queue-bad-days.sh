@@ -1,0 +1,149 @@
+#!/bin/bash
+# The queue on a bad day: the clock jumps, a worker stands still and comes back,
+# names are odd, a job is taken back in each of its states.
+# 16-queue-bad-days-postgresql.sh runs the same.
+# shellcheck disable=SC2154 # $job, $worker, $queue: set by what is called
+. "$(dirname "$0")/../lib.sh"
+. "$TREE/tests/queue.sh"
+
+hour=3600000
+
+# ------------------------------------------------------------------ the clock
+
+# What has happened to a job, as "STATE|its columns", and how far its times lie
+# ahead: it is done at once when the clock went back, and not when it did not.
+t_the_clock_goes_back() {
+	local what columns wants
+	sites a -- 'worker: {retry: 1h}'
+	build :
+	while IFS='|' read -r what columns wants; do
+		enqueue a --ref "$what"
+		sql "UPDATE deploy_jobs SET ${columns//@/$(date +%s000) + $hour}
+		    WHERE id = $job"
+		once
+		assert_eq "$(state "$job")" "$wants" "$what"
+		run deploy jobs remove "$job"
+	done <<-'END'
+	asked-for|created = @, due = @|done
+	settles|created = @, due = @ + 60000|done
+	tried-once|tries = 1, created = 1, started = @, ended = @, due = @ + 3600000|done
+	put-back|created = 1, started = @, due = @|done
+	waits-for-its-try|tries = 1, due = @|waiting
+	put-off|deaths = 4, started = 1, due = @|waiting
+	a-little-ahead|created = @ - 3600000 + 20000, due = @ - 3600000 + 40000|waiting
+	END
+}
+
+t_the_clock_goes_forward() {
+	sites a -- 'worker: {retry: 12h}'
+	build :
+	enqueue a
+	sql "UPDATE deploy_jobs SET tries = 1, created = created - 24 * $hour,
+	    started = created - 24 * $hour, ended = created - 24 * $hour,
+	    due = due - 12 * $hour"
+	once
+	assert_eq "$(state "$job")" "done"
+}
+
+# of_worker FILTER: of the workers, one a line
+there() {
+	deploy jobs workers --json |
+	    jq -r '.workers[] | "\(.there) \(.sites | join(","))"'
+}
+
+are_there() {
+	[ "$(there)" = "$1" ]
+}
+
+# Seen in a time that is still to come: nobody knows whether it is there.
+t_a_worker_that_was_seen_tomorrow() {
+	sites a
+	build :
+	worker
+	wait_for 20 are_there "true a"
+	kill -KILL "$worker"
+	wait "$worker" || true
+	sql "UPDATE deploy_workers SET seen = seen + 24 * $hour"
+	are_there "false a" || fail "$(there)"
+	enqueue a
+	run deploy jobs
+	assert_contains "$out" "no worker for a"
+	# Who comes next is the last one.
+	once
+	assert_eq "$(sql 'SELECT count(*) FROM deploy_workers')" 1
+}
+
+# Away for longer than it counts as there, a worker is forgotten for the sites
+# that another one knows: it knows them again when it is back.
+t_a_worker_comes_back_to_its_sites() {
+	sites a b
+	build :
+	worker
+	wait_for 20 are_there "true a,b"
+	sql "UPDATE deploy_workers SET seen = seen - $hour"
+	once -s a
+	wait_for 60 is_one_of_two
+	enqueue a
+	wait_for 20 is_state "$job" "done"
+}
+
+is_one_of_two() {
+	there | grep -qx "true a,b"
+}
+
+# ------------------------------------------------------- who stands still
+
+# The worker and its job stop when all is built, as a machine that is suspended
+# does; the server gives the claim to another one, which publishes what was asked
+# for since.  Back again, whoever of them is first: what is old does not go live,
+# and the queue stays as it is.
+suspended() {
+	local first publish old p
+	[ "$STORAGE" = postgresql ] || skip "a claim on a file outlives everything"
+	need_root
+	unshare -u hostname another 2>/dev/null || skip "needs a host name of its own"
+	sites a -- 'worker: {notify: "echo $DEPLOY_EVENT $DEPLOY_REF >>told"}'
+	sed -i "s|^    source: out.a|&\n    hooks: {pre_activate: 'echo \$PPID >publish; until [ -e go-a ]; do sleep 0.05; done'}|" deploy.yml
+	build 'rmdir busy-a'
+	enqueue a --ref old
+	old=$job
+	worker
+	first=$worker
+	wait_for 20 test -s publish
+	publish=$(cat publish)
+	kill -STOP "$first" "$publish"
+	sql "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'" >/dev/null
+	wait_for 20 no_claims
+	enqueue a --ref new
+	touch go-a
+	run unshare -u sh -c 'hostname another && exec deploy worker --once'
+	assert_eq "$(cat www/a/current/index.html)" "a new"
+	for p; do
+		kill -CONT "${!p}"
+		[ "$p $2" != "publish first" ] || wait_for 20 is_zombie "$publish"
+	done
+	wait_for 20 grep -q "is in other hands since" worker.log
+	kill "$first"
+	wait "$first"
+	assert_eq "$(cat www/a/current/index.html)" "a new"
+	assert_eq "$(state "$old") $(state "$job")" "merged done"
+	assert_eq "$(cat told)" "done new"
+}
+
+t_a_suspended_worker_is_back_first() {
+	suspended first publish
+}
+
+t_a_suspended_job_is_back_first() {
+	suspended publish first
+}
+
+no_claims() {
+	[ "$(sql "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")" -eq 0 ]
+}
+
+is_zombie() {
+	[ "$(awk '$1 == "State:" { print $2 }' "/proc/$1/status")" = Z ]
+}
+
+run_tests
