@@ -439,6 +439,7 @@ cmd_begin(struct run *run, struct err *e)
 
 	if (cmd_site(run, e) != 0)
 		return -1;
+	log_set_field(LOG_SITE, run->site->name);
 	waits = cmd_waits(run);
 	by_commit = o->seq == OPT_SEQ_AUTO ||
 	    (o->seq < 0 && run->site->order == ORDER_COMMIT);

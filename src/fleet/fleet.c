@@ -182,7 +182,9 @@ tell_others(const struct fleet *f, bool *told)
 		if (!f->v[i].failed || told[i])
 			continue;
 		name_same(f, i, told, &labels);
+		log_set_field(LOG_HOST, buf_str(&labels));
 		log_warn("%s: %s", buf_str(&labels), f->v[i].err.text);
+		log_set_field(LOG_HOST, NULL);
 		buf_release(&labels);
 	}
 }

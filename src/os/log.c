@@ -9,9 +9,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
+#include "base/buf.h"
 #include "base/release.h"
 #include "base/text.h"
 #include "os/ci.h"
+#include "os/journald.h"
 
 enum {
 	COLUMNS = 80,	  /* of a terminal that does not say */
@@ -22,6 +25,9 @@ enum {
 static enum log_level level = LOG_NORMAL;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static char status[256]; /* what stands on the last line, "" nothing */
+static char *fields[LOG_FIELDS];
+static const char *const field_names[LOG_FIELDS] = { "DEPLOY_SITE",
+	"DEPLOY_JOB", "DEPLOY_RELEASE", "DEPLOY_HOST" };
 
 void
 log_set_level(enum log_level l)
@@ -33,6 +39,15 @@ enum log_level
 log_level(void)
 {
 	return level;
+}
+
+void
+log_set_field(enum log_field field, const char *value)
+{
+	pthread_mutex_lock(&lock);
+	free(fields[field]);
+	fields[field] = xstrdup_opt(value);
+	pthread_mutex_unlock(&lock);
 }
 
 bool
@@ -78,30 +93,43 @@ erase(char out[ERASE_MAX])
 		snprintf(out, ERASE_MAX, "\r\033[K");
 }
 
-/*
- * Is standard error the journal?  Then a line may begin with its priority, as
- * sd-daemon(3) has it.
- */
-static bool
-is_journal(void)
-{
-	const char *stream = getenv("JOURNAL_STREAM");
-	char ours[64];
-	struct stat st;
-
-	if (stream == NULL || fstat(STDERR_FILENO, &st) != 0)
-		return false;
-	snprintf(ours, sizeof(ours), "%llu:%llu",
-	    (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
-	return strcmp(stream, ours) == 0;
-}
-
 static const char *
 priority(const char *label)
 {
-	return strcmp(label, "error: ") == 0 ? "<3>" :
-	    strcmp(label, "warning: ") == 0  ? "<4>" :
-					       "<6>";
+	return strcmp(label, "error: ") == 0 ? "3" :
+	    strcmp(label, "warning: ") == 0  ? "4" :
+					       "6";
+}
+
+/*
+ * Under the lock: make an entry of the journal, with what the line is about.  Not
+ * where only its variable says that standard error is the journal.
+ */
+static bool
+enter(const char *label, const char *text)
+{
+	struct buf entry = BUF_INIT;
+	struct stat st;
+	bool done;
+
+	if (fstat(STDERR_FILENO, &st) != 0 || !S_ISSOCK(st.st_mode))
+		return false;
+	journald_add(&entry, "MESSAGE", text);
+	journald_add(&entry, "PRIORITY", priority(label));
+	journald_add(&entry, "SYSLOG_IDENTIFIER", "deploy");
+	for (size_t i = 0; i < LOG_FIELDS; i++)
+		if (fields[i] != NULL)
+			journald_add(&entry, field_names[i], fields[i]);
+	done = journald_send(&entry);
+	buf_release(&entry);
+	return done;
+}
+
+/* What a line of the journal begins with, as sd-daemon(3) has it. */
+static void
+mark(const char *label, char out[8])
+{
+	snprintf(out, 8, "<%s>", priority(label));
 }
 
 /* Print a line above the status line, in one write. */
@@ -110,15 +138,22 @@ print(const char *colour, const char *label, const char *text)
 {
 	bool coloured = *colour != '\0' && has_colour();
 	char out[TEXT_LINE_MAX + sizeof(status) + 64], clear[ERASE_MAX] = "";
+	char first[8] = "";
 
 	if (strcmp(label, "warning: ") == 0 && ci_annotate("warning", text))
 		return;
 	pthread_mutex_lock(&lock);
+	if (journald_is(STDERR_FILENO) && enter(label, text)) {
+		pthread_mutex_unlock(&lock);
+		return;
+	}
+	if (journald_is(STDERR_FILENO))
+		mark(label, first);
 	if (status[0] != '\0')
 		erase(clear);
-	snprintf(out, sizeof(out), "%s%sdeploy: %s%s%s%s\n%s", clear,
-	    is_journal() ? priority(label) : "", coloured ? colour : "", label,
-	    coloured ? "\033[0m" : "", text, status);
+	snprintf(out, sizeof(out), "%s%sdeploy: %s%s%s%s\n%s", clear, first,
+	    coloured ? colour : "", label, coloured ? "\033[0m" : "", text,
+	    status);
 	fputs(out, stderr);
 	pthread_mutex_unlock(&lock);
 }

@@ -22,6 +22,14 @@ bool log_is_terminal(void);
 /* How wide that terminal is now. */
 size_t log_columns(void);
 
+/*
+ * What the lines that follow are about, NULL: nothing; for the journal of
+ * systemd(1), where a line is an entry with these fields.
+ */
+enum log_field { LOG_SITE, LOG_JOB, LOG_RELEASE, LOG_HOST, LOG_FIELDS };
+
+void log_set_field(enum log_field field, const char *value);
+
 /* What happens: not with -q.  Control characters are escaped. */
 void log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 

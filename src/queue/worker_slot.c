@@ -1,5 +1,6 @@
 #include "queue/worker_slot.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/alloc.h"
@@ -11,6 +12,17 @@ enum {
 	RECORD_TRIES = 5, /* of a result, when we are to end */
 	TAIL = 4000,	  /* bytes of a log that the queue keeps */
 };
+
+/* What is said from now on is about that job, or, NULL, about none. */
+static void
+say_of(const struct job *j)
+{
+	char id[24];
+
+	snprintf(id, sizeof(id), "%lld", j != NULL ? (long long)j->id : 0);
+	log_set_field(LOG_JOB, j != NULL ? id : NULL);
+	log_set_field(LOG_SITE, j != NULL ? j->site : NULL);
+}
 
 void
 worker_slot_clear(struct worker_slot *s)
@@ -40,6 +52,7 @@ worker_slot_begin(struct worker *w, struct worker_slot *s)
 	struct strvec items = STRVEC_INIT;
 	struct err e = ERR_INIT;
 
+	say_of(&s->job);
 	if (joblog_dir(&logs, w->logs, &e) != 0)
 		log_warn("%s; there are no logs", e.text);
 	e = (struct err)ERR_INIT;
@@ -56,6 +69,7 @@ worker_slot_begin(struct worker *w, struct worker_slot *s)
 		buf_adds(&s->reason, e.text);
 		worker_look_within(w, 0);
 	}
+	say_of(NULL);
 	strvec_release(&items);
 	dir_close(&logs);
 }
@@ -279,8 +293,8 @@ check_claim(struct worker_slot *s)
 	jobrun_stop(&s->run, "the claim was lost");
 }
 
-void
-worker_slot_serve(struct worker *w, struct worker_slot *s)
+static void
+serve(struct worker *w, struct worker_slot *s)
 {
 	if (s->phase == SLOT_WORKING)
 		check_claim(s);
@@ -289,4 +303,14 @@ worker_slot_serve(struct worker *w, struct worker_slot *s)
 		reap(w, s);
 	else if (s->phase == SLOT_RECORDING && clock_ms() >= w->look_at)
 		record(w, s);
+}
+
+void
+worker_slot_serve(struct worker *w, struct worker_slot *s)
+{
+	if (s->phase == SLOT_IDLE)
+		return;
+	say_of(&s->job);
+	serve(w, s);
+	say_of(NULL);
 }

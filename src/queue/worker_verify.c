@@ -120,12 +120,14 @@ end(struct worker *w)
 	int status = jobrun_reap(&v->run, keep, n, &e);
 
 	jobrun_reason(&v->run, &reason);
+	log_set_field(LOG_SITE, v->site);
 	if (status == 0)
 		log_info("%s: what is live is intact", v->site);
 	else if (reason.len > 0)
 		log_warn("%s: verify: %s", v->site, reason.data);
 	else
 		log_warn("%s: verify: status %d", v->site, status);
+	log_set_field(LOG_SITE, NULL);
 	buf_release(&reason);
 	free(keep);
 	worker_verify_clear(v);

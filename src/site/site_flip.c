@@ -382,6 +382,7 @@ site_flip(struct site_run *s, const struct release_id *id,
 	struct start start = START_INIT;
 	int r, tries = 0;
 
+	log_set_field(LOG_RELEASE, own.text);
 	start_note(&start, &s->fleet);
 	while ((r = flip_once(s, &own, action, out, e)) != 0 &&
 	    e->code == ERR_SUPERSEDED && !once && ++tries < FASTER_MAX &&

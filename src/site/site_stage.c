@@ -45,6 +45,7 @@ tell(const struct stage *st, bool preview)
 {
 	char size[TEXT_SIZE_LEN], copied[TEXT_SIZE_LEN];
 
+	log_set_field(LOG_RELEASE, preview ? NULL : st->id.text);
 	text_size(st->plan.totals.bytes, size);
 	text_size(st->plan.copied_bytes, copied);
 	if (st->excluded > 0)

@@ -182,6 +182,27 @@ two
 status 0"
 }
 
+# What the journal has can be found by what it is about.
+t_the_journal() {
+	need_cmd journalctl jq
+	under_systemd <<-'END'
+	systemctl start systemd-journald deploy-worker
+	deploy enqueue example.org --wait -q
+	systemctl stop deploy-worker
+	printf '[Service]\nType=oneshot\nUser=deploy\nExecStart=/usr/local/bin/deploy publish --again -c /etc/deploy/deploy.yml\n' \
+	    >/etc/systemd/system/once.service
+	systemctl start once
+	journalctl --sync
+	journalctl --no-pager -o json DEPLOY_SITE=example.org SYSLOG_IDENTIFIER=deploy
+	END
+	jq -rR 'fromjson? | select(.DEPLOY_JOB) |
+	    "\(._SYSTEMD_UNIT) \(.PRIORITY) \(.DEPLOY_JOB) \(.MESSAGE | sub(" in .*"; ""))"' said >of-jobs
+	assert_eq "$(cat of-jobs)" "deploy-worker.service 6 1 job 1: example.org
+deploy-worker.service 6 1 job 1: example.org: done"
+	jq -rR 'fromjson? | select(.MESSAGE | test("is live")) | "\(._SYSTEMD_UNIT) \(.DEPLOY_RELEASE | length > 50)"' said >live
+	assert_eq "$(cat live)" "once.service true"
+}
+
 t_the_timer() {
 	under_systemd <<-'END'
 	sed -i 's/^OnCalendar=.*/OnCalendar=*:*:*/; s/^AccuracySec=.*/AccuracySec=100ms/' \
