@@ -8,6 +8,7 @@
 #include "base/strvec.h"
 #include "fleet/doctor_live.h"
 #include "fleet/doctor_root.h"
+#include "fleet/doctor_web.h"
 #include "os/example.h"
 
 enum {
@@ -250,5 +251,6 @@ doctor_judge(struct doctor_report *r, const struct doctor_facts *f,
 		doctor_judge_live(&v);
 	doctor_judge_space(&v);
 	judge_nginx(&v);
+	doctor_judge_web(&v);
 	free(v.root);
 }

@@ -169,6 +169,11 @@ doctor_facts_hear(struct doctor_facts *f, const char *key, const char *value)
 	} texts[] = { { "version", &f->version }, { "current", &f->current },
 		{ "format", &f->format }, { "lock", &f->lock },
 		{ "nginx", &f->nginx } };
+	struct strvec *list = strcmp(key, "kept") == 0 ? &f->kept :
+	    strcmp(key, "nginx-line") == 0	       ? &f->nginx_lines :
+	    strcmp(key, "docroot") == 0		       ? &f->docroots :
+	    strcmp(key, "mounted") == 0		       ? &f->mounted :
+							 NULL;
 	char *copy;
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
@@ -180,12 +185,8 @@ doctor_facts_hear(struct doctor_facts *f, const char *key, const char *value)
 		f->landlock |= strcmp(value, "landlock") == 0;
 		return;
 	}
-	if (strcmp(key, "kept") == 0) {
-		strvec_add(&f->kept, value);
-		return;
-	}
-	if (strcmp(key, "nginx-line") == 0) {
-		strvec_add(&f->nginx_lines, value);
+	if (list != NULL) {
+		strvec_add(list, value);
 		return;
 	}
 	copy = xstrdup(value);
@@ -212,6 +213,8 @@ doctor_facts_release(struct doctor_facts *f)
 	free(f->nginx);
 	strvec_release(&f->kept);
 	strvec_release(&f->nginx_lines);
+	strvec_release(&f->docroots);
+	strvec_release(&f->mounted);
 	*f = (struct doctor_facts)DOCTOR_FACTS_INIT;
 }
 

@@ -58,6 +58,8 @@ struct doctor_facts {
 	char *nginx;			/* its configuration; NULL: none that can
 					 * be read */
 	struct strvec nginx_lines;	/* "file:line:text" about links */
+	struct strvec docroots;		/* server, tab, "file:line:text" */
+	struct strvec mounted;		/* process, tab, release, tab, where */
 };
 
 #define DOCTOR_FACTS_INIT { .now = -1, .live_bytes = -1, .live_files = -1 }

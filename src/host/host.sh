@@ -711,8 +711,8 @@ put_paths() {
 	done
 }
 
-# The programs that are there and their versions, and what nginx's
-# configuration has to say about links; the same as in probe.c.
+# The programs that are there and their versions, what nginx's configuration
+# has to say about links, and what follows; the same as in probe.c.
 put_tools() {
 	for tool in awk find flock gzip rsync sha256sum stat tar timeout zstd; do
 		command -v "$tool" >/dev/null 2>&1 || continue
@@ -725,7 +725,29 @@ put_tools() {
 		put nginx "$dir/nginx.conf"
 		grep -rnE '^[[:blank:]]*(open_file_cache|disable_symlinks)[[:blank:]]' "$dir" 2>/dev/null |
 			while IFS= read -r found; do put nginx-line "$found"; done
+		put_docroots nginx "$dir"
 	done
+	for dir in apache2 httpd; do put_docroots apache "${DEPLOY_TEST_WEB:-/etc}/$dir"; done
+	put_docroots caddy "${DEPLOY_TEST_WEB:-/etc}/caddy"
+	put_mounted
+}
+
+# The document roots that the configuration of a web server has.
+put_docroots() {
+	grep -rniE '^[[:blank:]]*(root|(virtual)?documentroot)[[:blank:]]' "$2" 2>/dev/null |
+		while IFS= read -r found; do put docroot "$1$tab$found"; done
+}
+
+# Releases of the root that are mounted somewhere, as far as it may be seen.
+put_mounted() {
+	grep -HosE '/releases/[0-9]{8}T[0-9]{6}\.[0-9]{3}Z-[0-9a-f-]{36}[^ ]* [^ ]+' /proc/[0-9]*/mountinfo |
+		sort -t : -k 2 -u | head -n 20 |
+		while IFS= read -r found; do
+			name=${found#*:/releases/}
+			name=${name%%[ /]*}
+			found=${found#/proc/}
+			[ ! -d "$root/releases/$name" ] || put mounted "${found%%/*}$tab$name$tab${found#* }"
+		done
 }
 
 # Does flock work, and is the lock free?

@@ -34,10 +34,15 @@ enum {
 };
 
 /*
- * The programs that are there and their versions, and what nginx's
- * configuration has to say about links; the same as in host.sh.
+ * The programs that are there and their versions, what nginx's configuration
+ * has to say about links, the document roots of web servers, and releases of
+ * the root ($1) that are mounted somewhere; the same as in host.sh.
  */
 static char tools[] =
+    "docroots() {\n"
+    "	grep -rniE '^[[:blank:]]*(root|(virtual)?documentroot)[[:blank:]]' \"$2\" 2>/dev/null |\n"
+    "	    while IFS= read -r line; do printf 'docroot\\t%s\\t%s\\n' \"$1\" \"$line\"; done\n"
+    "}\n"
     "for tool in awk find flock gzip rsync sha256sum stat tar timeout zstd\n"
     "do\n"
     "	command -v \"$tool\" >/dev/null 2>&1 || continue\n"
@@ -51,7 +56,19 @@ static char tools[] =
     "	grep -rnE '^[[:blank:]]*(open_file_cache|disable_symlinks)[[:blank:]]' \"$dir\" 2>/dev/null |\n"
     "	    while IFS= read -r line; do printf 'nginx-line\\t%s\\n' \"$line\"; "
     "done\n"
-    "done\n";
+    "	docroots nginx \"$dir\"\n"
+    "done\n"
+    "for dir in apache2 httpd; do docroots apache \"${DEPLOY_TEST_WEB:-/etc}/$dir\"; done\n"
+    "docroots caddy \"${DEPLOY_TEST_WEB:-/etc}/caddy\"\n"
+    "grep -HosE '/releases/[0-9]{8}T[0-9]{6}\\.[0-9]{3}Z-[0-9a-f-]{36}[^ ]* [^ ]+' /proc/[0-9]*/mountinfo |\n"
+    "    sort -t : -k 2 -u | head -n 20 |\n"
+    "    while IFS= read -r found; do\n"
+    "	name=${found#*:/releases/}\n"
+    "	name=${name%%[ /]*}\n"
+    "	found=${found#/proc/}\n"
+    "	[ ! -d \"$1/releases/$name\" ] ||\n"
+    "	    printf 'mounted\\t%s\\t%s\\t%s\\n' \"${found%%/*}\" \"$name\" \"${found#* }\"\n"
+    "    done\n";
 
 /* Read what the child says, for a while. */
 static void
@@ -75,20 +92,23 @@ read_all(struct run_child *c, struct buf *out)
 }
 
 static void
-put_tools(struct buf *out)
+put_tools(struct buf *out, const char *root)
 {
 	char sh[] = "sh", c[] = "-c";
-	char *argv[] = { sh, c, tools, NULL };
+	char *argv[] = { sh, c, tools, sh, (char *)(uintptr_t)root, NULL };
 	struct run_child child = RUN_CHILD_INIT;
 	struct buf said = BUF_INIT;
-	const char *elsewhere = getenv("DEPLOY_TEST_NGINX");
+	static const char *const elsewhere[] = { "DEPLOY_TEST_NGINX",
+		"DEPLOY_TEST_WEB" };
 	struct strvec env = STRVEC_INIT;
 	struct err ignored = ERR_INIT;
 	int r;
 
 	child.argv = argv;
-	if (elsewhere != NULL)
-		strvec_addf(&env, "DEPLOY_TEST_NGINX=%s", elsewhere);
+	for (size_t i = 0; i < sizeof(elsewhere) / sizeof(*elsewhere); i++)
+		if (getenv(elsewhere[i]) != NULL)
+			strvec_addf(&env, "%s=%s", elsewhere[i],
+			    getenv(elsewhere[i]));
 	child.env = &env;
 	child.pipe_out = child.pipe_err = true;
 	r = run_start(&child, &ignored);
@@ -424,7 +444,7 @@ probe(const char *root, struct buf *out)
 	if (jail_is_there())
 		wire_put(out, "has", "landlock");
 	put_user(out);
-	put_tools(out);
+	put_tools(out, root);
 	put_way(out, root);
 	put_paths(out, root);
 	put_space(out, root);

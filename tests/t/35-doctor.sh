@@ -9,7 +9,7 @@
 . "$TREE/tests/sshd.sh"
 
 # No configuration of this machine's nginx is looked at.
-export DEPLOY_TEST_NGINX=none
+export DEPLOY_TEST_NGINX=none DEPLOY_TEST_WEB=/dev/null
 
 id=20260101T000000.001Z-00000000-0000-4000-8000-000000000001
 
@@ -390,6 +390,65 @@ t_hooks() {
 	only fail hooks "belongs to neither"
 	take_the_cure hooks
 	well
+}
+
+# The document roots that nginx, Apache and Caddy are told.
+t_web_servers() {
+	begin
+	mkdir -p nginx/sites etc/apache2/sites-enabled etc/caddy
+	export DEPLOY_TEST_NGINX=$PWD/nginx DEPLOY_TEST_WEB=$PWD/etc
+	echo 'http { include sites/*; }' >nginx/nginx.conf
+	printf 'server {\n\troot %s/current;\n}\n' "$R" >nginx/sites/a
+	well
+	is ok web "nginx serves '$R/current' ($PWD/nginx/sites/a:2)"
+	sed "s|/srv/www/example.org|$R|" "$TREE/man/examples/apache.conf" \
+	    >etc/apache2/sites-enabled/a.conf
+	sed "s|/srv/www/example.org|$R|" "$TREE/man/examples/Caddyfile" \
+	    >etc/caddy/Caddyfile
+	well
+	is ok web "apache serves '$R/current'"
+	is ok web "caddy serves '$R/current'"
+	sed -i "s|$R/current|$R|" nginx/sites/a
+	look 0
+	only warn web "$PWD/nginx/sites/a:2: nginx serves the root itself"
+	sed -i "s|root .*|root $(readlink -f "$R/current");|" nginx/sites/a
+	look 0
+	only warn web "make its document root '$R/current'"
+	rm nginx/sites/a
+	sed -i "s|$R/current|$R/|" etc/apache2/sites-enabled/a.conf
+	look 0
+	only warn web "apache serves the root itself"
+	# One that cannot be read.
+	chmod 000 nginx/nginx.conf etc/apache2 etc/caddy
+	chmod 755 "$PWD"
+	[ "$(id -u)" -ne 0 ] || chown -R 65534 "$R"
+	look 0 as_user
+	is ok root
+	! grep '	web	' lines || fail "who told that?"
+	chmod 755 etc/apache2 etc/caddy
+}
+
+# A release that a container has in the place of the root: seen by who may look
+# at its process.
+t_a_release_that_is_mounted() {
+	local pid
+	need_root
+	need_cmd unshare
+	begin
+	mkdir html "other one"
+	unshare -m bash -c 'mount --bind "$1/current" html &&
+	    mount --bind "$1" "other one" && touch up && exec sleep 600' \
+	    - "$R" 2>mounts.err &
+	pid=$!
+	defer kill $pid
+	mounted() {
+		[ -e up ] || ! kill -0 $pid 2>/dev/null
+	}
+	wait_for 20 mounted
+	[ -e up ] || skip "cannot mount here: $(cat mounts.err)"
+	look 0
+	only warn web "$(basename "$(readlink "$R/current")") mounted at '$PWD/html'"
+	is warn web "mount all of '$R' there"
 }
 
 t_nginx() {

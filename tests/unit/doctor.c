@@ -485,6 +485,64 @@ test_nginx(void)
 }
 
 static void
+test_web(void)
+{
+	static const char *const fine[] = {
+		"nginx\t/etc/nginx/a:3:\troot /srv/x/current;",
+		"nginx\t/etc/nginx/a:3:root /srv/x/current/docs/ ; # it",
+		"apache\t/etc/apache2/a:3:  DocumentRoot \"/srv/x/current\"",
+		"caddy\t/etc/caddy/Caddyfile:3:  root * /srv/x/current",
+		"caddy\t/etc/caddy/Caddyfile:3:\troot /blog/* '/srv/x/current'",
+	};
+	/* Nothing is said of these. */
+	static const char *const none[] = {
+		"nginx\t/etc/nginx/a:3:root /srv/x/previews/$preview;",
+		"nginx\t/etc/nginx/a:3:root /srv/x/$release;",
+		"nginx\t/etc/nginx/a:3:root /srv;",
+		"nginx\t/etc/nginx/a:3:root /srv/xy;",
+		"nginx\t/etc/nginx/a:3:root html;",
+		"nginx\t/etc/nginx/a:3:root # /srv/x;",
+		"nginx\t/etc/nginx/a:3:root ;",
+		"nginx\t/etc/nginx/a:3:",
+		"apache\t/a:3:VirtualDocumentRoot /srv/x/releases/%1",
+		"caddy\t/a:3:root * /srv/x/releases/{labels.2}",
+		"nginx\t/etc/nginx/a",
+		"nginx",
+		"",
+	};
+	static const struct {
+		const char *line, *words;
+	} bad[] = {
+		{ "nginx\t/etc/nginx/a:3:root /srv/x;", "the root itself" },
+		{ "nginx\t/etc/nginx/a:3:root /srv/x//;", "'/srv/x/current'" },
+		{ "caddy\t/etc/caddy/Caddyfile:3:root * /srv/x/releases/" ID,
+		    "Caddyfile:3: caddy serves one release" },
+	};
+
+	for (size_t i = 0; i < sizeof(fine) / sizeof(fine[0]); i++) {
+		begin();
+		doctor_facts_hear(&facts, "docroot", fine[i]);
+		only(DOCTOR_OK, "web", "serves '/srv/x/current");
+	}
+	begin();
+	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
+		doctor_facts_hear(&facts, "docroot", none[i]);
+		doctor_facts_hear(&facts, "mounted", none[i]);
+	}
+	doctor_facts_hear(&facts, "mounted", "7");
+	doctor_facts_hear(&facts, "mounted", "7\t" ID);
+	only(DOCTOR_OK, "nginx", "nothing in the way");
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		begin();
+		doctor_facts_hear(&facts, "docroot", bad[i].line);
+		only(DOCTOR_WARN, "web", bad[i].words);
+	}
+	begin();
+	hear("mounted\t77\t" ID "\t/usr/share/nginx/html");
+	only(DOCTOR_WARN, "web", "process 77 has the release " ID);
+}
+
+static void
 refusal(struct err *e)
 {
 	doctor_report_release(&report);
@@ -553,4 +611,4 @@ UNIT_MAIN(UNIT(test_all_well), UNIT(test_nonsense),
     UNIT(test_format), UNIT(test_current), UNIT(test_owners),
     UNIT(test_writing), UNIT(test_devices), UNIT(test_space),
     UNIT(test_readable), UNIT(test_lock_and_leftovers), UNIT(test_hooks),
-    UNIT(test_nginx), UNIT(test_the_way), UNIT(test_end))
+    UNIT(test_nginx), UNIT(test_web), UNIT(test_the_way), UNIT(test_end))
