@@ -75,6 +75,7 @@ make_config(const struct generator *g)
 	    "    # shared: [\".well-known/acme-challenge\"]\n"
 	    "    # carry: {paths: [\"assets/**\"], for: 7d}\n"
 	    "    # compress: {paths: [\"*.html\", \"*.css\", \"*.js\"]}   # .gz, .br\n"
+	    "    # dictionaries: {paths: [\"assets/**\"]}   # what changed, for who was here\n"
 	    "    # max_delete: 50%          # refuse a build that lacks more\n");
 	buf_addf(&b,
 	    "    # check: {url: \"https://%s/\"}\n"

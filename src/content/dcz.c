@@ -1,6 +1,5 @@
 #include "content/dcz.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -91,6 +90,17 @@ form_of_path(const char *path)
 	size_t len = encoding_of_path(path, &how);
 
 	return len > 0 ? len : dcz_of_path(path, ignored);
+}
+
+bool
+form_has_file(const struct manifest *m, const char *path)
+{
+	size_t len = form_of_path(path);
+	char *plain = len > 0 ? xstrndup(path, len) : NULL;
+	bool has = plain != NULL && manifest_find(m, plain) != NULL;
+
+	free(plain);
+	return has;
 }
 
 void

@@ -11,10 +11,12 @@
 #ifndef DCZ_H
 #define DCZ_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/hash.h"
+#include "content/manifest.h"
 
 enum {
 	DCZ_HEADER = 40,	/* bytes */
@@ -36,6 +38,12 @@ size_t dcz_of_path(const char *path, uint8_t dictionary[HASH_LEN]);
 
 /* The same for any form, these and those of decode.h. */
 size_t form_of_path(const char *path);
+
+/*
+ * Is `path` by its name a form of a file that the manifest has, and so asked
+ * for by the name of that?
+ */
+bool form_has_file(const struct manifest *m, const char *path);
 
 /* What such a file begins with. */
 void dcz_header(const uint8_t dictionary[HASH_LEN],

@@ -60,28 +60,12 @@ check_index(const struct manifest *m, struct err *e)
 	    ";; is it the right directory? --override=build stages it anyway");
 }
 
-/* Is it a compressed form of another file? */
-static bool
-is_form(const struct manifest *m, const struct entry *en)
-{
-	size_t len = form_of_path(en->path);
-	char *plain;
-	bool is;
-
-	if (len == 0)
-		return false;
-	plain = xstrndup(en->path, len);
-	is = manifest_find(m, plain) != NULL;
-	free(plain);
-	return is;
-}
-
 /* Does the entry count as a path of a build?  Forms go with their files. */
 static bool
 is_path(const struct manifest *m, const struct entry *en)
 {
 	return en->mark == ENTRY_BUILD && en->type != ENTRY_DIR &&
-	    !is_form(m, en);
+	    !form_has_file(m, en->path);
 }
 
 int

@@ -48,24 +48,12 @@ is_plain(const char *path)
 	return true;
 }
 
-/* Is it the compressed form of another file, in whose place it is asked for? */
-static bool
-is_sibling(const struct manifest *m, const char *path)
-{
-	size_t len = form_of_path(path);
-	char *plain = len > 0 ? xstrndup(path, len) : NULL;
-	bool is = plain != NULL && manifest_find(m, plain) != NULL;
-
-	free(plain);
-	return is;
-}
-
 /* May it be asked for by its path? */
 static bool
 can_be_asked(const struct manifest *m, const struct entry *en)
 {
 	return en->type == ENTRY_FILE && en->mark == ENTRY_BUILD &&
-	    is_plain(en->path) && !is_sibling(m, en->path);
+	    is_plain(en->path) && !form_has_file(m, en->path);
 }
 
 /* The order in which files are taken: see check.h. */

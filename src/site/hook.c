@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "content/dcz.h"
 #include "content/diff.h"
 #include "fleet/check.h"
 #include "os/io.h"
@@ -105,6 +106,11 @@ add_changes(const struct hook_before *from, const struct manifest *to,
 
 		/* A directory that came or went empty has no page. */
 		if (is_directory(&from->m, p) || is_directory(to, p))
+			continue;
+		/* It says what its file says; who asks for it by its own name
+		 * wants to know of it, but has nothing new to read. */
+		if (content &&
+		    (form_has_file(&from->m, p) || form_has_file(to, p)))
 			continue;
 		url = check_url("/", p);
 		strvec_add(urls, url);

@@ -46,8 +46,9 @@ struct hook_before {
  * Write the URLs that differ between any of the `n` releases `from` and the
  * release `to` into a new temporary file: paths below the site's top, one a
  * line, each once, sorted, percent-encoded; "/dir/" for dir/index.html.
- * `content`: without what is the same in content.  `path` is the caller's to
- * free, the file to unlink.  0 or -1.
+ * `content`: without what is the same in content, and without the compressed
+ * forms of files.  `path` is the caller's to free, the file to unlink.  0 or
+ * -1.
  */
 int hook_write_changes(const struct hook_before *from, size_t n,
     const struct manifest *to, bool content, char **path, struct err *e)

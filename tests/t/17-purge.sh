@@ -142,6 +142,15 @@ t_indexnow() {
 	{ seq 500; echo new; } >>site/posts/4.html
 	run deploy publish
 	assert_eq "$(told)" "https://example.org/posts/4.html"
+	# Nor are such forms anything to read for others.
+	config purge-none
+	sed -i "s|hooks:.*|hooks: {post_activate: 'sort \$DEPLOY_CHANGED_CONTENT_FILE >content; sort \$DEPLOY_CHANGED_FILE >changed'}|" deploy.yml
+	echo '    compress: {paths: "*.html", over: 0}' >>deploy.yml
+	echo newer >>site/posts/4.html
+	run deploy publish
+	assert_eq "$(tr '\n' ' ' <content)" "/posts/4.html "
+	assert_eq "$(tr '\n' ' ' <changed)" \
+	    "/posts/4.html /posts/4.html.br /posts/4.html.gz "
 }
 
 # ------------------------------------------------------------- real caches
