@@ -351,14 +351,15 @@ $(OBJ)/fuzz/%: tests/fuzz/%.c $(LIB_O) $(OBJ)/sources
 
 ## bench             measure beside cp and rsync; BENCH=hosts: beside rsync,
 ##                   tar and Capistrano, over four hosts and a slow link;
-##                   BENCH=queue: the build queue, beside nq
+##                   BENCH=queue: the build queue, beside nq;
+##                   BENCH=visitors: what visitors get that is wrong
 .PHONY: bench
 BENCH =
 bench: deps-bench
 	+@$(SUBMAKE) all $(OBJ)/proxy $(OBJ)/flips $(OBJ)/visits
 	@DEPLOY=$(BIN) TEST_OBJ=$(OBJ) tests/bench/$(if \
-	    $(filter hosts queue,$(BENCH)),$(filter hosts \
-	    queue,$(BENCH)),run) $(filter-out hosts queue,$(BENCH))
+	    $(filter hosts queue visitors,$(BENCH)),$(filter hosts queue \
+	    visitors,$(BENCH)),run) $(filter-out hosts queue visitors,$(BENCH))
 
 ## lint              manuals, shell scripts, layout of C, headers
 .PHONY: lint lint-rest lint-man lint-shell lint-headers lint-fuzz lint-format \
