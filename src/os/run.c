@@ -2,15 +2,20 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/strvec.h"
 #include "os/environment.h"
+#include "os/intr.h"
 #include "os/io.h"
 #include "os/secret.h"
+
+enum { TICK_MS = 200 }; /* how soon a signal is noticed */
 
 /* Both ends of the pipes of one start: [0] is read, [1] is written. */
 struct pipes {
@@ -222,6 +227,44 @@ close_ends(struct run_child *c)
 			close(*ends[i]);
 		*ends[i] = -1;
 	}
+}
+
+/* Read what is there; false at the end. */
+static bool
+take(int fd, struct buf *to)
+{
+	char piece[16384];
+	ssize_t n = io_read_some(fd, piece, sizeof(piece));
+
+	if (n > 0 && to != NULL)
+		buf_add(to, piece, (size_t)n);
+	return n > 0 || (n < 0 && errno == EAGAIN);
+}
+
+int
+run_read(struct run_child *c, int64_t ms, struct buf *out, struct buf *errors,
+    struct err *e)
+{
+	struct pollfd fds[2] = {
+		{ .fd = c->out, .events = POLLIN },
+		{ .fd = c->err, .events = POLLIN },
+	};
+	struct buf *to[2] = { out, errors };
+	int64_t start = clock_ms();
+
+	while (fds[0].fd >= 0 || fds[1].fd >= 0) {
+		if (intr_check(e) != 0)
+			return -1;
+		if (ms >= 0 && clock_ms() - start >= ms)
+			return err_set(e, ERR_FAILED, "%s(1) does not answer",
+			    c->argv[0]);
+		if (poll(fds, 2, TICK_MS) <= 0)
+			continue;
+		for (int i = 0; i < 2; i++)
+			if (fds[i].revents != 0 && !take(fds[i].fd, to[i]))
+				fds[i].fd = -1;
+	}
+	return 0;
 }
 
 int

@@ -7,8 +7,10 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/strvec.h"
 #include "os/environment.h"
@@ -48,6 +50,14 @@ struct run_child {
  * starts it counts as us.  0 or -1.
  */
 int run_start(struct run_child *c, struct err *e) MUST_USE;
+
+/*
+ * Read what it writes, for at most `ms`, -1: for as long as it takes, until it
+ * has closed both outputs.  Both are piped; `out` and `errors` get what comes,
+ * NULL: dropped.  0; -1 also when a signal came (intr.h).
+ */
+int run_read(struct run_child *c, int64_t ms, struct buf *out,
+    struct buf *errors, struct err *e) MUST_USE;
 
 /*
  * Close the pipes and wait.  The exit status, or 128 + the signal that ended

@@ -2,53 +2,13 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "os/intr.h"
-#include "os/io.h"
 #include "os/run.h"
-
-enum { TICK_MS = 1000 }; /* how late a signal may be noticed */
-
-/* Read what is there.  False at the end. */
-static bool
-take(int fd, struct buf *to)
-{
-	char data[16384];
-	ssize_t n = io_read_some(fd, data, sizeof(data));
-
-	if (n > 0 && to != NULL)
-		buf_add(to, data, (size_t)n);
-	return n > 0 || (n < 0 && errno == EAGAIN);
-}
-
-/* Read both outputs to their end. */
-static int
-read_outputs(const struct run_child *c, struct buf *out, struct buf *said,
-    struct err *e)
-{
-	struct pollfd fds[2] = {
-		{ .fd = c->out, .events = POLLIN },
-		{ .fd = c->err, .events = POLLIN },
-	};
-	struct buf *to[2] = { out, said };
-
-	while (fds[0].fd >= 0 || fds[1].fd >= 0) {
-		if (intr_check(e) != 0)
-			return -1;
-		if (poll(fds, 2, TICK_MS) <= 0)
-			continue;
-		for (int i = 0; i < 2; i++)
-			if (fds[i].revents != 0 && !take(fds[i].fd, to[i]))
-				fds[i].fd = -1;
-	}
-	return 0;
-}
 
 int
 git_run(const char *dir, const struct strvec *args, const struct strvec *env,
@@ -73,7 +33,7 @@ git_run(const char *dir, const struct strvec *args, const struct strvec *env,
 	strvec_release(&argv);
 	if (r != 0)
 		return e->sys == ENOENT ? 1 : -1;
-	r = read_outputs(&c, out, said, e);
+	r = run_read(&c, -1, out, said, e);
 	if (r == 0)
 		r = run_finish(&c, status, e);
 	run_kill(&c);
