@@ -235,8 +235,9 @@ static int
 fetch_from(struct fetch *x, struct remote *r, struct err *e)
 {
 	struct buf *v = xcalloc(x->n, sizeof(*v));
+	const struct remote_choice which = { x->id, x->m, x->entry, x->n };
 	int64_t any = INT64_MAX;
-	int c = remote_samples(r, x->id, x->m, x->entry, x->n, v, &any, e);
+	int c = remote_samples(r, &which, v, &any, e);
 
 	for (size_t i = 0; i < x->n; i++) {
 		if (c == 0)

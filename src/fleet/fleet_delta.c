@@ -159,14 +159,16 @@ choose(struct search *s, size_t from)
 static bool
 ask_signatures(struct search *s)
 {
+	const struct remote_choice which = { &s->b->base, &s->b->base_manifest,
+		s->base, s->n_asked };
+
 	for (size_t i = 0; i < s->f->n; i++) {
 		struct remote *r = &s->f->v[i];
 		struct err e = ERR_INIT;
 
 		if (r->failed || !batch_is_for(s->b, r))
 			continue;
-		if (remote_signatures(r, &s->b->base, &s->b->base_manifest,
-			s->base, s->n_asked, s->hashes, &e) == 0)
+		if (remote_signatures(r, &which, s->hashes, &e) == 0)
 			return true;
 		log_debug("%sno signatures: %s", remote_said(r), e.text);
 		for (size_t k = 0; k < s->n_asked; k++)

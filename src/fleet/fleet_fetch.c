@@ -58,12 +58,15 @@ fetch_each(struct hoard *x, struct remote *r, const struct release_id *id,
 	struct err one = ERR_INIT;
 	int c = 0;
 
-	for (size_t i = 0; i < rq->n; i++)
+	for (size_t i = 0; i < rq->n; i++) {
+		const struct remote_choice which = { id, m, &rq->v[i], 1 };
+
 		if (!is_here(x, &m->v[rq->v[i]]) &&
-		    remote_files(r, id, m, &rq->v[i], 1, &x->dir, &one) != 0) {
+		    remote_files(r, &which, &x->dir, &one) != 0) {
 			*e = one;
 			c = -1;
 		}
+	}
 	return c;
 }
 
@@ -72,10 +75,11 @@ static int
 fetch_request(struct hoard *x, struct remote *r, const struct release_id *id,
     const struct manifest *m, bool *wanted, struct request *rq, struct err *e)
 {
+	const struct remote_choice which = { id, m, rq->v, rq->n };
 	int c = 0;
 
 	if (rq->n > 0)
-		c = remote_files(r, id, m, rq->v, rq->n, &x->dir, e);
+		c = remote_files(r, &which, &x->dir, e);
 	if (c != 0 && rq->n > 1 && e->code == ERR_INTEGRITY)
 		c = fetch_each(x, r, id, m, rq, e);
 	for (size_t i = 0; i < rq->n; i++)

@@ -211,6 +211,8 @@ bool
 samples_ask(const struct guess *g, struct samples *s)
 {
 	struct purse *purse = g->job->purse;
+	const struct remote_choice which = { g->job->id, g->job->base, s->base,
+		s->n };
 	int64_t asked = question_bytes(g, s);
 
 	for (size_t i = 0; i < g->f->n; i++) {
@@ -222,8 +224,7 @@ samples_ask(const struct guess *g, struct samples *s)
 
 		if (r->failed || !g->job->has(g->job->ctx, r))
 			continue;
-		if (remote_samples(r, g->job->id, g->job->base, s->base, s->n,
-			s->old, &bytes, &e) == 0) {
+		if (remote_samples(r, &which, s->old, &bytes, &e) == 0) {
 			if (purse != NULL)
 				purse_take(purse, asked + bytes);
 			return true;

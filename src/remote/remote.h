@@ -166,13 +166,19 @@ enum pack_compression remote_compression(const struct remote *r);
 int remote_manifest(struct remote *r, const struct release_id *id,
     struct manifest *m, struct err *e) MUST_USE;
 
+/* Files of a release, whose sizes and digests are those of entries of `m`. */
+struct remote_choice {
+	const struct release_id *id;
+	const struct manifest *m;
+	const size_t *indices;	/* of those entries */
+	size_t n;
+};
+
 /*
- * Fetch files of a release, whose sizes and digests are those of the entries
- * of `m` with these indices; each becomes a file in `to`, called by its digest
- * in hexadecimal.  0 or -1.
+ * Fetch them; each becomes a file in `to`, called by its digest in hexadecimal.
+ * 0 or -1.
  */
-int remote_files(struct remote *r, const struct release_id *id,
-    const struct manifest *m, const size_t *indices, size_t n,
+int remote_files(struct remote *r, const struct remote_choice *which,
     const struct dir *to, struct err *e) MUST_USE;
 
 /*
@@ -180,18 +186,16 @@ int remote_files(struct remote *r, const struct release_id *id,
  * the release: each into a buffer, compressed on the way to at most `*bytes`
  * bytes; then it says to how many.  Only of hosts with r->has_delta.  0 or -1.
  */
-int remote_samples(struct remote *r, const struct release_id *id,
-    const struct manifest *m, const size_t *indices, size_t n, struct buf *out,
-    int64_t *bytes, struct err *e) MUST_USE;
+int remote_samples(struct remote *r, const struct remote_choice *which,
+    struct buf *out, int64_t *bytes, struct err *e) MUST_USE;
 
 /*
  * Fetch the hashes of the chunks (chunk.h) of files, which are entries of `m`,
  * the manifest of the release: of each so many times CHUNK_HASH bytes into a
  * buffer.  Only of hosts with r->has_delta.  0 or -1.
  */
-int remote_signatures(struct remote *r, const struct release_id *id,
-    const struct manifest *m, const size_t *indices, size_t n, struct buf *out,
-    struct err *e) MUST_USE;
+int remote_signatures(struct remote *r, const struct remote_choice *which,
+    struct buf *out, struct err *e) MUST_USE;
 
 struct remote_receive {
 	const struct release_id *id;

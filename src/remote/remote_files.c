@@ -146,33 +146,60 @@ save_file(struct remote *r, const struct entry *en, const struct dir *to,
 	return c;
 }
 
+/* Ask about these files: `verb`, with the paths behind it. */
+static int
+ask_about(struct remote *r, const char *verb, const struct strvec *args,
+    const struct remote_choice *which, struct err *e)
+{
+	struct buf paths = BUF_INIT;
+	int c;
+
+	for (size_t i = 0; i < which->n; i++)
+		buf_addf(&paths, "%s\n", which->m->v[which->indices[i]].path);
+	buf_addc(&paths, '\n');
+	c = ask(r, verb, args, e);
+	if (c == 0)
+		c = ask_write(r, buf_str(&paths), paths.len, e);
+	buf_release(&paths);
+	return c;
+}
+
+/* The host has to read that many bytes before it is done. */
+static void
+allow_to_read(struct remote *r, const struct remote_choice *which)
+{
+	int64_t bytes = 0;
+
+	for (size_t i = 0; i < which->n; i++)
+		bytes += which->m->v[which->indices[i]].size;
+	ask_allow(r, 2 * ask_work_ms(r) + bytes / SLOWEST);
+}
+
+/* Who refuses has not read the paths: they are no requests.  Returns `c`. */
+static int
+end_answer(struct remote *r, int c)
+{
+	if (c != 0)
+		ask_hang_up(r);
+	return c;
+}
+
 int
-remote_files(struct remote *r, const struct release_id *id,
-    const struct manifest *m, const size_t *indices, size_t n,
+remote_files(struct remote *r, const struct remote_choice *which,
     const struct dir *to, struct err *e)
 {
 	struct strvec args = STRVEC_INIT;
-	struct buf paths = BUF_INIT;
-	int64_t bytes = 0;
 	int c;
 
-	strvec_addf(&args, "--id=%s", id->text);
-	for (size_t i = 0; i < n; i++) {
-		buf_addf(&paths, "%s\n", m->v[indices[i]].path);
-		bytes += m->v[indices[i]].size;
-	}
-	buf_addc(&paths, '\n');
-	c = ask(r, "files", &args, e);
-	if (c == 0)
-		c = ask_write(r, buf_str(&paths), paths.len, e);
-	ask_allow(r, 2 * ask_work_ms(r) + bytes / SLOWEST);
-	for (size_t i = 0; c == 0 && i < n; i++)
-		c = save_file(r, &m->v[indices[i]], to, e);
+	strvec_addf(&args, "--id=%s", which->id->text);
+	c = ask_about(r, "files", &args, which, e);
+	allow_to_read(r, which);
+	for (size_t i = 0; c == 0 && i < which->n; i++)
+		c = save_file(r, &which->m->v[which->indices[i]], to, e);
 	if (c == 0)
 		c = ask_rest(r, ask_answer_ms(r), NULL, NULL, e);
 	strvec_release(&args);
-	buf_release(&paths);
-	return c;
+	return end_answer(r, c);
 }
 
 /* What came of samples. */
@@ -247,41 +274,31 @@ hear_samples(struct remote *r, size_t n, struct buf *text, struct err *e)
 }
 
 int
-remote_samples(struct remote *r, const struct release_id *id,
-    const struct manifest *m, const size_t *indices, size_t n, struct buf *out,
-    int64_t *bytes, struct err *e)
+remote_samples(struct remote *r, const struct remote_choice *which,
+    struct buf *out, int64_t *bytes, struct err *e)
 {
 	struct packed packed = { BUF_INIT, false };
 	struct strvec args = STRVEC_INIT;
-	struct buf paths = BUF_INIT;
 	struct zreader *z;
 	int c;
 
-	strvec_addf(&args, "--id=%s", id->text);
+	strvec_addf(&args, "--id=%s", which->id->text);
 	strvec_add(&args, "--compress=zstd");
 	if (*bytes < INT64_MAX)
 		strvec_addf(&args, "--bytes=%lld",
 		    (long long)(*bytes > 0 ? *bytes : 0));
-	for (size_t i = 0; i < n; i++)
-		buf_addf(&paths, "%s\n", m->v[indices[i]].path);
-	buf_addc(&paths, '\n');
-	c = ask(r, "files", &args, e);
+	c = ask_about(r, "files", &args, which, e);
 	if (c == 0)
-		c = ask_write(r, buf_str(&paths), paths.len, e);
-	if (c == 0)
-		c = hear_samples(r, n, &packed.text, e);
+		c = hear_samples(r, which->n, &packed.text, e);
 	*bytes = (int64_t)packed.text.len;
 	z = zreader_new(from_packed, &packed);
-	for (size_t i = 0; c == 0 && i < n; i++)
-		c = unpack_sample(z, &m->v[indices[i]], &out[i], e);
-	/* Who refuses has not read the paths: they are no requests. */
-	if (c != 0)
-		ask_hang_up(r);
+	for (size_t i = 0; c == 0 && i < which->n; i++)
+		c = unpack_sample(z, &which->m->v[which->indices[i]], &out[i],
+		    e);
 	zreader_free(z);
 	buf_release(&packed.text);
 	strvec_release(&args);
-	buf_release(&paths);
-	return c;
+	return end_answer(r, c);
 }
 
 /* One line "chunks", and the hashes. */
@@ -300,35 +317,22 @@ hear_signature(struct remote *r, const struct entry *en, struct buf *out,
 }
 
 int
-remote_signatures(struct remote *r, const struct release_id *id,
-    const struct manifest *m, const size_t *indices, size_t n, struct buf *out,
-    struct err *e)
+remote_signatures(struct remote *r, const struct remote_choice *which,
+    struct buf *out, struct err *e)
 {
 	struct strvec args = STRVEC_INIT;
-	struct buf paths = BUF_INIT;
-	int64_t bytes = 0;
 	int c;
 
-	strvec_addf(&args, "--id=%s", id->text);
-	for (size_t i = 0; i < n; i++) {
-		buf_addf(&paths, "%s\n", m->v[indices[i]].path);
-		bytes += m->v[indices[i]].size;
-	}
-	buf_addc(&paths, '\n');
-	c = ask(r, "signatures", &args, e);
-	if (c == 0)
-		c = ask_write(r, buf_str(&paths), paths.len, e);
-	ask_allow(r, 2 * ask_work_ms(r) + bytes / SLOWEST);
-	for (size_t i = 0; c == 0 && i < n; i++)
-		c = hear_signature(r, &m->v[indices[i]], &out[i], e);
+	strvec_addf(&args, "--id=%s", which->id->text);
+	c = ask_about(r, "signatures", &args, which, e);
+	allow_to_read(r, which);
+	for (size_t i = 0; c == 0 && i < which->n; i++)
+		c = hear_signature(r, &which->m->v[which->indices[i]], &out[i],
+		    e);
 	if (c == 0)
 		c = ask_rest(r, ask_answer_ms(r), NULL, NULL, e);
-	/* As for samples. */
-	if (c != 0)
-		ask_hang_up(r);
 	strvec_release(&args);
-	buf_release(&paths);
-	return c;
+	return end_answer(r, c);
 }
 
 /*

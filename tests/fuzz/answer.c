@@ -58,6 +58,11 @@ __asan_default_options(void)
 	       "max_malloc_fill_size=0";
 }
 
+/* The first of its files. */
+static const size_t own_index;
+static const struct remote_choice own_choice = { &own_id, &wanted, &own_index,
+	1 };
+
 /* ------------------------------------------------ a host that has a script */
 
 struct script {
@@ -297,8 +302,7 @@ manifest(struct remote *r)
 static int
 files(struct remote *r)
 {
-	const size_t first = 0;
-	int c = remote_files(r, &own_id, &wanted, &first, 1, &top, &e);
+	int c = remote_files(r, &own_choice, &top, &e);
 
 	/* What follows the file may still be wrong. */
 	check_files(c == 0 ||
@@ -309,11 +313,9 @@ files(struct remote *r)
 static int
 samples(struct remote *r)
 {
-	const size_t first = 0;
 	struct buf text = BUF_INIT;
 	int64_t bytes = 1000;
-	int c =
-	    remote_samples(r, &own_id, &wanted, &first, 1, &text, &bytes, &e);
+	int c = remote_samples(r, &own_choice, &text, &bytes, &e);
 
 	MUST(bytes >= 0);
 	MUST(c != 0 || strcmp(buf_str(&text), "hello") == 0);
@@ -325,9 +327,8 @@ samples(struct remote *r)
 static int
 signatures(struct remote *r)
 {
-	const size_t first = 0;
 	struct buf hashes = BUF_INIT;
-	int c = remote_signatures(r, &own_id, &wanted, &first, 1, &hashes, &e);
+	int c = remote_signatures(r, &own_choice, &hashes, &e);
 
 	MUST(hashes.len <= (size_t)chunk_count_max(5) * CHUNK_HASH);
 	MUST(c != 0 || hashes.len % CHUNK_HASH == 0);
