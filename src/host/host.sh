@@ -219,6 +219,17 @@ need_id() {
 	is_id "$id" || fail 2 "'$verb' wants --id=RELEASE, not '$id'"
 }
 
+#: activate preview verify --repair
+need_release() {
+	[ -d "$root/releases/$1" ] || fail 2 "there is no release '$1' in '$root'" "see 'deploy list'"
+}
+
+#: activate preview
+need_complete() {
+	need_release "$id"
+	[ -r "$state/manifests/$id" ] || fail 5 "the manifest of release $id is missing or unreadable" "stage it again"
+}
+
 #: receive adopt
 # The time of an id, in seconds since 1970.
 time_of() {
@@ -1933,8 +1944,7 @@ do_activate() {
 	open_lock
 	lock -x
 	read_current
-	[ -d "$root/releases/$id" ] || fail 2 "there is no release '$id' in '$root'" "see 'deploy list'"
-	[ -r "$state/manifests/$id" ] || fail 5 "the manifest of release $id is missing or unreadable" "stage it again"
+	need_complete
 	from=$current goal=$id
 	if [ "$current" = "$id" ] || [ "$bridge" = "$id" ]; then
 		[ -z "$synced" ] || check_expected
@@ -2311,7 +2321,7 @@ do_adopt() {
 # `lost` when that is not the manifest that the meta knows: nothing is compared.
 look() {
 	manifest=$state/manifests/$1 lost=1
-	[ -d "$root/releases/$1" ] || fail 2 "there is no release '$1' in '$root'" "see 'deploy list'"
+	need_release "$1"
 	wrong="manifest of $1: is missing"
 	{ [ -f "$manifest" ] && [ ! -L "$manifest" ]; } || return 0
 	wrong=$(awk "$unsafe" "$manifest")
@@ -2425,8 +2435,7 @@ do_preview() {
 		[ ! -d "$root/previews" ] || { rm -f "$link" && sync_one "$root/previews"; } || fail_write "cannot remove '$link'"
 		return
 	fi
-	{ [ -d "$root/releases/$id" ] && [ -f "$state/manifests/$id" ]; } ||
-		fail 2 "there is no release '$id' in '$root'" "see 'deploy list'"
+	need_complete
 	[ -d "$root/previews" ] || mkdir "$root/previews" 2>/dev/null || fail_write "cannot make the directory '$root/previews'"
 	if ! { sync_one "$root/releases" && sync_one "$root" && ln -s "../releases/$id" "$tmp" && touch -h -d "@$until" "$tmp" &&
 		rename "$tmp" "$link" && sync_one "$root/previews"; } 2>/dev/null; then

@@ -10,26 +10,7 @@
 #include "root/bridge.h"
 #include "root/freeze.h"
 #include "root/meta.h"
-
-/* A release must be listed, with its manifest. */
-static int
-check_complete(const struct store *s, const struct release_id *id,
-    struct err *e)
-{
-	int r = dir_look(&s->releases, id->text, e);
-
-	if (r < 0)
-		return -1;
-	if (r == 0)
-		return err_set(e, ERR_USAGE,
-		    "there is no release '%s' in '%s';; see 'deploy list'",
-		    id->text, s->root.path);
-	if (faccessat(s->manifests.fd, id->text, R_OK, 0) != 0)
-		return err_set(e, ERR_INTEGRITY,
-		    "the manifest of release %s is missing or unreadable ('%s/%s');; stage it again",
-		    id->text, s->manifests.path, id->text);
-	return 0;
-}
+#include "root/present.h"
 
 int
 activate_check_expect(const struct release_id *expect,
@@ -293,7 +274,7 @@ activate_prepare(struct activation *a, const struct store *s,
 
 	a->store = s;
 	if (bridge_current(s, &a->from, &bridge, e) != 0 ||
-	    check_complete(s, o->id, e) != 0)
+	    present_complete(s, o->id, e) != 0)
 		return -1;
 	a->id = a->to = *o->id;
 	a->changed =

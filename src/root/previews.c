@@ -12,6 +12,7 @@
 #include "base/label.h"
 #include "base/number.h"
 #include "os/file.h"
+#include "root/present.h"
 
 #define PREVIEWS "previews"
 #define RELEASES "../releases/"
@@ -117,22 +118,6 @@ previews_read(const struct store *s, struct previews *out, struct err *e)
 	return c < 0 ? -1 : 0;
 }
 
-/* A release that can be shown: complete, with its manifest. */
-static int
-check_release(const struct store *s, const struct release_id *id,
-    struct err *e)
-{
-	int c = dir_look(&s->releases, id->text, e);
-
-	if (c == 1 && faccessat(s->manifests.fd, id->text, F_OK, 0) == 0)
-		return 0;
-	return c < 0 ?
-	    -1 :
-	    err_set(e, ERR_USAGE,
-		"there is no release '%s' in '%s';; see 'deploy list'",
-		id->text, s->root.path);
-}
-
 /* Nothing but a link gives way to a link. */
 static int
 check_place(const struct dir *d, const char *name, struct err *e)
@@ -179,7 +164,8 @@ previews_point(const struct store *s, const char *name,
 	int r = -1;
 
 	/* Whoever staged it may have died before it was on disk. */
-	if (check_release(s, id, e) == 0 && dir_sync(&s->releases, e) == 0 &&
+	if (present_complete(s, id, e) == 0 &&
+	    dir_sync(&s->releases, e) == 0 &&
 	    dir_ensure(&d, &s->root, PREVIEWS, e) == 0 &&
 	    dir_sync(&s->root, e) == 0 && check_place(&d, name, e) == 0)
 		r = replace(s, &d, name, id, until, e);

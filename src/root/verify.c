@@ -17,6 +17,7 @@
 #include "os/pool.h"
 #include "os/progress.h"
 #include "root/meta.h"
+#include "root/present.h"
 
 enum { WINDOW = 256 * 1024, GRAIN = 32 };
 
@@ -194,21 +195,14 @@ verify(const struct store *s, const struct release_id *id,
     struct verified *out, struct err *e)
 {
 	struct dir d = DIR_INIT;
-	int r = dir_look(&s->releases, id->text, e);
+	int r = -1;
 
-	if (r < 0)
-		return -1;
-	if (r == 0)
-		return err_set(e, ERR_USAGE,
-		    "there is no release '%s' in '%s';; see 'deploy list'",
-		    id->text, s->root.path);
-	if (read_manifest(s, id, out, e) != 0)
+	if (present(s, id, e) != 0 || read_manifest(s, id, out, e) != 0)
 		return -1;
 	if (out->no_manifest) {
 		manifest_release(&out->m);
 		return 0;
 	}
-	r = -1;
 	out->totals = manifest_totals(&out->m);
 	if (dir_open(&d, &s->releases, id->text, e) == 0 &&
 	    tree_compare(&d, &out->m, &out->found, e) == 0 &&

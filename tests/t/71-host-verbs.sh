@@ -1553,6 +1553,29 @@ v_pin() {
 	assert_clean
 }
 
+# Verbs that are told a release: it is not there, or lacks its manifest.
+v_not_there() {
+	local rest none=20260101T000000.999Z-00000000-0000-4000-8000-000000000000
+	releases 2
+	local rows=(
+		"activate --line=$(line "$none" "$A") --expect=$A"
+		"verify"
+		"verify --repair"
+		"preview --name=x --until=5"
+	)
+	for rest in "${rows[@]}"; do
+		refused 2 host "${rest%% *}" "$R" --id="$none" ${rest#"${rest%% *}"}
+		assert_contains "$out" "there is no release '$none' in '$R'"
+	done
+	rm "$R/.deploy/manifests/$B"
+	refused 5 host activate "$R" --id="$B" --expect="$A" --line="$(line "$B" "$A")"
+	assert_contains "$out" "the manifest of release $B is missing or unreadable"
+	refused 5 host preview "$R" --id="$B" --name=x --until=5
+	assert_contains "$out" "the manifest of release $B is missing or unreadable"
+	assert_live_is "$R" "$A"
+	[ ! -e "$R/previews" ] || fail "a preview was made"
+}
+
 v_preview() {
 	local n soon
 	releases 2
