@@ -749,8 +749,10 @@ t_a_variable_that_is_no_key_says_what_it_is() {
 		{
 			printf 'openssh-key-v1\0\0\0\0\004none\0\0\0\004none\0\0\0\0\0\0\0\001'
 			printf '\0\0\0\112\0\0\0\032sk-ssh-ed25519@openssh.com'
-			printf '\0\0\0\040%032d\0\0\0\004ssh:\0\0\0\200' 0
-			head -c 128 /dev/zero
+			printf '\0\0\0\040%032d\0\0\0\004ssh:\0\0\0\150' 0
+			printf '12341234\0\0\0\032sk-ssh-ed25519@openssh.com'
+			printf '\0\0\0\040%032d\0\0\0\004ssh:\001' 0
+			printf '\0\0\0\004that\0\0\0\0\0\0\0\002me\001\002\003'
 		} | base64
 		echo '-----END OPENSSH PRIVATE KEY-----'
 	} >token
