@@ -36,9 +36,9 @@ DEBS_TEST = acl bsdextrautils bzip2 curl discount e2fsprogs jq libarchive-tools 
 # What `make static` needs besides: libarchive.a leaves them to us.
 DEBS_STATIC = binutils libacl1-dev libbz2-dev liblz4-dev liblzma-dev \
 	nettle-dev
-# One test or two are skipped without each of these.
+# One test or two are skipped without each of these, or all take longer (gojq).
 DEBS_MORE = $(DEBS_STATIC) apache2-bin btrfs-progs busybox caddy csh dpkg-dev faketime fish git \
-	hugo iproute2 ksh lintian openssl systemd tcsh time varnish xfsprogs zsh
+	gojq hugo iproute2 ksh lintian openssl systemd tcsh time varnish xfsprogs zsh
 DEBS_DEMO = curl discount hugo mandoc nginx-light
 DEBS_HTML = discount mandoc
 DEBS_PICTURE = jq openssh-client openssh-server procps termtosvg util-linux

@@ -152,7 +152,19 @@ assert_empty() {
 	done
 }
 
-# json FILE EXPRESSION: what jq(1) says, as raw text.
+# gojq does what jq(1) does and takes a tenth of the time to start; only the
+# order of keys it does not know: for documents that go on, there is `command jq`.
+if command -v gojq >/dev/null; then
+	jq() {
+		if [[ $* = *keys_unsorted* ]]; then
+			command jq "$@"
+		else
+			gojq "$@"
+		fi
+	}
+fi
+
+# json FILE EXPRESSION: what jq says, as raw text.
 json() {
 	jq -r "$2" "$1"
 }

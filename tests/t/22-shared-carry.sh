@@ -251,7 +251,7 @@ carried() {
 # age SECONDS: everything in the root happened so much earlier.
 age() {
 	local f
-	jq -c --argjson s "$1" \
+	command jq -c --argjson s "$1" \
 	    '.time |= (fromdateiso8601 - $s | todateiso8601)' \
 	    root/.deploy/journal >journal
 	cat journal >root/.deploy/journal

@@ -158,7 +158,7 @@ t_mtimes_go_forward() {
 		before=$(stat -L -c %Y www/current/index.html)
 	done
 	meta=www/.deploy/meta/$id.json
-	jq -c '.mtime = 4102444800' "$meta" >m
+	command jq -c '.mtime = 4102444800' "$meta" >m
 	cp m "$meta"
 	new f
 	assert_eq "$(stat -c %Y "www/releases/$id/index.html")" 4102444801

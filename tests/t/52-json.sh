@@ -9,14 +9,17 @@
 seen=$TEST_DIR/seen
 
 # Debian's Python has Debian's jsonschema, another one that comes first in the
-# PATH may not.
+# PATH may not.  It is looked for once.
 validate() {
-	local python
-	for python in python3 /usr/bin/python3; do
-		! "$python" -c 'import jsonschema' 2>/dev/null || break
-	done
-	"$python" -c 'import jsonschema' 2>/dev/null ||
-	    skip "needs python3-jsonschema"
+	local python f=$TEST_DIR/python
+	if [ ! -e "$f" ]; then
+		for python in python3 /usr/bin/python3 ''; do
+			! "$python" -c 'import jsonschema' 2>/dev/null || break
+		done
+		echo "$python" >"$f"
+	fi
+	read -r python <"$f"
+	[ -n "$python" ] || skip "needs python3-jsonschema"
 	SEEN=$seen "$python" "$TREE/tests/schema/validate" "$@"
 }
 
@@ -95,7 +98,7 @@ t_no_object_is_open() {
 
 # A document with a key too many, one too few, or of another type is found.
 t_what_is_wrong_is_found() {
-	local change
+	local change f n=0
 	need_cmd jq
 	edit
 	run deploy stage --json site --root root
@@ -105,17 +108,19 @@ t_what_is_wrong_is_found() {
 	for change in '.more = 1' 'del(.id)' '.id = "x"' '.files = "3"' \
 	    '.files = 1.5' '.outcome = "odd"' '.root = null' '.skew_us = 1' \
 	    '[.]'; do
-		jq "$change" good >bad
-		found
+		n=$((n + 1))
+		jq "$change" good >"bad-$n"
 	done
-	{ cat good; echo more; } >bad
-	found
-}
-
-found() {
-	printf 'commands/stage\tbad\tbad\n' >list
+	{ cat good; echo more; } >bad-more
+	printf 'commands/stage\t%s\t%s\n' good good >list
+	for f in bad-*; do
+		printf 'commands/stage\t%s\t%s\n' "$f" "$f"
+	done >>list
 	expect_status 1 validate <list
-	assert_contains "$out" 'bad: '
+	for f in bad-*; do
+		assert_contains "$out" "$f: "
+	done
+	assert_not_contains "$out" "good: "
 }
 
 # ------------------------------------------------------------ the manuals

@@ -198,7 +198,7 @@ line() {
 
 # sync_line TO FROM BEFORE...: the same of a sync, with what was live before.
 sync_line() {
-	line "$1" "$2" sync | jq -c '. + {before: $ARGS.positional}' \
+	line "$1" "$2" sync | command jq -c '. + {before: $ARGS.positional}' \
 	    --args "${@:3}"
 }
 
