@@ -159,7 +159,10 @@ put() {
 
 # A text as a field of a line.
 field() {
-	printf %s "$1" | tr '\001-\037\177' ' '
+	case $1 in
+	*[![:print:]]*) printf %s "$1" | tr '\001-\037\177' ' ' ;;
+	*) printf %s "$1" ;;
+	esac
 }
 
 # The last line of a failure, and the end: fail CODE TEXT [CURE].  Who hears
@@ -185,7 +188,9 @@ clean_up() {
 	[ -z "$receiving" ] || [ -e "$root/releases/$receiving" ] ||
 		remove "$state/incoming/$receiving" "$state/manifests/$receiving" "$state/meta/$receiving.json"
 	[ -z "$receiving" ] || rm -f "$state/incoming/$receiving".*
-	remove "$tmp" "$tmp".* 2>/dev/null
+	for scrap in "$tmp" "$tmp".*; do
+		{ [ ! -e "$scrap" ] && [ ! -L "$scrap" ]; } || remove "$scrap" 2>/dev/null
+	done
 }
 
 # A moment of the calendar since 1970, and a UUID.
@@ -274,13 +279,23 @@ foreign_current() {
 	fail 1 "'$root/current' points to '$target', which is not there, or not for $(id -un) to see" "if nothing is served there, remove the link, or point it at one of releases/"
 }
 
+# What the bridge with this meta stands for; empty for what is none: that is
+# seen without a process, as nearly every meta is one line and names no bridge.
+bridge_of() {
+	object=''
+	{ IFS= read -r object <"$1"; } 2>/dev/null
+	case $object in
+	*'"bridge":"'* | *[!\}]) json_string bridge "$1" ;;
+	esac
+}
+
 # Set `current` to what is live, empty for nothing, and `bridge` to the bridge
 # that `current` points to and that stands for it, empty for none.
 read_current() {
 	read_link
 	bridge=''
 	[ -n "$current" ] || return 0
-	means=$(json_string bridge "$state/meta/$current.json")
+	means=$(bridge_of "$state/meta/$current.json")
 	! { is_id "$means" && [ -d "$root/releases/$means" ]; } || { bridge=$current && current=$means; }
 }
 
@@ -304,14 +319,15 @@ read_link() {
 # A root that another user could have planted is refused; the superuser may
 # look at one that is another user's.
 check_owners() {
-	me=$(id -u) writes=1
+	writes=1
 	case $verb$repair in
 	info | manifest | files | journal | verify) writes='' ;;
 	esac
 	# The root may be a link, but no part of it.
-	owner=$(stat -L -c %u "$root") || fail 1 "cannot examine '$root'"
+	facts=$(stat -L -c '%u %A %n' "$root") || fail 1 "cannot examine '$root'"
+	owner=${facts%% *}
 	wrong=$( {
-		stat -L -c '%u %A %n' "$root"
+		printf '%s\n' "$facts"
 		stat -c '%u %A %n' "$root/releases" "$state" "$state/incoming" "$state/manifests" "$state/meta" "$state/trash"
 	} 2>/dev/null | while read -r uid mode name; do
 		case $mode in
@@ -331,7 +347,9 @@ check_owners() {
 
 is_prepared() {
 	[ -d "$root/releases" ] && [ -d "$state/trash" ] && [ -f "$state/format" ] || return 1
-	format=$(cat "$state/format")
+	format='' more=''
+	{ IFS= read -r format && IFS= read -r more; } <"$state/format"
+	format=$format$more
 	[ "$format" = 1 ] || fail 1 "'$root' has format '$format', this program knows 1" "use a newer deploy"
 	check_owners
 }
@@ -401,7 +419,13 @@ check_device() {
 
 #:
 size_of() {
-	if [ -f "$1" ]; then wc -c <"$1" | tr -d ' '; else echo 0; fi
+	if [ -f "$1" ]; then
+		n=$(wc -c <"$1")
+		# Some write blanks before it.
+		echo "${n##* }"
+	else
+		echo 0
+	fi
 }
 
 #: init receive note activate prune pin preview freeze adopt
@@ -475,11 +499,19 @@ unlock() {
 	exec 9>&-
 }
 
+# A text for a string of JSON: what would have to be escaped is left out.
+unescaped() {
+	case $1 in
+	*\"* | *\\* | *[![:print:]]*) printf %s "$1" | tr -d '"\\\001-\037' ;;
+	*) printf %s "$1" ;;
+	esac
+}
+
 # Who we are, for those who wait: the verb or what it does, $1.
 put_note() {
-	printf '{"who":"%s","command":"%s","pid":%s,"since":"%s"' "$(printf %s "$who" | tr -d '"\\\001-\037')" \
+	printf '{"who":"%s","command":"%s","pid":%s,"since":"%s"' "$(unescaped "$who")" \
 		"$1" $$ "$(date -u +%Y-%m-%dT%H:%M:%SZ)"
-	[ -z "$job" ] || printf ',"job":"%s"' "$(printf %s "$job" | tr -d '"\\\001-\037')"
+	[ -z "$job" ] || printf ',"job":"%s"' "$(unescaped "$job")"
 	echo '}'
 }
 
@@ -840,9 +872,9 @@ do_probe() {
 # enough, and where bytes are not, or df does not tell, nothing.
 free_space() {
 	{
-		df -Pk "${1:-$root}" 2>/dev/null | tail -n 1
+		df -Pk "${1:-$root}" 2>/dev/null
 		echo -
-		df -Pi "${1:-$root}" 2>/dev/null | tail -n 1
+		df -Pi "${1:-$root}" 2>/dev/null
 	} | awk '$0 == "-" { second = 1; next }
 		!($2 > 0 && $4 ~ /^[0-9]+$/) { next }
 		!second { bytes = $4 * 1024; known = 1 }
