@@ -153,14 +153,14 @@ assert_empty() {
 }
 
 # gojq does what jq(1) does and takes a tenth of the time to start; only the
-# order of keys it does not know: for documents that go on, there is `command jq`.
+# order of keys it does not know (for documents that go on, there is
+# `command jq`), and what a blank is in a URL.
 if command -v gojq >/dev/null; then
 	jq() {
-		if [[ $* = *keys_unsorted* ]]; then
-			command jq "$@"
-		else
-			gojq "$@"
-		fi
+		case $* in
+		*keys_unsorted* | *@uri*) command jq "$@" ;;
+		*) gojq "$@" ;;
+		esac
 	}
 fi
 
