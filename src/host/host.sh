@@ -2225,7 +2225,8 @@ take_link() {
 take_links() {
 	find . -type l | while IFS= read -r name; do
 		printf '%s\t%s\n' "${name#./}" "$(readlink "$name")"
-	done | awk -F '\t' "$leads"'leads_out($2, split($1, part, "/") - 1) { print $1 }' >"$in.links"
+	done | awk -F '\t' "$leads"'leads_out($2, split($1, part, "/") - 1) { print $1 }' |
+		tr / '\001' | sort | tr '\001' / >"$in.links"
 	while IFS= read -r link; do
 		take_link "$link"
 	done <"$in.links"

@@ -700,6 +700,12 @@ t_root_of_a_user_is_not_for_the_superuser() {
 	assert_contains "$err" "; if nobody planted it, run as root: chown 4711 '"
 }
 
+# all_of DIR: what is in it, a line each.
+all_of() {
+	find "$1" \( -type d -printf '%m %U %G %p\n' -o \
+	    -printf '%y %m %U %G %s %T@ %p %l\n' \) | sort
+}
+
 # What is no root is not made one when it is something else already: it is
 # left as it is, here and on hosts.
 t_roots_that_are_something_else() {
@@ -709,7 +715,7 @@ t_roots_that_are_something_else() {
 		for kind in here c dash; do
 			mkdir place
 			bash -c "$how"
-			ls -laR place >was
+			all_of place >was
 			where "$kind"
 			printf 'sites:\n  - {name: t, root: %s, source: site%s}\n' \
 			    "$PWD/place" "${mine:+, $mine}" >deploy.yml
@@ -722,7 +728,7 @@ t_roots_that_are_something_else() {
 				expect_status 1 deploy "$c"
 				assert_contains "$err" "$text"
 				assert_contains "$err" "name a directory of its own"
-				ls -laR place >is
+				all_of place >is
 				diff was is >&2 || fail "$what: changed by $c"
 			done
 			chmod -R u+w place
