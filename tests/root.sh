@@ -156,3 +156,12 @@ in_memory() {
 	tmpfs memory
 	cd memory || fail "no directory memory"
 }
+
+# Go on where the disk is, if we are in memory.
+on_disk() {
+	local dir
+	[ "$(stat -f -c %T .)" = tmpfs ] || return 0
+	dir=$(mktemp -d /var/tmp/deploy-test.XXXXXX)
+	defer rm -rf "$dir"
+	cd "$dir" || fail "no directory $dir"
+}

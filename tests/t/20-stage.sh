@@ -718,6 +718,7 @@ t_a_base_file_that_was_edited_is_not_linked() {
 t_too_many_links_copies() {
 	local base id
 	need_cmd perl
+	on_disk
 	small
 	base=$(publish)
 	mkdir links
