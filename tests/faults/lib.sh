@@ -11,6 +11,7 @@
 #	site/0 1 2	three builds; the first line of index.html is the number
 #	want/0 1 2	what visitors must get of each, with shared and carried
 #	alone/2		the same where nothing was live before
+#	back/1		the same some time after a rollback to it
 #	seed/NAME/root	roots to start from
 #	w/root w/site	where the calls are counted
 
@@ -58,7 +59,7 @@ make_sites() {
 # What visitors must get: the build, the shared link, the carried assets.
 make_wants() {
 	local v
-	mkdir want alone
+	mkdir want alone back
 	for v in 0 1 2; do
 		cp -a "site/$v" "want/$v"
 		ln -s ../../shared/uploads "want/$v/uploads"
@@ -66,6 +67,8 @@ make_wants() {
 	cp -a want/2 alone/2
 	cp -a site/0/assets/app-0.js want/1/assets/
 	cp -a site/[01]/assets/app-?.js want/2/assets/
+	cp -a want/1 back/1
+	cp -a site/2/assets/app-2.js back/1/assets/
 }
 
 # make_config ROOT
@@ -128,11 +131,12 @@ prepare() {
 
 # scenario NAME: the command under test and what it starts from.  Sets cmd;
 # seed; old and new, the versions live before and after; wants, where they
-# are; listed_before, the number of releases; least and most, how many there
-# may be in the end; again, the statuses that the same command may give when
-# it is repeated.
+# are, and after, how they may be once a bridge has followed; listed_before,
+# the number of releases; least and most, how many there may be in the end;
+# again, the statuses that the same command may give when it is repeated.
 scenario() {
-	name=$1 seed=two old=1 new=2 wants=want listed_before=2 least=3 most=3
+	name=$1 seed=two old=1 new=2 wants=want after=want
+	listed_before=2 least=3 most=3
 	again=0
 	case $name in
 	first)
@@ -152,9 +156,11 @@ scenario() {
 		[ "$name" = publish ] || cmd[1]=w/site.tar
 		;;
 	rollback)
-		# A repeated command must not go two steps.
+		# A repeated command must not go two steps.  The bridge follows
+		# the flip, or does not if we die in between.
 		cmd=(rollback --expect "$(id_of seed/three/root 2)")
 		seed=three old=2 new=1 listed_before=3 again='0 4'
+		after=back most=4
 		;;
 	prune)
 		cmd=(prune) seed=three-littered old=2 listed_before=3 least=2
@@ -255,7 +261,8 @@ look_at_current() {
 	    [ ! -d "$wants/$live" ]; then
 		violation "visitors get no page"
 		live=broken
-	elif ! diff -rq --no-dereference "$wants/$live" "$1/current/" >d 2>&1
+	elif ! diff -rq --no-dereference "$wants/$live" "$1/current/" >d 2>&1 &&
+	    ! diff -rq --no-dereference "$after/$live" "$1/current/" >d 2>&1
 	then
 		violation "visitors get version $live, but $(head -n 3 d)"
 		live=broken
@@ -354,6 +361,9 @@ repeat_heals() {
 	[[ " $again " == *" $status "* ]] || violation "repeated, it fails"
 	look
 	is_done "repeated"
+	# A rollback that finds its work done goes no further: whoever comes
+	# next sweeps.
+	[ "$status" -ne 4 ] || quick prune >o 2>e || violation "prune fails"
 	is_clean
 }
 
@@ -396,12 +406,13 @@ judge_success() {
 	prune) return 0 ;;
 	stage) [ -d "$root/releases/$id" ] || violation "no release '$id'" ;;
 	*)
-		[ "$root/releases/$id" -ef "$root/current" ] ||
-		    violation "live is not '$id'"
+		stands_for "$id" || violation "live is not '$id'"
 		;;
 	esac
 	# Before the sweep, which then was not done, and that is said.
 	! grep -q 'warning: cannot write the directory' e || return 0
+	# What follows a rollback that is done and on disk.
+	! no_bridge_followed || return 0
 	# Only a hint to the kernel.
 	case $hit in
 	*' sync_file_range '*) ;;
@@ -409,10 +420,22 @@ judge_success() {
 	esac
 }
 
+# Is the release $1 live, or a bridge for it?
+stands_for() {
+	[ "$root/releases/$1" -ef "$root/current" ] ||
+	    grep -qF "\"bridge\":\"$1\"" \
+	    "$root/.deploy/meta/$(basename "$(readlink "$root/current")").json"
+}
+
+# Was the rollback done and no bridge made after it, and is that said?
+no_bridge_followed() {
+	grep -q 'warning: .* is live without the assets of' e
+}
+
 # The fsync after the rename of `current` has words of its own.
 judge_flip() {
 	[[ "$hit" == *" fsync $root" ]] && [ "$live" = "$new" ] &&
-	    [ "$old" != "$new" ] || return 0
+	    [ "$old" != "$new" ] && ! no_bridge_followed || return 0
 	[ "$status" -eq 9 ] || violation "live, but the status is not 9"
 	# A prune, too, begins with that.
 	grep -qE 'live, but (not known to survive|pruning failed)' e ||
