@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/quote.h"
 #include "os/io.h"
 
 #define TMP_PREFIX ".tmp-"
@@ -115,17 +116,43 @@ file_publish_mode(const struct dir *at, const char *name, const void *data,
 	return dir_sync(at, e);
 }
 
+/* The directory that `path` is in; the caller frees. */
+static char *
+parent_of(const char *path)
+{
+	const char *name = strrchr(path, '/');
+
+	return name == NULL ? xstrdup(".") :
+	    name == path    ? xstrdup("/") :
+			      xstrndup(path, (size_t)(name - path));
+}
+
+int
+file_no_place(const char *path, struct err *e)
+{
+	char *parent = parent_of(path);
+	struct buf word = BUF_INIT;
+
+	if (e->sys == ENOENT && access(parent, F_OK) != 0) {
+		quote_add(&word, parent);
+		err_append(e, ";; run: mkdir -p%s", word.data);
+	}
+	buf_release(&word);
+	free(parent);
+	return -1;
+}
+
 int
 file_publish_path(const char *path, const void *data, size_t len,
     struct err *e)
 {
 	const char *name = strrchr(path, '/');
-	char *parent = name == NULL ? xstrdup(".") :
-	    name == path	    ? xstrdup("/") :
-				      xstrndup(path, (size_t)(name - path));
+	char *parent = parent_of(path);
 	struct dir dir = DIR_INIT;
 	int r = dir_open_path(&dir, parent, e);
 
+	if (r != 0)
+		file_no_place(path, e);
 	name = name != NULL ? name + 1 : path;
 	if (r == 0 && *name == '\0')
 		r = err_set(e, ERR_USAGE, "'%s' is no file", path);

@@ -33,6 +33,12 @@ int file_publish(const struct dir *at, const char *name, const void *data,
 int file_publish_mode(const struct dir *at, const char *name, const void *data,
     size_t len, mode_t mode, struct err *e) MUST_USE;
 
+/*
+ * A file could not be made: where the directory that it is to be in is missing,
+ * append to the error what makes it.  Returns -1.
+ */
+int file_no_place(const char *path, struct err *e);
+
 /* file_publish() for a path; relative ones begin where we are. */
 int file_publish_path(const char *path, const void *data, size_t len,
     struct err *e) MUST_USE;

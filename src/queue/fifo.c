@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "os/file.h"
+
 void
 fifo_lines_release(struct fifo_lines *l)
 {
@@ -88,8 +90,10 @@ fifo_open(const char *path, struct err *e)
 	bool made = mkfifo(path, 0600) == 0;
 	int fd;
 
-	if (!made && errno != EEXIST)
-		return err_sys(e, "cannot make the FIFO '%s'", path);
+	if (!made && errno != EEXIST) {
+		err_sys(e, "cannot make the FIFO '%s'", path);
+		return file_no_place(path, e);
+	}
 	/* With a writer of our own it has no end. */
 	fd = open(path, O_RDWR | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)

@@ -1153,6 +1153,7 @@ t_fifo_refuses() {
 	expect_status 2 deploy worker --fifo file
 	assert_contains "$err" "is no FIFO"
 	expect_status 1 deploy worker --fifo nowhere/fifo
+	assert_contains "$err" "; run: mkdir -p nowhere"
 	expect_status 2 deploy worker --once --fifo fifo
 	mkfifo real
 	ln -s real link

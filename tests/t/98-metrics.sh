@@ -147,7 +147,10 @@ t_file() {
 	run deploy metrics --file "$PWD/m.prom" --json
 	assert_eq "$(json "$out" .file)" "$PWD/m.prom"
 	json "$out" .metrics | head -n -1 >metrics
-	expect_status 1 deploy metrics --file no/m.prom
+	expect_status 1 deploy metrics --file "no/it's there/m.prom"
+	assert_contains "$err" "; run: mkdir -p 'no/it'\\''s there'"
+	expect_status 1 deploy metrics --file m.prom/x
+	assert_not_contains "$err" mkdir
 	expect_status 2 deploy metrics --file logs/
 }
 
