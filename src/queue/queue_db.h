@@ -54,6 +54,9 @@ struct queue_db_ops {
 	/* Appended to a SELECT for a row that somebody else may be changing. */
 	const char *skip_locked;
 
+	/* A SELECT of the strings of the JSON list $2, as `item`. */
+	const char *strings;
+
 	/*
 	 * Run one statement; `rows` may be NULL.  0, or -1; then `again` of
 	 * the database says whether the whole transaction is worth another

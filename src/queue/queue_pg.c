@@ -442,6 +442,7 @@ queue_pg_open(const char *url, struct err *e)
 
 static const struct queue_db_ops ops = {
 	.skip_locked = " FOR UPDATE SKIP LOCKED",
+	.strings = "SELECT json_array_elements_text(CAST($2 AS JSON)) AS item",
 	.exec = exec,
 	.begin = begin,
 	.commit = commit,

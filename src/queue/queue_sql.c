@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "base/json.h"
 #include "base/utf8.h"
 #include "queue/queue.h"
 
@@ -159,17 +160,31 @@ drop_items(struct queue *q, int64_t id, struct err *e)
 	    e);
 }
 
+/* All with one statement: there may be many, and each way to a server is long. */
 static int
-add_item(struct queue *q, int64_t id, const char *item, struct err *e)
+insert_items(struct queue *q, int64_t id, const struct strvec *items,
+    struct err *e)
 {
+	json_t *list = json_new_array();
+	struct buf text = BUF_INIT;
 	struct sql_params p = { .n = 0 };
+	char sql[256];
+	int r;
 
+	for (size_t i = 0; i < items->n; i++)
+		json_push_string(list, items->v[i]);
+	json_write(list, &text);
+	json_free(list);
 	sql_int(&p, id);
-	sql_text(&p, item);
-	return sql_run(q,
-	    "INSERT INTO deploy_items (job, item) VALUES ($1, $2) "
+	sql_text(&p, buf_str(&text));
+	snprintf(sql, sizeof(sql),
+	    "INSERT INTO deploy_items (job, item) SELECT DISTINCT "
+	    "CAST($1 AS BIGINT), item FROM (%s) AS items WHERE true "
 	    "ON CONFLICT (job, item) DO NOTHING",
-	    &p, NULL, e);
+	    q->db->ops->strings);
+	r = sql_run(q, sql, &p, NULL, e);
+	buf_release(&text);
+	return r;
 }
 
 int
@@ -184,9 +199,8 @@ sql_add_items(struct queue *q, int64_t id, const struct strvec *items,
 		return 0;
 	if (items == NULL || items->n == 0)
 		return drop_items(q, id, e);
-	for (size_t i = 0; i < items->n; i++)
-		if (add_item(q, id, items->v[i], e) != 0)
-			return -1;
+	if (insert_items(q, id, items, e) != 0)
+		return -1;
 	if (count_items(q, id, &after, e) != 0)
 		return -1;
 	return after > QUEUE_ITEMS_MAX ? drop_items(q, id, e) : 0;

@@ -566,6 +566,7 @@ queue_sqlite_open(const char *path, bool make, int64_t wait, struct err *e)
 
 static const struct queue_db_ops ops = {
 	.skip_locked = "",
+	.strings = "SELECT value AS item FROM json_each($2)",
 	.exec = exec,
 	.begin = begin,
 	.commit = commit,

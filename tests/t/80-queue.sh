@@ -391,7 +391,6 @@ t_bad_items() {
 
 # More than anybody wants to name are everything.
 t_very_many_items() {
-	[ "$STORAGE" = sqlite ] || skip "takes long over a connection"
 	sites a
 	seq 100000 >in
 	deploy enqueue a --item - <in >/dev/null 2>&1
