@@ -10,6 +10,8 @@
 /* In a format: a cure begins.  In the text. */
 #define MARK ";; "
 #define SHOWN "; "
+/* Behind a summary. */
+#define SUMMED ": "
 
 enum { FORMAT_MAX = 1024 };
 
@@ -75,7 +77,7 @@ err_set(struct err *e, enum err_code code, const char *fmt, ...)
 	e->code = code;
 	e->sys = 0;
 	e->phase = PHASE_NONE;
-	e->problem = 0;
+	e->problem = e->sum = 0;
 	return -1;
 }
 
@@ -95,7 +97,7 @@ err_sys(struct err *e, const char *fmt, ...)
 	e->code = saved == ENOSPC || saved == EDQUOT ? ERR_GUARD : ERR_FAILED;
 	e->sys = saved;
 	e->phase = PHASE_NONE;
-	e->problem = 0;
+	e->problem = e->sum = 0;
 	return saved != EFBIG ?
 	    -1 :
 	    err_append(e,
@@ -116,6 +118,10 @@ put_before(struct err *e, const char *raw)
 		e->cure += n;
 	if (e->cure >= strlen(e->text))
 		e->cure = 0;
+	if (e->sum > 0)
+		e->sum += n;
+	if (e->sum >= strlen(e->text))
+		e->sum = 0;
 	return n;
 }
 
@@ -135,6 +141,23 @@ err_prefix(struct err *e, const char *fmt, ...)
 		e->problem += n;
 	if (e->problem > strlen(e->text))
 		e->problem = 0;
+	return -1;
+}
+
+int
+err_sum_up(struct err *e, const char *fmt, ...)
+{
+	char raw[sizeof(e->text)];
+	size_t n;
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(raw, sizeof(raw), fmt, ap);
+	va_end(ap);
+	e->sum = 0;
+	err_prefix(e, "%s%s", raw, SUMMED);
+	n = strlen(e->text);
+	e->sum = strlen(raw) < n ? strlen(raw) : 0;
 	return -1;
 }
 

@@ -56,6 +56,8 @@ struct err {
 	enum err_phase phase;
 	size_t problem;		/* where in the text what is wrong begins,
 				 * behind words that only name the phase */
+	size_t sum;		/* how many bytes at its start sum up what
+				 * several came to; 0: none do */
 	size_t cure;		/* where in the text the cure begins, behind
 				 * "; "; 0: it has none */
 	char text[TEXT_LINE_MAX];	/* one sentence, text_clean() */
@@ -83,6 +85,14 @@ int err_sys(struct err *e, const char *fmt, ...)
 
 /* Put the formatted text before the sentence that is there.  Returns -1. */
 int err_prefix(struct err *e, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/*
+ * Put the formatted text and ": " before the sentence: what all came to of
+ * whom it tells the worst.  log_err() tells that on a line of its own, behind
+ * the sentence.  Returns -1.
+ */
+int err_sum_up(struct err *e, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
 /*

@@ -514,6 +514,25 @@ check_alike(const struct fleet *f, struct err *e)
 	return cure_append(f, e, "sync", NULL);
 }
 
+/*
+ * The rows have said why each host that failed did, so no more is told than
+ * how many these are.
+ */
+static int
+sum_up(const struct fleet *f, struct err *e)
+{
+	enum err_code code = e->code;
+	size_t failed = 0;
+
+	for (size_t i = 0; i < f->n; i++)
+		failed += f->v[i].failed;
+	if (f->n == 1 || failed == 0)
+		return -1;
+	err_set(e, code, "%zu of %s could not be asked", failed,
+	    TEXT_COUNT(f->n, "host", "hosts"));
+	return cure_unreachable(f, e);
+}
+
 /* A host that cannot be asked makes it fail in the end. */
 static int
 run_status(struct run *run, struct err *e)
@@ -525,6 +544,7 @@ run_status(struct run *run, struct err *e)
 	if (r != 0)
 		return -1;
 	cmd_init_fleet(run, &f);
+	f.shows_dead = true;
 	asked = fleet_open_with_drift(&f, e) == 0;
 	/* A site of deploy.yml may wait for its first release. */
 	if (asked && run->site->name == NULL)
@@ -533,8 +553,10 @@ run_status(struct run *run, struct err *e)
 		report(run, &f);
 	if (r == 0 && asked)
 		r = check_alike(&f, e);
+	if (r == 0 && !asked)
+		r = sum_up(&f, e);
 	fleet_release(&f);
-	return asked ? r : -1;
+	return r;
 }
 
 static const enum opt_id opts[] = { OPT_END };

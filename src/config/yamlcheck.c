@@ -245,6 +245,14 @@ check_scalar(struct yamlcheck *y, const cyaml_schema_value_t *want,
 static int check_value(struct yamlcheck *y, const cyaml_schema_value_t *want,
     yaml_node_t *node);
 
+static bool
+is_hosts(const struct yamlcheck *y)
+{
+	const char *last = strrchr(y->key, '.');
+
+	return last != NULL && strcmp(last, ".hosts") == 0;
+}
+
 /* Check the length of a list, and its entries. */
 static int
 check_list(struct yamlcheck *y, const cyaml_schema_value_t *want,
@@ -255,7 +263,10 @@ check_list(struct yamlcheck *y, const cyaml_schema_value_t *want,
 
 	if (n < want->sequence.min)
 		return fault_at(y, node->start_mark,
-		    "an empty list; at least %u wanted", want->sequence.min);
+		    "an empty list; at least %u wanted%s", want->sequence.min,
+		    is_hosts(y) ?
+			"; a site whose root is on this machine has no 'hosts'" :
+			"");
 	if (n > want->sequence.max)
 		return fault_at(y, node->start_mark,
 		    "%zu entries; at most %u are allowed", n,

@@ -212,6 +212,13 @@ judge_owners(struct visit *v)
 			doctor_add(v->r, DOCTOR_FAIL, "owner",
 			    "'%.*s' is no directory", visit_shown(p), p->path);
 			doctor_cure(v->r, "move it away");
+		} else if ((p->mode & 01002) == 01002) {
+			doctor_add(v->r, DOCTOR_FAIL, "owner",
+			    "'%.*s' is for everybody's files", visit_shown(p),
+			    p->path);
+			doctor_cure(v->r,
+			    "name a directory of its own, such as '%.*s/site'",
+			    visit_shown(p), p->path);
 		} else if ((p->mode & 02) != 0) {
 			doctor_add(v->r, DOCTOR_FAIL, "owner",
 			    "'%.*s' can be written by everybody",

@@ -172,18 +172,20 @@ name_same(const struct fleet *f, size_t i, bool *told, struct buf *out)
 	}
 }
 
-/* A warning for each reason that was not told yet. */
+/* A line for each reason that was not told yet. */
 static void
 tell_others(const struct fleet *f, bool *told)
 {
 	for (size_t i = 0; i < f->n; i++) {
 		struct buf labels = BUF_INIT;
+		struct err one = f->v[i].err;
 
 		if (!f->v[i].failed || told[i])
 			continue;
 		name_same(f, i, told, &labels);
 		log_set_field(LOG_HOST, buf_str(&labels));
-		log_warn("%s: %s", buf_str(&labels), f->v[i].err.text);
+		err_prefix(&one, "%s: ", buf_str(&labels));
+		log_err(&one);
 		log_set_field(LOG_HOST, NULL);
 		buf_release(&labels);
 	}
@@ -198,13 +200,16 @@ tell_first(const struct fleet *f, size_t first, size_t failed,
 	struct buf labels = BUF_INIT;
 
 	name_same(f, first, told, &labels);
-	tell_others(f, told);
+	if (!f->shows_dead)
+		tell_others(f, told);
 	*e = f->v[first].err;
-	if (failed > 1)
-		err_prefix(e, "%s: %zu of %s failed; %s: ", what, failed,
-		    TEXT_COUNT(f->n, "host", "hosts"), buf_str(&labels));
-	else
-		err_prefix(e, "%s: %s: ", what, buf_str(&labels));
+	err_prefix(e, "%s: ", buf_str(&labels));
+	if (f->n > 1)
+		err_sum_up(e, "%zu of %s failed%s%s", failed,
+		    TEXT_COUNT(f->n, "host", "hosts"), *what ? "; " : "",
+		    what);
+	else if (*what)
+		err_sum_up(e, "%s", what);
 	buf_release(&labels);
 	free(told);
 }
@@ -216,7 +221,7 @@ fleet_fail(const struct fleet *f, const char *what, struct err *e)
 
 	/* No host is at fault then. */
 	if (intr_check(e) != 0)
-		return err_prefix(e, "%s: ", what);
+		return *what ? err_prefix(e, "%s: ", what) : -1;
 	for (size_t i = f->n; i-- > 0;)
 		if (f->v[i].failed) {
 			first = i;
@@ -338,7 +343,7 @@ each_or_nothing(struct fleet *f,
 	if (fleet_each(f, step, ctx) == 0)
 		return check_places(f, e);
 	if (f->changed || f->looks)
-		return fleet_fail(f, "cannot ask for the state", e);
+		return fleet_fail(f, "", e);
 	(void)fleet_fail(f, "nothing was changed", e);
 	return cure_failed(f, e);
 }

@@ -29,6 +29,7 @@ struct fleet {
 	int64_t skew_us;	/* of its last activation; -1: none */
 	bool changed;		/* something was begun on the hosts */
 	bool looks;		/* nothing ever is: not worth a word */
+	bool shows_dead;	/* the answer says why a host failed */
 	size_t rules, rewritten;	/* with how many rules the hosts made
 					 * how many pages (fleet_guess.h) */
 	size_t patched;		/* pages that got there as deltas
@@ -60,11 +61,12 @@ size_t fleet_each(struct fleet *f,
 void fleet_forgive(struct fleet *f);
 
 /*
- * Put the failures into one sentence: "WHAT: www2: ..."; for more than one
- * how many, and which have the first one's reason ("www2, www3: ..."), after
- * each other reason was told as a warning, once; of this machine, what it
- * says.  The code is the first one's; ERR_UNREACHABLE comes with the command
- * that goes on.  Returns -1.
+ * Put the failures into one sentence, summed up by how many failed and by
+ * WHAT, unless that is "": "2 of 4 hosts failed; WHAT: www2, www3: ...", where
+ * those are named that have the first one's reason.  Each other reason was told
+ * before, once; of this machine, the sentence is what it says.  The code is the
+ * first one's; ERR_UNREACHABLE comes with the command that goes on.  Returns
+ * -1.
  */
 int fleet_fail(const struct fleet *f, const char *what, struct err *e);
 

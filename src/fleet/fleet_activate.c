@@ -395,7 +395,7 @@ revert(struct flight *fl, struct err *e)
 	struct err first = ERR_INIT;
 	size_t flipped = 0;
 
-	fleet_fail(f, "activation failed", &first);
+	fleet_fail(f, "", &first);
 	for (size_t i = 0; i < f->n; i++) {
 		flipped +=
 		    fl->fates[i] == FATE_LIVE || fl->fates[i] == FATE_UNKNOWN;

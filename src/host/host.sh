@@ -316,6 +316,17 @@ read_link() {
 	fi
 }
 
+# Who $name belongs to, which has the user $uid, and what helps.
+whose() {
+	user=$(stat -L -c %U "$name") as=": runuser -u $user -- deploy ..."
+	[ "$user" != UNKNOWN ] || user="uid $uid" as=''
+	if [ "$me" = 0 ]; then
+		printf '%s\n' "'$name' belongs to $user${tab}run deploy as that user$as"
+	else
+		printf '%s\n' "'$name' belongs to $user, who is neither you nor the owner of the root${tab}if nobody planted it, run as root: chown $owner '$name'"
+	fi
+}
+
 # A root that another user could have planted is refused; the superuser may
 # look at one that is another user's.
 check_owners() {
@@ -340,7 +351,7 @@ check_owners() {
 		????????w*) printf '%s\n' "'$name' can be written by everybody${tab}run: chmod o-w '$name'" && break ;;
 		esac
 		[ "$uid" = "$me" ] || [ "$uid" = 0 ] || { { [ "$me" != 0 ] || [ -z "$writes" ]; } && [ "$uid" = "$owner" ]; } ||
-			{ printf '%s\n' "'$name' belongs to another user${tab}run deploy as that user" && break; }
+			{ whose && break; }
 	done)
 	[ -z "$wrong" ] || fail 1 "${wrong%%"$tab"*}" "${wrong#*"$tab"}"
 }

@@ -195,12 +195,22 @@ log_warn(const char *fmt, ...)
 void
 log_err(const struct err *e)
 {
-	char text[sizeof(e->text)];
+	size_t sum = e->sum;
+	char all[sizeof(e->text)], *text = all;
 
-	memcpy(text, e->text, sizeof(text));
-	release_shorten(text);
-	if (!ci_annotate("error", text))
-		print("\033[31m", "error: ", text);
+	memcpy(all, e->text, sizeof(all));
+	release_shorten(all);
+	if (ci_annotate("error", all))
+		return;
+	if (sum > 0) {
+		memcpy(all, e->text, sizeof(all));
+		all[sum] = '\0';
+		text += sum + strlen(": ");
+		release_shorten(text);
+	}
+	print("\033[31m", "error: ", text);
+	if (sum > 0)
+		print("", "", all);
 }
 
 void

@@ -39,7 +39,10 @@ void log_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Something to know that is no failure: always. */
 void log_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* The error that ends the run: always, once, from main. */
+/*
+ * The error that ends the run: always, once, from main; and those of other
+ * hosts before it.  What sums it up stands in a line of its own, behind.
+ */
 void log_err(const struct err *e);
 
 /* Erase or redraw the line that progress.c keeps at the bottom: ASCII that was

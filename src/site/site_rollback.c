@@ -99,7 +99,7 @@ freeze_after(struct site_run *s, struct err *e)
 		    "frozen, because of freeze_on_rollback; see 'deploy thaw'");
 		return 0;
 	}
-	fleet_fail(&s->fleet, "freeze", e);
+	fleet_fail(&s->fleet, "", e);
 	err_prefix(e, "rolled back, but not frozen%s: ",
 	    s->fleet.n > 1 ? " everywhere" : "");
 	e->code = ERR_CLEANUP;

@@ -211,6 +211,11 @@ t_planted() {
 	look 1
 	only fail owner "can be written by everybody"
 	take_the_cure owner
+	# Nobody is told to change what is everybody's.
+	mkdir -m 1777 tmp
+	deploy doctor --root "$PWD/tmp" >lines || true
+	assert_contains lines "tmp' is for everybody's files; name a directory"
+	assert_not_contains lines chmod
 	need_root
 	chown 65534 "$R/releases"
 	look 1

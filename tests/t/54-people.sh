@@ -53,6 +53,40 @@ t_who_looks_changes_nothing() {
 	done
 }
 
+# A paragraph for each reason, then what came of it, once.
+t_hosts_that_fail_are_summed_up() {
+	mkdir site
+	echo 1 >site/index.html
+	three_hosts
+	run deploy publish -q site
+	sed -i 's,deploy: none,deploy: /nonexistent,' deploy.yml
+	deploy publish --again site >"$out" 2>"$err" && fail "status 0"
+	assert_eq "$(grep -c "h2" "$err")" 1
+	grep -q '^deploy: error: h2: .*; to go on without it, run: deploy publish --skip h2' "$err" ||
+	    fail "$(<"$err")"
+	assert_eq "$(tail -n 1 "$err")" \
+	    "deploy: 1 of 3 hosts failed; nothing was changed"
+	assert_eq "$(grep -c "nothing was changed" "$err")" 1
+	# Two reasons, and one that two have.
+	sed -i '/h1/s,deploy: [^}]*,deploy: /nonexistent,' deploy.yml
+	mv h3 h3.gone
+	echo x >h3
+	deploy rollback >"$out" 2>"$err" && fail "status 0"
+	assert_eq "$(grep -c '^deploy: error: h1, h2: ' "$err")" 1
+	assert_eq "$(grep -c '^deploy: error: h3: ' "$err")" 1
+	assert_eq "$(tail -n 1 "$err")" \
+	    "deploy: 3 of 3 hosts failed; nothing was changed"
+	# A table that says why is enough.
+	deploy status >"$out" 2>"$err" && fail "status 0"
+	assert_eq "$(grep -c '^dead ' "$out")" 3
+	assert_eq "$(<"$err")" \
+	    "deploy: error: 3 of 3 hosts could not be asked; to find out more, run: deploy doctor"
+	# For programs it is one text.
+	deploy rollback --json >"$out" 2>"$err" && fail "status 0"
+	[[ $(json "$out" .error.text) = "3 of 3 hosts failed; nothing was changed: h1, h2: "* ]] ||
+	    fail "$(<"$out")"
+}
+
 # Who makes a root says what the web server is to serve, once.
 t_a_new_root_is_told() {
 	local n kind

@@ -263,8 +263,12 @@ v_roots_that_others_could_plant_are_refused() {
 	assert_contains "$out" "written by everybody	run: chmod o-w '$R/releases'"
 	chmod o-w "$R/releases"
 	need_root
+	chown 4711 "$R/.deploy/incoming"
+	refused 1 host init "$R"
+	assert_contains "$out" "belongs to uid 4711	run deploy as that user"
 	chown 65534 "$R/.deploy/incoming"
 	refused 1 host info "$R"
+	assert_contains "$out" "belongs to nobody	run deploy as that user: runuser -u nobody -- deploy ..."
 	small_site
 	pack "$A" site
 	refused 1 host receive "$R" --id="$A" <pack.tar

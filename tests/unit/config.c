@@ -803,7 +803,7 @@ test_short_forms_in_lists(void)
 	CHECK_STR(fault_in(SITE "    hosts: [a, b, \"\"]\n"),
 	    AT("4:19") "sites[0].hosts[2].address: an empty string; give a value or remove it");
 	CHECK_STR(fault_in(SITE "    hosts: []\n"),
-	    AT("4:12") "sites[0].hosts: an empty list; at least 1 wanted");
+	    AT("4:12") "sites[0].hosts: an empty list; at least 1 wanted; a site whose root is on this machine has no 'hosts'");
 	CHECK_STR(fault_in(SITE "    build: [a, b]\n"),
 	    AT("4:12") "sites[0].build: a list; wanted: a mapping (key: value)");
 }

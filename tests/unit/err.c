@@ -312,8 +312,35 @@ test_append_to_a_long_sentence(void)
 	}
 }
 
+/* What sums it up stays where it is in all that comes before and behind. */
+static void
+test_sum(void)
+{
+	struct fenced f = FENCED_INIT;
+	char *s = repeat('x', 6000);
+
+	err_set(&f.e, ERR_FAILED, "broken;; mend it");
+	err_prefix(&f.e, "www2: ");
+	err_sum_up(&f.e, "%d of %d hosts failed", 1, 2);
+	CHECK_STR(f.e.text, "1 of 2 hosts failed: www2: broken; mend it");
+	CHECK_STR(f.e.text + f.e.sum, ": www2: broken; mend it");
+	CHECK_STR(err_cure(&f.e), "mend it");
+	err_prefix(&f.e, "so: ");
+	CHECK_STR(f.e.text + f.e.sum, ": www2: broken; mend it");
+	err_prefix(&f.e, "%s", s);
+	check_fence(&f);
+	CHECK(f.e.sum == 0);
+	err_sum_up(&f.e, "%s", s);
+	check_fence(&f);
+	CHECK(f.e.sum == 0);
+	err_set(&f.e, ERR_FAILED, "another");
+	CHECK(f.e.sum == 0);
+	free(s);
+}
+
 UNIT_MAIN(UNIT(test_set), UNIT(test_set_escapes), UNIT(test_cure),
     UNIT(test_phase), UNIT(test_cure_without_room), UNIT(test_sys),
     UNIT(test_prefix_and_append), UNIT(test_set_truncates),
     UNIT(test_truncates_between_escapes), UNIT(test_sys_keeps_the_reason),
-    UNIT(test_prefix_truncates), UNIT(test_append_to_a_long_sentence))
+    UNIT(test_prefix_truncates), UNIT(test_append_to_a_long_sentence),
+    UNIT(test_sum))
