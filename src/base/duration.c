@@ -1,6 +1,7 @@
 #include "base/duration.h"
 
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { YEARS_MAX = 100 };
@@ -39,4 +40,19 @@ duration_parse(const char *text, int64_t *seconds, struct err *e)
 		    text, YEARS_MAX);
 	*seconds = n * unit;
 	return 0;
+}
+
+void
+duration_format(int64_t ms, char out[DURATION_LEN])
+{
+	long long s = (long long)(ms < 0 ? -ms : ms) / 1000;
+
+	if (s < 100)
+		snprintf(out, DURATION_LEN, "%lld s", s);
+	else if (s < 100 * 60)
+		snprintf(out, DURATION_LEN, "%lld min", s / 60);
+	else if (s < 72 * 3600)
+		snprintf(out, DURATION_LEN, "%lld h", s / 3600);
+	else
+		snprintf(out, DURATION_LEN, "%lld d", s / 86400);
 }

@@ -13,4 +13,8 @@
  */
 int duration_parse(const char *text, int64_t *seconds, struct err *e) MUST_USE;
 
+/* For people, how long ago, or until then: "4 s", "12 min", "3 h", "2 d". */
+enum { DURATION_LEN = 32 };
+void duration_format(int64_t ms, char out[DURATION_LEN]);
+
 #endif

@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/duration.h"
 #include "base/nearest.h"
 #include "base/override.h"
 #include "cmd/habit.h"
@@ -606,12 +607,12 @@ cmd_put_id(json_t *doc, const char *key, const struct release_id *id)
 void
 cmd_put_moment(struct table *t, int64_t ms)
 {
-	char text[STEP_SPAN_LEN > 32 ? STEP_SPAN_LEN : 32];
+	char text[DURATION_LEN > 32 ? DURATION_LEN : 32];
 
 	if (ms <= 0) {
 		table_cell(t, TABLE_PLAIN, "?");
 	} else if (table_is_for_terminal()) {
-		step_format_span(clock_now() - ms, text);
+		duration_format(clock_now() - ms, text);
 		table_cell(t, TABLE_PLAIN, "%s ago", text);
 	} else {
 		release_format_time(ms, text);

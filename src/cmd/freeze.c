@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "cmd/cmd.h"
 #include "cmd/table.h"
@@ -34,6 +35,25 @@ freeze_of(const struct run *run)
 	};
 }
 
+/* Of several hosts, all at once. */
+static void
+tell(const struct run *run, const struct fleet *f, bool frozen)
+{
+	const char *be = run->opts.dry_run ? "would be" : "is";
+	const char *done = frozen ? "frozen" : "thawed";
+	struct buf labels = BUF_INIT;
+
+	for (size_t i = 0; i < f->n; i++)
+		buf_addf(&labels, "%s%s", i > 0 ? ", " : "",
+		    f->v[i].host->label);
+	if (f->n == 1)
+		log_info("%s'%s' %s %s", remote_said(&f->v[0]),
+		    f->v[0].host->root, be, done);
+	else
+		log_info("the site %s %s on %s", be, done, buf_str(&labels));
+	buf_release(&labels);
+}
+
 static int
 change_freeze(struct run *run, bool frozen, struct err *e)
 {
@@ -48,12 +68,10 @@ change_freeze(struct run *run, bool frozen, struct err *e)
 		strvec_add(&args, "--off");
 	if (r == 0 && !run->opts.dry_run)
 		r = cmd_call_hosts(run, &f, "freeze", &args, NULL, NULL, e);
-	for (size_t i = 0; r == 0 && i < f.n; i++)
-		log_info("%s'%s' %s %s", remote_said(&f.v[i]),
-		    f.v[i].host->root, run->opts.dry_run ? "would be" : "is",
-		    frozen ? "frozen" : "thawed");
-	if (r == 0)
+	if (r == 0) {
+		tell(run, &f, frozen);
 		answer(run, frozen);
+	}
 	strvec_release(&args);
 	fleet_release(&f);
 	return r;

@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/duration.h"
 #include "base/nearest.h"
 #include "base/number.h"
 #include "base/release.h"
@@ -38,22 +39,22 @@ static void
 describe(const struct job *job, struct buf *out)
 {
 	int64_t now = clock_now();
-	char span[STEP_SPAN_LEN], took[STEP_SPAN_LEN];
+	char span[DURATION_LEN], took[DURATION_LEN];
 
-	step_format_span(job->ended - job->started, took);
+	duration_format(job->ended - job->started, took);
 	switch (job->state) {
 	case JOB_WAITING:
-		step_format_span(now - job->created, span);
+		duration_format(now - job->created, span);
 		buf_addf(out, "for %s", span);
 		if (job->tries > 0)
 			buf_addf(out, ", %lld of %d tries failed",
 			    (long long)job->tries, QUEUE_TRIES);
-		step_format_span(job->due - now, span);
+		duration_format(job->due - now, span);
 		if (job->due > now)
 			buf_addf(out, ", goes on in %s", span);
 		break;
 	case JOB_RUNNING:
-		step_format_span(now - job->started, span);
+		duration_format(now - job->started, span);
 		buf_addf(out, "for %s, by %s", span, job->worker);
 		if (job->stopped_by != NULL)
 			buf_addf(out, ", to be ended for %s", job->stopped_by);
@@ -62,7 +63,7 @@ describe(const struct job *job, struct buf *out)
 		buf_addf(out, "into job %lld", (long long)job->merged_into);
 		break;
 	default:
-		step_format_span(now - job->ended, span);
+		duration_format(now - job->ended, span);
 		buf_addf(out, "%s ago", span);
 		if (job->started > 0)
 			buf_addf(out, ", took %s", took);
@@ -221,10 +222,10 @@ static void
 add_notes(const struct call *c, const struct job *job, struct buf *out)
 {
 	struct buf nobody = BUF_INIT;
-	char span[STEP_SPAN_LEN];
+	char span[DURATION_LEN];
 	int64_t left = job->due - clock_now();
 
-	step_format_span(left, span);
+	duration_format(left, span);
 	if (job->state == JOB_WAITING && job->tries > 0)
 		buf_addf(next_note(out), "%lld of %d tries failed",
 		    (long long)job->tries, QUEUE_TRIES);
@@ -252,11 +253,11 @@ add_job(struct call *c, struct table *t, const struct job *job, struct err *e)
 {
 	struct buf notes = BUF_INIT;
 	struct strvec items = STRVEC_INIT;
-	char took[STEP_SPAN_LEN] = "", n[32] = "";
+	char took[DURATION_LEN] = "", n[32] = "";
 	int r = queue_items(c->q, job->id, &items, e);
 
 	if (job->state != JOB_WAITING && job->ended > 0 && job->started > 0)
-		step_format_span(job->ended - job->started, took);
+		duration_format(job->ended - job->started, took);
 	if (items.n > 0)
 		snprintf(n, sizeof(n), "%zu", items.n);
 	add_notes(c, job, &notes);
@@ -351,6 +352,8 @@ do_list(struct call *c, struct err *e)
 	}
 	if (ret == 0)
 		table_print(t);
+	if (ret == 0 && jobs.n == 0)
+		log_info("there are no jobs");
 	table_free(t);
 	job_list_release(&jobs);
 	return ret;
@@ -461,12 +464,12 @@ static void
 print_worker(const struct worker_seen *w)
 {
 	int64_t ms = clock_now() - (w->live ? w->since : w->seen);
-	char span[STEP_SPAN_LEN];
+	char span[DURATION_LEN];
 	struct buf sites = BUF_INIT;
 
 	for (size_t i = 0; i < w->sites.n; i++)
 		buf_addf(&sites, "%s%s", i > 0 ? ", " : "", w->sites.v[i]);
-	step_format_span(ms, span);
+	duration_format(ms, span);
 	show_line("%s  %s  on %s for %s  %s", w->live ? "there" : "gone ",
 	    w->name, w->host, span, buf_str(&sites));
 	buf_release(&sites);

@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/duration.h"
 #include "base/release.h"
 #include "cmd/cmd.h"
 #include "config/config_file.h"
@@ -51,27 +52,12 @@ step_put_time(json_t *doc, const char *key, int64_t ms)
 	json_put_string(doc, key, ms > 0 ? text : NULL);
 }
 
-void
-step_format_span(int64_t ms, char out[STEP_SPAN_LEN])
-{
-	long long s = (long long)(ms < 0 ? -ms : ms) / 1000;
-
-	if (s < 100)
-		snprintf(out, STEP_SPAN_LEN, "%lld s", s);
-	else if (s < 100 * 60)
-		snprintf(out, STEP_SPAN_LEN, "%lld min", s / 60);
-	else if (s < 72 * 3600)
-		snprintf(out, STEP_SPAN_LEN, "%lld h", s / 3600);
-	else
-		snprintf(out, STEP_SPAN_LEN, "%lld d", s / 86400);
-}
-
 bool
 step_say_nobody(const struct worker_list *workers, const char *site,
     struct buf *out)
 {
 	const struct worker_seen *last = worker_list_last(workers, site);
-	char span[STEP_SPAN_LEN];
+	char span[DURATION_LEN];
 
 	if (last != NULL && last->live)
 		return false;
@@ -80,7 +66,7 @@ step_say_nobody(const struct worker_list *workers, const char *site,
 		buf_adds(out, " has been seen");
 		return true;
 	}
-	step_format_span(clock_now() - last->seen, span);
+	duration_format(clock_now() - last->seen, span);
 	buf_addf(out, "; last seen %s ago on %s", span, last->host);
 	return true;
 }

@@ -27,10 +27,6 @@ int step_queue_open(struct run *run, bool make, struct queue **q,
 /* A job, for --json. */
 json_t *step_job_doc(const struct job *job);
 
-/* How long ago, or until then: "4 s", "12 min", "3 h", "2 d". */
-enum { STEP_SPAN_LEN = 32 };
-void step_format_span(int64_t ms, char out[STEP_SPAN_LEN]);
-
 /*
  * When no worker is there that knows the site: since when, by whom.  False
  * when there is one.

@@ -480,12 +480,13 @@ print(const struct run *run, const struct fleet *f,
 		show_row("cure", "%s", cure);
 }
 
-/* Every host that could be asked. */
-static void
+/* Every host that could be asked.  Was it told what makes them alike? */
+static bool
 report(struct run *run, const struct fleet *f)
 {
 	struct strvec differences = STRVEC_INIT;
 	char *cure = NULL;
+	bool told;
 
 	drift_find(f, &differences);
 	if (differences.n > 0)
@@ -494,8 +495,10 @@ report(struct run *run, const struct fleet *f)
 		answer(run, f, &differences, cure);
 	else
 		print(run, f, &differences, cure);
+	told = cure != NULL && !run->opts.json;
 	free(cure);
 	strvec_release(&differences);
+	return told;
 }
 
 /* Do hosts serve different releases?  0, or -1 with what helps. */
@@ -538,7 +541,7 @@ static int
 run_status(struct run *run, struct err *e)
 {
 	struct fleet f = FLEET_INIT;
-	bool asked;
+	bool asked, told = false;
 	int r = cmd_site(run, e);
 
 	if (r != 0)
@@ -550,9 +553,11 @@ run_status(struct run *run, struct err *e)
 	if (asked && run->site->name == NULL)
 		r = fleet_need_root(&f, e);
 	if (r == 0)
-		report(run, &f);
+		told = report(run, &f);
 	if (r == 0 && asked)
 		r = check_alike(&f, e);
+	if (told && r != 0)
+		err_drop_cure(e);
 	if (r == 0 && !asked)
 		r = sum_up(&f, e);
 	fleet_release(&f);

@@ -24,8 +24,10 @@ open_named(struct source *s, const char *path, struct err *e)
 	s->fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (s->fd < 0 || fstat(s->fd, &st) != 0) {
 		err_sys(e, "cannot open the source '%s'", path);
-		if (e->sys == ENOENT)
+		if (e->sys == ENOENT) {
 			e->code = ERR_USAGE;
+			err_append(e, ";; build the site first");
+		}
 		return -1;
 	}
 	if (S_ISREG(st.st_mode))

@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/duration.h"
 #include "os/log.h"
 #include "queue/joblog.h"
 
@@ -89,6 +90,7 @@ tell(const struct worker_slot *s)
 	const struct job *j = &s->job;
 	long long id = (long long)j->id;
 	int64_t ms = j->ended - j->started;
+	char span[DURATION_LEN];
 
 	if (j->state == JOB_DONE)
 		log_info("job %lld: %s: done in %.1f s%s%s", id, j->site,
@@ -98,11 +100,13 @@ tell(const struct worker_slot *s)
 		log_warn(
 		    "job %lld: %s: failed: %s; see 'deploy jobs log %lld'", id,
 		    j->site, buf_str(&s->reason), id);
-	else
+	else {
+		duration_format(j->due - j->ended, span);
 		log_warn(
-		    "job %lld: %s: try %lld failed: %s; the next one is in %lld s",
+		    "job %lld: %s: try %lld failed: %s; the next one is in %s",
 		    id, j->site, (long long)j->tries, buf_str(&s->reason),
-		    (long long)(j->due - j->ended) / 1000);
+		    span);
+	}
 }
 
 /* Old jobs and old logs go. */

@@ -337,4 +337,80 @@ t_jobs_on_a_terminal() {
 	assert_contains plain 'Z  main'
 }
 
+# ----------------------------------------------------------------- walks
+
+# What is wrong with what a walk shows at a width, from what a terminal was
+# given: rows of tables that do not fit, the same said twice to one command,
+# wrong plurals, whole ids that are no answer.
+faults_of_walk() {
+	awk -v width="$1" '
+	function fault(what) { print "at " width ": " command ": " what ": " $0 }
+	{ sub(/ +$/, "") }
+	/^\$ / {
+		command = $0
+		split("", seen)
+		split("", cures)
+		table = 0
+		next
+	}
+	/^(RELEASE|TIME|JOB|HOST)( |$)/ { table = 1 }
+	/^(deploy:|drift|dead|$)/ { table = 0 }
+	table && length > width { fault("too wide") }
+	/^$/ { next }
+	seen[$0]++ { fault("twice") }
+	# A finding has its cure, and a log is quoted.
+	command ~ /deploy (doctor|jobs show)/ { next }
+	match($0, /(run: |run .)deploy [a-z]+/) {
+		if (cures[substr($0, RSTART)]++)
+			fault("a cure that stood above")
+	}
+	gsub(/nothing was/, "&") > 1 || (/nothing was/ && nothing[command]++) {
+		fault("nothing was, twice")
+	}
+	/(^|[^0-9.])1 (files|hosts|releases|tries|jobs|pages|requests|links)/ {
+		fault("plural")
+	}
+	/[0-9]T[0-9.]*Z-[0-9a-f]/ && !/^[0-9]*T[0-9.]*Z-[0-9a-f-]*$/ {
+		fault("a whole id")
+	}
+	command ~ /deploy status/ && /see .deploy status/ { fault("here") }
+	' "$2"
+}
+
+walk_of() {
+	local width
+	need_cmd tmux
+	for width in 40 80 120; do
+		JOINED=joined "$TREE/tests/walk" "$1" "$width" >seen
+		faults_of_walk "$width" joined >faults
+		[ ! -s faults ] || fail "$(<faults)"
+		[ "$(grep -c '^\$ ' seen)" -gt 10 ] || fail "$(<seen)"
+	done
+	# All that was to happen did.
+	grep -o '(status [0-9]*)' seen | tr -dc '0-9\n' | tr '\n' ' ' >statuses
+	assert_eq "$(<statuses)" "$2"
+	# The search finds what it is for.
+	printf '$ x\nRELEASE\n%050d\n' 1 >bad
+	[ -n "$(faults_of_walk 40 bad)" ] || fail "blind"
+}
+
+t_walk_of_a_blogger() {
+	need_cmd hugo
+	walk_of blogger "2 2 2 4 2 "
+	assert_contains seen "deploy: unchanged: "
+	assert_contains seen "more fog on the coast of Jutland"
+}
+
+t_walk_of_an_engineer() {
+	walk_of engineer "8 8 7 8 7 3 "
+	assert_contains seen "deploy: 1 of 4 hosts failed; nothing was changed"
+	assert_contains seen "the site is frozen on www1, www2, www3, www4"
+}
+
+t_walk_of_an_operator() {
+	walk_of operator "2 1 2 2 "
+	assert_contains seen "deploy: there are no jobs"
+	assert_contains joined "the next one is in 60 min"
+}
+
 run_tests
