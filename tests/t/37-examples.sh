@@ -3,6 +3,10 @@
 # run, with the variables that the system sets; those for web servers are
 # given to the real ones, which are asked as visitors do.
 . "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/container.sh
+. "$TREE/tests/container.sh"
+# shellcheck source=tests/sshd.sh
+. "$TREE/tests/sshd.sh"
 
 examples=$TREE/man/examples
 
@@ -188,6 +192,94 @@ t_crontab() {
 	[ ! -s "$out" ] || fail "mail: $(cat "$out")"
 	HOME=$PWD/../user run sh line.sh
 	[ ! -s "$out" ] || fail "mail: $(cat "$out")"
+}
+
+# ---------------------------------------------- with nothing but what they have
+
+# install FILE: the packages that its step "install" has apt-get install.
+installs() {
+	sed -n 's/^ *\(sudo \)\{0,1\}apt-get -qq install //p' "$examples/$1"
+}
+
+# Each recipe as it is, in a root file system that has git, as a checkout needs
+# it, the packages that the recipe installs, and deploy; over SSH to a host, with
+# a key and its host key in variables.
+t_with_nothing_but_what_they_install() {
+	local f part build in
+	need_root
+	need_cmd git dpkg-query unshare ssh-keygen sshd
+	unshare -m true 2>/dev/null || skip "no namespaces here"
+	[ -z "${TEST_SANITIZE:-}" ] || skip "a program of another build"
+	assert_eq "$(installs github.yml) $(installs forgejo.yml)" "hugo hugo"
+	container_make box git hugo || skip "hugo or git is no package here"
+	! container_run "$PWD/box" "$PWD" sh -c 'command -v jq || command -v ssh' ||
+	    fail "it has more than that"
+	sshd_start "$PWD/host"
+	defer sshd_stop
+	git_site
+	in=(container_run "$PWD/box" "$PWD"
+	    env "DEPLOY_SSH_KEY=$(<host/id)" LC_ALL=C.UTF-8
+	    "DEPLOY_KNOWN_HOSTS=$(<host/known_hosts)")
+	build=0
+	for f in github.yml forgejo.yml gitlab-ci.yml; do
+		a_post "by $f"
+		: >output
+		for part in install build publish tell; do
+			[ "$part" != install ] || [ -n "$(installs "$f")" ] || continue
+			[ "$part" != tell ] || [ "$f" != gitlab-ci.yml ] || continue
+			commands "$f" "$part" |
+			    sed "/apt-get/d; s/\\\${{ steps.publish.outputs.id }}/$(sed -n 's/^id=//p' output)/" >step.sh
+			run "${in[@]}" "GITHUB_ACTIONS=$([[ $f = gitlab* ]] || echo true)" \
+			    GITHUB_RUN_NUMBER=$((++build)) CI_PIPELINE_IID=$build \
+			    "GITLAB_CI=$([[ $f != gitlab* ]] || echo true)" \
+			    GITHUB_OUTPUT=/work/output \
+			    sh -ec 'cd /work/site && . /work/step.sh'
+		done
+		assert_contains www/current/posts/new/index.html "by $f"
+		[ "$f" = gitlab-ci.yml ] || {
+			assert_contains output changed=true
+			assert_contains "$out" "live: $(sed -n 's/^id=//p' output)"
+		}
+	done
+	# The line of the crontab, as cron runs it.
+	a_post "by cron"
+	mkdir -p home
+	git clone -q site home/site
+	git -C home/site remote set-url origin /work/site
+	sed -n 's/^\*[^a-z]*cd/cd/p' "$examples/crontab" >step.sh
+	run "${in[@]}" sh /work/step.sh
+	[ ! -s "$out" ] || fail "mail: $(cat "$out")"
+	assert_contains www/current/posts/new/index.html "by cron"
+	# A push.
+	git clone -q --bare site bare.git
+	cp "$examples/post-receive" bare.git/hooks/
+	rm -rf home/site
+	a_post "by a push"
+	run "${in[@]}" git -C /work/site push -q /work/bare.git main
+	assert_contains www/current/posts/new/index.html "by a push"
+}
+
+# A real site of Hugo in ./site, under git, that is published to the host.
+git_site() {
+	cp -R "$TREE/tests/demo-site" site
+	cat >site/deploy.yml <<-EOF
+	sites:
+	  - name: s
+	    root: $PWD/www
+	    source: public
+	    build: {command: hugo --quiet --destination public}
+	    hosts: [{address: 127.0.0.1, port: $sshd_port, deploy: $DEPLOY}]
+	EOF
+	echo public >site/.gitignore
+	git -C site init -q -b main
+	git -C site config user.name ann
+	git -C site config user.email ann@example.org
+}
+
+a_post() {
+	printf -- '---\ntitle: new\n---\n%s\n' "$1" >site/content/posts/new.md
+	git -C site add .
+	git -C site commit -q -m "$1"
 }
 
 # ------------------------------------------------------------- web servers
