@@ -665,11 +665,47 @@ t_known_hosts() {
 	expect_status 2 deploy doctor --known-hosts --json
 	expect_status 2 deploy doctor --known-hosts --host here
 	sed -i "s/port: $sshd_port/&, jump: gate.invalid/" deploy.yml
-	expect_status 2 deploy doctor --known-hosts
-	assert_contains "$err" "through another host"
+	expect_status 8 deploy doctor --known-hosts
+	assert_contains "$err" "shows no key through gate.invalid; see whether"
 	sed -i "s/ port: .*/ port: 1}/" deploy.yml
 	expect_status 8 deploy doctor --known-hosts
 	[ ! -s "$out" ] || fail "lines for nobody"
+}
+
+# Behind a gate, which is known and lets us in, as it has to.
+t_known_hosts_behind_a_gate() {
+	local port ssh
+	need_cmd ssh ssh-keygen
+	sshd_start "$PWD/sshd" || fail "sshd does not start"
+	defer kill -KILL "$sshd_pid"
+	port=$sshd_port
+	sshd_start "$PWD/gate" || fail "the gate does not start"
+	defer sshd_stop
+	ssh=$(command -v ssh)
+	cat >client <<-END
+	Host gate
+	    HostName 127.0.0.1
+	    Port $sshd_port
+	    IdentityFile $PWD/gate/id
+	    UserKnownHostsFile $PWD/gate/known_hosts
+	END
+	mkdir bin
+	printf '#!/bin/sh\nexec %s -F "%s" "$@"\n' "$ssh" "$PWD/client" >bin/ssh
+	chmod 755 bin/ssh
+	PATH=$PWD/bin:$PATH
+	echo "sites: [{name: s, root: $PWD/r, hosts: [
+	    {address: 127.0.0.1, port: $port, jump: gate}]}]" >deploy.yml
+	run deploy doctor --known-hosts
+	assert_eq "$(cut -d ' ' -f 1-3 "$out")" \
+	    "[127.0.0.1]:$port $(cut -d ' ' -f 1,2 sshd/host_key.pub)"
+	assert_contains "$err" \
+	    "$(ssh-keygen -lf sshd/host_key.pub | cut -d ' ' -f 2)"
+	assert_eq "$(find "$TMPDIR" -name 'deploy-keys*')" ""
+	# A gate that nobody knows is not asked.
+	: >gate/known_hosts
+	expect_status 8 deploy doctor --known-hosts
+	[ ! -s "$out" ] || fail "$(<"$out")"
+	assert_contains "$err" "shows no key through gate"
 }
 
 run_tests
