@@ -39,7 +39,7 @@ label_check(const char *name, struct err *e)
 		    name, LABEL_MAX);
 	if (is_taken(name))
 		return err_set(e, ERR_USAGE,
-		    "'%s' could mean a release, so no preview is called so;; use another name, such as pr-12",
+		    "'%s' could mean a release, so no preview can have that name;; use another name, such as pr-12",
 		    name);
 	return 0;
 }

@@ -172,7 +172,7 @@ judge_kept(struct visit *v)
 		}
 		doctor_add(v->r, DOCTOR_WARN, "kept",
 		    "'%s/%s' is nothing of ours, and stays", v->c->root, path);
-		doctor_cure(v->r, "look what it is, and move it elsewhere");
+		doctor_cure(v->r, "see what it is, and move it elsewhere");
 	}
 }
 

@@ -266,7 +266,7 @@ sequence_of() {
 	sed -n 's/.*"seq":\([0-9]*\).*/\1/p' "$1" 2>/dev/null
 }
 
-adopt_it="run 'deploy adopt', which makes a release of it and lets no request down"
+adopt_it="run 'deploy adopt', which makes a release of it and loses no request"
 
 # `current` is a link that others made: it may be what visitors get.
 foreign_current() {
@@ -1597,7 +1597,7 @@ mend() {
 mend_manifest() {
 	wrong=$(awk "$unsafe" "$in/manifest")
 	{ [ -z "$wrong" ] && [ "$(tree_digest "$in/manifest")" = "$(json_string digest "$state/meta/$mended.json")" ]; } ||
-		fail 5 "what came is not the manifest of release $mended"
+		fail 5 "what was received is not the manifest of release $mended"
 	{ sync_tree "$in" && rename "$in/manifest" "$state/manifests/$mended" && sync_one "$state/manifests"; } ||
 		fail_write "cannot write '$state/manifests/$mended'"
 	put mended "$mended$tab.deploy/manifests/$mended"

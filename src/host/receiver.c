@@ -137,7 +137,7 @@ receiver_check_meta(struct receiver *r, struct err *e)
 		r->meta.pinned = false;
 	if (r->o->only_preview && r->meta.preview == NULL)
 		return err_set(e, ERR_UNREACHABLE,
-		    "this key may bring nothing but previews;; run: deploy stage --preview NAME");
+		    "this key may stage nothing but previews;; run: deploy stage --preview NAME");
 	manifest_digest(&r->m, digest);
 	hash_hex(digest, hex);
 	if (strcmp(r->meta.digest, hex) != 0)

@@ -108,7 +108,7 @@ queue_check_ref(const char *ref, struct err *e)
 	if (is_ref(ref))
 		return 0;
 	return err_set(e, ERR_USAGE,
-	    "'%s' is no ref;; name a commit or a branch as git has it, of 1 to %d bytes, see git-check-ref-format(1)",
+	    "'%s' is no ref;; name a commit or a branch as git knows it, of 1 to %d bytes, see git-check-ref-format(1)",
 	    ref, REF_MAX);
 }
 
@@ -133,7 +133,7 @@ judge_room(const struct queue_request *r, int64_t n, struct err *e)
 	if (n < r->max_waiting)
 		return 0;
 	return err_set(e, ERR_LOCKED,
-	    "'%s' is not enqueued: %s already, as many as 'max_waiting' in deploy.yml lets;; ask again when some are done, see 'deploy jobs'",
+	    "'%s' is not enqueued: %s already, as many as 'max_waiting' in deploy.yml allows;; ask again when some are done, see 'deploy jobs'",
 	    r->site, TEXT_COUNT(n, "job waits", "jobs wait"));
 }
 

@@ -270,7 +270,7 @@ read_magic(struct remote *r, struct err *e)
 		    buf_str(line));
 	else if (c > 0)
 		c = err_set(e, ERR_FAILED,
-		    "the host speaks, but not as a deploy would: '%.80s';; let the start-up files of its shell print less",
+		    "the host answers, but not as deploy does: '%.80s';; let the start-up files of its shell print less",
 		    buf_str(line));
 	else
 		explain_silence(&noise, e);

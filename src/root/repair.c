@@ -465,7 +465,8 @@ check_manifest(const struct store *s, const struct release_id *id,
 	hash_hex(digest, hex);
 	if (r == 0 && strcmp(hex, meta.digest) != 0)
 		r = err_set(e, ERR_INTEGRITY,
-		    "what came is not the manifest of release %s", id->text);
+		    "what was received is not the manifest of release %s",
+		    id->text);
 	meta_release(&meta);
 	return r;
 }

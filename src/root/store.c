@@ -476,7 +476,7 @@ foreign_link(const struct store *s, const char *target, struct err *e)
 	    "'%s/%s' points to '%s', which is %s;; %s", s->root.path, CURRENT,
 	    target, serves ? "no release of this root" : "not there",
 	    serves ?
-		"run 'deploy adopt', which makes a release of it and lets no request down" :
+		"run 'deploy adopt', which makes a release of it and loses no request" :
 		"remove the link, or point it at one of releases/");
 }
 
@@ -501,7 +501,7 @@ store_current(const struct store *s, struct release_id *out, struct err *e)
 		    s->root.path, CURRENT,
 		    dir_has(&s->root, CURRENT) ? "directory" : "file",
 		    dir_has(&s->root, CURRENT) ?
-			"run 'deploy adopt', which makes a release of it and lets no request down" :
+			"run 'deploy adopt', which makes a release of it and loses no request" :
 			"move it away");
 	}
 	/* What is made by hand often has a slash at the end. */

@@ -291,7 +291,7 @@ check_ref(const char *ref, struct err *e)
 		strpbrk(ref, " ~^:?*[\\") == NULL))
 		return 0;
 	return err_set(e, ERR_USAGE,
-	    "'%s' is no ref;; name a commit or a branch as git has it", ref);
+	    "'%s' is no ref;; name a commit or a branch as git knows it", ref);
 }
 
 /* The place of `source` in the clone as git-clean(1) wants it, or "". */

@@ -183,11 +183,11 @@ check_ours(const struct dir *d, const char *path, struct err *e)
 			err_append(e, "; 'clean' does not empty it");
 		else if (now[0] != '\0' && known.len == 0)
 			r = err_set(e, ERR_GUARD,
-			    "'clean' would empty '%s', which was not made by a build of deploy;; look what is in it and empty it, once",
+			    "'clean' would empty '%s', which was not made by a build of deploy;; look at what is in it, and empty it, once",
 			    path);
 		else if (now[0] != '\0' && strcmp(now, known.data) != 0)
 			r = err_set(e, ERR_GUARD,
-			    "'clean' would empty '%s', in which files came or went since the last build of deploy;; look what is in it and empty it",
+			    "'clean' would empty '%s', in which files came or went since the last build of deploy;; look at what is in it, and empty it",
 			    path);
 	}
 	buf_release(&known);

@@ -135,7 +135,7 @@ look_up(const struct ssh_settings *st, int64_t end, struct err *e)
 		r = err_sys(e, "cannot look up '%s'", st->hostname);
 	else if ((r = wait_for(l->done, POLLIN, end, e)) == 0)
 		err_set(e, ERR_UNREACHABLE,
-		    "resolve: nobody knows in time what '%s' is;; check the DNS of this machine",
+		    "resolve: '%s' was not found in time;; check the DNS of this machine",
 		    st->hostname);
 	if (r > 0)
 		err_ignore(io_read(l->done, &ignored, sizeof(ignored)));

@@ -167,7 +167,7 @@ t_no_more_wait_than_may() {
 	enqueue a
 	enqueue b
 	expect_status 3 deploy enqueue c
-	assert_contains "$err" "'c' is not enqueued: 2 jobs wait already, as many as 'max_waiting' in deploy.yml lets; ask again when some are done"
+	assert_contains "$err" "'c' is not enqueued: 2 jobs wait already, as many as 'max_waiting' in deploy.yml allows; ask again when some are done"
 	expect_status 3 deploy enqueue c -n
 	run deploy enqueue b -n
 	assert_eq "$(sql 'SELECT count(*) FROM deploy_jobs')" 2 'jobs'
