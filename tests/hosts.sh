@@ -198,7 +198,7 @@ three() {
 
 # Set `cure`: the command that the last message names.
 cure() {
-	cure=$(tail -n 1 "$err")
+	cure=$(grep -h "run: deploy " "$out" "$err" | tail -n 1)
 	[[ $cure = *"run: deploy "* ]] || fail "no command in: $cure"
 	cure=${cure##*run: }
 }

@@ -353,7 +353,7 @@ do_list(struct call *c, struct err *e)
 	if (ret == 0)
 		table_print(t);
 	if (ret == 0 && jobs.n == 0)
-		log_info("there are no jobs");
+		log_info("there are no jobs; 'deploy enqueue SITE' makes one");
 	table_free(t);
 	job_list_release(&jobs);
 	return ret;

@@ -34,12 +34,12 @@ goes_live() {
 	cat "$out"
 }
 
-# typed STATUS: what the last message says, and when it goes on with another
+# typed STATUS: what the last message with a command says, and when it goes on with another
 # command, that one too.
 typed() {
 	local got=8 line
 	while [ "$got" = 8 ]; do
-		line=$(tail -n 1 "$err")
+		line=$(grep -hE "run(: | ')deploy " "$out" "$err" | tail -n 1)
 		case $line in
 		# What mends it comes before what leaves a host out.
 		*"run: deploy "*"; to go on "*"run: deploy "*)

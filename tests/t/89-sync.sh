@@ -200,7 +200,7 @@ t_what_was_found_bad() {
 	bad=$(cat "$out")
 	run deploy rollback -m 'the "prices" are wrong'
 	expect_status 4 deploy publish
-	why=$(sed 's/.*release /release /; s/;.*//' "$err")
+	why=$(sed -n 's,;.*,,; s,.*release ,release ,p' "$err" | head -n 1)
 	assert_contains "$err" 'the "prices" are wrong'
 	for odd in h1 h2 h3; do
 		echo "# $odd" >&2
