@@ -16,8 +16,8 @@
 #include "os/intr.h"
 #include "os/io.h"
 #include "os/log.h"
-#include "remote/key_agent.h"
 #include "site/git.h"
+#include "ssh/key_agent.h"
 
 #define LOCK ".git/deploy.lock"
 #define ALL_HEADS "+refs/heads/*:refs/remotes/origin/*"

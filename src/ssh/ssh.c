@@ -117,7 +117,7 @@ explain_kex(const struct ssh_link *l, const struct ssh_settings *st,
 		    st->rsa_bits);
 }
 
-/* The ssh(1) that carries us does not know our variables. */
+/* It is not told whose fault it is: the gate has to let us in as well. */
 static void
 explain_jump(const struct ssh_settings *st, struct err *e)
 {
@@ -125,7 +125,8 @@ explain_jump(const struct ssh_settings *st, struct err *e)
 	    (secret_get(SECRET_KEY) != NULL ||
 		getenv("DEPLOY_KNOWN_HOSTS") != NULL))
 		err_append(e,
-		    ";; a jump host needs its key in a file and its host key in known_hosts: ssh(1) gets there, and does not know DEPLOY_SSH_KEY and DEPLOY_KNOWN_HOSTS");
+		    ";; the way is through %s, which has to let DEPLOY_SSH_KEY in, too, and whose host key has to be in DEPLOY_KNOWN_HOSTS or known_hosts",
+		    st->jump);
 }
 
 /* One connection, up to the exchange of keys. */

@@ -357,7 +357,8 @@ dial_tcp(struct ssh_dial *d, const struct ssh_settings *st, int64_t timeout,
  * does it.  "ssh://" lets a host carry its user and port.
  */
 static void
-jump_command(struct strvec *argv, const struct ssh_settings *st)
+jump_command(struct strvec *argv, const struct ssh_settings *st,
+    const char *known_hosts)
 {
 	const char *comma = strrchr(st->jump, ',');
 	const char *last = comma != NULL ? comma + 1 : st->jump;
@@ -367,6 +368,10 @@ jump_command(struct strvec *argv, const struct ssh_settings *st)
 		strvec_addf(argv, "-F%s", st->config);
 	strvec_add(argv, "-oBatchMode=yes");
 	strvec_add(argv, "-oControlPath=none");
+	if (known_hosts != NULL)
+		strvec_addf(argv,
+		    "-oUserKnownHostsFile=\"%s\" ~/.ssh/known_hosts",
+		    known_hosts);
 	if (comma != NULL)
 		strvec_addf(argv, "-J%.*s", (int)(comma - st->jump), st->jump);
 	strvec_addf(argv, "-W[%s]:%s", st->hostname, st->port);
@@ -379,12 +384,16 @@ static int
 dial_proxy(struct ssh_dial *d, const struct ssh_settings *st, struct err *e)
 {
 	struct strvec argv = STRVEC_INIT;
+	struct err ignored = ERR_INIT;
 	int pair[2], r;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
 		return err_sys(e, "cannot make a socket");
 	if (st->jump != NULL) {
-		jump_command(&argv, st);
+		/* Without it, ssh(1) may have a key of its own. */
+		err_ignore(key_agent_start_for_gate(&d->agent, &ignored) != 0);
+		jump_command(&argv, st, d->agent.known_hosts);
+		d->proxy.env = &d->agent.env;
 	} else {
 		strvec_add(&argv, "sh");
 		strvec_add(&argv, "-c");
@@ -396,6 +405,7 @@ dial_proxy(struct ssh_dial *d, const struct ssh_settings *st, struct err *e)
 	d->proxy.pipe_err = true;
 	r = run_start(&d->proxy, e);
 	d->proxy.argv = NULL;
+	d->proxy.env = NULL;
 	d->proxy.use[0] = d->proxy.use[1] = -1;
 	close(pair[1]);
 	strvec_release(&argv);
@@ -438,6 +448,7 @@ ssh_dial_close(struct ssh_dial *d)
 
 	d->proxy.argv = argv;
 	run_kill(&d->proxy);
+	key_agent_stop(&d->agent);
 	if (d->fd >= 0)
 		close(d->fd);
 	buf_release(&d->said);

@@ -10,15 +10,18 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "os/run.h"
+#include "ssh/key_agent.h"
 #include "ssh/ssh_settings.h"
 
 struct ssh_dial {
 	int fd;			/* non-blocking; -1: none, or given away */
 	struct run_child proxy;	/* running when there is one */
+	struct key_agent agent;	/* for a jump host: DEPLOY_SSH_KEY */
 	struct buf said;	/* the end of its standard error */
 };
 
-#define SSH_DIAL_INIT { .fd = -1, .proxy = RUN_CHILD_INIT, .said = BUF_INIT }
+#define SSH_DIAL_INIT { .fd = -1, .proxy = RUN_CHILD_INIT, \
+	.agent = KEY_AGENT_INIT, .said = BUF_INIT }
 
 /*
  * Connect within `timeout` ms; what stays unacknowledged for `silence` ms

@@ -111,11 +111,15 @@ ssh_link_was_dropped(const struct ssh_link *l)
 static const char *
 reason(struct ssh_link *l)
 {
+	struct buf *from_proxy = &l->dial.said;
 	const char *said;
 
 	ssh_dial_listen(&l->dial);
-	if (l->dial.said.len > 0)
-		return buf_str(&l->dial.said);
+	while (from_proxy->len > 0 &&
+	    strchr("\r\n", from_proxy->data[from_proxy->len - 1]) != NULL)
+		from_proxy->data[--from_proxy->len] = '\0';
+	if (from_proxy->len > 0)
+		return buf_str(from_proxy);
 	said = ssh_get_error(l->session);
 	return said != NULL && *said != '\0' ? said : "the other end is gone";
 }

@@ -1092,13 +1092,37 @@ t_a_jump() {
 	run d exec true
 }
 
+# A CI job has nothing but its two variables.
+t_a_jump_with_variables_alone() {
+	local form
+	setup
+	start_jump
+	cp sshd/known_hosts known
+	client /nonexistent /dev/null
+	for form in "$(cat known)" "$(base64 -w 0 known)" "$PWD/known"; do
+		DEPLOY_SSH_KEY=$(cat sshd/id) DEPLOY_KNOWN_HOSTS=$form \
+		    run d jump="127.0.0.1:$jump_port" exec 'echo here'
+		assert_eq "$(cat "$out")" $'here\nstatus 0'
+	done
+	assert_eq "$(find "$TMPDIR" -name 'deploy-agent-*')" "" "left behind"
+	# A gate that is not known, or that does not know us, carries nothing.
+	options=(jump="127.0.0.1:$jump_port")
+	grep -v "$jump_port" known >one
+	DEPLOY_SSH_KEY=$(cat sshd/id) DEPLOY_KNOWN_HOSTS=$PWD/one \
+	    refused "Host key verification failed"
+	ssh-keygen -q -t ed25519 -N '' -f other
+	DEPLOY_SSH_KEY=$(cat other) DEPLOY_KNOWN_HOSTS=$PWD/known \
+	    refused "Permission denied"
+}
+
 t_a_jump_that_fails_says_why() {
 	setup
 	start_jump
 	: >jump/authorized_keys
 	options=(jump="127.0.0.1:$jump_port")
 	refused "key exchange with" "Permission denied"
-	DEPLOY_SSH_KEY=$(cat sshd/id) refused "does not know DEPLOY_SSH_KEY"
+	DEPLOY_SSH_KEY=$(cat sshd/id) refused \
+	    "the way is through [127.0.0.1]:$jump_port, which has to let DEPLOY_SSH_KEY in"
 	options=(jump="127.0.0.1:1")
 	refused "Connection refused"
 	client "$PWD/sshd/id" "$PWD/sshd/known_hosts" "ProxyCommand exit 3"

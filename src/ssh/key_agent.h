@@ -17,16 +17,25 @@ struct key_agent {
 	struct run_child child;
 	char *dir;		/* ours alone; NULL: not started */
 	pid_t pid;		/* of the agent; 0: not known */
+	char *known_hosts;	/* the file of DEPLOY_KNOWN_HOSTS; or NULL */
 	struct strvec env;	/* for programs that are to use it */
 };
 
 #define KEY_AGENT_INIT { .child = RUN_CHILD_INIT }
 
 /*
- * Start it with the key.  What DEPLOY_KNOWN_HOSTS says is for ssh(1) then,
- * too.  0, or -1: ERR_USAGE when there is no key; to be stopped all the same.
+ * Start it with the key.  What DEPLOY_KNOWN_HOSTS says is for the ssh(1) of git
+ * then, too.  0, or -1: ERR_USAGE when there is no key; to be stopped all the
+ * same.
  */
 int key_agent_start(struct key_agent *a, struct err *e) MUST_USE;
+
+/*
+ * For an ssh(1) that carries us to a host: the agent where there is a key, and
+ * the file with what DEPLOY_KNOWN_HOSTS says where that is set.  Neither is no
+ * error.  0, or -1; to be stopped in any case.
+ */
+int key_agent_start_for_gate(struct key_agent *a, struct err *e) MUST_USE;
 void key_agent_stop(struct key_agent *a);	/* neutral values accepted */
 
 #endif

@@ -1,4 +1,4 @@
-#include "remote/key_agent.h"
+#include "ssh/key_agent.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -151,74 +151,113 @@ add_key(struct key_agent *a, const char *key, struct err *e)
 
 /* ---- known hosts -------------------------------------------------------- */
 
-/* What ssh(1) is to know, besides what it knows.  0 or -1. */
+/* The file of DEPLOY_KNOWN_HOSTS, which may be there or is made.  0 or -1. */
+static int
+find_known_hosts(struct key_agent *a, struct err *e)
+{
+	const char *given = getenv("DEPLOY_KNOWN_HOSTS");
+	struct buf text = BUF_INIT;
+	struct dir dir = DIR_INIT;
+	int r;
+
+	if (given == NULL || *given == '\0')
+		return 0;
+	if (given[0] == '/' && strchr(given, ' ') == NULL) {
+		a->known_hosts = xstrdup(given);
+		return 0;
+	}
+	a->known_hosts = xasprintf("%s/known_hosts", a->dir);
+	if (!base64_decode(given, &text)) {
+		buf_reset(&text);
+		buf_adds(&text, given);
+	}
+	buf_addc(&text, '\n');
+	r = dir_open_path(&dir, a->dir, e) != 0 ?
+	    -1 :
+	    file_publish(&dir, "known_hosts", text.data, text.len, e);
+	dir_close(&dir);
+	buf_release(&text);
+	return r;
+}
+
+/* What the ssh(1) of git is to know, besides what it knows.  0 or -1. */
 static int
 add_known_hosts(struct key_agent *a, struct err *e)
 {
-	const char *given = getenv("DEPLOY_KNOWN_HOSTS");
-	struct buf text = BUF_INIT, word = BUF_INIT;
-	struct dir dir = DIR_INIT;
-	char *path;
-	int r = 0;
+	struct buf word = BUF_INIT;
 
-	if (given == NULL || *given == '\0' ||
-	    getenv("GIT_SSH_COMMAND") != NULL || getenv("GIT_SSH") != NULL)
+	if (getenv("GIT_SSH_COMMAND") != NULL || getenv("GIT_SSH") != NULL)
 		return 0;
-	if (given[0] == '/' && strchr(given, ' ') == NULL) {
-		path = xstrdup(given);
-	} else {
-		path = xasprintf("%s/known_hosts", a->dir);
-		if (!base64_decode(given, &text)) {
-			buf_reset(&text);
-			buf_adds(&text, given);
-		}
-		buf_addc(&text, '\n');
-		r = dir_open_path(&dir, a->dir, e) != 0 ?
-		    -1 :
-		    file_publish(&dir, "known_hosts", text.data, text.len, e);
-		dir_close(&dir);
-	}
+	if (find_known_hosts(a, e) != 0)
+		return -1;
+	if (a->known_hosts == NULL)
+		return 0;
 	/* Once for the shell of git, once for ssh. */
-	quote_add(&word, path);
+	quote_add(&word, a->known_hosts);
 	strvec_addf(&a->env,
 	    "GIT_SSH_COMMAND=ssh -oBatchMode=yes -oUserKnownHostsFile=%s",
 	    word.data + strspn(word.data, " "));
 	buf_release(&word);
-	buf_release(&text);
-	free(path);
-	return r;
+	return 0;
 }
 
 /* ------------------------------------------------------------------------- */
 
-int
-key_agent_start(struct key_agent *a, struct err *e)
+/* Its directory, that nobody else may enter.  0 or -1. */
+static int
+make_dir(struct key_agent *a, struct err *e)
 {
 	const char *tmp = getenv("TMPDIR");
+	int r;
+
+	a->dir = xasprintf("%s/deploy-agent-XXXXXX",
+	    tmp != NULL && *tmp == '/' ? tmp : "/tmp");
+	if (mkdtemp(a->dir) != NULL)
+		return 0;
+	r = err_sys(e, "cannot make '%s'", a->dir);
+	free(a->dir);
+	a->dir = NULL;
+	return r;
+}
+
+/* The agent in that directory, and the key in it.  0 or -1. */
+static int
+start_with_key(struct key_agent *a, struct err *e)
+{
 	char *key = export_key(e), *path;
 	int r;
 
 	if (key == NULL)
 		return -1;
-	a->dir = xasprintf("%s/deploy-agent-XXXXXX",
-	    tmp != NULL && *tmp == '/' ? tmp : "/tmp");
-	if (mkdtemp(a->dir) == NULL) {
-		r = err_sys(e, "cannot make '%s'", a->dir);
-		free(a->dir);
-		a->dir = NULL;
-	} else {
-		path = xasprintf("%s/socket", a->dir);
-		strvec_addf(&a->env, "SSH_AUTH_SOCK=%s", path);
-		r = start(a, path, e);
-		free(path);
-	}
+	path = xasprintf("%s/socket", a->dir);
+	strvec_addf(&a->env, "SSH_AUTH_SOCK=%s", path);
+	r = start(a, path, e);
+	free(path);
 	if (r == 0)
 		r = add_key(a, key, e);
-	if (r == 0)
-		r = add_known_hosts(a, e);
 	explicit_bzero(key, strlen(key));
 	ssh_string_free_char(key);
 	return r;
+}
+
+int
+key_agent_start(struct key_agent *a, struct err *e)
+{
+	return make_dir(a, e) == 0 && start_with_key(a, e) == 0 ?
+	    add_known_hosts(a, e) :
+	    -1;
+}
+
+int
+key_agent_start_for_gate(struct key_agent *a, struct err *e)
+{
+	const char *key = secret_get(SECRET_KEY);
+
+	if (key == NULL && getenv("DEPLOY_KNOWN_HOSTS") == NULL)
+		return 0;
+	if (make_dir(a, e) != 0 || find_known_hosts(a, e) != 0)
+		return -1;
+	return key == NULL || *key == '\0' ? 0 : start_with_key(a, e);
 }
 
 /* Remove a file of the directory. */
@@ -243,6 +282,7 @@ key_agent_stop(struct key_agent *a)
 		(void)rmdir(a->dir);
 	}
 	free(a->dir);
+	free(a->known_hosts);
 	strvec_release(&a->env);
 	*a = (struct key_agent)KEY_AGENT_INIT;
 }
