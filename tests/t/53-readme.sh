@@ -48,6 +48,17 @@ t_to_four_hosts() {
 	assert_contains "$out" "www4.example.org"
 }
 
+# Where nothing may move, the picture shows its last screen.
+t_the_picture_stands_still_where_it_should() {
+	local last
+	last=$(sed -n 's/^ *100.000%{transform:\(.*\)}$/\1/p' "$TREE/man/deploy.svg")
+	[ -n "$last" ] || fail "no last screen"
+	grep -qF "                transform:$last;" "$TREE/man/deploy.svg" ||
+	    fail "it shows another screen"
+	grep -q 'prefers-reduced-motion: reduce.*animation: none' \
+	    "$TREE/man/deploy.svg" || fail "it always moves"
+}
+
 # ------------------------------------------------------------- tutorials
 
 # steps FILE: a script of what a tutorial says: each block that begins with
