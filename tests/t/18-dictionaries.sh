@@ -259,6 +259,7 @@ serve() {
 		sed -e "s|/srv/www/example.org|$PWD/r-h|g" \
 		    -e "s|listen 80;|listen 127.0.0.1:$port;|" \
 		    -e "s|server_name example.org;|server_name example.org localhost;|" \
+		    -e "0,/location/s|location|location = /slow.css { limit_rate 10k; }\n&|" \
 		    "$TREE/man/examples/nginx.conf" >example
 		cat >config <<-END
 		$([ "$(id -u)" -ne 0 ] || echo 'user root;')
@@ -433,7 +434,7 @@ t_visitors() {
 }
 
 # A real browser, which has been here before.  It keeps what it has when it has
-# time for that, so that it may need another visit.
+# time for that, so each visit takes a second longer than the one before.
 t_in_the_browser() {
 	local i
 	need_cmd chromium
@@ -442,9 +443,11 @@ t_in_the_browser() {
 		timeout 60 chromium --headless --no-sandbox --disable-gpu \
 		    --user-data-dir="$PWD/profile" --no-first-run \
 		    --disable-background-networking --no-proxy-server \
-		    --virtual-time-budget=5000 --dump-dom \
-		    "http://localhost:$port/" 2>/dev/null || true
+		    --virtual-time-budget=5000 --dump-dom "$1" \
+		    2>browser.log || true
 	}
+	visit 'data:text/html,<p>up' >page
+	grep -q '<p>up' page || skip "chromium does not run: $(tail -n 1 browser.log)"
 	for ((i = 0; i < 8; i++)); do
 		build "$i" "${i}f${i}e${i}d${i}c"
 		echo "$RANDOM$BASHPID" >site/token
@@ -452,11 +455,14 @@ t_in_the_browser() {
 			seq 4000 | sed 's,^,// ,'
 			echo "document.title = 'release $i'"
 		} >site/assets/app.*.js
-		echo "<script src=\"$(cd site && echo assets/app.*.js)\"></script>" \
-		    >site/index.html
+		{
+			echo "<link rel=stylesheet href=slow.css>"
+			echo "<script src=\"$(cd site && echo assets/app.*.js)\"></script>"
+		} >site/index.html
+		{ echo '/*'; head -c $((i * 10000)) /dev/zero | tr '\0' x; echo '*/'; } >site/slow.css
 		run deploy publish
 		((i > 0)) || serve
-		visit >page
+		visit "http://localhost:$port/" >page
 		assert_contains page "<title>release $i</title>"
 		! grep '^/assets/app.*dcz :.* 200$' nginx/access.log || return 0
 	done
