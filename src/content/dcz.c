@@ -25,45 +25,50 @@ base64_of(const uint8_t hash[HASH_LEN])
 	return text;
 }
 
-char *
-dcz_path(const char *path, const uint8_t dictionary[HASH_LEN])
+/* The same as it stands in names. */
+static char *
+name_of(const uint8_t hash[HASH_LEN])
 {
-	char *name = base64_of(dictionary), *out;
+	char *name = base64_of(hash);
 
 	name[NAME_LEN] = '\0';
 	for (char *p = name; *p != '\0'; p++)
 		if (*p == '/')
 			*p = '_';
-	out = xasprintf("%s.%s%s", path, name, suffix);
+	return name;
+}
+
+char *
+dcz_path(const char *path, const uint8_t dictionary[HASH_LEN])
+{
+	char *name = name_of(dictionary);
+	char *out = xasprintf("%s.%s%s", path, name, suffix);
+
 	free(name);
 	return out;
 }
 
-/* What stands for a hash in a name.  False: it does not. */
+/* Do the first characters of `name` stand for a hash, as name_of() has it? */
 static bool
 read_name(const char *name, uint8_t out[HASH_LEN])
 {
 	struct buf b = BUF_INIT;
-	char text[NAME_LEN + 1];
+	char text[NAME_LEN + 1], *again;
 	bool is;
 
-	for (size_t i = 0; i < NAME_LEN; i++) {
-		bool known = (name[i] >= '0' && name[i] <= '9') ||
-		    (name[i] >= 'A' && name[i] <= 'Z') ||
-		    (name[i] >= 'a' && name[i] <= 'z') || name[i] == '+' ||
-		    name[i] == '_';
-
-		if (!known)
-			return false;
-		text[i] = name[i];
-		if (text[i] == '_')
-			text[i] = '/';
-	}
+	for (size_t i = 0; i < NAME_LEN; i++)
+		text[i] = name[i] == '_' ? '/' : name[i];
 	text[NAME_LEN] = '\0';
 	is = base64_decode(text, &b) && b.len == HASH_LEN;
 	if (is)
 		memcpy(out, b.data, HASH_LEN);
 	buf_release(&b);
+	if (!is)
+		return false;
+	/* Only one name is that of a hash. */
+	again = name_of(out);
+	is = strncmp(again, name, NAME_LEN) == 0;
+	free(again);
 	return is;
 }
 

@@ -1,10 +1,12 @@
 /*
  * Compressed files of a build: the first byte of an input says which form it
- * is, and how it is cut into pieces.  Whatever it is, what comes out is bounded
- * by who takes it, an error says so, and the pieces make no difference.
+ * is, and how it is cut into pieces; from 128 on, zstd is against a dictionary.
+ * Whatever it is, what comes out is bounded by who takes it, an error says so,
+ * and the pieces make no difference.
  */
 #include "content/decode.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -25,10 +27,14 @@ take(void *ctx, const void *data, size_t len, struct err *e)
 }
 
 static int
-decode(enum encoding how, const uint8_t *data, size_t size, size_t piece,
-    struct buf *out)
+decode(enum encoding how, bool against, const uint8_t *data, size_t size,
+    size_t piece, struct buf *out)
 {
-	struct decoder *d = decoder_new(how, take, out);
+	static const char dictionary[] =
+	    "what was there before, and more of it";
+	struct decoder *d = against ?
+	    decoder_new_against(dictionary, sizeof(dictionary), take, out) :
+	    decoder_new(how, take, out);
 	struct err e = ERR_INIT;
 	int r = 0;
 
@@ -48,13 +54,16 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct buf one = BUF_INIT, two = BUF_INIT;
 	enum encoding how;
+	bool against;
 	int r;
 
 	if (size == 0)
 		return 0;
 	how = data[0] % ENCODINGS;
-	r = decode(how, data + 1, size - 1, size, &one);
-	MUST(r == decode(how, data + 1, size - 1, 1 + data[0] / 4, &two));
+	against = how == ENCODING_ZSTD && data[0] >= 128;
+	r = decode(how, against, data + 1, size - 1, size, &one);
+	MUST(r ==
+	    decode(how, against, data + 1, size - 1, 1 + data[0] / 4, &two));
 	MUST(r != 0 ||
 	    (one.len == two.len &&
 		(one.len == 0 || memcmp(one.data, two.data, one.len) == 0)));

@@ -7,8 +7,11 @@
 
 #include <fnmatch.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
+#include "content/dcz.h"
 #include "must.h"
 
 enum {
@@ -122,6 +125,25 @@ check_path(const char *path)
 	    strpbrk(path, "*?[\\") != NULL);
 }
 
+/* The name of a form against a dictionary is made of what it is read as. */
+static void
+check_form(const char *path)
+{
+	uint8_t dictionary[HASH_LEN];
+	size_t len = dcz_of_path(path, dictionary);
+	char *plain, *again;
+
+	MUST(len == 0 || form_of_path(path) == len);
+	MUST(form_of_path(path) < strlen(path) || *path == '\0');
+	if (len == 0)
+		return;
+	plain = xstrndup(path, len);
+	again = dcz_path(plain, dictionary);
+	MUST(strcmp(again, path) == 0 && *path_base(plain) != '\0');
+	free(again);
+	free(plain);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -136,6 +158,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (*line[i + 1] != '\0')
 			*line[i + 1]++ = '\0';
 	}
+	check_form(line[0]);
+	check_form(line[1]);
 	check_path(line[1]);
 	check_path(line[2]);
 	check_match(line[0], line[1]);
