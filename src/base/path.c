@@ -241,3 +241,11 @@ path_is_within(const char *path, const char *dir)
 	return strncmp(path, dir, len) == 0 &&
 	    (path[len] == '\0' || path[len] == '/');
 }
+
+bool
+path_is_address(const char *path)
+{
+	size_t n = strcspn(path, ":/");
+
+	return n > 0 && path[n] == ':';
+}

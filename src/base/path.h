@@ -54,6 +54,12 @@ bool path_match_any(const struct strvec *patterns, const char *path);
 bool path_is_within(const char *path, const char *dir);
 
 /*
+ * Is it what rsync(1) and scp(1) take for an address: a ':' before the first
+ * '/', as in "user@host:/path" and "ssh://host/path"?
+ */
+bool path_is_address(const char *path);
+
+/*
  * Is the path, by its first component, what macOS puts beside the files in an
  * archive: "__MACOSX", ".DS_Store", "._NAME"?
  */

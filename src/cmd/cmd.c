@@ -13,6 +13,7 @@
 #include "base/duration.h"
 #include "base/nearest.h"
 #include "base/override.h"
+#include "base/path.h"
 #include "cmd/habit.h"
 #include "cmd/line.h"
 #include "cmd/queue_steps.h"
@@ -342,6 +343,10 @@ make_site(struct run *run, struct err *e)
 		    "--root and --site exclude each other: --root works without a configuration");
 	if (run->opts.root[0] == '\0')
 		return err_set(e, ERR_USAGE, "--root wants a directory");
+	if (path_is_address(run->opts.root))
+		return err_set(e, ERR_USAGE,
+		    "--root is a directory, and '%s' looks like an address;; name a host with --host, and with --root the path there; a directory of that name begins with './'",
+		    run->opts.root);
 	if (run->opts.root[0] == '/') {
 		run->adhoc.root = xstrdup(run->opts.root);
 	} else {

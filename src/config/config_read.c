@@ -36,6 +36,10 @@ read_root(struct value_reader *r, const char *text, char **root)
 {
 	if (value_read_path(r, "root", text, root) != 0)
 		return -1;
+	if (path_is_address(text))
+		return value_fault(r,
+		    "'%s' looks like an address; a host goes under hosts:, root: is the path there, and a directory of that name begins with './'",
+		    text);
 	if (strcmp(*root, "/") != 0)
 		return 0;
 	return value_fault(r,

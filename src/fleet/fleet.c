@@ -15,6 +15,7 @@
 #include "fleet/fleet_preview.h"
 #include "os/intr.h"
 #include "os/log.h"
+#include "root/store.h"
 
 void
 fleet_init(struct fleet *f, const struct site_config *site,
@@ -258,13 +259,18 @@ fleet_any_flipped(const struct fleet *f)
 int
 fleet_need_root(const struct fleet *f, struct err *e)
 {
+	const char *root = f->v[0].host->root;
+
 	for (size_t i = 0; i < f->n; i++)
 		if (f->v[i].prepared)
 			return 0;
+	/* What can be none is not told to become one. */
+	if (f->is_here && store_check_new(root, e) != 0)
+		return -1;
 	err_set(e, ERR_FAILED,
 	    f->is_here ? "'%s' is not a root of deploy" :
 			 "no host has a root of deploy at '%s'",
-	    f->v[0].host->root);
+	    root);
 	err_append(e, ";; stage a first release, or run: ");
 	return cure_append(f, e, "init", NULL);
 }

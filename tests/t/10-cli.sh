@@ -319,6 +319,7 @@ t_hosts_with_ports_and_paths() {
 }
 
 t_missing_values() {
+	local root
 	usage "--root wants a value: --root=DIR" list --root
 	usage "--limit wants a value" list --limit
 	usage "-c wants a value" list -c
@@ -327,6 +328,11 @@ t_missing_values() {
 	usage "-m wants a value" publish site -nm
 	usage "--root wants a directory" list --root ''
 	usage "--root wants a directory" list --root=
+	for root in ann@www1:/srv/x www1:/srv/x www1:x https://www1/x \
+	    ssh://ann@www1/x '[::1]:/x' 'C:\x'; do
+		usage "'$root' looks like an address" list --root "$root"
+		usage "--root is a directory" publish site --root "$root"
+	done
 	usage "--json takes no value" list --json=1
 	usage "--again takes no value" stage --again=yes site
 }

@@ -728,6 +728,11 @@ t_roots_that_are_something_else() {
 				expect_status 1 deploy "$c"
 				assert_contains "$err" "$text"
 				assert_contains "$err" "name a directory of its own"
+				# Nor is anybody told to do that who only looks.
+				[ -n "$mine" ] || {
+					expect_status 1 deploy list
+					assert_contains "$err" "$text"
+				}
 				all_of place >is
 				diff was is >&2 || fail "$what: changed by $c"
 			done

@@ -1005,6 +1005,11 @@ test_roots(void)
 	CHECK_STR(fault_in("sites:\n  - name: a\n    root: ../../../.\n"),
 	    AT("3:11") "sites[0].root: '/' cannot be a root; give the site a "
 		       "directory, such as /srv/www/example.org");
+	CHECK_STR(fault_in("sites:\n  - name: a\n    root: \"u@h:/a\"\n"),
+	    AT("3:11") "sites[0].root: 'u@h:/a' looks like an address; a host "
+		       "goes under hosts:, root: is the path there, and a "
+		       "directory of that name begins with './'");
+	CHECK_STR(fault_in("sites:\n  - name: a\n    root: ./u@h:/a\n"), "");
 	CHECK_STR(fault_in("sites:\n  - name: a\n    root: \"/a\\tb\"\n"),
 	    AT("3:11") "sites[0].root: " CONTROL);
 	buf_addf(&text, "sites:\n  - name: a\n    root: /%04095d\n", 1);
