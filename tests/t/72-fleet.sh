@@ -124,7 +124,7 @@ t_journals_and_metas_are_alike() {
 	two
 	run deploy rollback -m oops
 	for h in "${hosts[@]}"; do
-		jq -cS 'del(.time)' "r-$h/.deploy/journal" >"j-$h"
+		command jq -cS 'del(.time)' "r-$h/.deploy/journal" >"j-$h"
 		assert_file_eq "j-$h" j-h1
 		diff -r "r-$h/.deploy/meta" r-h1/.deploy/meta >&2
 		diff -r "r-$h/.deploy/manifests" r-h1/.deploy/manifests >&2
