@@ -9,7 +9,7 @@
 container_make() {
 	local dir=$1 merged=''
 	shift
-	mkdir -p "$dir"/{dev,proc,tmp,work,etc,var/lib,usr/{bin,sbin,lib}}
+	mkdir -p "$dir"/{dev,proc,tmp,mnt,etc,var/lib,usr/{bin,sbin,lib}}
 	container_packages "$@" $(_container_libraries) libarchive13 \
 	    >"$dir/packages" || return
 	if [ -L /bin ]; then
@@ -30,7 +30,7 @@ container_make() {
 	find /usr/bin /usr/sbin -lname '/etc/alternatives/*' \
 	    -exec cp -d --parents -t "$dir" {} +
 	[ -e "$dir/bin/sh" ] || ln -s dash "$dir/bin/sh"
-	echo root:x:0:0::/work:/bin/sh >"$dir/etc/passwd"
+	echo root:x:0:0::/mnt:/bin/sh >"$dir/etc/passwd"
 	echo root:x:0: >"$dir/etc/group"
 	rm -f "$dir/usr/bin/deploy"
 	cp "$DEPLOY" "$dir/usr/bin/deploy"
@@ -84,7 +84,7 @@ _container_libraries() {
 	    sed 's/:.*//' | sort -u
 }
 
-# container_run DIR WORK COMMAND...: there, where nothing but WORK, as /work,
+# container_run DIR WORK COMMAND...: there, where nothing but WORK, as /mnt,
 # can be changed.
 container_run() {
 	local dir=$1 work=$2
@@ -92,7 +92,7 @@ container_run() {
 	unshare -m sh -c '
 	mount --bind "$0" "$0"
 	mount -o remount,bind,ro "$0"
-	mount --bind "$1" "$0/work"
+	mount --bind "$1" "$0/mnt"
 	mount --rbind /dev "$0/dev"
 	mount -t proc proc "$0/proc" 2>/dev/null || mount --rbind /proc "$0/proc"
 	mount -t tmpfs tmpfs "$0/tmp"
@@ -100,6 +100,6 @@ container_run() {
 	shift
 	exec chroot "$dir" env -u TMPDIR -u XDG_CONFIG_HOME -u XDG_STATE_HOME \
 	    -u XDG_CACHE_HOME -u XDG_DATA_HOME -u XDG_RUNTIME_DIR \
-	    PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/work/home "$@"
+	    PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/mnt/home "$@"
 	' "$dir" "$work" "$@"
 }

@@ -232,8 +232,8 @@ t_with_nothing_but_what_they_install() {
 			run "${in[@]}" "GITHUB_ACTIONS=$([[ $f = gitlab* ]] || echo true)" \
 			    GITHUB_RUN_NUMBER=$((++build)) CI_PIPELINE_IID=$build \
 			    "GITLAB_CI=$([[ $f != gitlab* ]] || echo true)" \
-			    GITHUB_OUTPUT=/work/output \
-			    sh -ec 'cd /work/site && . /work/step.sh'
+			    GITHUB_OUTPUT=/mnt/output \
+			    sh -ec 'cd /mnt/site && . /mnt/step.sh'
 		done
 		assert_contains www/current/posts/new/index.html "by $f"
 		[ "$f" = gitlab-ci.yml ] || {
@@ -245,9 +245,9 @@ t_with_nothing_but_what_they_install() {
 	a_post "by cron"
 	mkdir -p home
 	git clone -q site home/site
-	git -C home/site remote set-url origin /work/site
+	git -C home/site remote set-url origin /mnt/site
 	sed -n 's/^\*[^a-z]*cd/cd/p' "$examples/crontab" >step.sh
-	run "${in[@]}" sh /work/step.sh
+	run "${in[@]}" sh /mnt/step.sh
 	[ ! -s "$out" ] || fail "mail: $(cat "$out")"
 	assert_contains www/current/posts/new/index.html "by cron"
 	# A push.
@@ -255,7 +255,7 @@ t_with_nothing_but_what_they_install() {
 	cp "$examples/post-receive" bare.git/hooks/
 	rm -rf home/site
 	a_post "by a push"
-	run "${in[@]}" git -C /work/site push -q /work/bare.git main
+	run "${in[@]}" git -C /mnt/site push -q /mnt/bare.git main
 	assert_contains www/current/posts/new/index.html "by a push"
 }
 
