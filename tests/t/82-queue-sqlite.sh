@@ -419,6 +419,82 @@ t_in_a_container() {
 	assert_uncrossed
 }
 
+# container NAME UID COMMAND...: with processes, mounts and a host name of its own,
+# as a user who is strict with others, and the volume as queue-of-NAME.
+container() {
+	unshare -m -p -f -u -i --mount-proc --kill-child bash -c '
+		umask 077
+		hostname "$1"
+		mount --bind volume "queue-of-$1" &&
+		exec setpriv --reuid "$2" --regid "$2" --groups 4242 --inh-caps=-all \
+		    --bounding-set=-all -- env HOME="$PWD" "${@:3}" -c "$1.yml"' container "$@"
+}
+
+# A web hook and a worker in containers of their own, whose users have the group of
+# the volume in common: whoever of them is first.
+hook_and_worker() {
+	local name
+	need_root
+	need_cmd setpriv sqlite3
+	unshare -m -p -f -u -i --mount-proc true 2>/dev/null || skip "needs namespaces"
+	sites a b
+	build 'until [ -e go ]; do sleep 0.05; done'
+	for name in hook worker; do
+		mkdir "queue-of-$name"
+		sed "s,^queue:.*,queue: $PWD/queue-of-$name," deploy.yml >"$name.yml"
+	done
+	chmod 755 . "$_base" "$_base/work"
+	chown -R 4001:4001 .
+	install -d -m 2770 -o 0 -g 4242 volume
+	[ "$1" != worker ] || run container worker 4001 deploy worker --once
+	run container hook 4002 deploy enqueue a --ref v1
+	container worker 4001 deploy worker 2>worker.log &
+	worker=$!
+	wait_for 20 test -e busy-a
+	# While it works: all that there is belongs to the group, and to nobody else.
+	assert_eq "$(find volume ! -group 4242)" "" "of another group"
+	assert_eq "$(find volume -perm /o+rwx)" "" "for everybody"
+	assert_eq "$(find volume ! -perm -g+rw)" "" "not for the group"
+	[ -e volume/queue.db-shm ] || fail "$(ls volume)"
+	run container hook 4002 deploy jobs
+	assert_contains "$out" "running"
+	container hook 4002 deploy enqueue b --wait --ref v2 >waited 2>&1 &
+	wait_for 20 is_queued b
+	# It is asked to end from the other container, and does.
+	run container hook 4002 deploy jobs stop a
+	wait_for 20 is_in_volume a failed
+	touch go
+	wait "$!" || fail "$(cat waited)"
+	run container hook 4002 deploy jobs log b
+	assert_contains "$out" "is live"
+	# The worker's container dies in the midst of a job, and another one goes on.
+	rm -rf go busy-a
+	run container hook 4002 deploy enqueue a --ref v3
+	wait_for 20 test -e busy-a
+	kill -KILL "$worker"
+	rm -rf busy-a
+	touch go
+	run container worker 4001 deploy worker --once
+	assert_eq "$(cat www/a/current/index.html) $(cat www/b/current/index.html)" "a v3 b v2"
+	assert_eq "$(find volume ! -group 4242 -o -perm /o+rwx -o ! -perm -g+rw)" ""
+}
+
+is_in_volume() {
+	[ "$(sqlite3 volume/queue.db "SELECT state FROM deploy_jobs WHERE site = '$1' ORDER BY id DESC LIMIT 1")" = "$2" ]
+}
+
+is_queued() {
+	is_in_volume "$1" waiting
+}
+
+t_the_hooks_container_is_first() {
+	hook_and_worker hook
+}
+
+t_the_workers_container_is_first() {
+	hook_and_worker worker
+}
+
 # -------------------------------------------------------------- system calls
 
 # An enqueue that is killed at any moment has happened, or it has not.
