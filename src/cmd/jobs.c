@@ -566,20 +566,27 @@ find_action(const char *name, struct err *e)
 	return NULL;
 }
 
-/* The job that an operand means: a number, or the site. */
+/*
+ * The job that an operand means: a number, or the site; also one that had this
+ * name before, or that another configuration knows.
+ */
 static int
 find_job(struct call *c, const char *name, struct err *e)
 {
 	int64_t id = number_or(name, 0, INT64_MAX, -1);
+	struct err why = ERR_INIT;
 
 	if (c->q == NULL)
 		return err_set(e, ERR_USAGE,
 		    "there are no jobs yet;; 'deploy enqueue SITE' makes one");
 	if (id >= 0)
 		return queue_get(c->q, id, &c->job, e);
-	if (config_site(&c->run->config, name, e) == NULL)
-		return -1;
-	return queue_find(c->q, name, &c->job, e);
+	if (queue_find(c->q, name, &c->job, e) == 0)
+		return 0;
+	if (e->code == ERR_USAGE &&
+	    config_site(&c->run->config, name, &why) == NULL)
+		*e = why;
+	return -1;
 }
 
 /* The workers, for the answer. */

@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/buf.h"
 #include "base/clock.h"
+#include "base/quote.h"
 #include "base/release.h"
 #include "base/text.h"
 #include "base/utf8.h"
@@ -260,6 +262,22 @@ queue_get(struct queue *q, int64_t id, struct job *job, struct err *e)
 	return r == 1 ? 0 : -1;
 }
 
+/* There is no job of the site; how to get one.  -1. */
+static int
+no_job_of(const char *site, struct err *e)
+{
+	struct buf words = BUF_INIT;
+
+	if (*site == '-')
+		buf_adds(&words, " --");
+	quote_add(&words, site);
+	err_set(e, ERR_USAGE,
+	    "there is no job of '%s';; to make one, run: deploy enqueue%s",
+	    site, words.data);
+	buf_release(&words);
+	return -1;
+}
+
 int
 queue_find(struct queue *q, const char *site, struct job *job, struct err *e)
 {
@@ -273,9 +291,7 @@ queue_find(struct queue *q, const char *site, struct job *job, struct err *e)
 	    "END, ended DESC, id DESC LIMIT 1",
 	    &p, job, e);
 	if (r == 0)
-		err_set(e, ERR_USAGE,
-		    "there is no job of '%s';; 'deploy enqueue %s' makes one",
-		    site, site);
+		return no_job_of(site, e);
 	return r == 1 ? 0 : -1;
 }
 

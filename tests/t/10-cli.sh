@@ -260,7 +260,7 @@ t_queue_words() {
 	usage "'deploy enqueue SITE' makes one" jobs show 1
 	run deploy enqueue example.org
 	run deploy jobs remove 1
-	usage "'deploy enqueue example.org' makes one" jobs show example.org
+	usage "to make one, run: deploy enqueue example.org" jobs show example.org
 	usage "did you mean 'retry'?" jobs rety 1
 	usage "--jobs wants a whole number from 1 to 64" worker --jobs 65
 }

@@ -91,6 +91,115 @@ is_one_of_two() {
 	there | grep -qx "true a,b"
 }
 
+# --------------------------------------------------------- names, and states
+
+# Names that mean something to a shell, an option, a template or printf(3): asked
+# for, built, looked at and forgotten like any other, and a cure that names one is
+# safe to paste.
+t_odd_names() {
+	local name cure
+	while read -r name; do
+		jq -n --arg n "$name" --arg d "$PWD" --arg q "${queue:=}" '{sites: [{name: $n,
+		    source: "out", root: ($d + "/www"), build: {command:
+		    "mkdir -p out; printf %s \"$DEPLOY_SITE\" >out/index.html"}}], queue: $q}' >deploy.yml
+		[ -n "$queue" ] || {
+			storage
+			sed -i "s,\"queue\": \"\",\"queue\": \"$queue\"," deploy.yml
+		}
+		rm -rf www
+		run deploy enqueue -- "$name"
+		run deploy jobs remove -- "$name"
+		expect_status 2 deploy jobs show -- "$name"
+		cure=$(sed -n 's/.*to make one, run: //p' "$err")
+		eval "$cure" >id 2>said || fail "$cure: $(cat said)"
+		once
+		assert_eq "$(cat www/current/index.html)" "$name"
+		for what in show log remove; do
+			run deploy jobs $what -- "$name"
+		done
+		expect_status 2 deploy jobs show -- "$name"
+	done <<-'END'
+	a b
+	it's
+	-x
+	--wait
+	$(touch pwned)
+	`touch pwned`; touch pwned
+	a"b
+	bücher日本
+	{{x}}
+	%s%n
+	*
+	END
+	[ ! -e pwned ] || fail "pwned"
+}
+
+# In each state, each way to change a job does what it says or is refused with
+# what can be done instead: "STATE|ACTION|STATUS|STATE AFTER", - for gone.
+t_each_state_and_each_change() {
+	local state action status after
+	sites a
+	while IFS='|' read -r state action status after; do
+		enqueue a
+		[ "$state" = waiting ] || sql "UPDATE deploy_jobs SET state = '$state', token = 'x', worker = 'w',
+		    started = 1, ended = 1, tries = 5 WHERE id = $job"
+		# shellcheck disable=SC2086 # words
+		expect_status "$status" deploy jobs ${action/N/$job}
+		[ "$status" -eq 0 ] || assert_contains "$err" "job $job of 'a' is $state; "
+		if [ "$after" = - ]; then
+			expect_status 2 deploy jobs show "$job"
+		else
+			assert_eq "$(state "$job")" "$after" "$state $action"
+		fi
+		sql "DELETE FROM deploy_jobs"
+	done <<-'END'
+	waiting|stop N|2|waiting
+	waiting|remove N|0|-
+	waiting|retry N|0|waiting
+	waiting|priority N 5|0|waiting
+	running|stop N|0|running
+	running|remove N|3|running
+	running|retry N|3|running
+	running|priority N 5|3|running
+	failed|stop N|2|failed
+	failed|remove N|0|-
+	failed|retry N|0|waiting
+	failed|priority N 5|2|failed
+	done|stop N|2|done
+	done|remove N|0|-
+	done|retry N|2|done
+	done|priority N 5|2|done
+	merged|stop N|2|merged
+	merged|remove N|0|-
+	merged|retry N|2|merged
+	merged|priority N 5|2|merged
+	END
+}
+
+# A site gets another name while a job waits: that is nobody's then, which is
+# said, and can be removed; the site is another one.
+t_a_site_is_renamed() {
+	local old
+	sites a
+	build :
+	worker
+	wait_for 20 are_there "true a"
+	enqueue a
+	wait_for 20 is_state "$job" "done"
+	end_worker "$worker"
+	enqueue a --ref old
+	old=$job
+	sites b
+	worker
+	enqueue b --ref new
+	wait_for 20 is_state "$job" "done"
+	run deploy jobs
+	assert_contains "$out" "no worker for a; last seen"
+	assert_eq "$(state "$old")" waiting
+	run deploy jobs remove a
+	assert_eq "$(tail -n 1 built)" "b new"
+}
+
 # ------------------------------------------------------- who stands still
 
 # The worker and its job stop when all is built, as a machine that is suspended
