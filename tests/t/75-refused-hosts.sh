@@ -65,7 +65,7 @@ t_older_deploy() {
 		END
 	done
 	# Nothing but noise, and no end of it.
-	other_deploy 1 "not as a deploy would" <<-'END'
+	other_deploy 1 "not as deploy does" <<-'END'
 	#!/bin/sh
 	exec yes
 	END
