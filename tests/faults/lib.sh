@@ -262,7 +262,7 @@ look_at_current() {
 		violation "visitors get no page"
 		live=broken
 	elif ! diff -rq --no-dereference "$wants/$live" "$1/current/" >d 2>&1 &&
-	    ! diff -rq --no-dereference "$after/$live" "$1/current/" >d 2>&1
+	    ! diff -rq --no-dereference "${after:-$wants}/$live" "$1/current/" >d 2>&1
 	then
 		violation "visitors get version $live, but $(head -n 3 d)"
 		live=broken
@@ -288,10 +288,17 @@ look_at_list() {
 		listed=$((listed + 1))
 		v=
 		{ read -r v <"$d/index.html" || true; } 2>/dev/null
-		[ "$v" != "$below" ] || before=$id
+		[ "$v" != "$below" ] || is_bridge "$1" "$id" || before=$id
 		look_at_release "$1" "$id"
 	done
 	look_at_table "$before"
+}
+
+# is_bridge ROOT ID: it stands for another release, which a rollback names.
+is_bridge() {
+	local meta=
+	{ read -r meta <"$1/.deploy/meta/$2.json"; } 2>/dev/null || true
+	[[ $meta = *'"bridge":"'* ]]
 }
 
 # look_at_release ROOT ID

@@ -42,7 +42,7 @@ with_disk() {
 	cp -a site/2 w/site
 	make_disk "$@"
 	make_config "$root"
-	seed=none wants=want name=$fs how=''
+	seed=none wants=want after=back name=$fs how=''
 	hit='' status='' injections=0 violations=0
 	declare -gA intact=()
 }
