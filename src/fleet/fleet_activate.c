@@ -256,6 +256,10 @@ fly(struct remote *r, void *ctx, struct err *e)
 		return 0;
 	o.expect = &r->before;
 	o.journal_size = r->journal_size;
+	if (!release_id_is_none(&r->way_back)) {
+		o.id = &r->way_back;
+		o.stands_for = fl->o->id;
+	}
 	c = remote_arm(r, &o, fl->armed_ms, e);
 	if (c == 0)
 		note_armed(fl, r);

@@ -236,6 +236,44 @@ fleet_bridge_stage(struct fleet *f, const struct release_id *id,
 	return 0;
 }
 
+/*
+ * The bridge to what the host serves, from `to`; none.  Its line is the one
+ * before that of the flip; one that was made for another release, or lacks
+ * anything, is not wrong, either, for all its pages are those of `to`.
+ */
+static struct release_id
+find_back(const struct remote *r, const struct release_id *to)
+{
+	const struct history *h = &r->view.history;
+	const struct journal_line *flip, *before;
+	const struct meta *meta;
+	size_t n = h->journal->n;
+
+	while (n > 0 && !h->happened[n - 1])
+		n--;
+	if (n < 2)
+		return release_id_none;
+	flip = &h->journal->v[n - 1];
+	before = &h->journal->v[n - 2];
+	meta = remote_meta(r, &before->to);
+	return before->action == JOURNAL_BRIDGE && meta != NULL &&
+		release_id_eq(&meta->bridge, to) &&
+		flip->action == JOURNAL_ACTIVATE &&
+		release_id_eq(&flip->to, &r->view.current) &&
+		release_ids_has(&r->view.ids, &before->to) ?
+	    before->to :
+	    release_id_none;
+}
+
+void
+fleet_bridge_back(struct fleet *f, const struct release_id *to)
+{
+	for (size_t i = 0; i < f->n; i++)
+		f->v[i].way_back = f->v[i].has_bridge ?
+		    find_back(&f->v[i], to) :
+		    release_id_none;
+}
+
 /* What all flips to bridges share. */
 struct flip {
 	const struct fleet *f;

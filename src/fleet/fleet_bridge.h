@@ -29,6 +29,13 @@ struct fleet_bridge {
 #define FLEET_BRIDGE_INIT { NULL, 0, 0 }
 
 /*
+ * All hosts go back to `to` from what they serve.  Where that went live after a
+ * bridge for `to`, the way back leads to this: it has the pages of the one and
+ * the assets of both.  Nothing is asked or made for it.
+ */
+void fleet_bridge_back(struct fleet *f, const struct release_id *to);
+
+/*
  * Stage a bridge on each host that serves something without all the assets of
  * `id` that its site carries; and that knows bridges.  The fleet is open
  * (fleet_open, full), and all hosts have `id`.  0 or -1; `out` is to be

@@ -1962,7 +1962,7 @@ check_bridge() {
 		[ -z "$as_bridge" ] || fail 2 "release $id is no bridge"
 		return 0
 	fi
-	[ -n "$as_bridge$revert" ] || fail 2 "release $id is a bridge, which stands for $means for a while" "name that one"
+	[ -n "$as_bridge$revert$rollback" ] || fail 2 "release $id is a bridge, which stands for $means for a while" "name that one"
 	[ -z "$as_bridge" ] || [ "$means" = "$current" ] ||
 		fail 4 "${current:-nothing} is live, not $means as expected; somebody else changed it meanwhile"
 	[ -n "$as_bridge" ] || goal=$means

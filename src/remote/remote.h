@@ -97,6 +97,9 @@ struct remote {
 	bool hook_runs;			/* the root's hook runs there still:
 					 * remote_await_hook() */
 	char *hook_failure;		/* what came of it, or NULL: well */
+	/* From fleet_bridge_back(). */
+	struct release_id way_back;	/* a bridge that goes live in the place
+					 * of what is gone back to, or none */
 	/* From fleet_activate(). */
 	bool flipped;			/* it serves what it did not before */
 	struct release_id before;	/* live on it before */

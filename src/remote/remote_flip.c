@@ -156,15 +156,17 @@ static int
 check_sequence(const struct remote *r, const struct remote_activate *o,
     struct err *e)
 {
-	const struct meta *meta = remote_meta(r, o->id);
+	const struct release_id *to =
+	    o->stands_for != NULL ? o->stands_for : o->id;
+	const struct meta *meta = remote_meta(r, to);
 	struct err why = ERR_INIT;
 
 	if (!r->script || meta == NULL ||
 	    (r->frozen && (o->overrides & OVERRIDE_FREEZE) == 0) ||
 	    (o->overrides & OVERRIDE_ORDER) != 0 ||
 	    (o->action != JOURNAL_ACTIVATE &&
-		history_was_live(&r->view.history, o->id)) ||
-	    release_id_eq(&r->view.current, o->id) ||
+		history_was_live(&r->view.history, to)) ||
+	    release_id_eq(&r->view.current, to) ||
 	    activate_check_sequence(remote_last_sequence(r), meta->seq,
 		&why) == 0)
 		return 0;

@@ -110,7 +110,8 @@ check_bridge(const struct store *s, const struct activate_options *o,
 		    0 :
 		    err_set(e, ERR_USAGE, "release %s is no bridge",
 			o->id->text);
-	if (o->action != JOURNAL_BRIDGE && o->action != JOURNAL_REVERT)
+	if (o->action != JOURNAL_BRIDGE && o->action != JOURNAL_REVERT &&
+	    o->action != JOURNAL_ROLLBACK)
 		return err_set(e, ERR_USAGE,
 		    "release %s is a bridge, which stands for %s for a while;; name that one",
 		    o->id->text, means->text);

@@ -296,6 +296,9 @@ flip_all(struct site_run *s, const struct release_id *id,
 		fleet_check_remember(f, id);
 	if (action == JOURNAL_ACTIVATE && bridge(s, &o, e) != 0)
 		return -1;
+	if (action == JOURNAL_ROLLBACK && s->site->rules.carry.n > 0 &&
+	    s->site->rules.bridge)
+		fleet_bridge_back(f, &out->id);
 	r = rolling ? fleet_roll(f, &o, wants_check(s), &done, e) :
 		      fleet_activate(f, &o, &done, e);
 	if (r != 0)

@@ -124,11 +124,16 @@ $one
 	expect_status 2 deploy activate "$id"
 	assert_contains "$err" "is a bridge, which stands for $one"
 	expect_status 2 deploy rollback "$id"
-	# Back, with the assets of what was live.
+	# Back, with the assets of what was live: the way leads to the bridge
+	# that is there, so that they are never missing.
 	run deploy rollback
+	assert_eq "$(<"$out")" "$one"
 	assert_live "$one"
 	for h in "${hosts[@]}"; do
-		assert_eq "$(lines_of "$h" bridge)" 2
+		assert_eq "$(link_of "$h")" "$(bridges "$h" | tail -n 1)"
+		assert_eq "$(lines_of "$h" bridge)" 1
+		assert_contains <(tail -n 1 "r-$h/.deploy/journal") \
+		    "\"to\":\"$one\""
 		[ "r-$h/current/assets/app.2.js" -ef "r-$h/releases/$two/assets/app.2.js" ] ||
 		    fail "$h: the assets of $two are gone"
 	done
@@ -194,10 +199,10 @@ t_guards_come_first() {
 	assert_eq "$(lines_of h1 bridge)$(lines_of h2 bridge)" 22
 	run deploy thaw
 	run deploy rollback
-	assert_eq "$(lines_of h1 bridge)$(lines_of h2 bridge)" 33
+	assert_eq "$(lines_of h1 bridge)$(lines_of h2 bridge)" 22
 	build 3
 	expect_status 4 deploy publish
-	assert_eq "$(lines_of h1 bridge)$(lines_of h2 bridge)" 33
+	assert_eq "$(lines_of h1 bridge)$(lines_of h2 bridge)" 22
 }
 
 # It is something to have, and no reason not to go live.
