@@ -69,7 +69,7 @@ test_one(void)
 	struct err e;
 
 	fail(reasons, &e);
-	CHECK_STR(e.text, "not done: www2: a");
+	CHECK_STR(e.text, "1 of 4 hosts failed; not done: www2: a");
 	CHECK_STR(warnings, "");
 }
 
@@ -81,7 +81,7 @@ test_the_same_is_told_once(void)
 
 	fail(reasons, &e);
 	CHECK_STR(e.text,
-	    "not done: 3 of 4 hosts failed; www1, www3, www4: a");
+	    "3 of 4 hosts failed; not done: www1, www3, www4: a");
 	CHECK_STR(warnings, "");
 }
 
@@ -93,10 +93,10 @@ test_each_reason_is_told(void)
 	struct err e;
 
 	fail(reasons, &e);
-	CHECK_STR(e.text, "not done: 4 of 4 hosts failed; www1, www3: a");
+	CHECK_STR(e.text, "4 of 4 hosts failed; not done: www1, www3: a");
 	CHECK(count("www2, www4: b") == 1 && count("www") == 2);
 	fail(other, &e);
-	CHECK_STR(e.text, "not done: 3 of 4 hosts failed; www2: a");
+	CHECK_STR(e.text, "3 of 4 hosts failed; not done: www2: a");
 	CHECK(count("www3: b") == 1 && count("www4: c") == 1);
 	CHECK(count("www2") == 0);
 }
@@ -114,7 +114,7 @@ test_cure(void)
 		err_append(&remotes[i].err, ";; run: b");
 	CHECK(fleet_fail(&fleet, "not done", &e) == -1);
 	CHECK_STR(e.text,
-	    "not done: 2 of 4 hosts failed; www1, www2: a; x; run: b");
+	    "2 of 4 hosts failed; not done: www1, www2: a; x; run: b");
 	CHECK_STR(err_cure(&e), "run: b");
 }
 
