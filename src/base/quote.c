@@ -15,6 +15,20 @@ is_plain(const char *word)
 	    strspn(word, safe) == strlen(word);
 }
 
+/* At most `n` bytes of it. */
+static void
+add_quoted(struct buf *out, const char *word, size_t n)
+{
+	buf_addc(out, '\'');
+	for (; n > 0 && *word != '\0'; word++, n--) {
+		if (*word == '\'')
+			buf_adds(out, "'\\''");
+		else
+			buf_addc(out, *word);
+	}
+	buf_addc(out, '\'');
+}
+
 void
 quote_add(struct buf *out, const char *word)
 {
@@ -23,12 +37,19 @@ quote_add(struct buf *out, const char *word)
 		buf_adds(out, word);
 		return;
 	}
-	buf_addc(out, '\'');
-	for (; *word != '\0'; word++) {
-		if (*word == '\'')
-			buf_adds(out, "'\\''");
-		else
-			buf_addc(out, *word);
-	}
-	buf_addc(out, '\'');
+	add_quoted(out, word, SIZE_MAX);
+}
+
+const char *
+quote_text(char out[QUOTE_MAX], const char *word, size_t n)
+{
+	struct buf b = BUF_INIT;
+
+	add_quoted(&b, word, n);
+	if (b.len < QUOTE_MAX)
+		memcpy(out, b.data, b.len + 1);
+	else
+		strcpy(out, "...");
+	buf_release(&b);
+	return out;
 }

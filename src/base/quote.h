@@ -4,6 +4,9 @@
 #ifndef QUOTE_H
 #define QUOTE_H
 
+#include <stddef.h>
+#include <stdint.h>
+
 #include "base/buf.h"
 
 /*
@@ -11,5 +14,17 @@
  * takes it as it is.
  */
 void quote_add(struct buf *out, const char *word);
+
+enum { QUOTE_MAX = 8192 };	/* bytes of a word in quotes, with the NUL */
+
+/*
+ * The word, or its first `n` bytes, in quotes as for sh(1), for a command in a
+ * message that people paste; in memory of the block that the call stands in.
+ * What does not fit is "..." instead.
+ */
+#define QUOTED(word) QUOTED_N(word, SIZE_MAX)
+#define QUOTED_N(word, n) \
+	quote_text((char[QUOTE_MAX]){ 0 }, (word), (size_t)(n))
+const char *quote_text(char out[QUOTE_MAX], const char *word, size_t n);
 
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/quote.h"
 #include "base/release.h"
 #include "base/text.h"
 
@@ -82,15 +83,15 @@ judge_passage(struct visit *v, const struct doctor_path *p)
 		    "'%.*s' has mode %04o: only its owner and its group may enter",
 		    visit_shown(p), p->path, p->mode);
 		doctor_cure(v->r,
-		    "fine if the web server is in that group; else run there: chmod o+x '%.*s'",
-		    visit_shown(p), p->path);
+		    "fine if the web server is in that group; else run there: chmod o+x %s",
+		    QUOTED_N(p->path, visit_shown(p)));
 		return;
 	}
 	doctor_add(v->r, DOCTOR_FAIL, "readable",
 	    "'%.*s' has mode %04o: only its owner may enter, and no web server",
 	    visit_shown(p), p->path, p->mode);
-	doctor_cure(v->r, "run there: chmod o+x '%.*s'", visit_shown(p),
-	    p->path);
+	doctor_cure(v->r, "run there: chmod o+x %s",
+	    QUOTED_N(p->path, visit_shown(p)));
 }
 
 static void
@@ -193,16 +194,16 @@ judge_hook(struct visit *v, const char *name)
 		doctor_add(v->r, DOCTOR_FAIL, "hooks",
 		    "'%s' belongs to neither the owner of the root nor root",
 		    p->path);
-		doctor_cure(v->r, "run there: chown --reference='%s' '%s'",
-		    v->c->root, p->path);
+		doctor_cure(v->r, "run there: chown --reference=%s %s",
+		    QUOTED(v->c->root), QUOTED(p->path));
 	} else if ((p->mode & 022) != 0) {
 		doctor_add(v->r, DOCTOR_FAIL, "hooks",
 		    "'%s' can be written by others", p->path);
-		doctor_cure(v->r, "run there: chmod go-w '%s'", p->path);
+		doctor_cure(v->r, "run there: chmod go-w %s", QUOTED(p->path));
 	} else if (!is_dir && (p->mode & 0111) == 0) {
 		doctor_add(v->r, DOCTOR_FAIL, "hooks",
 		    "'%s' cannot be executed", p->path);
-		doctor_cure(v->r, "run there: chmod +x '%s'", p->path);
+		doctor_cure(v->r, "run there: chmod +x %s", QUOTED(p->path));
 	}
 	return true;
 }

@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "base/quote.h"
 #include "base/text.h"
 
 enum {
@@ -75,8 +76,8 @@ judge_missing_root(struct visit *v, const struct doctor_path *first,
 		    "'%s' is not there, and %s cannot make it", v->c->root,
 		    who(v));
 	}
-	doctor_cure(v->r, "run there, as root: install -d -o %s '%s'", who(v),
-	    v->c->root);
+	doctor_cure(v->r, "run there, as root: install -d -o %s %s", who(v),
+	    QUOTED(v->c->root));
 }
 
 /* Is the way to the root there, and the root a directory? */
@@ -98,8 +99,8 @@ judge_way(struct visit *v)
 			doctor_add(v->r, DOCTOR_FAIL, "root",
 			    "'%.*s' may not be entered by %s",
 			    visit_shown(last), last->path, who(v));
-			doctor_cure(v->r, "run there: chmod o+x '%.*s'",
-			    visit_shown(last), last->path);
+			doctor_cure(v->r, "run there: chmod o+x %s",
+			    QUOTED_N(last->path, visit_shown(last)));
 			return false;
 		}
 		if (p->type != DOCTOR_DIR) {
@@ -171,12 +172,16 @@ judge_linked(struct visit *v, const struct doctor_path *p)
 	doctor_add(v->r, DOCTOR_FAIL, "owner",
 	    "'%.*s' is a link, and a root is whole on one disk",
 	    visit_shown(p), p->path);
-	if (visit_inside(v, "current/") != NULL)
+	if (visit_inside(v, "current/") != NULL) {
+		char *current = xasprintf("%s/current", v->c->root);
+
 		doctor_cure(v->r,
-		    "name a root on the other disk; it takes over what is served here with: deploy adopt '%s/current'",
-		    v->c->root);
-	else
+		    "name a root on the other disk; it takes over what is served here with: deploy adopt %s",
+		    QUOTED(current));
+		free(current);
+	} else {
 		doctor_cure(v->r, "name a root on the other disk");
+	}
 }
 
 /* Is the whole root somebody else's?  Once, and nobody takes it from him. */
@@ -223,15 +228,16 @@ judge_owners(struct visit *v)
 			doctor_add(v->r, DOCTOR_FAIL, "owner",
 			    "'%.*s' can be written by everybody",
 			    visit_shown(p), p->path);
-			doctor_cure(v->r, "run there: chmod o-w '%.*s'",
-			    visit_shown(p), p->path);
+			doctor_cure(v->r, "run there: chmod o-w %s",
+			    QUOTED_N(p->path, visit_shown(p)));
 		} else if (!is_trusted(v, p)) {
 			doctor_add(v->r, DOCTOR_FAIL, "owner",
 			    "'%.*s' belongs to user %u, not to %s",
 			    visit_shown(p), p->path, p->uid, who(v));
 			doctor_cure(v->r,
-			    "if nobody planted it, run there as root: chown %u '%.*s'",
-			    one_of_ours(v, "")->uid, visit_shown(p), p->path);
+			    "if nobody planted it, run there as root: chown %u %s",
+			    one_of_ours(v, "")->uid,
+			    QUOTED_N(p->path, visit_shown(p)));
 		}
 	}
 	if (v->r->n == before)
@@ -281,11 +287,11 @@ judge_writing(struct visit *v)
 	doctor_add(v->r, DOCTOR_FAIL, "writing",
 	    "'%.*s' cannot be written by %s", visit_shown(p), p->path, who(v));
 	if (p->uid == v->f->uid)
-		doctor_cure(v->r, "run there: chmod u+w '%.*s'",
-		    visit_shown(p), p->path);
+		doctor_cure(v->r, "run there: chmod u+w %s",
+		    QUOTED_N(p->path, visit_shown(p)));
 	else if (p->uid == 0)
-		doctor_cure(v->r, "run there as root: chown -R %s '%s'",
-		    who(v), v->c->root);
+		doctor_cure(v->r, "run there as root: chown -R %s %s", who(v),
+		    QUOTED(v->c->root));
 	else
 		doctor_cure(v->r, "log in as user %u, who owns it", p->uid);
 }

@@ -157,6 +157,11 @@ put() {
 	printf '%s\t%s\n' "$1" "$2"
 }
 
+# A word in quotes, for a command in a message that people paste.
+in_quotes() {
+	printf "'%s'" "$(printf %s "$1" | sed "s/'/'\\\\''/g")"
+}
+
 # A text as a field of a line.
 field() {
 	case $1 in
@@ -323,7 +328,7 @@ whose() {
 	if [ "$me" = 0 ]; then
 		printf '%s\n' "'$name' belongs to $user${tab}run deploy as that user$as"
 	else
-		printf '%s\n' "'$name' belongs to $user, who is neither you nor the owner of the root${tab}if nobody planted it, run as root: chown $owner '$name'"
+		printf '%s\n' "'$name' belongs to $user, who is neither you nor the owner of the root${tab}if nobody planted it, run as root: chown $owner $(in_quotes "$name")"
 	fi
 }
 
@@ -345,10 +350,10 @@ check_owners() {
 		l*)
 			more=''
 			[ ! -e "$root/current" ] ||
-				more="; it takes over what is served here with: deploy adopt '$root/current'"
+				more="; it takes over what is served here with: deploy adopt $(in_quotes "$root/current")"
 			printf '%s\n' "'$name' is a link, and a root is whole on one disk${tab}name a root on the other disk$more" && break
 			;;
-		????????w*) printf '%s\n' "'$name' can be written by everybody${tab}run: chmod o-w '$name'" && break ;;
+		????????w*) printf '%s\n' "'$name' can be written by everybody${tab}run: chmod o-w $(in_quotes "$name")" && break ;;
 		esac
 		[ "$uid" = "$me" ] || [ "$uid" = 0 ] || { { [ "$me" != 0 ] || [ -z "$writes" ]; } && [ "$uid" = "$owner" ]; } ||
 			{ whose && break; }
@@ -466,7 +471,7 @@ check_own() {
 prepare() {
 	! is_prepared || return 0
 	[ -d "$root" ] || [ -d "${root%/*}/" ] ||
-		fail 1 "cannot make the root '$root': its parent directory is missing" "run: mkdir -p '$root'"
+		fail 1 "cannot make the root '$root': its parent directory is missing" "run: mkdir -p $(in_quotes "$root")"
 	[ -d "$root" ] || mkdir "$root" 2>/dev/null || fail_write "cannot make the root '$root'"
 	[ -w "$root" ] || fail 1 "cannot write to the root '$root' as $(id -un)"
 	check_own
@@ -1913,12 +1918,12 @@ refuse_hook() {
 	owner=$(stat -L -c %u "$root")
 	stat -c '%u %A %n' "$state/hooks" "$file" | while read -r uid mode name; do
 		[ "$uid" = 0 ] || [ "$uid" = "$owner" ] ||
-			{ printf '%s\n' "'$name' belongs to neither the owner of the root nor root; if it is right, run: chown $owner '$name'" && exit; }
+			{ printf '%s\n' "'$name' belongs to neither the owner of the root nor root; if it is right, run: chown $owner $(in_quotes "$name")" && exit; }
 		case $mode in
-		?????w* | ????????w*) printf '%s\n' "'$name' can be written by others; run: chmod go-w '$name'" && exit ;;
+		?????w* | ????????w*) printf '%s\n' "'$name' can be written by others; run: chmod go-w $(in_quotes "$name")" && exit ;;
 		esac
 	done
-	[ -x "$file" ] || printf '%s\n' "'$file' cannot be executed; run: chmod +x '$file'"
+	[ -x "$file" ] || printf '%s\n' "'$file' cannot be executed; run: chmod +x $(in_quotes "$file")"
 }
 
 # Live: run the hook that follows, if there is one, without the lock.  That it
@@ -2197,9 +2202,9 @@ leave_out() {
 take_shared() {
 	here=$served/$1 there=$root/shared/$1
 	if [ -e "$here" ] && [ ! -e "$there" ]; then
-		how='copy' words="cp -a '$here'"
-		[ ! -L "$here" ] || how='link' words="ln -s '$(readlink -f "$here")'"
-		fail 2 "'$here' is a shared path" "$how it before: mkdir -p '${there%/*}' && $words '$there'"
+		how='copy' words="cp -a $(in_quotes "$here")"
+		[ ! -L "$here" ] || how='link' words="ln -s $(in_quotes "$(readlink -f "$here")")"
+		fail 2 "'$here' is a shared path" "$how it before: mkdir -p $(in_quotes "${there%/*}") && $words $(in_quotes "$there")"
 	elif [ -L "$here" ] && [ -e "$here" ] && [ "$(readlink -f "$here")" != "$(readlink -f "$there")" ]; then
 		fail 2 "'$here' is a shared path and leads to '$(readlink -f "$here")', not to '$there'" "make them one, or take it off 'shared'"
 	fi

@@ -11,6 +11,7 @@
 
 #include "base/alloc.h"
 #include "base/path.h"
+#include "base/quote.h"
 #include "os/lock.h"
 #include "root/activate.h"
 #include "root/adopt_links.h"
@@ -86,8 +87,8 @@ make_release(const struct adopt_options *o, const struct store *s,
 		r = live ? stage_preview(&st, s, e) : stage_run(&st, s, e);
 	if (r == 0 && live && st.outcome != STAGE_UNCHANGED)
 		r = err_set(e, ERR_USAGE,
-		    "'%s' has a live release, %s;; what is in '%s' would take its place: deploy stage '%s' first, and compare",
-		    o->root, st.live.text, path, path);
+		    "'%s' has a live release, %s;; what is in '%s' would take its place: deploy stage %s first, and compare",
+		    o->root, st.live.text, path, QUOTED(path));
 	if (r == 0) {
 		out->id = st.id;
 		out->files = st.plan.totals.files;

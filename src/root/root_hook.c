@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/quote.h"
 #include "base/strvec.h"
 #include "os/dir.h"
 #include "os/shell.h"
@@ -43,12 +44,12 @@ check_owner(const struct store *s, const struct stat *st, const char *path,
 		return err_sys(e, "cannot examine '%s'", s->root.path);
 	if (st->st_uid != 0 && st->st_uid != root.st_uid)
 		return err_set(e, ERR_FAILED,
-		    "'%s' belongs to neither the owner of the root nor root;; if it is right, run: chown %lu '%s'",
-		    path, (unsigned long)root.st_uid, path);
+		    "'%s' belongs to neither the owner of the root nor root;; if it is right, run: chown %lu %s",
+		    path, (unsigned long)root.st_uid, QUOTED(path));
 	if ((st->st_mode & (S_IWGRP | S_IWOTH)) != 0)
 		return err_set(e, ERR_FAILED,
-		    "'%s' can be written by others;; run: chmod go-w '%s'",
-		    path, path);
+		    "'%s' can be written by others;; run: chmod go-w %s", path,
+		    QUOTED(path));
 	return 0;
 }
 
@@ -68,8 +69,8 @@ check_file(const struct store *s, const struct dir *hooks, const char *name,
 		return -1;
 	if (faccessat(hooks->fd, name, X_OK, AT_EACCESS) != 0)
 		return err_set(e, ERR_FAILED,
-		    "'%s' cannot be executed;; run: chmod +x '%s'", path,
-		    path);
+		    "'%s' cannot be executed;; run: chmod +x %s", path,
+		    QUOTED(path));
 	return 0;
 }
 

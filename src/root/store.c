@@ -74,8 +74,8 @@ check_owner(const struct dir *d, uid_t root_owner, bool looks, struct err *e)
 		return err_sys(e, "cannot examine '%s'", d->path);
 	if ((st.st_mode & S_IWOTH) != 0)
 		return err_set(e, ERR_FAILED,
-		    "'%s' can be written by everybody;; run: chmod o-w '%s'",
-		    d->path, d->path);
+		    "'%s' can be written by everybody;; run: chmod o-w %s",
+		    d->path, QUOTED(d->path));
 	if (st.st_uid == me || st.st_uid == 0 ||
 	    (looks && st.st_uid == root_owner))
 		return 0;
@@ -88,8 +88,8 @@ check_owner(const struct dir *d, uid_t root_owner, bool looks, struct err *e)
 	if (st.st_uid == root_owner)
 		return 0;
 	return err_set(e, ERR_FAILED,
-	    "'%s' belongs to %s, who is neither you nor the owner of the root;; if nobody planted it, run as root: chown %lu '%s'",
-	    d->path, owner, (unsigned long)root_owner, d->path);
+	    "'%s' belongs to %s, who is neither you nor the owner of the root;; if nobody planted it, run as root: chown %lu %s",
+	    d->path, owner, (unsigned long)root_owner, QUOTED(d->path));
 }
 
 /* Refuse a root that was planted, in whole or in part. */
@@ -161,11 +161,14 @@ part_failed(const struct store *s, const struct part *p, struct err *e)
 	err_set(e, ERR_FAILED,
 	    "'%s/%s' is a link, and a root is whole on one disk;; name a root on the other disk",
 	    p->at->path, p->name);
-	if (faccessat(s->root.fd, CURRENT, F_OK, 0) == 0)
+	if (faccessat(s->root.fd, CURRENT, F_OK, 0) == 0) {
+		char *current = xasprintf("%s/" CURRENT, s->root.path);
+
 		err_append(e,
-		    "; it takes over what is served here with: deploy adopt '%s/" CURRENT
-		    "'",
-		    s->root.path);
+		    "; it takes over what is served here with: deploy adopt %s",
+		    QUOTED(current));
+		free(current);
+	}
 	e->sys = sys;
 	return -1;
 }
@@ -257,8 +260,8 @@ create_root(struct store *s, const char *path, struct err *e)
 			return err_sys(e, "cannot make the root '%s'", path);
 	} else if (errno == ENOENT) {
 		return err_set(e, ERR_FAILED,
-		    "cannot make the root '%s': its parent directory is missing;; run: mkdir -p '%s'",
-		    path, path);
+		    "cannot make the root '%s': its parent directory is missing;; run: mkdir -p %s",
+		    path, QUOTED(path));
 	} else if (errno != EEXIST) {
 		return err_sys(e, "cannot make the root '%s'", path);
 	}
@@ -308,9 +311,7 @@ check_own(const struct store *s, mode_t mode, struct err *e)
 		    "'%s' is no root of deploy, and has other things in it ('%s'%s);; name a directory of its own, such as '%s%s'",
 		    s->root.path, stranger, n > 1 ? " and more" : "",
 		    s->root.path,
-		    s->root.path[strlen(s->root.path) - 1] == '/' ?
-			"srv/site" :
-			"/site");
+		    strcmp(s->root.path, "/") == 0 ? "srv/site" : "/site");
 	strvec_release(&names);
 	return n > 0 ? -1 : 0;
 }

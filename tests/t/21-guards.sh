@@ -753,6 +753,39 @@ t_roots_that_are_something_else() {
 	END
 }
 
+# paste_cure: run the command that the message names.
+paste_cure() {
+	local cure
+	cure=$(sed -n 's/.*run: \(\(mkdir\|chmod\) .*\)/\1/p' "$err" | head -n 1)
+	[ -n "$cure" ] || fail "no cure in $(cat "$err")"
+	bash -c "$cure"
+	[ ! -e owned ] || fail "it does something else: $cure"
+}
+
+# A path is one word in them, whatever is in it.
+t_cures_can_be_pasted() {
+	local kind what how status odd="it's; touch owned #"
+	small
+	for kind in here c dash; do
+		where "$kind"
+		printf "sites:\n  - {name: t, root: '%s', source: site%s}\n" \
+		    "$PWD/${odd//\'/\'\'}/www" "${mine:+, $mine}" >deploy.yml
+		while IFS='|' read -r what status how; do
+			(cd "$odd" 2>/dev/null || exit 0; eval "$how")
+			expect_status "$status" deploy publish --again
+			paste_cure
+			run deploy publish --again
+		done <<-'END'
+		no directory above it|1|true
+		written by everybody|1|chmod o+w www
+		a part of it|1|chmod o+w www/releases
+		a hook that others write|9|mkdir www/.deploy/hooks; echo '#!/bin/sh' >www/.deploy/hooks/post-activate; chmod 766 www/.deploy/hooks/post-activate
+		a hook that cannot be run|9|chmod 644 www/.deploy/hooks/post-activate
+		END
+		rm -rf "$odd" h h.*
+	done
+}
+
 t_world_writable_parts_are_refused() {
 	local part mode
 	small
