@@ -10,6 +10,7 @@ container_make() {
 	local dir=$1 merged=''
 	shift
 	mkdir -p "$dir"/{dev,proc,tmp,mnt,etc,var/lib,usr/{bin,sbin,lib}}
+	# shellcheck disable=SC2046 # names
 	container_packages "$@" $(_container_libraries) libarchive13 \
 	    >"$dir/packages" || return
 	if [ -L /bin ]; then

@@ -104,6 +104,66 @@ add_outcome(struct outcome *o, const struct view *v, size_t i)
 	    v->history.undone[i] && v->journal.v[i].action != JOURNAL_REVERT;
 }
 
+/* The line of the host that is to be told next; NULL: none is left. */
+static const struct journal_line *
+head(const struct fleet *f, const size_t *at, size_t i)
+{
+	return at[i] == 0 ? NULL : &f->v[i].view.journal.v[at[i] - 1];
+}
+
+/* Has the host this line, and others that come first? */
+static bool
+is_behind(const struct fleet *f, const size_t *at, size_t i,
+    const struct journal_line *l)
+{
+	const struct journal_line *v = f->v[i].view.journal.v;
+
+	for (size_t k = at[i]; k-- > 0 && l->time - v[k].time <= SAME_MS;)
+		if (is_same_line(l, &v[k]))
+			return k + 1 < at[i];
+	return false;
+}
+
+/* What has to be told before `l`; NULL: nothing. */
+static const struct journal_line *
+find_before(const struct fleet *f, const size_t *at,
+    const struct journal_line *l)
+{
+	for (size_t i = 0; i < f->n; i++)
+		if (is_behind(f, at, i, l))
+			return head(f, at, i);
+	return NULL;
+}
+
+/* Is it the newer one?  A sync follows what it brings a host to. */
+static bool
+is_newer(const struct journal_line *a, const struct journal_line *b)
+{
+	return a->time > b->time ||
+	    (a->time == b->time && a->action == JOURNAL_SYNC);
+}
+
+/*
+ * The newest; times are of seconds, so of what happened within one, that which
+ * comes last on some host.
+ */
+static const struct journal_line *
+find_next(const struct fleet *f, const size_t *at)
+{
+	const struct journal_line *l = NULL, *before;
+
+	for (size_t i = 0; i < f->n; i++)
+		if (at[i] > 0 && (l == NULL || is_newer(head(f, at, i), l)))
+			l = head(f, at, i);
+	for (size_t tries = f->n; l != NULL && tries > 0; tries--) {
+		before = find_before(f, at, l);
+		if (before == NULL)
+			break;
+		l = before;
+	}
+	return l;
+}
+
 /*
  * The journals merged, newest first, at most --limit lines: what happened on
  * several hosts within some seconds is one.  They go to one of both, the other
@@ -118,18 +178,9 @@ show(struct run *run, const struct fleet *f, json_t *out, struct table *t)
 	for (size_t i = 0; i < f->n; i++)
 		at[i] = f->v[i].view.journal.n;
 	while (left > 0) {
-		const struct journal_line *newest = NULL;
+		const struct journal_line *newest = find_next(f, at);
 		struct outcome came = { false, false };
 
-		for (size_t i = 0; i < f->n; i++) {
-			const struct journal_line *l = at[i] == 0 ?
-			    NULL :
-			    &f->v[i].view.journal.v[at[i] - 1];
-
-			if (l != NULL &&
-			    (newest == NULL || l->time > newest->time))
-				newest = l;
-		}
 		if (newest == NULL)
 			break;
 		for (size_t i = 0; i < f->n; i++)

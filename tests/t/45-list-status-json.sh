@@ -786,6 +786,28 @@ t_log_of_hosts_is_merged() {
 	assert_eq "$(wc -l <"$out")" 3
 }
 
+# Whatever was done without one of them, and within one second.
+t_log_of_hosts_that_missed_something() {
+	local skipped
+	for skipped in h1 h2; do
+		rm -rf h1 h2
+		two_hosts
+		site
+		run deploy publish b
+		site y
+		expect_status 7 deploy publish b --skip "$skipped"
+		run deploy sync
+		run deploy rollback
+		echo more >>b/index.html
+		run deploy publish b
+		sed -i 's/"time":"[^"]*"/"time":"2026-11-21T19:03:09Z"/' \
+		    h?/.deploy/journal
+		run deploy log
+		assert_eq "$(awk 'NR > 1 { print $2 }' "$out" | tr '\n' ' ')" \
+		    "activate rollback sync activate activate " "$skipped"
+	done
+}
+
 t_log_of_hosts_tells_broken_lines() {
 	two_hosts
 	site
