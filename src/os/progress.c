@@ -65,9 +65,8 @@ is_same(const struct sample *a, const struct sample *b)
 static void
 keep_sample(const struct sample *s)
 {
-	const struct sample *newest = &now.samples[now.n_samples - 1];
-
-	if (now.n_samples > 0 && s->ms - newest->ms < now.each / 2)
+	if (now.n_samples > 0 &&
+	    s->ms - now.samples[now.n_samples - 1].ms < now.each / 2)
 		return;
 	if (now.n_samples == SAMPLES)
 		memmove(now.samples, now.samples + 1,
@@ -174,6 +173,7 @@ start_teller(void)
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
+/* The lock is free meanwhile: phases may begin, and end, but for the last. */
 static void
 stop_teller(void)
 {
@@ -251,14 +251,19 @@ take_line_away(void)
 void
 progress_end(void)
 {
+	bool stopped;
+
 	pthread_mutex_lock(&lock);
-	if (now.depth == 1)
+	stopped = now.depth == 1;
+	if (stopped)
 		stop_teller();
 	if (now.depth > 0 && --now.depth == 0) {
 		atomic_store(&now.active, false);
 		take_line_away();
-	} else if (now.depth > 0 && !now.running) {
-		/* One has begun while the other ended. */
+	} else if (stopped) {
+		/* Another one has begun meanwhile, and none but this starts
+		 * it: the one that is to stop must not hear that it may go
+		 * on. */
 		start_teller();
 	}
 	pthread_mutex_unlock(&lock);
