@@ -314,6 +314,14 @@ with() {
 	    -H "Accept-Encoding: ${2-gzip, deflate, br, zstd, dcb, dcz}"
 }
 
+# check_says TEXT: the check fails with that.  A worker of nginx that is being
+# replaced may answer once more.
+check_says() {
+	local status=0
+	deploy check 2>said || status=$?
+	[ "$status" -eq 1 ] && grep -qF -- "$1" said
+}
+
 # assert_plain HOW: the answer is the file.
 assert_plain() {
 	assert_eq "$(awk 'NR == 1 { print $2 }' heads)" 200 "$1"
@@ -413,24 +421,11 @@ t_visitors() {
 	grep -q '^/assets/app.99999999.js.*dcz :' nginx/access.log
 	sed -i '/Vary/d' example
 	kill -HUP $pid
-	no_vary() {
-		path=/assets/app.99999999.js
-		with ":$hash:"
-		[ "$(header Vary)" = "" ]
-	}
-	wait_for 10 no_vary
-	expect_status 1 deploy check
-	assert_contains "$err" "is for one dictionary only"
+	wait_for 10 check_says "is for one dictionary only"
 	sed -i 's/\$uri\.\$dictionary\.dcz/$uri.gz/' example
 	sed -i 's/default_type text.javascript/&; add_header Content-Encoding dcz/' example
 	kill -HUP $pid
-	stale() {
-		with ":$(hash_of /dev/null):"
-		[ "$(header Content-Encoding)" = dcz ]
-	}
-	wait_for 10 stale
-	expect_status 1 deploy check
-	assert_contains "$err" "Content-Encoding"
+	wait_for 10 check_says Content-Encoding
 }
 
 # A real browser, which has been here before.  It keeps what it has when it has
