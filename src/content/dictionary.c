@@ -602,13 +602,6 @@ make_all(struct work *w, struct err *e)
 
 /* ---- into the plan ------------------------------------------------------- */
 
-static int
-compare_made(const void *a, const void *b)
-{
-	return path_compare(((const struct plan_made *)a)->path,
-	    ((const struct plan_made *)b)->path);
-}
-
 static void
 count(const struct form *f, struct compressed *out)
 {
@@ -639,8 +632,6 @@ add_to_plan(const struct work *w, struct plan *p, struct compressed *out)
 				.size = f->size };
 			memcpy(v[n++].digest, f->digest, HASH_LEN);
 		}
-	if (n > 1)
-		qsort(v, n, sizeof(*v), compare_made);
 	plan_add_made(p, w->job->base, v, n);
 	free(v);
 }

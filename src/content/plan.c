@@ -202,12 +202,21 @@ merge_made(struct plan *p, size_t from)
 	p->steps = steps;
 }
 
+static int
+compare_made(const void *a, const void *b)
+{
+	return path_compare(((const struct plan_made *)a)->path,
+	    ((const struct plan_made *)b)->path);
+}
+
 void
-plan_add_made(struct plan *p, const struct manifest *base,
-    const struct plan_made *v, size_t n)
+plan_add_made(struct plan *p, const struct manifest *base, struct plan_made *v,
+    size_t n)
 {
 	size_t from = p->m.n;
 
+	if (n > 1)
+		qsort(v, n, sizeof(*v), compare_made);
 	for (size_t i = 0; i < n; i++) {
 		struct entry *en = manifest_add(&p->m, v[i].path, ENTRY_FILE);
 

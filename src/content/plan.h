@@ -136,11 +136,11 @@ struct plan_made {
 };
 
 /*
- * Add files to a plan that has all others, and plan them; sorted by path, and
- * none of them is in it.  `base`: as in plan_compare().
+ * Add files to a plan that has all others, and plan them; none of them is in
+ * it.  `v` is sorted by path afterwards.  `base`: as in plan_compare().
  */
 void plan_add_made(struct plan *p, const struct manifest *base,
-    const struct plan_made *v, size_t n);
+    struct plan_made *v, size_t n);
 
 /*
  * The sums, and the digest; all digests are known.  May come before

@@ -398,8 +398,8 @@ test_made(void)
 	plan_files(&p);
 	plan_add_made(&p, &base, made, 3);
 	CHECK_STR(print_steps(&p),
-	    "new a @1000; new a.gz @1000; link b @3; make b-c; link b.gz @3; "
-	    "new b-c.gz @1000; link z from y @500");
+	    "new a @1000; new a.gz @1000; link b @3; make b-c; "
+	    "new b-c.gz @1000; link b.gz @3; link z from y @500");
 	for (size_t i = 0; i < p.m.n; i++)
 		CHECK(p.steps[i].made == (strchr(p.m.v[i].path, '.') != NULL));
 	plan_end(&p);
