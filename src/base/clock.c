@@ -39,12 +39,6 @@ clock_us(void)
 	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
 }
 
-int64_t
-clock_coarse_ms(void)
-{
-	return to_ms(read_clock(CLOCK_MONOTONIC_COARSE));
-}
-
 struct timespec
 clock_in(int64_t ms)
 {

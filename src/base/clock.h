@@ -22,9 +22,6 @@ int64_t clock_ms(void);
 /* The same in microseconds. */
 int64_t clock_us(void);
 
-/* The same to a few milliseconds, for who asks often. */
-int64_t clock_coarse_ms(void);
-
 /* The moment in `ms` milliseconds, for pthread_cond_timedwait(3). */
 struct timespec clock_in(int64_t ms);
 
