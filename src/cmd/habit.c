@@ -89,6 +89,61 @@ static const struct habit job_actions[] = {
 	{ "nice", "priority" },
 };
 
+/* One may mean different options to different commands. */
+static const struct habit options[] = {
+	{ "force", "again" },
+	{ "force", "override" },
+	{ "ignore-freeze", "override" },
+	{ "comment", "message" },
+	{ "note", "message" },
+	{ "msg", "message" },
+	{ "description", "message" },
+	{ "sha", "commit" },
+	{ "revision", "commit" },
+	{ "rev", "commit" },
+	{ "branch", "ref" },
+	{ "tag", "ref" },
+	{ "revision", "ref" },
+	{ "sequence", "seq" },
+	{ "number", "seq" },
+	{ "run-number", "seq" },
+	{ "env", "site" },
+	{ "environment", "site" },
+	{ "stage", "site" },
+	{ "project", "site" },
+	{ "target", "root" },
+	{ "dest", "root" },
+	{ "destination", "root" },
+	{ "path", "root" },
+	{ "dir", "root" },
+	{ "to", "root" },
+	{ "server", "host" },
+	{ "only", "host" },
+	{ "without", "skip" },
+	{ "except", "skip" },
+	{ "exclude-host", "skip" },
+	{ "ignore", "exclude" },
+	{ "filter", "exclude" },
+	{ "strip-components", "strip" },
+	{ "retain", "keep" },
+	{ "keep-releases", "keep" },
+	{ "lines", "limit" },
+	{ "ttl", "for" },
+	{ "expires", "for" },
+	{ "simulate", "dry-run" },
+	{ "plan", "dry-run" },
+	{ "silent", "quiet" },
+	{ "debug", "verbose" },
+	{ "format", "json" },
+	{ "output", "json" },
+	{ "inventory", "config" },
+	{ "deadline", "timeout" },
+	{ "tail", "follow" },
+	{ "nice", "priority" },
+	{ "parallel", "jobs" },
+	{ "delete", "remove" },
+};
+
 static const char *
 find(const struct habit *v, size_t n, const char *word)
 {
@@ -109,4 +164,17 @@ habit_job_action(const char *word)
 {
 	return find(job_actions, sizeof(job_actions) / sizeof(job_actions[0]),
 	    word);
+}
+
+const char *
+habit_option(const char *word, const char *const *allowed)
+{
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
+		if (strcmp(options[i].word, word) != 0)
+			continue;
+		for (const char *const *a = allowed; *a != NULL; a++)
+			if (strcmp(*a, options[i].here) == 0)
+				return *a;
+	}
+	return NULL;
 }

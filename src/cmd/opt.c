@@ -8,6 +8,7 @@
 #include "base/duration.h"
 #include "base/nearest.h"
 #include "base/number.h"
+#include "cmd/habit.h"
 #include "config/config.h"
 #include "os/caller.h"
 
@@ -65,7 +66,7 @@ static const struct opt catalogue[OPT_COUNT] = {
 	    "leave out what matches; may be repeated" },
 	[OPT_OVERRIDE] = { "override", '\0', TEXTS(override, "GUARDS"),
 	    "set these guards aside, and no others" },
-	[OPT_AGAIN] = { "again", '\0', FLAG(again),
+	[OPT_AGAIN] = { "again", 'f', FLAG(again),
 	    "a new release, though nothing has changed" },
 	[OPT_STRIP] = { "strip", '\0', FLAG(strip),
 	    "drop the leading directory of an archive" },
@@ -266,7 +267,9 @@ unknown(const enum opt_id *allowed, const char *word, struct err *e)
 	names[n] = NULL;
 	snprintf(name, sizeof(name), "%.*s", (int)strcspn(word + 1, "=") - 1,
 	    word + 2);
-	near = word[1] == '-' ? nearest_word(name, names) : NULL;
+	near = word[1] == '-' ? habit_option(name, names) : NULL;
+	if (word[1] == '-' && near == NULL)
+		near = nearest_word(name, names);
 	err_set(e, ERR_USAGE, "unknown option '%s'", word);
 	if (word[1] == '-' && is_known(name))
 		err_append(e, "; it belongs to other commands");

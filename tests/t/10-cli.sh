@@ -159,6 +159,36 @@ t_habits() {
 	((n > 50)) || fail "only $n habits"
 }
 
+# options_of COMMAND: the long ones, each between blanks.
+options_of() {
+	run deploy "$1" -h
+	sed -n 's/^  ...\? *--\([a-z-]*\).*/ \1 /p' "$out" | tr -d '\n'
+}
+
+# The same for options: each leads to one that a command has, and is none.
+t_habits_of_options() {
+	local word here c n=0
+	local -A has=()
+	usage "did you mean '--again'?" publish --force
+	usage "did you mean '--override'?" activate --force
+	usage "did you mean '--ref'?" enqueue --branch=main x
+	usage "did you mean '--dry-run'?" prune --simulate
+	for c in publish activate enqueue list jobs worker init preview; do
+		has[$c]=$(options_of $c)
+	done
+	while read -r word here; do
+		n=$((n + 1))
+		[[ "${has[*]}" != *" $word "* ]] || fail "--$word is an option"
+		for c in "${!has[@]}" ''; do
+			[[ "${has[${c:-list}]}" != *" $here "* ]] || break
+		done
+		[ -n "$c" ] || fail "no command has --$here"
+		usage "unknown option '--$word'; did you mean '--" "$c" "--$word"
+	done < <(awk '/options\[\]/, /^};/' "$TREE/src/cmd/habit.c" |
+	    sed -n 's/.*{ "\(.*\)", "\(.*\)" }.*/\1 \2/p')
+	((n > 40)) || fail "only $n habits"
+}
+
 t_unknown_option() {
 	usage "did you mean '--again'?" stage --agian
 	usage "did you mean '--exclude'?" publish --exlude=x site
@@ -176,7 +206,7 @@ t_unknown_option() {
 	usage "unknown option '--again'; it belongs to other commands" verify --again
 	# Each guard has a word of its own; there is none for all.
 	usage "unknown option '--force'" stage --force site
-	usage "unknown option '-f'" publish -f site
+	usage "unknown option '-f'" activate -f
 	usage "unknown option '--strip'" activate --strip
 }
 
