@@ -248,18 +248,6 @@ key_agent_start(struct key_agent *a, struct err *e)
 	    -1;
 }
 
-int
-key_agent_start_for_gate(struct key_agent *a, struct err *e)
-{
-	const char *key = secret_get(SECRET_KEY);
-
-	if (key == NULL && getenv("DEPLOY_KNOWN_HOSTS") == NULL)
-		return 0;
-	if (make_dir(a, e) != 0 || find_known_hosts(a, e) != 0)
-		return -1;
-	return key == NULL || *key == '\0' ? 0 : start_with_key(a, e);
-}
-
 /* Remove a file of the directory. */
 static void
 remove_file(const struct key_agent *a, const char *name)

@@ -30,12 +30,6 @@ struct key_agent {
  */
 int key_agent_start(struct key_agent *a, struct err *e) MUST_USE;
 
-/*
- * For an ssh(1) that carries us to a host: the agent where there is a key, and
- * the file with what DEPLOY_KNOWN_HOSTS says where that is set.  Neither is no
- * error.  0, or -1; to be stopped in any case.
- */
-int key_agent_start_for_gate(struct key_agent *a, struct err *e) MUST_USE;
 void key_agent_stop(struct key_agent *a);	/* neutral values accepted */
 
 #endif

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <libssh/libssh.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -10,12 +11,15 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "config/config.h"
+#include "config/config_host.h"
 #include "os/intr.h"
 #include "os/io.h"
 #include "os/log.h"
 #include "os/secret.h"
 #include "ssh/ssh_algorithms.h"
 #include "ssh/ssh_auth.h"
+#include "ssh/ssh_gate.h"
 #include "ssh/ssh_hostkey.h"
 #include "ssh/ssh_link.h"
 #include "ssh/ssh_proc.h"
@@ -26,6 +30,7 @@ enum {
 	TICK_MS = 200,
 	RETRY_MS = 100, /* before the second attempt, then doubled */
 	RETRY_MAX_MS = 2000,
+	GATES_MAX = 8, /* to one host */
 };
 
 struct ssh {
@@ -34,6 +39,9 @@ struct ssh {
 	char *host_key; /* in words, and what let us in */
 	char *key;
 	struct ssh_timeouts timeouts;
+	struct ssh_timeouts said; /* those, as they were asked for */
+	struct ssh *gate; /* that the way goes through; NULL: none */
+	int level;	  /* 0: a host; else a gate, and how far it is */
 };
 
 /* ----------------------------------------------------------------- turns */
@@ -117,16 +125,47 @@ explain_kex(const struct ssh_link *l, const struct ssh_settings *st,
 		    st->rsa_bits);
 }
 
-/* It is not told whose fault it is: the gate has to let us in as well. */
-static void
-explain_jump(const struct ssh_settings *st, struct err *e)
+static struct ssh *open_level(const struct ssh_options *o, int level,
+    struct err *e);
+
+/* Log in at the last host that leads to that of `st`.  0 or -1. */
+static int
+open_gate(struct ssh *s, const struct ssh_settings *st, struct err *e)
 {
-	if (st->jump != NULL &&
-	    (secret_get(SECRET_KEY) != NULL ||
-		getenv("DEPLOY_KNOWN_HOSTS") != NULL))
-		err_append(e,
-		    ";; the way is through %s, which has to let DEPLOY_SSH_KEY in, too, and whose host key has to be in DEPLOY_KNOWN_HOSTS or known_hosts",
-		    st->jump);
+	struct host_config h = { 0 };
+	struct ssh_options o = { .config = st->config,
+		.spare_identity = st->identity_given ? st->identities.v[0] :
+						       NULL,
+		.timeouts = s->said };
+	char *before = NULL;
+
+	if (ssh_gate_last(st->jump, &h, &before, e) == 0) {
+		o.host = h.address;
+		o.user = h.user;
+		o.port = (int)h.port;
+		o.jump = before;
+		s->gate = open_level(&o, s->level + 1, e);
+	}
+	host_config_release(&h);
+	free(before);
+	return s->gate != NULL ? 0 : -1;
+}
+
+/* The stream to the host, through a gate or not.  0 or -1. */
+static int
+dial(struct ssh *s, const struct ssh_settings *st, struct err *e)
+{
+	struct ssh_dial *d = &s->link.dial;
+
+	if (st->jump == NULL)
+		return ssh_dial_open(d, st, s->timeouts.connect,
+		    s->timeouts.idle, e);
+	/* It stays when the host behind it drops us, for the next attempt. */
+	if (s->gate == NULL && open_gate(s, st, e) != 0)
+		return -1;
+	d->gate = ssh_gate_open(&s->gate->link, &s->gate->timeouts,
+	    st->hostname, st->port, &d->fd, e);
+	return d->gate != NULL ? 0 : -1;
 }
 
 /* One connection, up to the exchange of keys. */
@@ -136,14 +175,12 @@ connect_once(struct ssh *s, const struct ssh_settings *st,
 {
 	struct ssh_link *l = &s->link;
 
-	if (ssh_dial_open(&l->dial, st, s->timeouts.connect, s->timeouts.idle,
-		e) != 0)
+	if (dial(s, st, e) != 0)
 		return -1;
 	if (ssh_link_open(l, st, k->path, e) != 0 ||
 	    ssh_link_kex(l, clock_ms() + s->timeouts.kex, e) != 0) {
 		explain_kex(l, st, e);
 		ssh_link_failed(&s->link, "key exchange with", e);
-		explain_jump(st, e);
 		return -1;
 	}
 	return 0;
@@ -160,8 +197,7 @@ connect_host(struct ssh *s, const struct ssh_settings *st,
 	int64_t end = clock_ms() + s->timeouts.kex, wait = RETRY_MS;
 
 	while (connect_once(s, st, k, e) != 0) {
-		if (!ssh_link_was_dropped(&s->link) || st->jump != NULL ||
-		    st->proxy != NULL)
+		if (!ssh_link_was_dropped(&s->link) || st->proxy != NULL)
 			return -1;
 		if (clock_ms() + wait >= end)
 			return err_append(e,
@@ -208,38 +244,92 @@ log_in(struct ssh *s, const struct ssh_options *o,
 	return r;
 }
 
+static struct ssh *
+ssh_new_at(const struct ssh_options *o, int level)
+{
+	struct ssh *s = xcalloc(1, sizeof(*s));
+
+	s->link = (struct ssh_link)SSH_LINK_INIT;
+	snprintf(s->link.name, sizeof(s->link.name), "%s%s",
+	    level > 0 ? "jump host " : "", o->host);
+	s->said = o->timeouts;
+	s->timeouts = timeouts(&o->timeouts);
+	s->level = level;
+	s->link.cancel = eventfd(0, EFD_CLOEXEC);
+	return s;
+}
+
+/*
+ * Log in with these settings.  Who logs in to a host takes a turn, which is
+ * for the gates on the way, too.
+ */
+static int
+open_with(struct ssh *s, const struct ssh_options *o,
+    const struct ssh_settings *st, struct err *e)
+{
+	int r;
+
+	if (s->level > GATES_MAX)
+		return err_set(e, ERR_USAGE,
+		    "ProxyJump leads through more than %d hosts;; does ssh_config send the jump host through itself?",
+		    GATES_MAX);
+	take_timeout(&s->timeouts, st);
+	if (s->level > 0)
+		return log_in(s, o, st, e);
+	if (turn_take(e) != 0)
+		return -1;
+	r = log_in(s, o, st, e);
+	turn_give();
+	return r;
+}
+
+/* A failure names the gate that it is about, once. */
+static void
+name_gate(const struct ssh *s, const struct ssh_settings *st, struct err *e)
+{
+	enum err_phase phase = e->phase;
+	bool is_before = st->jump != NULL && s->gate == NULL;
+
+	if (s->level > 0 && !is_before && strstr(e->text, s->link.name) == NULL)
+		err_prefix(e, "%s: ", s->link.name);
+	e->phase = phase;
+}
+
+/* The same as ssh_open(), for a gate with its level; that opens no program. */
+static struct ssh *
+open_level(const struct ssh_options *o, int level, struct err *e)
+{
+	struct ssh_settings st = { 0 };
+	struct ssh *s = ssh_new_at(o, level);
+	int r = -1;
+
+	if (s->link.cancel < 0)
+		err_sys(e, "cannot make an eventfd");
+	else if (ssh_settings_load(&st, o, e) == 0)
+		r = open_with(s, o, &st, e);
+	s->address = xstrdup_opt(st.hostname);
+	if (r != 0)
+		name_gate(s, &st, e);
+	ssh_settings_release(&st);
+	if (r != 0) {
+		ssh_close(s);
+		return NULL;
+	}
+	/* Of an attempt before the one that succeeded. */
+	*e = (struct err)ERR_INIT;
+	s->link.idle = s->timeouts.idle;
+	if (level == 0)
+		ssh_link_ask_for_spare(&s->link);
+	return s;
+}
+
 struct ssh *
 ssh_open(const struct ssh_options *o, struct err *e)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
-	struct ssh_settings st = { 0 };
-	struct ssh *s = xcalloc(1, sizeof(*s));
-	int r;
 
 	pthread_once(&once, init_once);
-	s->link = (struct ssh_link)SSH_LINK_INIT;
-	s->timeouts = timeouts(&o->timeouts);
-	s->link.cancel = eventfd(0, EFD_CLOEXEC);
-	if (s->link.cancel < 0)
-		r = err_sys(e, "cannot make an eventfd");
-	else
-		r = ssh_settings_load(&st, o, e);
-	take_timeout(&s->timeouts, &st);
-	if (r == 0 && (r = turn_take(e)) == 0) {
-		r = log_in(s, o, &st, e);
-		turn_give();
-	}
-	s->address = xstrdup_opt(st.hostname);
-	ssh_settings_release(&st);
-	if (r == 0) {
-		/* Of an attempt before the one that succeeded. */
-		*e = (struct err)ERR_INIT;
-		s->link.idle = s->timeouts.idle;
-		ssh_link_ask_for_spare(&s->link);
-		return s;
-	}
-	ssh_close(s);
-	return NULL;
+	return open_level(o, 0, e);
 }
 
 void
@@ -248,6 +338,7 @@ ssh_close(struct ssh *s)
 	if (s == NULL)
 		return;
 	ssh_link_close(&s->link);
+	ssh_close(s->gate);
 	if (s->link.cancel >= 0)
 		close(s->link.cancel);
 	free(s->address);

@@ -10,8 +10,11 @@
  * the host, the reason and the cure; the code is ERR_UNREACHABLE for all that
  * happens before a command runs, but ERR_USAGE for wrong settings.
  *
+ * Jump hosts are connections of the same kind, one inside another; what goes
+ * wrong with one names it.
+ *
  * The work is divided: ssh_settings.h (ssh_config(5), through `ssh -G`),
- * ssh_dial.h (TCP, jump hosts), ssh_link.h (the session and its loop),
+ * ssh_dial.h (TCP, ProxyCommand), ssh_gate.h (jump hosts), ssh_link.h (the session and its loop),
  * ssh_hostkey.h (DEPLOY_KNOWN_HOSTS, known_hosts, pins), ssh_auth.h with
  * ssh_identity.h and ssh_agent.h (DEPLOY_SSH_KEY with
  * DEPLOY_SSH_KEY_PASSPHRASE, identity files, certificates, the agent).
@@ -44,6 +47,7 @@ struct ssh_options {
 	const char *user;	/* NULL: ssh_config's, else ours */
 	int port;		/* 0: ssh_config's, else 22 */
 	const char *identity;	/* NULL: ssh_config's and the defaults */
+	const char *spare_identity;	/* after these; may be missing */
 	const char *host_key;	/* "SHA256:..." pin; NULL: known_hosts */
 	const char *jump;	/* ProxyJump; NULL: ssh_config's */
 	const char *config;	/* ssh_config file; NULL: the user's */

@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "os/intr.h"
 #include "os/io.h"
+#include "ssh/ssh_gate.h"
 
 enum {
 	AGAIN_MS = 1000, /* between two attempts */
@@ -352,60 +353,24 @@ dial_tcp(struct ssh_dial *d, const struct ssh_settings *st, int64_t timeout,
 
 /* ------------------------------------------------------------------ proxy */
 
-/*
- * ssh(1) to the last jump host, through those before it, as OpenSSH itself
- * does it.  "ssh://" lets a host carry its user and port.
- */
-static void
-jump_command(struct strvec *argv, const struct ssh_settings *st,
-    const char *known_hosts)
-{
-	const char *comma = strrchr(st->jump, ',');
-	const char *last = comma != NULL ? comma + 1 : st->jump;
-
-	strvec_add(argv, "ssh");
-	if (st->config != NULL)
-		strvec_addf(argv, "-F%s", st->config);
-	strvec_add(argv, "-oBatchMode=yes");
-	strvec_add(argv, "-oControlPath=none");
-	if (known_hosts != NULL)
-		strvec_addf(argv,
-		    "-oUserKnownHostsFile=\"%s\" ~/.ssh/known_hosts",
-		    known_hosts);
-	if (comma != NULL)
-		strvec_addf(argv, "-J%.*s", (int)(comma - st->jump), st->jump);
-	strvec_addf(argv, "-W[%s]:%s", st->hostname, st->port);
-	strvec_add(argv, "--");
-	strvec_addf(argv, "%s%s",
-	    strncmp(last, "ssh://", 6) == 0 ? "" : "ssh://", last);
-}
-
+/* The program that ProxyCommand names. */
 static int
 dial_proxy(struct ssh_dial *d, const struct ssh_settings *st, struct err *e)
 {
 	struct strvec argv = STRVEC_INIT;
-	struct err ignored = ERR_INIT;
 	int pair[2], r;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
 		return err_sys(e, "cannot make a socket");
-	if (st->jump != NULL) {
-		/* Without it, ssh(1) may have a key of its own. */
-		err_ignore(key_agent_start_for_gate(&d->agent, &ignored) != 0);
-		jump_command(&argv, st, d->agent.known_hosts);
-		d->proxy.env = &d->agent.env;
-	} else {
-		strvec_add(&argv, "sh");
-		strvec_add(&argv, "-c");
-		strvec_addf(&argv, "exec %s", st->proxy);
-	}
+	strvec_add(&argv, "sh");
+	strvec_add(&argv, "-c");
+	strvec_addf(&argv, "exec %s", st->proxy);
 	d->proxy.argv = argv.v;
 	d->proxy.kind = ENVIRONMENT_PLAIN;
 	d->proxy.use[0] = d->proxy.use[1] = pair[1];
 	d->proxy.pipe_err = true;
 	r = run_start(&d->proxy, e);
 	d->proxy.argv = NULL;
-	d->proxy.env = NULL;
 	d->proxy.use[0] = d->proxy.use[1] = -1;
 	close(pair[1]);
 	strvec_release(&argv);
@@ -430,9 +395,8 @@ int
 ssh_dial_open(struct ssh_dial *d, const struct ssh_settings *st,
     int64_t timeout, int64_t silence, struct err *e)
 {
-	int r = st->jump != NULL || st->proxy != NULL ?
-	    dial_proxy(d, st, e) :
-	    dial_tcp(d, st, timeout, silence, e);
+	int r = st->proxy != NULL ? dial_proxy(d, st, e) :
+				    dial_tcp(d, st, timeout, silence, e);
 
 	if (r != 0 && intr_check(e) == 0)
 		e->code = ERR_UNREACHABLE;
@@ -448,7 +412,7 @@ ssh_dial_close(struct ssh_dial *d)
 
 	d->proxy.argv = argv;
 	run_kill(&d->proxy);
-	key_agent_stop(&d->agent);
+	ssh_gate_close(d->gate);
 	if (d->fd >= 0)
 		close(d->fd);
 	buf_release(&d->said);

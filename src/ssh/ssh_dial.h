@@ -1,6 +1,6 @@
 /*
- * The stream to a host: TCP to the first of its addresses that answers, or
- * a program (ProxyJump, ProxyCommand) that carries it.
+ * The stream to a host: TCP to the first of its addresses that answers, a
+ * program (ProxyCommand) that carries it, or a gate (ssh_gate.h).
  */
 #ifndef SSH_DIAL_H
 #define SSH_DIAL_H
@@ -10,28 +10,26 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "os/run.h"
-#include "ssh/key_agent.h"
 #include "ssh/ssh_settings.h"
 
 struct ssh_dial {
 	int fd;			/* non-blocking; -1: none, or given away */
 	struct run_child proxy;	/* running when there is one */
-	struct key_agent agent;	/* for a jump host: DEPLOY_SSH_KEY */
+	struct ssh_gate *gate;	/* that carries it; NULL: none does */
 	struct buf said;	/* the end of its standard error */
 };
 
-#define SSH_DIAL_INIT { .fd = -1, .proxy = RUN_CHILD_INIT, \
-	.agent = KEY_AGENT_INIT, .said = BUF_INIT }
+#define SSH_DIAL_INIT { .fd = -1, .proxy = RUN_CHILD_INIT, .said = BUF_INIT }
 
 /*
  * Connect within `timeout` ms; what stays unacknowledged for `silence` ms
- * later ends the connection.  With a proxy it has only been started.  0, or
- * -1 with ERR_UNREACHABLE.
+ * later ends the connection.  With a proxy it has only been started.  Whoever
+ * has a gate sets `fd` and `gate` instead.  0, or -1 with ERR_UNREACHABLE.
  */
 int ssh_dial_open(struct ssh_dial *d, const struct ssh_settings *st,
     int64_t timeout, int64_t silence, struct err *e) MUST_USE;
 
-/* Close what is left, end the proxy; neutral values accepted. */
+/* Close what is left, end proxy and gate; neutral values accepted. */
 void ssh_dial_close(struct ssh_dial *d);
 
 /*

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "os/intr.h"
 #include "ssh/ssh_algorithms.h"
+#include "ssh/ssh_gate.h"
 
 enum { TICK_MS = 200 }; /* how soon a signal is noticed */
 
@@ -68,7 +69,6 @@ ssh_link_open(struct ssh_link *l, const struct ssh_settings *st,
 	l->polled = false;
 	l->idle = 0;
 	l->n_trips = 0;
-	snprintf(l->name, sizeof(l->name), "%s", st->host);
 	memset(&l->wire, 0, sizeof(l->wire));
 	if (l->session == NULL || l->event == NULL ||
 	    ssh_event_add_fd(l->event, l->cancel, POLLIN, on_wake, NULL) !=
@@ -103,16 +103,29 @@ ssh_link_close(struct ssh_link *l)
 bool
 ssh_link_was_dropped(const struct ssh_link *l)
 {
-	return l->polled && !ssh_is_connected(l->session) &&
+	/* Once it was tried, the session has the descriptor. */
+	return l->session != NULL && l->dial.fd < 0 &&
+	    !ssh_is_connected(l->session) &&
 	    ssh_get_serverbanner(l->session) == NULL;
 }
 
-/* What the proxy said is the reason, when it said something. */
+/* Is the gate through which we go to blame?  Its error is in `why` then. */
+static bool
+is_gate_wrong(struct ssh_link *l, int64_t silence, struct err *why)
+{
+	return l->dial.gate != NULL &&
+	    ssh_gate_is_to_blame(l->dial.gate, silence, why);
+}
+
+/* What the gate or the proxy came to is the reason, if it did. */
 static const char *
-reason(struct ssh_link *l)
+reason(struct ssh_link *l, struct err *why)
 {
 	struct buf *from_proxy = &l->dial.said;
 	const char *said;
+
+	if (is_gate_wrong(l, 0, why))
+		return why->text;
 
 	ssh_dial_listen(&l->dial);
 	while (from_proxy->len > 0 &&
@@ -127,16 +140,24 @@ reason(struct ssh_link *l)
 int
 ssh_link_lost(struct ssh_link *l, struct err *e)
 {
+	struct err why = ERR_INIT;
+
 	err_set(e, ERR_FAILED, "the connection to %s was lost: %s", l->name,
-	    reason(l));
+	    reason(l, &why));
 	e->sys = ECONNRESET;
 	return -1;
 }
 
 static int
-timed_out(struct err *e)
+timed_out(struct ssh_link *l, struct err *e)
 {
-	err_set(e, ERR_FAILED, "no answer in time");
+	struct err why = ERR_INIT;
+
+	if (is_gate_wrong(l, l->idle, &why))
+		err_set(e, ERR_FAILED, "no answer in time: %s", why.text);
+	else
+		err_set(e, ERR_FAILED, "no answer in time%s",
+		    l->dial.gate != NULL ? " through the jump host" : "");
 	e->sys = ETIMEDOUT;
 	return -1;
 }
@@ -148,6 +169,12 @@ heard_now(struct ssh_link *l)
 	l->heard_bytes = l->wire.in_bytes;
 }
 
+int64_t
+ssh_link_silence(const struct ssh_link *l)
+{
+	return clock_ms() - l->heard;
+}
+
 /*
  * Silence: ask for a sign of life after a quarter of the time, give up at
  * the end of it.  ssh_send_keepalive() has no more than one question open.
@@ -155,6 +182,7 @@ heard_now(struct ssh_link *l)
 static int
 check_silence(struct ssh_link *l, struct err *e)
 {
+	struct err why = ERR_INIT;
 	int64_t silent;
 
 	if (l->wire.in_bytes != l->heard_bytes)
@@ -166,9 +194,13 @@ check_silence(struct ssh_link *l, struct err *e)
 		(void)ssh_send_keepalive(l->session);
 		return 0;
 	}
-	err_set(e, ERR_FAILED,
-	    "the connection to %s was lost: nothing was heard for %lld s",
-	    l->name, (long long)(silent / 1000));
+	if (is_gate_wrong(l, l->idle, &why))
+		err_set(e, ERR_FAILED, "the connection to %s was lost: %s",
+		    l->name, why.text);
+	else
+		err_set(e, ERR_FAILED,
+		    "the connection to %s was lost: nothing was heard for %lld s",
+		    l->name, (long long)(silent / 1000));
 	e->sys = ETIMEDOUT;
 	return -1;
 }
@@ -181,7 +213,7 @@ quick_ack(struct ssh_link *l)
 
 	if (l->dial.proxy.pid != 0)
 		ssh_dial_listen(&l->dial);
-	else
+	else if (l->dial.gate == NULL)
 		(void)setsockopt(ssh_get_fd(l->session), IPPROTO_TCP,
 		    TCP_QUICKACK, &on, sizeof(on));
 }
@@ -197,7 +229,7 @@ check(struct ssh_link *l, struct err *e)
 		e->sys = ECANCELED;
 		return -1;
 	}
-	if (intr_check(e) != 0)
+	if (!l->carries && intr_check(e) != 0)
 		return -1;
 	if (!ssh_is_connected(l->session))
 		return ssh_link_lost(l, e);
@@ -219,7 +251,7 @@ ssh_link_wait(struct ssh_link *l, int64_t end, struct err *e)
 	if (check(l, e) != 0)
 		return -1;
 	if (left <= 0)
-		return timed_out(e);
+		return timed_out(l, e);
 	if (check_silence(l, e) != 0)
 		return -1;
 	quick_ack(l);

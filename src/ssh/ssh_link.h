@@ -29,9 +29,10 @@ struct ssh_link {
 	struct ssh_dial dial;	/* its fd goes to the session */
 	int cancel;		/* eventfd; readable: cancelled */
 	char name[128];		/* of the host, for messages */
+	bool carries;		/* for another: signals do not end it */
 	bool polled;		/* the session is in `event` */
 	struct ssh_counter_struct wire;
-	int64_t heard;		/* clock_ms() of the last byte from it */
+	_Atomic int64_t heard;	/* clock_ms() of the last byte from it */
 	uint64_t heard_bytes;	/* wire.in_bytes then */
 	int64_t idle;		/* ms of silence that end it; 0: none */
 };
@@ -67,6 +68,9 @@ int ssh_link_wait_also(struct ssh_link *l, const struct pollfd *also,
  * does not count.  0; -1 when it was cancelled or the connection is lost.
  */
 int ssh_link_begin(struct ssh_link *l, struct err *e) MUST_USE;
+
+/* For how many ms nothing was heard; from any thread. */
+int64_t ssh_link_silence(const struct ssh_link *l);
 
 /*
  * Ask for a channel, unless there is one, before it is needed: that saves a

@@ -6,6 +6,7 @@
 #include <libssh/libssh.h>
 #include <poll.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -20,6 +21,7 @@
 enum {
 	RETRY_MS = 100,	   /* before the second attempt to open a channel */
 	SESSION_MS = 3000, /* for the host to see that a program has ended */
+	SSH_PROHIBITED = 1, /* SSH_OPEN_ADMINISTRATIVELY_PROHIBITED */
 	PIECE = 64 * 1024, /* of a write; less is slower */
 	ERRORS_MAX = 4096,
 	OUTPUT_MAX = 64 * 1024 * 1024, /* kept for a caller */
@@ -41,6 +43,7 @@ struct ssh_proc {
 	bool eof;	   /* no more output will come */
 	bool closed;	   /* it has ended, all is here */
 	int64_t asked;	   /* clock_us() when it was to start; 0: it runs */
+	bool forwards;	   /* no program: a stream to another host */
 	bool exited;	   /* `status` is valid */
 	int status;
 	char signal[16]; /* that ended it, without SIG; "" none */
@@ -81,9 +84,13 @@ on_data(ssh_session session, ssh_channel channel, void *data, uint32_t len,
 static void
 on_eof(ssh_session session, ssh_channel channel, void *user)
 {
+	struct ssh_proc *p = user;
+
 	(void)session;
 	(void)channel;
-	((struct ssh_proc *)user)->eof = true;
+	p->eof = true;
+	/* A forwarded stream that ends is of no use in the other direction. */
+	p->closed = p->closed || p->forwards;
 }
 
 static void
@@ -296,9 +303,8 @@ start(struct ssh_proc *p, const char *command, struct err *e)
 	return 0;
 }
 
-struct ssh_proc *
-ssh_proc_start(struct ssh_link *l, const struct ssh_timeouts *timeouts,
-    const char *command, struct err *e)
+static struct ssh_proc *
+proc_new(struct ssh_link *l, const struct ssh_timeouts *timeouts)
 {
 	struct ssh_proc *p = xcalloc(1, sizeof(*p));
 
@@ -311,9 +317,89 @@ ssh_proc_start(struct ssh_link *l, const struct ssh_timeouts *timeouts,
 	p->callbacks.channel_exit_status_function = on_exit_status;
 	p->callbacks.channel_exit_signal_function = on_exit_signal;
 	ssh_callbacks_init(&p->callbacks);
+	return p;
+}
+
+struct ssh_proc *
+ssh_proc_start(struct ssh_link *l, const struct ssh_timeouts *timeouts,
+    const char *command, struct err *e)
+{
+	struct ssh_proc *p = proc_new(l, timeouts);
+
 	if (start(p, command, e) == 0)
 		return p;
 	ssh_link_failed(l, "command at", e);
+	ssh_proc_close(p);
+	return NULL;
+}
+
+/* Has the host the channel refused with that code (RFC 4254, 5.1)? */
+static bool
+was_refused(struct ssh_proc *p, int code)
+{
+	char words[16];
+
+	snprintf(words, sizeof(words), "(%d) ", code);
+	return strstr(ssh_get_error(p->link->session), words) != NULL;
+}
+
+/* It does not connect to there: why, as far as it says. */
+static int
+not_forwarded(struct ssh_proc *p, const char *host, int port, struct err *e)
+{
+	struct ssh_link *l = p->link;
+	const char *said = ssh_get_error(l->session);
+	const char *end = strstr(said, ") ");
+
+	if (!ssh_is_connected(l->session))
+		return ssh_link_lost(l, e);
+	if (end != NULL)
+		said = end + 2;
+	if (was_refused(p, SSH_PROHIBITED))
+		return err_set(e, ERR_UNREACHABLE,
+		    "%s does not let us through to %s port %d;; its sshd_config has to allow that (AllowTcpForwarding, PermitOpen), and so has our key's line in authorized_keys there (port-forwarding behind restrict, and permitopen)",
+		    l->name, host, port);
+	return err_set(e, ERR_UNREACHABLE,
+	    "%s cannot connect to %s port %d: %s;; does sshd there listen at that port, and does the jump host know it by that name?",
+	    l->name, host, port, said);
+}
+
+/* Have the host connect to there.  0 or -1. */
+static int
+forward(struct ssh_proc *p, const char *host, int port, struct err *e)
+{
+	int64_t end = clock_ms() + p->timeouts->connect;
+	int r;
+
+	p->forwards = true;
+	if (ssh_link_begin(p->link, e) != 0)
+		return -1;
+	r = take_channel(p, ssh_channel_new(p->link->session));
+	if (r == SSH_OK)
+		UNTIL_DONE(r, p,
+		    ssh_channel_open_forward(p->channel, host, port,
+			"127.0.0.1", 0),
+		    end, e);
+	/* It was there, and is gone already: for whoever reads from it. */
+	if (p->closed && ssh_is_connected(p->link->session))
+		return 0;
+	if (r == SSH_ERROR)
+		return not_forwarded(p, host, port, e);
+	if (r == SSH_AGAIN && e->sys == ETIMEDOUT && clock_ms() >= end)
+		err_set(e, ERR_UNREACHABLE,
+		    "%s did not connect to %s port %d in time;; is that host up, and does a firewall let the jump host through?",
+		    p->link->name, host, port);
+	return r == SSH_OK ? 0 : -1;
+}
+
+struct ssh_proc *
+ssh_proc_forward(struct ssh_link *l, const struct ssh_timeouts *timeouts,
+    const char *host, int port, struct err *e)
+{
+	struct ssh_proc *p = proc_new(l, timeouts);
+
+	if (forward(p, host, port, e) == 0)
+		return p;
 	ssh_proc_close(p);
 	return NULL;
 }

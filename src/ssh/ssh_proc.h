@@ -22,6 +22,15 @@ struct ssh_proc *ssh_proc_start(struct ssh_link *l,
     MUST_USE;
 
 /*
+ * The same for no program: a channel to a port that the host itself connects
+ * to, within timeouts->connect, for ssh_join().  NULL with ERR_UNREACHABLE,
+ * which names both.
+ */
+struct ssh_proc *ssh_proc_forward(struct ssh_link *l,
+    const struct ssh_timeouts *timeouts, const char *host, int port,
+    struct err *e) MUST_USE;
+
+/*
  * Send to its standard input, all of it; what it says meanwhile is kept (up
  * to 64 MiB of its output).  0, or -1: the connection was lost, it took
  * nothing for longer than `idle`, or the program ended (its standard error is

@@ -53,6 +53,8 @@ ask(struct strvec *argv, struct buf *out, struct err *e)
 	int status = 0;
 	int r = ssh_client_run(argv, ASK_MS, out, &errors, &status, e);
 
+	while (errors.len > 0 && strchr("\r\n", errors.data[errors.len - 1]))
+		errors.data[--errors.len] = '\0';
 	if (r == 0 && status != 0)
 		r = err_set(e, ERR_USAGE, "'ssh -G' says: %s",
 		    errors.len > 0 ? buf_str(&errors) : "(nothing)");
@@ -321,13 +323,12 @@ check_not_needed(const struct ssh_options *o, const char *user,
     const char *home, struct err *e)
 {
 	char *config = xasprintf("%s/.ssh/config", home);
-	bool needed =
-	    o->config != NULL || o->jump != NULL || access(config, F_OK) == 0;
+	bool needed = o->config != NULL || access(config, F_OK) == 0;
 
 	free(config);
 	if (user == NULL && (needed || o->user == NULL))
 		return err_set(e, ERR_USAGE,
-		    "uid %ld has no entry in /etc/passwd, so that ssh(1) refuses to read ssh_config or to name a user;; give it one, or name 'user:' and neither jumps nor an ssh_config",
+		    "uid %ld has no entry in /etc/passwd, so that ssh(1) refuses to read ssh_config or to name a user;; give it one, or name 'user:', also for a jump host ('jump: user@host'), and no ssh_config",
 		    (long)getuid());
 	if (needed)
 		return err_set(e, ERR_FAILED,
@@ -347,6 +348,8 @@ defaults(struct buf *out, const struct ssh_options *o, const char *user,
 		return -1;
 	buf_addf(out, "hostname %s\nport %d\nuser %s\n", o->host,
 	    o->port > 0 ? o->port : 22, o->user != NULL ? o->user : user);
+	if (o->jump != NULL)
+		buf_addf(out, "proxyjump %s\n", o->jump);
 	buf_addf(out,
 	    "identityfile ~/.ssh/id_rsa\n"
 	    "identityfile ~/.ssh/id_ecdsa\nidentityfile ~/.ssh/id_ed25519\n"
@@ -422,6 +425,8 @@ resolve(struct ssh_settings *st, const struct ssh_options *o, struct err *e)
 		    "'ssh -G' does not say where to connect");
 	if (o->identity != NULL)
 		add_identity(st, o->identity);
+	if (o->spare_identity != NULL)
+		strvec_add(&st->identities, o->spare_identity);
 	expand_all(st, &st->identities);
 	expand_all(st, &st->certificates);
 	expand_all(st, &st->known_hosts);

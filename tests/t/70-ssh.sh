@@ -1065,76 +1065,236 @@ t_many_that_move_much() {
 
 # ------------------------------------------------------------------ jumps
 
-# A second sshd to jump through, with the same keys; sets jump_port.
-start_jump() {
+# gate NAME [LINE...]: another sshd, with the same keys, to jump through; sets
+# NAME_port and NAME_pid.
+gate() {
 	local pid=$sshd_pid port=$sshd_port
-	mkdir jump
-	cp -p sshd/host_key* sshd/host_rsa* sshd/id* sshd/authorized_keys jump/
-	sshd_start "$PWD/jump" || fail "the jump host does not start"
-	defer kill -KILL "$sshd_pid"
-	jump_port=$sshd_port sshd_pid=$pid sshd_port=$port
-	cat jump/known_hosts >>sshd/known_hosts
+	mkdir "$1"
+	cp -p sshd/host_key* sshd/host_rsa* sshd/id* sshd/authorized_keys "$1/"
+	sshd_start "$PWD/$1" "${@:2}" || fail "the jump host does not start"
+	defer _gate_stop "$sshd_pid"
+	declare -g "$1_port=$sshd_port" "$1_pid=$sshd_pid"
+	sshd_pid=$pid sshd_port=$port
+	cat "$1/known_hosts" >>sshd/known_hosts
+}
+
+_gate_stop() {
+	sshd_pid=$1
+	sshd_stop
+}
+
+# A CI job: nothing but its two variables.
+variables_alone() {
+	DEPLOY_SSH_KEY=$(cat sshd/id)
+	DEPLOY_KNOWN_HOSTS=$(cat sshd/known_hosts)
+	export DEPLOY_SSH_KEY DEPLOY_KNOWN_HOSTS
+	unset SSH_AUTH_SOCK
+	client /nonexistent /dev/null
 }
 
 t_a_jump() {
 	setup
-	start_jump
-	run d jump="$(id -un)@127.0.0.1:$jump_port" exec 'echo here; exit 3'
+	gate near
+	run d jump="$(id -un)@127.0.0.1:$near_port" exec 'echo here; exit 3'
 	assert_eq "$(cat "$out")" $'here\nstatus 3'
-	printf '[localhost]:%s %s\n' "$jump_port" \
-	    "$(cut -d ' ' -f 1,2 sshd/host_key.pub)" >>sshd/known_hosts
-	run d jump="127.0.0.1:$jump_port,ssh://localhost:$jump_port" \
-	    send 5000000 'wc -c'
-	assert_contains "$out" 5000000
 	client "$PWD/sshd/id" "$PWD/sshd/known_hosts" \
-	    "ProxyCommand ssh -F $PWD/through -W [%h]:%p -p $jump_port %h"
+	    "ProxyCommand ssh -F $PWD/through -W [%h]:%p -p $near_port %h"
 	grep -v ProxyCommand config >through
 	run d exec true
+	client "$PWD/sshd/id" "$PWD/sshd/known_hosts"
+	printf 'Match host 127.0.0.1 exec "test %%p = %s"\n    ProxyJump %s\n' \
+	    "$sshd_port" "127.0.0.1:$near_port" >>config
+	run d exec 'echo $SSH_CLIENT'
+	gate_sessions=$(grep -c 'Accepted publickey' near/log)
+	((gate_sessions == 3)) || fail "$gate_sessions of 3 went through the jump host"
 }
 
-# A CI job has nothing but its two variables.
-t_a_jump_with_variables_alone() {
-	local form
+t_jumps_with_variables_alone() {
+	local form way known
 	setup
-	start_jump
-	cp sshd/known_hosts known
-	client /nonexistent /dev/null
-	for form in "$(cat known)" "$(base64 -w 0 known)" "$PWD/known"; do
-		DEPLOY_SSH_KEY=$(cat sshd/id) DEPLOY_KNOWN_HOSTS=$form \
-		    run d jump="127.0.0.1:$jump_port" exec 'echo here'
-		assert_eq "$(cat "$out")" $'here\nstatus 0'
+	gate near
+	gate far
+	variables_alone
+	known=$DEPLOY_KNOWN_HOSTS
+	for way in "$near_port" "$near_port,ssh://127.0.0.1:$far_port" \
+	    "$near_port,127.0.0.1:$far_port,127.0.0.1:$near_port"; do
+		run d jump="127.0.0.1:$way" send 5000000 'wc -c'
+		assert_contains "$out" 5000000
+		run d jump="127.0.0.1:$way" exec \
+		    'head -c 5000000 /dev/zero | tr "\0" x; exit 3'
+		assert_eq "$(tr -d x <"$out")" "status 3"
+		((${#way} > 90)) || assert_eq "$(tr -dc x <"$out" | wc -c)" 5000000
 	done
-	assert_eq "$(find "$TMPDIR" -name 'deploy-agent-*')" "" "left behind"
-	# A gate that is not known, or that does not know us, carries nothing.
-	options=(jump="127.0.0.1:$jump_port")
-	grep -v "$jump_port" known >one
-	DEPLOY_SSH_KEY=$(cat sshd/id) DEPLOY_KNOWN_HOSTS=$PWD/one \
-	    refused "Host key verification failed"
-	ssh-keygen -q -t ed25519 -N '' -f other
-	DEPLOY_SSH_KEY=$(cat other) DEPLOY_KNOWN_HOSTS=$PWD/known \
-	    refused "Permission denied"
+	printf '%s\n' "$known" >known
+	for form in "$(base64 -w 0 known)" "$PWD/known"; do
+		DEPLOY_KNOWN_HOSTS=$form run d jump="127.0.0.1:$near_port" exec true
+	done
 }
 
-t_a_jump_that_fails_says_why() {
+# Nobody but us has to know the way.
+t_jumps_without_ssh() {
 	setup
-	start_jump
-	: >jump/authorized_keys
-	options=(jump="127.0.0.1:$jump_port")
-	refused "key exchange with" "Permission denied"
-	DEPLOY_SSH_KEY=$(cat sshd/id) refused \
-	    "the way is through [127.0.0.1]:$jump_port, which has to let DEPLOY_SSH_KEY in"
-	options=(jump="127.0.0.1:1")
-	refused "Connection refused"
+	[ ! -e ~/.ssh/config ] || skip "~/.ssh/config is there, which ssh(1) reads"
+	gate near
+	gate far
+	variables_alone
+	PATH=/nonexistent run "$driver" port="$sshd_port" \
+	    jump="127.0.0.1:$near_port,127.0.0.1:$far_port" 127.0.0.1 \
+	    exec 'echo here'
+	assert_eq "$(cat "$out")" $'here\nstatus 0'
+	PATH=/nonexistent expect_status 2 "$driver" port="$sshd_port" \
+	    jump="127.0.0.1:$near_port,-oProxyCommand=x" 127.0.0.1 exec true
+}
+
+# What is wrong with the first of two jump hosts, the second, the host.
+t_a_jump_that_fails_names_it() {
+	local what where text
+	setup
+	gate near
+	gate far
+	variables_alone
+	cp sshd/known_hosts known
+	ssh-keygen -q -t ed25519 -N '' -f other
+	while IFS='|' read -r what where text; do
+		options=(jump="127.0.0.1:$near_port,127.0.0.1:$far_port")
+		DEPLOY_KNOWN_HOSTS=$PWD/known
+		case $what in
+		unknown)
+			grep -v "${where}_at" <(sed "s/.*:$near_port .*/& near_at/
+			    s/.*:$far_port .*/& far_at/" known) >some
+			DEPLOY_KNOWN_HOSTS=$PWD/some
+			;;
+		changed)
+			sed "s/^\(.*:$near_port\) .*/\1 $(cut -d ' ' -f 1,2 other.pub | sed 's,/,\\/,g')/" \
+			    known >some
+			DEPLOY_KNOWN_HOSTS=$PWD/some
+			;;
+		key) cp other.pub "$where/authorized_keys" ;;
+		restrict) sed -i 's/^/restrict /' "$where/authorized_keys" ;;
+		permitopen) sed -i 's/^/restrict,port-forwarding,permitopen="127.0.0.1:9" /' \
+		    "$where/authorized_keys" ;;
+		allowed) sed -i "s/^/restrict,port-forwarding,permitopen=\"127.0.0.1:$sshd_port\" /" \
+		    "$where/authorized_keys" ;;
+		refused) options[0]+=,127.0.0.1:1 ;;
+		nowhere) options=(jump=127.0.0.1:1) ;;
+		name) options=(jump=nobody.invalid) ;;
+		malformed) options=(jump=127.0.0.1:x) ;;
+		esac
+		if [ "$text" = + ]; then
+			run d "${options[@]}" exec true
+		elif [ "$what" = malformed ]; then
+			expect_status 2 d "${options[@]}" exec true
+		else
+			expect_status 8 d connect=10000 "${options[@]}" exec true
+			assert_contains "$err" "$text"
+			assert_eq "$(grep -o 'jump host' "$err" | wc -l)" "$(grep -oE \
+			    'jump host (127.0.0.1|nobody)|the jump host' "$err" | wc -l)"
+		fi
+		cp sshd/authorized_keys near/
+		cp sshd/authorized_keys far/
+	done <<-END
+	none|-|+
+	unknown|near|jump host 127.0.0.1: host key: [127.0.0.1]:$near_port is not known
+	unknown|far|jump host 127.0.0.1: host key: [127.0.0.1]:$far_port is not known
+	changed|near|jump host 127.0.0.1: host key: THE KEY OF [127.0.0.1]:$near_port HAS CHANGED
+	key|near|authentication at jump host 127.0.0.1: the host lets user
+	key|far|authentication at jump host 127.0.0.1: the host lets user
+	restrict|near|jump host 127.0.0.1 does not let us through to 127.0.0.1 port $far_port;
+	restrict|far|jump host 127.0.0.1 does not let us through to 127.0.0.1 port $sshd_port;
+	permitopen|far|port-forwarding behind restrict, and permitopen
+	allowed|far|+
+	refused|-|jump host 127.0.0.1 cannot connect to 127.0.0.1 port 1: Connection refused
+	nowhere|-|jump host 127.0.0.1: connect: 127.0.0.1 port 1: Connection refused
+	name|-|jump host nobody.invalid: resolve: 'nobody.invalid'
+	malformed|-|
+	END
+}
+
+t_a_jump_host_that_forwards_nothing() {
+	setup
+	gate near "AllowTcpForwarding no"
+	options=(jump="127.0.0.1:$near_port")
+	refused "jump host 127.0.0.1 does not let us through to 127.0.0.1 port $sshd_port" \
+	    AllowTcpForwarding
 	client "$PWD/sshd/id" "$PWD/sshd/known_hosts" "ProxyCommand exit 3"
 	options=(connect=10000)
 	refused "key exchange with"
 }
 
-t_a_jump_leaves_no_process() {
+# ssh(1) does not see this one, and goes on for ever.
+t_a_jump_in_a_circle() {
 	setup
-	start_jump
-	run d jump="127.0.0.1:$jump_port" exec true
-	assert_eq "$(pgrep -f "W\\[127.0.0.1\\]:$sshd_port" || true)" ""
+	printf 'Host circle\n    HostName 127.0.0.1\nHost *\n    ProxyJump circle\n' \
+	    >>config
+	expect_status 2 d exec true
+	assert_contains "$err" "through itself"
+}
+
+# The parts of a way, cut, and standing still, while a program runs.
+t_a_way_that_breaks() {
+	local part how text job pids
+	setup
+	gate near
+	gate far
+	options=(jump="127.0.0.1:$near_port,127.0.0.1:$far_port" idle=3000)
+	while IFS='|' read -r part how text; do
+		rm -f started
+		d "${options[@]}" lines 60000 "touch $PWD/started; sleep 60" \
+		    >"$out" 2>"$err" &
+		job=$!
+		wait_for 30 test -e started
+		case $part in
+		near) pids=$(sshd_sessions "$near_pid") ;;
+		far) pids=$(sshd_sessions "$far_pid") ;;
+		host) pids=$(sshd_sessions) ;;
+		esac
+		# shellcheck disable=SC2086 # a list
+		kill "-$how" $pids
+		! milliseconds wait "$job" || fail "$part, $how: status 0"
+		# shellcheck disable=SC2086
+		kill -KILL $pids 2>/dev/null || true
+		assert_contains "$err" "the connection to 127.0.0.1 was lost: $text"
+		((took < 20000)) || fail "$part, $how: $took ms"
+		wait_for 10 no_sessions
+	done <<-END
+	near|KILL|the connection to jump host 127.0.0.1 was lost
+	far|KILL|the connection to jump host 127.0.0.1 was lost
+	host|KILL|Socket error
+	near|STOP|nothing was heard from jump host 127.0.0.1
+	far|STOP|nothing was heard from jump host 127.0.0.1
+	host|STOP|nothing was heard for
+	END
+}
+
+no_sessions() {
+	[ -z "$(sshd_sessions "$near_pid")$(sshd_sessions "$far_pid")$(sshd_sessions)" ]
+}
+
+t_a_way_is_given_up() {
+	local pid status=0
+	setup
+	gate near
+	options=(jump="127.0.0.1:$near_port")
+	expect_status 1 milliseconds d "${options[@]}" cancel 500 0 'sleep 60'
+	assert_contains "$err" "cancelled"
+	((took >= 500 && took < 5000)) || fail "$took ms"
+	"$driver" config="$PWD/config" port="$sshd_port" "${options[@]}" 127.0.0.1 \
+	    exec "touch $PWD/started; sleep 60" >"$out" 2>"$err" &
+	pid=$!
+	wait_for 30 test -e started
+	kill -TERM "$pid"
+	milliseconds wait "$pid" || status=$?
+	assert_contains "$err" "interrupted by SIGTERM"
+	((took < 5000)) || fail "$took ms"
+	far_pid=$near_pid
+	wait_for 10 no_sessions
+}
+
+t_many_through_one_jump_host() {
+	setup "MaxStartups 4:100:4"
+	gate near "MaxStartups 4:100:4" "MaxSessions 0"
+	run d jump="127.0.0.1:$near_port" many 12 send 1000000 'wc -c'
+	assert_eq "$(grep -c '^1000000$' "$out")" 12
 }
 
 run_tests

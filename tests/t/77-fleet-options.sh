@@ -362,6 +362,64 @@ t_hosts_without_a_configuration() {
 	done
 }
 
+# Hosts of all kinds that are reached through one jump host, or two, with nothing
+# but the two variables; the first way without ssh(1).
+t_hosts_behind_jump_hosts() {
+	local h gates=() keys pids=() ports=() way n
+	need_cmd ssh ssh-keygen pgrep rsync
+	[ ! -e ~/.ssh/config ] || skip "~/.ssh/config is there, which ssh(1) reads"
+	busybox_path
+	unset SSH_AUTH_SOCK
+	for h in gate1 gate2 h1 h2 h3; do
+		sshd_start "$PWD/$h" || fail "sshd does not start"
+		pids+=("$sshd_pid")
+		ports+=("$sshd_port")
+		cat "$h/known_hosts" >>known
+	done
+	defer kill_all "${pids[@]}"
+	export DEPLOY_KNOWN_HOSTS DEPLOY_SSH_KEY
+	DEPLOY_KNOWN_HOSTS=$(<known)
+	DEPLOY_SSH_KEY=$(cat h1/id)
+	mksite site 5
+	mkdir bin
+	ln -s "$(command -v rsync)" bin/
+	for way in "127.0.0.1:${ports[0]}" \
+	    "127.0.0.1:${ports[0]},$(id -un)@127.0.0.1:${ports[1]}"; do
+		keys="jump: '$way', root: $PWD/r"
+		cat >deploy.yml <<-END
+		sites:
+		  - name: t
+		    root: $PWD/r
+		    source: site
+		    hosts:
+		      - {address: 127.0.0.1, port: ${ports[2]}, $keys-h1, deploy: $DEPLOY}
+		      - {address: 127.0.0.1, port: ${ports[3]}, $keys-h2, deploy: none}
+		      - {address: 127.0.0.1, port: ${ports[4]}, $keys-h3, transport: rsync}
+		END
+		echo "$way" >site/index.html
+		for n in 1 2; do
+			PATH=$PWD/bin run "$DEPLOY" publish --again
+		done
+		for h in "${hosts[@]}"; do
+			assert_tree_eq "r-$h/current/" site
+		done
+		PATH=$PWD/bin run "$DEPLOY" rollback
+		PATH=$PWD/bin run "$DEPLOY" doctor
+	done
+	# What is wrong with the jump host is told of each, and nothing changed.
+	h=$(readlink r-h1/current)
+	: >gate2/authorized_keys
+	expect_status 8 deploy publish --again
+	assert_contains "$err" "authentication at jump host 127.0.0.1"
+	assert_eq "$(readlink r-h1/current)" "$h"
+}
+
+kill_all() {
+	for sshd_pid; do
+		sshd_stop
+	done
+}
+
 t_hosts_complete() {
 	three
 	run deploy completion hosts
