@@ -40,8 +40,8 @@ struct ssh {
 	char *key;
 	struct ssh_timeouts timeouts;
 	struct ssh_timeouts said; /* those, as they were asked for */
-	struct ssh *gate; /* that the way goes through; NULL: none */
-	int level;	  /* 0: a host; else a gate, and how far it is */
+	struct ssh *gate;	  /* that the way goes through; NULL: none */
+	int level; /* 0: a host; else a gate, and how far it is */
 };
 
 /* ----------------------------------------------------------------- turns */
@@ -134,8 +134,8 @@ open_gate(struct ssh *s, const struct ssh_settings *st, struct err *e)
 {
 	struct host_config h = { 0 };
 	struct ssh_options o = { .config = st->config,
-		.spare_identity = st->identity_given ? st->identities.v[0] :
-						       NULL,
+		.spare_identity =
+		    st->identity_given ? st->identities.v[0] : NULL,
 		.timeouts = s->said };
 	char *before = NULL;
 
@@ -290,7 +290,8 @@ name_gate(const struct ssh *s, const struct ssh_settings *st, struct err *e)
 	enum err_phase phase = e->phase;
 	bool is_before = st->jump != NULL && s->gate == NULL;
 
-	if (s->level > 0 && !is_before && strstr(e->text, s->link.name) == NULL)
+	if (s->level > 0 && !is_before &&
+	    strstr(e->text, s->link.name) == NULL)
 		err_prefix(e, "%s: ", s->link.name);
 	e->phase = phase;
 }

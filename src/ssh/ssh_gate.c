@@ -34,8 +34,8 @@ ssh_gate_last(const char *jump, struct host_config *h, char **before,
 {
 	const char *comma = strrchr(jump, ',');
 
-	*before = comma != NULL ? xstrndup(jump, (size_t)(comma - jump)) :
-				  NULL;
+	*before =
+	    comma != NULL ? xstrndup(jump, (size_t)(comma - jump)) : NULL;
 	if (host_config_set_address(h, comma != NULL ? comma + 1 : jump, e) ==
 	    0)
 		return 0;

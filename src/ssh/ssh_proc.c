@@ -19,10 +19,10 @@
 #include "ssh/ssh_link.h"
 
 enum {
-	RETRY_MS = 100,	   /* before the second attempt to open a channel */
-	SESSION_MS = 3000, /* for the host to see that a program has ended */
+	RETRY_MS = 100,	    /* before the second attempt to open a channel */
+	SESSION_MS = 3000,  /* for the host to see that a program has ended */
 	SSH_PROHIBITED = 1, /* SSH_OPEN_ADMINISTRATIVELY_PROHIBITED */
-	PIECE = 64 * 1024, /* of a write; less is slower */
+	PIECE = 64 * 1024,  /* of a write; less is slower */
 	ERRORS_MAX = 4096,
 	OUTPUT_MAX = 64 * 1024 * 1024, /* kept for a caller */
 };
