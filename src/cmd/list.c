@@ -221,16 +221,18 @@ put_common(json_t *doc, const struct fleet *f, const char *key)
 }
 
 static void
-answer(struct run *run, const struct fleet *f, const struct strvec *dead,
-    json_t *releases)
+answer(struct run *run, const struct fleet *f, json_t *releases)
 {
 	json_t *doc = cmd_new_doc(run);
+	struct strvec dead = STRVEC_INIT;
 
+	name_dead(f, &dead);
 	put_common(doc, f, "current");
 	put_common(doc, f, "previous");
 	json_put(doc, "releases", releases);
-	json_put_strings(doc, "dead", dead);
+	json_put_strings(doc, "dead", &dead);
 	cmd_answer(run, doc);
+	strvec_release(&dead);
 }
 
 /* Newest first, at most --limit of them. */
@@ -240,7 +242,6 @@ run_list(struct run *run, struct err *e)
 	int64_t left = run->opts.limit > 0 ? run->opts.limit : INT64_MAX;
 	struct fleet f = FLEET_INIT;
 	struct release_ids ids = RELEASE_IDS_INIT;
-	struct strvec dead = STRVEC_INIT;
 	struct err why = ERR_INIT;
 	int r = cmd_open_living(run, &f, &why, e);
 	struct listing l = { .f = &f };
@@ -254,17 +255,12 @@ run_list(struct run *run, struct err *e)
 	l.len = release_short_len(&ids);
 	for (size_t i = ids.n; r == 0 && i-- > 0 && left-- > 0;)
 		list_release(&l, &ids.v[i]);
-	if (r == 0)
-		name_dead(&f, &dead);
 	if (l.doc != NULL)
-		answer(run, &f, &dead, l.doc);
+		answer(run, &f, l.doc);
 	else
 		table_print(l.table);
-	for (size_t i = 0; l.doc == NULL && i < dead.n; i++)
-		show_line("%s is dead: what it has is not known", dead.v[i]);
 	table_free(l.table);
 	release_ids_release(&ids);
-	strvec_release(&dead);
 	fleet_release(&f);
 	if (r == 0 && why.code != ERR_OK) {
 		*e = why;

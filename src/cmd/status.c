@@ -409,7 +409,7 @@ add_id(struct table *t, bool wanted, const struct release_id *id)
 					 id->text);
 }
 
-/* A host of several: its row. */
+/* A host of several that answers: its row. */
 static void
 add_host(struct table *t, const struct fleet *f, const struct shared *s,
     const struct remote *r)
@@ -418,34 +418,27 @@ add_host(struct table *t, const struct fleet *f, const struct shared *s,
 	char space[TEXT_SIZE_LEN] = "";
 	struct buf notes = BUF_INIT;
 
-	if (!r->failed && r->room.bytes >= 0)
+	if (r->room.bytes >= 0)
 		text_size(r->room.bytes, space);
-	if (!r->failed)
-		tell_notes(s, r, &notes);
+	tell_notes(s, r, &notes);
 	table_cell(t, TABLE_PLAIN, "%s", r->host->label);
 	table_cell(t,
-	    r->failed			  ? TABLE_RED :
-		skipped || r->drift.n > 0 ? TABLE_YELLOW :
-					    TABLE_GREEN,
-	    "%s%s",
-	    r->failed	? "dead" :
-		skipped ? "skipped" :
-			  "ok",
-	    r->failed && skipped ? ", skipped" : "");
+	    skipped || r->drift.n > 0 ? TABLE_YELLOW : TABLE_GREEN, "%s",
+	    skipped ? "skipped" : "ok");
 	table_cell(t, TABLE_PLAIN, "%s", s->root ? "" : root_of(r));
-	add_id(t, !r->failed && !s->live, current(r));
-	add_id(t, !r->failed && !s->previous, previous(r));
-	if (r->failed)
-		table_cell(t, TABLE_PLAIN, "%s", "");
-	else
-		table_cell(t, TABLE_PLAIN, "%zu", r->view.ids.n);
+	add_id(t, !s->live, current(r));
+	add_id(t, !s->previous, previous(r));
+	table_cell(t, TABLE_PLAIN, "%zu", r->view.ids.n);
 	table_cell(t, TABLE_PLAIN, "%s", space);
 	table_cell(t, TABLE_PLAIN, "%s",
 	    notes.len > 0 ? notes.data + strlen("; ") : "");
 	buf_release(&notes);
 }
 
-/* What they have in common, a row for each, and why the dead are dead. */
+/*
+ * What they have in common, a row for each that answers, and why the others do
+ * not.
+ */
 static void
 print_hosts(const struct fleet *f)
 {
@@ -455,12 +448,15 @@ print_hosts(const struct fleet *f)
 
 	print_shared(f, &s);
 	for (size_t i = 0; i < f->n; i++)
-		add_host(t, f, &s, &f->v[i]);
-	table_print(t);
+		if (!f->v[i].failed)
+			add_host(t, f, &s, &f->v[i]);
+	if (s.first != NULL)
+		table_print(t);
 	table_free(t);
 	for (size_t i = 0; i < f->n; i++)
 		if (f->v[i].failed)
-			show_row("dead", "%s: %s", f->v[i].host->label,
+			show_row("dead", "%s: %s%s", f->v[i].host->label,
+			    vote_was_skipped(f, &f->v[i]) ? "skipped; " : "",
 			    f->v[i].err.text);
 }
 

@@ -137,10 +137,14 @@ t_status_of_hosts() {
 	assert_not_contains "$out" $'\nlive '
 	grep -q "^h1  *ok  *$PWD/h1  *2[^ ]*  *2[^ ]*  *2 " "$out" ||
 	    fail "$(cat "$out")"
-	grep -qE "^h2 +dead +$PWD/h2" "$out" || fail "$(cat "$out")"
 	grep -qE "^h3 +skipped +$PWD/h3 +2[^ ]* +none +1 " "$out" ||
 	    fail "$(cat "$out")"
+	# Each is named once, here as well as in a list.
 	grep -q "^dead  *h2: " "$out" || fail "$(cat "$out")"
+	assert_eq "$(grep -cw h2 "$out")" 1
+	deploy list >"$out" 2>"$err" && fail "status 0"
+	assert_not_contains "$out" h2
+	assert_eq "$(grep -cE '(^|[ ,])h2[:,]' "$err")" 1
 	no_whole "$out"
 }
 

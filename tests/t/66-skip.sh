@@ -190,7 +190,7 @@ t_the_dead_are_shown() {
 	    '[true,false,true]'
 	assert_eq "$(jq -r .current "$out")" "$third"
 	expect_status 8 deploy list
-	assert_contains "$out" "h2 is dead"
+	assert_contains "$err" "h2: "
 	assert_not_contains "$out" "only on"
 	expect_status 8 deploy list --json
 	assert_eq "$(jq -c '[.current, .previous, .dead]' "$out")" \
