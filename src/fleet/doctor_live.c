@@ -82,16 +82,14 @@ judge_passage(struct visit *v, const struct doctor_path *p)
 		doctor_add(v->r, DOCTOR_WARN, "readable",
 		    "'%.*s' has mode %04o: only its owner and its group may enter",
 		    visit_shown(p), p->path, p->mode);
-		doctor_cure(v->r,
-		    "fine if the web server is in that group; else run there: chmod o+x %s",
-		    QUOTED_N(p->path, visit_shown(p)));
+		visit_cure_passage(v, p,
+		    "fine if the web server is in that group; else ");
 		return;
 	}
 	doctor_add(v->r, DOCTOR_FAIL, "readable",
 	    "'%.*s' has mode %04o: only its owner may enter, and no web server",
 	    visit_shown(p), p->path, p->mode);
-	doctor_cure(v->r, "run there: chmod o+x %s",
-	    QUOTED_N(p->path, visit_shown(p)));
+	visit_cure_passage(v, p, "");
 }
 
 static void

@@ -47,6 +47,25 @@ visit_is_above(const struct visit *v, const struct doctor_path *p)
 	    strncmp(v->root, p->path, n) == 0;
 }
 
+void
+visit_cure_passage(struct visit *v, const struct doctor_path *p,
+    const char *unless)
+{
+	bool above = visit_is_above(v, p) && strcmp(p->path, v->root) != 0;
+	bool mine = p->uid == v->f->uid && (p->mode & 01000) == 0;
+
+	if (above && (p->uid == 0 || !mine))
+		doctor_cure(v->r,
+		    "%sname a root elsewhere, such as below /srv, or ask who owns that directory (user %u)",
+		    unless, p->uid);
+	else if (!mine && v->f->uid != 0)
+		doctor_cure(v->r, "%slet user %u run there: chmod o+x %s",
+		    unless, p->uid, QUOTED_N(p->path, visit_shown(p)));
+	else
+		doctor_cure(v->r, "%srun there: chmod o+x %s", unless,
+		    QUOTED_N(p->path, visit_shown(p)));
+}
+
 /* Who logs in there. */
 static const char *
 who(const struct visit *v)
@@ -99,8 +118,7 @@ judge_way(struct visit *v)
 			doctor_add(v->r, DOCTOR_FAIL, "root",
 			    "'%.*s' may not be entered by %s",
 			    visit_shown(last), last->path, who(v));
-			doctor_cure(v->r, "run there: chmod o+x %s",
-			    QUOTED_N(last->path, visit_shown(last)));
+			visit_cure_passage(v, last, "");
 			return false;
 		}
 		if (p->type != DOCTOR_DIR) {

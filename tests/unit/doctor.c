@@ -269,7 +269,7 @@ test_no_root(void)
 	only(DOCTOR_FAIL, "root", "'/srv' is no directory");
 	change("/srv/", "dir\t0\t700\t7\t0");
 	change("/srv/x/", "denied\t0\t0\t0\t0");
-	only(DOCTOR_FAIL, "root", "chmod o+x '/srv'");
+	only(DOCTOR_FAIL, "root", "name a root elsewhere");
 }
 
 static void
@@ -404,11 +404,40 @@ test_space(void)
 static void
 test_readable(void)
 {
+	/* Who may change the mode of a directory, and is told to. */
+	static const struct {
+		unsigned int uid;
+		const char *srv, *root, *words;
+		enum doctor_level level;
+	} ways[] = {
+		{ 33, "dir\t0\t700\t7\t0", "dir\t33\t755\t7\t1",
+		    "such as below /srv, or ask who owns that directory (user 0)",
+		    DOCTOR_FAIL },
+		{ 0, "dir\t0\t700\t7\t0", "dir\t0\t755\t7\t1",
+		    "name a root elsewhere", DOCTOR_FAIL },
+		{ 33, "dir\t44\t700\t7\t0", "dir\t33\t755\t7\t1", "(user 44)",
+		    DOCTOR_FAIL },
+		{ 33, "dir\t44\t750\t7\t0", "dir\t33\t755\t7\t1",
+		    "in that group; else name a root elsewhere", DOCTOR_WARN },
+		{ 33, "dir\t33\t1700\t7\t1", "dir\t33\t755\t7\t1",
+		    "name a root elsewhere", DOCTOR_FAIL },
+		{ 33, "dir\t33\t700\t7\t1", "dir\t33\t755\t7\t1",
+		    "run there: chmod o+x '/srv'", DOCTOR_FAIL },
+		{ 33, "dir\t0\t755\t7\t0", "dir\t33\t700\t7\t1",
+		    "run there: chmod o+x '/srv/x'", DOCTOR_FAIL },
+	};
+
 	begin();
 	change("/srv/", "dir\t0\t750\t7\t0");
 	only(DOCTOR_WARN, "readable", "'/srv' has mode 0750");
-	change("/srv/", "dir\t0\t700\t7\t0");
-	only(DOCTOR_FAIL, "readable", "chmod o+x '/srv'");
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		begin();
+		facts.uid = ways[i].uid;
+		change("/srv/", ways[i].srv);
+		change("/srv/x/", ways[i].root);
+		only(ways[i].level, "readable", ways[i].words);
+	}
+	begin();
 	change("/srv/", "dir\t0\t711\t7\t0");
 	only(DOCTOR_OK, "readable", "any user");
 	change("/srv/x/current/", "dir\t33\t700\t7\t1");
