@@ -413,8 +413,6 @@ test_readable(void)
 		{ 33, "dir\t0\t700\t7\t0", "dir\t33\t755\t7\t1",
 		    "such as below /srv, or ask who owns that directory (user 0)",
 		    DOCTOR_FAIL },
-		{ 0, "dir\t0\t700\t7\t0", "dir\t0\t755\t7\t1",
-		    "name a root elsewhere", DOCTOR_FAIL },
 		{ 33, "dir\t44\t700\t7\t0", "dir\t33\t755\t7\t1", "(user 44)",
 		    DOCTOR_FAIL },
 		{ 33, "dir\t44\t750\t7\t0", "dir\t33\t755\t7\t1",
