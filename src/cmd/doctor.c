@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/show.h"
 #include "base/text.h"
@@ -208,18 +209,54 @@ compare_hosts(const struct round *round, struct fleet *f,
 
 /* ---- the report -------------------------------------------------------- */
 
-static void
-print_report(const struct run *run, const struct patient *p)
+static bool
+is_same(const struct doctor_finding *a, const struct doctor_finding *b)
 {
-	for (size_t i = 0; i < p->report.n; i++) {
-		const struct doctor_finding *f = &p->report.v[i];
+	return a->level == b->level && strcmp(a->what, b->what) == 0 &&
+	    strcmp(a->detail, b->detail) == 0 &&
+	    (a->cure == NULL) == (b->cure == NULL) &&
+	    (a->cure == NULL || strcmp(a->cure, b->cure) == 0);
+}
 
-		if (run->opts.quiet && f->level == DOCTOR_OK)
-			continue;
-		show_line("%-4s  %s%s%s: %s%s%s", doctor_level_name(f->level),
-		    p->host, *p->host != '\0' ? ": " : "", f->what, f->detail,
-		    f->cure != NULL ? "; " : "",
-		    f->cure != NULL ? f->cure : "");
+static bool
+has_finding(const struct patient *p, const struct doctor_finding *f)
+{
+	for (size_t i = 0; i < p->report.n; i++)
+		if (is_same(&p->report.v[i], f))
+			return true;
+	return false;
+}
+
+/* One that patient `at` of all has, with all who have the same. */
+static void
+print_finding(const struct patient *v, size_t n, size_t at,
+    const struct doctor_finding *f)
+{
+	struct buf who = BUF_INIT;
+
+	for (size_t i = at; i < n; i++)
+		if (*v[i].host != '\0' && has_finding(&v[i], f))
+			buf_addf(&who, "%s%s", who.len > 0 ? ", " : "",
+			    v[i].host);
+	show_line("%-4s  %s%s%s: %s%s%s", doctor_level_name(f->level),
+	    buf_str(&who), who.len > 0 ? ": " : "", f->what, f->detail,
+	    f->cure != NULL ? "; " : "", f->cure != NULL ? f->cure : "");
+	buf_release(&who);
+}
+
+/* All that patient `at` has and none before it was told. */
+static void
+print_report(const struct run *run, const struct patient *v, size_t n,
+    size_t at)
+{
+	for (size_t i = 0; i < v[at].report.n; i++) {
+		const struct doctor_finding *f = &v[at].report.v[i];
+		bool told = run->opts.quiet && f->level == DOCTOR_OK;
+
+		for (size_t j = 0; j < at && *v[at].host != '\0'; j++)
+			told |= *v[j].host != '\0' && has_finding(&v[j], f);
+		if (!told)
+			print_finding(v, n, at, f);
 	}
 }
 
@@ -268,7 +305,7 @@ answer(struct run *run, const struct fleet *f, const struct patient *v,
 		cmd_answer(run, doc);
 	} else {
 		for (size_t i = 0; i < n; i++)
-			print_report(run, &v[i]);
+			print_report(run, v, n, i);
 	}
 	if (lost != NULL) {
 		err_set(e, ERR_UNREACHABLE,
