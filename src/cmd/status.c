@@ -422,9 +422,8 @@ add_host(struct table *t, const struct fleet *f, const struct shared *s,
 		text_size(r->room.bytes, space);
 	tell_notes(s, r, &notes);
 	table_cell(t, TABLE_PLAIN, "%s", r->host->label);
-	table_cell(t,
-	    skipped || r->drift.n > 0 ? TABLE_YELLOW : TABLE_GREEN, "%s",
-	    skipped ? "skipped" : "ok");
+	table_cell(t, skipped || r->drift.n > 0 ? TABLE_YELLOW : TABLE_GREEN,
+	    "%s", skipped ? "skipped" : "ok");
 	table_cell(t, TABLE_PLAIN, "%s", s->root ? "" : root_of(r));
 	add_id(t, !s->live, current(r));
 	add_id(t, !s->previous, previous(r));
