@@ -173,7 +173,7 @@ STATIC_LIBS = $(filter-out -lxml2,$(shell $(PKG_CONFIG) --static \
 STATIC_NONE = $(shell nm $$($(CC) -print-file-name=libssh.a) \
 	$$($(CC) -print-file-name=libarchive.a) 2>/dev/null | awk '$$1 == "U" && \
 	$$2 ~ /^(gss_|GSS_|xml|UTF8Toisolat1$$)/ { print $$2 }' | sort -u)
-STATIC_OTHER = os/library.o content/libarchive.o
+STATIC_OTHER = base/library.o content/libarchive.o
 STATIC_O = $(filter-out $(STATIC_OTHER:%=$(OBJ)/src/%),$(SRC_O)) \
 	$(STATIC_OTHER:%=$(OBJ)/static/%)
 $(OBJ)/static/%.o: src/%.c $(OBJ)/flags

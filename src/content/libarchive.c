@@ -3,7 +3,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 
-#include "os/library.h"
+#include "base/library.h"
 
 struct libarchive la;
 

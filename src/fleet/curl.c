@@ -3,7 +3,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 
-#include "os/library.h"
+#include "base/library.h"
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static struct curl api;

@@ -2,7 +2,7 @@
 
 #include <stdbool.h>
 
-#include "os/library.h"
+#include "base/library.h"
 
 const struct pq *
 pq_load(struct err *e)

@@ -1,4 +1,4 @@
-#include "os/library.h"
+#include "base/library.h"
 
 #include <dlfcn.h>
 #include <stddef.h>
