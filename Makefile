@@ -56,7 +56,7 @@ NPM_eleventy = @11ty/eleventy@2
 NPM_astro = astro@5
 
 # Libraries by their pkg-config names, and the package that has each.
-LIBS = libcyaml yaml-0.1 jansson uuid libcrypto zlib libssh sqlite3 libzstd libbrotlidec libbrotlienc
+LIBS = libcyaml yaml-0.1 jansson uuid zlib libzstd
 DEB_libarchive = libarchive-dev
 DEB_libcyaml = libcyaml-dev
 DEB_yaml-0.1 = libyaml-dev
@@ -71,9 +71,10 @@ DEB_libbrotlienc = libbrotli-dev
 DEB_sqlite3 = libsqlite3-dev
 DEB_libpq = libpq-dev
 DEB_libcurl = libcurl4-openssl-dev
-# Only their headers: fleet/curl.c, queue/pq.c and content/libarchive.c load
-# them when needed.
-HEADER_LIBS = libcurl libpq libarchive
+# Only their headers: what includes base/library.h loads them when needed.  The
+# static program is linked with the first of them, and has none of the others.
+LOADED_LIBS = libarchive libcrypto libssh sqlite3 libbrotlidec libbrotlienc
+HEADER_LIBS = $(LOADED_LIBS) libcurl libpq
 
 PKG_CONFIG = pkg-config
 LIB_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(LIBS) $(HEADER_LIBS) 2>/dev/null)
@@ -169,11 +170,12 @@ $(OBJ)/host_script.o $(OBJ)/webhook_script.o: %.o: %.c $(OBJ)/flags
 # the xar format, which use them, are not used here, so their functions are
 # none.  What NSS may load at run time is warned of; "files" is built in.
 STATIC_LIBS = $(filter-out -lxml2,$(shell $(PKG_CONFIG) --static \
-	--libs $(LIBS) libarchive))
+	--libs $(LIBS) $(LOADED_LIBS)))
 STATIC_NONE = $(shell nm $$($(CC) -print-file-name=libssh.a) \
 	$$($(CC) -print-file-name=libarchive.a) 2>/dev/null | awk '$$1 == "U" && \
 	$$2 ~ /^(gss_|GSS_|xml|UTF8Toisolat1$$)/ { print $$2 }' | sort -u)
-STATIC_OTHER = base/library.o content/libarchive.o
+STATIC_OTHER = base/library.o base/libcrypto.o content/libarchive.o \
+	content/libbrotli.o queue/libsqlite.o ssh/libssh.o
 STATIC_O = $(filter-out $(STATIC_OTHER:%=$(OBJ)/src/%),$(SRC_O)) \
 	$(STATIC_OTHER:%=$(OBJ)/static/%)
 $(OBJ)/static/%.o: src/%.c $(OBJ)/flags
@@ -272,8 +274,9 @@ run-tests:
 test-programs: $(UNITS) $(PRELOADS) $(OBJ)/ssh/driver $(OBJ)/proxy $(OBJ)/verbs \
 	$(OBJ)/host-alone
 
-# They make the archives that they read.
+# They make the archives that they read, or look at keys themselves.
 $(OBJ)/unit/unpack $(OBJ)/fuzz/unpack: LIB_LIBS += -larchive
+$(OBJ)/fuzz/key $(OBJ)/fuzz/known_hosts: LIB_LIBS += -lssh
 $(OBJ)/unit/%: tests/unit/%.c $(LIB_O) $(OBJ)/sources
 	@mkdir -p $(@D)
 	$(call show,CC)$(COMPILE) -MMD -MP -MF $@.d -MT $@ -c -o $@.o $<

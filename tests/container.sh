@@ -4,7 +4,7 @@
 # those of this machine, as hard links where they can be; nothing is fetched.
 
 # container_make DIR PACKAGE...: these packages, what they depend on, and what
-# no Debian is without, in DIR; and deploy, with what it is linked with.  1 when
+# no Debian is without, in DIR; and deploy, with what it needs.  1 when
 # one of them is not installed here.
 container_make() {
 	local dir=$1 merged=''
@@ -12,6 +12,7 @@ container_make() {
 	mkdir -p "$dir"/{dev,proc,tmp,mnt,etc,var/lib,usr/{bin,sbin,lib}}
 	# shellcheck disable=SC2046 # names
 	container_packages "$@" $(_container_libraries) libarchive13 \
+	    libbrotli1 libsqlite3-0 libssh-4 libssl3 \
 	    >"$dir/packages" || return
 	if [ -L /bin ]; then
 		merged='s,^/(bin|sbin|lib|lib32|lib64|libx32)/,/usr/\1/,'

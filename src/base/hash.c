@@ -1,20 +1,10 @@
-/*
- * The functions of one algorithm, not EVP, which wants a provider first: to
- * load it takes a millisecond, a third of what a small command takes in all.
- * They are deprecated since 3.0, so they are asked for as 1.1.0 has them; the
- * code behind them is the provider's.
- */
-#define OPENSSL_API_COMPAT 0x10100000L
-
 #include "base/hash.h"
 
 #include <limits.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-#include <openssl/sha.h>
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "base/libcrypto.h"
 
 struct hash {
 	SHA256_CTX ctx;
@@ -25,7 +15,8 @@ hash_new(void)
 {
 	struct hash *h = xmalloc(sizeof(*h));
 
-	SHA256_Init(&h->ctx);
+	library_must(libcrypto_load);
+	lc.SHA256_Init(&h->ctx);
 	return h;
 }
 
@@ -38,23 +29,24 @@ hash_free(struct hash *h)
 void
 hash_add(struct hash *h, const void *data, size_t len)
 {
-	SHA256_Update(&h->ctx, data, len);
+	lc.SHA256_Update(&h->ctx, data, len);
 }
 
 void
 hash_end(struct hash *h, uint8_t out[HASH_LEN])
 {
-	SHA256_Final(out, &h->ctx);
-	SHA256_Init(&h->ctx);
+	lc.SHA256_Final(out, &h->ctx);
+	lc.SHA256_Init(&h->ctx);
 }
 
 void
 hash_hmac(const void *key, size_t key_len, const void *data, size_t len,
     uint8_t out[HASH_LEN])
 {
+	library_must(libcrypto_load);
 	if (key_len > INT_MAX ||
-	    HMAC(EVP_sha256(), key, (int)key_len, data, len, out, NULL) ==
-		NULL)
+	    lc.HMAC(lc.EVP_sha256(), key, (int)key_len, data, len, out,
+		NULL) == NULL)
 		BUG("libcrypto makes no HMAC");
 }
 

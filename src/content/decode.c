@@ -1,6 +1,5 @@
 #include "content/decode.h"
 
-#include <brotli/decode.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/path.h"
+#include "content/libbrotli.h"
 
 enum {
 	PIECE = 64 * 1024,
@@ -71,7 +71,8 @@ decoder_new(enum encoding how,
 		made = inflateInit2(&d->gzip, 16 + MAX_WBITS) == Z_OK;
 		break;
 	case ENCODING_BROTLI:
-		d->brotli = BrotliDecoderCreateInstance(NULL, NULL, NULL);
+		library_must(libbrotlidec_load);
+		d->brotli = bd.BrotliDecoderCreateInstance(NULL, NULL, NULL);
 		made = d->brotli != NULL;
 		break;
 	case ENCODING_ZSTD:
@@ -108,7 +109,7 @@ decoder_free(struct decoder *d)
 	if (d->how == ENCODING_GZIP)
 		inflateEnd(&d->gzip);
 	else if (d->how == ENCODING_BROTLI)
-		BrotliDecoderDestroyInstance(d->brotli);
+		bd.BrotliDecoderDestroyInstance(d->brotli);
 	else
 		ZSTD_freeDCtx(d->zstd);
 	free(d);
@@ -161,12 +162,12 @@ add_brotli(struct decoder *d, const unsigned char *data, size_t len,
 		unsigned char *out = d->out;
 		size_t room = PIECE;
 
-		r = BrotliDecoderDecompressStream(d->brotli, &len, &data,
+		r = bd.BrotliDecoderDecompressStream(d->brotli, &len, &data,
 		    &room, &out, NULL);
 		if (r == BROTLI_DECODER_RESULT_ERROR)
 			return err_set(e, ERR_INTEGRITY, "%s",
-			    BrotliDecoderErrorString(
-				BrotliDecoderGetErrorCode(d->brotli)));
+			    bd.BrotliDecoderErrorString(
+				bd.BrotliDecoderGetErrorCode(d->brotli)));
 		if (put(d, PIECE - room, e) != 0)
 			return -1;
 	} while (r == BROTLI_DECODER_RESULT_NEEDS_MORE_OUTPUT);

@@ -1,12 +1,12 @@
 #include "content/encode.h"
 
-#include <brotli/encode.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <zlib.h>
 #include <zstd.h>
 
 #include "base/alloc.h"
+#include "content/libbrotli.h"
 
 enum {
 	PIECE = 64 * 1024,
@@ -38,10 +38,10 @@ set_up_brotli(BrotliEncoderState *b, int64_t size)
 
 	while (window < BROTLI_WINDOW && ((int64_t)1 << window) - 16 < size)
 		window++;
-	return BrotliEncoderSetParameter(b, BROTLI_PARAM_QUALITY,
+	return be.BrotliEncoderSetParameter(b, BROTLI_PARAM_QUALITY,
 		   BROTLI_MAX_QUALITY) &&
-	    BrotliEncoderSetParameter(b, BROTLI_PARAM_LGWIN, window) &&
-	    BrotliEncoderSetParameter(b, BROTLI_PARAM_SIZE_HINT,
+	    be.BrotliEncoderSetParameter(b, BROTLI_PARAM_LGWIN, window) &&
+	    be.BrotliEncoderSetParameter(b, BROTLI_PARAM_SIZE_HINT,
 		size < UINT32_MAX ? (uint32_t)size : UINT32_MAX);
 }
 
@@ -76,7 +76,8 @@ encoder_new(enum encoding how, int64_t size,
 			   Z_DEFAULT_STRATEGY) == Z_OK;
 		break;
 	case ENCODING_BROTLI:
-		c->brotli = BrotliEncoderCreateInstance(NULL, NULL, NULL);
+		library_must(libbrotlienc_load);
+		c->brotli = be.BrotliEncoderCreateInstance(NULL, NULL, NULL);
 		made = c->brotli != NULL && set_up_brotli(c->brotli, size);
 		break;
 	case ENCODING_ZSTD:
@@ -126,7 +127,7 @@ encoder_free(struct encoder *c)
 	if (c->how == ENCODING_GZIP)
 		deflateEnd(&c->gzip);
 	else if (c->how == ENCODING_BROTLI)
-		BrotliEncoderDestroyInstance(c->brotli);
+		be.BrotliEncoderDestroyInstance(c->brotli);
 	else
 		ZSTD_freeCCtx(c->zstd);
 	free(c);
@@ -169,15 +170,15 @@ run_brotli(struct encoder *c, const void *data, size_t len, bool last,
 		uint8_t *out = c->out;
 		size_t room = PIECE;
 
-		if (!BrotliEncoderCompressStream(c->brotli,
+		if (!be.BrotliEncoderCompressStream(c->brotli,
 			last ? BROTLI_OPERATION_FINISH :
 			       BROTLI_OPERATION_PROCESS,
 			&len, &in, &room, &out, NULL))
 			return err_set(e, ERR_FAILED, "brotli failed");
 		if (put(c, PIECE - room, e) != 0)
 			return -1;
-		more = len > 0 || BrotliEncoderHasMoreOutput(c->brotli);
-	} while (more || (last && !BrotliEncoderIsFinished(c->brotli)));
+		more = len > 0 || be.BrotliEncoderHasMoreOutput(c->brotli);
+	} while (more || (last && !be.BrotliEncoderIsFinished(c->brotli)));
 	return 0;
 }
 

@@ -1,6 +1,6 @@
 /*
  * libarchive, loaded when an archive or a pack is read or written, and the only
- * door to it, for the reason that curl.h gives: linked, it and the libraries
+ * door to it, for the reason that library.h gives: linked, it and the libraries
  * that it wants (libxml2, ICU) would take half of what the start of every
  * command costs (measured: 2.3 ms of CPU of 5.0).
  *
@@ -14,7 +14,7 @@
 #include <archive.h>
 #include <archive_entry.h>
 
-#include "base/err.h"
+#include "base/library.h"
 
 #define LIBARCHIVE_FUNCTIONS(DO) \
 	DO(archive_copy_error) DO(archive_entry_clear) \
@@ -58,9 +58,8 @@
 	DO(archive_write_set_format_gnutar)
 
 /* Its functions, by their names; null until they are loaded. */
-#define LIBARCHIVE_MEMBER(name) __typeof__(name) *name;
 extern struct libarchive {
-	LIBARCHIVE_FUNCTIONS(LIBARCHIVE_MEMBER)
+	LIBARCHIVE_FUNCTIONS(LIBRARY_MEMBER)
 } la;
 
 /*

@@ -11,6 +11,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/libcrypto.h"
+
 /*
  * The kernel's interface, in our words: the header of the system that builds
  * us may be older than the kernel that runs us, or not be there.
@@ -199,6 +201,8 @@ jail_enter(const struct jail_place *places, size_t n, struct err *e)
 
 	if (abi < ABI_REFER)
 		return 0;
+	/* It may lie where nobody can read from now on, and all hash. */
+	library_must(libcrypto_load);
 	ruleset = (int)syscall(NR_CREATE_RULESET, &known, sizeof(known), 0);
 	if (ruleset < 0)
 		return err_sys(e, "cannot make a jail (Landlock)");

@@ -11,7 +11,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +24,7 @@
 #include "base/clock.h"
 #include "base/number.h"
 #include "os/io.h"
+#include "queue/libsqlite.h"
 #include "queue/queue_db.h"
 #include "queue/queue_dir.h"
 
@@ -74,9 +74,9 @@ no_room(const struct sqlite_queue *q, struct err *e)
 static int
 fault(struct sqlite_queue *q, int code, struct err *e)
 {
-	int sys = q->sq != NULL ? sqlite3_system_errno(q->sq) : 0;
-	const char *why =
-	    q->sq != NULL ? sqlite3_errmsg(q->sq) : sqlite3_errstr(code);
+	int sys = q->sq != NULL ? lite.sqlite3_system_errno(q->sq) : 0;
+	const char *why = q->sq != NULL ? lite.sqlite3_errmsg(q->sq) :
+					  lite.sqlite3_errstr(code);
 
 	q->db.again = false;
 	if (sys == ENOSPC || sys == EDQUOT ||
@@ -124,13 +124,13 @@ bind(sqlite3_stmt *stmt, const char *const *params, size_t n)
 {
 	int r = SQLITE_OK;
 
-	for (int i = 1; i <= sqlite3_bind_parameter_count(stmt); i++) {
-		const char *name = sqlite3_bind_parameter_name(stmt, i);
+	for (int i = 1; i <= lite.sqlite3_bind_parameter_count(stmt); i++) {
+		const char *name = lite.sqlite3_bind_parameter_name(stmt, i);
 		int64_t k;
 
 		if (name == NULL || !number_parse(name + 1, 1, (int64_t)n, &k))
 			BUG("a parameter that was not given");
-		r = sqlite3_bind_text(stmt, i, params[k - 1], -1,
+		r = lite.sqlite3_bind_text(stmt, i, params[k - 1], -1,
 		    SQLITE_STATIC);
 		if (r != SQLITE_OK)
 			return r;
@@ -142,14 +142,14 @@ bind(sqlite3_stmt *stmt, const char *const *params, size_t n)
 static int
 step(sqlite3_stmt *stmt, struct queue_rows *rows)
 {
-	int r, width = sqlite3_column_count(stmt);
+	int r, width = lite.sqlite3_column_count(stmt);
 
 	if (rows != NULL && width > 0)
 		rows->width = (size_t)width;
-	while ((r = sqlite3_step(stmt)) == SQLITE_ROW)
+	while ((r = lite.sqlite3_step(stmt)) == SQLITE_ROW)
 		for (int i = 0; rows != NULL && i < width; i++)
 			queue_rows_add(rows,
-			    (const char *)sqlite3_column_text(stmt, i));
+			    (const char *)lite.sqlite3_column_text(stmt, i));
 	return r == SQLITE_DONE ? SQLITE_OK : r;
 }
 
@@ -159,7 +159,7 @@ exec(struct queue_db *db, const char *sql, const char *const *params, size_t n,
 {
 	struct sqlite_queue *q = (struct sqlite_queue *)db;
 	sqlite3_stmt *stmt = NULL;
-	int r = sqlite3_prepare_v2(q->sq, sql, -1, &stmt, NULL);
+	int r = lite.sqlite3_prepare_v2(q->sq, sql, -1, &stmt, NULL);
 
 	q->db.again = false;
 	if (r == SQLITE_OK)
@@ -168,7 +168,7 @@ exec(struct queue_db *db, const char *sql, const char *const *params, size_t n,
 		r = step(stmt, rows);
 	if (r != SQLITE_OK)
 		fault(q, r, e);
-	(void)sqlite3_finalize(stmt);
+	(void)lite.sqlite3_finalize(stmt);
 	return r == SQLITE_OK ? 0 : -1;
 }
 
@@ -198,7 +198,7 @@ rollback(struct queue_db *db)
 {
 	struct err ignored = ERR_INIT;
 
-	if (sqlite3_get_autocommit(((struct sqlite_queue *)db)->sq) == 0)
+	if (lite.sqlite3_get_autocommit(((struct sqlite_queue *)db)->sq) == 0)
 		(void)plain((struct sqlite_queue *)db, "ROLLBACK", &ignored);
 }
 
@@ -310,7 +310,7 @@ close_queue(struct queue_db *db)
 	struct sqlite_queue *q = (struct sqlite_queue *)db;
 
 	if (q->sq != NULL)
-		(void)sqlite3_close(q->sq);
+		(void)lite.sqlite3_close(q->sq);
 	if (q->watch >= 0)
 		close(q->watch);
 	dir_close(&q->dir);
@@ -480,7 +480,7 @@ static int
 open_file(struct sqlite_queue *q, int64_t wait, enum mode mode, struct err *e)
 {
 	char *name = mode == AS_IT_IS ? as_it_is(q->path) : xstrdup(q->path);
-	int r = sqlite3_open_v2(name, &q->sq,
+	int r = lite.sqlite3_open_v2(name, &q->sq,
 	    SQLITE_OPEN_NOFOLLOW |
 		(mode == AS_IT_IS ? SQLITE_OPEN_READONLY | SQLITE_OPEN_URI :
 				    SQLITE_OPEN_READWRITE),
@@ -489,8 +489,8 @@ open_file(struct sqlite_queue *q, int64_t wait, enum mode mode, struct err *e)
 	free(name);
 	if (r != SQLITE_OK)
 		return fault(q, r, e);
-	(void)sqlite3_extended_result_codes(q->sq, 1);
-	(void)sqlite3_busy_timeout(q->sq,
+	(void)lite.sqlite3_extended_result_codes(q->sq, 1);
+	(void)lite.sqlite3_busy_timeout(q->sq,
 	    wait > 1000000 ? 1000000000 : (int)wait * 1000);
 	if (mode == ALONE &&
 	    plain(q, "PRAGMA locking_mode = EXCLUSIVE", e) != 0)
@@ -521,7 +521,7 @@ open_all(struct sqlite_queue *q, bool make, int64_t wait, struct err *e)
 		if (mode == AS_IT_IS &&
 		    fstatat(q->dir.fd, FILE_NAME "-wal", &st, 0) == 0)
 			break;
-		(void)sqlite3_close(q->sq);
+		(void)lite.sqlite3_close(q->sq);
 		q->sq = NULL;
 		*e = (struct err)ERR_INIT;
 		r = open_file(q, wait, (enum mode)mode, e);
@@ -554,7 +554,8 @@ queue_sqlite_open(const char *path, bool make, int64_t wait, struct err *e)
 	q->db.ops = &ops;
 	q->watch = -1;
 	q->dir = (struct dir)DIR_INIT;
-	if (queue_dir_open(&q->dir, path, make, e) == 0 &&
+	if (libsqlite_load(e) == 0 &&
+	    queue_dir_open(&q->dir, path, make, e) == 0 &&
 	    check_place(q, e) == 0) {
 		q->path = xasprintf("%s/%s", q->dir.path, FILE_NAME);
 		if (open_all(q, make, wait, e) == 0)

@@ -17,6 +17,7 @@
 #include "os/intr.h"
 #include "os/io.h"
 #include "os/secret.h"
+#include "ssh/libssh.h"
 #include "ssh/ssh_identity.h"
 
 enum {
@@ -103,18 +104,20 @@ export_key(struct err *e)
 		    "'ssh_key' of 'git' in deploy.yml wants DEPLOY_SSH_KEY, which is not set");
 		return NULL;
 	}
+	if (libssh_load(e) != 0)
+		return NULL;
 	key = text[0] == '/' && strchr(text, '\n') == NULL ?
 	    ssh_identity_read(text, e) :
 	    ssh_identity_parse(text, "DEPLOY_SSH_KEY", e);
 	if (key == NULL)
 		return NULL;
-	if (ssh_pki_export_privkey_base64(key, NULL, NULL, NULL, &out) !=
+	if (ls.ssh_pki_export_privkey_base64(key, NULL, NULL, NULL, &out) !=
 	    SSH_OK) {
 		err_set(e, ERR_FAILED,
 		    "DEPLOY_SSH_KEY cannot be given to ssh-agent(1)");
 		out = NULL;
 	}
-	ssh_key_free(key);
+	ls.ssh_key_free(key);
 	return out;
 }
 
@@ -236,7 +239,7 @@ start_with_key(struct key_agent *a, struct err *e)
 	if (r == 0)
 		r = add_key(a, key, e);
 	explicit_bzero(key, strlen(key));
-	ssh_string_free_char(key);
+	ls.ssh_string_free_char(key);
 	return r;
 }
 

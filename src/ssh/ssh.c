@@ -1,7 +1,6 @@
 #include "ssh/ssh.h"
 
 #include <errno.h>
-#include <libssh/libssh.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +16,7 @@
 #include "os/io.h"
 #include "os/log.h"
 #include "os/secret.h"
+#include "ssh/libssh.h"
 #include "ssh/ssh_algorithms.h"
 #include "ssh/ssh_auth.h"
 #include "ssh/ssh_gate.h"
@@ -82,7 +82,7 @@ turn_give(void)
 static void
 init_once(void)
 {
-	(void)ssh_init();
+	(void)ls.ssh_init();
 }
 
 /* The deadlines, with defaults where nothing was said. */
@@ -329,6 +329,8 @@ ssh_open(const struct ssh_options *o, struct err *e)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 
+	if (libssh_load(e) != 0)
+		return NULL;
 	pthread_once(&once, init_once);
 	return open_level(o, 0, e);
 }

@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "ssh/libssh.h"
 
 enum { OFFER_MAX = 500 }; /* bytes of what a host offers, in a message */
 
@@ -92,8 +93,8 @@ without_certificates(const char *list)
 static int
 apply(ssh_session session, size_t i, const char *list)
 {
-	return ssh_options_set(session, lists[i].option, list) == SSH_OK &&
-		ssh_options_set(session, lists[i].back, list) == SSH_OK ?
+	return ls.ssh_options_set(session, lists[i].option, list) == SSH_OK &&
+		ls.ssh_options_set(session, lists[i].back, list) == SSH_OK ?
 	    0 :
 	    -1;
 }
@@ -127,15 +128,15 @@ ssh_algorithms_apply(const struct ssh_algorithms *a, ssh_session session,
 static char *
 first_known(const char *names, size_t n, enum ssh_options_e option)
 {
-	ssh_session probe = ssh_new();
+	ssh_session probe = ls.ssh_new();
 	char *copy = xstrndup(names, n), *save, *name, *known = NULL;
 
 	for (name = strtok_r(copy, ",", &save); name != NULL && known == NULL;
 	     name = strtok_r(NULL, ",", &save))
-		if (ssh_options_set(probe, option, name) == SSH_OK)
+		if (ls.ssh_options_set(probe, option, name) == SSH_OK)
 			known = xstrdup(name);
 	free(copy);
-	ssh_free(probe);
+	ls.ssh_free(probe);
 	return known;
 }
 
@@ -166,7 +167,7 @@ ssh_algorithms_explain(ssh_session session, struct err *e)
 	char *known;
 
 	if (session == NULL ||
-	    (method = strstr(ssh_get_error(session), before)) == NULL)
+	    (method = strstr(ls.ssh_get_error(session), before)) == NULL)
 		return;
 	i = list_of(method += strlen(before));
 	theirs = strstr(method, "server [");

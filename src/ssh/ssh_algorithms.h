@@ -6,9 +6,9 @@
 #ifndef SSH_ALGORITHMS_H
 #define SSH_ALGORITHMS_H
 
-#include <libssh/libssh.h>
 
 #include "base/err.h"
+#include "ssh/libssh.h"
 
 enum ssh_algorithm_list {
 	SSH_ALGORITHMS_KEX,

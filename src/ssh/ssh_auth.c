@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "os/log.h"
 #include "os/secret.h"
+#include "ssh/libssh.h"
 #include "ssh/ssh_agent.h"
 #include "ssh/ssh_certificate.h"
 #include "ssh/ssh_identity.h"
@@ -58,11 +59,11 @@ fingerprint(ssh_key key)
 	size_t len = 0;
 	char *print = NULL;
 
-	if (ssh_get_publickey_hash(key, SSH_PUBLICKEY_HASH_SHA256, &hash,
+	if (ls.ssh_get_publickey_hash(key, SSH_PUBLICKEY_HASH_SHA256, &hash,
 		&len) == SSH_OK)
-		print = ssh_get_fingerprint_hash(SSH_PUBLICKEY_HASH_SHA256,
+		print = ls.ssh_get_fingerprint_hash(SSH_PUBLICKEY_HASH_SHA256,
 		    hash, len);
-	ssh_clean_pubkey_hash(&hash);
+	ls.ssh_clean_pubkey_hash(&hash);
 	return print;
 }
 
@@ -70,7 +71,7 @@ fingerprint(ssh_key key)
 static const char *
 not_offered(const struct login *in)
 {
-	const char *said = ssh_get_error(in->link->session);
+	const char *said = ls.ssh_get_error(in->link->session);
 
 	if (strstr(said, "PUBLICKEY_ACCEPTED_TYPES") != NULL)
 		return "may not be used (PubkeyAcceptedAlgorithms of ssh_config)";
@@ -92,7 +93,7 @@ note_refused(struct login *in, int answer, const char *what, ssh_key key)
 	in->partial |= answer == SSH_AUTH_PARTIAL;
 	note(in, "%s (%s) %s", what, print != NULL ? print : "?",
 	    why != NULL ? why : "was refused");
-	ssh_string_free_char(print);
+	ls.ssh_string_free_char(print);
 }
 
 /* What the host said to a key: 1 come in, 0 no, -1 the connection ended. */
@@ -124,7 +125,7 @@ offer(struct login *in, ssh_key key, const char *what, struct err *e)
 {
 	int r;
 
-	while ((r = ssh_userauth_publickey(in->link->session, NULL, key)) ==
+	while ((r = ls.ssh_userauth_publickey(in->link->session, NULL, key)) ==
 	    SSH_AUTH_AGAIN)
 		if (ssh_link_wait(in->link, in->end, e) != 0)
 			return -1;
@@ -135,8 +136,8 @@ offer(struct login *in, ssh_key key, const char *what, struct err *e)
 static bool
 suits(ssh_key certificate, ssh_key key)
 {
-	const char *c = ssh_key_type_to_char(ssh_key_type(certificate));
-	const char *k = ssh_key_type_to_char(ssh_key_type(key));
+	const char *c = ls.ssh_key_type_to_char(ls.ssh_key_type(certificate));
+	const char *k = ls.ssh_key_type_to_char(ls.ssh_key_type(key));
 
 	return c != NULL && k != NULL && strncmp(c, k, strlen(k)) == 0 &&
 	    strncmp(c + strlen(k), "-cert", 5) == 0;
@@ -150,12 +151,12 @@ note_certificate(struct login *in, ssh_key certificate, const char *path)
 	struct err why = ERR_INIT;
 	char *base64 = NULL;
 
-	if (ssh_pki_export_pubkey_base64(certificate, &base64) == SSH_OK &&
+	if (ls.ssh_pki_export_pubkey_base64(certificate, &base64) == SSH_OK &&
 	    ssh_certificate_parse(&c, base64) &&
 	    ssh_certificate_check(&c, SSH_CERTIFICATE_USER, clock_now(),
 		&why) != 0)
 		note(in, "%s %s", path, why.text);
-	ssh_string_free_char(base64);
+	ls.ssh_string_free_char(base64);
 	ssh_certificate_release(&c);
 }
 
@@ -168,17 +169,17 @@ offer_certified(struct login *in, ssh_key key, const char *path, struct err *e)
 
 	if (access(path, F_OK) != 0)
 		return 0;
-	if (ssh_pki_import_cert_file(path, &certificate) != SSH_OK) {
+	if (ls.ssh_pki_import_cert_file(path, &certificate) != SSH_OK) {
 		note(in, "%s is no certificate", path);
 		return 0;
 	}
-	if (suits(certificate, key) && (both = ssh_key_dup(key)) != NULL &&
-	    ssh_pki_copy_cert_to_privkey(certificate, both) == SSH_OK)
+	if (suits(certificate, key) && (both = ls.ssh_key_dup(key)) != NULL &&
+	    ls.ssh_pki_copy_cert_to_privkey(certificate, both) == SSH_OK)
 		r = offer(in, both, path, e);
 	if (r == 0)
 		note_certificate(in, certificate, path);
-	ssh_key_free(both);
-	ssh_key_free(certificate);
+	ls.ssh_key_free(both);
+	ls.ssh_key_free(certificate);
 	return r;
 }
 
@@ -213,7 +214,7 @@ try_variable(struct login *in, struct err *e)
 	if (key == NULL)
 		return -1;
 	r = offer_all(in, key, "DEPLOY_SSH_KEY", e);
-	ssh_key_free(key);
+	ls.ssh_key_free(key);
 	return r;
 }
 
@@ -231,7 +232,7 @@ try_file(struct login *in, const char *path, bool given, struct err *e)
 		return 0;
 	}
 	r = offer_all(in, key, path, e);
-	ssh_key_free(key);
+	ls.ssh_key_free(key);
 	return r;
 }
 
@@ -256,12 +257,12 @@ public_keys(const struct ssh_settings *st, struct strvec *keys)
 		char *beside = xasprintf("%s.pub", path), *base64 = NULL;
 		ssh_key key = NULL;
 
-		if ((ssh_pki_import_pubkey_file(beside, &key) == SSH_OK ||
-			ssh_pki_import_pubkey_file(path, &key) == SSH_OK) &&
-		    ssh_pki_export_pubkey_base64(key, &base64) == SSH_OK)
+		if ((ls.ssh_pki_import_pubkey_file(beside, &key) == SSH_OK ||
+			ls.ssh_pki_import_pubkey_file(path, &key) == SSH_OK) &&
+		    ls.ssh_pki_export_pubkey_base64(key, &base64) == SSH_OK)
 			strvec_add(keys, base64);
-		ssh_string_free_char(base64);
-		ssh_key_free(key);
+		ls.ssh_string_free_char(base64);
+		ls.ssh_key_free(key);
 		free(beside);
 	}
 }
@@ -272,18 +273,18 @@ ask_agent(struct login *in, int fd, struct err *e)
 {
 	int r;
 
-	if (ssh_set_agent_socket(in->link->session, fd) != SSH_OK) {
+	if (ls.ssh_set_agent_socket(in->link->session, fd) != SSH_OK) {
 		close(fd);
 		return err_set(e, ERR_FAILED, "libssh takes no agent");
 	}
-	while ((r = ssh_userauth_agent(in->link->session, NULL)) ==
+	while ((r = ls.ssh_userauth_agent(in->link->session, NULL)) ==
 	    SSH_AUTH_AGAIN)
 		if (ssh_link_wait(in->link, in->end, e) != 0)
 			return -1;
 	if (r == SSH_AUTH_SUCCESS)
 		return 1;
 	in->partial |= r == SSH_AUTH_PARTIAL;
-	return r == SSH_AUTH_ERROR && !ssh_is_connected(in->link->session) ?
+	return r == SSH_AUTH_ERROR && !ls.ssh_is_connected(in->link->session) ?
 	    ssh_link_lost(in->link, e) :
 	    0;
 }
@@ -355,8 +356,8 @@ ask_for_service(struct ssh_link *l, int64_t end, struct err *e)
 	const int64_t since = clock_us();
 	int r;
 
-	while (
-	    (r = ssh_service_request(l->session, "ssh-userauth")) == SSH_AGAIN)
+	while ((r = ls.ssh_service_request(l->session, "ssh-userauth")) ==
+	    SSH_AGAIN)
 		if (ssh_link_wait(l, end, e) != 0)
 			return -1;
 	if (r != SSH_OK)

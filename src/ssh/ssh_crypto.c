@@ -1,12 +1,10 @@
 #include "ssh/ssh_crypto.h"
 
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
 #include <stdint.h>
 #include <string.h>
 
 #include "base/base64.h"
+#include "base/libcrypto.h"
 
 enum {
 	ED25519 = 32, /* bytes of either half */
@@ -98,21 +96,26 @@ write_key(const uint8_t seed[ED25519], const uint8_t public[ED25519],
 bool
 ssh_crypto_convert(const char *pem, const char *phrase, struct buf *out)
 {
-	BIO *in = BIO_new_mem_buf(pem, -1);
-	EVP_PKEY *key = in == NULL ?
-	    NULL :
-	    PEM_read_bio_PrivateKey(in, NULL, give_phrase, &phrase);
+	BIO *in;
+	EVP_PKEY *key;
 	uint8_t seed[ED25519], public[ED25519];
 	size_t n = sizeof(seed), m = sizeof(public);
-	bool is = key != NULL && EVP_PKEY_id(key) == EVP_PKEY_ED25519 &&
-	    EVP_PKEY_get_raw_private_key(key, seed, &n) == 1 &&
-	    EVP_PKEY_get_raw_public_key(key, public, &m) == 1;
+	bool is;
+
+	library_must(libcrypto_load);
+	in = lc.BIO_new_mem_buf(pem, -1);
+	key = in == NULL ?
+	    NULL :
+	    lc.PEM_read_bio_PrivateKey(in, NULL, give_phrase, &phrase);
+	is = key != NULL && lc.EVP_PKEY_get_id(key) == EVP_PKEY_ED25519 &&
+	    lc.EVP_PKEY_get_raw_private_key(key, seed, &n) == 1 &&
+	    lc.EVP_PKEY_get_raw_public_key(key, public, &m) == 1;
 
 	if (is)
 		write_key(seed, public, out);
 	explicit_bzero(seed, sizeof(seed));
-	EVP_PKEY_free(key);
-	BIO_free(in);
+	lc.EVP_PKEY_free(key);
+	lc.BIO_free(in);
 	return is;
 }
 
@@ -131,21 +134,21 @@ static const struct scheme {
 	const char *algorithm; /* in DER, to its end */
 	size_t algorithm_len;
 	const char *curve; /* NULL: it is no ECDSA */
-	const EVP_MD *(*hash)(void);
+	int bits;	   /* of the SHA-2; 0: it hashes by itself */
 } schemes[] = {
 #define OID(bytes) bytes, sizeof(bytes) - 1
 #define RSA OID("\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x00")
 #define EC "\x06\x07\x2a\x86\x48\xce\x3d\x02\x01"
-	{ "ssh-ed25519", "ssh-ed25519", NULL, 0, NULL, NULL },
-	{ "ssh-rsa", "rsa-sha2-256", RSA, NULL, EVP_sha256 },
-	{ "ssh-rsa", "rsa-sha2-512", RSA, NULL, EVP_sha512 },
+	{ "ssh-ed25519", "ssh-ed25519", NULL, 0, NULL, 0 },
+	{ "ssh-rsa", "rsa-sha2-256", RSA, NULL, 256 },
+	{ "ssh-rsa", "rsa-sha2-512", RSA, NULL, 512 },
 	{ "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp256",
 	    OID(EC "\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07"), "nistp256",
-	    EVP_sha256 },
+	    256 },
 	{ "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp384",
-	    OID(EC "\x06\x05\x2b\x81\x04\x00\x22"), "nistp384", EVP_sha384 },
+	    OID(EC "\x06\x05\x2b\x81\x04\x00\x22"), "nistp384", 384 },
 	{ "ecdsa-sha2-nistp521", "ecdsa-sha2-nistp521",
-	    OID(EC "\x06\x05\x2b\x81\x04\x00\x23"), "nistp521", EVP_sha512 },
+	    OID(EC "\x06\x05\x2b\x81\x04\x00\x23"), "nistp521", 512 },
 };
 
 /* A value of DER. */
@@ -208,8 +211,8 @@ public_key(const struct scheme *s, struct ssh_bytes key)
 		struct ssh_bytes raw;
 
 		return ssh_bytes_take(&key, &raw) ?
-		    EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, raw.p,
-			raw.n) :
+		    lc.EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL,
+			raw.p, raw.n) :
 		    NULL;
 	}
 	if (put_bits(s, key, &bits)) {
@@ -219,12 +222,27 @@ public_key(const struct scheme *s, struct ssh_bytes key)
 		put_der(&info, DER_BITS, bits.data, bits.len);
 		put_der(&all, DER_SEQUENCE, info.data, info.len);
 		p = (const unsigned char *)all.data;
-		made = d2i_PUBKEY(NULL, &p, (long)all.len);
+		made = lc.d2i_PUBKEY(NULL, &p, (long)all.len);
 	}
 	buf_release(&bits);
 	buf_release(&info);
 	buf_release(&all);
 	return made;
+}
+
+static const EVP_MD *
+hash_of(const struct scheme *s)
+{
+	switch (s->bits) {
+	case 256:
+		return lc.EVP_sha256();
+	case 384:
+		return lc.EVP_sha384();
+	case 512:
+		return lc.EVP_sha512();
+	default:
+		return NULL;
+	}
 }
 
 /* Does it hold?  `raw` is the signature behind the name of its kind. */
@@ -233,7 +251,7 @@ verify(const struct scheme *s, struct ssh_bytes key,
     const struct ssh_bytes *data, struct ssh_bytes raw)
 {
 	EVP_PKEY *public = public_key(s, key);
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	EVP_MD_CTX *ctx = lc.EVP_MD_CTX_new();
 	struct buf der = BUF_INIT;
 	struct ssh_bytes one, other;
 	bool good = public != NULL && ctx != NULL;
@@ -246,11 +264,11 @@ verify(const struct scheme *s, struct ssh_bytes key,
 			der.len };
 	}
 	good = good &&
-	    EVP_DigestVerifyInit(ctx, NULL, s->hash != NULL ? s->hash() : NULL,
-		NULL, public) == 1 &&
-	    EVP_DigestVerify(ctx, raw.p, raw.n, data->p, data->n) == 1;
-	EVP_MD_CTX_free(ctx);
-	EVP_PKEY_free(public);
+	    lc.EVP_DigestVerifyInit(ctx, NULL, hash_of(s), NULL, public) ==
+		1 &&
+	    lc.EVP_DigestVerify(ctx, raw.p, raw.n, data->p, data->n) == 1;
+	lc.EVP_MD_CTX_free(ctx);
+	lc.EVP_PKEY_free(public);
 	buf_release(&der);
 	return good;
 }
@@ -267,6 +285,7 @@ ssh_crypto_verify(const struct ssh_bytes *key, const struct ssh_bytes *data,
 {
 	struct ssh_bytes k = *key, s = *signature, type, kind, raw;
 
+	library_must(libcrypto_load);
 	if (!ssh_bytes_take(&k, &type) || !ssh_bytes_take(&s, &kind) ||
 	    !ssh_bytes_take(&s, &raw) || s.n != 0)
 		return false;

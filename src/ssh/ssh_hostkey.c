@@ -16,6 +16,7 @@
 #include "os/intr.h"
 #include "os/io.h"
 #include "os/log.h"
+#include "ssh/libssh.h"
 #include "ssh/ssh_certificate.h"
 #include "ssh/ssh_client.h"
 
@@ -68,11 +69,11 @@ key_of_line(const char *name, const char *line)
 	ssh_key key;
 
 	if (name == NULL ||
-	    ssh_known_hosts_parse_line(name, line, &entry) != SSH_OK)
+	    ls.ssh_known_hosts_parse_line(name, line, &entry) != SSH_OK)
 		return NULL;
 	key = entry->publickey;
 	entry->publickey = NULL;
-	ssh_knownhosts_entry_free(entry);
+	ls.ssh_knownhosts_entry_free(entry);
 	return key;
 }
 
@@ -82,10 +83,10 @@ add_line(const struct ssh_hostkey *k, ssh_key key, struct buf *out)
 {
 	char *base64 = NULL;
 
-	if (ssh_pki_export_pubkey_base64(key, &base64) == SSH_OK)
+	if (ls.ssh_pki_export_pubkey_base64(key, &base64) == SSH_OK)
 		buf_addf(out, "%s %s %s\n", k->name,
-		    ssh_key_type_to_char(ssh_key_type(key)), base64);
-	ssh_string_free_char(base64);
+		    ls.ssh_key_type_to_char(ls.ssh_key_type(key)), base64);
+	ls.ssh_string_free_char(base64);
 }
 
 /* Spaces for tabs, nothing at the ends: libssh is strict. */
@@ -137,7 +138,7 @@ take_line(struct ssh_hostkey *k, char *raw, struct lines *found)
 	    (key = key_of_line(k->plain, line)) != NULL) {
 		add_line(k, key, &found->plain);
 	}
-	ssh_key_free(key);
+	ls.ssh_key_free(key);
 }
 
 /* All lines of `text`, which is changed. */
@@ -337,12 +338,12 @@ check_authority(struct ssh_hostkey *k, const struct ssh_certificate *c,
 
 	for (size_t i = 0; i < k->n_authorities && authority == NULL; i++) {
 		buf_reset(&blob);
-		if (ssh_pki_export_pubkey_base64(k->authorities[i], &mine) ==
-			SSH_OK &&
+		if (ls.ssh_pki_export_pubkey_base64(k->authorities[i],
+			&mine) == SSH_OK &&
 		    base64_decode(mine, &blob) && blob.len == c->authority.n &&
 		    memcmp(blob.data, c->authority.p, blob.len) == 0)
 			authority = k->authorities[i];
-		ssh_string_free_char(mine);
+		ls.ssh_string_free_char(mine);
 		mine = NULL;
 	}
 	if (authority == NULL)
@@ -352,12 +353,12 @@ check_authority(struct ssh_hostkey *k, const struct ssh_certificate *c,
 		reject(k, "its certificate has a wrong signature");
 	else if (ssh_revoked_check(&k->revoked, authority,
 		     "authority of its certificate", e) == 0 &&
-	    ssh_pki_import_cert_base64(base64, ssh_key_type_from_name(type),
-		&whole) == SSH_OK)
+	    ls.ssh_pki_import_cert_base64(base64,
+		ls.ssh_key_type_from_name(type), &whole) == SSH_OK)
 		r = ssh_revoked_check(&k->revoked, whole, "certificate", e);
 	if (r != 0 && e->code != 0)
 		reject(k, "%s", e->text);
-	ssh_key_free(whole);
+	ls.ssh_key_free(whole);
 	free(type);
 	buf_release(&blob);
 	return r;
@@ -420,7 +421,7 @@ ssh_hostkey_release(struct ssh_hostkey *k)
 {
 	ssh_revoked_release(&k->revoked);
 	for (size_t i = 0; i < k->n_authorities; i++)
-		ssh_key_free(k->authorities[i]);
+		ls.ssh_key_free(k->authorities[i]);
 	free(k->authorities);
 	free(k->rejected);
 	free(k->lax);
@@ -444,9 +445,9 @@ struct shown {
 static void
 shown_release(struct shown *s)
 {
-	ssh_key_free(s->key);
-	ssh_string_free_char(s->print);
-	ssh_string_free_char(s->base64);
+	ls.ssh_key_free(s->key);
+	ls.ssh_string_free_char(s->print);
+	ls.ssh_string_free_char(s->base64);
 }
 
 static int
@@ -455,18 +456,19 @@ shown_get(struct shown *s, ssh_session session, struct err *e)
 	unsigned char *hash = NULL;
 	size_t len = 0;
 
-	if (ssh_get_server_publickey(session, &s->key) == SSH_OK &&
-	    ssh_get_publickey_hash(s->key, SSH_PUBLICKEY_HASH_SHA256, &hash,
+	if (ls.ssh_get_server_publickey(session, &s->key) == SSH_OK &&
+	    ls.ssh_get_publickey_hash(s->key, SSH_PUBLICKEY_HASH_SHA256, &hash,
 		&len) == SSH_OK &&
-	    ssh_pki_export_pubkey_base64(s->key, &s->base64) == SSH_OK)
-		s->print = ssh_get_fingerprint_hash(SSH_PUBLICKEY_HASH_SHA256,
-		    hash, len);
-	ssh_clean_pubkey_hash(&hash);
+	    ls.ssh_pki_export_pubkey_base64(s->key, &s->base64) == SSH_OK)
+		s->print =
+		    ls.ssh_get_fingerprint_hash(SSH_PUBLICKEY_HASH_SHA256,
+			hash, len);
+	ls.ssh_clean_pubkey_hash(&hash);
 	if (s->print == NULL)
 		return err_set(e, ERR_UNREACHABLE,
 		    "the host's key cannot be read");
 	/* "ssh-ed25519", "ecdsa-sha2-nistp256": as known_hosts has it. */
-	s->type = ssh_key_type_to_char(ssh_key_type(s->key));
+	s->type = ls.ssh_key_type_to_char(ls.ssh_key_type(s->key));
 	return 0;
 }
 
@@ -528,7 +530,7 @@ static int
 check_known(const struct ssh_hostkey *k, const struct shown *s,
     ssh_session session, struct err *e)
 {
-	switch (ssh_session_is_known_server(session)) {
+	switch (ls.ssh_session_is_known_server(session)) {
 	case SSH_KNOWN_HOSTS_OK:
 		return 0;
 	case SSH_KNOWN_HOSTS_CHANGED:
@@ -539,7 +541,7 @@ check_known(const struct ssh_hostkey *k, const struct shown *s,
 		return refuse_unknown(k, s, e);
 	default:
 		return err_set(e, ERR_UNREACHABLE, "%s",
-		    ssh_get_error(session));
+		    ls.ssh_get_error(session));
 	}
 }
 

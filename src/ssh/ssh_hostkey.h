@@ -16,10 +16,10 @@
 #ifndef SSH_HOSTKEY_H
 #define SSH_HOSTKEY_H
 
-#include <libssh/libssh.h>
 #include <stdbool.h>
 
 #include "base/err.h"
+#include "ssh/libssh.h"
 #include "ssh/ssh_revoked.h"
 #include "ssh/ssh_settings.h"
 

@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "os/io.h"
 #include "os/secret.h"
+#include "ssh/libssh.h"
 #include "ssh/ssh_crypto.h"
 
 enum {
@@ -236,7 +237,7 @@ import(const char *text, const char *phrase)
 		text = converted.data;
 		phrase = NULL;
 	}
-	if (ssh_pki_import_privkey_base64(text, phrase, NULL, NULL, &key) !=
+	if (ls.ssh_pki_import_privkey_base64(text, phrase, NULL, NULL, &key) !=
 	    SSH_OK)
 		key = NULL;
 	buf_wipe(&converted);

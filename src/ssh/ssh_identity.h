@@ -5,9 +5,9 @@
 #ifndef SSH_IDENTITY_H
 #define SSH_IDENTITY_H
 
-#include <libssh/libssh.h>
 
 #include "base/err.h"
+#include "ssh/libssh.h"
 
 /*
  * The key in `text`; NULL with a sentence that begins with `what` ("is

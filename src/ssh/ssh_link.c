@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libssh/server.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -14,6 +13,7 @@
 
 #include "base/clock.h"
 #include "os/intr.h"
+#include "ssh/libssh.h"
 #include "ssh/ssh_algorithms.h"
 #include "ssh/ssh_gate.h"
 
@@ -54,7 +54,7 @@ set_options(struct ssh_link *l, const struct ssh_settings *st,
 	};
 
 	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
-		if (ssh_options_set(l->session, options[i].option,
+		if (ls.ssh_options_set(l->session, options[i].option,
 			options[i].value) != SSH_OK)
 			return -1;
 	return 0;
@@ -64,21 +64,21 @@ int
 ssh_link_open(struct ssh_link *l, const struct ssh_settings *st,
     const char *known_hosts, struct err *e)
 {
-	l->session = ssh_new();
-	l->event = ssh_event_new();
+	l->session = ls.ssh_new();
+	l->event = ls.ssh_event_new();
 	l->polled = false;
 	l->idle = 0;
 	l->n_trips = 0;
 	memset(&l->wire, 0, sizeof(l->wire));
 	if (l->session == NULL || l->event == NULL ||
-	    ssh_event_add_fd(l->event, l->cancel, POLLIN, on_wake, NULL) !=
+	    ls.ssh_event_add_fd(l->event, l->cancel, POLLIN, on_wake, NULL) !=
 		SSH_OK)
 		return err_set(e, ERR_FAILED, "no memory for a connection");
-	ssh_set_blocking(l->session, 0);
-	ssh_set_counters(l->session, &l->wire, NULL);
+	ls.ssh_set_blocking(l->session, 0);
+	ls.ssh_set_counters(l->session, &l->wire, NULL);
 	if (set_options(l, st, known_hosts) != 0)
 		return err_set(e, ERR_UNREACHABLE, "settings: %s",
-		    ssh_get_error(l->session));
+		    ls.ssh_get_error(l->session));
 	return ssh_algorithms_apply(&st->algorithms, l->session, e);
 }
 
@@ -86,14 +86,14 @@ void
 ssh_link_close(struct ssh_link *l)
 {
 	if (l->event != NULL) {
-		ssh_event_remove_fd(l->event, l->cancel);
+		ls.ssh_event_remove_fd(l->event, l->cancel);
 		if (l->polled)
-			ssh_event_remove_session(l->event, l->session);
-		ssh_event_free(l->event);
+			ls.ssh_event_remove_session(l->event, l->session);
+		ls.ssh_event_free(l->event);
 	}
 	ssh_link_drop_spare(l);
-	/* Never ssh_disconnect(): it waits.  This closes the descriptor. */
-	ssh_free(l->session);
+	/* Never ls.ssh_disconnect(): it waits.  This closes the descriptor. */
+	ls.ssh_free(l->session);
 	l->session = NULL;
 	l->event = NULL;
 	l->polled = false;
@@ -105,8 +105,8 @@ ssh_link_was_dropped(const struct ssh_link *l)
 {
 	/* Once it was tried, the session has the descriptor. */
 	return l->session != NULL && l->dial.fd < 0 &&
-	    !ssh_is_connected(l->session) &&
-	    ssh_get_serverbanner(l->session) == NULL;
+	    !ls.ssh_is_connected(l->session) &&
+	    ls.ssh_get_serverbanner(l->session) == NULL;
 }
 
 /* Is the gate through which we go to blame?  Its error is in `why` then. */
@@ -133,7 +133,7 @@ reason(struct ssh_link *l, struct err *why)
 		from_proxy->data[--from_proxy->len] = '\0';
 	if (from_proxy->len > 0)
 		return buf_str(from_proxy);
-	said = ssh_get_error(l->session);
+	said = ls.ssh_get_error(l->session);
 	return said != NULL && *said != '\0' ? said : "the other end is gone";
 }
 
@@ -191,7 +191,7 @@ check_silence(struct ssh_link *l, struct err *e)
 	if (l->idle == 0 || silent < l->idle / 4)
 		return 0;
 	if (silent < l->idle) {
-		(void)ssh_send_keepalive(l->session);
+		(void)ls.ssh_send_keepalive(l->session);
 		return 0;
 	}
 	if (is_gate_wrong(l, l->idle, &why))
@@ -214,7 +214,7 @@ quick_ack(struct ssh_link *l)
 	if (l->dial.proxy.pid != 0)
 		ssh_dial_listen(&l->dial);
 	else if (l->dial.gate == NULL)
-		(void)setsockopt(ssh_get_fd(l->session), IPPROTO_TCP,
+		(void)setsockopt(ls.ssh_get_fd(l->session), IPPROTO_TCP,
 		    TCP_QUICKACK, &on, sizeof(on));
 }
 
@@ -231,7 +231,7 @@ check(struct ssh_link *l, struct err *e)
 	}
 	if (!l->carries && intr_check(e) != 0)
 		return -1;
-	if (!ssh_is_connected(l->session))
+	if (!ls.ssh_is_connected(l->session))
 		return ssh_link_lost(l, e);
 	return 0;
 }
@@ -255,7 +255,8 @@ ssh_link_wait(struct ssh_link *l, int64_t end, struct err *e)
 	if (check_silence(l, e) != 0)
 		return -1;
 	quick_ack(l);
-	(void)ssh_event_dopoll(l->event, left < TICK_MS ? (int)left : TICK_MS);
+	(void)ls.ssh_event_dopoll(l->event,
+	    left < TICK_MS ? (int)left : TICK_MS);
 	return 0;
 }
 
@@ -267,34 +268,34 @@ ssh_link_wait_also(struct ssh_link *l, const struct pollfd *also, size_t n,
 
 	for (size_t i = 0; i < n; i++)
 		if (also[i].fd >= 0)
-			(void)ssh_event_add_fd(l->event, also[i].fd,
+			(void)ls.ssh_event_add_fd(l->event, also[i].fd,
 			    also[i].events, on_wake, NULL);
 	r = ssh_link_wait(l, end, e);
 	for (size_t i = 0; i < n; i++)
 		if (also[i].fd >= 0)
-			(void)ssh_event_remove_fd(l->event, also[i].fd);
+			(void)ls.ssh_event_remove_fd(l->event, also[i].fd);
 	return r;
 }
 
 int
 ssh_link_kex(struct ssh_link *l, int64_t end, struct err *e)
 {
-	int r = ssh_connect(l->session);
+	int r = ls.ssh_connect(l->session);
 
 	/* From here on the session closes it, and can be polled. */
 	l->dial.fd = -1;
 	if (r == SSH_AGAIN &&
-	    ssh_event_add_session(l->event, l->session) == SSH_OK)
+	    ls.ssh_event_add_session(l->event, l->session) == SSH_OK)
 		l->polled = true;
 	while (r == SSH_AGAIN) {
 		if (ssh_link_wait(l, end, e) != 0)
 			return -1;
-		r = ssh_connect(l->session);
+		r = ls.ssh_connect(l->session);
 	}
 	if (r != SSH_OK)
 		return ssh_link_lost(l, e);
 	/* libssh made it blocking: a full buffer would stop us. */
-	if (fcntl(ssh_get_fd(l->session), F_SETFL, O_NONBLOCK) != 0)
+	if (fcntl(ls.ssh_get_fd(l->session), F_SETFL, O_NONBLOCK) != 0)
 		return err_sys(e, "cannot set up the connection");
 	return 0;
 }
@@ -304,16 +305,16 @@ ssh_link_ask_for_spare(struct ssh_link *l)
 {
 	if (l->spare != NULL)
 		return;
-	l->spare = ssh_channel_new(l->session);
+	l->spare = ls.ssh_channel_new(l->session);
 	if (l->spare != NULL)
-		(void)ssh_channel_open_session(l->spare);
+		(void)ls.ssh_channel_open_session(l->spare);
 }
 
 void
 ssh_link_drop_spare(struct ssh_link *l)
 {
 	if (l->spare != NULL)
-		ssh_channel_free(l->spare);
+		ls.ssh_channel_free(l->spare);
 	l->spare = NULL;
 }
 

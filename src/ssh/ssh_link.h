@@ -9,12 +9,12 @@
 #ifndef SSH_LINK_H
 #define SSH_LINK_H
 
-#include <libssh/libssh.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
+#include "ssh/libssh.h"
 #include "ssh/ssh_dial.h"
 #include "ssh/ssh_settings.h"
 

@@ -2,8 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libssh/callbacks.h>
-#include <libssh/libssh.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -15,6 +13,7 @@
 #include "base/clock.h"
 #include "base/intake.h"
 #include "os/io.h"
+#include "ssh/libssh.h"
 #include "ssh/ssh.h"
 #include "ssh/ssh_link.h"
 
@@ -143,7 +142,7 @@ take_channel(struct ssh_proc *p, ssh_channel channel)
 {
 	p->channel = channel;
 	if (channel == NULL ||
-	    ssh_set_channel_callbacks(channel, &p->callbacks) != SSH_OK)
+	    ls.ssh_set_channel_callbacks(channel, &p->callbacks) != SSH_OK)
 		return SSH_ERROR;
 	return SSH_OK;
 }
@@ -154,8 +153,8 @@ give_channel_back(struct ssh_proc *p)
 	if (p->channel == NULL)
 		return;
 	/* It outlives us until the host closes it too. */
-	ssh_remove_channel_callbacks(p->channel, &p->callbacks);
-	ssh_channel_free(p->channel);
+	ls.ssh_remove_channel_callbacks(p->channel, &p->callbacks);
+	ls.ssh_channel_free(p->channel);
 	p->channel = NULL;
 }
 
@@ -166,7 +165,8 @@ open_this(struct ssh_proc *p, ssh_channel channel, int64_t end, struct err *e)
 	int r = take_channel(p, channel);
 
 	if (r == SSH_OK)
-		UNTIL_DONE(r, p, ssh_channel_open_session(p->channel), end, e);
+		UNTIL_DONE(r, p, ls.ssh_channel_open_session(p->channel), end,
+		    e);
 	return r;
 }
 
@@ -181,10 +181,10 @@ open_once(struct ssh_proc *p, int64_t end, struct err *e)
 	l->spare = NULL;
 	if (spare != NULL)
 		r = open_this(p, spare, end, e);
-	if (r != SSH_ERROR || !ssh_is_connected(l->session))
+	if (r != SSH_ERROR || !ls.ssh_is_connected(l->session))
 		return r;
 	give_channel_back(p);
-	return open_this(p, ssh_channel_new(l->session), end, e);
+	return open_this(p, ls.ssh_channel_new(l->session), end, e);
 }
 
 /*
@@ -198,7 +198,7 @@ open_channel(struct ssh_proc *p, int64_t end, struct err *e)
 	int r;
 
 	while ((r = open_once(p, end, e)) == SSH_ERROR &&
-	    ssh_is_connected(p->link->session) && clock_ms() < until) {
+	    ls.ssh_is_connected(p->link->session) && clock_ms() < until) {
 		give_channel_back(p);
 		if (ssh_link_pause(RETRY_MS, e) != 0)
 			return SSH_AGAIN;
@@ -212,11 +212,11 @@ not_started(struct ssh_proc *p, struct err *e)
 {
 	struct ssh_link *l = p->link;
 
-	if (!ssh_is_connected(l->session))
+	if (!ls.ssh_is_connected(l->session))
 		return ssh_link_lost(l, e);
 	return err_set(e, ERR_FAILED,
 	    "the host does not start it: %s;; does sshd there allow enough sessions at once (MaxSessions)?",
-	    ssh_get_error(l->session));
+	    ls.ssh_get_error(l->session));
 }
 
 /*
@@ -231,7 +231,7 @@ check_started(struct ssh_proc *p, struct err *e)
 
 	if (p->asked == 0)
 		return 0;
-	r = ssh_channel_request_exec(p->channel, "");
+	r = ls.ssh_channel_request_exec(p->channel, "");
 	if (r == SSH_AGAIN)
 		return 0;
 	if (r == SSH_OK)
@@ -250,7 +250,7 @@ check_started(struct ssh_proc *p, struct err *e)
 static int64_t
 granted(const struct ssh_proc *p)
 {
-	return p->written + ssh_channel_window_size(p->channel);
+	return p->written + ls.ssh_channel_window_size(p->channel);
 }
 
 void
@@ -295,7 +295,7 @@ start(struct ssh_proc *p, const char *command, struct err *e)
 	if (r == SSH_AGAIN)
 		return -1; /* the wait failed, and said why */
 	if (r == SSH_OK)
-		r = ssh_channel_request_exec(p->channel, command);
+		r = ls.ssh_channel_request_exec(p->channel, command);
 	if (r == SSH_ERROR)
 		return not_started(p, e);
 	p->asked = r == SSH_AGAIN ? clock_us() : 0;
@@ -340,7 +340,7 @@ was_refused(struct ssh_proc *p, int code)
 	char words[16];
 
 	snprintf(words, sizeof(words), "(%d) ", code);
-	return strstr(ssh_get_error(p->link->session), words) != NULL;
+	return strstr(ls.ssh_get_error(p->link->session), words) != NULL;
 }
 
 /* It does not connect to there: why, as far as it says. */
@@ -348,10 +348,10 @@ static int
 not_forwarded(struct ssh_proc *p, const char *host, int port, struct err *e)
 {
 	struct ssh_link *l = p->link;
-	const char *said = ssh_get_error(l->session);
+	const char *said = ls.ssh_get_error(l->session);
 	const char *end = strstr(said, ") ");
 
-	if (!ssh_is_connected(l->session))
+	if (!ls.ssh_is_connected(l->session))
 		return ssh_link_lost(l, e);
 	if (end != NULL)
 		said = end + 2;
@@ -374,14 +374,14 @@ forward(struct ssh_proc *p, const char *host, int port, struct err *e)
 	p->forwards = true;
 	if (ssh_link_begin(p->link, e) != 0)
 		return -1;
-	r = take_channel(p, ssh_channel_new(p->link->session));
+	r = take_channel(p, ls.ssh_channel_new(p->link->session));
 	if (r == SSH_OK)
 		UNTIL_DONE(r, p,
-		    ssh_channel_open_forward(p->channel, host, port,
+		    ls.ssh_channel_open_forward(p->channel, host, port,
 			"127.0.0.1", 0),
 		    end, e);
 	/* It was there, and is gone already: for whoever reads from it. */
-	if (p->closed && ssh_is_connected(p->link->session))
+	if (p->closed && ls.ssh_is_connected(p->link->session))
 		return 0;
 	if (r == SSH_ERROR)
 		return not_forwarded(p, host, port, e);
@@ -441,20 +441,21 @@ static int
 write_piece(struct ssh_proc *p, const char *data, size_t len, struct err *e)
 {
 	ssh_session session = p->link->session;
-	uint32_t n = ssh_channel_window_size(p->channel);
+	uint32_t n = ls.ssh_channel_window_size(p->channel);
 	int written;
 
-	if (n == 0 || (ssh_get_poll_flags(session) & SSH_WRITE_PENDING) != 0)
+	if (n == 0 ||
+	    (ls.ssh_get_poll_flags(session) & SSH_WRITE_PENDING) != 0)
 		return 0;
 	n = n < PIECE ? n : PIECE;
 	n = n < len ? n : (uint32_t)len;
-	written = ssh_channel_write(p->channel, data, n);
+	written = ls.ssh_channel_write(p->channel, data, n);
 	if (written >= 0) {
 		p->written += written;
 		tell_taken(p);
 		return written;
 	}
-	if (!ssh_is_connected(session))
+	if (!ls.ssh_is_connected(session))
 		return ssh_link_lost(p->link, e);
 	return ended_early(p, e);
 }
@@ -493,7 +494,7 @@ ssh_end_input(struct ssh_proc *p, struct err *e)
 {
 	if (ssh_link_begin(p->link, e) != 0)
 		return -1;
-	if (p->closed || ssh_channel_send_eof(p->channel) != SSH_ERROR)
+	if (p->closed || ls.ssh_channel_send_eof(p->channel) != SSH_ERROR)
 		return 0;
 	return ssh_link_lost(p->link, e);
 }
@@ -554,9 +555,9 @@ struct wire_ends {
 static size_t
 room(const struct ssh_proc *p)
 {
-	uint32_t n = ssh_channel_window_size(p->channel);
+	uint32_t n = ls.ssh_channel_window_size(p->channel);
 
-	if ((ssh_get_poll_flags(p->link->session) & SSH_WRITE_PENDING) != 0)
+	if ((ls.ssh_get_poll_flags(p->link->session) & SSH_WRITE_PENDING) != 0)
 		return 0;
 	return n < PIECE ? n : PIECE;
 }

@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "os/io.h"
 #include "os/run.h"
+#include "ssh/libssh.h"
 
 /* What a KRL begins with. */
 #define KRL_MAGIC "SSHKRL\n"
@@ -32,8 +33,8 @@ take_line(struct ssh_revoked *r, char *line)
 	type = strtok_r(line, " \t\r\n", &save);
 	base64 = strtok_r(NULL, " \t\r\n", &save);
 	if (base64 != NULL && type[0] != '#' &&
-	    ssh_pki_import_pubkey_base64(base64, ssh_key_type_from_name(type),
-		&key) == SSH_OK)
+	    ls.ssh_pki_import_pubkey_base64(base64,
+		ls.ssh_key_type_from_name(type), &key) == SSH_OK)
 		ssh_revoked_add(r, key);
 }
 
@@ -68,10 +69,10 @@ keep_key(ssh_key key, struct err *e)
 	char *base64 = NULL;
 	int fd = memfd_create("key", MFD_CLOEXEC);
 
-	if (ssh_pki_export_pubkey_base64(key, &base64) == SSH_OK)
+	if (ls.ssh_pki_export_pubkey_base64(key, &base64) == SSH_OK)
 		buf_addf(&text, "%s %s\n",
-		    ssh_key_type_to_char(ssh_key_type(key)), base64);
-	ssh_string_free_char(base64);
+		    ls.ssh_key_type_to_char(ls.ssh_key_type(key)), base64);
+	ls.ssh_string_free_char(base64);
 	if (fd < 0 || io_write(fd, buf_str(&text), text.len) != 0 ||
 	    lseek(fd, 0, SEEK_SET) != 0) {
 		err_sys(e, "cannot keep a key");
@@ -135,7 +136,7 @@ ssh_revoked_check(const struct ssh_revoked *r, ssh_key key, const char *words,
     struct err *e)
 {
 	for (size_t i = 0; i < r->n; i++)
-		if (ssh_key_cmp(r->keys[i], key, SSH_KEY_CMP_PUBLIC) == 0)
+		if (ls.ssh_key_cmp(r->keys[i], key, SSH_KEY_CMP_PUBLIC) == 0)
 			return err_set(e, ERR_UNREACHABLE,
 			    "the %s is marked @revoked in known_hosts, or in RevokedHostKeys of ssh_config: do not trust this host",
 			    words);
@@ -146,7 +147,7 @@ void
 ssh_revoked_release(struct ssh_revoked *r)
 {
 	for (size_t i = 0; i < r->n; i++)
-		ssh_key_free(r->keys[i]);
+		ls.ssh_key_free(r->keys[i]);
 	free(r->keys);
 	free(r->krl);
 	*r = (struct ssh_revoked){ 0 };

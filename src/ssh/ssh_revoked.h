@@ -7,10 +7,10 @@
 #ifndef SSH_REVOKED_H
 #define SSH_REVOKED_H
 
-#include <libssh/libssh.h>
 #include <stddef.h>
 
 #include "base/err.h"
+#include "ssh/libssh.h"
 
 struct ssh_revoked {
 	ssh_key *keys;

@@ -2,12 +2,12 @@
  * A private key as a CI variable may hold it: a key, or a sentence that says
  * what is wrong and nothing of what may be a secret.
  */
-#include <libssh/libssh.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
+#include "ssh/libssh.h"
 #include "ssh/ssh_identity.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
@@ -16,11 +16,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int
 LLVMFuzzerInitialize(int *argc, char ***argv)
 {
+	struct err e = ERR_INIT;
+
 	(void)argc;
 	(void)argv;
 	/* Derived with a cost that the key itself says. */
 	unsetenv("DEPLOY_SSH_KEY_PASSPHRASE");
-	return ssh_init();
+	return libssh_load(&e) == 0 ? ssh_init() : -1;
 }
 
 int

@@ -2,13 +2,13 @@
  * Lines of known_hosts: whatever they are, what libssh gets of them names our
  * host and has a key, and what is revoked is kept aside.
  */
-#include <libssh/libssh.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
+#include "ssh/libssh.h"
 #include "ssh/ssh_hostkey.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
@@ -17,9 +17,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int
 LLVMFuzzerInitialize(int *argc, char ***argv)
 {
+	struct err e = ERR_INIT;
+
 	(void)argc;
 	(void)argv;
-	return ssh_init();
+	return libssh_load(&e) == 0 ? ssh_init() : -1;
 }
 
 /* Each line that libssh is given is one that it can read. */

@@ -219,11 +219,11 @@ doors() {
 	yaml\.h			config/yamltext.c config/yamlcheck.c
 	zstd\.h			content/zstream.c content/decode.c content/encode.c
 	zlib\.h			content/reader.h content/decode.c content/encode.c
-	brotli/.*		content/decode.c content/encode.c
+	brotli/.*		content/libbrotli.h
 	jansson\.h		base/json.c
-	openssl/.*		base/hash.c ssh/ssh_crypto.c
-	libssh/.*		ssh/ssh.c ssh/ssh_proc.c ssh/ssh_link.c ssh/ssh_link.h ssh/ssh_hostkey.c ssh/ssh_hostkey.h ssh/ssh_revoked.c ssh/ssh_revoked.h ssh/ssh_algorithms.c ssh/ssh_algorithms.h ssh/ssh_auth.c ssh/ssh_identity.c ssh/ssh_identity.h
-	sqlite3\.h		queue/queue_sqlite.c
+	openssl/.*		base/libcrypto.h
+	libssh/.*		ssh/libssh.h
+	sqlite3\.h		queue/libsqlite.h
 	libpq-fe\.h		queue/pq.c queue/pq.h
 	curl/.*			fleet/curl.h
 	EOF
