@@ -288,7 +288,7 @@ queue_find(struct queue *q, const char *site, struct job *job, struct err *e)
 	r = sql_one_job(q,
 	    "SELECT " JOB_COLUMNS " FROM deploy_jobs WHERE site = $1 ORDER BY "
 	    "CASE state WHEN 'running' THEN 0 WHEN 'waiting' THEN 1 ELSE 2 "
-	    "END, ended DESC, id DESC LIMIT 1",
+	    "END, id DESC LIMIT 1",
 	    &p, job, e);
 	if (r == 0)
 		return no_job_of(site, e);
@@ -345,7 +345,7 @@ queue_list(struct queue *q, int64_t ended, struct job_list *out, struct err *e)
 	r = sql_run(q,
 	    "SELECT " JOB_COLUMNS " FROM deploy_jobs "
 	    "WHERE state NOT IN ('waiting', 'running') "
-	    "ORDER BY ended DESC, id DESC LIMIT $1",
+	    "ORDER BY id DESC LIMIT $1",
 	    &p, &rows, e);
 	if (r == 0)
 		job_list_read(&rows, out);
@@ -543,7 +543,7 @@ prune_those(struct queue *q, const char *which, int64_t keep, struct err *e)
 	sql_int(&p, keep);
 	snprintf(sql, sizeof(sql),
 	    "DELETE FROM deploy_jobs WHERE id IN (SELECT id FROM deploy_jobs "
-	    "WHERE state IN (%s) ORDER BY ended DESC, id DESC "
+	    "WHERE state IN (%s) ORDER BY id DESC "
 	    "LIMIT 1000000 OFFSET $1) RETURNING id",
 	    which);
 	r = sql_run(q, sql, &p, &rows, e);

@@ -98,7 +98,8 @@ int queue_items(struct queue *q, int64_t id, struct strvec *out,
 
 /*
  * What runs, what waits in the order in which it will be done, what failed
- * and what is done, newest first; `ended` of these at most.
+ * and what is done, the highest number first, because a clock may have jumped;
+ * `ended` of these at most.
  */
 int queue_list(struct queue *q, int64_t ended, struct job_list *out,
     struct err *e) MUST_USE;

@@ -1270,6 +1270,23 @@ t_workers_are_seen() {
 	are_workers 'false a,b,low' || fail "$(of_workers .)"
 }
 
+# One that ended while the clock was a day ahead is no newer for that, neither
+# in lists nor when old ones are forgotten.
+t_a_clock_that_was_ahead() {
+	local i
+	sites a -- "worker: {keep: 2}"
+	build :
+	for i in 1 2 3; do
+		enqueue a --ref "v$i"
+		once
+		((i > 1)) || sql "UPDATE deploy_jobs SET ended = ended + 86400000"
+	done
+	run deploy jobs --json
+	assert_eq "$(json "$out" '[.jobs[].ref] | join(" ")')" "v3 v2"
+	run deploy jobs show a
+	assert_contains "$out" v3
+}
+
 # Forgotten, say after a suspended machine was gone for long: it comes back.
 t_a_worker_that_lapsed_enters_again() {
 	sites a
