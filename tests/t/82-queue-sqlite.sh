@@ -4,6 +4,8 @@
 # parts: 2
 . "$(dirname "$0")/../lib.sh"
 . "$TREE/tests/queue.sh"
+. "$TREE/tests/container.sh"
+. "$TREE/tests/docker.sh"
 
 t_missing() {
 	sites a
@@ -430,10 +432,37 @@ container() {
 		    --bounding-set=-all -- env HOME="$PWD" "${@:3}" -c "$1.yml"' container "$@"
 }
 
+# kill_container NAME: with all that is in it, whose command is the process $worker.
+kill_container() {
+	kill -KILL "$worker"
+}
+
+# The same in Docker: the hook's container stays, and its commands are run
+# in it; a worker has a container to itself.
+in_docker() {
+	local of=(--user "$2:$2" --workdir "$PWD" --env "HOME=$PWD")
+	local strict=(sh -c 'umask 077; exec "$@"' sh "${@:3}" -c "$1.yml")
+	local made=(--rm --name "$1" --hostname "$1" --group-add 4242 --cap-drop ALL
+	    --network none --read-only --volume "$PWD:$PWD"
+	    --volume "$PWD/volume:$PWD/queue-of-$1")
+	if [ "$1" = worker ]; then
+		docker run "${of[@]}" "${made[@]}" box:1 "${strict[@]}"
+		return
+	fi
+	docker inspect "$1" >/dev/null 2>&1 ||
+	    docker run --detach "${of[@]}" "${made[@]}" box:1 sleep inf >/dev/null
+	docker exec "${of[@]}" "$1" "${strict[@]}"
+}
+
+kill_in_docker() {
+	docker kill "$1" >/dev/null
+	wait "$worker" || true
+}
+
 # A web hook and a worker in containers of their own, whose users have the group of
 # the volume in common: whoever of them is first.
 hook_and_worker() {
-	local name
+	local name container=${2:-container} kill_container=kill_${2:-container}
 	need_root
 	need_cmd setpriv sqlite3
 	unshare -m -p -f -u -i --mount-proc true 2>/dev/null || skip "needs namespaces"
@@ -446,9 +475,9 @@ hook_and_worker() {
 	chmod 755 . "$_base" "$_base/work"
 	chown -R 4001:4001 .
 	install -d -m 2770 -o 0 -g 4242 volume
-	[ "$1" != worker ] || run container worker 4001 deploy worker --once
-	run container hook 4002 deploy enqueue a --ref v1
-	container worker 4001 deploy worker 2>worker.log &
+	[ "$1" != worker ] || run "$container" worker 4001 deploy worker --once
+	run "$container" hook 4002 deploy enqueue a --ref v1
+	"$container" worker 4001 deploy worker 2>worker.log &
 	worker=$!
 	wait_for 20 test -e busy-a
 	# While it works: all that there is belongs to the group, and to nobody else.
@@ -456,22 +485,22 @@ hook_and_worker() {
 	assert_eq "$(find volume -perm /o+rwx)" "" "for everybody"
 	assert_eq "$(find volume ! -perm -g+rw)" "" "not for the group"
 	[ -e volume/queue.db-shm ] || fail "$(ls volume)"
-	run container hook 4002 deploy jobs
+	run "$container" hook 4002 deploy jobs
 	assert_contains "$out" "running"
-	container hook 4002 deploy enqueue b --wait --ref v2 >waited 2>&1 &
+	"$container" hook 4002 deploy enqueue b --wait --ref v2 >waited 2>&1 &
 	wait_for 20 is_queued b
 	# It is asked to end from the other container, and does.
-	run container hook 4002 deploy jobs stop a
+	run "$container" hook 4002 deploy jobs stop a
 	wait_for 20 is_in_volume a failed
 	touch go
 	wait "$!" || fail "$(cat waited)"
-	run container hook 4002 deploy jobs log b
+	run "$container" hook 4002 deploy jobs log b
 	assert_contains "$out" "is live"
 	# The worker's container dies in the midst of a job, and another one goes on.
 	rm -rf go busy-a
-	run container hook 4002 deploy enqueue a --ref v3
+	run "$container" hook 4002 deploy enqueue a --ref v3
 	wait_for 20 test -e busy-a
-	kill -KILL "$worker"
+	"$kill_container" worker
 	rm -rf busy-a
 	touch go
 	# What was in it may live a moment longer, with the claim.
@@ -481,7 +510,7 @@ hook_and_worker() {
 }
 
 goes_on() {
-	container worker 4001 deploy worker --once 2>/dev/null
+	"$container" worker 4001 deploy worker --once 2>/dev/null
 	is_in_volume a "done"
 }
 
@@ -501,16 +530,25 @@ t_the_workers_container_is_first() {
 	hook_and_worker worker
 }
 
+t_in_docker() {
+	docker_start
+	docker_image box:1
+	hook_and_worker hook in_docker
+}
+
 # -------------------------------------------------------------- system calls
 
 # An enqueue that is killed at any moment has happened, or it has not.
 t_enqueue_killed_anywhere() {
-	local i n=0
+	local i n=0 takes
 	need_cmd timeout
 	sites a
 	build :
+	takes=${EPOCHREALTIME/./}
+	enqueue a
+	takes=$((${EPOCHREALTIME/./} - takes))
 	for i in $(seq 1 60); do
-		timeout -s KILL "0.0$(printf %02d $((i % 40 + 1)))" \
+		timeout -s KILL "$(printf '%d.%06d' 0 $((takes * (i % 40 + 1) / 30)))" \
 		    deploy enqueue a --ref "v$i" >/dev/null 2>&1 || n=$((n + 1))
 	done
 	echo "$n of 60 were killed"
