@@ -10,6 +10,7 @@
 #include "host/receive.h"
 #include "host/request.h"
 #include "host/wire.h"
+#include "os/io.h"
 #include "os/lock.h"
 #include "os/names.h"
 #include "root/adopt.h"
@@ -209,6 +210,12 @@ verb_receive(struct request *r, struct err *e)
 	release_ids_release(&uses);
 	r->last = c == 0;
 	if (c == 0) {
+		/*
+		 * sshd lets its buffer grow step by step, as far as its
+		 * window, and copies all of it each time, when the pipe does
+		 * not take at once what came.
+		 */
+		io_widen(r->in->fd);
 		wire_put(&r->out, "ready", "%s", in.dir.path);
 		c = wire_flush(&r->out, r->out_fd, e);
 	}

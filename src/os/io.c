@@ -1,10 +1,13 @@
 #include "os/io.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <sys/file.h>
 #include <unistd.h>
+
+enum { PIPE_BYTES = 1024 * 1024 }; /* of pipe(7), without a privilege */
 
 ssize_t
 io_read_some(int fd, void *data, size_t len)
@@ -68,6 +71,12 @@ io_wait(int fd, int64_t ms)
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 
 	return poll(&p, 1, ms < 0 ? 0 : ms > INT_MAX ? INT_MAX : (int)ms);
+}
+
+void
+io_widen(int fd)
+{
+	(void)fcntl(fd, F_SETPIPE_SZ, PIPE_BYTES);
 }
 
 bool

@@ -36,6 +36,12 @@ int io_close(int fd) MUST_USE;
  */
 int io_wait(int fd, int64_t ms) MUST_USE;
 
+/*
+ * Let a pipe hold as much as everybody may have (1 MiB of pipe(7)): who fills it
+ * waits less often, and keeps less.  What is no pipe, or may not grow, stays.
+ */
+void io_widen(int fd);
+
 /* Has the other end of a connection gone?  A file has none. */
 bool io_is_hung_up(int fd);
 
