@@ -13,7 +13,6 @@ enum {
 };
 
 _Static_assert(CHUNK_LEAST / SHORTEST >= WINDOW, "the sum is full");
-_Static_assert(CHUNK_MOST *LONGEST <= UINT16_MAX, "a length is 16 bits");
 
 static int64_t
 square_root(int64_t n)
@@ -29,11 +28,13 @@ square_root(int64_t n)
 size_t
 chunk_length(int64_t size)
 {
-	int64_t len = 3 * square_root(size);
+	int64_t len = 3 * square_root(size), least = size / CHUNK_COUNT;
 
-	return len < CHUNK_LEAST ? CHUNK_LEAST :
-	    len > CHUNK_MOST	 ? CHUNK_MOST :
-				   (size_t)len;
+	if (len > CHUNK_MOST)
+		len = CHUNK_MOST;
+	if (least < CHUNK_LEAST)
+		least = CHUNK_LEAST;
+	return (size_t)(len > least ? len : least);
 }
 
 int64_t
@@ -133,7 +134,7 @@ end_chunk(struct cutter *c)
 		hash_end(c->hash, digest);
 		memcpy(c->out->hashes[c->out->n], digest, CHUNK_HASH);
 	}
-	c->out->lengths[c->out->n++] = (uint16_t)c->len;
+	c->out->lengths[c->out->n++] = (uint32_t)c->len;
 	c->sum = 0;
 	c->len = 0;
 }

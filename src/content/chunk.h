@@ -4,8 +4,9 @@
  * they are, about, follows from the size of one text, the old one; the new one
  * is cut as if it had that size, too.  Pure.
  *
- * With the length L = 3 * sqrt(size), but 256 to 4096: a chunk ends behind
- * the first byte, from its L/4th on, at which the sum of the last 64 bytes is
+ * With the length L = 3 * sqrt(size), but 256 to 4096, or size / 2400 where that
+ * is more, so that a list of hashes is never long: a chunk ends behind the first
+ * byte, from its L/4th on, at which the sum of the last 64 bytes is
  * below 2^64 / (L - L/4), and behind its 4*Lth at the latest; the text's end
  * ends the last one.  The sum: for each byte, twice what it was, plus the
  * number of the byte in a table, modulo 2^64.  The table has the first 256
@@ -22,7 +23,8 @@ enum {
 	CHUNK_HASH = 5,			/* the first bytes of its SHA-256: a
 					 * few chunks of a page are compared
 					 * with those of one other */
-	CHUNK_LEAST = 256, CHUNK_MOST = 4096,	/* of L */
+	CHUNK_LEAST = 256, CHUNK_MOST = 4096,	/* of L, up to so many */
+	CHUNK_COUNT = 2400,			/* chunks, about */
 };
 
 /* L, for an old text of that size. */
@@ -34,7 +36,7 @@ int64_t chunk_count_max(int64_t size);
 /* The chunks of a text. */
 struct chunks {
 	uint8_t (*hashes)[CHUNK_HASH];	/* NULL: they are not wanted */
-	uint16_t *lengths;
+	uint32_t *lengths;
 	size_t n, cap;
 };
 

@@ -363,6 +363,24 @@ spent() {
 	cat "$1.in" "$1.out" | wc -c
 }
 
+# An index for a search, say: the list of what it has stays short.
+t_a_large_file_travels_in_part() {
+	local pair=large bytes
+	counted edits
+	mkdir -p pair/old pair/new
+	echo old | tee pair/new/index.html >pair/old/index.html
+	head -c 30000000 /dev/urandom >pair/old/search.json
+	{
+		head -c 20000000 pair/old/search.json
+		echo 'a word'
+		tail -c +20000001 pair/old/search.json
+	} >pair/new/search.json
+	run deploy publish -q -c edits.yml pair/old
+	mv r-edits r-old
+	bytes=$(spent edits)
+	[ "$bytes" -le 150000 ] || fail "$bytes bytes: $(cat "$err")"
+}
+
 # Guesses that come to nothing cost little, whatever the pages are.
 t_never_much_more_than_whole_files() {
 	local pair edits whole
