@@ -17,6 +17,12 @@ def noise(size):
     return base64.b64encode(chance.randbytes(size))[:size]
 
 
+def prose(size):
+    """Words, of which a third is left when it is compressed."""
+    words = [b'%x' % (i * i * 40503 % 65521) for i in range(2000)]
+    return b' '.join(chance.choices(words, k=size // 4))[:size]
+
+
 def pages(old, new, form, count, make):
     """Add so many pages to both; make(i) gives the two texts."""
     for i in range(count):
@@ -73,7 +79,30 @@ def runs(old, new):
     pages(old, new, '%d.html', 300, stripes)
 
 
-PAIRS = (large, cheap_first, zeros, hidden, copies, runs)
+def copies_of_rules(old, new):
+    """Rules make pages of which new files far behind are copies; then samples,
+    other rules and signatures are dear."""
+    def twice(k):
+        def page(i):
+            text = noise(13000)
+            name = b'%d of May' % k, b'%d of June' % (k * 7)
+            new['z/%d/%d.txt' % (k, i)] = text + name[1]
+            return text + name[0], text + name[1]
+        return page
+
+    def small(i):
+        text = prose(3000)
+        new['z/small-%d.txt' % i] = text + b'June'
+        return text + b'May', text + b'June'
+
+    pages(old, new, 'small-%d.html', 60, small)
+    for k in range(6):
+        pages(old, new, 'r%d/' % k + '%d.htm' + 'l' * k, 17, twice(k))
+    pages(old, new, 'c/%d.bin', 60, lambda _: (
+        chance.randbytes(50000), chance.randbytes(50000)))
+
+
+PAIRS = (large, cheap_first, zeros, hidden, copies, runs, copies_of_rules)
 
 if len(sys.argv) == 1:
     print(*(pair.__name__ for pair in PAIRS))

@@ -25,8 +25,6 @@ enum {
 	LINE = 12,	    /* around a path and a list of hashes */
 	PART = 8,	    /* of the new text must be known at least */
 	GRAIN = 4,
-	/* Pages side by side, which may have much in common, for the purse. */
-	RUN = 4,
 	DEAR = 2 * 1024, /* bytes of question and answer of one page */
 	WINDOW = 64 * 1024,
 };
@@ -34,8 +32,6 @@ enum {
 /* A page that might have a delta. */
 struct page {
 	size_t entry; /* of the new manifest */
-	size_t lead;  /* the entry of the first of its run */
-	size_t place; /* in its run */
 	size_t base;  /* of the base's */
 	int64_t cost; /* bytes of question and answer, about */
 };
@@ -90,22 +86,6 @@ fill_page(const struct search *s, size_t i, struct page *p)
 	return p->cost < en->size / WON && p->cost <= ONCE;
 }
 
-/* Dear ones are alone. */
-static void
-add_to_run(struct search *s, size_t i)
-{
-	struct page *p = &s->v[i];
-	const struct page *before = i > 0 ? p - 1 : NULL;
-
-	if (p->cost > DEAR || before == NULL || before->cost > DEAR ||
-	    before->place + 1 == RUN) {
-		p->lead = p->entry;
-		return;
-	}
-	p->lead = before->lead;
-	p->place = before->place + 1;
-}
-
 static void
 find_pages(struct search *s)
 {
@@ -113,8 +93,7 @@ find_pages(struct search *s)
 
 	s->v = xcalloc(n, sizeof(*s->v));
 	for (size_t i = 0; i < n; i++)
-		if (fill_page(s, i, &s->v[s->n]))
-			add_to_run(s, s->n++);
+		s->n += fill_page(s, i, &s->v[s->n]);
 }
 
 /* Would they be so much that a question pays? */
@@ -299,17 +278,6 @@ take_delta(struct search *s, const struct page *p, struct delta *d)
 	b->patched++;
 }
 
-/* The first of those that were asked for behind the run of this one. */
-static size_t
-next_run(const struct search *s, size_t i)
-{
-	size_t lead = s->v[s->asked[i]].lead;
-
-	while (i < s->n_asked && s->v[s->asked[i]].lead == lead)
-		i++;
-	return i;
-}
-
 static void
 take_deltas(struct search *s)
 {
@@ -322,35 +290,22 @@ take_deltas(struct search *s)
 		take_delta(s, p, &s->deltas[i]);
 		buf_release(&s->hashes[i]);
 	}
-	for (size_t i = 0; i < s->n_asked; i = next_run(s, i))
-		purse_save(s->purse, s->v[s->asked[i]].entry,
-		    s->v[s->asked[next_run(s, i) - 1]].entry + 1);
-}
-
-static int
-compare_runs(const struct manifest *m, const struct page *a,
-    const struct page *b)
-{
-	int c = memcmp(m->v[a->lead].digest, m->v[b->lead].digest, HASH_LEN);
-
-	if (c == 0 && a->lead != b->lead)
-		return a->lead < b->lead ? -1 : 1;
-	return c != 0 ? c : a->entry < b->entry ? -1 : a->entry > b->entry;
+	purse_save(s->purse);
 }
 
 /*
- * Runs by the new content of one, which is as good as by chance; behind them
- * what is dear.
+ * By the new content, which is as good as by chance; behind them what is dear.
  */
 static int
 compare_order(const void *x, const void *y, void *ctx)
 {
 	const struct manifest *m = ctx;
 	const struct page *a = x, *b = y;
+	int c = memcmp(m->v[a->entry].digest, m->v[b->entry].digest, HASH_LEN);
 
 	if ((a->cost > DEAR) != (b->cost > DEAR))
 		return a->cost > DEAR ? 1 : -1;
-	return compare_runs(m, a, b);
+	return c != 0 ? c : a->entry < b->entry ? -1 : a->entry > b->entry;
 }
 
 /* Ask as long as it pays. */

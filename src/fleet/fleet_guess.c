@@ -398,7 +398,7 @@ pay(const struct guess *g, const struct rule_set *s)
 	if (g->job->purse == NULL)
 		return;
 	purse_take(g->job->purse, weigh_set(s));
-	purse_save_all(g->job->purse);
+	purse_save(g->job->purse);
 }
 
 /*

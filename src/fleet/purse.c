@@ -9,14 +9,11 @@
 #include "os/io.h"
 
 enum {
+	PUT_IN = 16 * 1024,
 	WINDOW = 64 * 1024,
-	PART = 16,		/* entries that are looked at together */
-	MUCH = 4 * 1024 * 1024, /* is compressed as fast as whole packs are */
-};
-
-/* Entries of which some need not travel. */
-struct range {
-	size_t from, end;
+	PART = 16,		 /* entries that are looked at together */
+	REACH = 2 * 1024 * 1024, /* the window of whole packs */
+	MUCH = 4 * 1024 * 1024,	 /* is compressed as fast as whole packs are */
 };
 
 /* A stream, of which the size is all that counts. */
@@ -25,24 +22,35 @@ struct scale {
 	int64_t bytes; /* compressed */
 };
 
+/* Entries that were looked at: what they won, and where they end. */
+struct part {
+	int64_t won, end;
+};
+
 struct purse {
 	const struct batch *b;
-	int64_t left;
-	struct range *v;
-	size_t n, cap;
-	size_t next; /* range that is not measured yet */
+	enum purse_kind kind;
+	int64_t
+	    left;    /* of what was put in; less than 0: and of what was won */
+	int64_t won; /* what is sure of it */
+	bool more; /* need not travel since this way through the build began */
+	size_t next; /* entry that is not measured yet */
 	struct scale whole, edited;
-	int64_t won; /* so far */
+	int64_t seen;	   /* bytes of these entries that would travel */
+	struct part *late; /* from `first` on those that may yet be lost */
+	size_t first, n, cap;
 	char *window;
 };
 
 struct purse *
-purse_new(const struct batch *b, int64_t bytes)
+purse_new(const struct batch *b, enum purse_kind kind)
 {
 	struct purse *p = xcalloc(1, sizeof(*p));
 
 	p->b = b;
-	p->left = bytes;
+	p->kind = kind;
+	p->left = PUT_IN;
+	p->next = b->what->m->n;
 	return p;
 }
 
@@ -54,7 +62,7 @@ purse_free(struct purse *p)
 	zwriter_free(p->whole.z);
 	zwriter_free(p->edited.z);
 	free(p->window);
-	free(p->v);
+	free(p->late);
 	free(p);
 }
 
@@ -65,20 +73,9 @@ purse_take(struct purse *p, int64_t bytes)
 }
 
 void
-purse_save(struct purse *p, size_t from, size_t end)
+purse_save(struct purse *p)
 {
-	if (p->n == p->cap) {
-		p->cap = p->cap > 0 ? p->cap * 2 : 64;
-		p->v = xreallocarray(p->v, p->cap, sizeof(*p->v));
-	}
-	p->v[p->n++] = (struct range){ from, end };
-}
-
-void
-purse_save_all(struct purse *p)
-{
-	if (p->n == 0)
-		purse_save(p, 0, p->b->what->m->n);
+	p->more = true;
 }
 
 /* ---- measuring --------------------------------------------------------- */
@@ -95,20 +92,24 @@ count_piece(void *ctx, const void *data, size_t len, struct err *e)
 	return 0;
 }
 
-/* All that is measured goes into the same streams, as into a pack. */
+/* From the first entry on, all into the same streams, as into a pack. */
 static void
-open_scales(struct purse *p)
+begin(struct purse *p)
 {
-	/* Some is looked at twice. */
-	int64_t all = 2 * manifest_totals(p->b->what->m).bytes;
+	int64_t all = manifest_totals(p->b->what->m).bytes;
 
-	if (p->window != NULL)
-		return;
-	p->window = xmalloc(WINDOW);
+	if (p->window == NULL)
+		p->window = xmalloc(WINDOW);
+	zwriter_free(p->whole.z);
+	zwriter_free(p->edited.z);
 	if (all < MUCH)
 		all = MUCH;
+	p->whole = p->edited = (struct scale){ NULL, 0 };
 	p->whole.z = zwriter_new(all, count_piece, &p->whole.bytes);
 	p->edited.z = zwriter_new(all, count_piece, &p->edited.bytes);
+	p->next = p->first = p->n = 0;
+	p->seen = 0;
+	p->more = false;
 }
 
 /* The next bytes of the open file into one of the streams, or both. */
@@ -125,9 +126,21 @@ weigh_part(struct purse *p, int fd, int64_t len, bool travels, struct err *e)
 		if (travels &&
 		    zwriter_add(p->edited.z, p->window, (size_t)n, e) != 0)
 			return -1;
+		p->seen += n;
 		len -= n;
 	}
 	return 0;
+}
+
+/* Would it travel without what this purse pays for? */
+static bool
+counts(const struct purse *p, size_t i)
+{
+	const uint8_t source = p->b->edits.v[i].source;
+
+	return !p->b->fetched[i] &&
+	    (source == EDIT_WHOLE || source == EDIT_DELTA ||
+		(source == EDIT_RULES && p->kind == PURSE_RULES));
 }
 
 /* A file of which a delta travels. */
@@ -154,9 +167,7 @@ weigh_file(struct purse *p, size_t i)
 	struct err ignored = ERR_INIT;
 	int fd;
 
-	if (b->fetched[i] ||
-	    (source != EDIT_WHOLE && source != EDIT_RULES &&
-		source != EDIT_DELTA))
+	if (!counts(p, i))
 		return;
 	fd = openat(b->what->build->fd, en->path,
 	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
@@ -170,34 +181,62 @@ weigh_file(struct purse *p, size_t i)
 	close(fd);
 }
 
-/* Measure some more of the range. */
+/* What it won may be in what comes within reach. */
 static void
-earn(struct purse *p, struct range *r)
+add_late(struct purse *p, int64_t won)
 {
-	size_t end = r->end - r->from < PART ? r->end : r->from + PART;
-	struct err ignored = ERR_INIT;
-	int64_t won;
+	if (p->n == p->cap) {
+		p->cap = p->cap > 0 ? p->cap * 2 : 64;
+		p->late = xreallocarray(p->late, p->cap, sizeof(*p->late));
+	}
+	p->late[p->n++] = (struct part){ won, p->seen };
+	while (p->late[p->first].end + REACH < p->seen)
+		p->first++;
+}
 
-	open_scales(p);
-	while (r->from < end)
-		weigh_file(p, r->from++);
+/* What cannot be lost any more of all that was won on this way. */
+static int64_t
+sure(const struct purse *p)
+{
+	int64_t won = p->whole.bytes - p->edited.bytes;
+
+	if (p->next == p->b->what->m->n)
+		return won;
+	for (size_t i = p->first; i < p->n; i++)
+		won -= p->late[i].won > 0 ? p->late[i].won : 0;
+	return won;
+}
+
+/* Measure some more. */
+static void
+earn(struct purse *p)
+{
+	size_t n = p->b->what->m->n,
+	       end = n - p->next < PART ? n : p->next + PART;
+	int64_t before = p->whole.bytes - p->edited.bytes, won;
+	struct err ignored = ERR_INIT;
+
+	while (p->next < end)
+		weigh_file(p, p->next++);
 	err_ignore(zwriter_flush(p->whole.z, &ignored));
 	err_ignore(zwriter_flush(p->edited.z, &ignored));
-	won = p->whole.bytes - p->edited.bytes;
-	p->left += won - p->won;
-	p->won = won;
+	add_late(p, p->whole.bytes - p->edited.bytes - before);
+	won = sure(p);
+	if (won > p->won)
+		p->won = won;
 }
 
 int64_t
 purse_look(struct purse *p, int64_t want)
 {
-	while (p->left < want && p->next < p->n) {
-		struct range *r = &p->v[p->next];
-
-		earn(p, r);
-		p->next += r->from == r->end;
+	while (p->left + p->won < want) {
+		if (p->next == p->b->what->m->n && !p->more)
+			break;
+		if (p->next == p->b->what->m->n)
+			begin(p);
+		earn(p);
 	}
-	return p->left > 0 ? p->left : 0;
+	return p->left + p->won > 0 ? p->left + p->won : 0;
 }
 
 int64_t

@@ -4,13 +4,14 @@
  * as are put in; more are earned by what need not travel.
  *
  * How much that is, is measured when more is wanted, and no further than that:
- * a part of the build is compressed as it would travel whole and as it does
- * now.  So what also is in a file beside it, which travels all the same, is
- * not won.
+ * the build from its first entry on is compressed as it would travel and as it
+ * does now.  What another file has, too, that travels all the same, is not won:
+ * a pack finds that as far as its window reaches, so what was measured last
+ * counts only when so much behind it was looked at, too.
  *
- * Rules and deltas have a purse each: what one wins says nothing of the other.
- * So edits are to take at most 40 KB more than the whole pack, with all
- * questions and answers (tests/bound_pairs.py tries to make them more).
+ * Rules and deltas have a purse each: what rules make does not travel without
+ * deltas, either.  So edits are to take at most 40 KB more than the whole pack,
+ * with all questions and answers (tests/bound_pairs.py tries to make them more).
  */
 #ifndef PURSE_H
 #define PURSE_H
@@ -20,25 +21,16 @@
 
 #include "fleet/fleet_batch.h"
 
-enum {
-	PURSE_RULES = 16 * 1024,
-	PURSE_DELTAS = 16 * 1024,
-};
+enum purse_kind { PURSE_RULES, PURSE_DELTAS };
 
 struct purse;
 
-/* For the edits of the batch; so many bytes are in it. */
-struct purse *purse_new(const struct batch *b, int64_t bytes);
+/* For the edits of the batch, with what may be lost in it. */
+struct purse *purse_new(const struct batch *b, enum purse_kind kind);
 void purse_free(struct purse *p);		/* NULL accepted */
 
-/*
- * Of the entries from..end - 1 of the build some need not travel.  Each call
- * counts what is so by then.
- */
-void purse_save(struct purse *p, size_t from, size_t end);
-
-/* The same of all of them, unless that was said before. */
-void purse_save_all(struct purse *p);
+/* Some more of the build need not travel: the edits of the batch say so. */
+void purse_save(struct purse *p);
 
 /* What may be spent; more than `want` is not earned for it. */
 int64_t purse_look(struct purse *p, int64_t want);
