@@ -43,26 +43,36 @@ _nginx_answers() {
 	return 1
 }
 
-# Print the configuration.  Workers of a root nginx stay root, because the
+# nginx_head DIR [LOG]: print how a configuration begins that has all its files
+# below DIR, up to the first words of http; LOG is what stands there of access
+# logs, where they are wanted.  Workers of a root nginx stay root, because the
 # directories of tests are closed to others.
-_nginx_conf() {
-	local dir=$1 docroot=$2 port=$3 token=$4
+nginx_head() {
+	local dir=$1
 	[ "$(id -u)" -ne 0 ] || echo 'user root;'
 	cat <<-EOF
 	daemon off;
-	worker_processes 2;
+	worker_processes ${nginx_workers:-1};
 	pid "$dir/pid";
 	error_log "$dir/error.log";
 	events { worker_connections 512; }
 	http {
-		access_log off;
-		default_type application/octet-stream;
-		types { text/html html; text/css css; image/png png; }
+		${2:-access_log off;}
+		types { text/html html; text/css css; text/javascript js; image/png png; }
 		client_body_temp_path "$dir/body";
 		proxy_temp_path "$dir/proxy";
 		fastcgi_temp_path "$dir/fastcgi";
 		uwsgi_temp_path "$dir/uwsgi";
 		scgi_temp_path "$dir/scgi";
+	EOF
+}
+
+# Print the configuration of nginx_start.
+_nginx_conf() {
+	local docroot=$2 port=$3 token=$4
+	nginx_workers=2 nginx_head "$1"
+	cat <<-EOF
+		default_type application/octet-stream;
 		server {
 			listen 127.0.0.1:$port;
 			root "$docroot";

@@ -248,19 +248,8 @@ t_nginx() {
 	mkdir -p cache
 	for ((try = 0; try < 20; try++)); do
 		at=127.0.0.1:$((20000 + RANDOM % 12000))
-		cat >cache.conf <<-END
-		$([ "$(id -u)" -ne 0 ] || echo 'user root;')
-		daemon off;
-		pid "$dir/pid";
-		error_log "$dir/error.log";
-		events { worker_connections 64; }
-		http {
-			access_log off;
-			client_body_temp_path "$dir/body";
-			proxy_temp_path "$dir/proxy";
-			fastcgi_temp_path "$dir/fastcgi";
-			uwsgi_temp_path "$dir/uwsgi";
-			scgi_temp_path "$dir/scgi";
+		nginx_head "$dir" >cache.conf
+		cat >>cache.conf <<-END
 			proxy_cache_path "$dir/files" keys_zone=site:1m levels=1:2 inactive=7d;
 			upstream backend { server 127.0.0.1:$origin; }
 			server {

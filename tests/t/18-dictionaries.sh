@@ -261,24 +261,10 @@ serve() {
 		    -e "s|server_name example.org;|server_name example.org localhost;|" \
 		    -e "0,/location/s|location|location = /slow.css { limit_rate 10k; }\n&|" \
 		    "$TREE/man/examples/nginx.conf" >example
-		cat >config <<-END
-		$([ "$(id -u)" -ne 0 ] || echo 'user root;')
-		daemon off;
-		pid "$dir/pid";
-		error_log "$dir/error.log";
-		events { worker_connections 64; }
-		http {
-			log_format dictionary '\$uri \$http_available_dictionary \$status';
-			access_log "$dir/access.log" dictionary;
-			types { text/html html; text/javascript js; text/css css; }
-			client_body_temp_path "$dir/body";
-			proxy_temp_path "$dir/proxy";
-			fastcgi_temp_path "$dir/fastcgi";
-			uwsgi_temp_path "$dir/uwsgi";
-			scgi_temp_path "$dir/scgi";
-			include "$PWD/example";
-		}
-		END
+		nginx_head "$dir" "log_format dictionary
+		    '\$uri \$http_available_dictionary \$status';
+		    access_log \"$dir/access.log\" dictionary;" >config
+		printf 'include "%s";\n}\n' "$PWD/example" >>config
 		nginx -p "$dir" -c "$PWD/config" -e "$dir/error.log" </dev/null \
 		    >>nginx/log 2>&1 &
 		pid=$!

@@ -538,20 +538,8 @@ balance() {
 balance_start() {
 	local servers=$2
 	_nginx_conf() {
+		nginx_head "$1"
 		cat <<-EOF
-		$([ "$(id -u)" -ne 0 ] || echo 'user root;')
-		daemon off;
-		worker_processes 1;
-		pid "$1/pid";
-		error_log "$1/error.log";
-		events { worker_connections 512; }
-		http {
-			access_log off;
-			client_body_temp_path "$1/body";
-			proxy_temp_path "$1/proxy";
-			fastcgi_temp_path "$1/fastcgi";
-			uwsgi_temp_path "$1/uwsgi";
-			scgi_temp_path "$1/scgi";
 			upstream all { $servers keepalive 8; }
 			server {
 				listen 127.0.0.1:$3;

@@ -297,23 +297,8 @@ configure() {
 	    -e "s|^\(http://.*example.org\) {|\1:$port {|" "$example" >example
 	case $server in
 	nginx)
-		cat <<-END
-		$([ "$(id -u)" -ne 0 ] || echo 'user root;')
-		daemon off;
-		pid "$dir/pid";
-		error_log "$dir/error.log";
-		events { worker_connections 64; }
-		http {
-			access_log off;
-			types { text/html html; text/javascript js; }
-			client_body_temp_path "$dir/body";
-			proxy_temp_path "$dir/proxy";
-			fastcgi_temp_path "$dir/fastcgi";
-			uwsgi_temp_path "$dir/uwsgi";
-			scgi_temp_path "$dir/scgi";
-			include "$PWD/example";
-		}
-		END
+		nginx_head "$dir"
+		printf 'include "%s";\n}\n' "$PWD/example"
 		;;
 	caddy)
 		printf '{\n\tadmin off\n\tauto_https off\n\tdefault_bind 127.0.0.1\n}\n'

@@ -435,22 +435,8 @@ behind_nginx() {
 		    s,/etc/[^;]*fullchain.pem,$PWD/cert.pem,
 		    s,/etc/[^;]*privkey.pem,$PWD/key.pem," \
 		    "$TREE/man/examples/nginx-hooks.conf" >nginx/hooks.conf
-		cat >nginx/conf <<-END
-		$([ "$(id -u)" -ne 0 ] || echo 'user root;')
-		daemon off;
-		pid "$PWD/nginx/pid";
-		error_log "$PWD/nginx/error.log";
-		events { worker_connections 1024; }
-		http {
-			access_log off;
-			client_body_temp_path "$PWD/nginx/body";
-			proxy_temp_path "$PWD/nginx/proxy";
-			fastcgi_temp_path "$PWD/nginx/fastcgi";
-			uwsgi_temp_path "$PWD/nginx/uwsgi";
-			scgi_temp_path "$PWD/nginx/scgi";
-			include "$PWD/nginx/hooks.conf";
-		}
-		END
+		nginx_head "$PWD/nginx" >nginx/conf
+		printf 'include "%s";\n}\n' "$PWD/nginx/hooks.conf" >>nginx/conf
 		nginx -p "$PWD/nginx" -c "$PWD/nginx/conf" \
 		    -e "$PWD/nginx/error.log" </dev/null >nginx/log 2>&1 &
 		nginx=$!
