@@ -104,19 +104,42 @@ site_hook(struct site_run *s, enum hook_when when,
 	return run_hook(s, when, release, previous, NULL, e);
 }
 
+/* The hook that follows, and what it is told of a flip to `id`. */
+static void
+prepare_hook(struct site_run *s, enum hook_when when,
+    const struct release_id *id)
+{
+	struct err why = ERR_INIT;
+
+	s->hook = when;
+	if (hook_exists(s->site, when) && site_write_changes(s, id, &why) != 0)
+		log_warn("the hook is not told what changed: %s", why.text);
+}
+
 void
 site_went_live(struct site_run *s, const struct site_flip *flip,
     enum journal_action action)
 {
-	struct err why = ERR_INIT;
-
 	s->went_live = true;
 	s->flip = *flip;
-	s->hook = action == JOURNAL_ROLLBACK ? HOOK_POST_ROLLBACK :
-					       HOOK_POST_ACTIVATE;
-	if (hook_exists(s->site, s->hook) &&
-	    site_write_changes(s, &flip->id, &why) != 0)
-		log_warn("the hook is not told what changed: %s", why.text);
+	prepare_hook(s,
+	    action == JOURNAL_ROLLBACK ? HOOK_POST_ROLLBACK :
+					 HOOK_POST_ACTIVATE,
+	    &flip->id);
+}
+
+void
+site_was_seen(struct site_run *s, const struct site_flip *done, bool went_back)
+{
+	const struct release_id *before = &s->fleet.v[0].before;
+
+	s->seen = *done;
+	if (went_back) {
+		s->seen.id = release_id_is_none(before) ? done->from : *before;
+		s->seen.from = done->id;
+	}
+	if (!release_id_is_none(&s->seen.id))
+		prepare_hook(s, HOOK_POST_ROLLBACK, &done->id);
 }
 
 /*
@@ -135,12 +158,18 @@ await_edge(struct site_run *s)
 		site_tell_late(s, &why);
 }
 
-/* What follows a flip, unless that was undone: the hook, and the edge. */
+/*
+ * What follows a flip: the hook, and the edge; of one that was undone, the hook
+ * alone.
+ */
 static void
 run_after_flip(struct site_run *s, const struct err *e)
 {
 	struct err why = ERR_INIT;
 
+	if (!release_id_is_none(&s->seen.id))
+		(void)run_hook(s, s->hook, &s->seen.id, &s->seen.from, NULL,
+		    &why);
 	if (release_id_is_none(&s->flip.id) ||
 	    (e->code != ERR_OK && e->code != ERR_CLEANUP))
 		return;

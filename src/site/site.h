@@ -80,6 +80,9 @@ struct site_run {
 					 * NULL */
 	/* For the hooks that follow. */
 	enum hook_when hook;
+	struct site_flip seen;		/* of a run that failed: what is live,
+					 * and what visitors saw before (from),
+					 * be it for a moment; id "" nothing */
 	char *changed;			/* a file of URLs, or NULL */
 	char *changed_content;		/* the same, of other content */
 	struct err late;		/* to be told at the end */

@@ -20,8 +20,9 @@
  * of them showed counts for all, so that nobody's cache keeps an old page.
  */
 static struct hook_before *
-read_befores(struct fleet *f, struct release_ids *ids)
+read_befores(struct site_run *s, struct release_ids *ids)
 {
+	struct fleet *f = &s->fleet;
 	struct hook_before *v = xcalloc(f->n, sizeof(*v));
 
 	for (size_t i = 0; i < f->n; i++) {
@@ -29,7 +30,9 @@ read_befores(struct fleet *f, struct release_ids *ids)
 		struct hook_before *b = &v[ids->n];
 		struct err why = ERR_INIT;
 
-		if (!f->v[i].flipped || release_ids_has(ids, id))
+		/* Those that went back have what they served before. */
+		if ((!f->v[i].flipped && release_id_is_none(&s->seen.id)) ||
+		    release_ids_has(ids, id))
 			continue;
 		/* Without the old one everything is new. */
 		b->m = (struct manifest)MANIFEST_INIT;
@@ -112,7 +115,7 @@ site_write_changes(struct site_run *s, const struct release_id *id,
     struct err *e)
 {
 	struct release_ids ids = RELEASE_IDS_INIT;
-	struct hook_before *v = read_befores(&s->fleet, &ids);
+	struct hook_before *v = read_befores(s, &ids);
 	struct manifest new = MANIFEST_INIT;
 	int r = fleet_manifest(&s->fleet, id, &new, e);
 

@@ -314,8 +314,11 @@ flip_all(struct site_run *s, const struct release_id *id,
 		return site_check_live(s, &out->id, e);
 	if (rolling && wants_check(s))
 		fleet_note_verified(f, &out->id);
-	if (!rolling && check(s, &out->id, action, e) != 0)
+	if (!rolling && check(s, &out->id, action, e) != 0) {
+		if (action == JOURNAL_ROLLBACK)
+			site_was_seen(s, out, false);
 		return -1;
+	}
 	site_went_live(s, out, action);
 	return 0;
 }
@@ -344,6 +347,8 @@ flip_once(struct site_run *s, const struct release_id *id,
 {
 	int r = flip_all(s, id, action, out, e);
 
+	if (r != 0 && e->code == ERR_REVERTED)
+		site_was_seen(s, out, true);
 	site_tell_root_hooks(s);
 	return r;
 }

@@ -55,8 +55,8 @@ int site_check_expected(const struct site_run *s, struct err *e) MUST_USE;
  */
 void site_compare_content(struct site_run *s, const struct stage *st);
 
-/* For the hook that follows a flip to `id`: s->changed and changed_content.
- * 0 or -1. */
+/* For the hook that follows a flip to `id`, also of one that was undone:
+ * s->changed and changed_content.  0 or -1. */
 int site_write_changes(struct site_run *s, const struct release_id *id,
     struct err *e) MUST_USE;
 
@@ -75,5 +75,13 @@ void site_tell_root_hooks(struct site_run *s);
 /* Remember for the hook that follows what visitors see now. */
 void site_went_live(struct site_run *s, const struct site_flip *flip,
     enum journal_action action);
+
+/*
+ * The same of a run that fails, and in which visitors saw for a while what is
+ * not live any more: caches may have it still.  Either `done->id` went back, as
+ * hosts or the check failed; or it stays, in spite of its check.
+ */
+void site_was_seen(struct site_run *s, const struct site_flip *done,
+    bool went_back);
 
 #endif

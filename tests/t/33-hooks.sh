@@ -2,8 +2,8 @@
 # Hooks: what runs before and after, what it is told, and what its failure
 # means.
 . "$(dirname "$0")/../lib.sh"
-# shellcheck source=tests/root.sh
-. "$TREE/tests/root.sh"
+# shellcheck source=tests/hosts.sh
+. "$TREE/tests/hosts.sh"
 
 # config LINE...: a site whose hooks are these.
 config() {
@@ -415,6 +415,70 @@ A d.html"
 	echo changed >site/d.html
 	run deploy publish
 	assert_eq "$(cat changed)" /d.html
+}
+
+# What was live for a moment, and went back: caches may have pages of it, so they
+# are told, as after a rollback.  Each row is where, and how it comes to that.
+t_what_went_back_is_told() {
+	local where a b
+	for where in here hosts rolling go; do
+		rm -rf www h1 h2 site hooks changed *.fault
+		config "post_activate: 'echo \$DEPLOY_HOOK \$DEPLOY_RELEASE,\$DEPLOY_PREVIOUS >>hooks'" \
+		    "post_rollback: 'echo \$DEPLOY_HOOK \$DEPLOY_RELEASE,\$DEPLOY_PREVIOUS >>hooks; sort \$DEPLOY_CHANGED_FILE >changed'" \
+		    "failed: 'echo \$DEPLOY_HOOK \$DEPLOY_STATUS >>hooks'"
+		[ "$where" != rolling ] || echo '    strategy: rolling' >>deploy.yml
+		[ "$where" = here ] || {
+			program h1 c
+			program h2 dash
+			cat >>deploy.yml <<-EOF
+			    hosts:
+			      - {address: www1, transport: local, root: $PWD/r-h1, deploy: $PWD/h1}
+			      - {address: www2, transport: local, root: $PWD/r-h2, deploy: $PWD/h2}
+			EOF
+			rm -rf r-h1 r-h2
+		}
+		cp deploy.yml good.yml
+		[ "$where" = go ] ||
+		    echo '    check: {url: "http://127.0.0.1:1/", tries: 1}' >>deploy.yml
+		site 1
+		run deploy publish -c good.yml
+		a=$(cat "$out")
+		ran "post_activate $a,"
+		# Staged only, or refused before the flip: nobody is told.
+		site 2
+		run deploy stage
+		b=$(cat "$out")
+		run deploy freeze
+		expect_status 3 deploy activate
+		run deploy thaw
+		ran "failed 3"
+		# shellcheck disable=SC2016 # for the host
+		[ "$where" != go ] || fault h2 <<-'END'
+		[[ $* != *--armed* ]] || exec "${real[@]}" < <(sed -u 's/^go$/nonsense/')
+		END
+		expect_status 6 deploy activate
+		ran "post_rollback $a,$b
+failed 6"
+		assert_eq "$(cat changed)" "/" "$where"
+		rm -f -- *.fault
+	done
+}
+
+# A rollback stays, whatever the check says of it.
+t_a_rollback_that_fails_its_check_is_told() {
+	local a b
+	all_hooks
+	site 1
+	run deploy publish
+	a=$(cat "$out")
+	site 2
+	run deploy publish
+	b=$(cat "$out")
+	rm hooks
+	echo '    check: {url: "http://127.0.0.1:1/", tries: 1}' >>deploy.yml
+	expect_status 7 deploy rollback
+	ran "post_rollback rollback $a,$b, 0
+failed rollback ,, 7"
 }
 
 run_tests
