@@ -21,8 +21,10 @@
 enum {
 	DCZ_HEADER = 40,	/* bytes */
 	/*
-	 * Of a file, and of a dictionary: what browsers keep a window for,
-	 * and what is held in memory here (RFC 9842, 5).
+	 * Of a file, and of a dictionary.  Browsers take windows of 8 MB, or
+	 * of 1.25 dictionaries up to 128 MB (RFC 9842, 5).  More than the
+	 * first is not used: both contents and ten times the window are in
+	 * memory here, 115 MB in all, on each core, and it takes 18 s.
 	 */
 	DCZ_MAX = 8 * 1024 * 1024,
 };
