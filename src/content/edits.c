@@ -6,8 +6,17 @@
 #include "base/alloc.h"
 #include "base/path.h"
 #include "base/varint.h"
+#include "content/decode.h"
 
-enum operation { OP_SAME, OP_GONE, OP_WHOLE, OP_RULES, OP_ENTRY, OP_DELTA };
+enum operation {
+	OP_SAME,
+	OP_GONE,
+	OP_WHOLE,
+	OP_RULES,
+	OP_ENTRY,
+	OP_DELTA,
+	OP_GZIP,
+};
 
 enum { OP_BITS = 3 };
 
@@ -56,6 +65,25 @@ edits_add(struct edits *x)
 	}
 	x->v[x->n] = (struct edit){ EDIT_NONE, 0, 0 };
 	return &x->v[x->n++];
+}
+
+const struct entry *
+edits_plain(const struct manifest *m, const struct entry *form)
+{
+	const char *suffix = encodings[ENCODING_GZIP].suffix;
+	size_t len = strlen(form->path), less = strlen(suffix);
+	const struct entry *plain;
+	char path[PATH_LEN_MAX + 1];
+
+	if (len <= less || len > PATH_LEN_MAX ||
+	    strcmp(form->path + len - less, suffix) != 0)
+		return NULL;
+	memcpy(path, form->path, len - less);
+	path[len - less] = '\0';
+	plain = manifest_find(m, path);
+	return plain != NULL && plain->type == ENTRY_FILE && plain < form ?
+	    plain :
+	    NULL;
 }
 
 /* ---- writing ----------------------------------------------------------- */
@@ -153,6 +181,7 @@ put_content(struct printer *p, const struct entry *en, const struct edit *ed)
 		buf_add(&p->ops, en->digest, HASH_LEN);
 		break;
 	case EDIT_WHOLE:
+	case EDIT_GZIP:
 	case EDIT_NONE:
 		break;
 	}
@@ -209,6 +238,9 @@ put_known(struct printer *p, const struct entry *old, const struct entry *en,
 	} else if (plain && ed->source == EDIT_DELTA && ed->from == p->at) {
 		varint_add_signed(&p->sizes, en->size - old->size);
 		run(p, OP_DELTA, 0);
+	} else if (plain && ed->source == EDIT_GZIP) {
+		varint_add_signed(&p->sizes, en->size - old->size);
+		run(p, OP_GZIP, 0);
 	} else {
 		put_entry(p, en, ed, true);
 	}
@@ -357,7 +389,7 @@ take_changed(struct reader *r, enum edit_source source, uint8_t set,
 	en->mtime = r->x->mtime;
 	memset(en->digest, 0, HASH_LEN);
 	r->x->v[r->x->n - 1] = (struct edit){ (uint8_t)source, set,
-		source == EDIT_WHOLE ? 0 : from };
+		source == EDIT_WHOLE || source == EDIT_GZIP ? 0 : from };
 	return 0;
 }
 
@@ -378,6 +410,7 @@ source_of(enum operation op)
 {
 	return op == OP_RULES ? EDIT_RULES :
 	    op == OP_DELTA    ? EDIT_DELTA :
+	    op == OP_GZIP     ? EDIT_GZIP :
 				EDIT_WHOLE;
 }
 
@@ -495,6 +528,7 @@ take_content(struct reader *r, enum edit_source source, struct entry *en,
 			return -1;
 		break;
 	case EDIT_WHOLE:
+	case EDIT_GZIP:
 		break;
 	case EDIT_NONE:
 	default:
@@ -582,6 +616,8 @@ take_operation(struct reader *r, struct err *e)
 		return take_run(r, OP_RULES, n >> OP_BITS, e);
 	case OP_DELTA:
 		return take_run(r, OP_DELTA, n >> OP_BITS, e);
+	case OP_GZIP:
+		return take_run(r, OP_GZIP, n >> OP_BITS, e);
 	case OP_ENTRY:
 		return take_entry(r, n >> OP_BITS, e);
 	default:

@@ -30,6 +30,12 @@ struct encoder {
 	unsigned char out[PIECE];
 };
 
+const char *
+encoder_gzip_version(void)
+{
+	return zlibVersion();
+}
+
 /* No larger than the file needs: it takes memory here, and in browsers. */
 static bool
 set_up_brotli(BrotliEncoderState *b, int64_t size)

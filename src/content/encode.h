@@ -19,6 +19,9 @@
 
 struct encoder;
 
+/* Of the library that makes gzip: with the same the same bytes come out. */
+const char *encoder_gzip_version(void);
+
 /*
  * For exactly `size` bytes.  What comes out goes to `write`, which returns 0
  * or -1.

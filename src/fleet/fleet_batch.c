@@ -84,6 +84,25 @@ other_of(struct edits *x, const struct release_id *id)
 }
 
 /*
+ * Can the hosts make the file themselves?  This run made it with the same
+ * library, of what they have before it; else it is not in the hoard.
+ */
+static bool
+can_make(struct batch *b, size_t i)
+{
+	const struct entry *en = &b->what->m->v[i], *plain;
+
+	if (!b->makes_gzip || !is_made(b, i) ||
+	    !hoard_has(b->fetch, en->digest))
+		return false;
+	plain = edits_plain(b->what->m, en);
+	if (plain == NULL || plain->size > b->gzip_left)
+		return false;
+	b->gzip_left -= plain->size;
+	return true;
+}
+
+/*
  * The same for edits: times and modes may differ, the host makes a copy then.
  */
 static void
@@ -106,6 +125,9 @@ find_edit(struct batch *b, size_t i, struct edit *out)
 	if (o.release != NULL) {
 		out->source = EDIT_OTHER;
 		out->from = other_of(&b->edits, o.release);
+	} else if (can_make(b, i)) {
+		out->source = EDIT_GZIP;
+		b->fetched[i] = false;
 	}
 }
 
@@ -222,6 +244,7 @@ batch_is_for(const struct batch *b, const struct remote *r)
 {
 	return b->compression == remote_compression(r) &&
 	    b->rsync == uses_rsync(r) && b->edited == takes_edits(r) &&
+	    b->makes_gzip == r->makes_gzip &&
 	    release_id_eq(&b->base, base_for(r));
 }
 
@@ -245,6 +268,8 @@ batch_open(struct batch *b, struct fleet *f, const struct remote *r,
 		.compression = remote_compression(r),
 		.rsync = uses_rsync(r),
 		.edited = takes_edits(r),
+		.makes_gzip = r->makes_gzip,
+		.gzip_left = EDITS_GZIP_MAX,
 		.base_manifest = MANIFEST_INIT,
 		.common = RELEASE_IDS_INIT,
 		.uses = RELEASE_IDS_INIT,

@@ -34,7 +34,9 @@ struct batch {
 	enum pack_compression compression;
 	bool rsync;			/* it brings the files; the pack has the
 					 * rest */
-	bool edited;			/* its hosts take edits */
+	bool edited;			/* its hosts take edits, */
+	bool makes_gzip;		/* and make such forms themselves, */
+	int64_t gzip_left;		/* of so many more bytes */
 	bool *there;			/* for each entry: rsync brings it */
 	struct manifest base_manifest;
 	struct digest_index *index;

@@ -13,6 +13,7 @@
 #include "content/edits.h"
 #include "content/rewrite.h"
 #include "content/zstream.h"
+#include "host/receive_gzip.h"
 #include "host/wire.h"
 #include "os/beneath.h"
 #include "os/intr.h"
@@ -48,6 +49,7 @@ struct form {
 	size_t n_starts;      /* room for so many */
 	char *copy;	      /* PIECE bytes of the old text */
 	int64_t may_read;     /* bytes of old files; 0: nothing was read yet */
+	int64_t may_compress; /* bytes of new ones */
 };
 
 /* zstream.h: the next bytes of the pack. */
@@ -552,6 +554,8 @@ make_file(struct form *f, struct entry *en, const struct edit *ed,
 		return make_rewritten(f, en, ed, e);
 	case EDIT_DELTA:
 		return make_patched(f, en, ed, e);
+	case EDIT_GZIP:
+		return receive_gzip(f->r, en, &f->may_compress, e);
 	case EDIT_NONE:
 		break;
 	}
@@ -620,7 +624,8 @@ receive_edits(struct receiver *r, struct err *e)
 		.sets = RULE_SETS_INIT,
 		.old = BUF_INIT,
 		.new = BUF_INIT,
-		.chunks = CHUNKS_INIT };
+		.chunks = CHUNKS_INIT,
+		.may_compress = EDITS_GZIP_MAX };
 	int c;
 
 	f.z = zreader_new(read_pack, r);

@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "base/utf8.h"
 #include "base/version.h"
+#include "content/encode.h"
 #include "content/manifest.h"
 #include "content/tree.h"
 #include "host/limits.h"
@@ -293,6 +294,7 @@ verb_info(struct request *r, struct err *e)
 	wire_put(&r->out, "has", "gzip");
 	wire_put(&r->out, "has", "adopt");
 	wire_put(&r->out, "has", "delta");
+	wire_put(&r->out, "has", WIRE_MAKES_GZIP "%s", encoder_gzip_version());
 	/* To who may bring one and make it live. */
 	if (limits_allow(r->limits, "receive") &&
 	    limits_allow(r->limits, "activate"))

@@ -27,6 +27,9 @@
 /* What a pack in the form of edits begins with. */
 #define WIRE_EDITS_MAGIC "deploy edits 1\n"
 
+/* What a host has that makes gzip of files itself, before the version. */
+#define WIRE_MAKES_GZIP "makes-gzip-"
+
 /*
  * Host side: add a line to what is to be written.  Control characters of the
  * value, but for tabs, become spaces.

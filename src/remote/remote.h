@@ -72,6 +72,7 @@ struct remote {
 	bool cannot_link;		/* files there are another user's */
 	bool has_zstd, has_gzip;
 	bool has_delta;			/* takes edits (pack_edits.h) */
+	bool makes_gzip;		/* with the library that this program has */
 	bool has_bridge;		/* knows bridges (bridge.h), and this key
 					 * may bring one and make it live */
 	int64_t journal_size;

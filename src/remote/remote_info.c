@@ -4,6 +4,8 @@
 
 #include "base/alloc.h"
 #include "base/number.h"
+#include "content/encode.h"
+#include "host/wire.h"
 #include "remote/ask.h"
 #include "remote/remote.h"
 
@@ -33,6 +35,7 @@ remote_forget(struct remote *r)
 	r->prepared = r->frozen = r->cannot_link = r->full = r->stale = false;
 	r->freeze_told = false;
 	r->has_zstd = r->has_gzip = r->has_delta = r->has_bridge = false;
+	r->makes_gzip = false;
 	r->room = (struct guard_room){ -1, -1 };
 	view_release(&r->view);
 }
@@ -85,6 +88,20 @@ read_free(struct remote *r, const char *value)
 		r->room.inodes = number_or(tab + 1, 0, INT64_MAX, -1);
 }
 
+/* What it can, in a word. */
+static void
+read_has(struct remote *r, const char *word)
+{
+	const size_t len = strlen(WIRE_MAKES_GZIP);
+
+	r->has_zstd |= strcmp(word, "zstd") == 0;
+	r->has_gzip |= strcmp(word, "gzip") == 0;
+	r->has_delta |= strcmp(word, "delta") == 0;
+	r->has_bridge |= strcmp(word, "bridge") == 0;
+	r->makes_gzip |= strncmp(word, WIRE_MAKES_GZIP, len) == 0 &&
+	    strcmp(word + len, encoder_gzip_version()) == 0;
+}
+
 static void
 on_info(void *ctx, const char *key, const char *value)
 {
@@ -129,10 +146,7 @@ on_info(void *ctx, const char *key, const char *value)
 	} else if (strcmp(key, "journal-size") == 0) {
 		r->journal_size = number_or(value, 0, INT64_MAX, -1);
 	} else if (strcmp(key, "has") == 0) {
-		r->has_zstd |= strcmp(value, "zstd") == 0;
-		r->has_gzip |= strcmp(value, "gzip") == 0;
-		r->has_delta |= strcmp(value, "delta") == 0;
-		r->has_bridge |= strcmp(value, "bridge") == 0;
+		read_has(r, value);
 	} else if (strcmp(key, "links") == 0) {
 		r->cannot_link = strcmp(value, "0") == 0;
 	} else if (strcmp(key, "free") == 0) {

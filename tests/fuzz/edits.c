@@ -62,6 +62,7 @@ check_edit(const struct edits *x, const struct entry *en,
 	}
 	if (ed->source == EDIT_OTHER)
 		MUST(ed->from < x->others.n);
+	MUST(ed->source <= EDIT_GZIP);
 }
 
 static void

@@ -504,6 +504,12 @@ static const char base_recipe[] =
     "l p=up l=../../shared/up g=shared\n"
     "l p=out l=../../shared/out g=shared\n";
 
+/* The style sheet as encode.h has it. */
+#define GZIP \
+	"\\037\\213\\010\\000\\000\\000\\000\\000\\002\\003\\053\\120\\250" \
+	"\\126\\310\\115\\054\\112\\317\\314\\263\\122\\060\\120\\250\\005" \
+	"\\000\\172\\353\\321\\000\\017\\000\\000\\000"
+
 /* What the mutator puts together: each line shows another thing. */
 static const char *const lines[] = {
 	"f p=a.html d=hello",
@@ -534,6 +540,7 @@ static const char *const lines[] = {
 	"f p=same.css d=p\\040{\\040margin:\\0400\\040} e=b",
 	"f p=moved.css d=p\\040{\\040margin:\\0400\\040} e=b l=same.css",
 	"f p=a/b.sh m=0755 d=x e=o",
+	"f p=same.css.gz d=" GZIP " e=z",
 	"at r=40 d=x",
 };
 
@@ -554,6 +561,8 @@ static const char *const seeds[] = {
 	"f p=moved.css d=p\\040{\\040margin:\\0400\\040} e=b l=same.css\n"
 	"f p=new.html d=new e=w\nf p=new.js d=<p>the\\040page e=1 l=index.html\n"
 	"rule r=1 u=a\\040 v=the\\040\nrule r=0 u=page v=site\n",
+	EDITS "f p=same.css d=p\\040{\\040margin:\\0400\\040} e=b\n"
+	      "f p=same.css.gz d=" GZIP " e=z\n",
 };
 
 static void

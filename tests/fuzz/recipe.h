@@ -18,8 +18,8 @@
  *
  * With c=edits the pack is edits of the release BASE, and e tells where the
  * content of a file is from: b (a file of the base: of the same path, or l),
- * o (the same path of the base, named as another release), w (it travels), 0
- * to 7 (that set of rules makes it of such a file of the base).
+ * o (the same path of the base, named as another release), w (it travels), z
+ * (gzip makes it of the one beside it), 0 to 7 (that set of rules makes it of such a file of the base).
  *
  * Whatever the manifest and the tar say is the same, but for: P M T L S y
  * (path, mode, mtime, link, size, type) in the tar only; s k x (size, digest,
@@ -549,6 +549,8 @@ recipe_edit(const struct recipe_line *l, const struct manifest *base,
 	out->source = EDIT_WHOLE;
 	if (*from == 'o')
 		out->source = EDIT_OTHER;
+	if (*from == 'z')
+		out->source = EDIT_GZIP;
 	if (*from == 'b' || (*from >= '0' && *from <= '7')) {
 		out->source = *from == 'b' ? EDIT_BASE : EDIT_RULES;
 		out->set = (uint8_t)(*from & 7);

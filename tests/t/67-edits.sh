@@ -195,6 +195,124 @@ t_random_trees() {
 	done
 }
 
+# gzips PACK: lines in it with the first bytes of gzip.
+gzips() {
+	zstd -dcq "$1" | LC_ALL=C grep -ac "$(printf '\037\213\010')" || true
+}
+
+# A host makes gzip of what changed; one with another zlib gets it, as one with the
+# sh verbs does, and all have the same bytes.
+t_forms_are_made_there() {
+	local h i id
+	three '    compress: {paths: ["**"], with: [gzip, brotli], over: 0}\n'
+	keep h1
+	# As a deploy that was linked with another library.
+	fault h2 <<-'END'
+	[ "$verb" != info ] || exec "${real[@]}" > >(sed -u 's/makes-gzip-.*/makes-gzip-0.9/')
+	if [ "$verb" = receive ] && [[ " $* " = *" --base="* ]]; then
+		tee "$self.pack" | "${real[@]}"
+		exit "${PIPESTATUS[1]}"
+	fi
+	END
+	for ((i = 1; i < 6; i++)); do
+		random_tree "1$i"
+		seq "$i" 900 >site/index.html
+		run deploy publish --override=build
+		id=$(cat "$out")
+		assert_live "$id"
+		for h in h1 h2; do
+			cmp "r-$h/.deploy/manifests/$id" "r-h3/.deploy/manifests/$id"
+			run deploy host verify "$PWD/r-$h" --id="$id"
+			assert_eq "$(value difference)" "" "$h"
+		done
+		assert_not_contains "$err" "gets whole files"
+		((i > 1)) || continue
+		assert_eq "$(gzips h1.pack)" 0
+		(($(gzips h2.pack) > 0)) || fail "edition $i has no gzip for h2"
+	done
+	assert_clean
+}
+
+# A zlib that is not what its version says: whole files for that host alone.
+t_forms_that_come_out_otherwise() {
+	local id
+	[ -z "${TEST_SANITIZE:-}" ] || skip "nothing can be preloaded"
+	three '    compress: {paths: ["**"], with: gzip, over: 0}\n'
+	pages 3
+	run deploy publish
+	export PRELOAD
+	fault h1 <<-'END'
+	[ "$verb" != receive ] || export LD_PRELOAD=$PRELOAD/gzip.so
+	END
+	sed -i 's/1\.2\.3/4.5.6/' site/*/*.html
+	run deploy publish
+	id=$(cat "$out")
+	assert_contains "$err" "another size than its edits say; it gets whole files"
+	assert_eq "$(grep -c "it gets whole files" "$err")" 1
+	cmp "r-h1/.deploy/manifests/$id" "r-h3/.deploy/manifests/$id"
+	run deploy verify
+	assert_clean
+}
+
+# form NAME...: a pack that wants gzip to make these of what is beside them.
+form() {
+	python3 - "r-h1/.deploy/meta/$(live h1).json" "$@" <<-'END' | zstd -q >pack
+	import sys
+	meta, names = open(sys.argv[1], "rb").read(), sys.argv[2:]
+	def num(x):
+	    out = b""
+	    while x >= 128:
+	        out, x = out + bytes([x & 127 | 128]), x >> 7
+	    return out + bytes([x])
+	def record(b):
+	    return num(len(b)) + b
+	ops = num(1 << 3) + b"".join(num(6 << 4 << 3 | 4) + num(0) +
+	    num(len(n)) + num(0o644) + num(0) for n in names)
+	edits = bytes(32) + num(1700000000) + num(0) + record(b"\x50" * len(names)) + \
+	    record("".join(names).encode()) + ops
+	sys.stdout.buffer.write(b"deploy edits 1\n" + record(meta) +
+	    record(edits) + record(b"\0"))
+	END
+}
+
+# one SIZE: a host whose release is one page of so many bytes, and the request
+# that its packs come with.
+one() {
+	local id
+	rm -rf r-h1
+	head -c "$1" /dev/zero >site/index.html
+	run deploy publish
+	id=$(cat "$out")
+	printf '%s\n' host receive "$PWD/r-h1" "--bytes=1000000" \
+	    --id="${id%?}$(((0x${id: -1} + 1) % 10))" --base="$id" >h1.args
+}
+
+t_forms_that_lie() {
+	local releases=1 name
+	program h1 c
+	hosts=(h1)
+	mkdir site
+	printf 'sites:\n  - {name: t, root: %s, source: site, hosts: [{address: h1, transport: local, root: %s, deploy: %s}]}\n' \
+	    "$PWD/r" "$PWD/r-h1" "$PWD/h1" >deploy.yml
+	# As much as may be compressed, and a byte.
+	one $((64 * 1024 * 1024 + 1))
+	form index.html.gz
+	damaged "too much"
+	assert_contains "$out" "too much to compress"
+	one $((64 * 1024 * 1024))
+	form index.html.gz
+	damaged "another size"
+	assert_not_contains "$out" "too much to compress"
+	assert_contains "$out" "more bytes than announced"
+	for name in jndex.html.gz jndex.html index.html.br zz; do
+		form "$name"
+		damaged "$name"
+		assert_contains "$out" "no form of a file beside it"
+	done
+	form zz zz.gz
+	damaged "a form of nothing"
+}
+
 # Pages of which some paragraphs are of this seed: in lines and in one, beside
 # bytes, one that is too large for rules, and what is new, gone, moved and of
 # another mode.

@@ -47,7 +47,8 @@ fill_digests(struct manifest *got, const struct edits *x,
 	for (size_t i = 0; i < x->n && i < m->n; i++)
 		if (x->v[i].source == EDIT_WHOLE ||
 		    x->v[i].source == EDIT_RULES ||
-		    x->v[i].source == EDIT_DELTA)
+		    x->v[i].source == EDIT_DELTA ||
+		    x->v[i].source == EDIT_GZIP)
 			memcpy(got->v[i].digest, m->v[i].digest, HASH_LEN);
 }
 
@@ -161,6 +162,8 @@ choose(struct edits *x, const struct manifest *base, struct entry *en)
 		memcpy(en->digest, base->v[from].digest, HASH_LEN);
 	} else if (any(4) == 0) {
 		ed->source = EDIT_OTHER;
+	} else if (any(2)) {
+		ed->source = EDIT_GZIP;
 	}
 }
 
@@ -191,6 +194,44 @@ test_random(void)
 		if (++rounds == ROUNDS)
 			break;
 	}
+}
+
+/* What a form is made of: a file beside it that comes before. */
+static void
+test_plain(void)
+{
+	static const struct {
+		const char *form, *plain;
+	} rows[] = {
+		{ "a.js.gz", "a.js" },
+		{ "d/b.js.gz", "d/b.js" },
+		{ "a.js", NULL },
+		{ "b.js.gz", NULL },
+		{ "d.gz", NULL }, /* a directory */
+		{ "l.gz", NULL }, /* a link */
+		{ "a.js.br", NULL },
+		{ ".gz", NULL },
+		{ "a.js.gz.gz", "a.js.gz" },
+	};
+	struct manifest m = MANIFEST_INIT;
+	struct err e = ERR_INIT;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		add_file(&m, rows[i].form, 1, 1);
+	manifest_add(&m, "d", ENTRY_DIR)->mode = 0755;
+	manifest_add(&m, "l", ENTRY_LINK)->mode = 0777;
+	add_file(&m, "d/b.js", 1, 1);
+	manifest_set_link(&m, &m.v[m.n - 2], "a.js");
+	CHECK(manifest_sort(&m, &e) == 0);
+	CHECK(manifest_check(&m, "m", &e) == 0);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		const struct entry *plain =
+		    edits_plain(&m, manifest_find(&m, rows[i].form));
+
+		CHECK_STR(plain != NULL ? plain->path : "",
+		    rows[i].plain != NULL ? rows[i].plain : "");
+	}
+	manifest_release(&m);
 }
 
 static void
@@ -276,7 +317,7 @@ check_refused(const char *what, const char *sizes, const char *names,
 	(const uint64_t[]){ __VA_ARGS__ }, \
 	    sizeof((const uint64_t[]){ __VA_ARGS__ }) / sizeof(uint64_t)
 
-enum { SAME, GONE, WHOLE, RULES, ENTRY, DELTA };
+enum { SAME, GONE, WHOLE, RULES, ENTRY, DELTA, GZIP };
 #define OP(op, count) ((uint64_t)(count) << 3 | (op))
 /* Flags of an entry, as in edits.c. */
 #define NEW_FILE(source) OP(ENTRY, (source) << 4)
@@ -290,6 +331,12 @@ test_refused(void)
 	check_refused("more entries than the base", "", "", OPS(OP(SAME, 3)));
 	check_refused("more entries than the base", "", "",
 	    OPS(OP(SAME, 1), OP(DELTA, 2)));
+	check_refused("more entries than the base", "", "",
+	    OPS(OP(SAME, 1), OP(GZIP, 2)));
+	check_refused("no file of the build", "\x02", "",
+	    OPS(OP(SAME, 1), OP(GZIP, 1)));
+	check_refused("a wrong size", "\x15", "",
+	    OPS(OP(GZIP, 1), OP(SAME, 1)));
 	check_refused("no file of the build", "\x02", "",
 	    OPS(OP(SAME, 1), OP(DELTA, 1)));
 	check_refused("a wrong size", "\x15", "",
@@ -338,5 +385,5 @@ test_refused(void)
 	    OPS(OP(SAME, 2), NEW_DIR, 0, 11, 0755, NEW_DIR, 10, 1, 0755));
 }
 
-UNIT_MAIN(UNIT(test_random), UNIT(test_nothing), UNIT(test_small),
-    UNIT(test_refused))
+UNIT_MAIN(UNIT(test_random), UNIT(test_nothing), UNIT(test_plain),
+    UNIT(test_small), UNIT(test_refused))
