@@ -306,7 +306,7 @@ configure() {
 		;;
 	apache)
 		# Debian builds the modules that all have into the program.
-		for m in mpm_event authz_core dir mime headers rewrite vhost_alias; do
+		for m in mpm_event authz_core dir mime headers rewrite setenvif vhost_alias; do
 			echo "LoadModule ${m}_module /usr/lib/apache2/modules/mod_$m.so"
 		done
 		cat <<-END
@@ -525,6 +525,98 @@ t_caddy() {
 t_apache() {
 	need_cmd apache2
 	on apache gzip br
+}
+
+# dictionaries SERVER: who has an earlier version gets what changed (RFC 9842), and
+# all others the file; 18-dictionaries tries harder, with nginx.
+dictionaries() {
+	local i hash w path=/assets/app.99999999.js
+	server=$1
+	need_cmd curl zstd openssl
+	cat >deploy.yml <<-END
+	sites:
+	  - name: example.org
+	    source: site
+	    root: $PWD/www
+	    compress: {paths: ["*.html", "*.js"]}
+	    dictionaries: {paths: ["assets/*.js"], from: 9}
+	    keep: 50
+	    max_delete: 100%
+	END
+	# Until there are hashes without, with one, and with two slashes.
+	mkdir old
+	for ((i = 10; i < 60; i++)); do
+		site $i
+		rm site/assets/*
+		{ seq 3000; echo "// $i"; } >site/assets/app.1a2b3c$i.js
+		hash=$(hash_of site/assets/*.js)
+		w=${hash//[!\/]/}
+		w=${#w}
+		((w < 3)) && [ ! -e "old/$w" ] || continue
+		run deploy publish
+		cp site/assets/*.js "old/$w"
+		[ ! -e old/0 ] || [ ! -e old/1 ] || [ ! -e old/2 ] || break
+	done
+	rm site/assets/*
+	{ seq 3000; echo "// last"; } >site$path
+	run deploy publish
+	start
+	for w in old/*; do
+		hash=$(hash_of "$w")
+		ask example.org $path -H "Available-Dictionary: :$hash:" \
+		    -H "Accept-Encoding: gzip, deflate, br, dcz"
+		assert_status 200
+		assert_eq "$(header Content-Encoding)" dcz "$w $hash"
+		assert_eq "$(header Content-Type)" text/javascript
+		assert_eq "$(header Cache-Control)" "max-age=31536000, immutable"
+		assert_eq "$(header Use-As-Dictionary)" 'match="/assets/app.*.js"'
+		assert_contains heads "Available-Dictionary"
+		assert_contains heads "Accept-Encoding"
+		tail -c +41 body | zstd -dqc --patch-from="$w" | cmp - "site$path"
+	done
+	# Who does not take it, or has something else.
+	for w in gzip identity "dcz;q=0" xdcz; do
+		ask example.org $path -H "Available-Dictionary: :$hash:" \
+		    -H "Accept-Encoding: $w"
+		assert_plain "$w"
+	done
+	for w in ":$(hash_of /dev/null):" "$hash" "::" \
+	    ":../../../.deploy/journal=:" ":..%2f..%2f=:" ":*=:"; do
+		ask example.org $path -H "Available-Dictionary: $w" \
+		    -H "Accept-Encoding: gzip, dcz"
+		assert_plain "$w"
+	done
+	ask example.org /assets/app.00000000.js -H "Accept-Encoding: dcz" \
+	    -H "Available-Dictionary: :$hash:"
+	assert_status 404
+	assert_not_contains heads immutable
+	assert_eq "$(header Use-As-Dictionary)" ""
+}
+
+# hash_of FILE: as browsers have it.
+hash_of() {
+	openssl dgst -sha256 -binary "$1" | base64 -w 0
+}
+
+# assert_plain HOW: the answer is the file.
+assert_plain() {
+	assert_status 200
+	case $(header Content-Encoding) in
+	gzip) gzip -dc body | cmp - "site$path" ;;
+	'') cmp body "site$path" ;;
+	*) fail "$1: $(cat heads)" ;;
+	esac
+	assert_contains heads "Available-Dictionary"
+}
+
+t_dictionaries_of_caddy() {
+	need_cmd caddy
+	dictionaries caddy
+}
+
+t_dictionaries_of_apache() {
+	need_cmd apache2
+	dictionaries apache
 }
 
 run_tests
