@@ -358,14 +358,16 @@ $(OBJ)/fuzz/%: tests/fuzz/%.c $(LIB_O) $(OBJ)/sources
 ## bench             measure beside cp and rsync; BENCH=hosts: beside rsync,
 ##                   tar and Capistrano, over four hosts and a slow link;
 ##                   BENCH=queue: the build queue, beside nq;
-##                   BENCH=visitors: what visitors get that is wrong
+##                   BENCH=visitors: what visitors get that is wrong;
+##                   BENCH=week: the same over three weeks of all kinds of deploys
 .PHONY: bench
 BENCH =
+BENCHES = hosts queue visitors week
 bench: deps-bench
 	+@$(SUBMAKE) all $(OBJ)/proxy $(OBJ)/flips $(OBJ)/visits
 	@DEPLOY=$(BIN) TEST_OBJ=$(OBJ) tests/bench/$(if \
-	    $(filter hosts queue visitors,$(BENCH)),$(filter hosts queue \
-	    visitors,$(BENCH)),run) $(filter-out hosts queue visitors,$(BENCH))
+	    $(filter $(BENCHES),$(BENCH)),$(filter $(BENCHES),$(BENCH)),run) \
+	    $(filter-out $(BENCHES),$(BENCH))
 
 ## lint              manuals, shell scripts, layout of C, headers
 .PHONY: lint lint-rest lint-man lint-shell lint-headers lint-fuzz lint-format \
