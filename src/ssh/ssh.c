@@ -165,6 +165,8 @@ dial(struct ssh *s, const struct ssh_settings *st, struct err *e)
 		return -1;
 	d->gate = ssh_gate_open(&s->gate->link, &s->gate->timeouts,
 	    st->hostname, st->port, &d->fd, e);
+	d->blame_gate = ssh_gate_is_to_blame;
+	d->close_gate = ssh_gate_close;
 	return d->gate != NULL ? 0 : -1;
 }
 

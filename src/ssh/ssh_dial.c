@@ -19,7 +19,6 @@
 #include "base/clock.h"
 #include "os/intr.h"
 #include "os/io.h"
-#include "ssh/ssh_gate.h"
 
 enum {
 	AGAIN_MS = 1000, /* between two attempts */
@@ -412,7 +411,8 @@ ssh_dial_close(struct ssh_dial *d)
 
 	d->proxy.argv = argv;
 	run_kill(&d->proxy);
-	ssh_gate_close(d->gate);
+	if (d->gate != NULL)
+		d->close_gate(d->gate);
 	if (d->fd >= 0)
 		close(d->fd);
 	buf_release(&d->said);

@@ -15,7 +15,6 @@
 #include "os/intr.h"
 #include "ssh/libssh.h"
 #include "ssh/ssh_algorithms.h"
-#include "ssh/ssh_gate.h"
 
 enum { TICK_MS = 200 }; /* how soon a signal is noticed */
 
@@ -114,7 +113,7 @@ static bool
 is_gate_wrong(struct ssh_link *l, int64_t silence, struct err *why)
 {
 	return l->dial.gate != NULL &&
-	    ssh_gate_is_to_blame(l->dial.gate, silence, why);
+	    l->dial.blame_gate(l->dial.gate, silence, why);
 }
 
 /* What the gate or the proxy came to is the reason, if it did. */
