@@ -49,7 +49,7 @@ visit_is_above(const struct visit *v, const struct doctor_path *p)
 
 void
 visit_cure_passage(struct visit *v, const struct doctor_path *p,
-    const char *unless)
+    const char *unless, const char *right)
 {
 	bool above = visit_is_above(v, p) && strcmp(p->path, v->root) != 0;
 	bool mine = p->uid == v->f->uid && (p->mode & 01000) == 0;
@@ -59,10 +59,10 @@ visit_cure_passage(struct visit *v, const struct doctor_path *p,
 		    "%sname a root elsewhere, such as below /srv, or ask who owns that directory (user %u)",
 		    unless, p->uid);
 	else if (!mine && v->f->uid != 0)
-		doctor_cure(v->r, "%slet user %u run there: chmod o+x %s",
-		    unless, p->uid, QUOTED_N(p->path, visit_shown(p)));
+		doctor_cure(v->r, "%slet user %u run there: chmod %s %s",
+		    unless, p->uid, right, QUOTED_N(p->path, visit_shown(p)));
 	else
-		doctor_cure(v->r, "%srun there: chmod o+x %s", unless,
+		doctor_cure(v->r, "%srun there: chmod %s %s", unless, right,
 		    QUOTED_N(p->path, visit_shown(p)));
 }
 
@@ -118,7 +118,9 @@ judge_way(struct visit *v)
 			doctor_add(v->r, DOCTOR_FAIL, "root",
 			    "'%.*s' may not be entered by %s",
 			    visit_shown(last), last->path, who(v));
-			visit_cure_passage(v, last, "");
+			/* Its owner has no right that others have. */
+			visit_cure_passage(v, last, "",
+			    last->uid == v->f->uid ? "u+x" : "o+x");
 			return false;
 		}
 		if (p->type != DOCTOR_DIR) {

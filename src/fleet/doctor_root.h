@@ -30,12 +30,12 @@ int visit_shown(const struct doctor_path *p);
 bool visit_is_above(const struct visit *v, const struct doctor_path *p);
 
 /*
- * What lets others through a directory, behind the words `unless`.  The mode of
- * one above the root is only for who has made it: never one of the system or of
- * somebody else, nor one that is everybody's.
+ * What lets somebody through a directory, behind the words `unless`: `right`, as
+ * chmod(1) takes it.  The mode of one above the root is only for who has made it:
+ * never one of the system or of somebody else, nor one that is everybody's.
  */
 void visit_cure_passage(struct visit *v, const struct doctor_path *p,
-    const char *unless);
+    const char *unless, const char *right);
 
 /* The root; false: there is none, and no more to be said of it. */
 bool doctor_judge_root(struct visit *v);
