@@ -14,6 +14,7 @@
 #include "os/io.h"
 #include "os/log.h"
 #include "os/run.h"
+#include "ssh/ssh.h"
 #include "ssh/ssh_settings.h"
 
 enum { KEY_MAX = 64 * 1024 };
@@ -135,12 +136,6 @@ doctor_print_script(const struct site_config *s, const struct host_config *h,
 
 /* ---- known_hosts --------------------------------------------------------- */
 
-/* Note the key of a host that is not known, and do not log in. */
-static const char *const note_only[] = { "BatchMode=yes", "ControlPath=none",
-	"StrictHostKeyChecking=accept-new", "GlobalKnownHostsFile=/dev/null",
-	"HashKnownHosts=no", "CheckHostIP=no", "UpdateHostKeys=no",
-	"PreferredAuthentications=none", "ConnectTimeout=10", NULL };
-
 /* Run a program to its end, with that standard input; what it says to `out`. */
 static int
 run_to_end(char *const *argv, const struct buf *in, struct buf *out,
@@ -171,85 +166,19 @@ run_to_end(char *const *argv, const struct buf *in, struct buf *out,
 		status);
 }
 
-/* As ssh(1) notes it in that file, which is not there yet. */
-static int
-note_key(const struct ssh_settings *st, const char *file, struct err *e)
-{
-	struct strvec argv = STRVEC_INIT;
-	struct buf none = BUF_INIT;
-	struct err ended = ERR_INIT;
-
-	strvec_add(&argv, "ssh");
-	if (st->config != NULL)
-		strvec_addf(&argv, "-F%s", st->config);
-	if (st->jump != NULL)
-		strvec_addf(&argv, "-J%s", st->jump);
-	strvec_addf(&argv, "-p%s", st->port);
-	strvec_addf(&argv, "-oUserKnownHostsFile=%s", file);
-	for (const char *const *o = note_only; *o != NULL; o++)
-		strvec_addf(&argv, "-o%s", *o);
-	strvec_add(&argv, "-q");
-	strvec_add(&argv, "--");
-	strvec_add(&argv, st->host);
-	strvec_add(&argv, "true");
-	/* It is not let in, which is no matter. */
-	err_ignore(run_to_end(argv.v, NULL, &none, &ended));
-	buf_release(&none);
-	strvec_release(&argv);
-	if (ended.code == ERR_OK || ended.code == ERR_UNREACHABLE)
-		return 0;
-	*e = ended;
-	return -1;
-}
-
-/*
- * The key that a host behind another one shows; the gate itself has to be
- * known, and to let us in, as always.
- */
-static int
-scan_behind(const struct ssh_settings *st, struct buf *out, struct err *e)
-{
-	const char *tmp = getenv("TMPDIR");
-	char *dir = xasprintf("%s/deploy-keys-XXXXXX",
-	    tmp != NULL && *tmp == '/' ? tmp : "/tmp");
-	struct dir at = DIR_INIT;
-	struct err none = ERR_INIT;
-	int r = mkdtemp(dir) != NULL ? dir_open_path(&at, dir, e) :
-				       err_sys(e, "cannot make '%s'", dir);
-
-	if (r == 0) {
-		char *file = xasprintf("%s/known", dir);
-
-		r = note_key(st, file, e);
-		if (r == 0)
-			err_ignore(
-			    file_read(&at, "known", KEY_MAX, out, &none));
-		unlink(file);
-		rmdir(dir);
-		free(file);
-	}
-	dir_close(&at);
-	free(dir);
-	if (r == 0 && out->len == 0)
-		r = err_set(e, ERR_UNREACHABLE,
-		    "%s shows no key through %s;; see whether it can be reached: ssh%s%s -p %s %s",
-		    st->host, st->jump != NULL ? st->jump : "its proxy",
-		    st->jump != NULL ? " -J " : "",
-		    st->jump != NULL ? st->jump : "", st->port, st->host);
-	return r;
-}
-
 /* The keys that the host shows now. */
 static int
-scan(const struct ssh_settings *st, struct buf *out, struct err *e)
+scan(const struct ssh_settings *st, const struct ssh_options *o,
+    struct buf *out, struct err *e)
 {
 	char *const argv[] = { (char[]){ "ssh-keyscan" }, (char[]){ "-T" },
 		(char[]){ "10" }, (char[]){ "-t" },
 		(char[]){ "ed25519,ecdsa,rsa" }, (char[]){ "-p" }, st->port,
 		(char[]){ "--" }, st->hostname, NULL };
 
+	/* The others are for whoever is on the same network. */
 	if (st->jump != NULL || st->proxy != NULL)
-		return scan_behind(st, out, e);
+		return ssh_show_key(o, out, e);
 	if (run_to_end(argv, NULL, out, e) != 0)
 		return -1;
 	return out->len > 0 ?
@@ -290,7 +219,7 @@ print_known(const struct host_config *h, struct err *e)
 
 	if (ssh_settings_load(&st, &o, e) != 0)
 		return -1;
-	r = scan(&st, &lines, e);
+	r = scan(&st, &o, &lines, e);
 	if (r == 0)
 		r = print_keys(h, &lines, e);
 	buf_release(&lines);

@@ -42,6 +42,7 @@ struct ssh {
 	struct ssh_timeouts said; /* those, as they were asked for */
 	struct ssh *gate;	  /* that the way goes through; NULL: none */
 	int level; /* 0: a host; else a gate, and how far it is */
+	struct buf *shown; /* gets its key, and nobody logs in; NULL */
 };
 
 /* ----------------------------------------------------------------- turns */
@@ -126,7 +127,7 @@ explain_kex(const struct ssh_link *l, const struct ssh_settings *st,
 }
 
 static struct ssh *open_level(const struct ssh_options *o, int level,
-    struct err *e);
+    struct buf *shown, struct err *e);
 
 /* Log in at the last host that leads to that of `st`.  0 or -1. */
 static int
@@ -144,7 +145,7 @@ open_gate(struct ssh *s, const struct ssh_settings *st, struct err *e)
 		o.user = h.user;
 		o.port = (int)h.port;
 		o.jump = before;
-		s->gate = open_level(&o, s->level + 1, e);
+		s->gate = open_level(&o, s->level + 1, NULL, e);
 	}
 	host_config_release(&h);
 	free(before);
@@ -220,11 +221,14 @@ log_in_with(struct ssh *s, const struct ssh_options *o,
     const struct ssh_settings *st, struct ssh_hostkey *k, struct err *e)
 {
 	if (ssh_hostkey_load(k, st, e) != 0 ||
-	    ssh_hostkey_certify(k, o, st,
-		s->timeouts.connect + s->timeouts.kex, e) != 0)
+	    (s->shown == NULL &&
+		ssh_hostkey_certify(k, o, st,
+		    s->timeouts.connect + s->timeouts.kex, e) != 0))
 		return err_in(e, PHASE_HOST_KEY, "host key: ");
 	if (connect_host(s, st, k, e) != 0)
 		return err_in(e, PHASE_CONNECT, "");
+	if (s->shown != NULL)
+		return ssh_hostkey_show(k, s->link.session, s->shown, e);
 	if (ssh_hostkey_check(k, s->link.session, o->host_key, &s->host_key,
 		e) != 0)
 		return err_in(e, PHASE_HOST_KEY, "host key: ");
@@ -298,14 +302,19 @@ name_gate(const struct ssh *s, const struct ssh_settings *st, struct err *e)
 	e->phase = phase;
 }
 
-/* The same as ssh_open(), for a gate with its level; that opens no program. */
+/*
+ * The same as ssh_open(), for a gate with its level; that opens no program, and
+ * nor does what only wants to be shown the key.
+ */
 static struct ssh *
-open_level(const struct ssh_options *o, int level, struct err *e)
+open_level(const struct ssh_options *o, int level, struct buf *shown,
+    struct err *e)
 {
 	struct ssh_settings st = { 0 };
 	struct ssh *s = ssh_new_at(o, level);
 	int r = -1;
 
+	s->shown = shown;
 	if (s->link.cancel < 0)
 		err_sys(e, "cannot make an eventfd");
 	else if (ssh_settings_load(&st, o, e) == 0)
@@ -321,20 +330,37 @@ open_level(const struct ssh_options *o, int level, struct err *e)
 	/* Of an attempt before the one that succeeded. */
 	*e = (struct err)ERR_INIT;
 	s->link.idle = s->timeouts.idle;
-	if (level == 0)
+	if (level == 0 && shown == NULL)
 		ssh_link_ask_for_spare(&s->link);
 	return s;
 }
 
-struct ssh *
-ssh_open(const struct ssh_options *o, struct err *e)
+static struct ssh *
+open_host(const struct ssh_options *o, struct buf *shown, struct err *e)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 	if (libssh_load(e) != 0)
 		return NULL;
 	pthread_once(&once, init_once);
-	return open_level(o, 0, e);
+	return open_level(o, 0, shown, e);
+}
+
+struct ssh *
+ssh_open(const struct ssh_options *o, struct err *e)
+{
+	return open_host(o, NULL, e);
+}
+
+int
+ssh_show_key(const struct ssh_options *o, struct buf *out, struct err *e)
+{
+	struct ssh *s = open_host(o, out, e);
+
+	if (s == NULL)
+		return -1;
+	ssh_close(s);
+	return 0;
 }
 
 void

@@ -62,6 +62,14 @@ struct ssh_options {
  */
 struct ssh *ssh_open(const struct ssh_options *o, struct err *e) MUST_USE;
 
+/*
+ * Append the key that a host shows, as a line of known_hosts.  Nobody logs in to
+ * it, only to the jump hosts on the way, which are known as always.  0 or -1, as
+ * ssh_open().
+ */
+int ssh_show_key(const struct ssh_options *o, struct buf *out, struct err *e)
+    MUST_USE;
+
 /* End it at once; NULL accepted.  Programs on it must be closed before. */
 void ssh_close(struct ssh *s);
 

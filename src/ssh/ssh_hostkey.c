@@ -472,6 +472,19 @@ shown_get(struct shown *s, ssh_session session, struct err *e)
 	return 0;
 }
 
+int
+ssh_hostkey_show(const struct ssh_hostkey *k, ssh_session session,
+    struct buf *out, struct err *e)
+{
+	struct shown s = { 0 };
+	int r = shown_get(&s, session, e);
+
+	if (r == 0)
+		buf_addf(out, "%s %s %s\n", k->name, s.type, s.base64);
+	shown_release(&s);
+	return r;
+}
+
 /* Is it revoked?  0 when not, or -1. */
 static int
 check_revoked(const struct ssh_hostkey *k, const struct shown *s,

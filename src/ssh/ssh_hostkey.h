@@ -18,6 +18,7 @@
 
 #include <stdbool.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "ssh/libssh.h"
 #include "ssh/ssh_revoked.h"
@@ -51,6 +52,13 @@ int ssh_hostkey_certify(struct ssh_hostkey *k, const struct ssh_options *o,
     const struct ssh_settings *st, int64_t ms, struct err *e) MUST_USE;
 
 void ssh_hostkey_release(struct ssh_hostkey *k);	/* neutral: fine */
+
+/*
+ * Append the key that the peer of `session` has shown, as a line of known_hosts.
+ * 0, or -1 with ERR_UNREACHABLE.
+ */
+int ssh_hostkey_show(const struct ssh_hostkey *k, ssh_session session,
+    struct buf *out, struct err *e) MUST_USE;
 
 /*
  * Check the key that the peer of `session` has shown: with `pin`
