@@ -400,6 +400,7 @@ choose_site(struct run *run, struct err *e)
 	    config_site(&run->config, run->opts.site, e);
 
 	run->site = all;
+	log_set_field(LOG_SITE, all != NULL ? all->name : NULL);
 	if (all != NULL && run->opts.hosts.n > 0) {
 		if (site_config_narrow(all, &run->opts.hosts, &run->narrow,
 			e) != 0)
@@ -445,7 +446,6 @@ cmd_begin(struct run *run, struct err *e)
 
 	if (cmd_site(run, e) != 0)
 		return -1;
-	log_set_field(LOG_SITE, run->site->name);
 	waits = cmd_waits(run);
 	by_commit = o->seq == OPT_SEQ_AUTO ||
 	    (o->seq < 0 && run->site->order == ORDER_COMMIT);

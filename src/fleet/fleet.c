@@ -103,6 +103,7 @@ work(void *arg)
 
 	if (!pass(j->gate))
 		return NULL;
+	log_set_host(j->r->host->label);
 	if (j->step(j->r, j->ctx, &e) != 0) {
 		j->r->failed = true;
 		j->r->err = e;
@@ -149,6 +150,7 @@ fleet_each(struct fleet *f,
 void
 fleet_forgive(struct fleet *f)
 {
+	log_set_host(NULL);
 	for (size_t i = 0; i < f->n; i++) {
 		f->v[i].failed = false;
 		f->v[i].err = (struct err)ERR_INIT;
@@ -184,10 +186,10 @@ tell_others(const struct fleet *f, bool *told)
 		if (!f->v[i].failed || told[i])
 			continue;
 		name_same(f, i, told, &labels);
-		log_set_field(LOG_HOST, buf_str(&labels));
+		log_set_host(buf_str(&labels));
 		err_prefix(&one, "%s: ", buf_str(&labels));
 		log_err(&one);
-		log_set_field(LOG_HOST, NULL);
+		log_set_host(NULL);
 		buf_release(&labels);
 	}
 }
@@ -205,6 +207,8 @@ tell_first(const struct fleet *f, size_t first, size_t failed,
 		tell_others(f, told);
 	*e = f->v[first].err;
 	err_prefix(e, "%s: ", buf_str(&labels));
+	/* It is told last of all, when the command ends. */
+	log_set_host(buf_str(&labels));
 	if (f->n > 1)
 		err_sum_up(e, "%zu of %s failed%s%s", failed,
 		    TEXT_COUNT(f->n, "host", "hosts"), *what ? "; " : "",

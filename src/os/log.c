@@ -27,7 +27,8 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static char status[256]; /* what stands on the last line, "" nothing */
 static char *fields[LOG_FIELDS];
 static const char *const field_names[LOG_FIELDS] = { "DEPLOY_SITE",
-	"DEPLOY_JOB", "DEPLOY_RELEASE", "DEPLOY_HOST" };
+	"DEPLOY_JOB", "DEPLOY_RELEASE" };
+static _Thread_local char host[256]; /* "": none */
 
 void
 log_set_level(enum log_level l)
@@ -48,6 +49,12 @@ log_set_field(enum log_field field, const char *value)
 	free(fields[field]);
 	fields[field] = xstrdup_opt(value);
 	pthread_mutex_unlock(&lock);
+}
+
+void
+log_set_host(const char *label)
+{
+	snprintf(host, sizeof(host), "%s", label != NULL ? label : "");
 }
 
 bool
@@ -120,6 +127,8 @@ enter(const char *label, const char *text)
 	for (size_t i = 0; i < LOG_FIELDS; i++)
 		if (fields[i] != NULL)
 			journald_add(&entry, field_names[i], fields[i]);
+	if (*host != '\0')
+		journald_add(&entry, "DEPLOY_HOST", host);
 	done = journald_send(&entry);
 	buf_release(&entry);
 	return done;

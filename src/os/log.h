@@ -26,9 +26,15 @@ size_t log_columns(void);
  * What the lines that follow are about, NULL: nothing; for the journal of
  * systemd(1), where a line is an entry with these fields.
  */
-enum log_field { LOG_SITE, LOG_JOB, LOG_RELEASE, LOG_HOST, LOG_FIELDS };
+enum log_field { LOG_SITE, LOG_JOB, LOG_RELEASE, LOG_FIELDS };
 
 void log_set_field(enum log_field field, const char *value);
+
+/*
+ * The same for the host, or the hosts ("www1, www2"; the first 255 bytes), that
+ * the lines of this thread are about.  What a host's own thread says is of it.
+ */
+void log_set_host(const char *label);
 
 /* What happens: not with -q.  Control characters are escaped. */
 void log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

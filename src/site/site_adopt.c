@@ -218,6 +218,7 @@ tell(const struct site_run *s, const struct remote *r, const struct adopted *a,
 	char *served = path != NULL ? xstrdup(path) :
 				      xasprintf("%s/current", r->host->root);
 
+	log_set_host(r->host->label);
 	if (s->wishes.dry_run)
 		log_info("%swould adopt '%s'", remote_said(r), served);
 	else if (release_id_is_none(&a->id))
@@ -237,6 +238,7 @@ tell(const struct site_run *s, const struct remote *r, const struct adopted *a,
 		    TEXT_COUNT(a->files, "file", "files"), a->excluded,
 		    a->kept);
 	tell_shared(r, a);
+	log_set_host(NULL);
 	free(served);
 }
 

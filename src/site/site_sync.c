@@ -368,10 +368,12 @@ tell(const struct syncing *y, struct strvec *hosts)
 		if (!y->changed[i] || r->failed)
 			continue;
 		strvec_add(hosts, r->host->label);
+		log_set_host(r->host->label);
 		log_info("%s%s %s, as %s", remote_said(r),
 		    y->s->wishes.dry_run ? "would serve" : "serves", id,
 		    y->from->host->label);
 	}
+	log_set_host(NULL);
 }
 
 /* Not on all: they differ as before, or still do. */

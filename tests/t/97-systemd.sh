@@ -198,8 +198,13 @@ t_the_journal() {
 	printf '[Service]\nType=oneshot\nUser=deploy\nExecStart=/usr/local/bin/deploy publish --again -c /etc/deploy/deploy.yml\n' \
 	    >/etc/systemd/system/once.service
 	systemctl start once
+	printf '  - name: far\n    root: /srv/www/far\n    source: /var/lib/deploy/out\n    hosts: [{address: deploy@127.0.0.1, port: 9}]\n' \
+	    >>/etc/deploy/deploy.yml
+	sed 's/publish .*/list -s far -c \/etc\/deploy\/deploy.yml/' \
+	    /etc/systemd/system/once.service >/etc/systemd/system/far.service
+	systemctl start far || true
 	journalctl --sync
-	journalctl --no-pager -o json DEPLOY_SITE=example.org SYSLOG_IDENTIFIER=deploy
+	journalctl --no-pager -o json SYSLOG_IDENTIFIER=deploy
 	END
 	grep '^{' said >entries
 	jq -r 'select(.DEPLOY_JOB) |
@@ -208,6 +213,9 @@ t_the_journal() {
 deploy-worker.service 6 1 job 1: example.org: done"
 	jq -r 'select(.MESSAGE | test("is live")) | "\(._SYSTEMD_UNIT) \(.DEPLOY_RELEASE | length > 50)"' entries >live
 	assert_eq "$(cat live)" "once.service true"
+	jq -r 'select(.DEPLOY_HOST) |
+	    "\(._SYSTEMD_UNIT) \(.PRIORITY) \(.DEPLOY_SITE) \(.DEPLOY_HOST)"' entries >of-hosts
+	assert_eq "$(cat of-hosts)" "far.service 3 far deploy@127.0.0.1"
 }
 
 t_the_timer() {
