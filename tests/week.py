@@ -178,10 +178,9 @@ class Visitor:
         self.say(column, path, status, headers.get("Content-Encoding"), digest,
                  "not", *[str(d) for d in right])
 
-    def page(self, path):
-        """Ask for a page; what it names."""
+    def page(self, path, packed):
+        """Ask for a page, with gzip or without; what it names."""
         url = "/" + re.sub(r"index\.html$", "", path)
-        packed = self.turn % 2 == 0
         fields = {"Host": "example.org"}
         if packed:
             fields["Accept-Encoding"] = "gzip"
@@ -249,7 +248,9 @@ class Visitor:
     def visit(self):
         pages = sorted(p for p in self.truth.known if p.endswith(".html"))
         self.turn += 1
-        names = self.page(pages[self.turn % len(pages)])
+        # Each page both ways, however many there are.
+        packed = (self.turn + self.turn // len(pages)) % 2 == 0
+        names = self.page(pages[self.turn % len(pages)], packed)
         self.earlier.append(names)
         for name in names + self.earlier[0]:
             self.asset(name)

@@ -7,6 +7,7 @@
 #
 # make test-all has three weeks with many more visitors; with TEST_WEEK the columns
 # are written to that file, too.
+# parts: 2
 # shellcheck disable=SC2154 # of fleet.sh
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/fleet.sh
@@ -459,6 +460,53 @@ t_nothing_is_wrong_all_week() {
 	# And there was something that could have been wrong.
 	((requests > 50 * each && gzip > 0 && dcz > 0 && unchanged > 0 && hits > 0)) ||
 	    fail "$(<columns)"
+}
+
+# by_hand HOST SED: it serves a copy of what it serves, with other words of the
+# same length in the page, at the same time: what `ln -sfn` and a build with
+# SOURCE_DATE_EPOCH come to.
+by_hand() {
+	local new=r-$1/hand-$made
+	cp -aL "r-$1/current/." "$new"
+	sed "$2" "r-$1/current/index.html" >page
+	touch -r "$new/index.html" page
+	mv page "$new/index.html"
+	ln -sfn "hand-$made" "r-$1/current"
+}
+
+# Each column has its visitors without what keeps it at 0.
+t_what_goes_wrong_is_counted() {
+	local each=100 pause=0 name h
+	world
+	# One host after the other, without a bridge, and no CDN is told.
+	sed '/hooks:/d; /edge:/d; s/for: 7d/&, bridge: false/
+	    s/strategy: .*/&\n    pause: 2s/' rolling.yml >lax.yml
+	style 2 main
+	script 2 main
+	build main
+	story live "$live,$made"
+	run deploy publish -c lax.yml
+	story live "$made"
+	some_visitors "$each"
+	# By hand: half of the hosts have another page, with the .gz of the old.
+	mkdir copy
+	sed 's/welcome/WELCOME/' main/public/index.html >copy/index.html
+	note copy
+	story live "$made"
+	by_hand h1 's/welcome/WELCOME/'
+	by_hand h2 's/welcome/WELCOME/'
+	some_visitors $((3 * each))
+	# What was only proposed.
+	sed 's/welcome/propose/' main/public/index.html >copy/index.html
+	note copy
+	for h in "${hosts[@]}"; do
+		by_hand "$h" 's/welcome/propose/i'
+	done
+	some_visitors $((9 * each))
+	visitors_end
+	for name in wrong missing validators encodings stale previews; do
+		((${!name} > 0)) || fail "$name stays 0: $(<columns)"
+	done
 }
 
 run_tests
