@@ -2,6 +2,7 @@
 # Every call of a publish fails once, whether it changes something or only
 # looks: what the exit status says is true, and the same command ends the
 # work.
+# parts: 3
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/faults/lib.sh
 . "$TREE/tests/faults/lib.sh"

@@ -2,7 +2,7 @@
 # Every call of the other commands fails once, as in 61-faults-publish; and
 # what must not be a failure at all: interrupted calls, short reads and
 # writes, abilities that a file system has not.
-# parts: 3
+# parts: 4
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/faults/lib.sh
 . "$TREE/tests/faults/lib.sh"

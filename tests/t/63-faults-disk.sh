@@ -1,6 +1,6 @@
 #!/bin/bash
 # The disk is full, for once or for good, or dies: as in 61-faults-publish.
-# parts: 2
+# parts: 3
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/faults/lib.sh
 . "$TREE/tests/faults/lib.sh"
