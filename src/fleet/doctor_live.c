@@ -83,8 +83,7 @@ judge_passage(struct visit *v, const struct doctor_path *p)
 		    "'%.*s' has mode %04o: only its owner and its group may enter",
 		    visit_shown(p), p->path, p->mode);
 		visit_cure_passage(v, p,
-		    "fine if the web server is in that group; else ",
-		    "o+x");
+		    "fine if the web server is in that group; else ", "o+x");
 		return;
 	}
 	doctor_add(v->r, DOCTOR_FAIL, "readable",

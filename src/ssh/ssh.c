@@ -41,7 +41,7 @@ struct ssh {
 	struct ssh_timeouts timeouts;
 	struct ssh_timeouts said; /* those, as they were asked for */
 	struct ssh *gate;	  /* that the way goes through; NULL: none */
-	int level; /* 0: a host; else a gate, and how far it is */
+	int level;	   /* 0: a host; else a gate, and how far it is */
 	struct buf *shown; /* gets its key, and nobody logs in; NULL */
 };
 
