@@ -1378,7 +1378,7 @@ v_disarmed_before_it_is_heard() {
 	exec 7>in
 	echo go >&7
 	wait_for 10 is_locked
-	sleep 3
+	sleep 6
 	tr -d '\0' <full >answer 8>&- &
 	exec 8>&-
 	ends 1 40
