@@ -92,12 +92,12 @@ t_those_before_can_refuse() {
 	# A rollback is not for hooks to refuse.
 	config
 	run deploy activate
-	a=$(live)
+	a=$(live_of www)
 	site 2
 	run deploy publish
 	config "pre_activate: exit 3"
 	run deploy rollback
-	assert_eq "$(live)" "$a"
+	assert_eq "$(live_of www)" "$a"
 }
 
 t_those_after_change_nothing() {
@@ -314,7 +314,7 @@ t_hooks_may_call_deploy() {
 	config "post_activate: 'deploy list >listed; deploy prune --lock-wait 1s'"
 	site 1
 	run deploy publish
-	assert_contains listed "$(live | cut -c 1-15)"
+	assert_contains listed "$(live_of www | cut -c 1-15)"
 }
 
 gone() {
