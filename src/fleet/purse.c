@@ -30,10 +30,10 @@ struct part {
 struct purse {
 	const struct batch *b;
 	enum purse_kind kind;
-	int64_t
-	    left;    /* of what was put in; less than 0: and of what was won */
+	/* Of what was put in; less than 0: what was won is spent, too. */
+	int64_t left;
 	int64_t won; /* what is sure of it */
-	bool more; /* need not travel since this way through the build began */
+	bool more;   /* was saved since this way through the build began */
 	size_t next; /* entry that is not measured yet */
 	struct scale whole, edited;
 	int64_t seen;	   /* bytes of these entries that would travel */
