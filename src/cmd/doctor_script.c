@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -176,7 +175,7 @@ scan(const struct ssh_settings *st, const struct ssh_options *o,
 		(char[]){ "ed25519,ecdsa,rsa" }, (char[]){ "-p" }, st->port,
 		(char[]){ "--" }, st->hostname, NULL };
 
-	/* The others are for whoever is on the same network. */
+	/* ssh-keyscan(1) knows the direct way alone. */
 	if (st->jump != NULL || st->proxy != NULL)
 		return ssh_show_key(o, out, e);
 	if (run_to_end(argv, NULL, out, e) != 0)
