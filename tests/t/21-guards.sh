@@ -927,4 +927,22 @@ t_half_made_root_is_completed() {
 	run deploy verify --root root
 }
 
+# -f is what people type for --force, which there is not: a new release though
+# nothing has changed, and no guard is set aside by it.
+t_f_is_no_force() {
+	local first
+	mkdir site
+	echo hello >site/index.html
+	run deploy publish site --root www
+	first=$(<"$out")
+	run deploy publish -f site --root www
+	[ "$(<"$out")" != "$first" ] || fail "no new release"
+	run deploy freeze --root www -m "not now"
+	expect_status 3 deploy publish -f site --root www
+	assert_contains "$err" "--override=freeze"
+	run deploy thaw --root www
+	rm site/index.html
+	expect_status 10 deploy publish -f site --root www
+}
+
 run_tests
