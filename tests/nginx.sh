@@ -82,3 +82,26 @@ _nginx_conf() {
 	}
 	EOF
 }
+
+# ------------------------------- what a server answered: ./heads and ./body
+
+# header NAME: its value.
+header() {
+	awk -v name="$1:" 'tolower($1) == tolower(name) { sub(/^[^ ]* /, ""); print }' heads
+}
+
+# assert_status N
+assert_status() {
+	assert_eq "$(awk 'NR == 1 { print $2 }' heads)" "$1" "$(cat heads)"
+}
+
+# assert_plain FILE HOW: it is the file, as who has no dictionary gets it.
+assert_plain() {
+	assert_status 200
+	case $(header Content-Encoding) in
+	gzip) gzip -dc body | cmp - "$1" ;;
+	'') cmp body "$1" ;;
+	*) fail "$2: $(cat heads)" ;;
+	esac
+	assert_contains heads "Available-Dictionary"
+}
