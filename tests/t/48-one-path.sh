@@ -14,21 +14,26 @@ extra=''
 
 # same STATUS COMMAND [ARG...]: on a copy of the root in ./seed, all ways.
 same() {
-	local way
+	local way files=()
 	for way in "${ways[@]}"; do
 		rm -rf r got
 		[ ! -e seed ] || cp -a seed r
 		config "$way"
 		go "$1" "$way" "${@:2}"
-		{
-			words <"$out"
-			echo "--- left"
-			left
-		} >"$way"
+		mv "$out" "$way.out"
+		left >"$way.left"
+		files+=("$way".{out,left})
 	done
+	words "${files[@]}"
 	for way in "${ways[@]:1}"; do
-		diff here "$way" >&2 || fail "$way differs: deploy ${*:2}"
+		are_equal here.out "$way.out" && are_equal here.left "$way.left" ||
+		    fail "$way differs: deploy ${*:2}"
 	done
+}
+
+# Without a process, as long as they are.
+are_equal() {
+	[ "$(<"$1")" = "$(<"$2")" ] || { diff "$1" "$2" >&2; return 1; }
 }
 
 go() {
@@ -39,7 +44,6 @@ go() {
 	fi
 	expect_status "$1" deploy "${@:3}"
 	[ -z "$held" ] || exec {held}>&-
-	words <"$err" >"$2.err"
 }
 
 config() {
@@ -53,10 +57,17 @@ config() {
 	} >deploy.yml
 }
 
-# What must not differ of what was said: the name of the host, ids that are
-# new, times, the cure that names the root, and what the disk and the clock of the moment make of it.
+# Take out of these files what must not differ: the name of the host, ids that are
+# new (those of the seed get numbers), times, the cure that names the root, and
+# what the disk and the clock of the moment make of it.
 words() {
-	sed -E \
+	local id i=0 ids=''
+	for id in seed/releases/*; do
+		[ -d "$id" ] || continue
+		i=$((i + 1))
+		ids+="s/${id##*/}/ID-$i/g;"
+	done
+	sed -s -i -E \
 	    -e '/^host       h1$/d' \
 	    -e '/^h1$/d' \
 	    -e 's/"h1"/""/' \
@@ -67,34 +78,20 @@ words() {
 	    -e 's/"version": "[^"]*"/"version": VERSION/' \
 	    -e 's/"(free_bytes|skew_us|sent_bytes|received_bytes)": [0-9]+/"\1": N/' \
 	    -e 's/^free .*/free N/' -e 's/after [0-9]+ ms/after N ms/' \
-	    -e 's/[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]+Z/TIME/g' |
-	    names
-}
-
-# The ids of the seed by their letters, all others as NEW.
-names() {
-	local id i=0 script=''
-	for id in seed/releases/*; do
-		[ -d "$id" ] || continue
-		i=$((i + 1))
-		script+="s/${id##*/}/ID-$i/g;s/${id##*/}/ID-$i/g;"
-	done
-	sed -E -e "$script" \
+	    -e 's/"(time|since|until)":"[^"]*"/TIME/g' \
+	    -e 's/[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]+Z/TIME/g' \
+	    -e "$ids" \
 	    -e 's/[0-9]{8}T[0-9]{6}\.[0-9]{3}Z-[0-9a-f-]{36}/NEW/g' \
-	    -e 's/[0-9]{8}T[0-9]{6}(\.[0-9]+)?/SHORT/g'
+	    -e 's/[0-9]{8}T[0-9]{6}(\.[0-9]+)?/SHORT/g' "$@"
 }
 
 # What is in the root: names, what is live, the journal, pins, the freeze.
 left() {
 	[ -d r ] || return 0
-	{
-		find r ! -name lock.note ! -name lock -printf '%p %y %l\n'
-		cat r/.deploy/journal || true
-		sed -n 's/.*"id":"\([^"]*\)".*\("pinned":[a-z]*\).*/\1 \2/p' \
-		    r/.deploy/meta/*.json || true
-		cat r/.deploy/frozen || true
-	} 2>/dev/null | sed -E 's/"time":"[^"]*"/TIME/; s/"(since|until)":"[^"]*"/TIME/g' |
-	    names | LC_ALL=C sort
+	find r ! -name lock.note ! -name lock -printf '%p %y %l\n' 2>/dev/null |
+	    LC_ALL=C sort
+	sed -n -e 's/.*"id":"\([^"]*\)".*\("pinned":[a-z]*\).*/\1 \2/' -e p \
+	    r/.deploy/journal r/.deploy/frozen r/.deploy/meta/*.json 2>/dev/null || true
 }
 
 # A root with the releases a, b, which is live, and c.
