@@ -1,6 +1,7 @@
 #!/bin/bash
 # The command line: help, options, mistakes, exit statuses, what goes to
 # standard output and what to standard error, and what a terminal sees.
+# parts: 2
 . "$(dirname "$0")/../lib.sh"
 
 ESC=$'\e'

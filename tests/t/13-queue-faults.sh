@@ -2,6 +2,7 @@
 # Whoever asks, and whoever works, is killed before each of its calls that change
 # the queue, or the power is cut there.  14-queue-faults-postgresql.sh does the
 # same to what is sent to the server.
+# parts: 2
 # shellcheck disable=SC2154 # $job, $worker, $queue: set by what is called
 # shellcheck source=tests/mounts.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../mounts.sh"
