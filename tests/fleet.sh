@@ -13,8 +13,8 @@
 #	-		there is no such host in this fleet
 #
 # fleet_beside VICTIM [+proxy]: the fleet in which that host is to fail: h1 has
-# deploy, h2 dash, h3 busybox, h4 rsync.  Beside the victim are one that has
-# deploy and one that has not; with TEST_ALL (make test-all) it is all four.
+# deploy, h2 dash, h3 busybox, h4 rsync.  Beside the victim is one that is well;
+# with TEST_ALL (make test-all) it is all four.
 #
 # A host hN is the address 127.0.0.1N with an sshd of its own; its root is
 # r-hN, and hN/ has its sshd's files.  In front of the verbs stands
@@ -68,8 +68,9 @@ fleet_beside() {
 	local k=(c dash busybox c+rsync)
 	if ! wide; then
 		case $1 in
-		h1 | h2) k[2]=- ;;
-		*) k[1]=- ;;
+		h1 | h2) k=(c dash - -) ;;
+		h3) k=(c - busybox -) ;;
+		h4) k=(c - - c+rsync) ;;
 		esac
 	fi
 	k[${1#h} - 1]+=${2:-}

@@ -61,6 +61,12 @@ wide() {
 	[ -n "${TEST_ALL:-}" ]
 }
 
+# all_or N ALL: sets n: N, or ALL where all is wanted.
+all_or() {
+	n=$1
+	! wide || n=$2
+}
+
 # defer CMD...: run CMD when the test ends, however it ends; last one first.
 defer() {
 	_deferred+=("$(printf '%q ' "$@")")
@@ -256,9 +262,10 @@ start_nginx() {
 # ------------------------------------------------------------- run_tests
 
 # Run the tests of this script; ONLY=t_name or a pattern runs some of them,
-# and TEST_PART=K/N the K-th of each N.
+# and TEST_PART=K/N the K-th of each N.  Of tests whose names differ in nothing
+# but the shell of a host, one is run, in turns, and all where all is wanted.
 run_tests() {
-	local tests=() t i=0 n=0 failed=0 part=${TEST_PART:-1/1}
+	local _chosen=() tests=() t i=0 n=0 failed=0 part=${TEST_PART:-1/1}
 	# Errexit is for the tests; here a failure is counted.  No test may be
 	# run inside a condition: that would switch its errexit off.
 	set +e
@@ -269,9 +276,13 @@ run_tests() {
 		# A pattern is meant.
 		# shellcheck disable=SC2053
 		[[ $t = ${ONLY:-*} ]] || continue
+		_chosen+=("$t")
+	done < <(_tests_in_order)
+	[ -n "${ONLY:-}" ] || wide || _take_turns
+	for t in ${_chosen[@]+"${_chosen[@]}"}; do
 		i=$((i + 1))
 		(((i - ${part%/*}) % ${part#*/} != 0)) || tests+=("$t")
-	done < <(_tests_in_order)
+	done
 	[ -e "$TEST_DIR/never" ] || mkfifo "$TEST_DIR/never"
 	echo "1..${#tests[@]}"
 	for t in ${tests[@]+"${tests[@]}"}; do
@@ -280,6 +291,26 @@ run_tests() {
 		((failed |= $?))
 	done
 	return "$failed"
+}
+
+# Leave in `_chosen` one test of each kind: of the first the one for its first shell,
+# of the next the one for its second, and so on.
+_take_turns() {
+	local t kind order=() members turn=-1
+	local -A of=()
+	for t in "${_chosen[@]}"; do
+		kind=$t
+		[[ ! _${t}_ =~ ^(.*)_(sh|dash|bash|busybox)_(.*)$ ]] ||
+		    kind=${BASH_REMATCH[1]}_+_${BASH_REMATCH[3]}
+		[ -n "${of[$kind]:-}" ] || order+=("$kind")
+		of[$kind]+=" $t"
+	done
+	_chosen=()
+	for kind in ${order[@]+"${order[@]}"}; do
+		read -ra members <<<"${of[$kind]}"
+		((turn += ${#members[@]} > 1))
+		_chosen+=("${members[turn % ${#members[@]}]}")
+	done
 }
 
 # Two mistakes would let tests pass unseen: the same name twice, and a caller
@@ -308,18 +339,32 @@ _tests_in_order() {
 
 # Run test $1 as number $2, and print what came of it.
 _run_test() {
-	local name=${1#t_} number=$2 status start=${EPOCHREALTIME/./}
+	local name=${1#t_} number=$2 status used
 	_base=$TEST_DIR/$number
 	out=$_base/out err=$_base/err
 	[ ! -e "$_base" ] || _drop "$_base"
 	mkdir "$_base" "$_base"/{work,home,tmp,run,san}
 	[ -z "${TEST_SANITIZE:-}" ] || chmod 1777 "$_base/san"
+	_used
+	used=$ms
 	(_test_body "$1") >"$_base/log" 2>&1 </dev/null
 	status=$?
+	_used
 	_report "$number - ${name//_/ }" "$status"
 	status=$?
-	echo "# took $(((${EPOCHREALTIME/./} - start) / 1000)) ms"
+	echo "# took $((ms - used)) ms"
 	return "$status"
+}
+
+# Set ms: the processor time of all children that have ended.
+_used() {
+	local line m
+	times >"$_base/times"
+	while read -r line; do
+		[[ $line =~ ^(.*)m(.*)\.(.*)s\ (.*)m(.*)\.(.*)s$ ]]
+		m=("${BASH_REMATCH[@]}")
+		ms=$(((m[1] + m[4]) * 60000 + (10#${m[2]} + 10#${m[5]}) * 1000 + 10#${m[3]} + 10#${m[6]}))
+	done <"$_base/times"
 }
 
 # The inside of one test's subshell.

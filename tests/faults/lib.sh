@@ -222,15 +222,22 @@ violation() {
 	fi
 }
 
-# each HOW CHECK FAULT_...: disturb every call in turn, until there are no
-# more, and let the function CHECK judge.  TEST_FAULT_STEP=N takes every N-th
-# only; under a sanitizer, where all is slow, every 7th.
+# Set step: every 5th call is disturbed, or with TEST_FAULT_STEP=N every N-th;
+# every one where all is wanted; under a sanitizer, where all is slow, every 7th.
+fault_step() {
+	all_or "${TEST_SANITIZE:+7}" 1
+	step=${TEST_FAULT_STEP:-${n:-5}}
+}
+
+# each HOW CHECK FAULT_...: disturb one call after the other, until there are no
+# more, and let the function CHECK judge.
 each() {
 	local check=$2 n first=$injections bad=$violations
-	local step=${TEST_FAULT_STEP:-${TEST_SANITIZE:+7}}
+	local step
+	fault_step
 	how=$1
 	shift 2
-	for ((n = 1;; n += ${step:-1})); do
+	for ((n = 1;; n += step)); do
 		restore
 		disturb "$n" "$@"
 		[ -n "$hit" ] || break
@@ -241,7 +248,7 @@ each() {
 	done
 	[ "$status" -eq 0 ] || violation "undisturbed, it fails"
 	((n > 1)) || fail "$name, $how: no calls; is the library at work?"
-	[ -z "$step" ] || how+=", 1 in $step"
+	((step == 1)) || how+=", 1 in $step"
 	tally "$name, $how" $((injections - first)) $((violations - bad))
 }
 

@@ -330,8 +330,10 @@ ask() {
 }
 
 adopt_layouts_on() {
-	local l served shared before id
+	local l served shared before id i=0
 	for l in "${LAYOUTS[@]}"; do
+		# With the sh verbs every third.
+		[[ $1 != @(dash|busybox) ]] || wide || ((i++ % 3 == 0)) || continue
 		mkdir "$l"
 		cd "$l"
 		layout "$l"
@@ -386,7 +388,8 @@ t_adopt_layouts_on_a_busybox_host() { adopt_layouts_on busybox; }
 # Hosts with deploy and with the sh verbs make the same release of the same.
 t_adopt_layouts_on_mixed_hosts() {
 	local l h served shared
-	for l in capistrano deployer inner names; do
+	for l in capistrano names deployer inner; do
+		wide || [[ $l != @(deployer|inner) ]] || continue
 		mkdir "$l"
 		cd "$l"
 		{

@@ -282,8 +282,8 @@ client() {
 	done 2>"curl.$1" | check_pages >"seen.$1"
 }
 
-t_a_thousand_flips_under_load() {
-	local a b i clients=()
+t_hundreds_of_flips_under_load() {
+	local a b i n flips clients=()
 	in_memory
 	small
 	page one 90 >site/page.html
@@ -295,7 +295,9 @@ t_a_thousand_flips_under_load() {
 		client "$i" &
 		clients+=($!)
 	done
-	for ((i = 0; i < 500; i++)); do
+	all_or 120 500
+	flips=$n
+	for ((i = 0; i < flips; i++)); do
 		deploy activate -q "$a" --root root >/dev/null
 		deploy activate -q "$b" --root root >/dev/null
 	done
@@ -307,9 +309,9 @@ t_a_thousand_flips_under_load() {
 	for v in one two; do
 		n=$(awk -v v="$v" '$2 == v { n += $3 } END { print n + 0 }' \
 		    seen.?)
-		((n > 100)) || fail "only $n answers of version $v"
+		((n > 50)) || fail "only $n answers of version $v"
 	done
-	assert_eq "$(grep -c . root/.deploy/journal)" 1002
+	assert_eq "$(grep -c . root/.deploy/journal)" $((2 * flips + 2))
 	run deploy log --root root --json
 	assert_eq "$(json "$out" '[.journal[].happened] | all')" true
 	run deploy verify --root root

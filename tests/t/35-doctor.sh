@@ -53,15 +53,19 @@ findings() {
 }
 
 # look STATUS [CMD...]: all look at $R, end in that status, and find the same.
-# CMD is put before deploy.  One after the other, because they try the lock.
+# CMD is put before deploy.  One after the other, because they try the lock; the
+# two shells in turns, unless all is wanted.
 look() {
-	local want=$1 h
+	local want=$1 h last=${sh:-busybox}
 	shift
+	sh=dash
+	[ "$last" = busybox ] || sh=busybox
+	! wide || sh='dash busybox'
 	expect_status "$want" "$@" deploy doctor --json --root "$R"
 	findings <"$out" >want
 	assert_eq "$(jq .healthy "$out")" \
 	    "$([ "$want" -eq 0 ] && echo true || echo false)"
-	for h in dash busybox c; do
+	for h in $sh c; do
 		expect_status "$want" "$@" deploy doctor --json --host "$h"
 		findings <"$out" >got
 		diff want got >&2 || fail "$h and this machine differ"

@@ -143,22 +143,22 @@ holds() {
 	assert_eq "${line% }" "$2" "$way: $1"
 }
 
-# Every one, or every third beside the first ways.
+# all_of_them WAY N K: every N-th from number K on; all where all is wanted.
 all_of_them() {
 	local i
 	way "$1"
 	for i in "${!histories[@]}"; do
-		wide || [ "$1" = here ] || ((i % 3 == ${2:-0})) || continue
+		wide || ((i % $2 == $3)) || continue
 		holds "${histories[i]%%|*}" "${histories[i]#*|}"
 	done
 }
 
-t_histories_here() { all_of_them here; }
-t_histories_c() { all_of_them c 0; }
-t_histories_dash() { all_of_them dash 1; }
-t_histories_busybox() { all_of_them busybox 2; }
-t_histories_mixed() { all_of_them mixed 0; }
-t_histories_mixed_more() { all_of_them mixed 1; }
+t_histories_here() { all_of_them here 1 0; }
+t_histories_c() { all_of_them c 3 0; }
+t_histories_dash() { all_of_them dash 3 1; }
+t_histories_busybox() { all_of_them busybox 3 2; }
+t_histories_mixed() { all_of_them mixed 6 2; }
+t_histories_mixed_more() { all_of_them mixed 6 5; }
 
 # -------------------------------------------------- what goes live meanwhile
 

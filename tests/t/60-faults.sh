@@ -63,8 +63,9 @@ t_prune_killed() {
 # adoptions DIR KEPT FAULT_...: the document root DIR, which lands in KEPT, or is
 # a link to that from the first.
 adoptions() {
-	local dir=$1 kept=$2 linked='' n k
+	local dir=$1 kept=$2 linked='' n k step
 	shift 2
+	fault_step
 	[ "$kept" != site ] || linked=1
 	fault_library
 	in_memory 100
@@ -76,7 +77,7 @@ adoptions() {
 	cp seed/current/1/index.html seed/current/
 	mkdir seed/current/.git
 	echo x >seed/current/.git/x
-	for ((n = 1;; n++)); do
+	for ((n = 1;; n += step)); do
 		rm -rf w
 		mkdir -p w/above w/releases
 		if [ -n "$linked" ]; then
@@ -115,7 +116,7 @@ adoptions() {
 		    fail "$n, before $hit: .git is there twice"
 	done
 	((n > 20)) || fail "only $n calls"
-	tally "adopt $dir, $*" "$n" 0
+	tally "adopt $dir, $*, 1 in $step" $((n / step)) 0
 }
 
 # assert_served DIR WHEN
