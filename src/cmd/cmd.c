@@ -556,7 +556,7 @@ call_host(struct remote *r, void *ctx, struct err *e)
 }
 
 int
-cmd_call_hosts(struct run *run, struct fleet *f, const char *verb,
+cmd_call_hosts(struct fleet *f, const char *verb, const char *what,
     const struct strvec *args,
     void (*line)(void *ctx, const struct remote *r, const char *key,
 	const char *value),
@@ -568,11 +568,10 @@ cmd_call_hosts(struct run *run, struct fleet *f, const char *verb,
 		.ctx = ctx };
 	size_t failed;
 
-	(void)run;
 	pthread_mutex_init(&c.lock, NULL);
 	failed = fleet_each(f, call_host, &c);
 	pthread_mutex_destroy(&c.lock);
-	return failed > 0 ? fleet_fail(f, verb, e) : 0;
+	return failed > 0 ? fleet_fail(f, what, e) : 0;
 }
 
 int64_t

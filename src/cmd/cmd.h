@@ -100,9 +100,10 @@ int cmd_open_living(struct run *run, struct fleet *f, struct err *dead,
 
 /*
  * Run a verb on all hosts at once; `args` are its options, or NULL.
- * `line` gets each line of the answers, one at a time.  0 or -1.
+ * `line` gets each line of the answers, one at a time.  0, or -1 when hosts
+ * failed: the error says `what` that means ("not pinned everywhere").
  */
-int cmd_call_hosts(struct run *run, struct fleet *f, const char *verb,
+int cmd_call_hosts(struct fleet *f, const char *verb, const char *what,
     const struct strvec *args, void (*line)(void *ctx, const struct remote *r,
     const char *key, const char *value), void *ctx, struct err *e) MUST_USE;
 

@@ -173,7 +173,8 @@ prepare_roots(struct run *run, struct err *e)
 	for (size_t i = 0; r == 0 && i < f.n; i++)
 		ready &= f.v[i].prepared;
 	if (r == 0 && !run->opts.dry_run)
-		r = cmd_call_hosts(run, &f, "init", NULL, NULL, NULL, e);
+		r = cmd_call_hosts(&f, "init", "not prepared everywhere", NULL,
+		    NULL, NULL, e);
 	for (size_t i = 0; r == 0 && i < f.n; i++)
 		tell_prepared(run, &f.v[i]);
 	if (r == 0 && !ready)

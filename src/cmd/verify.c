@@ -102,15 +102,16 @@ conclude(struct run *run, struct fleet *f, const struct release_id *id,
 
 /* Every host hashes its own. */
 static int
-look(struct run *run, struct fleet *f, const struct release_id *id,
-    struct findings *all, struct err *e)
+look(struct fleet *f, const struct release_id *id, struct findings *all,
+    struct err *e)
 {
 	struct strvec args = STRVEC_INIT;
 	int r;
 
 	strvec_release(&all->found);
 	strvec_addf(&args, "--id=%s", id->text);
-	r = cmd_call_hosts(run, f, "verify", &args, on_finding, all, e);
+	r = cmd_call_hosts(f, "verify", "not verified everywhere", &args,
+	    on_finding, all, e);
 	strvec_release(&args);
 	return r;
 }
@@ -132,7 +133,7 @@ verify_release(struct run *run, struct fleet *f, const struct release_id *id,
     struct err *e)
 {
 	struct findings all = { STRVEC_INIT, { 0, 0 }, FLEET_REPAIRED_INIT };
-	int r = look(run, f, id, &all, e);
+	int r = look(f, id, &all, e);
 
 	/* Also where nothing is found: who mended it may have died before it
 	 * was on disk. */
@@ -142,7 +143,7 @@ verify_release(struct run *run, struct fleet *f, const struct release_id *id,
 		r = fleet_repair(f, id, &all.mended, e);
 		tell_mended(&all.mended, id);
 		if (r == 0 && bad)
-			r = look(run, f, id, &all, e);
+			r = look(f, id, &all, e);
 	}
 	if (r == 0)
 		r = conclude(run, f, id, &all, e);

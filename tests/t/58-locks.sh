@@ -470,6 +470,29 @@ t_pairs_on_all() {
 	pairs stage activate rollback prune freeze
 }
 
+# A host that is locked: whoever gives up says what was not done, in words.
+t_what_was_not_done_is_said() {
+	local words command
+	on c dash
+	exec 8>>r-h1/.deploy/lock
+	flock -x 8
+	while IFS='|' read -r words command; do
+		# The words are meant to be split.
+		# shellcheck disable=SC2086
+		expect_status 3 deploy $command --lock-wait 0 8>&-
+		assert_contains "$err" "1 of 2 hosts failed; $words"
+		assert_not_contains "$err" "h2: "
+	done <<-'END'
+	not pinned everywhere|pin latest
+	not unpinned everywhere|unpin latest
+	not frozen everywhere|freeze
+	not thawed everywhere|thaw
+	not pruned everywhere|prune
+	nothing was activated|activate latest
+	END
+	exec 8>&-
+}
+
 # A host that waits for the lock is not silent, in C and in sh.
 t_a_wait_that_is_longer_than_a_timeout() {
 	local h
