@@ -243,7 +243,9 @@ need_complete() {
 #: receive adopt
 # The time of an id, in seconds since 1970.
 time_of() {
-	date -u -d "$(echo "$1" | sed 's/^\(....\)\(..\)\(..\)T\(..\)\(..\)\(..\).*/\1-\2-\3 \4:\5:\6/')" +%s
+	day=${1%%T*} clock=${1#*T}
+	clock=${clock%%.*} month=${day#????} minute=${clock#??}
+	date -u -d "${day%????}-${month%??}-${month#??} ${clock%????}:${minute%??}:${minute#??}" +%s
 }
 
 # Not more than a day after now, or after the latest release: no id could
@@ -284,13 +286,14 @@ foreign_current() {
 	fail 1 "'$root/current' points to '$target', which is not there, or not for $(id -un) to see" "if nothing is served there, remove the link, or point it at one of releases/"
 }
 
-# What the bridge with this meta stands for; empty for what is none: that is
-# seen without a process, as nearly every meta is one line and names no bridge.
+# Set `means` to what the bridge with this meta stands for; empty for what is
+# none: that is seen without a process, as nearly every meta is one line and
+# names no bridge.
 bridge_of() {
-	object=''
+	object='' means=''
 	{ IFS= read -r object <"$1"; } 2>/dev/null
 	case $object in
-	*'"bridge":"'* | *[!\}]) json_string bridge "$1" ;;
+	*'"bridge":"'* | *[!\}]) means=$(json_string bridge "$1") ;;
 	esac
 }
 
@@ -300,7 +303,7 @@ read_current() {
 	read_link
 	bridge=''
 	[ -n "$current" ] || return 0
-	means=$(bridge_of "$state/meta/$current.json")
+	bridge_of "$state/meta/$current.json"
 	! { is_id "$means" && [ -d "$root/releases/$means" ]; } || { bridge=$current && current=$means; }
 }
 
@@ -340,25 +343,41 @@ check_owners() {
 	info | manifest | files | journal | verify) writes='' ;;
 	esac
 	# The root may be a link, but no part of it.
-	facts=$(stat -L -c '%u %A %n' "$root") || fail 1 "cannot examine '$root'"
-	owner=${facts%% *}
-	wrong=$( {
-		printf '%s\n' "$facts"
-		stat -c '%u %A %n' "$root/releases" "$state" "$state/incoming" "$state/manifests" "$state/meta" "$state/trash"
-	} 2>/dev/null | while read -r uid mode name; do
-		case $mode in
-		l*)
-			more=''
-			[ ! -e "$root/current" ] ||
-				more="; it takes over what is served here with: deploy adopt $(in_quotes "$root/current")"
-			printf '%s\n' "'$name' is a link, and a root is whole on one disk${tab}name a root on the other disk$more" && break
-			;;
-		????????w*) printf '%s\n' "'$name' can be written by everybody${tab}run: chmod o-w $(in_quotes "$name")" && break ;;
+	facts=$(
+		stat -L -c '%u %A %n' "$root" &&
+			stat -c '%u %A %n' "$root/releases" "$state" "$state/incoming" "$state/manifests" "$state/meta" "$state/trash" 2>/dev/null
+	)
+	[ -n "$facts" ] || fail 1 "cannot examine '$root'"
+	owner=${facts%% *} wrong=''
+	while [ -n "$facts$wrong" ]; do
+		[ -z "$wrong" ] || fail 1 "${wrong%%"$tab"*}" "${wrong#*"$tab"}"
+		check_owner "${facts%%"$newline"*}"
+		case $facts in
+		*"$newline"*) facts=${facts#*"$newline"} ;;
+		*) facts='' ;;
 		esac
-		[ "$uid" = "$me" ] || [ "$uid" = 0 ] || { { [ "$me" != 0 ] || [ -z "$writes" ]; } && [ "$uid" = "$owner" ]; } ||
-			{ whose && break; }
-	done)
-	[ -z "$wrong" ] || fail 1 "${wrong%%"$tab"*}" "${wrong#*"$tab"}"
+	done
+}
+
+# The same of one, "UID MODE NAME": set `wrong`, or not.
+check_owner() {
+	uid=${1%% *} mode=${1#* }
+	name=${mode#* }
+	case $mode in
+	l*)
+		more=''
+		[ ! -e "$root/current" ] ||
+			more="; it takes over what is served here with: deploy adopt $(in_quotes "$root/current")"
+		wrong="'$name' is a link, and a root is whole on one disk${tab}name a root on the other disk$more"
+		return
+		;;
+	????????w*)
+		wrong="'$name' can be written by everybody${tab}run: chmod o-w $(in_quotes "$name")"
+		return
+		;;
+	esac
+	[ "$uid" = "$me" ] || [ "$uid" = 0 ] || { { [ "$me" != 0 ] || [ -z "$writes" ]; } && [ "$uid" = "$owner" ]; } ||
+		wrong=$(whose)
 }
 
 is_prepared() {
@@ -424,7 +443,9 @@ esac
 
 # A rename across file systems would be a copy, and not atomic.
 check_device() {
-	[ "$(stat -L -c %d "$root" "$root/releases" "$state" "$state/incoming" | sort -u | wc -l)" -eq 1 ] ||
+	# shellcheck disable=SC2046 # numbers
+	set -- $(stat -L -c %d "$root" "$root/releases" "$state" "$state/incoming")
+	[ "${1-} ${1-} ${1-}" = "${2-} ${3-} ${4-}" ] ||
 		fail 1 "'$root', its releases/ and .deploy/ are not on one file system" "mount the whole root there, not a part"
 	# A bind mount is on the same, but nothing can be renamed into it.
 	name=$(awk -v root="$(cd "$root" && pwd -P)" '{ gsub(/\\040/, " ", $5) }
@@ -434,14 +455,17 @@ check_device() {
 }
 
 #:
+# Set `size` to that of the file $1, 0 for none.
 size_of() {
-	if [ -f "$1" ]; then
-		n=$(wc -c <"$1")
-		# Some write blanks before it.
-		echo "${n##* }"
-	else
-		echo 0
-	fi
+	size=0
+	[ ! -f "$1" ] || size=$(wc -c <"$1")
+	# Some write blanks before it.
+	size=${size##* }
+}
+
+put_journal_size() {
+	size_of "$state/journal"
+	put journal-size "$size"
 }
 
 #: init receive note activate prune pin preview freeze adopt
@@ -496,15 +520,15 @@ holder() {
 }
 
 #: receive note activate prune pin preview freeze --repair adopt
-# Seconds of a clock that nobody sets.
-seconds() {
-	if read -r up _ 2>/dev/null </proc/uptime; then echo "${up%%.*}"; else date +%s; fi
+# Set `now` to the seconds of a clock that nobody sets.
+read_clock() {
+	if read -r now _ 2>/dev/null </proc/uptime; then now=${now%%.*}; else now=$(date +%s); fi
 }
 
 open_lock() {
 	# Looking is free.
 	[ -z "$check" ] || return 0
-	said=$( (true >>"$state/lock") 2>&1) || case $said in
+	true 2>/dev/null >>"$state/lock" || said=$( (true >>"$state/lock") 2>&1) || case $said in
 	*'ermission denied') fail 1 "cannot open the lock '$state/lock': ${said##*: }" "run deploy as the owner of the root" ;;
 	*) fail_write "cannot open the lock '$state/lock': ${said##*: }" ;;
 	esac
@@ -515,31 +539,34 @@ unlock() {
 	exec 9>&-
 }
 
-# A text for a string of JSON: what would have to be escaped is left out.
+# Set `safe` to a text for a string of JSON: what would have to be escaped is
+# left out.
 unescaped() {
+	safe=$1
 	case $1 in
-	*\"* | *\\* | *[![:print:]]*) printf %s "$1" | tr -d '"\\\001-\037' ;;
-	*) printf %s "$1" ;;
+	*\"* | *\\* | *[![:print:]]*) safe=$(printf %s "$1" | tr -d '"\\\001-\037') ;;
 	esac
 }
 
 # Who we are, for those who wait: the verb or what it does, $1.
 put_note() {
-	printf '{"who":"%s","command":"%s","pid":%s,"since":"%s"' "$(unescaped "$who")" \
+	unescaped "$who"
+	printf '{"who":"%s","command":"%s","pid":%s,"since":"%s"' "$safe" \
 		"$1" $$ "$(date -u +%Y-%m-%dT%H:%M:%SZ)"
-	[ -z "$job" ] || printf ',"job":"%s"' "$(unescaped "$job")"
-	echo '}'
+	unescaped "$job"
+	printf '%s}\n' "${safe:+,\"job\":\"$safe\"}"
 }
 
 # Take the lock: lock -x or lock -s.
 lock() {
 	[ -z "$check" ] || return 0
-	told=$(seconds)
+	read_clock
+	told=$now
 	lock_end=$((told + lock_wait))
 	tries=0
 	until flock "$1" -n 9; do
 		tries=$((tries + 1))
-		now=$(seconds)
+		read_clock
 		[ "$tries" -lt 4 ] || [ "$now" -lt "$lock_end" ] ||
 			fail 3 "'$state' is locked by $(holder "$state/lock.note"); gave up after $lock_wait s (--lock-wait)"
 		# The client hears that we live.
@@ -681,7 +708,7 @@ do_info() {
 	else
 		put frozen 0
 	fi
-	put journal-size "$(size_of "$state/journal")"
+	put_journal_size
 	value=$(free_space)
 	[ -z "$value" ] || put free "$value"
 	[ ! -e "$state/lock" ] || flock -s -n "$state/lock" true || put locked "$(holder "$state/lock.note")"
@@ -918,7 +945,8 @@ do_manifest() {
 	file=$state/manifests/$id
 	[ -f "$file" ] || [ ! -d "$root/releases/$id" ] || fail 5 "the manifest of release $id is missing"
 	[ -f "$file" ] || fail 1 "there is no manifest of release $id in '$root'"
-	put size "$(size_of "$file")"
+	size_of "$file"
+	put size "$size"
 	cat "$file"
 }
 
@@ -956,7 +984,8 @@ do_files() {
 		# Nor through a link.
 		{ [ -f "$file" ] && [ "$(readlink -f "$file")" = "$(readlink -f "$root/releases")/$id/$name" ]; } ||
 			fail 1 "there is no file '$file'"
-		put size "$(size_of "$file")"
+		size_of "$file"
+		put size "$size"
 		cat "$file"
 	done
 }
@@ -1638,8 +1667,12 @@ end_repair() {
 #: receive adopt
 do_receive() {
 	need_id
-	uses=$(printf %s "$uses" | tr , ' ')
-	for name in $uses; do
+	IFS=,
+	# shellcheck disable=SC2086 # the words are meant to be split
+	set -- $uses
+	unset IFS
+	uses=$*
+	for name; do
 		is_id "$name" || fail 2 "'receive' wants --uses=RELEASE,..., not '$name'"
 	done
 	mended=$repair sent=1
@@ -1732,7 +1765,8 @@ commit() {
 check_expected() {
 	[ "$expect" = any ] || [ "$expect" = "$current" ] ||
 		fail 4 "${current:-nothing} is live, not ${expect:-nothing} as expected; somebody else changed it meanwhile"
-	[ -z "$journal_size" ] || [ "$journal_size" -eq "$(size_of "$state/journal")" ] ||
+	size_of "$state/journal"
+	[ -z "$journal_size" ] || [ "$journal_size" -eq "$size" ] ||
 		fail 4 "another run changed '$root' meanwhile" "look again with 'deploy log'"
 }
 
@@ -1777,7 +1811,7 @@ check_sequence() {
 append_line() {
 	# A run that died while writing left no newline; zeros, perhaps.
 	torn=''
-	[ ! -s "$state/journal" ] || [ "$(tail -c 1 "$state/journal" | wc -l)" -eq 1 ] || torn=1
+	[ ! -s "$state/journal" ] || [ "$(tail -c 1 "$state/journal" && echo .)" = "$newline." ] || torn=1
 	{
 		[ -z "$torn" ] || echo
 		printf '%s\n' "$line"
@@ -1790,7 +1824,8 @@ append_line() {
 # the host is armed: we may be stopped at any place, and it counts meanwhile.
 wait_for_go() {
 	[ "$armed" -gt 0 ] || return 0
-	limit=$(((armed + 999) / 1000)) now=$(seconds)
+	limit=$(((armed + 999) / 1000))
+	read_clock
 	put armed "$current"
 	word='wait'
 	while [ "$word" = 'wait' ]; do
@@ -1798,7 +1833,7 @@ wait_for_go() {
 		# Byte by byte, so that the next line is there for the next turn.
 		# shellcheck disable=SC2016 # the other shell's
 		word=$(exec 9>&- 2>/dev/null; timeout "$limit" sh -c 'IFS= read -r word && printf "%s\n" "$word"')
-		now=$(seconds)
+		read_clock
 		[ $((now - armed_at)) -le "$limit" ] || word=late
 	done
 	[ "$word" = go ] || fail 1 "disarmed: no 'go' came in time"
@@ -2010,7 +2045,7 @@ do_activate() {
 		put live "$id"
 		put from "$from"
 		put changed 0
-		[ -z "$as_bridge" ] || put journal-size "$(size_of "$state/journal")"
+		[ -z "$as_bridge" ] || put_journal_size
 		return
 	fi
 	[ -z "$verified" ] ||
@@ -2042,7 +2077,7 @@ do_activate() {
 	put changed 1
 	# With a bridge visitors see what they saw; who has more to flip hears what
 	# the journal is now.
-	if [ -n "$as_bridge" ]; then put journal-size "$(size_of "$state/journal")"; else run_hook; fi
+	if [ -n "$as_bridge" ]; then put_journal_size; else run_hook; fi
 }
 
 #: prune
@@ -2091,7 +2126,11 @@ do_prune() {
 	now=$(date +%s) previewed=''
 	each_preview expire
 	failed=''
-	for name in $(printf %s "$remove" | tr , ' '); do
+	IFS=,
+	# shellcheck disable=SC2086 # the words are meant to be split
+	set -- $remove
+	unset IFS
+	for name; do
 		{ is_id "$name" && [ "$name" != "$current" ] && [ "$name" != "$bridge" ] && [ -d "$root/releases/$name" ]; } || continue
 		case $previewed in
 		*" $name "*) continue ;;
