@@ -438,8 +438,10 @@ lint-cppcheck:
 ## install           to DESTDIR and PREFIX (/usr/local)
 .PHONY: install uninstall
 TO = $(DESTDIR)
+TUTORIALS = $(wildcard man/*.md)
+DOCDIR = $(DATADIR)/doc/deploy
 EXAMPLES = $(wildcard man/examples/*)
-EXAMPLEDIR = $(DATADIR)/doc/deploy/examples
+EXAMPLEDIR = $(DOCDIR)/examples
 SCHEMA = $(EXAMPLEDIR)/deploy.schema.json
 install: all
 	install -d $(TO)$(BINDIR)
@@ -449,6 +451,7 @@ install: all
 	    (set -x; install -d $$d; install -m 644 $$m $$d/); \
 	done
 	install -d $(TO)$(EXAMPLEDIR)
+	install -m 644 $(TUTORIALS) $(TO)$(DOCDIR)/
 	@set -e; for f in $(EXAMPLES); do \
 	    mode=644; [ ! -x $$f ] || mode=755; \
 	    (set -x; install -m $$mode $$f $(TO)$(EXAMPLEDIR)/); \
@@ -467,6 +470,7 @@ complete = install -d $(TO)$(DATADIR)/$(2) && \
 uninstall:
 	rm -f $(TO)$(BINDIR)/deploy $(foreach m,$(notdir $(MANUALS)),\
 	    $(TO)$(MANDIR)/man$(patsubst .%,%,$(suffix $(m)))/$(m)) \
+	    $(foreach f,$(TUTORIALS),$(TO)$(DOCDIR)/$(notdir $(f))) \
 	    $(foreach f,$(EXAMPLES),$(TO)$(EXAMPLEDIR)/$(notdir $(f))) \
 	    $(TO)$(SCHEMA) \
 	    $(TO)$(DATADIR)/bash-completion/completions/deploy \

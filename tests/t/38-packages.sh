@@ -18,6 +18,7 @@ in_place() {
 	done) >want
 	(cd "$TREE/man/examples" &&
 	    printf 'share/doc/deploy/examples/%s\n' *) >>want
+	(cd "$TREE/man" && printf 'share/doc/deploy/%s\n' *.md) >>want
 	cat >>want <<-EOF
 	bin/deploy
 	share/doc/deploy/examples/deploy.schema.json
