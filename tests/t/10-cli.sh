@@ -1,7 +1,7 @@
 #!/bin/bash
 # The command line: help, options, mistakes, exit statuses, what goes to
 # standard output and what to standard error, and what a terminal sees.
-# parts: 2
+# parts: 3
 . "$(dirname "$0")/../lib.sh"
 
 ESC=$'\e'

@@ -2,6 +2,7 @@
 # The queue on a bad day: the clock jumps, a worker stands still and comes back,
 # names are odd, a job is taken back in each of its states.
 # 16-queue-bad-days-postgresql.sh runs the same.
+# parts: 2
 # shellcheck disable=SC2154 # $job, $worker, $queue: set by what is called
 . "$(dirname "$0")/../lib.sh"
 . "$TREE/tests/queue.sh"

@@ -1,6 +1,6 @@
 #!/bin/bash
 # The queue on a bad day, in PostgreSQL.
-# parts: 2
+# parts: 3
 # shellcheck disable=SC2034 # for the other script
 STORAGE=postgresql
 # shellcheck source=tests/t/15-queue-bad-days.sh

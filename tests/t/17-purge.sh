@@ -2,7 +2,7 @@
 # The hooks of man/examples that tell caches what changed: to doubles of the
 # interfaces of CDNs, which hold each request against what its documentation
 # wants; and to a real nginx and a real Varnish that keep all for a week.
-# parts: 2
+# parts: 3
 # shellcheck disable=SC2034,SC2154
 . "$(dirname "$0")/../lib.sh"
 

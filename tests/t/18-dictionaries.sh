@@ -2,7 +2,7 @@
 # `dictionaries`: who has an earlier version of a file gets what changed (RFC
 # 9842), made by the tool that keeps those, on every kind of root alike; real
 # visitors get it from the nginx of man/examples, and all others the file.
-# parts: 2
+# parts: 3
 # shellcheck disable=SC2034
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/hosts.sh

@@ -3,7 +3,7 @@
 # assets.  So no host has a page that names what another one lacks: that is
 # looked for on the disks of the hosts, after a client was killed at every
 # request of a publish, and by visitors behind a load balancer.
-# parts: 3
+# parts: 6
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/hosts.sh
 . "$TREE/tests/hosts.sh"

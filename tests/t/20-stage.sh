@@ -4,7 +4,7 @@
 # refusal leaves nothing behind.
 # shellcheck source=tests/mounts.sh
 . "$(dirname "$0")/../mounts.sh"
-# parts: 2
+# parts: 4
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/root.sh

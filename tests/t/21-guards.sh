@@ -3,7 +3,7 @@
 # one that does not fit, a root that is not ours or not as we left it.
 # shellcheck source=tests/mounts.sh
 . "$(dirname "$0")/../mounts.sh"
-# parts: 2
+# parts: 4
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/hosts.sh

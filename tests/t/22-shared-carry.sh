@@ -1,7 +1,7 @@
 #!/bin/bash
 # What a release has besides the build: links to shared paths, and files that
 # are carried over from earlier releases.
-# parts: 2
+# parts: 4
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/hosts.sh
 . "$TREE/tests/hosts.sh"

@@ -2,7 +2,7 @@
 # deploy stage, from an archive: the same release as from the directory,
 # whatever the format; what is damaged or unsafe is refused whole.
 # (tests/unit/unpack.c has the formats from inside.)
-# parts: 2
+# parts: 4
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/root.sh
 . "$TREE/tests/root.sh"

@@ -4,6 +4,7 @@
 #
 # As root it runs in a mount namespace of its own, to work in memory where a
 # root is copied many times.
+# parts: 2
 # shellcheck source=tests/mounts.sh
 . "$(dirname "$0")/../mounts.sh"
 # shellcheck source=tests/lib.sh

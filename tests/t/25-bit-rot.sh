@@ -2,7 +2,7 @@
 # A file of a release goes bad on the disk, with the same size and time: verify
 # finds it, and from then on no release links to it.  verify --repair takes it
 # from where it is intact: another release, or another host.
-# parts: 2
+# parts: 5
 # shellcheck disable=SC2119,SC2154
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/fleet.sh

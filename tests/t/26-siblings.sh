@@ -1,7 +1,7 @@
 #!/bin/bash
 # The compressed forms that a build has beside its files are what they stand
 # for, or it is refused: on every kind of root, and to real visitors.
-# parts: 2
+# parts: 3
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/hosts.sh
 . "$TREE/tests/hosts.sh"

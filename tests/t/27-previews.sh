@@ -1,7 +1,7 @@
 #!/bin/bash
 # Previews: releases that are shown under names of their own, on every kind of
 # root; they never go live by accident, and what is promoted is the same bytes.
-# parts: 2
+# parts: 4
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/hosts.sh
 . "$TREE/tests/hosts.sh"

@@ -1,6 +1,7 @@
 #!/bin/bash
 # Roots as people have them: on file systems of every kind, and laid out by
 # other tools, which `adopt` takes over.
+# parts: 6
 # shellcheck source=tests/mounts.sh
 . "$(dirname "$0")/../mounts.sh"
 # shellcheck source=tests/lib.sh

@@ -1,6 +1,7 @@
 #!/bin/bash
 # `compress`: a release gets the compressed forms of its files, once for each
 # content, on every kind of root alike; and real visitors get them.
+# parts: 3
 # shellcheck disable=SC2034
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/hosts.sh

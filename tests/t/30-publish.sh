@@ -6,7 +6,7 @@
 # thousand times waiting for a disk takes long.
 # shellcheck source=tests/mounts.sh
 . "$(dirname "$0")/../mounts.sh"
-# parts: 2
+# parts: 4
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/root.sh

@@ -1,6 +1,6 @@
 #!/bin/bash
 # The build command of a site: publish runs it, and ends all of it.
-# parts: 2
+# parts: 3
 . "$(dirname "$0")/../lib.sh"
 
 # site COMMAND [KEY...]: a configuration whose build is COMMAND, a script.

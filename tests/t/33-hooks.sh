@@ -1,7 +1,7 @@
 #!/bin/bash
 # Hooks: what runs before and after, what it is told, and what its failure
 # means.
-# parts: 2
+# parts: 3
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/hosts.sh
 . "$TREE/tests/hosts.sh"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Hooks of a root, .deploy/hooks/: here, on hosts with deploy, and on hosts
 # with the sh verbs.
-# parts: 2
+# parts: 4
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/hosts.sh
 . "$TREE/tests/hosts.sh"

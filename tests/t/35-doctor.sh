@@ -1,7 +1,7 @@
 #!/bin/bash
 # deploy doctor: real damage, seen in the same way by the program and by the
 # sh verbs in dash and busybox; and hosts that cannot be reached.
-# parts: 2
+# parts: 6
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/hosts.sh
 . "$TREE/tests/hosts.sh"

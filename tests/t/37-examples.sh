@@ -2,7 +2,7 @@
 # The recipes under man/examples: the shell parts of those for CI systems are
 # run, with the variables that the system sets; those for web servers are
 # given to the real ones, which are asked as visitors do.
-# parts: 2
+# parts: 3
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/container.sh
 . "$TREE/tests/container.sh"

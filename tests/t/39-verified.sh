@@ -2,7 +2,7 @@
 # What was checked is remembered: a release that a dead run, or a lost one, has
 # left live is checked by the next run, which goes back only to what was found
 # to be served.  On a root here, a host with deploy, and the sh verbs.
-# parts: 2
+# parts: 4
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/hosts.sh
 . "$TREE/tests/hosts.sh"

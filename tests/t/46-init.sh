@@ -1,5 +1,6 @@
 #!/bin/bash
 # deploy init: a first deploy.yml, and a prepared root.
+# parts: 2
 . "$(dirname "$0")/../lib.sh"
 
 # prepared ROOT: it has all parts of a root, and nothing else.

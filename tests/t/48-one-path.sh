@@ -3,7 +3,7 @@
 # the same way, says the same, and leaves the same.  Each is run three times on
 # the same root: without hosts, with one host that is this machine, and with
 # one that has only the sh verbs.
-# parts: 2
+# parts: 6
 # shellcheck disable=SC2154 # $out, $err: of lib.sh
 . "$(dirname "$0")/../lib.sh"
 

@@ -2,6 +2,7 @@
 # A journal whose last line is damaged: what was live is known all the same, a
 # rollback goes one step back, prune takes nothing that it should keep, and the
 # next line can be read.  On a root here, a host with deploy, and the sh verbs.
+# parts: 2
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/hosts.sh
 . "$TREE/tests/hosts.sh"

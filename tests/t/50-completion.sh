@@ -1,5 +1,6 @@
 #!/bin/bash
 # Completion: the scripts in the shells that they are for.
+# parts: 3
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/manual.sh
 . "$TREE/tests/manual.sh"

@@ -2,6 +2,7 @@
 # README.md and the tutorials, followed by a newcomer to the letter, in a world
 # that has the servers they speak of; and the site that `make html` makes of
 # them and of the manuals.
+# parts: 2
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/world.sh
 . "$TREE/tests/world.sh"

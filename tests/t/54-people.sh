@@ -1,5 +1,6 @@
 #!/bin/bash
 # What people see and type: short ids, other names of a release.
+# parts: 2
 # shellcheck disable=SC2154 # the names: set by new and go
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/root.sh

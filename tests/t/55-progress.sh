@@ -1,6 +1,7 @@
 #!/bin/bash
 # How far a run is: what hosts have taken, on a line that never stands still,
 # fits the terminal and leaves nothing behind.
+# parts: 3
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/fleet.sh
 . "$TREE/tests/fleet.sh"

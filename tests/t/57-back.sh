@@ -2,7 +2,7 @@
 # What rollback means, the same on a root here, on hosts with deploy, on hosts
 # with the sh verbs in dash and busybox, and on some of each: what it goes to,
 # what is refused afterwards, what has failed, and what goes live meanwhile.
-# parts: 3
+# parts: 6
 # shellcheck disable=SC2154 # $out, $err: of lib.sh
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/hosts.sh

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Who waits for whom: a stage hangs in its middle, or two commands run at once
 # and one is killed, on hosts with deploy, with the sh verbs, and mixed.
-# parts: 4
+# parts: 6
 # shellcheck disable=SC2154 # the names: of hosts.sh
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/hosts.sh

@@ -16,7 +16,7 @@
 # shellcheck source=tests/mounts.sh
 . "$(dirname "$0")/../mounts.sh"
 
-# parts: 2
+# parts: 4
 # timeout: 14400
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/hosts.sh

@@ -2,7 +2,7 @@
 # deploy killed before every call that changes something: visitors get the
 # whole old or the whole new release, only complete releases are listed, the
 # journal tells the truth, and the same command ends the work.
-# parts: 4
+# parts: 6
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/faults/lib.sh
 . "$TREE/tests/faults/lib.sh"

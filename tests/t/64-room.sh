@@ -2,6 +2,7 @@
 # No room for what is to be written: a limit of file sizes, a disk without
 # inodes, a full btrfs on which nothing can be renamed.  The message says what is
 # lacking and what frees some, and where anything can be freed, prune does.
+# parts: 2
 # shellcheck source=tests/mounts.sh
 . "$(dirname "$0")/../mounts.sh"
 . "$(dirname "$0")/../lib.sh"

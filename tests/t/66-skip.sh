@@ -2,7 +2,7 @@
 # Without a host: --skip leaves it out, what says 8 names the command that goes
 # on, and a host that knows nothing of the past keeps nobody from going back.
 # shellcheck disable=SC2119,SC2154
-# parts: 4
+# parts: 6
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/fleet.sh
 . "$TREE/tests/fleet.sh"

@@ -3,7 +3,7 @@
 # what it has, makes manifest and files itself, and ends as one that got all of
 # them; h1 and h2 have deploy, h3 the sh verbs, which take whole packs.  When
 # edits do not fit, that host alone gets a whole pack.
-# parts: 4
+# parts: 8
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/hosts.sh
 . "$TREE/tests/hosts.sh"

@@ -2,6 +2,7 @@
 # What a command starts on a host: each program pays the start-up files of a
 # login shell and round trips.  One connection; one program, which answers all
 # requests; a publish has a second one, because a pack ends the first.
+# parts: 2
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/fleet.sh
 . "$TREE/tests/fleet.sh"

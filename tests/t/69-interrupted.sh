@@ -1,7 +1,7 @@
 #!/bin/bash
 # A publish to hosts over real sshd is interrupted at each step, by a
 # signal or by another publish.
-# parts: 3
+# parts: 4
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/fleet.sh
 . "$TREE/tests/fleet.sh"

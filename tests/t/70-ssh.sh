@@ -1,7 +1,7 @@
 #!/bin/bash
 # ssh.h against a real sshd: logging in, running programs, and every way in
 # which that can go wrong.
-# parts: 3
+# parts: 6
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/sshd.sh
 . "$TREE/tests/sshd.sh"

@@ -2,7 +2,7 @@
 # The verbs of deploy-host(7), one suite against all who speak them: the
 # program, and host.sh under dash, bash and busybox, where nothing but
 # busybox's own tools are in PATH (and flock, which Debian's busybox lacks).
-# parts: 6
+# parts: 10
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/hosts.sh
 . "$TREE/tests/hosts.sh"

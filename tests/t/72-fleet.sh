@@ -2,7 +2,7 @@
 # The commands over four hosts of mixed kinds, all on this machine: h1 has
 # deploy, h2 the sh verbs in dash, h3 in busybox, h4 deploy again.  One of
 # them fails at each step; what visitors see stays whole and the same.
-# parts: 4
+# parts: 6
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/hosts.sh
 . "$TREE/tests/hosts.sh"

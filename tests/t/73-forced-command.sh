@@ -1,6 +1,7 @@
 #!/bin/bash
 # A key that is limited by a forced command: what sshd would start with the
 # client's request in SSH_ORIGINAL_COMMAND.
+# parts: 2
 . "$(dirname "$0")/../lib.sh"
 
 # forced REQUEST [ARG...]: as the key's line in authorized_keys has it.

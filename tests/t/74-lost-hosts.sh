@@ -1,7 +1,7 @@
 #!/bin/bash
 # Hosts over real sshd, and one of them is lost at each step of a publish:
 # its program or its connection is killed.
-# parts: 4
+# parts: 6
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/fleet.sh
 . "$TREE/tests/fleet.sh"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Hosts over real sshd, and one of them does not let us in: no sshd is
 # there, it has another key, it does not want ours, or its deploy is another.
-# parts: 3
+# parts: 6
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/fleet.sh
 . "$TREE/tests/fleet.sh"

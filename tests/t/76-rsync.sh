@@ -3,7 +3,7 @@
 # host with deploy, one with the sh verbs in dash, and one in busybox.  All
 # hosts are this machine; each has a root of its own.
 # shellcheck disable=SC2034
-# parts: 3
+# parts: 5
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/hosts.sh
 . "$TREE/tests/hosts.sh"

@@ -3,7 +3,7 @@
 # list and --json say.  The hosts are roots on this machine: h1 has deploy,
 # h2 the sh verbs in dash, h3 in busybox.
 # shellcheck disable=SC2046,SC2120
-# parts: 4
+# parts: 8
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/hosts.sh
 . "$TREE/tests/hosts.sh"

@@ -2,7 +2,7 @@
 # Hosts over real sshd, and one of them falls silent at each step of a publish:
 # the machine stands still, or only its program does and sshd lives on, or the
 # network is cut, and nobody says so.  What it hears too late, it must not do.
-# parts: 5
+# parts: 6
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/fleet.sh
 . "$TREE/tests/fleet.sh"

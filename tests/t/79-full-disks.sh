@@ -1,7 +1,7 @@
 #!/bin/bash
 # Hosts over real sshd, and the disk of one of them is full or read-only
 # at each step of a publish.
-# parts: 4
+# parts: 6
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/fleet.sh
 . "$TREE/tests/fleet.sh"

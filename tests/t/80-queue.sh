@@ -1,7 +1,7 @@
 #!/bin/bash
 # The queue: enqueue, worker, jobs.  81-queue-postgresql.sh runs the same.
 # shellcheck disable=SC2154 # $job, $worker, $queue: set by what is called
-# parts: 2
+# parts: 3
 . "$(dirname "$0")/../lib.sh"
 . "$TREE/tests/queue.sh"
 

@@ -3,5 +3,5 @@
 # shellcheck disable=SC2034 # for the other script
 STORAGE=postgresql
 # shellcheck source=tests/t/80-queue.sh
-# parts: 2
+# parts: 3
 . "$(dirname "$0")/80-queue.sh"

@@ -1,6 +1,7 @@
 #!/bin/bash
 # From a signed request of a forge to the page behind nginx: Debian's webhook
 # with the hooks that `deploy init --hooks` writes, the queue, a worker, Hugo.
+# parts: 2
 # shellcheck disable=SC2154 # $job, $worker, $queue: set by what is called
 . "$(dirname "$0")/../lib.sh"
 . "$TREE/tests/queue.sh"

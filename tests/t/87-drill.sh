@@ -4,6 +4,7 @@
 # certificate that has expired.
 # What is typed is what the messages say, and it ends with four hosts that are
 # well.
+# parts: 5
 # shellcheck disable=SC2119,SC2154
 # shellcheck source=tests/mounts.sh
 . "$(dirname "$0")/../mounts.sh"

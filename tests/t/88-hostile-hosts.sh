@@ -2,6 +2,7 @@
 # Hosts that answer wrongly, out of malice or because they are broken: the
 # client ends with an error that names the host, and what is live stays.
 # Each is a program on this machine, which answers some verbs itself.
+# parts: 4
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/hostile.sh
 . "$TREE/tests/hostile.sh"

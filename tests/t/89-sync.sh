@@ -2,7 +2,7 @@
 # deploy sync: hosts that were left out, made anew or added serve what the
 # others serve, and can go back as they can; the others stay as they are.
 # shellcheck disable=SC2119,SC2154
-# parts: 4
+# parts: 6
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/fleet.sh
 . "$TREE/tests/fleet.sh"

@@ -4,6 +4,7 @@
 # Rows: what is sent, the status that it must have; what must hold besides
 # stands above each table.  The sh verbs get the same rows where they are
 # about what a request may say.
+# parts: 4
 . "$(dirname "$0")/../lib.sh"
 . "$TREE/tests/sshd.sh"
 

@@ -5,6 +5,7 @@
 # refused one stays, and what is accepted is what its manifest says, with the
 # modes of a release.  For the program, and for the sh verbs by each shell.
 # timeout: 600
+# parts: 2
 . "$(dirname "$0")/../lib.sh"
 
 ID=20260101T000000.002Z-00000000-0000-4000-8000-000000000002

@@ -2,6 +2,7 @@
 # A secret of the environment reaches no child: every program that is started
 # here, for a site or on a host, looks at its own environment, at everybody's
 # in /proc, and at all command lines.  The key works all the same.
+# parts: 2
 # shellcheck disable=SC2154 # $job: set by what is called
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/sshd.sh

@@ -3,7 +3,7 @@
 # a bounded memory, reaches no terminal as it is, and moves nothing.  (88 has
 # hosts that are broken.)  Rows: what the host says instead, and what comes of
 # it; what must hold for each stands above the table.
-# parts: 3
+# parts: 4
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/hostile.sh

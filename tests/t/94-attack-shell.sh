@@ -3,7 +3,7 @@
 # them is run, all of them arrive as they are, and `ps` there shows none.  A real
 # sshd, whose forced command does what it does with a login shell; the quoting
 # alone is in unit/wire.
-# parts: 3
+# parts: 5
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/sshd.sh

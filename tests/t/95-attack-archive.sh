@@ -2,7 +2,7 @@
 # Hostile archives, given to `stage`: nothing outside of the release that is
 # made changes, a refusal names the entry and leaves nothing, and what it costs
 # is bounded.  (23 has what is damaged, and the plain ways out.)
-# parts: 2
+# parts: 4
 # A mount namespace of our own, where that is possible: there disks are full.
 # shellcheck source=tests/mounts.sh
 . "$(dirname "$0")/../mounts.sh"

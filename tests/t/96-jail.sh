@@ -2,6 +2,7 @@
 # The jail (jail.h) around what strangers send, with planted bugs: the library
 # escape.so makes the program write a file elsewhere than it meant to.  Each
 # bug is first seen to work where there is no jail.
+# parts: 2
 . "$(dirname "$0")/../lib.sh"
 
 landlock() {

@@ -3,6 +3,7 @@
 # namespace whose root is a copy of this machine's (an overlay that is gone
 # afterwards).  They start, build, publish, end and come back as their own user,
 # with all that they forbid themselves.
+# parts: 2
 # shellcheck source=tests/mounts.sh
 . "$(dirname "$0")/../mounts.sh"
 . "$(dirname "$0")/../lib.sh"

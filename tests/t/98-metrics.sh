@@ -1,6 +1,7 @@
 #!/bin/bash
 # deploy metrics: what it says is so, its form, its file, and that a worker
 # writes it.
+# parts: 2
 # shellcheck disable=SC2154 # $queue: set by what is called
 . "$(dirname "$0")/../lib.sh"
 . "$TREE/tests/queue.sh"

@@ -2,6 +2,7 @@
 # Four people who build on request, with the scripts that they had
 # (tests/before) and with `deploy` (man/examples): both do it, with the same
 # generator, and the example says how many lines it saves.
+# parts: 4
 # shellcheck disable=SC2154 # $queue: set by what is called
 . "$(dirname "$0")/../lib.sh"
 . "$TREE/tests/queue.sh"
