@@ -135,6 +135,13 @@ _contains() {
 	return 1
 }
 
+# CMD | finds [OPTION...] PATTERN: grep -q, but it reads all: who writes must not
+# meet a closed pipe, as that fails here.
+finds() {
+	local n
+	n=$(grep -c "$@")
+}
+
 # assert_file_eq A B: the same bytes.
 assert_file_eq() {
 	cmp -- "$1" "$2" >&2 || fail "$1 and $2 differ"

@@ -89,7 +89,7 @@ t_a_worker_comes_back_to_its_sites() {
 }
 
 is_one_of_two() {
-	there | grep -qx "true a,b"
+	there | finds -x "true a,b"
 }
 
 # --------------------------------------------------------- names, and states

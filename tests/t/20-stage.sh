@@ -1030,7 +1030,7 @@ t_files_that_come_and_go_while_they_are_read() {
 
 # has_open PID NAME: has the process a file of this name open?
 has_open() {
-	find "/proc/$1/fd" -lname "*$2" 2>/dev/null | grep -q .
+	find "/proc/$1/fd" -lname "*$2" 2>/dev/null | finds .
 }
 
 # What comes after the names were read is noticed, whatever it is.

@@ -290,7 +290,7 @@ t_visitors() {
 		curl --noproxy '*' -s "$@" "$url/"
 	}
 	is_gzip() {
-		get -i -H 'Accept-Encoding: gzip' | grep -aqi '^content-encoding: gzip'
+		get -i -H 'Accept-Encoding: gzip' | finds -ai '^content-encoding: gzip'
 	}
 	wait_for 10 is_gzip
 	get --compressed | cmp - site/index.html

@@ -78,7 +78,7 @@ is() {
 	jq -r '.hosts[1].findings[] | [.level, .what, .detail, .cure] | @tsv' \
 	    found >lines
 	grep -qF -e "$1	$2	" lines || fail "no $1 for $2: $(cat lines)"
-	grep -F -e "$1	$2	" lines | grep -qF -e "${3:-}" ||
+	grep -F -e "$1	$2	" lines | finds -F -e "${3:-}" ||
 	    fail "no '$3': $(cat lines)"
 }
 

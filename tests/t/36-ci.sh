@@ -74,9 +74,9 @@ t_quiet_has_no_groups() {
 t_gitlab() {
 	site 1
 	GITLAB_CI=true CI_PIPELINE_IID=3 run deploy publish site --root www
-	head -n 1 "$err" | grep -q '^section_start:[0-9]*:deploy' ||
+	head -n 1 "$err" | finds '^section_start:[0-9]*:deploy' ||
 	    fail "$(cat "$err")"
-	tail -n 1 "$err" | grep -q '^section_end:[0-9]*:deploy' ||
+	tail -n 1 "$err" | finds '^section_end:[0-9]*:deploy' ||
 	    fail "$(cat "$err")"
 	run deploy list --root www --json
 	assert_eq "$(json "$out" '.releases[0].seq')" 3

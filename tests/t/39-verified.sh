@@ -41,7 +41,7 @@ verified() {
 }
 
 not_verified() {
-	! grep -F '"verify"' www/.deploy/journal | grep -qF "$1" ||
+	! grep -F '"verify"' www/.deploy/journal | finds -F "$1" ||
 	    fail "$1 is verified"
 }
 

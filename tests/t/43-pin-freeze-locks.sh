@@ -225,7 +225,7 @@ incoming() {
 
 # A process that is stopped does not hear the SIGTERM that ends a test.
 end_halted() {
-	! jobs -p | grep -qx "$1" || kill -KILL "$1"
+	! jobs -p | finds -x "$1" || kill -KILL "$1"
 }
 
 # halted: start a stage of a big build, stopped in the midst of

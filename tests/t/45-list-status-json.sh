@@ -121,7 +121,7 @@ t_list_table() {
 	run d list
 	assert_eq "$(wc -l <"$out")" 5
 	line() {
-		sed -n "$1p" "$out" | grep -qE "^[0-9T.]+  $2  +[-0-9T:]+Z  $3\$" ||
+		sed -n "$1p" "$out" | finds -E "^[0-9T.]+  $2  +[-0-9T:]+Z  $3\$" ||
 		    fail "line $1: $(sed -n "$1p" "$out")"
 	}
 	line 2 staged "$file"

@@ -289,7 +289,7 @@ show() {
 }
 
 ended_screen() {
-	"$@" capture-pane -p | grep -qx END
+	"$@" capture-pane -p | finds -x END
 }
 
 t_tables_on_a_terminal() {

@@ -62,7 +62,7 @@ t_sending_counts_what_hosts_have_taken() {
 	    fail "no rate: $(cat frames)"
 	all=$(sed -n 's/.*sent to 3 of 3 hosts: \([0-9]* files\), \([0-9.]* MB\), as.*/\1, \2/p' seen)
 	assert_eq "$all" "24 files, 9.9 MB"
-	tail -n 1 frames | grep -q '\[########\] 24/24 files, 9.9/9.9 MB' ||
+	tail -n 1 frames | finds '\[########\] 24/24 files, 9.9/9.9 MB' ||
 	    fail "the last is not that: $(cat frames)"
 }
 
@@ -81,7 +81,7 @@ assert_taken_away() {
 	sed '1d; /^Script done/d' typescript >seen
 	grep -q $'\r\033\[K'"deploy: $1" seen ||
 	    fail "the line stays: $(cat -v seen)"
-	! sed "s/.*$(printf '\r')//" seen | grep -q "sending" ||
+	! sed "s/.*$(printf '\r')//" seen | finds "sending" ||
 	    fail "something is left: $(cat -v seen)"
 }
 
@@ -149,7 +149,7 @@ t_an_archive_counts_what_was_read() {
 	wait "$beside"
 	sed '1d; /^Script done/d' typescript >seen
 	frames unpacking
-	tail -n 1 frames | grep -qE '\] 2 files, 1.8/1.8 MB' ||
+	tail -n 1 frames | finds -E '\] 2 files, 1.8/1.8 MB' ||
 	    fail "the last is not all: $(cat frames)"
 }
 
@@ -159,11 +159,11 @@ pane() {
 }
 
 is_drawn() {
-	pane capture-pane -p | grep -q "sending to 2 h"
+	pane capture-pane -p | finds "sending to 2 h"
 }
 
 ended_pane() {
-	pane capture-pane -p | grep -q '^END'
+	pane capture-pane -p | finds '^END'
 }
 
 # No line is wrapped, at any width, nor when it changes.

@@ -502,9 +502,9 @@ t_a_wait_that_is_longer_than_a_timeout() {
 		echo "$h" >site/index.html
 		exec 8>>"r-$h/.deploy/lock"
 		flock -x 8
-		deploy publish --timeout=2s --lock-wait=600s >"$out" 2>"$err" 8>&- &
-		# Twice the timeout is over then.
-		sleep 5
+		deploy publish --timeout=8s --lock-wait=600s >"$out" 2>"$err" 8>&- &
+		# The timeout is over then.
+		sleep 12
 		[ -d "/proc/$!" ] || fail "gave up: $(cat "$err")"
 		flock -u 8
 		exec 8>&-

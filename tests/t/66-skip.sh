@@ -249,7 +249,7 @@ t_a_host_that_fails() {
 # What a rollback has flipped between two batches stays, and the rest follows.
 t_a_rollback_between_two_batches() {
 	local pid
-	lines='    strategy: rolling\n    batch: 1\n    pause: 4s\n'
+	lines='    strategy: rolling\n    batch: 1\n    pause: 30s\n'
 	some c dash c
 	three
 	echo four >site/index.html

@@ -1145,7 +1145,7 @@ v_bridge() {
 	echo 'edition 0' >site/index.html
 	bridge "$B" "$A" assets/new.js=new
 	ok info "$R"
-	value has | grep -qx bridge || fail "it does not know bridges"
+	value has | finds -x bridge || fail "it does not know bridges"
 	refused 2 host activate "$R" --id="$B" --expect="$A" --line="$(line "$B" "$A")"
 	assert_contains "$out" "is a bridge, which stands for $A for a while"
 	ok freeze "$R" --record='{"who":"ann","since":"2026-01-01T00:00:00Z"}'

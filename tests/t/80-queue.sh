@@ -1074,7 +1074,7 @@ t_json() {
 	assert_eq "$(json "$out" '.jobs[0] | "\(.site) \(.state) \(.status) \(
 	    .requests) \(.ref)"')" "a done 0 2 null"
 	run deploy jobs log a --json
-	json "$out" '.jobs[0].log' | grep -q 'is live' || fail "no log"
+	json "$out" '.jobs[0].log' | finds 'is live' || fail "no log"
 	expect_status 2 deploy jobs show 99 --json
 	assert_eq "$(json "$out" .error.code)" 2
 }

@@ -32,7 +32,7 @@ commit() {
 	git -C work add -A
 	git -C work commit -q -m "$1"
 	commit=$(git -C work rev-parse HEAD)
-	! git -C work remote | grep -q . || git -C work push -q origin main
+	! git -C work remote | finds . || git -C work push -q origin main
 }
 
 # The example of deploy-queue(7), with paths of ours.
@@ -119,7 +119,7 @@ no_jobs() {
 }
 
 serves() {
-	curl --noproxy '*' -sS -m 5 "$url/news/" | grep -qF "$1"
+	curl --noproxy '*' -sS -m 5 "$url/news/" | finds -F "$1"
 }
 
 t_push_to_page() {

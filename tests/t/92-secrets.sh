@@ -38,7 +38,7 @@ make_spy() {
 	#!/bin/bash
 	here=$PWD
 	env >"\$here/seen.\$1"
-	env -0 | grep -qzFf "\$here/needles" && echo "\$1: its own" >>"\$here/found"
+	env -0 | grep -czFf "\$here/needles" >/dev/null && echo "\$1: its own" >>"\$here/found"
 	grep -alsFf "\$here/needles" /proc/[0-9]*/{environ,cmdline} |
 	    sed "s/^/\$1: /" >>"\$here/everywhere"
 	[ ! -s "\$here/everywhere" ] || cat "\$here/everywhere" >>"\$here/found"

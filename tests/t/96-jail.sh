@@ -6,7 +6,7 @@
 . "$(dirname "$0")/../lib.sh"
 
 landlock() {
-	deploy host probe "$PWD/any" | grep -qx $'has\tlandlock' ||
+	deploy host probe "$PWD/any" | finds -x $'has\tlandlock' ||
 	    skip "this kernel has no Landlock"
 	[ -z "${TEST_SANITIZE:-}" ] || skip "a library cannot stand before it"
 }
