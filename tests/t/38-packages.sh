@@ -5,9 +5,12 @@
 # shellcheck source=tests/sshd.sh
 . "$TREE/tests/sshd.sh"
 
-make_deb() {
-	make -s -C "$TREE" OBJ="$(realpath "$TEST_OBJ")" \
-	    BIN="$PWD/bin/deploy" DEB_DIR="$PWD/$1" deb
+# again TARGET [VARIABLE=VALUE...]: make, with what was built for the tests, by the
+# compiler that built it, and the program here.
+again() {
+	local cc
+	read -r cc <"$TEST_OBJ/flags"
+	make -s -C "$TREE" CC="${cc%% -std=*}" OBJ="$TEST_OBJ" BIN="$PWD/bin/deploy" "$@"
 }
 
 # in_place DIR: all that belongs there, and nothing else.
@@ -36,19 +39,17 @@ in_place() {
 }
 
 t_install() {
-	local make=(make -s -C "$TREE" OBJ="$(realpath "$TEST_OBJ")"
-	    BIN="$PWD/bin/deploy" DESTDIR="$PWD/to")
 	[ -z "${TEST_SANITIZE:-}" ] || skip "a program of another build"
 	(
 		umask 077
-		run "${make[@]}" install
+		run again install DESTDIR="$PWD/to"
 	)
 	in_place to/usr/local
 	[ -z "$(find to/usr/local -type f ! -perm -444)" ] ||
 	    fail "only root can read: $(find to -type f ! -perm -444)"
-	run "${make[@]}" uninstall
+	run again uninstall DESTDIR="$PWD/to"
 	assert_eq "$(find to -type f)" "" "left behind"
-	run "${make[@]}" PREFIX=/opt/d install
+	run again install DESTDIR="$PWD/to" PREFIX=/opt/d
 	in_place to/opt/d
 	run to/opt/d/bin/deploy version
 	assert_eq "$(find to -type f ! -path 'to/opt/d/*')" "" "elsewhere"
@@ -65,7 +66,7 @@ t_deb() {
 	local deb lib so
 	need_cmd dpkg-deb dpkg-shlibdeps strip
 	[ -z "${TEST_SANITIZE:-}" ] || skip "a package of another build"
-	run make_deb one
+	run again deb DEB_DIR="$PWD/one"
 	deb=$(echo one/deploy_*.deb)
 	dpkg-deb -x "$deb" x
 	run x/usr/bin/deploy version
@@ -85,7 +86,7 @@ t_deb() {
 	# Nobody's but root's.
 	dpkg-deb -c "$deb" >list
 	! grep -v ' root/root ' list || fail "other owners"
-	run make_deb two
+	run again deb DEB_DIR="$PWD/two"
 	cmp "$deb" "two/$(basename "$deb")" || fail "not reproducible"
 	need_cmd lintian
 	run lintian "$deb"
@@ -113,8 +114,7 @@ t_static() {
 	need_cmd cc jq readelf ssh ssh-keygen nm pgrep
 	[ -z "${TEST_SANITIZE:-}" ] || skip "a program of another build"
 	[ -e "$(cc -print-file-name=libacl.a)" ] || skip "needs libacl1-dev"
-	run make -s -C "$TREE" OBJ="$(realpath "$TEST_OBJ")" \
-	    BIN="$PWD/bin/deploy" static
+	run again static
 	! readelf -d bin/deploy-static | grep NEEDED || fail "needs libraries"
 	mkdir -p jail/srv
 	cp bin/deploy-static jail/deploy
