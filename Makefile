@@ -206,7 +206,7 @@ ifneq ($(strip $(MISSING)),)
 endif
 
 ## deps              install the Debian packages for all, demo and test
-.PHONY: deps deps-build deps-test deps-docker deps-demo deps-lint deps-fuzz deps-bench \
+.PHONY: deps deps-build deps-test deps-large deps-demo deps-lint deps-fuzz deps-bench \
 	deps-deb deps-generators deps-html deps-picture deps-static
 deps:
 	@.ci/deps $(sort $(DEBS_BUILD) $(DEBS_TEST) $(DEBS_DEMO))
@@ -263,10 +263,11 @@ html: deps-html
 ##                   those that no promise depends on
 .PHONY: test test-all run-tests
 test-all: export TEST_ALL = yes
-test-all: deps-docker test
-# Large, and a daemon begins with it: without, its test is skipped.
-deps-docker:
+test-all: deps-large test
+# Large, and a daemon begins with one: without, their tests are skipped.
+deps-large:
 	@.ci/deps --try docker.io
+	@.ci/deps --try chromium
 test: deps-test
 	+@$(SUBMAKE) all test-programs
 	@$(MAKE) --no-print-directory run-tests
