@@ -68,8 +68,9 @@ fleet_beside() {
 	local k=(c dash busybox c+rsync)
 	if ! wide; then
 		case $1 in
-		h1 | h2) k=(c dash - -) ;;
-		h3) k=(c - busybox -) ;;
+		h1) k=(c dash - -) ;;
+		h2) k=(- dash - c) ;;
+		h3) k=(- - busybox c) ;;
 		h4) k=(c - - c+rsync) ;;
 		esac
 	fi

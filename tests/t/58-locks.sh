@@ -464,10 +464,10 @@ t_pairs_on_busybox() {
 }
 
 t_pairs_on_all() {
-	local kill=()
-	! wide || kill=(yes)
+	local kill=() verbs=(stage rollback prune)
+	! wide || kill=(yes) verbs=(stage activate rollback prune freeze)
 	on c dash busybox
-	pairs stage activate rollback prune freeze
+	pairs "${verbs[@]}"
 }
 
 # A host that is locked: whoever gives up says what was not done, in words.

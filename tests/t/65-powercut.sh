@@ -68,12 +68,14 @@ publish_two() {
 
 # ------------------------------------------------------------- the images
 
-# stepped MAY CMD...: run CMD with an image before each of its calls.
+# stepped MAY CMD...: run CMD with an image before each of its calls, or before
+# each $every-th: beside a neighbour no image is like the one before it.
+every=1
 stepped() {
 	local -x SHOT_MAY=$1
 	shift
 	LD_PRELOAD=$faults FAULT_UNDER=$root FAULT_CALLS=change,sync \
-	    FAULT_EXEC="$TREE/tests/faults/shot.sh \"\$FAULT_N \$FAULT_CALL\"" \
+	    FAULT_EXEC="[ \$((FAULT_N % $every)) -ne 0 ] || $TREE/tests/faults/shot.sh \"\$FAULT_N \$FAULT_CALL\"" \
 	    run "$@"
 }
 
@@ -145,6 +147,7 @@ publish_survives() {
 	start_over publish_two
 	how="power cut beside a neighbour"
 	SHOT_BESIDE=$mnt/neighbour
+	wide || every=3
 	publish_and_roll_back
 	detach
 	# Read-only: the journal is replayed all the same.
