@@ -129,7 +129,7 @@ t_as_user_is_nobody_special() {
 
 # tests/run must notice what a script hides.
 runner() {
-	env -u TEST_DIR -u KEEP -u ONLY TEST_TIMEOUT=2 "$TREE/tests/run" "$@"
+	env -u TEST_DIR -u KEEP -u ONLY -u TEST_UNTIL TEST_TIMEOUT=2 "$TREE/tests/run" "$@"
 }
 
 t_runner_counts() {
@@ -166,10 +166,41 @@ t_runner_divides_scripts_into_parts() {
 		echo 't_c() { false; }'
 		echo run_tests
 	} >x.sh
-	expect_status 1 env -u TEST_DIR -u KEEP -u ONLY "$TREE/tests/run" ./x.sh
+	expect_status 1 env -u TEST_DIR -u KEEP -u ONLY -u TEST_UNTIL "$TREE/tests/run" ./x.sh
 	assert_eq "$(tail -n 1 "$out")" "2 passed, 1 failed, 0 skipped"
 	assert_contains "$out" "FAILED: x.1: 2 - c"
 	grep -Eq '^ok +x\.2 +1 passed' "$out" || fail "$(cat "$out")"
+}
+
+# What has not begun then is told, and is no success of its own.
+t_runner_ends_in_time() {
+	printf '. "%s/tests/lib.sh"\nt_a() { :; }\nrun_tests\n' "$TREE" >x.sh
+	run env -u TEST_DIR -u KEEP -u ONLY TEST_UNTIL=$((EPOCHSECONDS + 900)) \
+	    "$TREE/tests/run" ./x.sh
+	assert_eq "$(tail -n 1 "$out")" "1 passed, 0 failed, 0 skipped"
+	run env -u TEST_DIR -u KEEP -u ONLY TEST_UNTIL=$EPOCHSECONDS \
+	    "$TREE/tests/run" ./x.sh
+	assert_contains "$out" "skip: x # SKIP no time left"
+	assert_eq "$(tail -n 1 "$out")" "0 passed, 0 failed, 1 skipped"
+}
+
+t_shells_of_hosts_take_turns() {
+	{
+		printf '. "%s/tests/lib.sh"\n' "$TREE"
+		printf '%s\n' 't_a_by_dash() { :; }' 't_a_by_busybox() { false; }' \
+		    't_b_on_a_dash_host() { false; }' 't_b_on_a_busybox_host() { :; }' \
+		    't_b_here() { :; }' 't_dashing() { :; }'
+		echo run_tests
+	} >x.sh
+	run env -u TEST_DIR -u KEEP -u ONLY -u TEST_UNTIL -u TEST_ALL \
+	    "$TREE/tests/run" ./x.sh
+	assert_eq "$(tail -n 1 "$out")" "4 passed, 0 failed, 0 skipped"
+	expect_status 1 env -u TEST_DIR -u KEEP -u ONLY -u TEST_UNTIL TEST_ALL=yes \
+	    "$TREE/tests/run" ./x.sh
+	assert_eq "$(tail -n 1 "$out")" "4 passed, 2 failed, 0 skipped"
+	expect_status 1 env -u TEST_DIR -u KEEP -u TEST_UNTIL ONLY='*_b_on*' \
+	    "$TREE/tests/run" ./x.sh
+	assert_eq "$(tail -n 1 "$out")" "1 passed, 1 failed, 0 skipped"
 }
 
 run_tests
