@@ -225,8 +225,10 @@ violation() {
 # Set step: every 5th call is disturbed, or with TEST_FAULT_STEP=N every N-th;
 # every one where all is wanted; under a sanitizer, where all is slow, every 7th.
 fault_step() {
-	all_or "${TEST_SANITIZE:+7}" 1
-	step=${TEST_FAULT_STEP:-${n:-5}}
+	step=5
+	[ -z "${TEST_SANITIZE:-}" ] || step=7
+	! wide || step=1
+	step=${TEST_FAULT_STEP:-$step}
 }
 
 # each HOW CHECK FAULT_...: disturb one call after the other, until there are no
