@@ -6,8 +6,8 @@
 # of the three, and know what is right at every instant (tests/week.py).
 #
 # make test has four days of it and three hosts; make test-all has three weeks, four
-# hosts and many more visitors; with TEST_WEEK the columns
-# are written to that file, too.
+# hosts and many more visitors; with TEST_WEEK the columns are written to that
+# file, too.
 # parts: 2
 # shellcheck disable=SC2154 # of fleet.sh
 . "$(dirname "$0")/../lib.sh"
