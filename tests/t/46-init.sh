@@ -528,6 +528,24 @@ t_adopt_under_load() {
 	((n >= rounds)) || fail "only $n requests"
 }
 
+# What each host lacks, with the cure for it, and what that means.
+t_init_on_hosts() {
+	cat >deploy.yml <<-EOF
+	sites:
+	  - name: s
+	    root: $PWD/r1
+	    hosts:
+	      - {address: www1, transport: local}
+	      - {address: www2, transport: local, root: $PWD/none/r2}
+	EOF
+	expect_status 1 deploy init
+	assert_contains "$err" "www2: cannot make the root '$PWD/none/r2': its parent directory is missing; run: mkdir -p '$PWD/none/r2'"
+	assert_contains "$err" "1 of 2 hosts failed; not prepared everywhere"
+	mkdir -p "$PWD/none/r2"
+	run deploy init
+	[ -d none/r2/.deploy ] || fail "not prepared"
+}
+
 t_adopt_on_hosts() {
 	local id
 	for h in 1 2; do
