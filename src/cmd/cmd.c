@@ -612,12 +612,15 @@ void
 cmd_put_moment(struct table *t, int64_t ms)
 {
 	char text[DURATION_LEN > 32 ? DURATION_LEN : 32];
+	int64_t left;
 
 	if (ms <= 0) {
 		table_cell(t, TABLE_PLAIN, "?");
 	} else if (table_is_for_terminal()) {
-		duration_format(clock_now() - ms, text);
-		table_cell(t, TABLE_PLAIN, "%s ago", text);
+		left = ms - clock_now();
+		duration_format(left, text);
+		table_cell(t, TABLE_PLAIN, left >= 1000 ? "in %s" : "%s ago",
+		    text);
 	} else {
 		release_format_time(ms, text);
 		table_cell(t, TABLE_PLAIN, "%s", text);

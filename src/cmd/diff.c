@@ -78,14 +78,15 @@ show(struct run *run, const struct diff *d, const struct left_out *left,
     const struct release_id *from, const struct release_id *to)
 {
 	json_t *doc, *list;
+	const char *build = /* none is made for this */
+	    run->site->build.command != NULL ? "the last build" : "the build";
 
 	log_info("from %s to %s: %zu added, %zu changed, %zu removed",
 	    from == NULL ? "what the hosts serve, each another release," :
 		release_id_is_none(from) ? "nothing" :
 					   from->text,
-	    release_id_is_none(to) ? "the build" : to->text,
-	    d->count[DIFF_ADDED], d->count[DIFF_CHANGED],
-	    d->count[DIFF_REMOVED]);
+	    release_id_is_none(to) ? build : to->text, d->count[DIFF_ADDED],
+	    d->count[DIFF_CHANGED], d->count[DIFF_REMOVED]);
 	tell_left_out(left);
 	if (run->opts.json) {
 		doc = cmd_new_doc(run);

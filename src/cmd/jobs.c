@@ -352,8 +352,11 @@ do_list(struct call *c, struct err *e)
 	}
 	if (ret == 0)
 		table_print(t);
-	if (ret == 0 && jobs.n == 0)
-		log_info("there are no jobs; 'deploy enqueue SITE' makes one");
+	if (ret == 0 && !o->json && table_is_empty(t))
+		log_info(
+		    "there are no jobs%s%s; 'deploy enqueue SITE' makes one",
+		    o->sites.n > 0 ? " of " : "",
+		    o->sites.n > 0 ? o->sites.v[0] : "");
 	table_free(t);
 	job_list_release(&jobs);
 	return ret;

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "cmd/cmd.h"
 #include "cmd/table.h"
+#include "os/log.h"
 
 /* Append a release to the list; the object, for more keys. */
 static json_t *
@@ -257,6 +258,8 @@ run_list(struct run *run, struct err *e)
 		list_release(&l, &ids.v[i]);
 	if (l.doc != NULL)
 		answer(run, &f, l.doc);
+	else if (r == 0 && why.code == ERR_OK && table_is_empty(l.table))
+		log_info("there are no releases; 'deploy publish' makes one");
 	else
 		table_print(l.table);
 	table_free(l.table);

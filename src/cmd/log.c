@@ -215,6 +215,8 @@ print(struct run *run, const struct fleet *f)
 	    table_new(columns, sizeof(columns) / sizeof(*columns));
 
 	show(run, f, NULL, t);
+	if (table_is_empty(t))
+		log_info("nothing was made live yet");
 	table_print(t);
 	table_free(t);
 }

@@ -3,10 +3,12 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/buf.h"
 #include "base/clock.h"
-#include "base/show.h"
 #include "cmd/cmd.h"
 #include "cmd/table.h"
+#include "os/log.h"
+#include "os/table.h"
 #include "site/site_flip.h"
 
 /* One preview, and the hosts that have it so. */
@@ -86,17 +88,26 @@ put(json_t *list, const struct shown *s, const char *url)
 	json_push(list, j);
 }
 
-static void
-print(const struct fleet *f, const struct shown *s, const char *url)
-{
-	bool some = s->hosts.n < f->n;
-	char until[32];
+/* The columns, and the cells of each preview in their order. */
+static const struct table_column columns[] = { { "NAME", false },
+	{ "RELEASE", false }, { "UNTIL", false }, { "HOSTS", false },
+	{ "URL", false } };
 
-	release_format_time(s->p->until * 1000, until);
-	show_line("%-16s  %s  until %s%s%s%s%s", s->p->name, s->p->id.text,
-	    until, url != NULL ? "  " : "", url != NULL ? url : "",
-	    some ? "  not on all hosts, but on " : "",
-	    some ? s->hosts.v[0] : "");
+static void
+add_row(struct table *t, const struct fleet *f, const struct shown *s,
+    const char *url)
+{
+	struct buf hosts = BUF_INIT;
+
+	for (size_t i = 0; s->hosts.n < f->n && i < s->hosts.n; i++)
+		buf_addf(&hosts, "%s%s", i > 0 ? ", " : "only on ",
+		    s->hosts.v[i]);
+	table_cell(t, TABLE_PLAIN, "%s", s->p->name);
+	table_id(t, &s->p->id, RELEASE_SHORT_LEN);
+	cmd_put_moment(t, s->p->until * 1000);
+	table_cell(t, TABLE_YELLOW, "%s", buf_str(&hosts));
+	table_cell(t, TABLE_PLAIN, "%s", url != NULL ? url : "");
+	buf_release(&hosts);
 }
 
 /* What there is. */
@@ -106,6 +117,8 @@ answer(struct run *run, const char *name)
 	const struct fleet *f = &run->work.fleet;
 	json_t *doc = run->opts.json ? cmd_new_doc(run) : NULL;
 	json_t *list = run->opts.json ? json_new_array() : NULL;
+	struct table *t =
+	    table_new(columns, sizeof(columns) / sizeof(*columns));
 	struct list l = { NULL, 0 };
 
 	collect(f, name, &l);
@@ -115,14 +128,19 @@ answer(struct run *run, const char *name)
 		if (list != NULL)
 			put(list, &l.v[i], url);
 		else
-			print(f, &l.v[i], url);
+			add_row(t, f, &l.v[i], url);
 		free(url);
 	}
 	if (doc != NULL) {
 		json_put_bool(doc, "dry_run", run->opts.dry_run);
 		json_put(doc, "previews", list);
 		cmd_answer(run, doc);
+	} else if (name == NULL && table_is_empty(t)) {
+		log_info(
+		    "there are no previews; 'deploy stage --preview NAME' makes one");
 	}
+	table_print(t);
+	table_free(t);
 	list_release(&l);
 }
 

@@ -2,6 +2,7 @@
 
 #include "cmd/cmd.h"
 #include "cmd/table.h"
+#include "os/log.h"
 
 static void
 answer(struct run *run, size_t releases, const struct release_ids *removed)
@@ -39,6 +40,8 @@ run_prune(struct run *run, struct err *e)
 		fleet_releases(&run->work.fleet, &ids);
 		r = site_prune(&run->work, &removed, e);
 		answer(run, ids.n, &removed);
+		if (r == 0 && removed.n == 0)
+			log_info("nothing to prune");
 	}
 	release_ids_release(&ids);
 	release_ids_release(&removed);

@@ -232,6 +232,12 @@ print_row(const struct table *t, const struct cell *row, const size_t *widths,
 	buf_release(&l.text);
 }
 
+bool
+table_is_empty(const struct table *t)
+{
+	return t->n == 0;
+}
+
 void
 table_print(const struct table *t)
 {

@@ -41,6 +41,9 @@ void table_id(struct table *t, const struct release_id *id, size_t len);
 /* Does standard output have a person before it? */
 bool table_is_for_terminal(void);
 
+/* Has it no row? */
+bool table_is_empty(const struct table *t);
+
 /* Print it, when it has a row. */
 void table_print(const struct table *t);
 

@@ -90,14 +90,15 @@ on() {
 	run deploy stage
 	other=$(cat "$out")
 	run deploy preview five "$other"
-	assert_contains "$out" "five              $other  until 2"
+	assert_contains "$out" "NAME  RELEASE              UNTIL"
+	assert_contains "$out" "five  ${other%%Z-*}  20"
 	run deploy preview --json
 	assert_eq "$(json "$out" '[.previews[] | .name, .over, (.hosts | length)] | tostring')" \
 	    "[\"five\",false,${#hosts[@]},\"next\",false,${#hosts[@]},\"pr-12\",false,${#hosts[@]}]"
 	run deploy activate
 	assert_live "$first"
 	run deploy preview pr-12
-	assert_eq "$(wc -l <"$out")" 1
+	assert_eq "$(wc -l <"$out")" 2
 	# Promoted: nothing is built, nothing travels but the word.
 	run deploy activate pr-12 --json
 	assert_serves three
@@ -279,7 +280,7 @@ t_hosts_that_differ() {
 	ln -sfn "../releases/$(live h1)" r-h2/previews/pr
 	touch -h -d tomorrow r-h2/previews/pr
 	run deploy preview
-	assert_contains "$out" "not on all hosts, but on h1"
+	assert_contains "$out" "only on h1"
 	expect_status 7 deploy activate pr
 	assert_contains "$err" "the hosts differ in what the preview 'pr' shows"
 	rm r-h2/previews/pr

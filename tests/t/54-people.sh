@@ -226,6 +226,38 @@ t_names_of_a_release() {
 	done
 }
 
+# A command that has nothing to show or to do says so, to people: what is
+# printed for programs stays empty.
+t_nothing_to_show() {
+	local w words
+	run deploy init --root r
+	while IFS='|' read -r w words; do
+		run deploy $w --root r
+		assert_eq "$(<"$out")" ""
+		assert_contains "$err" "$words"
+		run deploy $w --root r -q
+		assert_eq "$(cat "$out" "$err")" ""
+		run deploy $w --root r --json
+		assert_eq "$(<"$err")" ""
+	done <<-'END'
+	list|there are no releases; 'deploy publish' makes one
+	log|nothing was made live yet
+	preview|there are no previews; 'deploy stage --preview NAME' makes one
+	END
+	for w in prune 'prune --keep 1' 'prune -n'; do
+		run deploy $w --root r
+		assert_eq "$(cat "$out" "$err")" "deploy: nothing to prune"
+	done
+	printf 'queue: queue\nsites:\n  - {name: a, root: a, build: "true"}\n' >deploy.yml
+	run deploy jobs
+	assert_contains "$err" "there are no jobs; "
+	run deploy jobs -s a
+	assert_contains "$err" "there are no jobs of a; "
+	run deploy enqueue a
+	run deploy jobs -s a
+	assert_not_contains "$err" "no jobs"
+}
+
 # counts FILE...: the messages in which a number stands before a word in the
 # plural, as in "1 files"; limits are more than one.
 counts() {
