@@ -102,7 +102,34 @@ def copies_of_rules(old, new):
         chance.randbytes(50000), chance.randbytes(50000)))
 
 
-PAIRS = (large, cheap_first, zeros, hidden, copies, runs, copies_of_rules)
+def periodic(old, new):
+    """Old pages are cut as often as they can be, four times as often as most."""
+    table, n = [], 0
+    for _ in range(256):  # of src/content/chunk.h
+        n = (n + 0x9e3779b97f4a7c15) % 2**64
+        z = n
+        for shift, factor in ((30, 0xbf58476d1ce4e5b9), (27, 0x94d049bb133111eb)):
+            z = (z ^ z >> shift) * factor % 2**64
+        table.append(z ^ z >> 31)
+
+    def is_cut(text, length):
+        sums = (sum(table[text[(i - k) % len(text)]] << k for k in range(64))
+                for i in range(len(text)))
+        return any(s % 2**64 < 2**64 // (length - length // 4) for s in sums)
+
+    def striped(i):
+        text = noise(70)
+        while not is_cut(text, 1161):
+            text = noise(70)
+        text = (text * 2143)[:150000]
+        return text, noise(150000) if i % 4 else text[:90000] + b'!' + text[90000:]
+
+    pages(old, new, '%d.htm', 10, lambda _: (noise(7000), noise(7000)))
+    pages(old, new, '%d.html', 16, striped)
+
+
+PAIRS = (large, cheap_first, zeros, hidden, copies, runs, copies_of_rules,
+         periodic)
 
 if len(sys.argv) == 1:
     print(*(pair.__name__ for pair in PAIRS))

@@ -43,6 +43,12 @@ chunk_count_max(int64_t size)
 	return size / (int64_t)(chunk_length(size) / SHORTEST) + 1;
 }
 
+int64_t
+chunk_hashes_max(int64_t size)
+{
+	return 2 * (size / (int64_t)chunk_length(size) + 1);
+}
+
 void
 chunks_release(struct chunks *c)
 {

@@ -33,6 +33,12 @@ size_t chunk_length(int64_t size);
 /* The most chunks that such a text can have. */
 int64_t chunk_count_max(int64_t size);
 
+/*
+ * The hashes that are told of such a text, of its first chunks: twice as many
+ * as most texts have, so that none is dear.  What is behind them is not found.
+ */
+int64_t chunk_hashes_max(int64_t size);
+
 /* The chunks of a text. */
 struct chunks {
 	uint8_t (*hashes)[CHUNK_HASH];	/* NULL: they are not wanted */

@@ -116,7 +116,9 @@ cut_file(struct signatures *s, int fd, const struct entry *en, struct err *e)
 static int
 put_file(struct signatures *s, const struct entry *en, struct err *e)
 {
+	const size_t most = (size_t)chunk_hashes_max(en->size);
 	struct request *r = s->r;
+	size_t n;
 	int c,
 	    fd = beneath_open(s->dir.fd, en->path, O_RDONLY | O_NONBLOCK, 0);
 
@@ -127,8 +129,9 @@ put_file(struct signatures *s, const struct entry *en, struct err *e)
 	close(fd);
 	if (c != 0)
 		return -1;
-	wire_put(&r->out, "chunks", "%zu", s->chunks.n);
-	buf_add(&r->out, s->chunks.hashes, s->chunks.n * CHUNK_HASH);
+	n = s->chunks.n < most ? s->chunks.n : most;
+	wire_put(&r->out, "chunks", "%zu", n);
+	buf_add(&r->out, s->chunks.hashes, n * CHUNK_HASH);
 	return r->out.len < WINDOW ? 0 : wire_flush(&r->out, r->out_fd, e);
 }
 

@@ -311,7 +311,7 @@ hear_signature(struct remote *r, const struct entry *en, struct buf *out,
 
 	if (ask_expect(r, "chunks", &l, ask_answer_ms(r), e) != 0)
 		return -1;
-	n = number_or(l.value, 0, chunk_count_max(en->size), -1);
+	n = number_or(l.value, 0, chunk_hashes_max(en->size), -1);
 	return n < 0 ? ask_wrong(r, l.value, e) :
 		       read_bytes(r, (size_t)n * CHUNK_HASH, out, e);
 }

@@ -330,7 +330,7 @@ signatures(struct remote *r)
 	struct buf hashes = BUF_INIT;
 	int c = remote_signatures(r, &own_choice, &hashes, &e);
 
-	MUST(hashes.len <= (size_t)chunk_count_max(5) * CHUNK_HASH);
+	MUST(hashes.len <= (size_t)chunk_hashes_max(5) * CHUNK_HASH);
 	MUST(c != 0 || hashes.len % CHUNK_HASH == 0);
 	buf_release(&hashes);
 	return c;

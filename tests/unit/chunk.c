@@ -39,6 +39,8 @@ test_length(void)
 		CHECK(chunk_length(cases[i].size) == cases[i].length);
 		CHECK(chunk_count_max(cases[i].size) ==
 		    cases[i].size / (int64_t)(cases[i].length / 4) + 1);
+		CHECK(chunk_hashes_max(cases[i].size) ==
+		    2 * (cases[i].size / (int64_t)cases[i].length + 1));
 	}
 }
 
