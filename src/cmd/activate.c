@@ -43,13 +43,12 @@ const struct cmd cmd_activate = {
 	.args = "[RELEASE]",
 	.summary = "make a staged release live (default: the one that waits)",
 	.about =
-	    "RELEASE is an id, a unique prefix of one, current, previous,\n"
-	    "latest, a preview's name, a sequence ('#41') or a commit.\n"
-	    "Without it the one release is meant that was staged after all\n"
-	    "that ever were live; several are refused.  Refused when the root\n"
-	    "is frozen (override: freeze), or when the release has an older\n"
-	    "sequence (--seq) than the one activated last (override: order).\n"
-	    "Prints the id of the release that is live.\n",
+	    "RELEASE is an id or its beginning, 'current', 'previous', 'latest',\n"
+	    "the name of a preview, a sequence ('#41') or a commit.  By default\n"
+	    "it is the one release that was staged after all that ever were live;\n"
+	    "several are refused.  A frozen root refuses (--override=freeze), and\n"
+	    "so does an older sequence, or content that was rolled back from\n"
+	    "(--override=order).  Prints the id of the release that is live.\n",
 	.examples =
 	    "deploy activate                       # the one that waits\n"
 	    "deploy activate latest --override=freeze\n"

@@ -48,9 +48,9 @@ const struct cmd cmd_adopt = {
 	.args = "[DIR]",
 	.summary = "make a release of what is served already",
 	.about =
-	    "What is served, 'current' in the root or DIR, a directory or a link\n"
-	    "that others made, becomes a release, and our link takes its place:\n"
-	    "no request is lost.  The directory is kept; where is told.\n",
+	    "What is served now, in 'current' of the root or in DIR, becomes a\n"
+	    "release, and a link of deploy takes its place.  No request is lost,\n"
+	    "and the directory is kept.\n",
 	.examples =
 	    "deploy adopt --root /srv/www/example.org\n"
 	    "deploy adopt /var/www/html            # the link is put there\n",

@@ -99,9 +99,9 @@ const struct cmd cmd_check = {
 	.args = "",
 	.summary = "ask the web servers for what is live",
 	.about =
-	    "Fetches what 'check' in deploy.yml names from every host by its\n"
-	    "own address, and files of the live release, whose bodies have to\n"
-	    "be what the manifest says; then from each 'edge', once.\n",
+	    "Fetches the URLs of 'check' in deploy.yml from every host at its own\n"
+	    "address, and compares files of the live release with its manifest.\n"
+	    "Then fetches them once from each 'edge'.\n",
 	.examples = "deploy check -s example.org --host www2.example.org\n",
 	.looks = true,
 	.opts = opts,

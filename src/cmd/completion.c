@@ -199,11 +199,11 @@ const struct cmd cmd_completion = {
 	.name = "completion",
 	.group = "Help",
 	.args = "SHELL",
-	.summary = "a script that completes command lines in a shell",
+	.summary = "print a script that completes command lines in a shell",
 	.about =
-	    "SHELL is bash, zsh or fish.  With releases, previews, sites or\n"
-	    "hosts there prints what the scripts ask for: a word, a tab, what\n"
-	    "it is.\n",
+	    "SHELL is bash, zsh or fish.  With 'releases', 'previews', 'sites' or\n"
+	    "'hosts' instead, prints what these scripts ask for: lines of a word, a\n"
+	    "tab and a description.\n",
 	.examples = ". <(deploy completion bash)           # in ~/.bashrc\n",
 	.max_args = 1,
 	.opts = opts,

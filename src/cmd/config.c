@@ -178,10 +178,10 @@ const struct cmd cmd_config = {
 	.name = "config",
 	.group = "Help",
 	.args = "",
-	.summary = "what deploy.yml says, and what holds without it",
+	.summary = "show what deploy.yml says, and the defaults",
 	.about =
-	    "Shows each value with its place in the file, or that it is the\n"
-	    "default, an option's or the environment's.  No host is asked.\n",
+	    "Shows each value, and where it comes from: a line of the file, the\n"
+	    "default, an option or the environment.  No host is asked.\n",
 	.examples = "deploy config -s example.org\n"
 		    "deploy config --schema >deploy.schema.json\n",
 	.looks = true,

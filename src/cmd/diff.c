@@ -329,12 +329,11 @@ const struct cmd cmd_diff = {
 	.name = "diff",
 	.group = "Looking",
 	.args = "[A [B]]",
-	.summary = "what was added, changed and removed",
+	.summary = "show what was added, changed and removed",
 	.about =
-	    "Without operands: what 'stage' would change of what is live; where\n"
-	    "hosts differ, for the visitors of any of them.\n"
-	    "A may be a build (a directory or an archive).  Else A and B are\n"
-	    "releases; B is current by default.\n",
+	    "Without operands, or when A is a directory or an archive: what\n"
+	    "'stage' would change in what is live.  Otherwise A and B are releases;\n"
+	    "B is current by default.\n",
 	.examples =
 	    "deploy diff                           # what stage would change\n"
 	    "deploy diff --content                 # what is new to read\n"

@@ -395,14 +395,14 @@ const struct cmd cmd_doctor = {
 	.name = "doctor",
 	.group = "Looking",
 	.args = "",
-	.summary = "find out what is wrong with the hosts, and the cure",
+	.summary = "find out what is wrong with the hosts, and how to mend it",
 	.about =
-	    "Looks at the way to every host, the programs, the clock and the\n"
-	    "root there: a line for each finding, 'ok', 'warn' or 'fail', and\n"
-	    "what to do about it.  Changes nothing.  The status is 1 when\n"
-	    "something fails, 8 when a host cannot be reached.\n",
+	    "Looks at the connection to every host, and at its programs, its clock\n"
+	    "and its root.  Prints a line for each finding, 'ok', 'warn' or 'fail',\n"
+	    "and what to do about it.  Changes nothing.  The status is 1 when\n"
+	    "something fails, and 8 when a host cannot be reached.\n",
 	.examples =
-	    "deploy doctor -q                      # what is wrong only\n"
+	    "deploy doctor -q                      # only what is wrong\n"
 	    "deploy doctor --script www1 | ssh root@www1 sh\n",
 	.looks = true,
 	.opts = opts,

@@ -339,8 +339,9 @@ const struct cmd cmd_enqueue = {
 	.args = "SITE",
 	.summary = "ask for a site to be built and published",
 	.about =
-	    "SITE is one of the configuration.  A request for a site that waits\n"
-	    "already is merged into that; a worker does the job.  Prints its number.\n",
+	    "SITE is a site of the configuration; a worker does the job.  A request\n"
+	    "for a site that already waits is merged into its job.  Prints the number\n"
+	    "of the job.\n",
 	.examples =
 	    "deploy enqueue example.org --wait\n"
 	    "deploy enqueue packages --item vendor/a --item vendor/b\n",

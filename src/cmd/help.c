@@ -23,11 +23,11 @@ print_commands(void)
 	    "\nA first release, live, without any configuration:\n"
 	    "  deploy publish public --root /srv/www/example.org\n"
 	    "\nWith one, on any number of hosts:\n"
-	    "  deploy init        write a deploy.yml here, to be edited\n"
+	    "  deploy init        write a deploy.yml here for you to edit\n"
 	    "  deploy doctor      is everything ready?\n"
 	    "  deploy publish     build, stage, activate, check, prune\n"
 	    "  deploy rollback    back to what was live before\n"
-	    "\n'deploy help COMMAND' tells more, with examples; the manual is "
+	    "\n'deploy help COMMAND' says more, with examples; the manual is "
 	    "deploy(1).\n");
 }
 
@@ -53,7 +53,7 @@ const struct cmd cmd_help = {
 	.name = "help",
 	.group = "Help",
 	.args = "[COMMAND]",
-	.summary = "the commands, or all about one",
+	.summary = "list the commands, or explain one",
 	.max_args = 1,
 	.opts = opts,
 	.run = run_help,

@@ -338,15 +338,15 @@ const struct cmd cmd_host = {
 	.name = "host",
 	.group = "Plumbing",
 	.args = "[VERB ROOT [--key=value ...]]",
-	.summary = "the host side, run over SSH by the client",
+	.summary = "the host side, which the client runs over SSH",
 	.about =
-	    "See deploy-host(7).  deploy host serve ROOT answers one request\n"
-	    "after the other, which come on standard input: a client needs no\n"
-	    "more.  With --root and --allow and no operands, as a forced\n"
-	    "command: the request is SSH_ORIGINAL_COMMAND.\n"
+	    "See deploy-host(7).  'deploy host serve ROOT' reads requests from\n"
+	    "standard input and answers one after the other; this is all that a\n"
+	    "client needs.  With --root and --allow, and without operands, it is a\n"
+	    "forced command: the request is in SSH_ORIGINAL_COMMAND.\n"
 	    "\n"
-	    "deploy host authorize --root DIR [--allow VERB,...] [KEY] prints\n"
-	    "the line for authorized_keys that limits a key so.\n",
+	    "'deploy host authorize --root DIR [--allow VERB,...] [KEY]' prints the\n"
+	    "line for authorized_keys that limits a key in that way.\n",
 	.max_args = 64,
 	.raw_args = true,
 	.opts = opts,

@@ -335,10 +335,10 @@ const struct cmd cmd_init = {
 	.args = "",
 	.summary = "write a commented deploy.yml, or prepare the root",
 	.about =
-	    "Without a deploy.yml (and without --root) writes one here.  With\n"
-	    "one prepares the site's root.  What is there is left as it is.\n"
-	    "A site that is served already: see 'deploy adopt'.\n"
-	    "With --hooks writes what webhook(1) needs for pushes to the sites.\n",
+	    "Without a deploy.yml, and without --root, writes one here.\n"
+	    "Otherwise prepares the root of the site.  Nothing that exists is\n"
+	    "changed.  For a site that is served already, see 'deploy adopt'.\n"
+	    "With --hooks, writes what webhook(1) needs for pushes to the sites.\n",
 	.examples =
 	    "deploy init                           # a deploy.yml to edit\n"
 	    "deploy init --root /srv/www/example.org\n"

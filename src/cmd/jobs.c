@@ -679,18 +679,18 @@ const struct cmd cmd_jobs = {
 	.name = "jobs",
 	.group = "Building on request",
 	.args = "[ACTION [JOB [N]]]",
-	.summary = "what waits, runs, failed and is done",
+	.summary = "list and change the jobs of the queue",
 	.about =
 	    "ACTION is one of\n"
-	    "  list            running, waiting and ended jobs (the default)\n"
-	    "  workers         who does them, and of which sites\n"
-	    "  show JOB        one of them, and the end of its log\n"
-	    "  log JOB         its log\n"
-	    "  retry JOB       a failed one again, or one that waits at once\n"
-	    "  stop JOB        end one that runs; it has failed then\n"
-	    "  remove JOB      forget one that does not run\n"
-	    "  priority JOB N  of one that waits; higher is sooner\n"
-	    "JOB is a number, or a site for the job that counts.\n",
+	    "  list            list running, waiting and ended jobs (the default)\n"
+	    "  workers         list the workers and their sites\n"
+	    "  show JOB        show all about a job, and the end of its log\n"
+	    "  log JOB         print its log\n"
+	    "  retry JOB       try a failed job again, or a waiting one at once\n"
+	    "  stop JOB        end a running job; it counts as failed\n"
+	    "  remove JOB      forget a job that does not run\n"
+	    "  priority JOB N  change the priority of a waiting job\n"
+	    "JOB is a number, or a site: its job that runs, else waits, else the last.\n",
 	.examples = "deploy jobs\n"
 		    "deploy jobs log example.org --follow\n"
 		    "deploy jobs retry 17\n",

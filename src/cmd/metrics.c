@@ -569,11 +569,11 @@ const struct cmd cmd_metrics = {
 	.name = "metrics",
 	.group = "Building on request",
 	.args = "",
-	.summary = "numbers to watch, of sites, hosts and the queue",
+	.summary = "print metrics of the sites, their hosts and the queue",
 	.about =
 	    "For all sites of the configuration, or those of --site: what is live,\n"
-	    "what came of the last job, what waits.  In the text of OpenMetrics, for\n"
-	    "Prometheus and what reads the same.\n",
+	    "the outcome of the last job, what waits.  The format is OpenMetrics,\n"
+	    "which Prometheus reads.\n",
 	.examples =
 	    "deploy metrics\n"
 	    "deploy metrics --file /var/lib/prometheus/node-exporter/deploy.prom\n",

@@ -204,12 +204,13 @@ const struct cmd cmd_preview = {
 	.args = "[NAME [RELEASE]]",
 	.summary = "show a release under a name of its own, not live",
 	.about =
-	    "Without RELEASE the previews are listed, or that one.  NAME is a\n"
-	    "part of a host name, such as pr-12, and means the release that it\n"
-	    "shows: 'deploy activate pr-12' makes the same bytes live.  What a\n"
-	    "preview shows is not pruned; one whose time is over goes with\n"
-	    "'prune' and 'publish'.  'stage --preview NAME' makes both.\n",
-	.examples = "deploy preview                        # which there are\n"
+	    "With RELEASE, lets the preview NAME show it; otherwise lists all\n"
+	    "previews, or that one.  NAME is a part of a host name, such as pr-12,\n"
+	    "and also names the release that it shows: 'deploy activate pr-12' makes\n"
+	    "the same bytes live.  What a preview shows is not pruned; 'prune' and\n"
+	    "'publish' remove a preview whose time is over.  'stage --preview NAME'\n"
+	    "stages and shows in one.\n",
+	.examples = "deploy preview                        # list them\n"
 		    "deploy preview next latest\n"
 		    "deploy preview --remove pr-12\n",
 	.max_args = 2,

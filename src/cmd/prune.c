@@ -57,9 +57,10 @@ const struct cmd cmd_prune = {
 	.args = "",
 	.summary = "remove old releases",
 	.about =
-	    "Never removes what is live, was live before that, is pinned, or\n"
-	    "what a rollback would go to.  Releases that never were live go\n"
-	    "after a day.  Prints the ids of what went.\n",
+	    "Never removes what is live, what was live before it, what is pinned,\n"
+	    "what a preview shows, or what a rollback would go to.  Releases that\n"
+	    "never were live are removed after a day.  Prints the ids of what was\n"
+	    "removed.\n",
 	.examples = "deploy prune -n --keep 3 --older-than 30d\n",
 	.opts = opts,
 	.run = run_prune,

@@ -103,10 +103,10 @@ const struct cmd cmd_publish = {
 	.args = "[SOURCE]",
 	.summary = "stage, activate and prune: all in one",
 	.about =
-	    "For CI jobs and post-build hooks.  SOURCE as for 'stage'; when\n"
-	    "it is not named, 'build' in deploy.yml is run first.  When the\n"
-	    "live release has this content already, nothing happens.\n"
-	    "Prints the id of the release that is live.\n",
+	    "For CI jobs and post-build hooks.  SOURCE is as for 'stage'; without\n"
+	    "it, 'build' in deploy.yml is run first.  When the live release has this\n"
+	    "content already, nothing happens.  Prints the id of the release that is\n"
+	    "live.\n",
 	.examples =
 	    "deploy publish public --root /srv/www/example.org\n"
 	    "deploy publish -s example.org --seq 41 --commit 5f0c1ab\n",

@@ -45,13 +45,12 @@ const struct cmd cmd_rollback = {
 	.args = "[RELEASE]",
 	.summary = "make the release live that was live before",
 	.about =
-	    "Again to go further back.  Releases that were rolled back from\n"
-	    "are skipped.  With RELEASE: back to that one.  With --expect the\n"
-	    "rollback happens only from that release, so that a command that\n"
-	    "is repeated cannot go two steps.  A freeze does not stop it.\n"
-	    "What was rolled back from goes live again only with\n"
-	    "--override=order, also when it is built anew.\n"
-	    "Prints the id of the release that is live.\n",
+	    "Repeated, it goes further back.  It skips releases that were rolled\n"
+	    "back from.  With RELEASE it goes to that one.  With --expect it goes\n"
+	    "back only from that release, so that a repeated command does not go\n"
+	    "back two steps.  A freeze does not stop it.  Content that was rolled\n"
+	    "back from, even when it is built anew, goes live again only with\n"
+	    "--override=order.  Prints the id of the release that is live.\n",
 	.examples = "deploy rollback -m \"broken menu\"\n"
 		    "deploy rollback 20261121T19\n",
 	.max_args = 1,

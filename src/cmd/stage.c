@@ -50,9 +50,9 @@ const struct cmd cmd_stage = {
 	.args = "[SOURCE]",
 	.summary = "copy a build into a new release that is not live yet",
 	.about =
-	    "SOURCE is a directory, an archive (tar, zip, ...), or - for an\n"
-	    "archive on standard input; default: 'source' in deploy.yml.\n"
-	    "Prints the id of the release that has this content.\n",
+	    "SOURCE is a directory, an archive (tar, zip, ...), or - for an archive\n"
+	    "on standard input; the default is 'source' in deploy.yml.  Prints the\n"
+	    "id of the release that has this content.\n",
 	.examples =
 	    "id=$(deploy stage public -m \"prices of December\")\n"
 	    "tar -czf - -C public . | deploy stage -\n"

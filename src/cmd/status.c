@@ -566,7 +566,7 @@ const struct cmd cmd_status = {
 	.group = "Looking",
 	.args = "",
 	.summary =
-	    "what is live and previous, the lock, the freeze, the space",
+	    "show what is live, what was before, locks, freeze, free space",
 	.examples = "deploy status --json | jq -r .current\n",
 	.looks = true,
 	.opts = opts,

@@ -48,10 +48,10 @@ const struct cmd cmd_sync = {
 	.args = "",
 	.summary = "make hosts that are behind serve what the others serve",
 	.about =
-	    "For hosts that were down, skipped, made anew or added: they get\n"
-	    "what is live, what rollbacks go to, what is pinned and what\n"
-	    "waits from a host that has it.  What is right, the hosts with a\n"
-	    "history say; when they do not agree, --from says which.\n"
+	    "For hosts that were down, skipped, made anew or added: they get what\n"
+	    "is live, what rollbacks go to, what is pinned, what previews show and\n"
+	    "what waits to go live, from a host that has it.  The hosts with a\n"
+	    "history decide what is right; when they disagree, --from decides.\n"
 	    "Prints the id of the release that is live.\n",
 	.examples =
 	    "deploy sync -n                        # what would happen\n"

@@ -176,11 +176,10 @@ const struct cmd cmd_verify = {
 	.args = "[RELEASE]",
 	.summary = "hash a release again and compare it with its manifest",
 	.about =
-	    "Default: current.  Prints each difference; exit status 5 when\n"
-	    "there is one.  With --repair what is damaged or lost is taken\n"
-	    "from another release or another host that has it intact, and\n"
-	    "what is left then is printed.  A lost manifest comes from another\n"
-	    "host, too.\n",
+	    "Without RELEASE, verifies current.  Prints each difference; the status\n"
+	    "is 5 when there is one.  With --repair, takes what is damaged or lost\n"
+	    "from another release or another host that has it intact, and prints\n"
+	    "what is left.\n",
 	.examples =
 	    "deploy verify -q                      # silent while all is well\n"
 	    "deploy verify --repair\n",

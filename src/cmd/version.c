@@ -26,7 +26,7 @@ const struct cmd cmd_version = {
 	.name = "version",
 	.group = "Help",
 	.args = "",
-	.summary = "the version of this program",
+	.summary = "print the version",
 	.opts = opts,
 	.run = run_version,
 };

@@ -83,10 +83,10 @@ const struct cmd cmd_worker = {
 	.name = "worker",
 	.group = "Building on request",
 	.args = "",
-	.summary = "do what the queue asks for",
+	.summary = "do the jobs of the queue",
 	.about =
 	    "For each job: update, build, publish.  Runs until SIGTERM, which puts\n"
-	    "running jobs back, or with --once until nothing is to be done, for cron.\n",
+	    "running jobs back; with --once, until nothing is left to do.\n",
 	.examples = "deploy worker --once -q               # from cron\n",
 	.opts = opts,
 	.run = run_worker,

@@ -69,7 +69,7 @@ t_every_command_has_help() {
 			grep -qF -e "  $o" -e "      $o" "$out" ||
 			    fail "$c -h does not tell of $o"
 		done
-		[ "$(wc -L <"$out")" -le 100 ] || fail "$c -h: a long line"
+		[ "$(wc -L <"$out")" -le 80 ] || fail "$c -h: a long line"
 		mv "$out" asked
 		run deploy "$c" --help
 		assert_file_eq "$out" asked
