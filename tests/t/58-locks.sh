@@ -235,6 +235,18 @@ t_end_waits_for_a_flip_on_c() { end_waits_for_a_flip c; }
 t_end_waits_for_a_flip_on_dash() { end_waits_for_a_flip dash; }
 t_end_waits_for_a_flip_on_busybox() { end_waits_for_a_flip busybox; }
 
+# again_to HOST: publish the same; $again is that run, which has asked the host
+# to take the release.
+again_to() {
+	fault "$1" <<-'END'
+	[ "$verb" != receive ] || : >"$self.asked"
+	END
+	deploy publish >again.out 2>again.err &
+	again=$!
+	wait_for 20 test -e "$1.asked"
+	kill -0 "$again"
+}
+
 # A, B, C, and what was staged then.
 has_all() {
 	[ "$(compgen -G "r-$1/.deploy/meta/*.json" | wc -l)" -eq 4 ]
@@ -252,9 +264,7 @@ same_build_again() {
 	wait "$stage" 2>/dev/null || true
 	expect_status 3 deploy publish -q --lock-wait 1s
 	assert_contains "$err" "is being staged by"
-	deploy publish >again.out 2>again.err &
-	again=$!
-	sleep 1
+	again_to "$last"
 	: >"$last.go"
 	wait "$again" || status=$?
 	assert_eq "$status" 0 "status ($(cat again.err))"
@@ -275,14 +285,11 @@ t_same_id_with_another_content() {
 	wait_for 20 has_all h1
 	kill -KILL "$stage"
 	wait "$stage" 2>/dev/null || true
-	deploy publish >again.out 2>again.err &
-	again=$!
-	sleep 1
-	kill -0 "$again"
+	again_to h2
 	id=$(ls r-h2/.deploy/incoming | sed -n 's/\.lock$//p')
-	pkill -KILL -f "receive.*--id=$id" || true
-	cp -a "r-h2/releases/$A" "r-h2/releases/$id"
 	cp "r-h2/.deploy/manifests/$A" "r-h2/.deploy/manifests/$id"
+	cp -a "r-h2/releases/$A" "r-h2/releases/$id"
+	pkill -KILL -f "receive.*--id=$id" || true
 	wait "$again" || status=$?
 	assert_eq "$status" 4
 	assert_contains again.err "h2: there is a release"
