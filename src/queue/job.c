@@ -88,6 +88,7 @@ job_read(const struct queue_rows *rows, size_t row, struct job *j)
 		.stopped_by = xstrdup_opt(t[20]),
 		.merged_into = queue_rows_int(rows, row, 21),
 		.refs = xstrdup_opt(t[22]),
+		.turn = queue_rows_int(rows, row, 23),
 	};
 }
 

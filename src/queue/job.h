@@ -42,6 +42,8 @@ struct job {
 	int64_t merged_into;	/* 0: into none */
 	char *refs;		/* of all requests, a line each, the newest
 				 * last; NULL: none */
+	int64_t turn;		/* of its last try among those of its site;
+				 * see SQL_TURN */
 	bool was_bad;		/* the last try of the site before this one
 				 * failed; set by queue_finish() alone */
 };
@@ -66,7 +68,7 @@ void job_list_release(struct job_list *l);	/* neutral values accepted */
 #define JOB_COLUMNS \
 	"id, site, state, priority, ref, reason, who, requests, created, " \
 	"due, started, ended, tries, deaths, status, message, tail, worker, " \
-	"host, token, stopped_by, merged_into, refs"
+	"host, token, stopped_by, merged_into, refs, turn"
 
 /* Fill an empty job, or append to a list, from rows of JOB_COLUMNS. */
 void job_read(const struct queue_rows *rows, size_t row, struct job *j);

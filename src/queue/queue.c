@@ -310,8 +310,7 @@ queue_find_tried(struct queue *q, const char *site, struct job *job,
 	sql_text(&p, site);
 	return sql_one_job(q,
 	    "SELECT " JOB_COLUMNS " FROM deploy_jobs WHERE site = $1 "
-	    "AND ended > 0 AND state <> 'merged' "
-	    "ORDER BY ended DESC, id DESC LIMIT 1",
+	    "AND " SQL_TRIED " ORDER BY " SQL_TURN " DESC, id DESC LIMIT 1",
 	    &p, job, e);
 }
 

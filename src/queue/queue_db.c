@@ -61,6 +61,10 @@ static const char *const steps[QUEUE_VERSION - 1][4] = {
 	    "CREATE TABLE deploy_items (job BIGINT NOT NULL, "
 	    "item TEXT NOT NULL, PRIMARY KEY (job, item))",
 	},
+	{
+	    /* Which of a site's tries ended last; see SQL_TURN. */
+	    "ALTER TABLE deploy_jobs ADD COLUMN turn BIGINT",
+	},
 };
 
 int

@@ -4,7 +4,7 @@
  * The rules of the queue are in queue.c, once, in the SQL that both know;
  * here is what they do in different ways: transactions, claims, waking up.
  *
- * Parameters are $1 to $9; all values travel as text, NULL is NULL.
+ * Parameters are $1, $2, ...; all values travel as text, NULL is NULL.
  */
 #ifndef QUEUE_DB_H
 #define QUEUE_DB_H
@@ -15,7 +15,7 @@
 
 #include "base/err.h"
 
-enum { QUEUE_VERSION = 3 };	/* of the tables; see queue_db_upgrade() */
+enum { QUEUE_VERSION = 4 };	/* of the tables; see queue_db_upgrade() */
 
 /* The rows of an answer, cell by cell. */
 struct queue_rows {

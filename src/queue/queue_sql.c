@@ -119,10 +119,11 @@ sql_write_job(struct queue *q, const struct job *j, struct err *e)
 	sql_text(&p, j->message);
 	sql_text(&p, j->tail);
 	sql_int(&p, j->ended);
+	sql_int(&p, j->turn);
 	return sql_run(q,
 	    "UPDATE deploy_jobs SET state = $2, due = $3, tries = $4, "
 	    "deaths = $5, status = $6, message = $7, tail = $8, ended = $9, "
-	    "token = NULL, stopped_by = NULL WHERE id = $1",
+	    "turn = $10, token = NULL, stopped_by = NULL WHERE id = $1",
 	    &p, NULL, e);
 }
 

@@ -29,6 +29,17 @@ struct queue {
 	"started > CAST(" now " AS BIGINT) + 60000 OR " \
 	"ended > CAST(" now " AS BIGINT) + 60000)"
 
+/*
+ * Has a try of a job ended, and which of those of its site did so last?  Not the
+ * one with the latest time: a clock may have been set back since.  Not the one with
+ * the highest number: an older job may have been done again.  `turn` is the time of
+ * the end, or, if that is no later than the last turn of the site, the next number
+ * after that.  A worker of version 3 of the tables writes `ended` only.  What was
+ * merged counts if a try of its own had failed before.
+ */
+#define SQL_TRIED "ended > 0 AND (state <> 'merged' OR turn > 0)"
+#define SQL_TURN "CASE WHEN turn > ended THEN turn ELSE ended END"
+
 /* The parameters $1, $2, ... of a statement. */
 struct sql_params {
 	const char *v[12];

@@ -205,24 +205,24 @@ note_result(struct job *j, const struct queue_result *r)
 		j->tries++;
 }
 
-/* Did the last try of the site fail, in this job or the one before? */
+/*
+ * The end of a try, or what counts as one: give it its turn, after those of the
+ * site before it, and learn whether the last of these failed.
+ */
 static int
-find_bad(struct queue *q, struct job *j, struct err *e)
+find_turn(struct queue *q, struct job *j, struct err *e)
 {
-	struct sql_params p = { .n = 0 };
-	int64_t n;
+	struct job last = JOB_INIT;
+	int r = queue_find_tried(q, j->site, &last, e);
 
-	sql_text(&p, j->site);
-	sql_int(&p, j->id);
-	if (sql_one_int(q,
-		"SELECT count(*) FROM (SELECT state FROM deploy_jobs "
-		"WHERE site = $1 AND id <> $2 AND state IN ('done', 'failed') "
-		"ORDER BY ended DESC, id DESC LIMIT 1) AS before "
-		"WHERE state = 'failed'",
-		&p, 0, &n, e) != 0)
+	if (r < 0)
 		return -1;
-	/* A try of its own that has ended was no good, or it would be done. */
-	j->was_bad = n > 0 || j->ended != 0;
+	/* The last one may be this one: it was no good, or it would be done. */
+	j->was_bad = r == 1 && last.state != JOB_DONE;
+	if (last.turn < last.ended)
+		last.turn = last.ended;
+	j->turn = j->ended > last.turn ? j->ended : last.turn + 1;
+	job_release(&last);
 	return 0;
 }
 
@@ -238,9 +238,9 @@ do_finish(struct queue *q, void *ctx, struct err *e)
 	n->held = held > 0;
 	if (held <= 0)
 		return held;
-	if (find_bad(q, j, e) != 0)
-		return -1;
 	note_result(j, r);
+	if (find_turn(q, j, e) != 0)
+		return -1;
 	if (!r->good && sql_find_waiting(q, j->site, &other, e) != 0)
 		return -1;
 	if (r->good) {
@@ -302,9 +302,12 @@ do_put_back(struct queue *q, void *ctx, struct err *e)
 		free(j->message);
 		j->message = xasprintf("its worker died %s",
 		    TEXT_COUNT(j->deaths, "time", "times"));
+		j->status = ERR_FAILED;
 	}
 	if (j->state != JOB_WAITING)
 		j->ended = clock_now();
+	if (j->state == JOB_FAILED && find_turn(q, j, e) != 0)
+		return -1;
 	if (sql_write_job(q, j, e) != 0)
 		return -1;
 	return other != 0 ? sql_hand_over(q, j, other, true, e) : 0;

@@ -46,6 +46,85 @@ t_the_clock_goes_forward() {
 	assert_eq "$(state "$job")" "done"
 }
 
+# do_step STEP: a job is asked for and comes to `ok` or `bad` (or its worker died,
+# or it is only `asked` for), by a worker whose clock is ahead or behind ("ok+2h");
+# "again1:ok" is the first job once more, "old-ok" a worker of the version before.
+do_step() {
+	local what=$1 clock=() old=
+	if [[ $what =~ ^(.*)([+-][0-9]+h)$ ]]; then
+		what=${BASH_REMATCH[1]} clock=(faketime -f "${BASH_REMATCH[2]}")
+	fi
+	case $what in
+	again*)
+		job=${jobs[${what//[^0-9]/} - 1]} what=${what#*:}
+		run deploy jobs retry "$job"
+		is_state "$job" waiting || job=${jobs[-1]}
+		;;
+	*)
+		enqueue a
+		jobs+=("$job")
+		;;
+	esac
+	[[ $what != old-* ]] || old=$(sql "SELECT coalesce(turn, 0) FROM deploy_jobs WHERE id = $job")
+	rm -f bad
+	case ${what#old-} in
+	ok) run "${clock[@]}" deploy worker --once ;;
+	bad)
+		touch bad
+		sql "UPDATE deploy_jobs SET tries = 4 WHERE id = $job"
+		expect_status 1 "${clock[@]}" deploy worker --once
+		;;
+	died)
+		sql "UPDATE deploy_jobs SET state = 'running', token = 'x', host = 'h',
+		    worker = 'w', deaths = 24 WHERE id = $job"
+		run "${clock[@]}" deploy worker --once
+		;;
+	asked) ;;
+	*) fail "$1?" ;;
+	esac
+	[ -z "$old" ] || sql "UPDATE deploy_jobs SET turn = nullif($old, 0) WHERE id = $job"
+}
+
+# What the last try of a site came to, which decides whether it is well again, is
+# that of the try that ended last, whatever the clock said and whichever job it was
+# of: "STEPS|what is told|is the last one a success".
+t_the_last_try_is_the_last() {
+	local steps told success step jobs row=0
+	need_cmd faketime
+	[ -z "${TEST_SANITIZE:-}" ] || skip "faketime hangs under a sanitizer"
+	sites a -- 'worker: {notify: "echo $DEPLOY_EVENT >>told"}'
+	build '[ ! -e bad ] || { rmdir busy-a; exit 3; }'
+	while IFS='|' read -r steps told success; do
+		# The rules are the same in both.
+		[ "$STORAGE" = sqlite ] || wide || ((row++ % 3 == 0)) || continue
+		jobs=()
+		: >told
+		for step in $steps; do
+			do_step "$step"
+		done
+		assert_eq "$(tr '\n' ' ' <told)" "$told " "$steps"
+		deploy metrics >metrics
+		assert_eq "$(sed -n 's/^deploy_job_success{.*} //p' metrics)" "$success" "$steps"
+		sql "DELETE FROM deploy_jobs"
+	done <<-'END'
+	bad+2h ok ok|failed well-again done|1
+	ok+2h bad ok|done failed well-again|1
+	ok bad-2h ok-4h ok-6h|done failed well-again done|1
+	ok bad-2h|done failed|0
+	bad ok again1:ok|failed well-again done|1
+	bad ok again1:bad ok|failed well-again failed well-again|1
+	bad+2h ok again1:ok-2h|failed well-again done|1
+	bad ok+2h again1:bad|failed well-again failed|0
+	bad asked again1:ok|failed well-again|1
+	ok bad asked again2:asked|done failed|0
+	died ok ok|well-again done|1
+	ok died|done|0
+	old-bad ok ok|failed well-again done|1
+	bad ok again1:old-bad ok|failed well-again failed well-again|1
+	old-ok old-bad+2h ok-2h ok|done failed well-again done|1
+	END
+}
+
 # of_worker FILTER: of the workers, one a line
 there() {
 	deploy jobs workers --json |
