@@ -45,8 +45,8 @@ DEBS_PICTURE = jq openssh-client openssh-server procps termtosvg util-linux
 DEBS_LINT = clang-format cppcheck mandoc shellcheck
 DEBS_FUZZ = clang libclang-rt-dev llvm
 DEBS_BENCH = capistrano curl e2fsprogs git jq nginx nq openjdk-17-doc openssh-client \
-	openssh-server postgresql procps python3.11-doc rsync sqlite3 time util-linux \
-	xfsprogs zstd
+	openssh-server postgresql procps python3 python3.11-doc rsync sqlite3 time util-linux \
+	webhook xfsprogs zstd
 
 DEBS_GENERATORS = git hugo jekyll jq mkdocs pelican \
 	$(if $(shell command -v npm),,nodejs npm)
