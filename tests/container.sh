@@ -105,3 +105,11 @@ container_run() {
 	    PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/mnt/home "$@"
 	' "$dir" "$work" "$@"
 }
+
+# first_inside PID: the first process in the process namespace of an unshare(1) that
+# the function in the background with that PID runs: all that is in there dies
+# with it, which is not so of the function, nor, where the user has changed, of
+# unshare --kill-child.
+first_inside() {
+	pgrep -P "$(pgrep -P "$1" -x unshare)"
+}

@@ -432,26 +432,28 @@ container() {
 		    --bounding-set=-all -- env HOME="$PWD" "${@:3}" -c "$1.yml"' container "$@"
 }
 
-# kill_container NAME: with all that is in it, whose command is the process $worker.
+# kill_container NAME: with all that is in it, which container() has in the process
+# $worker.
 kill_container() {
-	kill -KILL "$worker"
+	kill -KILL "$(first_inside "$worker")"
+	wait "$worker" || true
 }
 
 # The same in Docker: the hook's container stays, and its commands are run
 # in it; a worker has a container to itself.
 in_docker() {
-	local of=(--user "$2:$2" --workdir "$PWD" --env "HOME=$PWD")
+	local user=(--user "$2:$2" --workdir "$PWD" --env "HOME=$PWD")
 	local strict=(sh -c 'umask 077; exec "$@"' sh "${@:3}" -c "$1.yml")
 	local made=(--rm --name "$1" --hostname "$1" --group-add 4242 --cap-drop ALL
 	    --network none --read-only --volume "$PWD:$PWD"
 	    --volume "$PWD/volume:$PWD/queue-of-$1")
 	if [ "$1" = worker ]; then
-		docker run "${of[@]}" "${made[@]}" box:1 "${strict[@]}"
+		docker run "${user[@]}" "${made[@]}" box:1 "${strict[@]}"
 		return
 	fi
 	docker inspect "$1" >/dev/null 2>&1 ||
-	    docker run --detach "${of[@]}" "${made[@]}" box:1 sleep inf >/dev/null
-	docker exec "${of[@]}" "$1" "${strict[@]}"
+	    docker run --detach "${user[@]}" "${made[@]}" box:1 sleep inf >/dev/null
+	docker exec "${user[@]}" "$1" "${strict[@]}"
 }
 
 kill_in_docker() {
