@@ -20,7 +20,7 @@ _pg_user() {
 }
 
 # pg_start: a server in $TEST_DIR/pg, on a free port of the loopback
-# interface (or of $pg_listen); sets $pg_port.  1 when there is no PostgreSQL.
+# interface (or of $pg_listen), and in $pg_sockets if set; sets $pg_port.  1 when there is no PostgreSQL.
 pg_start() {
 	local try i
 	command -v initdb postgres psql >/dev/null || return 1
@@ -39,7 +39,7 @@ pg_start() {
 			_pg_user postgres -D "$TEST_DIR/pg/data" \
 			    -p "$pg_port" \
 			    -c listen_addresses="${pg_listen:-127.0.0.1}" \
-			    -c unix_socket_directories= -c fsync=off \
+			    -c unix_socket_directories="${pg_sockets:-}" -c fsync=off \
 			    -c max_connections=200 &
 			wait "$!"
 		) &

@@ -5,6 +5,8 @@
 # shellcheck disable=SC2154 # $job, $worker, $queue: set by what is called
 . "$(dirname "$0")/../lib.sh"
 . "$TREE/tests/queue.sh"
+. "$TREE/tests/container.sh"
+. "$TREE/tests/docker.sh"
 
 secret='s3cret "quoted" \ word'
 
@@ -594,6 +596,201 @@ t_one_secret() {
 		    "X-Gitlab-Token;" "X-Gitlab-Token: $token"
 		assert_eq "$status" 404
 	done
+}
+
+# ------------------------------------------------------------- in containers
+
+# The machine that forges ask and the one that builds have nothing in common but a
+# volume, with the queue or the server's socket: each has a root file system with
+# what it needs, processes, a network and a user of its own.
+
+# box NAME UID COMMAND...: in that container, with NAME as /srv; it ends with it.
+box() {
+	unshare -m -p -f -u -i -n --kill-child bash -ec '
+		name=$1 uid=$2 root=root-of-$1
+		mount --make-rprivate /
+		mount --bind "$root" "$root"
+		mount -o remount,bind,ro "$root"
+		mount --bind "$name" "$root/srv"
+		mount --bind volume "$root/volume"
+		mount --rbind /dev "$root/dev"
+		mount -t proc proc "$root/proc"
+		mount -t tmpfs tmpfs "$root/tmp"
+		hostname "$name"
+		ip link set lo up
+		exec chroot "$root" setpriv --reuid "$uid" --regid "$uid" --groups 4242 --inh-caps=-all \
+		    --bounding-set=-all -- env -i PATH=/usr/bin:/bin HOME=/srv "${@:3}"' box "$1" "$2" \
+	    "${strict[@]}" "${@:3}"
+}
+
+# box_exec NAME UID COMMAND...: in the container that box() has in the process $NAME.
+box_exec() {
+	nsenter -t "$(first_inside "${!1}")" -m -p -u -i -n -r -w -- setpriv --reuid "$2" --regid "$2" --groups 4242 -- \
+	    "${strict[@]}" "${@:3}"
+}
+
+# box_kill NAME: with all that is in it.
+box_kill() {
+	kill -KILL "$(first_inside "${!1}")" 2>/dev/null || true
+	wait "${!1}" || true
+}
+
+# The same in Docker.
+docker_box() {
+	docker run --rm --name "$1" --hostname "$1" --user "$2:$2" --group-add 4242 --cap-drop ALL \
+	    --network none --read-only --tmpfs /tmp --volume "$PWD/$1:/srv" --volume "$PWD/volume:/volume" \
+	    --env HOME=/srv "$1:1" "${strict[@]}" "${@:3}"
+}
+
+docker_box_exec() {
+	docker exec --user "$2:$2" "$1" "${strict[@]}" "${@:3}"
+}
+
+docker_box_kill() {
+	docker kill "$1" >/dev/null 2>&1 || true
+	wait "${!1}" || true
+}
+
+# With them in Docker or as namespaces, a site a and a queue at $queue.
+two_boxes() {
+	local name
+	need_root
+	need_cmd webhook curl openssl setpriv ip nsenter
+	unshare -m -p -f -u -i -n true 2>/dev/null || skip "needs namespaces"
+	strict=(sh -c 'umask 077 && cd /srv && exec "$@"' sh)
+	box=${1}box
+	[ -z "$1" ] || docker_start
+	chmod 755 . "$_base" "$_base/work"
+	install -d -m 2770 -o 0 -g 4242 volume
+	mkdir receiver worker
+	for name in "receiver webhook curl" "worker sed"; do
+		# shellcheck disable=SC2086 # words are meant
+		set -- $name $queue_package
+		if [ "$box" = docker_box ]; then
+			docker_image "$1:1" "${@:2}"
+		else
+			container_make "root-of-$1" "${@:2}" || skip "not packages here: ${*:2}"
+			mkdir -p "root-of-$1"/{srv,volume}
+		fi
+		cat >"$1/deploy.yml" <<-END
+		sites:
+		  - name: a
+		    source: out
+		    root: /srv/www/a
+		    build: {command: "touch began; while [ -e held ]; do sleep 0.05; done; mkdir -p out; cp page out/index.html"}
+		queue: "$queue"
+		worker: {logs: /srv/logs}
+		END
+	done
+	mkdir worker/www
+	chown -R 4002:4002 receiver
+	chown -R 4001:4001 worker
+}
+
+# push PAGE: the forge tells of it; $status is what it is answered.
+push() {
+	echo "$1" >worker/page
+	payload main 0123456789abcdef0123456789abcdef01234567 "$1"
+	cp payload receiver/payload
+	status=$("${box}_exec" receiver 4002 curl --noproxy '*' -sS -m 60 -o answer -w '%{http_code}' \
+	    -H 'Content-Type: application/json' -H 'X-GitHub-Event: push' \
+	    -H "X-Hub-Signature-256: sha256=$(signature ${2+"$2"})" \
+	    --data-binary @payload http://127.0.0.1:9000/hooks/a)
+}
+
+is_page() {
+	[ "$(cat worker/www/a/current/index.html 2>/dev/null)" = "$1" ]
+}
+
+start_receiver() {
+	"$box" receiver 4002 sh -c 'set -a; . ./hooks.env; exec webhook -template -hooks hooks.yml \
+	    -ip 127.0.0.1 -port 9000 -verbose' >receiver.log 2>&1 &
+	receiver=$!
+	wait_for 60 grep -q "serving hooks" receiver.log
+}
+
+start_worker() {
+	"$box" worker 4001 deploy worker >worker.log 2>&1 &
+	worker=$!
+	wait_for 60 grep -q "waiting for jobs" worker.log
+}
+
+end_boxes() {
+	[ -z "$receiver" ] || "${box}_kill" receiver
+	[ -z "$worker" ] || "${box}_kill" worker
+}
+
+# From a push to the page, and again when one of them was killed.
+hook_to_page() {
+	receiver='' worker=''
+	run "$box" receiver 4002 deploy init --hooks
+	defer end_boxes
+	secret=$(sed -n 's/^DEPLOY_HOOK_SECRET_a=//p' receiver/hooks.env)
+	start_receiver
+	push "not signed" wrong
+	assert_eq "$status" 403
+	# Nobody works yet: it is kept.
+	push "the first page"
+	assert_eq "$status $(cat receiver/answer)" "200 1"
+	start_worker
+	wait_for 60 is_page "the first page"
+	# One that has nothing to do is woken.
+	push "the second page"
+	assert_eq "$status" 200 "$(cat receiver/answer receiver.log)"
+	wait_for 60 is_page "the second page"
+	"${box}_kill" receiver
+	start_receiver
+	# The worker dies in the midst of it, and another one does it again.
+	touch worker/held
+	rm worker/began
+	push "the third page"
+	assert_eq "$status" 200 "$(cat receiver/answer receiver.log)"
+	wait_for 60 test -e worker/began
+	"${box}_kill" worker
+	rm worker/held worker/began
+	start_worker
+	wait_for 60 is_page "the third page"
+	run "${box}_exec" receiver 4002 deploy jobs --json
+	assert_eq "$(json "$out" '[.jobs[].job] | join(" ")')" "3 2 1"
+}
+
+with_sqlite() {
+	queue=/volume queue_package=
+	two_boxes "${1:-}"
+	hook_to_page
+	assert_eq "$(find volume ! -group 4242 -o -perm /o+rwx)" ""
+}
+
+# The server is on the machine of both; its socket is all that they see of it.
+with_postgresql() {
+	local pg_sockets=$PWD/volume database=containers$BASHPID
+	need_root
+	install -d -m 2777 volume
+	pg_port=
+	pg_start || skip "needs PostgreSQL"
+	defer pg_stop QUIT
+	pg_sql postgres "CREATE DATABASE $database"
+	queue="postgresql://deploy@/$database?host=/volume&port=$pg_port" queue_package=libpq5
+	two_boxes "${1:-}"
+	chmod 2777 volume
+	hook_to_page
+	assert_eq "$(pg_sql "$database" "SELECT count(*) FROM deploy_jobs WHERE state = 'done'")" 3
+}
+
+t_in_containers() {
+	with_sqlite
+}
+
+t_in_containers_with_postgresql() {
+	with_postgresql
+}
+
+t_in_docker() {
+	with_sqlite docker_
+}
+
+t_in_docker_with_postgresql() {
+	with_postgresql docker_
 }
 
 # ------------------------------------------------------------ other examples
