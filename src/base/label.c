@@ -35,7 +35,7 @@ label_check(const char *name, struct err *e)
 {
 	if (!is_label(name))
 		return err_set(e, ERR_USAGE,
-		    "'%s' cannot be a part of a host name, as a preview is;; use at most %d of a-z, 0-9 and -, such as pr-12",
+		    "'%s' cannot be the name of a preview, which is a part of a host name;; use at most %d of a-z, 0-9 and -, such as pr-12",
 		    name, LABEL_MAX);
 	if (is_taken(name))
 		return err_set(e, ERR_USAGE,

@@ -16,7 +16,7 @@ library_open(const char *what, const char *name, const char *package,
 {
 	(void)package;
 	err_set(e, ERR_FAILED,
-	    "%s: this deploy is linked statically and cannot load %s;; use another one",
+	    "%s: this deploy is linked statically and cannot load %s;; use one that is linked dynamically",
 	    what, name);
 	return NULL;
 }
@@ -72,7 +72,7 @@ load(struct library *l, struct err *e)
 		name[len] = '\0';
 		if (!library_find(lib, name, to))
 			return err_set(e, ERR_FAILED,
-			    "%s: the %s that is installed has no %s;; install %s",
+			    "%s: the installed %s has no %s;; install %s",
 			    l->what, l->name, name, l->package);
 		to += sizeof(void *);
 		p += len;

@@ -23,7 +23,7 @@ unknown(const char *word, size_t len, unsigned int known, struct err *e)
 
 	override_print(known, &b);
 	r = err_set(e, ERR_USAGE,
-	    "--override knows no guard '%.*s' here, only %s", (int)len, word,
+	    "--override does not take '%.*s' here, only %s", (int)len, word,
 	    buf_str(&b));
 	buf_release(&b);
 	return r;

@@ -117,7 +117,7 @@ static int
 no_source(struct err *e)
 {
 	return err_set(e, ERR_USAGE,
-	    "what is to be compared? name a build or a release, or set 'source' in deploy.yml");
+	    "what should be compared? name a build or a release, or set 'source' in deploy.yml");
 }
 
 /* The manifest of what the word means on all hosts. */
@@ -173,7 +173,7 @@ compare_releases(struct run *run, struct diff *d,
 		leave_out(d, b, &c, left);
 		content_release(&c);
 	} else {
-		log_warn("what changed by rules alone is not known: %s",
+		log_warn("which pages changed by rules alone is not known: %s",
 		    why.text);
 	}
 }

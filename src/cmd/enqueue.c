@@ -204,7 +204,7 @@ read_items(struct strvec *items, struct err *e)
 		    ITEMS_SIZE >> 20);
 	else if (memchr(buf_str(&text), '\0', text.len) != NULL)
 		r = err_set(e, ERR_USAGE,
-		    "standard input is no text;; an item is a line");
+		    "standard input is not text;; an item is a line");
 	for (line = text.data; r == 0 && line != NULL && *line != '\0';
 	     line = next) {
 		next = line + strcspn(line, "\n");

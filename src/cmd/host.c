@@ -83,7 +83,7 @@ read_keys(const char *word, struct strvec *out, struct err *e)
 			strvec_add(out, line);
 		else if (*line != '\0' && *line != '#')
 			r = err_set(e, ERR_USAGE,
-			    "'%s' is no public key;; the file ends in .pub",
+			    "'%s' is not a public key;; the file ends in .pub",
 			    word);
 	}
 	buf_release(&text);

@@ -385,7 +385,7 @@ static const struct family families[] = {
 	    0, get_verified },
 	{ "deploy_frozen", "", "1 when nothing may go live", 0, get_frozen },
 	{ "deploy_job_success", "",
-	    "1 when the last try of a job was no failure", 0, get_success },
+	    "1 when the last try of a job did not fail", 0, get_success },
 	{ "deploy_job_status", "", "Exit status of the last try of a job", 0,
 	    get_status },
 	{ "deploy_job_end_timestamp_seconds", "seconds",
@@ -393,10 +393,10 @@ static const struct family families[] = {
 	{ "deploy_job_duration_seconds", "seconds",
 	    "How long the last try of a job took", 3, get_duration },
 	{ "deploy_job_failed_tries", "",
-	    "How often the job has failed that is not done yet", 0,
+	    "Tries that failed of the job that is not done yet", 0,
 	    get_tries },
 	{ "deploy_job_waiting_since_timestamp_seconds", "seconds",
-	    "When the job was asked for that waits", 3, get_waiting },
+	    "Since when a job waits", 3, get_waiting },
 	{ "deploy_job_workers", "", "Workers that know the site", 0,
 	    get_workers },
 	{ "deploy_publish_timestamp_seconds", "seconds",
@@ -480,7 +480,7 @@ print_hosts(struct buf *out, const struct facts *f)
 				add_host(out, "deploy_host_live", &f->v[i],
 				    &f->v[i].hosts[k], f->v[i].hosts[k].live);
 	openmetrics_family(out, "deploy_host_free_bytes", "bytes",
-	    "What is free for releases");
+	    "Space that is free for releases");
 	for (size_t i = 0; i < f->n; i++)
 		for (size_t k = 0; k < f->v[i].n; k++)
 			if (f->v[i].hosts[k].room >= 0)
@@ -504,11 +504,11 @@ print_queue(struct buf *out, const struct facts *f)
 	openmetrics_sample(out, jobs, LABELS({ "state", "failed" }), f->failed,
 	    0);
 	openmetrics_family(out, oldest, "seconds",
-	    "When the job was asked for that waits longest");
+	    "Since when the job that waits longest waits");
 	if (f->oldest > 0)
 		openmetrics_sample(out, oldest, none, f->oldest, 3);
 	openmetrics_family(out, "deploy_queue_workers", "",
-	    "Workers that are there");
+	    "Workers that run");
 	openmetrics_sample(out, "deploy_queue_workers", none, f->workers, 0);
 	openmetrics_family(out, "deploy_build_info", "",
 	    "The version of deploy");

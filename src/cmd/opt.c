@@ -194,7 +194,7 @@ set_time(int64_t *out, const struct opt *op, const char *value, struct err *e)
 	if (duration_parse(value, out, e) != 0)
 		return err_prefix(e, "--%s: ", op->name);
 	if (*out < op->min)
-		return err_set(e, ERR_USAGE, "--%s wants more than no time",
+		return err_set(e, ERR_USAGE, "--%s wants more than 0 s",
 		    op->name);
 	if (*out > op->max)
 		return err_set(e, ERR_USAGE,

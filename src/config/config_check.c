@@ -28,7 +28,7 @@ read_headers(struct value_reader *r, struct check_config *c)
 			return -1;
 		if (value[strspn(value, ", ")] == '\0')
 			return value_fault(r,
-			    "'%s': no directive, such as no-cache, or max-age=31536000, immutable",
+			    "'%s' is not a directive, such as no-cache, or max-age=31536000, immutable",
 			    value);
 		strvec_add(&c->cache_control, value);
 	}
@@ -64,7 +64,7 @@ config_read_check(struct value_reader *r, const struct raw_check *raw,
 	value_at(r, "check.expect");
 	if (c->expect < 100 || c->expect > 599)
 		return value_fault(r,
-		    "%u is no status of HTTP; 100 to 599 are", c->expect);
+		    "%u is not a status of HTTP; use 100 to 599", c->expect);
 	if (raw->tries != NULL)
 		c->tries = *raw->tries;
 	value_at(r, "check.tries");

@@ -15,7 +15,7 @@ static int
 fault_address(const char *text, struct err *e)
 {
 	return err_set(e, ERR_USAGE,
-	    "'%s' is no address;; 'host' or 'user@host:22' is", text);
+	    "'%s' is not an address;; 'host' or 'user@host:22' is", text);
 }
 
 /* Report what stands behind the name of the host and is no port.  -1. */
@@ -27,7 +27,7 @@ fault_rest(const char *text, const char *rest, struct err *e)
 		    "'%s' has a path in it;; write the host alone, and the path as root: (or --root)",
 		    text);
 	return err_set(e, ERR_USAGE,
-	    "'%s': '%s' is no port;; write the host alone, a port as port: 2222, from 1 to 65535, and a path as root:",
+	    "'%s': '%s' is not a port;; write the host alone, a port as port: 2222, from 1 to 65535, and a path as root:",
 	    text, rest);
 }
 

@@ -83,7 +83,7 @@ read_timeout(struct value_reader *r, const char *text, int64_t *seconds)
 		return -1;
 	if (*seconds > 0)
 		return 0;
-	return value_fault(r, "no time is not enough; at least 1s");
+	return value_fault(r, "0 is too short; at least 1s");
 }
 
 /* Read the list of shared paths; refuse those that overlap. */
@@ -130,7 +130,8 @@ read_form(struct value_reader *r, const char *text, unsigned int *with)
 			*with |= 1U << i;
 			return 0;
 		}
-	return value_fault(r, "'%s': gzip, brotli and zstd can be had", text);
+	return value_fault(r, "'%s' is not a format; use gzip, brotli or zstd",
+	    text);
 }
 
 /* Read which files get compressed forms. */
@@ -219,7 +220,7 @@ read_preview(struct value_reader *r, const struct raw_preview *raw,
 		return -1;
 	if (p->duration > 0)
 		return 0;
-	return value_fault(r, "no time shows nothing; at least 1s");
+	return value_fault(r, "0 is too short; at least 1s");
 }
 
 static int
@@ -244,7 +245,7 @@ read_strategy(struct value_reader *r, const struct raw_site *raw,
 	value_at(r, "batch");
 	if (s->batch == 0)
 		return value_fault(r,
-		    "no host at once is none ever; at least 1");
+		    "0 hosts at once would flip none; at least 1");
 	return value_read_duration(r, "pause", raw->pause, &s->pause);
 }
 
@@ -286,7 +287,7 @@ read_git(struct value_reader *r, const struct raw_site *raw,
 		return -1;
 	if (*g->url == '-' || *g->url == '\0')
 		return value_fault(r,
-		    "'%s' is no URL such as https://forge.example.org/site.git",
+		    "'%s' is not a URL such as https://forge.example.org/site.git",
 		    g->url);
 	if (raw->build != NULL && raw->build->directory != NULL)
 		return 0;
@@ -362,8 +363,8 @@ read_host(struct value_reader *r, const struct raw_host *raw,
 		value_at(r, "port");
 		h->port = *raw->port;
 		if (h->port == 0 || h->port > 65535)
-			return value_fault(r, "%u is no port; 1 to 65535 are",
-			    h->port);
+			return value_fault(r,
+			    "%u is not a port; use 1 to 65535", h->port);
 	}
 	if (value_read_word(r, "user", raw->user, &h->user) != 0 ||
 	    value_read_word(r, "jump", raw->jump, &h->jump) != 0 ||

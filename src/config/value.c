@@ -124,8 +124,8 @@ value_read_size(struct value_reader *r, const char *key, const char *text,
 	    strcmp(end, "M") == 0 ? 20 :
 				    -1;
 	if (shift < 0 || n > most >> shift)
-		return value_fault(r, "'%s' is no size, such as 500, 1k or 2M",
-		    text);
+		return value_fault(r,
+		    "'%s' is not a size, such as 500, 1k or 2M", text);
 	*bytes = n << shift;
 	return 0;
 }
@@ -203,7 +203,7 @@ value_read_url(struct value_reader *r, const char *text, struct strvec *out)
 	if (scheme == 0 || strcspn(text + scheme, "/?#") == 0 ||
 	    strpbrk(text, " \t\r\n") != NULL)
 		return value_fault(r,
-		    "'%s' is no URL such as https://example.org/", text);
+		    "'%s' is not a URL such as https://example.org/", text);
 	/* "https://example.org" is its top. */
 	if (strchr(text + scheme, '/') == NULL)
 		strvec_addf(out, "%s/", text);
@@ -229,7 +229,7 @@ value_read_connect(struct value_reader *r, const char *key, const char *text,
 		port += *port == ']' ? 2 : 1;
 		if (!number_parse(port, 1, 65535, &n))
 			return value_fault(r,
-			    "'%s' is no address such as 192.0.2.1, www1:8080 or [2001:db8::1]:443",
+			    "'%s' is not an address such as 192.0.2.1, www1:8080 or [2001:db8::1]:443",
 			    text);
 	}
 	*out = xstrdup(text);

@@ -383,7 +383,8 @@ take_changed(struct reader *r, enum edit_source source, uint8_t set,
 	if (en == NULL)
 		return -1;
 	if (en->type != ENTRY_FILE || en->mark != ENTRY_BUILD)
-		return bad("new content for what is no file of the build", e);
+		return bad("new content for what is not a file of the build",
+		    e);
 	if (!varint_take_from(&r->sizes, en->size, &en->size))
 		return bad("a wrong size", e);
 	en->mtime = r->x->mtime;
@@ -485,7 +486,7 @@ take_from(struct reader *r, uint32_t *from, struct err *e)
 
 	if (!varint_take_from(&r->ops, (int64_t)r->at, &n) ||
 	    (uint64_t)n >= r->base->n || r->base->v[n].type != ENTRY_FILE)
-		return bad("what is no file of the base", e);
+		return bad("what is not a file of the base", e);
 	*from = (uint32_t)n;
 	return 0;
 }

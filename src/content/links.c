@@ -79,7 +79,7 @@ step(struct way *w, const struct buf *name, bool *done)
 	if (en->type == ENTRY_LINK && !*done)
 		return follow(w, en);
 	if (en->type == ENTRY_FILE && strchr(buf_str(&w->rest), '/') != NULL)
-		return "which is no directory";
+		return "which is not a directory";
 	return NULL;
 }
 

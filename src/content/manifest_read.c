@@ -224,7 +224,7 @@ check_entry(struct parser *p, struct entry *en, int has, struct err *e)
 	if ((has & needs[en->type]) != needs[en->type])
 		return bad(p, e, "a keyword is missing");
 	if (en->type != ENTRY_LINK && (has & HAS_LINK) != 0)
-		return bad(p, e, "a link target on what is no link");
+		return bad(p, e, "a link target on what is not a link");
 	if (en->type == ENTRY_LINK && (has & HAS_MODE) == 0)
 		en->mode = 0777;
 	return check_values(p, en, e);
@@ -348,7 +348,7 @@ parse_end(struct parser *p, struct err *e)
 		if (p->m->v[i - 1].type != ENTRY_DIR &&
 		    path_is_within(p->m->v[i].path, p->m->v[i - 1].path))
 			return err_set(e, ERR_INTEGRITY,
-			    "%s: '%s' is in '%s', which is no directory",
+			    "%s: '%s' is in '%s', which is not a directory",
 			    p->name, p->m->v[i].path, p->m->v[i - 1].path);
 	return 0;
 }

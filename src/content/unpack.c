@@ -84,7 +84,7 @@ make_link(struct job *j, const char *path, struct archive_entry *en,
 		r = make_file(j, path, en, e);
 	else if (r == 0 && !t.found)
 		r = err_set(e, ERR_INTEGRITY,
-		    "the hard link '%s' points to '%s', which is no earlier file of the archive, or excluded",
+		    "the hard link '%s' points to '%s', which is not an earlier file of the archive, or excluded",
 		    path, t.path);
 	else if (r == 0 && strcmp(path, t.path) != 0)
 		r = unpack_tree_link(&j->tree, path, &t, e);

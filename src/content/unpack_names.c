@@ -26,7 +26,7 @@ clean_name(const char *name, char *out, struct err *e)
 
 	if (name == NULL)
 		return err_set(e, ERR_INTEGRITY,
-		    "the archive has a name that is no text;; use tar");
+		    "the archive has a name that is not text;; use tar");
 	if (name[0] == '\0')
 		return err_set(e, ERR_INTEGRITY,
 		    "the archive has an entry without a name");
@@ -140,7 +140,7 @@ strip_first(struct unpack_names *n, char *path, bool dir, struct err *e)
 		    path);
 	if (path[len] == '\0' && !dir)
 		return err_set(e, ERR_INTEGRITY,
-		    "'%s' is no directory: nothing is left when a leading directory is stripped",
+		    "'%s' is not a directory: nothing is left when a leading directory is stripped",
 		    path);
 	len += path[len] == '/';
 	memmove(path, path + len, strlen(path + len) + 1);

@@ -132,7 +132,7 @@ cure_room(const struct fleet *f, const struct remote *r, struct err *e)
 	err_drop_cure(e);
 	if (keep == 0)
 		return err_append(e,
-		    ";; no release there may go (see 'deploy list'): make room");
+		    ";; no release there can be pruned (see 'deploy list'): make room");
 	snprintf(verb, sizeof(verb), "prune --keep %u", keep);
 	err_append(e, ";; make room, or run: ");
 	return cure_append(f, e, verb, NULL);

@@ -36,7 +36,8 @@ judge_link(struct visit *v)
 	if (!parse_link(v, target, &id)) {
 		doctor_add(v->r, DOCTOR_FAIL, "current",
 		    "'%s/current' points to '%s', which is %s", v->c->root,
-		    target, serves ? "no release of this root" : "not there");
+		    target,
+		    serves ? "not a release of this root" : "not there");
 		doctor_cure(v->r,
 		    serves ?
 			"run: deploy adopt" :
@@ -170,7 +171,8 @@ judge_kept(struct visit *v)
 			continue;
 		}
 		doctor_add(v->r, DOCTOR_WARN, "kept",
-		    "'%s/%s' is nothing of ours, and stays", v->c->root, path);
+		    "'%s/%s' does not belong to deploy, and stays", v->c->root,
+		    path);
 		doctor_cure(v->r, "see what it is, and move it elsewhere");
 	}
 }
@@ -186,13 +188,14 @@ judge_hook(struct visit *v, const char *name)
 	if (p == NULL)
 		return false;
 	if (p->type != (is_dir ? DOCTOR_DIR : DOCTOR_FILE)) {
-		doctor_add(v->r, DOCTOR_FAIL, "hooks", "'%s' is no %s",
+		doctor_add(v->r, DOCTOR_FAIL, "hooks", "'%s' is not a %s",
 		    p->path, is_dir ? "directory" : "regular file");
 	} else if (p->uid != 0 && p->uid != root->uid) {
 		doctor_add(v->r, DOCTOR_FAIL, "hooks",
 		    "'%s' belongs to neither the owner of the root nor root",
 		    p->path);
-		doctor_cure(v->r, "run there: chown --reference=%s %s",
+		doctor_cure(v->r,
+		    "if nobody planted it, run there as root: chown --reference=%s %s",
 		    QUOTED(v->c->root), QUOTED(p->path));
 	} else if ((p->mode & 022) != 0) {
 		doctor_add(v->r, DOCTOR_FAIL, "hooks",

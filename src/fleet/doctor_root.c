@@ -125,7 +125,8 @@ judge_way(struct visit *v)
 		}
 		if (p->type != DOCTOR_DIR) {
 			doctor_add(v->r, DOCTOR_FAIL, "root",
-			    "'%.*s' is no directory", visit_shown(p), p->path);
+			    "'%.*s' is not a directory", visit_shown(p),
+			    p->path);
 			return false;
 		}
 		last = p;
@@ -235,7 +236,8 @@ judge_owners(struct visit *v)
 			judge_linked(v, p);
 		} else if (p->type != DOCTOR_DIR) {
 			doctor_add(v->r, DOCTOR_FAIL, "owner",
-			    "'%.*s' is no directory", visit_shown(p), p->path);
+			    "'%.*s' is not a directory", visit_shown(p),
+			    p->path);
 			doctor_cure(v->r, "move it away");
 		} else if ((p->mode & 01002) == 01002) {
 			doctor_add(v->r, DOCTOR_FAIL, "owner",
@@ -287,6 +289,29 @@ find_unwritable(const struct visit *v)
 	return lock != NULL && !lock->writable ? lock : NULL;
 }
 
+/*
+ * Root owns what the user has to write: give him that, and nothing else of
+ * the root, as what is in shared/ may belong to a web server, say.
+ */
+static void
+cure_owner(struct visit *v)
+{
+	static const char *const ours[] = { "releases", ".deploy", NULL };
+	struct buf text = BUF_INIT;
+
+	buf_addf(&text, "run there as root: chown %s %s", who(v),
+	    QUOTED(v->c->root));
+	for (const char *const *name = ours; *name != NULL; name++) {
+		const struct doctor_path *p = one_of_ours(v, *name);
+
+		if (p != NULL)
+			buf_addf(&text, " && chown -R %s %s", who(v),
+			    QUOTED_N(p->path, visit_shown(p)));
+	}
+	doctor_cure(v->r, "%s", text.data);
+	buf_release(&text);
+}
+
 static void
 judge_writing(struct visit *v)
 {
@@ -310,8 +335,7 @@ judge_writing(struct visit *v)
 		doctor_cure(v->r, "run there: chmod u+w %s",
 		    QUOTED_N(p->path, visit_shown(p)));
 	else if (p->uid == 0)
-		doctor_cure(v->r, "run there as root: chown -R %s %s", who(v),
-		    QUOTED(v->c->root));
+		cure_owner(v);
 	else
 		doctor_cure(v->r, "log in as user %u, who owns it", p->uid);
 }

@@ -237,7 +237,7 @@ need_release() {
 #: activate preview
 need_complete() {
 	need_release "$id"
-	[ -r "$state/manifests/$id" ] || fail 5 "the manifest of release $id is missing or unreadable" "stage it again"
+	[ -r "$state/manifests/$id" ] || fail 5 "the manifest of release $id is missing or unreadable" "run 'deploy verify --repair $id', or stage the build anew with --again"
 }
 
 #: receive adopt
@@ -258,7 +258,7 @@ check_future() {
 	[ -z "$latest" ] || latest=$(time_of "$latest")
 	[ "${latest:-0}" -le "$end" ] || end=$latest
 	[ "$(time_of "$id")" -le $((end + 86400)) ] ||
-		fail 2 "the release id $id is of the future" "set the clocks right, of this host and of who named the release"
+		fail 2 "the release id $id is of the future" "set the clocks right, of this host and of the machine that named the release"
 }
 
 #:
@@ -282,7 +282,7 @@ foreign_current() {
 		return
 	fi
 	[ ! -e "$root/current" ] ||
-		fail 1 "'$root/current' points to '$target', which is no release of this root" "$adopt_it"
+		fail 1 "'$root/current' points to '$target', which is not a release of this root" "$adopt_it"
 	fail 1 "'$root/current' points to '$target', which is not there, or not for $(id -un) to see" "if nothing is served there, remove the link, or point it at one of releases/"
 }
 
@@ -487,7 +487,7 @@ check_own() {
 		[ -e "$name" ] || [ -L "$name" ] || continue
 		case ${name##*/} in
 		.deploy | shared | previews | lost+found) ;;
-		*) fail 1 "'$root' is no root of deploy, and has other things in it ('${name##*/}')" "name a directory of its own, such as '$root/site'" ;;
+		*) fail 1 "'$root' is not a root of deploy, and has other things in it ('${name##*/}')" "name a directory of its own, such as '$root/site'" ;;
 		esac
 	done
 }
@@ -978,7 +978,7 @@ do_files() {
 	need_root
 	while IFS= read -r name && [ -n "$name" ]; do
 		case /$name/ in
-		//* | */../*) fail 2 "'$name' is no path in a release" ;;
+		//* | */../*) fail 2 "'$name' is not a path in a release" ;;
 		esac
 		file=$root/releases/$id/$name
 		# Nor through a link.
@@ -1787,7 +1787,7 @@ check_overrides() {
 		word=${rest%%,*}
 		case $word in
 		freeze | order) ;;
-		*) fail 2 "--override knows no guard '$word' here, only freeze,order" ;;
+		*) fail 2 "--override does not take '$word' here, only freeze,order" ;;
 		esac
 		rest=${rest#"$word"}
 	done
@@ -1947,13 +1947,13 @@ find_hook() {
 refuse_hook() {
 	file=$state/hooks/$hook
 	if [ -L "$state/hooks" ] || [ -L "$file" ] || [ ! -f "$file" ]; then
-		printf '%s\n' "'$file' is no regular file"
+		printf '%s\n' "'$file' is not a regular file"
 		return
 	fi
 	owner=$(stat -L -c %u "$root")
 	stat -c '%u %A %n' "$state/hooks" "$file" | while read -r uid mode name; do
 		[ "$uid" = 0 ] || [ "$uid" = "$owner" ] ||
-			{ printf '%s\n' "'$name' belongs to neither the owner of the root nor root; if it is right, run: chown $owner $(in_quotes "$name")" && exit; }
+			{ printf '%s\n' "'$name' belongs to neither the owner of the root nor root; if nobody planted it, run as root: chown $owner $(in_quotes "$name")" && exit; }
 		case $mode in
 		?????w* | ????????w*) printf '%s\n' "'$name' can be written by others; run: chmod go-w $(in_quotes "$name")" && exit ;;
 		esac
@@ -1999,7 +1999,7 @@ run_hook() {
 check_bridge() {
 	means=$(json_string bridge "$state/meta/$id.json")
 	if ! is_id "$means"; then
-		[ -z "$as_bridge" ] || fail 2 "release $id is no bridge"
+		[ -z "$as_bridge" ] || fail 2 "release $id is not a bridge"
 		return 0
 	fi
 	[ -n "$as_bridge$revert$rollback" ] || fail 2 "release $id is a bridge, which stands for $means for a while" "name that one"
@@ -2017,7 +2017,7 @@ check_bridge() {
 			sub(/^\.\//, "", odd)
 			print odd
 		}' "$state/manifests/$means" "$state/manifests/$id")
-	[ -z "$wrong" ] || fail 5 "release $id is no bridge for $means: '$wrong' differs"
+	[ -z "$wrong" ] || fail 5 "release $id is not a bridge for $means: '$wrong' differs"
 }
 
 do_activate() {
@@ -2033,12 +2033,12 @@ do_activate() {
 		[ -z "$synced" ] || check_expected
 		[ -z "$check" ] || return 0
 		if [ -n "$synced" ]; then
-			[ -n "$line" ] || fail 2 "'activate' wants --line=JSON from who cannot write it himself"
+			[ -n "$line" ] || fail 2 "'activate' wants --line=JSON from a client for which the host does not write it"
 			append_line || fail_write "cannot append to '$state/journal'"
 		fi
 		wait_for_go
 		if [ -n "$verified" ]; then
-			[ -n "$line" ] || fail 2 "'activate' wants --line=JSON from who cannot write it himself"
+			[ -n "$line" ] || fail 2 "'activate' wants --line=JSON from a client for which the host does not write it"
 			append_line || fail_write "cannot append to '$state/journal'"
 		fi
 		sync_root
@@ -2059,7 +2059,7 @@ do_activate() {
 	[ -n "$rollback$revert$synced$as_bridge" ] || overrides order || [ -z "$left" ] ||
 		fail 4 "$left" "build something else, or use --override=order"
 	[ -z "$check" ] || return 0
-	[ -n "$line" ] || fail 2 "'activate' wants --line=JSON from who cannot write it himself"
+	[ -n "$line" ] || fail 2 "'activate' wants --line=JSON from a client for which the host does not write it"
 	check_device
 	# Whoever staged it may have died before it was on disk.
 	sync_one "$root/releases" || fail_write "cannot write '$root/releases' to disk"
@@ -2372,7 +2372,7 @@ do_adopt() {
 	[ -L "$root/current" ] || [ -e "$root/current" ] || fail 1 "there is nothing to adopt: '$root/current'"
 	[ -L "$root/current" ] ||
 		fail 1 "the sh verbs cannot exchange a directory and a link" "install deploy there"
-	{ [ -n "$meta" ] && [ -n "$line" ]; } || fail 2 "'adopt' wants --meta=JSON and --line=JSON from who cannot write them himself"
+	{ [ -n "$meta" ] && [ -n "$line" ]; } || fail 2 "'adopt' wants --meta=JSON and --line=JSON from a client for which the host does not write them"
 	adopting=1 excluded=0 joined=''
 	[ -n "$mtime" ] || mtime=$(date +%s)
 	prepare

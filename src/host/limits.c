@@ -194,7 +194,7 @@ limits_check_id(const struct host_limits *l, const struct release_id *id,
 	if (release_id_time(id) <= end + INT64_C(1000) * LIMITS_AHEAD)
 		return 0;
 	return err_set(e, ERR_USAGE,
-	    "the release id %s is of the future;; set the clocks right, of this host and of who named the release",
+	    "the release id %s is of the future;; set the clocks right, of this host and of the machine that named the release",
 	    id->text);
 }
 

@@ -78,7 +78,7 @@ receive_gzip(struct receiver *r, struct entry *en, int64_t *may, struct err *e)
 
 	if (g.plain == NULL)
 		return receiver_hostile(r, en->path,
-		    "which is no form of a file beside it", e);
+		    "which is not a compressed form of a file beside it", e);
 	if (g.plain->size > *may)
 		return receiver_hostile(r, en->path,
 		    "which is too much to compress", e);

@@ -177,7 +177,7 @@ no_answer(struct remote *r, const struct buf *noise, struct err *e)
 		    status, errors.len > 0 ? ": " : "", buf_str(&errors));
 	} else if (c == 0 && has_program(r)) {
 		err_set(e, ERR_UNREACHABLE,
-		    "'%s' on the host (deploy: in deploy.yml) ended with status %d without an answer: it is no deploy, or the account runs no commands, for want of a login shell such as /bin/sh or for a forced command (see 'deploy host authorize')",
+		    "'%s' on the host (deploy: in deploy.yml) ended with status %d without an answer: it is not deploy, or the account runs no commands, for want of a login shell such as /bin/sh or for a forced command (see 'deploy host authorize')",
 		    r->host->deploy, status);
 		add_noise(e, noise, &errors);
 	} else if (c == 0) {

@@ -303,7 +303,7 @@ remote_await_hook(struct remote *r)
 	if (!r->hook_runs)
 		return;
 	if (hear_hook(r, &failure, &e) != 0)
-		buf_addf(&failure, "what came of its hook is not known: %s",
+		buf_addf(&failure, "the outcome of its hook is not known: %s",
 		    e.text);
 	r->hook_runs = false;
 	free(r->hook_failure);

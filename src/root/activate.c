@@ -108,7 +108,7 @@ check_bridge(const struct store *s, const struct activate_options *o,
 	if (release_id_is_none(means))
 		return o->action != JOURNAL_BRIDGE ?
 		    0 :
-		    err_set(e, ERR_USAGE, "release %s is no bridge",
+		    err_set(e, ERR_USAGE, "release %s is not a bridge",
 			o->id->text);
 	if (o->action != JOURNAL_BRIDGE && o->action != JOURNAL_REVERT &&
 	    o->action != JOURNAL_ROLLBACK)

@@ -31,7 +31,7 @@ look(const char *path, enum found *out, struct err *e)
 	*out = S_ISLNK(st.st_mode) ? LINK : DIRECTORY;
 	return S_ISLNK(st.st_mode) || S_ISDIR(st.st_mode) ?
 	    0 :
-	    err_set(e, ERR_USAGE, "'%s' is no directory", path);
+	    err_set(e, ERR_USAGE, "'%s' is not a directory", path);
 }
 
 /* The directory that is served there, without links; NULL: there is none. */
@@ -46,7 +46,8 @@ real_directory(const char *path, struct err *e)
 		    path);
 	} else if (stat(real, &st) != 0 || !S_ISDIR(st.st_mode)) {
 		err_set(e, ERR_USAGE,
-		    "'%s' leads to '%s', which is no directory", path, real);
+		    "'%s' leads to '%s', which is not a directory", path,
+		    real);
 		free(real);
 		real = NULL;
 	}

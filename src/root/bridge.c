@@ -72,7 +72,7 @@ bridge_check(const struct store *s, const struct release_id *bridge,
 		odd = find_odd(&b, &m);
 	if (odd != NULL)
 		r = err_set(e, ERR_INTEGRITY,
-		    "release %s is no bridge for %s: '%s' differs",
+		    "release %s is not a bridge for %s: '%s' differs",
 		    bridge->text, live->text, odd->path);
 	manifest_release(&b);
 	manifest_release(&m);

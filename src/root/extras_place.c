@@ -24,7 +24,7 @@ enter_shared(const struct dir *d, const char *name, struct dir *out,
 		return 0;
 	if (e->sys == ENOTDIR || e->sys == ELOOP)
 		err_set(e, ERR_FAILED,
-		    "'%s/%s' is no directory, or a symbolic link: nothing is made behind it;; make there by hand what is shared",
+		    "'%s/%s' is not a directory, or a symbolic link: nothing is made behind it;; make there by hand what is shared",
 		    d->path, name);
 	return -1;
 }

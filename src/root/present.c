@@ -25,7 +25,7 @@ present_complete(const struct store *s, const struct release_id *id,
 		return -1;
 	if (faccessat(s->manifests.fd, id->text, R_OK, 0) != 0)
 		return err_set(e, ERR_INTEGRITY,
-		    "the manifest of release %s is missing or unreadable ('%s/%s');; stage it again",
-		    id->text, s->manifests.path, id->text);
+		    "the manifest of release %s is missing or unreadable ('%s/%s');; run 'deploy verify --repair %s', or stage the build anew with --again",
+		    id->text, s->manifests.path, id->text, id->text);
 	return 0;
 }

@@ -44,7 +44,7 @@ check_owner(const struct store *s, const struct stat *st, const char *path,
 		return err_sys(e, "cannot examine '%s'", s->root.path);
 	if (st->st_uid != 0 && st->st_uid != root.st_uid)
 		return err_set(e, ERR_FAILED,
-		    "'%s' belongs to neither the owner of the root nor root;; if it is right, run: chown %lu %s",
+		    "'%s' belongs to neither the owner of the root nor root;; if nobody planted it, run as root: chown %lu %s",
 		    path, (unsigned long)root.st_uid, QUOTED(path));
 	if ((st->st_mode & (S_IWGRP | S_IWOTH)) != 0)
 		return err_set(e, ERR_FAILED,
@@ -64,7 +64,8 @@ check_file(const struct store *s, const struct dir *hooks, const char *name,
 	if (fstatat(hooks->fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
 		return err_sys(e, "cannot examine '%s'", path);
 	if (!S_ISREG(st.st_mode))
-		return err_set(e, ERR_FAILED, "'%s' is no regular file", path);
+		return err_set(e, ERR_FAILED, "'%s' is not a regular file",
+		    path);
 	if (check_owner(s, &st, path, e) != 0)
 		return -1;
 	if (faccessat(hooks->fd, name, X_OK, AT_EACCESS) != 0)

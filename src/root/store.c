@@ -308,7 +308,7 @@ check_own(const struct store *s, mode_t mode, struct err *e)
 			stranger = names.v[i];
 	if (n > 0)
 		err_set(e, ERR_FAILED,
-		    "'%s' is no root of deploy, and has other things in it ('%s'%s);; name a directory of its own, such as '%s%s'",
+		    "'%s' is not a root of deploy, and has other things in it ('%s'%s);; name a directory of its own, such as '%s%s'",
 		    s->root.path, stranger, n > 1 ? " and more" : "",
 		    s->root.path,
 		    strcmp(s->root.path, "/") == 0 ? "srv/site" : "/site");
@@ -475,7 +475,7 @@ foreign_link(const struct store *s, const char *target, struct err *e)
 
 	return err_set(e, ERR_FAILED,
 	    "'%s/%s' points to '%s', which is %s;; %s", s->root.path, CURRENT,
-	    target, serves ? "no release of this root" : "not there",
+	    target, serves ? "not a release of this root" : "not there",
 	    serves ?
 		"run 'deploy adopt', which makes a release of it and loses no request" :
 		"remove the link, or point it at one of releases/");
@@ -561,7 +561,7 @@ store_new_id(const struct store *s, const struct release_id *latest,
 		release_id_new(out, last);
 	if (r == 0 && release_id_is_none(out))
 		r = err_set(e, ERR_FAILED,
-		    "'%s' has a release of the far future, %s, and no id is later;; remove it",
+		    "'%s' has a release of the far future, %s, and no id is later;; if it is not live, remove it from releases/",
 		    s->root.path, last->text);
 	release_ids_release(&ids);
 	return r;

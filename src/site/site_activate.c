@@ -43,7 +43,7 @@ choose_waiting(const struct release_ids *waiting,
 		    "no release waits to go live, and none is live;; run 'deploy stage' first, or name one of 'deploy list'");
 	if (waiting->n == 0)
 		log_info(
-		    "no release waits to go live; another has to be named, see 'deploy list'");
+		    "no release waits to go live; name one of 'deploy list'");
 	*out = waiting->n > 0 ? waiting->v[0] : *live;
 	return 0;
 }
@@ -119,7 +119,7 @@ carry(struct site_run *s, struct release_id *id, struct err *e)
 	if (r != 0) {
 		stage_release(&st);
 		log_warn(
-		    "%s goes live without what 'carry' keeps of others: %s",
+		    "%s goes live without what 'carry' keeps of other releases: %s",
 		    id->text, why.text);
 		if (intr_check(e) != 0)
 			return -1;

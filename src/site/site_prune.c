@@ -26,7 +26,7 @@ on_pruned(void *ctx, const char *key, const char *value)
 	if (strcmp(key, "warning") == 0)
 		log_warn("%s%s", remote_said(h->r), value);
 	if (strcmp(key, "expired") == 0)
-		log_info("%sthe preview %s is over, and removed",
+		log_info("%sthe preview %s is over: removed",
 		    remote_said(h->r), value);
 	/* It is printed: nothing but an id. */
 	if (strcmp(key, "pruned") != 0 || !release_id_parse(&id, value))

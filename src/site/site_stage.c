@@ -238,7 +238,7 @@ site_stage(struct site_run *s, struct stage *st, struct fleet_sent *sent,
 	*sent = (struct fleet_sent){ 0 };
 	if (s->wishes.source == NULL)
 		return err_set(e, ERR_USAGE,
-		    "what is to be staged? name a directory or an archive, or set 'source' in deploy.yml");
+		    "what should be staged? name a directory or an archive, or set 'source' in deploy.yml");
 	if (s->wishes.preview != NULL &&
 	    label_check(s->wishes.preview, e) != 0)
 		return -1;

@@ -170,7 +170,7 @@ offer_certified(struct login *in, ssh_key key, const char *path, struct err *e)
 	if (access(path, F_OK) != 0)
 		return 0;
 	if (ls.ssh_pki_import_cert_file(path, &certificate) != SSH_OK) {
-		note(in, "%s is no certificate", path);
+		note(in, "%s is not a certificate", path);
 		return 0;
 	}
 	if (suits(certificate, key) && (both = ls.ssh_key_dup(key)) != NULL &&

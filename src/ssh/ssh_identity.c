@@ -194,7 +194,7 @@ refuse_text(const char *text, const char *what, struct err *e)
 		    what);
 	else
 		err_set(e, ERR_UNREACHABLE,
-		    "%s is no private key: it has no BEGIN line", what);
+		    "%s is not a private key: it has no BEGIN line", what);
 }
 
 /* Is the key in a security key, and the file only says which? */

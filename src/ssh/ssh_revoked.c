@@ -127,7 +127,7 @@ check_krl(const char *krl, ssh_key key, const char *words, struct err *e)
 		    "the %s is revoked by '%s' (RevokedHostKeys of ssh_config): do not trust this host",
 		    words, krl);
 	return err_set(e, ERR_UNREACHABLE,
-	    "RevokedHostKeys of ssh_config: '%s' is no list that ssh-keygen reads;; look at it with 'ssh-keygen -Q -l -f'",
+	    "RevokedHostKeys of ssh_config: '%s' is not a list that ssh-keygen reads;; look at it with 'ssh-keygen -Q -l -f'",
 	    krl);
 }
 

@@ -316,8 +316,8 @@ t_missing_operands() {
 	usage "which release?" unpin --root root
 	mkdir -p empty
 	cd empty
-	usage "what is to be staged?" stage --root root
-	usage "what is to be staged?" publish --root root
+	usage "what should be staged?" stage --root root
+	usage "what should be staged?" publish --root root
 	[ ! -e root ] || fail "it did something"
 	usage "no deploy.yml" stage site
 	assert_contains "$err" "--root"
@@ -334,11 +334,11 @@ t_hosts_with_ports_and_paths() {
 		    --host "$host"
 	done
 	for host in 127.0.0.1: 127.0.0.1:ssh '[::1]:65536' 1:2:3; do
-		usage "is no port; write the host alone" list --root /r \
+		usage "is not a port; write the host alone" list --root /r \
 		    --host "$host"
 	done
 	for host in '' '[::1' me@ -x 'https://127.0.0.1/'; do
-		usage "is no address" list --root /r "--host=$host"
+		usage "is not an address" list --root /r "--host=$host"
 	done
 	usage "is there twice" list --root /r --host '[::1]:9' \
 	    --host 'ssh://[::1]:9/'

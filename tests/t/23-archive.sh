@@ -195,7 +195,7 @@ t_strip_drops_the_leading_directory() {
 	tar -C up -cf two.tar .
 	refused 5 "'site-2.0" two.tar --strip
 	tar -C site -cf flat.tar index.html css
-	refused 5 "'index.html' is no directory" flat.tar --strip
+	refused 5 "'index.html' is not a directory" flat.tar --strip
 }
 
 # finder ORDER...: f.zip with these members, in this order.

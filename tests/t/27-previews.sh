@@ -116,7 +116,7 @@ on() {
 	run deploy prune -n
 	shows next four
 	run deploy prune
-	assert_contains "$err" "the preview next is over, and removed"
+	assert_contains "$err" "the preview next is over: removed"
 	shows next
 	shows five five
 	for h in "${hosts[@]}"; do

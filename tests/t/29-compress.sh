@@ -231,10 +231,10 @@ t_settings() {
 	    "./a/app.js.zst ./a/b/style.css.zst ./a/picture.png.zst ./a/tiny.zst "
 	config "compress: {$paths, with: [lzma]}"
 	expect_status 2 deploy stage
-	assert_contains "$err" "compress.with[0]: 'lzma': gzip, brotli and zstd can be had"
+	assert_contains "$err" "compress.with[0]: 'lzma' is not a format; use gzip, brotli or zstd"
 	config "compress: {$paths, over: 1kb}"
 	expect_status 2 deploy stage
-	assert_contains "$err" "compress.over: '1kb' is no size, such as 500, 1k or 2M"
+	assert_contains "$err" "compress.over: '1kb' is not a size, such as 500, 1k or 2M"
 	config "compress: {with: gzip}"
 	expect_status 2 deploy stage
 	assert_contains "$err" "compress.paths: this key is missing"

@@ -568,7 +568,7 @@ t_configuration_of_one_site() {
 	(cd project && deploy publish -q --root elsewhere public) >id
 	assert_eq "$(<project/elsewhere/current/index.html)" hello
 	(cd project && expect_status 2 deploy publish --root elsewhere)
-	assert_contains "$err" "what is to be staged?"
+	assert_contains "$err" "what should be staged?"
 	(cd project && expect_status 2 deploy publish -s example.com)
 	assert_contains "$err" "example.org"
 }

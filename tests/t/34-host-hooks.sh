@@ -270,16 +270,16 @@ verbs_refuse_it() {
 	chmod 755 r/.deploy/hooks
 	mv $f real
 	ln -s "$PWD/real" $f
-	refuses "is no regular file"
+	refuses "is not a regular file"
 	rm $f
 	mkdir $f
-	refuses "is no regular file"
+	refuses "is not a regular file"
 	rmdir $f
 	mv real $f
 	if [ "$(id -u)" -eq 0 ]; then
 		chown 65534 $f
 		refuses "belongs to neither the owner of the root nor root"
-		refuses "; if it is right, run: chown 0 '"
+		refuses "; if nobody planted it, run as root: chown 0 '"
 		chown 0 $f
 		chown 65534 r/.deploy/hooks
 		refuses "belongs to neither"

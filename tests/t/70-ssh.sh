@@ -445,7 +445,7 @@ t_revoked_host_keys() {
 	ssh-keygen -q -k -u -f revoked sshd/host_key.pub
 	refused "is revoked by '$PWD/revoked'"
 	printf 'SSHKRL\n\0nonsense' >revoked
-	refused "is no list that ssh-keygen reads"
+	refused "is not a list that ssh-keygen reads"
 }
 
 # What would have ssh(1) take any host is named where one is unknown.
@@ -717,7 +717,7 @@ t_a_variable_that_is_no_key_says_what_it_is() {
 	DEPLOY_SSH_KEY=${key%-----END*} refused "cut short"
 	assert_not_contains "$err" "$(sed -n 3p sshd/id)"
 	DEPLOY_SSH_KEY=${key/b3Bl/b3Bm} refused "DEPLOY_SSH_KEY is"
-	DEPLOY_SSH_KEY="secret" refused "is no private key"
+	DEPLOY_SSH_KEY="secret" refused "is not a private key"
 	assert_not_contains "$err" "secret"
 	DEPLOY_SSH_KEY=$PWD/nowhere refused "$PWD/nowhere"
 	while IFS=$'\t' read -r key words; do

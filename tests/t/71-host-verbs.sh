@@ -1206,7 +1206,7 @@ v_bridges_that_lie() {
 	echo 'edition 0' >site/index.html
 	refused 2 host activate "$R" --id="$B" --expect="$A" --bridge \
 	    --line="$(line "$B" "$A" bridge)"
-	assert_contains "$out" "is no bridge"
+	assert_contains "$out" "is not a bridge"
 	echo other >site/index.html
 	bridge "$C" "$A" assets/a.js=a
 	refused 5 host activate "$R" --id="$C" --expect="$A" --bridge \

@@ -449,17 +449,17 @@ test_check(void)
 	CHECK_STR(c.sites[0].check.connect, "[::1]:80");
 	config_release(&c);
 	CHECK_STR(fault_in(SITE "    check: {url: example.org}\n"),
-	    AT("4:18") "sites[0].check.url: 'example.org' is no URL such as "
+	    AT("4:18") "sites[0].check.url: 'example.org' is not a URL such as "
 		       "https://example.org/");
 	CHECK_STR(fault_in(SITE "    check: {url: http://a, expect: 20}\n"),
-	    AT("4:36") "sites[0].check.expect: 20 is no status of HTTP; 100 "
-		       "to 599 are");
+	    AT("4:36") "sites[0].check.expect: 20 is not a status of HTTP; use "
+		       "100 to 599");
 	CHECK_STR(fault_in(
 		      SITE "    check: {url: http://a, connect: 'a:b'}\n"),
-	    AT("4:37") "sites[0].check.connect: 'a:b' is no address such as "
+	    AT("4:37") "sites[0].check.connect: 'a:b' is not an address such as "
 		       "192.0.2.1, www1:8080 or [2001:db8::1]:443");
 	CHECK_STR(fault_in(SITE "    check: {url: http://a, edge: [a]}\n"),
-	    AT("4:35") "sites[0].check.edge[0]: 'a' is no URL such as "
+	    AT("4:35") "sites[0].check.edge[0]: 'a' is not a URL such as "
 		       "https://example.org/");
 	CHECK_STR(fault_in(SITE "    check: {url: http://a, tries: 0}\n"),
 	    AT("4:35") "sites[0].check.tries: 0 tries find out nothing; at "
@@ -506,7 +506,7 @@ test_check_headers(void)
 	CHECK(strstr(fault_in(HEADERS "{a: x, ../b: x}}\n"),
 		  AT("4:44") "sites[0].check.headers[1]: ") != NULL);
 	CHECK_STR(fault_in(HEADERS "{a: ', '}}\n"),
-	    AT("4:38") "sites[0].check.headers[0]: ', ': no directive, such "
+	    AT("4:38") "sites[0].check.headers[0]: ', ' is not a directive, such "
 		       "as no-cache, or max-age=31536000, immutable");
 }
 
@@ -530,10 +530,10 @@ test_preview(void)
 		       "{name} in it, as in "
 		       "https://{name}.preview.example.org/");
 	CHECK_STR(fault_in(SITE "    preview: {url: '{name}'}\n"),
-	    AT("4:20") "sites[0].preview.url: '{name}' is no URL such as "
+	    AT("4:20") "sites[0].preview.url: '{name}' is not a URL such as "
 		       "https://example.org/");
 	CHECK_STR(fault_in(SITE "    preview: {for: 0s}\n"),
-	    AT("4:20") "sites[0].preview.for: no time shows nothing; at least "
+	    AT("4:20") "sites[0].preview.for: 0 is too short; at least "
 		       "1s");
 }
 
@@ -553,7 +553,7 @@ test_hooks_and_strategy(void)
 	CHECK(c.sites[0].batch == 2 && c.sites[0].pause == 10);
 	config_release(&c);
 	CHECK_STR(fault_in(SITE "    batch: 0\n"),
-	    AT("4:12") "sites[0].batch: no host at once is none ever; at "
+	    AT("4:12") "sites[0].batch: 0 hosts at once would flip none; at "
 		       "least 1");
 	CHECK(strstr(fault_in(SITE "    hooks: {on_fire: x}\n"),
 		  "unknown key") != NULL);
@@ -799,7 +799,7 @@ test_short_forms_in_lists(void)
 	config_release(&c);
 	/* Places are those of the text as it is. */
 	CHECK_STR(fault_in(SITE "    build: hugo\n    check: x\n"),
-	    AT("5:12") "sites[0].check.url: 'x' is no URL such as https://example.org/");
+	    AT("5:12") "sites[0].check.url: 'x' is not a URL such as https://example.org/");
 	CHECK_STR(fault_in(SITE "    hosts: [a, b, \"\"]\n"),
 	    AT("4:19") "sites[0].hosts[2].address: an empty string; give a value or remove it");
 	CHECK_STR(fault_in(SITE "    hosts: []\n"),
@@ -1249,14 +1249,14 @@ test_host_addresses(void)
 
 		buf_addf(&text, HOST("address: %s"), bad[i]);
 		CHECK(strstr(fault_in_buf(&text),
-			  "' is no address; 'host' or 'user@host:22' is") !=
+			  "' is not an address; 'host' or 'user@host:22' is") !=
 		    NULL);
 	}
 	CHECK_STR(fault_in(HOST("address: me@")),
-	    AT("5:18") "sites[0].hosts[0].address: 'me@' is no address; "
+	    AT("5:18") "sites[0].hosts[0].address: 'me@' is not an address; "
 		       "'host' or 'user@host:22' is");
 	CHECK_STR(fault_in(HOST("{address: x, user: -me}")),
-	    AT("5:19") "sites[0].hosts[0].address: 'x' is no address; 'host' "
+	    AT("5:19") "sites[0].hosts[0].address: 'x' is not an address; 'host' "
 		       "or 'user@host:22' is");
 	CHECK_STR(fault_in(HOST("root: /b")),
 	    AT("5:9") "sites[0].hosts[0].address: this key is missing; "
@@ -1305,16 +1305,16 @@ test_addresses_as_people_write_them(void)
 	static const struct {
 		const char *text, *what;
 	} bad[] = {
-		{ "www1:", "'' is no port" },
-		{ "www1:0", "'0' is no port" },
-		{ "www1:65536", "'65536' is no port" },
-		{ "www1:ssh", "'ssh' is no port" },
-		{ "www1:22x", "'22x' is no port" },
-		{ "me@www1:-1", "'-1' is no port" },
-		{ "www1:22:23", "'22:23' is no port" },
-		{ "1:2:3", "'2:3' is no port" },
-		{ "[::1]2222", "'2222' is no port" },
-		{ "[::1]:", "'' is no port" },
+		{ "www1:", "'' is not a port" },
+		{ "www1:0", "'0' is not a port" },
+		{ "www1:65536", "'65536' is not a port" },
+		{ "www1:ssh", "'ssh' is not a port" },
+		{ "www1:22x", "'22x' is not a port" },
+		{ "me@www1:-1", "'-1' is not a port" },
+		{ "www1:22:23", "'22:23' is not a port" },
+		{ "1:2:3", "'2:3' is not a port" },
+		{ "[::1]2222", "'2222' is not a port" },
+		{ "[::1]:", "'' is not a port" },
 		{ "www1:srv", "port as port: 2222" },
 		{ "www1:srv", "a path as root:" },
 		{ "www1:/srv/x", "the path as root:" },
@@ -1326,15 +1326,15 @@ test_addresses_as_people_write_them(void)
 		{ "ssh://me@www1/srv/x", "the path as root:" },
 		{ "ssh://me@www1:22/srv/x", "the path as root:" },
 		{ "ssh://www1/~/x", "the path as root:" },
-		{ "https://www1/", "is no address" },
-		{ "sftp://me@www1:22/srv/x", "is no address" },
-		{ "[::1", "is no address" },
-		{ "[]", "is no address" },
-		{ "ssh://", "is no address" },
-		{ "ssh://-x", "is no address" },
-		{ "ssh://@www1", "is no address" },
-		{ "[-oProxyCommand=x]", "is no address" },
-		{ ":22", "is no address" },
+		{ "https://www1/", "is not an address" },
+		{ "sftp://me@www1:22/srv/x", "is not an address" },
+		{ "[::1", "is not an address" },
+		{ "[]", "is not an address" },
+		{ "ssh://", "is not an address" },
+		{ "ssh://-x", "is not an address" },
+		{ "ssh://@www1", "is not an address" },
+		{ "[-oProxyCommand=x]", "is not an address" },
+		{ ":22", "is not an address" },
 	};
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
@@ -1407,10 +1407,10 @@ test_host_ports(void)
 	CHECK_STR(fault_in(HOST("{address: x, port: 1}")), "");
 	CHECK_STR(fault_in(HOST("{address: x, port: 65535}")), "");
 	CHECK_STR(fault_in(HOST("{address: x, port: 0}")),
-	    AT("5:28") "sites[0].hosts[0].port: 0 is no port; 1 to 65535 are");
+	    AT("5:28") "sites[0].hosts[0].port: 0 is not a port; use 1 to 65535");
 	CHECK_STR(fault_in(HOST("{address: x, port: 65536}")),
-	    AT("5:28") "sites[0].hosts[0].port: 65536 is no port; 1 to 65535 "
-		       "are");
+	    AT("5:28") "sites[0].hosts[0].port: 65536 is not a port; use 1 "
+		       "to 65535");
 	CHECK(strstr(fault_in(HOST("{address: x, port: ssh}")),
 		  "'ssh' is not a whole number") != NULL);
 }

@@ -266,7 +266,7 @@ test_no_root(void)
 	change("/srv/", "missing\t0\t0\t0\t0");
 	only(DOCTOR_FAIL, "root", "'/srv' is not there");
 	change("/srv/", "file\t33\t644\t7\t1");
-	only(DOCTOR_FAIL, "root", "'/srv' is no directory");
+	only(DOCTOR_FAIL, "root", "'/srv' is not a directory");
 	change("/srv/", "dir\t0\t700\t7\t0");
 	change("/srv/x/", "denied\t0\t0\t0\t0");
 	only(DOCTOR_FAIL, "root", "name a root elsewhere");
@@ -298,11 +298,11 @@ test_current(void)
 	hear("current\t/srv/x/releases/" ID "//");
 	only(DOCTOR_OK, "current", ID);
 	hear("current\t../old");
-	only(DOCTOR_FAIL, "current", "'../old', which is no release");
+	only(DOCTOR_FAIL, "current", "'../old', which is not a release");
 	hear("current\t/srv/y/releases/" ID);
-	only(DOCTOR_FAIL, "current", "no release of this root");
+	only(DOCTOR_FAIL, "current", "not a release of this root");
 	hear("current\treleases/" ID "x");
-	only(DOCTOR_FAIL, "current", "no release of this root");
+	only(DOCTOR_FAIL, "current", "not a release of this root");
 	hear("current\treleases/" ID);
 	change("/srv/x/current/", "missing\t0\t0\t0\t0");
 	only(DOCTOR_FAIL, "current", "which is not there");
@@ -472,7 +472,7 @@ test_hooks(void)
 		{ "file\t33\t775\t7\t1", "written by others" },
 		{ "file\t33\t757\t7\t1", "written by others" },
 		{ "file\t44\t755\t7\t1", "belongs to neither" },
-		{ "link\t33\t777\t7\t0", "is no regular file" } };
+		{ "link\t33\t777\t7\t0", "is not a regular file" } };
 
 	begin();
 	hear("path\tdir\t33\t755\t7\t1\t/srv/x/.deploy/hooks");

@@ -333,20 +333,20 @@ test_refused(void)
 	    OPS(OP(SAME, 1), OP(DELTA, 2)));
 	check_refused("more entries than the base", "", "",
 	    OPS(OP(SAME, 1), OP(GZIP, 2)));
-	check_refused("no file of the build", "\x02", "",
+	check_refused("not a file of the build", "\x02", "",
 	    OPS(OP(SAME, 1), OP(GZIP, 1)));
 	check_refused("a wrong size", "\x15", "",
 	    OPS(OP(GZIP, 1), OP(SAME, 1)));
-	check_refused("no file of the build", "\x02", "",
+	check_refused("not a file of the build", "\x02", "",
 	    OPS(OP(SAME, 1), OP(DELTA, 1)));
 	check_refused("a wrong size", "\x15", "",
 	    OPS(OP(DELTA, 1), OP(SAME, 1)));
-	check_refused("no file of the base", "", "e",
+	check_refused("not a file of the base", "", "e",
 	    OPS(OP(SAME, 2), NEW_FILE(EDIT_DELTA), 0, 1, 0644, 0, 1));
 	check_refused("more entries than the base", "", "",
 	    OPS(OP(GONE, UINT64_MAX >> 3)));
 	check_refused("is none", "", "", OPS(OP(7, 1)));
-	check_refused("no file of the build", "\x02", "",
+	check_refused("not a file of the build", "\x02", "",
 	    OPS(OP(SAME, 1), OP(WHOLE, 1)));
 	check_refused("a wrong size", "", "", OPS(OP(WHOLE, 1), OP(SAME, 1)));
 	/* 10 - 11 */
@@ -367,14 +367,14 @@ test_refused(void)
 	check_refused("mode", "", "e", OPS(OP(SAME, 2), NEW_DIR, 0, 1, 0777));
 	check_refused("'..'", "", "e/..",
 	    OPS(OP(SAME, 2), NEW_DIR, 0, 4, 0755));
-	check_refused("which is no directory", "", "b/x",
+	check_refused("which is not a directory", "", "b/x",
 	    OPS(OP(SAME, 1), NEW_DIR, 0, 3, 0755, OP(SAME, 1)));
 	check_refused("link", "", "e../x",
 	    OPS(OP(SAME, 2), NEW_LINK, 0, 1, 0777, 0, 4));
 	check_refused("without content", "", "e",
 	    OPS(OP(SAME, 2), NEW_FILE(EDIT_NONE), 0, 1, 0644, 0));
 	/* The directory, which is one behind. */
-	check_refused("no file of the base", "", "e",
+	check_refused("not a file of the base", "", "e",
 	    OPS(OP(SAME, 2), NEW_FILE(EDIT_BASE), 0, 1, 0644, 0, 1));
 	check_refused("a release that is none", "", "e",
 	    OPS(OP(SAME, 2), NEW_FILE(EDIT_OTHER), 0, 1, 0644, 0, 0));

@@ -523,7 +523,7 @@ test_parse_missing_keywords(void)
 	CHECK_FAILS(HEAD "./a type=link mode=0777\n",
 	    "NAME:2: a keyword is missing");
 	CHECK_FAILS(HEAD "./a type=dir mode=0755 link=b\n",
-	    "NAME:2: a link target on what is no link");
+	    "NAME:2: a link target on what is not a link");
 	CHECK_PARSES(HEAD "./a type=link link=b\n");
 }
 
@@ -580,7 +580,7 @@ static void
 test_parse_parents(void)
 {
 	CHECK_FAILS(HEAD "./a/b type=link link=c\n./a type=link link=c\n",
-	    "'a/b' is in 'a', which is no directory");
+	    "'a/b' is in 'a', which is not a directory");
 	CHECK_PARSES(HEAD "./a-b type=link link=c\n./a type=link link=c\n");
 	CHECK_PARSES(HEAD "./a/b type=link link=c\n"
 			  "./a type=dir mode=0755\n");

@@ -930,12 +930,12 @@ test_hard_links(void)
 	static const struct {
 		const char *target, *text;
 	} cases[] = {
-		{ "no", "no earlier file" },
-		{ "d", "no earlier file" },
-		{ "s", "no earlier file" },
-		{ "f/x", "no earlier file" },
-		{ "s/x", "no earlier file" },
-		{ "h", "no earlier file" },
+		{ "no", "not an earlier file" },
+		{ "d", "not an earlier file" },
+		{ "s", "not an earlier file" },
+		{ "f/x", "not an earlier file" },
+		{ "s/x", "not an earlier file" },
+		{ "h", "not an earlier file" },
 		{ "../out", "'..' component" },
 		{ "/etc/passwd", "absolute" },
 		{ ".", "empty component" },
@@ -1292,7 +1292,7 @@ test_strip(void)
 	CHECK(bad_with(&b, &opt, ERR_INTEGRITY, "'two/x' is not in"));
 	tar_file(&b, "one", "x");
 	tar_end(&b);
-	CHECK(bad_with(&b, &opt, ERR_INTEGRITY, "'one' is no directory"));
+	CHECK(bad_with(&b, &opt, ERR_INTEGRITY, "'one' is not a directory"));
 	tar_file(&b, "../x", "x");
 	tar_end(&b);
 	CHECK(bad_with(&b, &opt, ERR_INTEGRITY, "'..' component"));
