@@ -1248,8 +1248,9 @@ test_host_addresses(void)
 		struct buf text = BUF_INIT;
 
 		buf_addf(&text, HOST("address: %s"), bad[i]);
-		CHECK(strstr(fault_in_buf(&text),
-			  "' is not an address; 'host' or 'user@host:22' is") !=
+		CHECK(
+		    strstr(fault_in_buf(&text),
+			"' is not an address; 'host' or 'user@host:22' is") !=
 		    NULL);
 	}
 	CHECK_STR(fault_in(HOST("address: me@")),
