@@ -199,7 +199,7 @@ sql_add_items(struct queue *q, int64_t id, const struct strvec *items,
 	if (!fresh && before == 0)
 		return 0;
 	if (items == NULL || items->n == 0)
-		return drop_items(q, id, e);
+		return fresh ? 0 : drop_items(q, id, e);
 	if (insert_items(q, id, items, e) != 0)
 		return -1;
 	if (count_items(q, id, &after, e) != 0)
