@@ -1,9 +1,16 @@
 #include "site/build.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <sys/file.h>
 
 #include "base/strvec.h"
+#include "os/intr.h"
+#include "os/io.h"
+#include "os/log.h"
 #include "os/shell.h"
+
+enum { TRIES_MS = 200 }; /* between two tries to get the lock */
 
 int
 build_run(const struct build_options *o, struct err *e)
@@ -31,4 +38,22 @@ build_run(const struct build_options *o, struct err *e)
 	r = shell_run(&shell, e);
 	strvec_release(&env);
 	return r;
+}
+
+int
+build_lock(int fd, const char *dir, struct err *e)
+{
+	bool told = false;
+
+	while (io_flock(fd, LOCK_EX | LOCK_NB) != 0) {
+		if (errno != EWOULDBLOCK)
+			return err_sys(e, "cannot lock '%s'", dir);
+		if (intr_check(e) != 0)
+			return -1;
+		if (!told)
+			log_info("waiting for another build in '%s'", dir);
+		told = true;
+		err_ignore(io_wait(-1, TRIES_MS));
+	}
+	return 0;
 }

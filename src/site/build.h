@@ -29,4 +29,11 @@ struct build_options {
  */
 int build_run(const struct build_options *o, struct err *e) MUST_USE;
 
+/*
+ * Take the lock (flock(2)) of an open file or directory, that of `dir`, in which
+ * one build at a time is made: wait for the other one, until a signal comes.
+ * Closing `fd` gives it back.  0 or -1.
+ */
+int build_lock(int fd, const char *dir, struct err *e) MUST_USE;
+
 #endif

@@ -5,7 +5,6 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,9 +12,8 @@
 #include "base/buf.h"
 #include "base/quote.h"
 #include "os/dir.h"
-#include "os/intr.h"
-#include "os/io.h"
 #include "os/log.h"
+#include "site/build.h"
 #include "site/git.h"
 #include "ssh/key_agent.h"
 
@@ -25,8 +23,7 @@
 #define END ((const char *)NULL) /* of the words of a command */
 
 enum {
-	TRIES_MS = 200, /* between two tries to get the lock */
-	NAME_MIN = 7,	/* digits of a commit's name */
+	NAME_MIN = 7, /* digits of a commit's name */
 };
 
 /* A clone, while it is worked on. */
@@ -139,23 +136,11 @@ static int
 take_lock(struct checkout *k, const char *dir, struct err *e)
 {
 	char *path = xasprintf("%s/" LOCK, dir);
-	bool told = false;
-	int r = 0;
+	int r;
 
 	k->lock = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
-	if (k->lock < 0)
-		r = err_sys(e, "cannot make '%s'", path);
-	while (r == 0 && io_flock(k->lock, LOCK_EX | LOCK_NB) != 0) {
-		if (errno != EWOULDBLOCK)
-			r = err_sys(e, "cannot lock '%s'", path);
-		else if ((r = intr_check(e)) == 0) {
-			if (!told)
-				log_info("waiting for another build in '%s'",
-				    dir);
-			told = true;
-			err_ignore(io_wait(-1, TRIES_MS));
-		}
-	}
+	r = k->lock < 0 ? err_sys(e, "cannot make '%s'", path) :
+			  build_lock(k->lock, dir, e);
 	free(path);
 	return r;
 }

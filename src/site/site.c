@@ -34,11 +34,20 @@ remove_file(char **path)
 }
 
 void
+site_end_build(struct site_run *s)
+{
+	if (s->building >= 0)
+		close(s->building);
+	s->building = -1;
+}
+
+void
 site_run_release(struct site_run *s)
 {
 	fleet_release(&s->fleet);
 	scratch_remove(&s->scratch);
 	checkout_release(&s->checkout);
+	site_end_build(s);
 	remove_file(&s->changed);
 	remove_file(&s->changed_content);
 	free(s->preview_url);

@@ -69,6 +69,8 @@ struct site_run {
 	struct fleet fleet;
 	struct scratch scratch;		/* of a build without a source */
 	struct checkout checkout;	/* that the build is made in */
+	int building;			/* lock of the build until it is staged;
+					 * -1: none */
 	char *commit;			/* of the build, by git; NULL: not asked */
 	char *git_dir;			/* where git(1) was asked */
 	/* Of what was done. */
@@ -89,7 +91,7 @@ struct site_run {
 };
 
 #define SITE_RUN_INIT { .fleet = FLEET_INIT, .scratch = SCRATCH_INIT,	\
-    .checkout = CHECKOUT_INIT,						\
+    .checkout = CHECKOUT_INIT, .building = -1,				\
     .late = ERR_INIT }
 
 /* `wishes` is copied, with borrowed strings. */
@@ -97,6 +99,9 @@ void site_run_init(struct site_run *s, const struct site_config *site,
     const struct caller *caller, const char *command,
     const struct site_wishes *wishes, const struct remote_waits *waits);
 void site_run_release(struct site_run *s);	/* neutral values accepted */
+
+/* What was built is staged: the next build may begin.  No lock is fine. */
+void site_end_build(struct site_run *s);
 
 /* Connect to the hosts and ask them for all (fleet_open).  0 or -1. */
 int site_open(struct site_run *s, struct err *e) MUST_USE;

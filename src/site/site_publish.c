@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -142,6 +143,33 @@ build(struct site_run *s, const char *source, struct err *e)
 	return r;
 }
 
+/*
+ * Where all builds are made in one place, the next one waits until this one is
+ * staged.  A clone has a lock of its own, and some file systems have none of
+ * directories.
+ */
+static int
+lock_build(struct site_run *s, struct err *e)
+{
+	const char *dir = s->site->build.directory;
+	struct err none = ERR_INIT;
+
+	if (s->checkout.lock >= 0 || s->scratch.path != NULL ||
+	    s->wishes.dry_run)
+		return 0;
+	s->building = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (s->building < 0)
+		return err_sys(e, "cannot open '%s' to build there", dir);
+	if (build_lock(s->building, dir, &none) == 0)
+		return 0;
+	if (none.sys == 0) {
+		*e = none;
+		return -1;
+	}
+	log_debug("%s", none.text);
+	return 0;
+}
+
 /* Update what is built, and build.  Before anything is opened. */
 static int
 make_build(struct site_run *s, struct err *e)
@@ -162,6 +190,8 @@ make_build(struct site_run *s, struct err *e)
 	if (source == NULL)
 		return -1;
 	r = check_out(s, source, e);
+	if (r == 0 && wanted)
+		r = lock_build(s, e);
 	if (r == 0 && update)
 		r = run_command(s, "update", s->site->update, source, e);
 	if (r == 0 && wanted)
@@ -217,6 +247,7 @@ site_publish(struct site_run *s, struct site_published *out, struct err *e)
 	s->goes_live = true;
 	if (make_build(s, e) != 0 || site_stage(s, &out->st, &sent, e) != 0)
 		return -1;
+	site_end_build(s);
 	if (out->st.outcome != STAGE_UNCHANGED && !s->wishes.dry_run)
 		return go_live(s, out, e);
 	if (!s->wishes.dry_run) {

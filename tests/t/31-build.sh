@@ -268,6 +268,45 @@ t_what_was_left_is_removed() {
 	assert_eq "$(ls tmp)" "$(printf 'deploy-build-%s\n' file mine new open)"
 }
 
+# Two runs that build into one place do not mix: the second waits until the first
+# is staged, also one that is killed.
+t_builds_do_not_mix() {
+	local key end first status
+	while IFS='|' read -r key end; do
+		rm -rf public www begun go
+		site 'n=$(cat begun 2>/dev/null)x; echo "$n" >begun
+			mkdir -p "$DEPLOY_SOURCE"
+			for f in index.html a b c; do
+				echo "$n" >"$DEPLOY_SOURCE/$f"
+				[ "$f$n" != ax ] || until [ -e go ]; do sleep 0.05; done
+			done' ${key:+"$key"}
+		deploy publish -q >first 2>&1 &
+		first=$!
+		wait_for 20 test -e public/a
+		deploy publish >second 2>&1 &
+		wait_for 20 grep -q "waiting for another build in" second
+		assert_eq "$(<begun)" x "$key"
+		[ ! -e www/current ] || fail "half a build is live"
+		if [ "$end" = KILL ]; then
+			kill -KILL "$first"
+			wait "$first" && fail "it was not killed"
+			: >go
+		else
+			: >go
+			wait "$first" || fail "$key: $(<first)"
+		fi
+		status=0
+		wait "$!" || status=$?
+		assert_eq "$status" 0 "$key: $(<second)"
+		assert_eq "$(cat www/current/{index.html,a,b,c} | sort -u)" xx "$key"
+	done <<-'END'
+	clean: true|
+	clean: false|
+	clean: true|KILL
+	|KILL
+	END
+}
+
 t_clean() {
 	site "$generator" 'clean: true'
 	pages index.html old.html deep/er/page.html
