@@ -104,6 +104,58 @@ find_shown(struct syncing *y, bool named, struct release_ids *needed)
 	release_ids_sort(needed);
 }
 
+/* Who stages the release on a host that lacks it; NULL: nobody. */
+static const struct remote *
+find_stager(const struct fleet *f, const struct release_id *id)
+{
+	for (size_t i = 0; i < f->n; i++) {
+		const struct remote *r = &f->v[i];
+
+		if (release_ids_has(&r->view.ids, id))
+			continue;
+		for (size_t k = 0; k < r->n_stages; k++)
+			if (release_id_eq(&r->stages[k].id, id))
+				return r;
+	}
+	return NULL;
+}
+
+/* Does what is live, or a rollback, or a preview need it? */
+static bool
+is_in_use(const struct syncing *y, const struct release_id *id)
+{
+	bool found = release_id_eq(id, &y->from->view.current) ||
+	    release_ids_has(&y->chain, id);
+
+	for (size_t i = 0; i < y->shown.n; i++)
+		found |= release_id_eq(id, &y->shown.v[i].id);
+	return found;
+}
+
+/*
+ * What waits, and is on its way to a host, is left to who stages it: that may
+ * be a run that has lost its connection, and a host does not see that soon.
+ */
+static void
+leave_stages(const struct syncing *y, struct release_ids *needed)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < needed->n; i++) {
+		const struct release_id *id = &needed->v[i];
+		const struct remote *r =
+		    is_in_use(y, id) ? NULL : find_stager(&y->s->fleet, id);
+
+		if (r == NULL)
+			needed->v[n++] = *id;
+		else
+			log_info(
+			    "%sanother run stages %s, which is left to it",
+			    remote_said(r), id->text);
+	}
+	needed->n = n;
+}
+
 /* ---- one host ---------------------------------------------------------- */
 
 /* Does it know what rollbacks go to, as the reference does? */
@@ -461,6 +513,7 @@ site_sync(struct site_run *s, const char *from, struct site_synced *out,
 	find_left(&y);
 	vote_needed(f, y.from, &needed);
 	find_shown(&y, from != NULL, &needed);
+	leave_stages(&y, &needed);
 	r = check_freezes(&y, e);
 	if (r == 0)
 		r = sync_all(&y, out, e);

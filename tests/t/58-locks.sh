@@ -277,6 +277,26 @@ t_same_build_again_on_c() { same_build_again c c; }
 t_same_build_again_on_dash() { same_build_again c dash; }
 t_same_build_again_on_busybox() { same_build_again dash busybox; }
 
+# A host that does not see that its client is gone keeps what it stages.  The
+# others have that: sync brings the host to what is live all the same, at once.
+sync_beside_a_dead_stage() {
+	on "$@"
+	local last=${hosts[-1]}
+	hung "$last"
+	wait_for 20 has_all h1
+	kill -KILL "$stage"
+	wait "$stage" 2>/dev/null || true
+	expect_status 7 deploy activate "$B" --skip "$last"
+	run deploy sync --lock-wait=0
+	assert_contains "$err" "$last: another run stages "
+	assert_live "$B"
+	: >"$last.go"
+}
+
+t_sync_beside_a_dead_stage_on_c() { sync_beside_a_dead_stage c c; }
+t_sync_beside_a_dead_stage_on_dash() { sync_beside_a_dead_stage c dash; }
+t_sync_beside_a_dead_stage_on_busybox() { sync_beside_a_dead_stage dash busybox; }
+
 # The host has got that id from somebody, with another content.
 t_same_id_with_another_content() {
 	on c c
