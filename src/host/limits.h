@@ -25,6 +25,7 @@ enum {
 	LIMITS_AHEAD = 86400,		/* seconds that an id may be later than
 					 * the clock */
 	LIMITS_SILENCE = 60,		/* seconds without a byte of a pack */
+	LIMITS_PATIENCE = 300,		/* the same, of a key without limits */
 	LIMITS_GRACE = 120,		/* seconds, after which it must come */
 	LIMITS_RATE = 4096,		/* with so many bytes a second */
 	LIMITS_TOTAL = 6 * 3600,	/* seconds for a pack in all */

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,6 +14,7 @@
 #include "host/limits.h"
 #include "host/wire.h"
 #include "os/beneath.h"
+#include "os/intr.h"
 #include "os/io.h"
 #include "root/extras_place.h"
 #include "root/incoming.h"
@@ -54,12 +56,39 @@ wait_for_pack(struct receiver *r, struct err *e)
 	    (long long)(now / 1000));
 }
 
+/*
+ * A client can be gone without a word, when a router forgot the connection or a
+ * machine lost its power: what it stages is not kept for it for ever, unless rsync(1)
+ * may be at work meanwhile.  Waits for the next byte; what is wrong with the input,
+ * reading tells.  0 or -1.
+ */
+static int
+wait_for_client(struct receiver *r, struct err *e)
+{
+	int64_t ms = limits_ms(LIMITS_PATIENCE);
+	int ready = 1;
+
+	do {
+		if (intr_check(e) != 0)
+			return -1;
+		if (r->pack->len == 0)
+			ready =
+			    io_wait(r->pack->fd, r->o->filled ? INT_MAX : ms);
+	} while (ready < 0 && errno == EINTR);
+	if (ready != 0)
+		return 0;
+	return err_set(e, ERR_FAILED,
+	    "the pack for release %s is given up: nothing came in %lld s",
+	    r->o->id->text, (long long)(ms / 1000));
+}
+
 ssize_t
 receiver_read(struct receiver *r)
 {
 	ssize_t n;
 
-	if (r->o->limited && wait_for_pack(r, &r->late) != 0)
+	if ((r->o->limited ? wait_for_pack(r, &r->late) :
+			     wait_for_client(r, &r->late)) != 0)
 		return -1;
 	n = wire_read_some(r->pack, r->window, RECEIVER_PIECE);
 	if (n > 0)

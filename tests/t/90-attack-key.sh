@@ -428,6 +428,31 @@ t_a_pack_that_drips_is_given_up() {
 	    "receive $R --id=$id"
 }
 
+# A client that is gone without a word: whose key it was does not matter.  One
+# whose files come by rsync, and one that is slow, are waited for.
+t_a_pack_that_does_not_come() {
+	local id=20260101T000000.001Z-$uuid how pid
+	begin
+	export DEPLOY_TEST_LIMIT=1
+	mkfifo in
+	exec 7<>in
+	expect_status 1 timeout 60 "$DEPLOY" host receive "$R" --id="$id" <in 7>&-
+	assert_contains "$out" "is given up: nothing came in 1 s"
+	assert_eq "$(ls -A "$R/.deploy/incoming")" ""
+	for how in --filled --bytes=9; do
+		"$DEPLOY" host receive "$R" --id="$id" "$how" <in >got 2>&1 7>&- &
+		pid=$!
+		for ((i = 0; i < 15; i++)); do
+			[ "$how" = --filled ] || printf '\0' >&7
+			sleep 0.2
+		done
+		kill -KILL "$pid" || fail "$how: $(<got)"
+		wait "$pid" 2>/dev/null || true
+		run deploy prune --root "$R"
+		assert_eq "$(ls -A "$R/.deploy/incoming")" "" "$how"
+	done
+}
+
 t_armed_ends_for_all_waits() {
 	begin
 	export DEPLOY_TEST_LIMIT=1
