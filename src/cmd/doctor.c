@@ -280,16 +280,41 @@ report_doc(const struct patient *p)
 	return doc;
 }
 
+/*
+ * Who judges a root knows no site: a cure that ends in a command of ours gets the
+ * options by which the user said which one is meant.
+ */
+static void
+complete_cures(const struct fleet *f, struct doctor_report *report)
+{
+	static const char run[] = "run: deploy ";
+
+	for (size_t i = 0; i < report->n; i++) {
+		char *cure = report->v[i].cure, *verb;
+		struct buf whole = BUF_INIT;
+
+		verb = cure != NULL ? strstr(cure, run) : NULL;
+		/* One word: it has no options yet. */
+		if (verb == NULL || strchr(verb + strlen(run), ' ') != NULL)
+			continue;
+		buf_add(&whole, cure, (size_t)(verb - cure) + strlen("run: "));
+		cure_add(f, &whole, verb + strlen(run), NULL);
+		free(cure);
+		report->v[i].cure = buf_detach(&whole);
+	}
+}
+
 /* Print all, and what it comes to. */
 static int
-answer(struct run *run, const struct fleet *f, const struct patient *v,
-    size_t n, struct err *e)
+answer(struct run *run, const struct fleet *f, struct patient *v, size_t n,
+    struct err *e)
 {
 	size_t failed = 0, all = 0;
 	const char *lost = NULL;
 	json_t *doc, *list;
 
 	for (size_t i = 0; i < n; i++) {
+		complete_cures(f, &v[i].report);
 		failed += doctor_count(&v[i].report, DOCTOR_FAIL);
 		all += v[i].report.n;
 		if (v[i].unreachable && lost == NULL)

@@ -141,6 +141,25 @@ t_no_root() {
 	only fail root "'$PWD/top' is not a directory"
 }
 
+# A cure is for the site that was meant, wherever it is pasted.
+t_cures_name_the_site() {
+	local cure
+	mkdir 'a b' public
+	echo page >public/index.html
+	printf 'sites:\n  - {name: one, root: r1}\n  - {name: two, root: r2, source: ../public}\n' \
+	    >'a b/site.yml'
+	run deploy doctor -q -c 'a b/site.yml' -s two
+	cure=$(sed -n 's/.*run: //p' "$out")
+	assert_contains "$out" "run: deploy init -c"
+	bash -ec "$cure"
+	[ -d 'a b/r2/releases' ] || fail "not made: $cure"
+	[ ! -e 'a b/r1' ] || fail "another root: $cure"
+	rm -r 'a b/r2/.deploy/trash'
+	mkdir 'a b/r2/current'
+	expect_status 1 deploy doctor -q -c 'a b/site.yml' -s two
+	grep 'run: deploy adopt -c' "$out" || fail "$(<"$out")"
+}
+
 t_no_root_and_no_right() {
 	begin
 	user_dir mine
