@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/hash.h"
+#include "base/quote.h"
 #include "content/manifest.h"
 #include "content/tree.h"
 #include "os/dir.h"
@@ -169,6 +170,24 @@ check_git(const char *path, struct err *e)
 	return r;
 }
 
+/* What is in the directory is of somebody else, at least in part.  -1. */
+static int
+refuse(const char *path, bool built, struct err *e)
+{
+	struct buf word = BUF_INIT;
+
+	quote_add(&word, path);
+	err_set(e, ERR_GUARD,
+	    "'clean' would empty '%s', %s;; look at what is in it; if nothing of that is needed, run: rm -r --%s",
+	    path,
+	    built ?
+		"in which files came or went since the last build of deploy" :
+		"which was not made by a build of deploy",
+	    buf_str(&word));
+	buf_release(&word);
+	return -1;
+}
+
 /* Is all that is in the open directory ours?  0 or -1. */
 static int
 check_ours(const struct dir *d, const char *path, struct err *e)
@@ -181,14 +200,8 @@ check_ours(const struct dir *d, const char *path, struct err *e)
 		r = names_of(d, now, e);
 		if (r != 0)
 			err_append(e, "; 'clean' does not empty it");
-		else if (now[0] != '\0' && known.len == 0)
-			r = err_set(e, ERR_GUARD,
-			    "'clean' would empty '%s', which was not made by a build of deploy;; look at what is in it, and empty it, once",
-			    path);
-		else if (now[0] != '\0' && strcmp(now, known.data) != 0)
-			r = err_set(e, ERR_GUARD,
-			    "'clean' would empty '%s', in which files came or went since the last build of deploy;; look at what is in it, and empty it",
-			    path);
+		else if (now[0] != '\0' && strcmp(now, buf_str(&known)) != 0)
+			r = refuse(path, known.len > 0, e);
 	}
 	buf_release(&known);
 	return r;
