@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -63,11 +64,12 @@ read_keys(const char *word, struct strvec *out, struct err *e)
 	struct dir cwd = { AT_FDCWD, here };
 	struct buf text = BUF_INIT;
 	char *line = NULL, *rest = NULL;
+	bool from_input = strcmp(word, "-") == 0;
 	int r = 0;
 
 	if (is_key(word))
 		buf_adds(&text, word);
-	else if (strcmp(word, "-") == 0)
+	else if (from_input)
 		r = read_input(&text, e);
 	else
 		r = file_read(&cwd, word, KEY_MAX, &text, e);
@@ -89,7 +91,10 @@ read_keys(const char *word, struct strvec *out, struct err *e)
 	buf_release(&text);
 	if (r == 0 && out->n == 0)
 		r = err_set(e, ERR_USAGE,
-		    "'%s' has no public key;; the file ends in .pub", word);
+		    "%s%s%s has no public key;; the file of one ends in .pub",
+		    from_input ? "" : "'",
+		    from_input ? "standard input" : word,
+		    from_input ? "" : "'");
 	return r;
 }
 
@@ -132,6 +137,16 @@ add_word(struct buf *out, const char *word, struct err *e)
 	return r;
 }
 
+/* The path of this program; what the PATH has where there is no /proc. */
+static const char *
+find_self(char out[PATH_MAX])
+{
+	ssize_t n = readlink("/proc/self/exe", out, PATH_MAX - 1);
+
+	out[n > 0 ? n : 0] = '\0';
+	return n > 0 ? out : "deploy";
+}
+
 /* Print the line for authorized_keys. */
 static int
 print_line(const struct opts *o, const char *root, const char *key,
@@ -139,12 +154,10 @@ print_line(const struct opts *o, const char *root, const char *key,
 {
 	struct buf b = BUF_INIT;
 	char self[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	int r;
 
-	self[n > 0 ? n : 0] = '\0';
 	buf_adds(&b, "restrict,command=\"");
-	r = add_word(&b, n > 0 ? self : "deploy", e);
+	r = add_word(&b, find_self(self), e);
 	buf_adds(&b, " host --root ");
 	if (r == 0)
 		r = add_word(&b, root, e);
@@ -159,67 +172,101 @@ print_line(const struct opts *o, const char *root, const char *key,
 	return r;
 }
 
-/* Say what the key may do, where it is no part of the line. */
+/*
+ * Say what the key may do, and where, on standard error: it is no part of the
+ * line.  The line names this program, which another machine may have elsewhere.
+ */
 static void
 tell(const struct opts *o)
 {
 	const struct host_limits limits = { o->root, o->allow };
 	struct buf b = BUF_INIT;
+	char self[PATH_MAX];
+	struct utsname u;
 
 	limits_print(&limits, &b);
 	fputs(b.data, stderr);
+	if (uname(&u) == 0)
+		log_info(
+		    "the line is for this machine, '%s', which has deploy at '%s'; for another one, run the command there, or write the path that it has there",
+		    u.nodename, find_self(self));
 	if (o->allow == NULL)
 		log_warn(
 		    "without --allow the key may do all of this; a CI job that publishes needs no more than --allow publish");
 	buf_release(&b);
 }
 
-/* A line for each key, or without one its beginning. */
 static int
 print_lines(const struct opts *o, const struct strvec *keys, struct err *e)
 {
-	int r = keys->n == 0 ? print_line(o, o->root, "", e) : 0;
+	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < keys->n; i++)
 		r = print_line(o, o->root, keys->v[i], e);
 	return r;
 }
 
-/* deploy host authorize --root DIR [--allow VERBS] [KEY] */
+/*
+ * Is there a root, and a key?  Standard input is not read for one unasked: it
+ * may be that of a loop over hosts.
+ */
+static int
+check_operands(const struct opts *o, struct err *e)
+{
+	if (o->root == NULL || o->root[0] != '/' ||
+	    strchr(o->root, '\n') != NULL || o->args.n > 1)
+		return err_set(e, ERR_USAGE,
+		    "usage: deploy host authorize --root DIR [--allow VERB,...] KEY, with an absolute DIR");
+	if (o->args.n == 0)
+		return err_set(e, ERR_USAGE,
+		    "there is no key;; give a public key in quotes, the file that has it, or - for standard input");
+	return 0;
+}
+
+/* The lines, and what they mean; `o` is complete. */
+static int
+print_authorized(struct opts *o, struct err *e)
+{
+	struct strvec keys = STRVEC_INIT;
+	char *allow = write_out(o->allow);
+	int r = check_operands(o, e);
+
+	o->allow = allow;
+	if (r == 0 && allow != NULL && host_check_verbs(allow, e) != 0)
+		r = err_append(e, "; and publish, for " ALLOW_PUBLISH);
+	if (r == 0)
+		r = read_keys(o->args.v[0], &keys, e);
+	if (r == 0)
+		r = print_lines(o, &keys, e);
+	if (r == 0)
+		tell(o);
+	free(allow);
+	strvec_release(&keys);
+	return r;
+}
+
+/* deploy host authorize --root DIR [--allow VERBS] KEY */
 static int
 authorize(struct run *run, struct err *e)
 {
-	static const enum opt_id allowed[] = { OPT_ROOT, OPT_ALLOW, OPT_END };
+	static const enum opt_id allowed[] = { OPT_ROOT, OPT_ALLOW, OPT_HELP,
+		OPT_END };
 	struct opts o = OPTS_INIT;
-	struct strvec keys = STRVEC_INIT;
-	char *allow = NULL;
 	int argc = (int)run->opts.args.n - 1;
 	int r = opt_parse(&o, argc, run->opts.args.v + 1, allowed, false, e);
 
-	if (r >= 0)
-		r = 0;
 	if (o.root == NULL)
 		o.root = run->opts.root;
 	if (o.allow == NULL)
 		o.allow = run->opts.allow;
-	if (r == 0 &&
-	    (o.root == NULL || o.root[0] != '/' ||
-		strchr(o.root, '\n') != NULL || o.args.n > 1))
-		r = err_set(e, ERR_USAGE,
-		    "usage: deploy host authorize --root DIR [--allow VERB,...] [KEY], with an absolute DIR");
-	o.allow = allow = write_out(o.allow);
-	if (r == 0 && o.allow != NULL && host_check_verbs(o.allow, e) != 0)
-		r = err_append(e, "; and publish, for " ALLOW_PUBLISH);
-	if (r == 0 && o.args.n > 0)
-		r = read_keys(o.args.v[0], &keys, e);
-	if (r == 0)
-		r = print_lines(&o, &keys, e);
-	if (r == 0)
-		tell(&o);
-	free(allow);
-	strvec_release(&keys);
+	if (r < 0)
+		err_append(e, " (see 'deploy host -h')");
+	else if (o.help)
+		cmd_print_help(run->cmd);
+	else
+		r = print_authorized(&o, e);
 	opts_release(&o);
-	return r;
+	return r < 0 ? -1 : 0;
 }
 
 /* One request, or, as `serve ROOT`, all that come. */
@@ -345,8 +392,10 @@ const struct cmd cmd_host = {
 	    "client needs.  With --root and --allow, and without operands, it is a\n"
 	    "forced command: the request is in SSH_ORIGINAL_COMMAND.\n"
 	    "\n"
-	    "'deploy host authorize --root DIR [--allow VERB,...] [KEY]' prints the\n"
-	    "line for authorized_keys that limits a key in that way.\n",
+	    "'deploy host authorize --root DIR [--allow VERB,...] KEY' prints the\n"
+	    "line for authorized_keys that limits a key in that way.  Run it on the\n"
+	    "host: the line names this program.  KEY is a public key, a file of\n"
+	    "public keys, or - for those on standard input.\n",
 	.max_args = 64,
 	.raw_args = true,
 	.opts = opts,

@@ -142,12 +142,62 @@ t_authorize() {
 	assert_eq "$(grep -c '^restrict,command=' "$out")" 2
 	assert_contains "$out" "$(cat other.pub)"
 	expect_status 2 deploy host authorize --root /srv/x - </dev/null
+	assert_contains "$err" "standard input has no public key"
 	expect_status 2 deploy host authorize --root /srv/x --allow published key.pub
 	expect_status 2 deploy host authorize --root /srv/x --allow receive,fly key.pub
 	expect_status 2 deploy host authorize --root x key.pub
 	expect_status 2 deploy host authorize key.pub
 	expect_status 2 deploy host authorize --root /srv/x key
 	expect_status 2 deploy host authorize --root /srv/x nokey
+}
+
+# A line without a key lets nobody in.
+t_authorize_wants_a_key() {
+	local words
+	echo "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA== x" >key.pub
+	while read -r words; do
+		# shellcheck disable=SC2086
+		expect_status 2 deploy host $words <key.pub
+		assert_eq "$(<"$out")" "" "$words"
+		assert_contains "$err" "there is no key; give a public key in quotes, the file that has it, or - for standard input"
+	done <<-'END'
+	authorize --root /srv/x
+	authorize --root /srv/x --allow publish
+	--root /srv/x authorize
+	--root /srv/x --allow receive authorize --
+	END
+}
+
+t_authorize_has_help() {
+	local words
+	deploy host -h >help
+	while read -r words; do
+		# shellcheck disable=SC2086
+		run deploy host $words </dev/null
+		assert_file_eq "$out" help
+	done <<-'END'
+	authorize -h
+	authorize --help
+	--root /srv/x authorize -h
+	authorize --root /srv/x -h
+	END
+	expect_status 2 deploy host authorize --rot /srv/x
+	assert_contains "$err" "deploy host -h"
+}
+
+# The line names the program that prints it: whoever is on another machine than
+# the host has to know.
+t_authorize_says_for_which_machine() {
+	local key="ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA== x" at
+	mkdir -p "home/me/.local/bin" "it's"
+	for at in home/me/.local/bin "it's"; do
+		cp -- "$DEPLOY" "$at/deploy"
+		printf '%s\n%s\n' "$key" "$key" >keys
+		run "$PWD/$at/deploy" host authorize --root /srv/x keys
+		assert_eq "$(grep -c "is for this machine, '$(uname -n)', which has deploy at '$PWD/$at/deploy'; for another one, run the command there" "$err")" 1
+		run "$PWD/$at/deploy" -q host authorize --root /srv/x keys
+		assert_not_contains "$err" "for this machine"
+	done
 }
 
 run_tests
