@@ -56,6 +56,7 @@ world() {
 		PidFile none
 		UsePAM no
 		StrictModes no
+		Subsystem sftp internal-sftp
 		SetEnv PATH=${DEPLOY%/*}:$PATH
 		END
 		cat >nginx-$n <<-END

@@ -481,6 +481,7 @@ t_examples_of_deploy_host() {
 	first=$(deploy publish -q site --root "$PWD/root")
 	id=$(deploy stage -q --again site --root "$PWD/root")
 	for e in examples/*; do
+		[ "$(<"$e/what")" = answers ] || continue
 		assert_contains "$e/text" '$ ssh www1 deploy host'
 		# The command, with our root and releases, here.
 		awk '/^\$/ { there = 1 } there; !/\\$/ { there = 0 }' \

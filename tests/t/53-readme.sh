@@ -6,6 +6,8 @@
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/world.sh
 . "$TREE/tests/world.sh"
+# shellcheck source=tests/manual.sh
+. "$TREE/tests/manual.sh"
 
 # code FILE LANGUAGE: what is between ```LANGUAGE and ```.
 code() {
@@ -216,6 +218,48 @@ t_when_the_site_is_broken() {
 		    mv x index.html'
 	}
 	EOF
+}
+
+# What deploy-host(7) says of the key of a job, to the letter, for a host that
+# has deploy nowhere yet.
+t_a_key_for_a_job() {
+	needs_world
+	need_cmd scp
+	examples deploy-host.7
+	{
+		cat <<-'EOF'
+		cp "$home"/me/.ssh/{id_ed25519.pub,authorized_keys}
+		printf 'Host www1\nHostName www1.example.org\n' >"$home/me/.ssh/config"
+		cat >deploy.yml <<-END
+		sites:
+		  - name: site
+		    source: site
+		    root: /srv/www/site
+		    hosts:
+		      - {address: deploy@www1.example.org, identity: $PWD/ci}
+		END
+		mkdir site
+		echo 1 >site/index.html
+		on 1 mount -t tmpfs tmpfs "${DEPLOY%/*}"
+		on 1 mount -t tmpfs tmpfs /usr/local/bin
+		on 1 install -d /srv/www
+		on 1 install -d -o deploy -g deploy /srv/www/site
+		on 1 install -d -o deploy -m 700 "$home/deploy/.ssh"
+		EOF
+		sed "s,$PWD/srv/www,/srv/www," \
+		    "$(grep -lx authorize examples/*/what | sed 's/what$/text/')"
+		cat <<-'EOF'
+		on 1 cat "$home/deploy/.ssh/authorized_keys" >line
+		deploy publish
+		on 1 cat /srv/www/site/current/index.html >page
+		! deploy freeze || exit
+		EOF
+	} >steps
+	in_world <steps
+	assert_eq "$(<page)" 1
+	assert_eq "$(<line)" "restrict,command=\"/usr/local/bin/deploy host --root /srv/www/site --allow receive,activate,prune\" $(<ci.pub)"
+	assert_contains "$err" "which has deploy at '/usr/local/bin/deploy'"
+	assert_contains "$err" "this key may not 'freeze' here"
 }
 
 # -------------------------------------------------------------- make html
