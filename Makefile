@@ -115,7 +115,8 @@ COMPILE = $(CC) $(STD) $(WARN) $(HARDEN) -pthread -Isrc $(LIB_CFLAGS) \
 LINK = $(CC) $(CFLAGS) $(HARDEN) $(LINK_HARDEN) -pthread $(LDFLAGS)
 
 SRC := $(sort $(wildcard src/*.c src/*/*.c))
-SRC_O = $(SRC:src/%.c=$(OBJ)/src/%.o) $(OBJ)/host_script.o $(OBJ)/webhook_script.o
+SRC_O = $(SRC:src/%.c=$(OBJ)/src/%.o) $(OBJ)/host_script.o $(OBJ)/webhook_script.o \
+	$(OBJ)/doctor_script.o
 LIB_O = $(filter-out %/main.o,$(SRC_O))
 UNITS = $(patsubst tests/unit/%.c,$(OBJ)/unit/%,$(wildcard tests/unit/*.c))
 PRELOADS = $(patsubst tests/faults/%.c,$(OBJ)/preload/%.so,\
@@ -155,15 +156,17 @@ $(OBJ)/host_script.c: src/host/host.sh Makefile
 	    -e 's/[\\"?]/\\&/g' -e 's/	/\\t/g' -e 's/.*/"&\\n",/' $<; \
 	    echo '(const char *)0 };') >$@
 
-# The script that web hooks run, as it is.
+# The scripts that web hooks run, and root on a new host, as they are.
 $(OBJ)/webhook_script.c: src/site/webhook.sh Makefile
+$(OBJ)/doctor_script.c: src/cmd/doctor_script.sh Makefile
+$(OBJ)/webhook_script.c $(OBJ)/doctor_script.c:
 	@mkdir -p $(@D)
-	$(call show,GEN)(echo '#include "site/webhook.h"'; \
-	    echo 'const char *const webhook_script[] = {'; \
+	$(call show,GEN)(echo '#include "$(patsubst src/%.sh,%.h,$<)"'; \
+	    echo 'const char *const $(basename $(@F))[] = {'; \
 	    sed -e 's/[\\"?]/\\&/g' -e 's/	/\\t/g' -e 's/.*/"&\\n",/' $<; \
 	    echo '(const char *)0 };') >$@
 
-$(OBJ)/host_script.o $(OBJ)/webhook_script.o: %.o: %.c $(OBJ)/flags
+$(OBJ)/host_script.o $(OBJ)/webhook_script.o $(OBJ)/doctor_script.o: %.o: %.c $(OBJ)/flags
 	$(call show,CC)$(COMPILE) -MMD -MP -c -o $@ $<
 
 # Debian has no libraries of Kerberos and ICU to link statically: GSSAPI and
@@ -392,7 +395,8 @@ SCRIPTS = $(shell find $(wildcard .ci tests completions man/examples) -type f -s
 # LINT_ALONE=y each by itself: half as long, but what it sources is not known.
 LINT_ALONE =
 SHELLCHECK = shellcheck -S warning $(if $(LINT_ALONE),-e $(subst $() ,$(comma),SC2034 SC2088 SC2154 SC2164),-x -P SCRIPTDIR)
-lint-shell: $(SCRIPTS:%=$(OBJ)/lint/%.ok) $(OBJ)/lint/host.sh.ok $(OBJ)/lint/webhook.sh.ok
+LINT_SH = $(addprefix $(OBJ)/lint/,host.sh.ok webhook.sh.ok doctor_script.sh.ok)
+lint-shell: $(SCRIPTS:%=$(OBJ)/lint/%.ok) $(LINT_SH)
 # Warnings and errors; what is below them is a matter of taste in tests.
 $(OBJ)/lint/%.ok: % $(wildcard tests/*.sh tests/faults/*.sh)
 	@mkdir -p $(@D)
@@ -400,7 +404,8 @@ $(OBJ)/lint/%.ok: % $(wildcard tests/*.sh tests/faults/*.sh)
 	@touch $@
 $(OBJ)/lint/host.sh.ok: src/host/host.sh
 $(OBJ)/lint/webhook.sh.ok: src/site/webhook.sh
-$(OBJ)/lint/host.sh.ok $(OBJ)/lint/webhook.sh.ok:
+$(OBJ)/lint/doctor_script.sh.ok: src/cmd/doctor_script.sh
+$(LINT_SH):
 	@mkdir -p $(@D)
 	$(call show,LINT)shellcheck -s sh $<
 	@touch $@

@@ -18,31 +18,6 @@
 
 enum { KEY_MAX = 64 * 1024 };
 
-/*
- * It may run again, also where some of it is there.  The key is limited to the
- * root where deploy is installed, else by what sshd(8) can refuse.
- */
-static const char script[] =
-    "id \"$user\" >/dev/null 2>&1 ||\n"
-    "\tuseradd --create-home --shell /bin/sh \"$user\"\n"
-    "group=$(id -gn \"$user\")\n"
-    "home=$(getent passwd \"$user\" | cut -d : -f 6)\n"
-    "\n"
-    "# The releases, in a directory that the user owns.\n"
-    "[ -d \"$root\" ] || install -d -m 755 -o \"$user\" -g \"$group\" \"$root\"\n"
-    "\n"
-    "# The key that logs in, for this root where deploy is installed.\n"
-    "line=\"restrict $key\"\n"
-    "if [ \"$deploy\" != none ] && command -v \"$deploy\" >/dev/null; then\n"
-    "\tline=$(\"$deploy\" host authorize --root \"$root\" \"$key\" 2>/dev/null)\n"
-    "fi\n"
-    "keys=$home/.ssh/authorized_keys\n"
-    "install -d -m 700 -o \"$user\" -g \"$group\" \"$home/.ssh\"\n"
-    "[ -e \"$keys\" ] ||\n"
-    "\tinstall -m 600 -o \"$user\" -g \"$group\" /dev/null \"$keys\"\n"
-    "grep -qxF -- \"$line\" \"$keys\" || printf '%s\\n' \"$line\" >>\"$keys\"\n"
-    "echo \"done: log in as $user; the web server's document root is $root/current\"\n";
-
 /* The first line of the file, if it is there. */
 static char *
 read_line(const char *path)
@@ -126,7 +101,8 @@ doctor_print_script(const struct site_config *s, const struct host_config *h,
 		print_word("root", h->root);
 		print_word("key", key);
 		print_word("deploy", limiter(h));
-		fputs(script, stdout);
+		for (const char *const *l = doctor_script; *l != NULL; l++)
+			fputs(*l, stdout);
 	}
 	free(key);
 	ssh_settings_release(&st);

@@ -9,6 +9,12 @@
 #include "base/err.h"
 #include "config/config.h"
 
+/*
+ * What follows the assignments of user, root, key and deploy, the program there
+ * that limits keys, or "none".  Lines; ended by NULL.
+ */
+extern const char *const doctor_script[];
+
 /* Print the script for a host of the site.  0 or -1. */
 int doctor_print_script(const struct site_config *s,
     const struct host_config *h, struct err *e) MUST_USE;

@@ -674,7 +674,7 @@ t_script_for_a_new_host() {
 	expect_status 2 deploy doctor --script www1.invalid --json
 	need_root
 	unshare -m true 2>/dev/null || skip "needs mount namespaces"
-	# Without deploy there; then with it, and both lines are there.
+	# Without deploy there.
 	run in_a_machine env PATH=/usr/sbin:/usr/bin:/sbin:/bin sh script
 	run in_a_machine env PATH=/usr/sbin:/usr/bin:/sbin:/bin sh script
 	keys=machine/home/p5new/.ssh/authorized_keys
@@ -684,10 +684,140 @@ t_script_for_a_new_host() {
 	assert_eq "$(stat -c '%u %a' "$keys")" "$uid 600"
 	assert_eq "$(stat -c '%u %a' machine/home/p5new/.ssh)" "$uid 700"
 	[ ! -e /home/p5new ] || fail "it has made a user here"
-	run in_a_machine env "PATH=${DEPLOY%/*}:/usr/sbin:/usr/bin:/sbin:/bin" \
-	    sh script
-	assert_eq "$(sed -n 2p "$keys")" \
-	    "restrict,command=\"$DEPLOY host --root '/srv/it'\\''s here'\" $(cat id.pub)"
+	assert_eq "$(ls -A machine/home/p5new/.ssh)" authorized_keys
+}
+
+# begin_script: the script for a host, and a machine that it has run on, without
+# deploy.
+begin_script() {
+	need_root
+	need_cmd ssh-keygen setpriv
+	unshare -m true 2>/dev/null || skip "needs mount namespaces"
+	ssh-keygen -q -t ed25519 -N '' -C "me & you" -f id
+	ssh-keygen -q -t ed25519 -N '' -C other -f other
+	cat >deploy.yml <<-END
+	sites:
+	  - name: s
+	    root: /srv/it's here
+	    hosts: [{address: p5new@www1.invalid, identity: $PWD/id}]
+	END
+	deploy doctor --script www1.invalid >script
+	run run_script without
+	keys=machine/home/p5new/.ssh/authorized_keys
+}
+
+# run_script with|without: deploy in the PATH.
+run_script() {
+	local path=/usr/sbin:/usr/bin:/sbin:/bin
+	[ "$1" = without ] || path=${DEPLOY%/*}:$path
+	# From a pipe, as ssh gives it.
+	in_a_machine env "PATH=$path" sh <script
+}
+
+# What is in authorized_keys before and after, a line a word: P is the key,
+# R "restrict" and the key, L limited to the root, A to verbs, too, D the
+# same as L by a deploy elsewhere, F another root's, O with options of its own, N
+# R with another comment; # and X are a comment and another key's line, which
+# have the key in them.
+t_script_and_the_lines_of_the_key() {
+	local key blob with before after status line mode
+	begin_script
+	key=$(<id.pub)
+	blob=${key#* } blob=${blob%% *}
+	declare -A of=(
+		[P]="$key" [R]="restrict $key"
+		[L]="restrict,command=\"$DEPLOY host --root '/srv/it'\''s here'\" $key"
+		[A]="restrict,command=\"$DEPLOY host --root '/srv/it'\''s here' --allow receive\" $key"
+		[D]="restrict,command=\"/opt/deploy host --root '/srv/it'\''s here'\" $key"
+		[F]="restrict,command=\"$DEPLOY host --root /srv/it\" $key"
+		[O]="from=\"10.0.0.1\",environment=\"A=\\\"b c\\\"\" $key"
+		[N]="restrict ssh-ed25519 $blob somebody else"
+		["#"]="# restrict $key" [X]="restrict  $(<other.pub) $blob"$'\r'
+	)
+	lines() {
+		local w
+		for w; do
+			[ "$w" = - ] || printf '%s\n' "${of[$w]}"
+		done
+	}
+	while read -r with status before after; do
+		read -r -a before <<<"${before//,/ }"
+		read -r -a after <<<"${after//,/ }"
+		lines "${before[@]}" >"$keys"
+		chmod 640 "$keys"
+		lines "${after[@]}" >want
+		line="$with ${before[*]}: ${after[*]}"
+		if [ "$status" = 0 ]; then
+			run run_script "$with"
+			assert_contains "$out" "done: log in as p5new" "$line"
+		else
+			expect_status 1 run_script "$with"
+			assert_not_contains "$out" "done:" "$line"
+			assert_contains "$err" "the line stays: "
+		fi
+		cmp -s want "$keys" || fail "$line:" $'\n'"$(<"$keys")"
+		assert_eq "$(stat -c '%U %a' "$keys")" \
+		    "$(stat -c %U machine/home/p5new) 640" "$line"
+		assert_eq "$(ls -A machine/home/p5new/.ssh)" authorized_keys
+	done <<-'END'
+	with	0 -	L
+	with	0 R	L
+	with	0 R,L	L
+	with	0 P,L,R	L
+	with	0 N	L
+	with	0 D	L
+	with	0 L	L
+	with	0 A	A
+	with	0 R,A	A
+	with	0 #,X,R,X	#,X,L,X
+	with	0 #,X	#,X,L
+	with	1 F	F
+	with	1 X,O	X,O
+	without	0 -	R
+	without	0 R	R
+	without	0 P	P
+	without	0 #,X	#,X,R
+	without	1 L	L
+	without	1 A,R	A,R
+	without	1 O	O
+	END
+}
+
+# The script is not done before the user can write where the releases go, and
+# changes nobody's directory.
+t_script_and_the_root() {
+	local how what r="/srv/it's here"
+	begin_script
+	export r
+	while IFS='|' read -r how what; do
+		rm -rf machine/srv && mkdir machine/srv
+		in_a_machine sh -c "$how" 2>/dev/null
+		find machine/srv -printf '%p %u %m\n' | sort >before
+		case $how in
+		*tmpfs*) sed "2i $how" script >script.ro ;;
+		*) cp script script.ro ;;
+		esac
+		expect_status 1 in_a_machine sh script.ro
+		assert_contains "$err" "$what"
+		assert_contains "$err" "not done: "
+		assert_eq "$(<"$out")" "" "$how"
+		find machine/srv -printf '%p %u %m\n' | sort >after
+		assert_file_eq before after
+		# What it says helps, where it is a command.
+		[[ $what = *"; run: "* ]] || continue
+		run in_a_machine sh -c "${what#*; run: }"
+		run in_a_machine sh script
+		run in_a_machine setpriv --reuid=p5new --regid=p5new \
+		    --init-groups "$DEPLOY" init --root "$r"
+	done <<-'END'
+	mkdir "$r"|belongs to root and is empty; run: chown 'p5new:p5new' '/srv/it'\''s here'
+	mkdir "$r"; touch "$r/mine"|belongs to root and has other things in it; name a directory of its own in deploy.yml, such as '/srv/it's here/site'
+	mkdir "$r"; touch "$r/x"; chown daemon "$r"|belongs to daemon; log in as daemon
+	mkdir -m 500 "$r"; chown p5new "$r"|who owns it; run: chmod u+wx '/srv/it'\''s here'
+	mkdir -m 755 "$r"; chown p5new "$r"; chmod 700 /srv|p5new may not enter '/srv', on the way to
+	mkdir -p "$r"; mount -t tmpfs -o ro tmpfs "$r"|is on a file system that is read-only
+	"$DEPLOY" init --root "$r"|is a root of deploy that belongs to root; run: chown 'p5new:p5new' '/srv/it'\''s here'; cd '/srv/it'\''s here' && chown -R 'p5new:p5new' .deploy releases
+	END
 }
 
 # Lines that make a host known, and the fingerprints to compare.
