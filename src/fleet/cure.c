@@ -92,6 +92,9 @@ cure_unreachable(const struct fleet *f, struct err *e)
 {
 	if (append_again(f, e))
 		return -1;
+	/* The host has said what helps; all that is asked about is well. */
+	if (e->phase == PHASE_ANSWER && e->cure > 0)
+		return -1;
 	err_append(e, ";; to find out more, run: ");
 	return cure_append(f, e, "doctor", NULL);
 }

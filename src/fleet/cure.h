@@ -21,7 +21,8 @@ int cure_append(const struct fleet *f, struct err *e, const char *verb,
 
 /*
  * Hosts are out of reach, and the error says so: append how to go on without
- * them, when the command can and some are left, else how to find out more.
+ * them, when the command can and some are left, else how to find out more,
+ * unless a host has answered and said what helps.
  * Returns -1.
  */
 int cure_unreachable(const struct fleet *f, struct err *e);

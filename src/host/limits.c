@@ -153,6 +153,27 @@ check_paths(const char *name, const struct strvec *words, struct err *e)
 	return r;
 }
 
+/*
+ * A verb that the key may not use.  Only who writes the host's authorized_keys
+ * can change that; a verb that nobody knows does not belong there.
+ */
+static int
+refuse_verb(const struct host_limits *l, const char *verb, struct err *e)
+{
+	err_set(e, ERR_UNREACHABLE,
+	    "this key may not '%s' here; it is limited to: %s", verb,
+	    l->allow != NULL ? l->allow : "all verbs but adopt");
+	if (options_of(verb) == NULL)
+		return -1;
+	if (l->allow != NULL)
+		return err_append(e,
+		    ";; if it should, write --allow %s,%s in the line of this key in authorized_keys on the host",
+		    l->allow, verb);
+	return err_append(e,
+	    ";; if it should, add --allow with %s, and all else that it needs, to the line of this key in authorized_keys on the host",
+	    verb);
+}
+
 int
 limits_take(const struct host_limits *l, const struct strvec *words,
     struct strvec *out, struct err *e)
@@ -165,12 +186,11 @@ limits_take(const struct host_limits *l, const struct strvec *words,
 	verb = words->v[0];
 	root = words->v[1];
 	if (!limits_allow(l, verb))
-		return err_set(e, ERR_UNREACHABLE,
-		    "this key may not '%s' here; it is limited to: %s", verb,
-		    l->allow != NULL ? l->allow : "all verbs but adopt");
+		return refuse_verb(l, verb, e);
 	if (l->root != NULL && strcmp(l->root, root) != 0)
 		return err_set(e, ERR_UNREACHABLE,
-		    "this key is limited to another root than '%s'", root);
+		    "this key is limited to another root than '%s';; the line of this key in authorized_keys on the host says to which (--root)",
+		    root);
 	if (root[0] != '/')
 		return err_set(e, ERR_USAGE,
 		    "the root '%s' is not an absolute path", root);

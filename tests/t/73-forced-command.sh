@@ -46,7 +46,11 @@ t_other_verbs() {
 		refused 8 "deploy host $v $R"
 		assert_contains "$out" "error	8	this key may not '$v'"
 	done
+	assert_contains "$out" "	if it should, write --allow receive,activate,init in the line of this key in authorized_keys on the host"
+	expect_status 8 forced "deploy host adopt $R" --root "$R"
+	assert_contains "$out" "	if it should, add --allow with adopt, "
 	refused 8 "deploy host receiv $R"
+	assert_not_contains "$out" "authorized_keys"
 	refused 8 "deploy host receive,activate $R"
 	refused 8 "deploy host '' $R"
 	refused 8 "deploy host authorize --root $R"
@@ -60,6 +64,7 @@ t_other_roots() {
 	for r in "$PWD/other" "$PWD" / "" root "$R/" "$R/." "$R/../root" \
 	    "$R/../other" "$PWD//root" "$PWD/./root" "$PWD/link" "$R " " $R"; do
 		refused 8 "deploy host info '$r'"
+		assert_contains "$out" "another root than '$r'	the line of this key in authorized_keys"
 	done
 	assert_eq "$(ls -A other)" ""
 }
