@@ -47,7 +47,7 @@ find_key(const struct ssh_settings *st, struct err *e)
 			return key;
 	}
 	err_set(e, ERR_USAGE,
-	    "there is not a public key of yours for %s;; make one with ssh-keygen -t ed25519, or name its file with 'identity' in deploy.yml",
+	    "there is no public key of yours for %s;; make one with ssh-keygen -t ed25519, or name its file with 'identity' in deploy.yml",
 	    st->host);
 	return NULL;
 }
