@@ -740,8 +740,8 @@ t_roots_that_are_something_else() {
 			rm -rf place h h.*
 		done
 	done <<-'END'
-	a home|touch place/.bashrc; mkdir place/Documents|no root of deploy, and has other things in it
-	sources of a site|touch place/hugo.toml; mkdir place/content|no root of deploy, and has other things in it
+	a home|touch place/.bashrc; mkdir place/Documents|not a root of deploy, and has other things in it
+	sources of a site|touch place/hugo.toml; mkdir place/content|not a root of deploy, and has other things in it
 	one file|touch place/index.html|('index.html')
 	a hidden one|touch place/..x|('..x')
 	a dead link|ln -s nowhere place/l|('l')

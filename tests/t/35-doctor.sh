@@ -49,7 +49,8 @@ own='["deploy", "connection", "tools", "clock", "space"]'
 
 # Those about the root in the document on standard input, a line each.
 findings() {
-	jq -c ".hosts[].findings[] | select([.what] | inside($own) | not)"
+	jq -c ".hosts[].findings[] | select([.what] | inside($own) | not) |
+	    .cure |= (. // empty | sub(\" --(root|host) .*\"; \"\"))"
 }
 
 # look STATUS [CMD...]: all look at $R, end in that status, and find the same.
