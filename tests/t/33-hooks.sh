@@ -290,7 +290,7 @@ t_what_is_new_to_read_is_not_known() {
 	assert_file_eq content changed
 	assert_eq "$(grep -c . changed)" 12
 	run deploy diff previous current --content
-	assert_contains "$err" "what changed by rules alone is not known: no host gives pages of"
+	assert_contains "$err" "which pages changed by rules alone is not known: no host gives pages of"
 	assert_eq "$(grep -c ^M "$out")" 12
 	# More than is worth it after a flip.
 	place "$DEPLOY"
