@@ -39,7 +39,7 @@ commit() {
 
 # The example of deploy-queue(7), with paths of ours.
 configuration() {
-	awk '/^A site of Hugo/ { found = 1 }
+	awk '/^A Hugo site that is built from/ { found = 1 }
 	found && /^\.Ed/ { exit }
 	inside { print }
 	found && /^\.Bd/ { inside = 1 }' "$TREE/man/deploy-queue.7" |
