@@ -609,7 +609,7 @@ is_living() {
 	return 1
 }
 
-#: receive prune --repair adopt
+#: receive activate prune --repair adopt
 # Remove files and links; of directories only those of rename() above.
 sweep_names() {
 	rm -f "$@" 2>/dev/null
@@ -618,6 +618,7 @@ sweep_names() {
 	done
 }
 
+#: receive prune --repair adopt
 d='[0-9]' x='[0-9a-f]'
 any_id="$d$d$d$d$d$d$d${d}T$d$d$d$d$d$d.$d$d${d}Z-$x???????-????-????-????-???????????$x"
 

@@ -390,4 +390,29 @@ t_check_of_what_does_not_answer() {
 	END
 }
 
+# Each command makes a connection of its own, over which only the parts of the
+# sh verbs travel that its verbs are said to need.
+t_the_sh_verbs_have_all_that_they_call() {
+	local c
+	cat >sh <<-END
+	#!/bin/sh
+	exec dash "\$@" 2>>"$PWD/said"
+	END
+	chmod +x sh
+	export DEPLOY_TEST_SH=$PWD/sh
+	config sh
+	mkdir site
+	echo one >site/index.html
+	: >said
+	run deploy publish site
+	echo two >site/index.html
+	for c in "stage site" activate rollback "preview p current" \
+	    "preview p --off" "pin current" "freeze -m x" thaw "verify --repair" \
+	    "prune --keep 1" sync status adopt; do
+		# What is refused has been asked, too.
+		deploy $c >"$out" 2>"$err" || true
+		! grep -E 'not found|not set|rror' said >&2 || fail "$c"
+	done
+}
+
 run_tests
