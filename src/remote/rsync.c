@@ -100,7 +100,7 @@ make_command(struct rsync *x)
 	strvec_add(v, "-lpzs");
 	strvec_add(v, "--dirs");
 	strvec_add(v, "--checksum");
-	strvec_add(v, "--chmod=u=rwX,go=rX");
+	strvec_add(v, "--chmod=a-st,u=rwX,go=rX");
 	strvec_addf(v, "--timeout=%lld", (long long)j->silence);
 	if (!release_id_is_none(j->base))
 		strvec_addf(v, "--link-dest=../../../releases/%s",

@@ -172,6 +172,29 @@ t_differences() {
 	((sent > 2000 && sent < 200000)) || fail "sent $sent"
 }
 
+# Modes are 0644 and 0755, whatever a build has.
+t_modes_that_are_not_for_a_site() {
+	local m n=0
+	setup
+	config rsync c dash
+	mkdir site
+	echo one >site/index.html
+	for m in 1777 2775 6711 4755 1644 0600 3000; do
+		n=$((n + 1))
+		mkdir "site/d$n"
+		chmod "$m" "site/d$n"
+		echo "$n" >"site/f$n"
+		chmod "$m" "site/f$n"
+	done
+	[ "$(id -u)" -eq 0 ] || chmod u+rwX -R site
+	run deploy publish
+	run deploy verify
+	assert_eq "$(stat -c %a r-dash/current/* | sort | uniq -c | tr -s ' \n' ' ')" \
+	    " 4 644 11 755 "
+	run diff <(cd r-c/current/ && stat -c '%a %n' ./*) \
+	    <(cd r-dash/current/ && stat -c '%a %n' ./*)
+}
+
 t_other_bases_and_times() {
 	local k
 	setup
