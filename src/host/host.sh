@@ -19,6 +19,8 @@ umask 022
 if (trap '' XFSZ) 2>/dev/null; then trap '' XFSZ; fi
 LC_ALL=C
 export LC_ALL
+# What would have the tools work in another way, or say more.
+unset TAR_OPTIONS GREP_OPTIONS POSIXLY_CORRECT CDPATH ZSTD_CLEVEL GZIP
 
 # "host serve ROOT", from who knows that we are here, "serve ROOT", or a
 # request.
@@ -58,7 +60,7 @@ parse() {
 	id='' expect=any line='' armed=0 journal_size='' lock_wait=60 rollback='' revert='' synced='' verified='' override=''
 	as_bridge='' check='' full='' drift='' durable='' off='''' remove='' who='' job='' record='' group='' bytes=0 inodes=0 compress=none
 	uses='' filled='' repair='' whole='' seq='' commit='' label='' until=0 unless='' hook_timeout=300
-	meta='' path='' exclude='' shared='' mtime='' adopting=''
+	meta='' path='' exclude='' shared='' mtime='' adopting='' why=''
 	bad='' given=' '
 	# What each verb knows besides who, job and lock-wait: see option.c.
 	case $verb in
@@ -494,17 +496,25 @@ check_own() {
 
 prepare() {
 	! is_prepared || return 0
-	[ -d "$root" ] || [ -d "${root%/*}/" ] ||
-		fail 1 "cannot make the root '$root': its parent directory is missing" "run: mkdir -p $(in_quotes "$root")"
-	[ -d "$root" ] || mkdir "$root" 2>/dev/null || fail_write "cannot make the root '$root'"
+	if [ ! -d "$root" ]; then
+		[ ! -L "$root" ] || [ -e "$root" ] ||
+			fail 1 "cannot open the directory '$root', a link to what is not there: No such file or directory"
+		[ ! -e "$root" ] || fail 1 "cannot open the directory '$root': Not a directory"
+		[ -d "${root%/*}/" ] || [ ! -e "${root%/*}" ] ||
+			fail 1 "cannot make the root '$root': '${root%/*}': Not a directory"
+		[ -d "${root%/*}/" ] ||
+			fail 1 "cannot make the root '$root': its parent directory is missing" "run: mkdir -p $(in_quotes "$root")"
+		why=$(mkdir "$root" 2>&1) || fail_write "cannot make the root '$root'"
+	fi
 	[ -w "$root" ] || fail 1 "cannot write to the root '$root' as $(id -un)"
 	check_own
 	check_owners
 	read_current
 	for dir in releases .deploy .deploy/incoming .deploy/manifests .deploy/meta .deploy/trash; do
-		[ -d "$root/$dir" ] || mkdir "$root/$dir" 2>/dev/null || [ -d "$root/$dir" ] ||
+		[ -d "$root/$dir" ] || why=$(mkdir "$root/$dir" 2>&1) || [ -d "$root/$dir" ] ||
 			fail_write "cannot make the directory '$root/$dir'"
 	done
+	why=''
 	check_owners
 	if ! { { [ ! -r "$root/.." ] || sync_one "$root/.."; } && sync_one "$root" && echo 1 >"$tmp" && publish_tmp "$state/format"; }; then
 		fail_write "cannot write '$state/format'"
@@ -1342,11 +1352,12 @@ is_full() {
 	[ "${1:-65536}" -lt 65536 ] || [ "${2:-1}" -lt 1 ]
 }
 
-# fail_write TEXT...: something could not be written; for want of what?
+# fail_write TEXT...: something could not be written; for want of what?  $why is
+# what the program said that failed, if it is known.
 fail_write() {
-	said=''
+	said=$why
 	! is_full || fail 10 "$*: no $(what_lacks) left on the disk of '$root'" "run 'deploy prune', or make room"
-	fail 1 "$*$(limit_of_files)"
+	fail 1 "$*${why:+: ${why##*: }}$(limit_of_files)"
 }
 
 # Is there a limit to what a file may have?
@@ -1444,8 +1455,12 @@ check_links() {
 	[ -z "$wrong" ] || fail 5 "the pack for release $id is refused: a hard link to no file of a release: $wrong"
 }
 
+# Directories have the group and its mark, or none: a parent may have given it.
 give_to_group() {
-	[ -n "$group" ] || return 0
+	if [ -z "$group" ]; then
+		[ ! -g "$1" ] || find "$1" -type d -exec chmod g-s {} + || fail 1 "cannot change the modes in '$1'"
+		return
+	fi
 	chgrp -R "$group" "$1" 2>/dev/null || fail 1 "cannot give '$1' to the group '$group'"
 	find "$1" -type d -exec chmod 2755 {} + || fail 1 "cannot change the modes in '$1'"
 }

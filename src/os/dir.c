@@ -24,7 +24,14 @@ int
 dir_open_path(struct dir *d, const char *path, struct err *e)
 {
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char first;
 
+	if (fd < 0 && errno == ENOENT && readlink(path, &first, 1) > 0) {
+		errno = ENOENT;
+		return err_sys(e,
+		    "cannot open the directory '%s', a link to what is not there",
+		    path);
+	}
 	if (fd < 0)
 		return err_sys(e, "cannot open the directory '%s'", path);
 	d->fd = fd;

@@ -412,6 +412,62 @@ v_shared_directories_are_made() {
 	assert_eq "$(value difference)" ""
 }
 
+# What a parent's mark of a group would give to all directories below it.
+v_setgid_parent() {
+	local d
+	need_root
+	small_site
+	for d in up up/root up/root/.deploy/incoming; do
+		rm -rf up
+		mkdir up
+		R=$PWD/up/root
+		[ "$d" = up ] || host receive "$R" --id="$B" </dev/null >"$out" 2>&1 || true
+		mkdir -p "$d"
+		chgrp nogroup "$d"
+		chmod g+s "$d"
+		pack "$A" site
+		ok receive "$R" --id="$A" <pack.tar
+		assert_eq "$(find "$R/releases/$A" -type d -printf '%m\n' | sort -u)" 755
+		ok verify "$R" --id="$A"
+		assert_eq "$(value difference)" ""
+	done
+}
+
+# What the account's environment would have the tools do.
+v_odd_environment() {
+	small_site
+	pack "$A" site
+	export TAR_OPTIONS=-v POSIXLY_CORRECT=1 CDPATH=/usr:/ GREP_OPTIONS=--color=always \
+	    GZIP=-v ZSTD_CLEVEL=x IFS=e
+	ok receive "$R" --id="$A" <pack.tar
+	ok activate "$R" --id="$A" --line="{\"to\":\"$A\"}"
+	ok verify "$R" --id="$A"
+	unset TAR_OPTIONS POSIXLY_CORRECT CDPATH GREP_OPTIONS GZIP ZSTD_CLEVEL
+	IFS=$' \t\n'
+	assert_eq "$(value difference)" ""
+	assert_eq "$(readlink "$R/current")" "releases/$A"
+}
+
+# A root that cannot be made: where, and why.
+v_root_that_cannot_be_made() {
+	local what words
+	small_site
+	pack "$A" site
+	: >file
+	ln -s nowhere dangling
+	while IFS='|' read -r what words; do
+		R=$PWD/$what
+		refused 1 host receive "$R" --id="$A" <pack.tar
+		assert_contains "$out" "$words"
+	done <<-END
+	file/root|Not a directory
+	file|Not a directory
+	dangling|, a link to what is not there: No such file
+	$(printf 'n%.0s' {1..256})|File name too long
+	none/root|its parent directory is missing
+	END
+}
+
 v_group() {
 	need_root
 	small_site
