@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "config/config_read.h"
 #include "config/yamltext.h"
+#include "os/file.h"
 #include "os/io.h"
 #include "os/log.h"
 
@@ -23,7 +24,7 @@
 static int
 read_file(const char *path, const char *origin, struct buf *out, struct err *e)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY), sys = errno;
+	int fd = file_open_named(path), sys = errno;
 	ssize_t n = -1;
 
 	if (fd >= 0) {

@@ -358,7 +358,6 @@ read_host(struct value_reader *r, const struct raw_host *raw,
     const struct site_config *s, struct host_config *h)
 {
 	h->transport = raw->transport;
-	h->host_key = xstrdup_opt(raw->host_key);
 	if (raw->port != NULL) {
 		value_at(r, "port");
 		h->port = *raw->port;
@@ -370,6 +369,8 @@ read_host(struct value_reader *r, const struct raw_host *raw,
 	    value_read_word(r, "jump", raw->jump, &h->jump) != 0 ||
 	    value_read_word(r, "deploy", raw->deploy, &h->deploy) != 0 ||
 	    read_address(r, raw, h) != 0 ||
+	    value_read_fingerprint(r, "host_key", raw->host_key,
+		&h->host_key) != 0 ||
 	    value_read_connect(r, "connect", raw->connect, &h->connect) != 0 ||
 	    value_read_path(r, "identity", raw->identity, &h->identity) != 0)
 		return -1;

@@ -179,6 +179,29 @@ value_read_word(struct value_reader *r, const char *key, const char *text,
 }
 
 int
+value_read_fingerprint(struct value_reader *r, const char *key,
+    const char *text, char **out)
+{
+	static const char kind[] = "SHA256:";
+	const size_t hash = 43; /* characters of base64 */
+	size_t n = sizeof(kind) - 1 + hash;
+
+	if (text == NULL)
+		return 0;
+	value_at(r, "%s", key);
+	if (strncmp(text, kind, sizeof(kind) - 1) != 0 ||
+	    strspn(text + sizeof(kind) - 1,
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/") !=
+		hash ||
+	    (text[n] != '\0' && strcmp(text + n, "=") != 0))
+		return value_fault(r,
+		    "'%s' is not a fingerprint of a key; wanted: SHA256:..., as 'ssh-keygen -l' prints it",
+		    text);
+	*out = xstrdup(text);
+	return 0;
+}
+
+int
 value_read_count(struct value_reader *r, const char *key,
     const unsigned int *given, unsigned int least, unsigned int most,
     unsigned int *out)

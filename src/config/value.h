@@ -78,6 +78,10 @@ int value_read_pattern(struct value_reader *r, const char *key, size_t i,
 int value_read_word(struct value_reader *r, const char *key,
     const char *text, char **out) MUST_USE;
 
+/* The fingerprint of a key, "SHA256:" and base64; its padding may be there. */
+int value_read_fingerprint(struct value_reader *r, const char *key,
+    const char *text, char **out) MUST_USE;
+
 /* A number from `least` to `most`. */
 int value_read_count(struct value_reader *r, const char *key,
     const unsigned int *given, unsigned int least, unsigned int most,

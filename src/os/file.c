@@ -16,6 +16,18 @@
 
 #define TMP_PREFIX ".tmp-"
 
+int
+file_open_named(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+
+	if (fd >= 0 && fcntl(fd, F_SETFL, 0) != 0) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
 /* Read the open file whole; refuse what is no regular file or too long. */
 static int
 read_open(int fd, const struct dir *at, const char *name, size_t max,

@@ -14,6 +14,13 @@
 #include "base/err.h"
 
 /*
+ * Open what a person has named, for reading.  Of a FIFO or a device it does not
+ * wait for somebody who writes: without one, it is empty.  The descriptor, or -1
+ * and errno.
+ */
+int file_open_named(const char *path) MUST_USE;
+
+/*
  * Append the content of the regular file `name` in `at` to `out`; more than
  * `max` bytes is an error.  ENOENT stays readable in e->sys.  0 or -1.
  */

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "base/base64.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/number.h"
@@ -18,6 +17,7 @@
 #include "os/io.h"
 #include "os/secret.h"
 #include "ssh/libssh.h"
+#include "ssh/ssh_hostkey.h"
 #include "ssh/ssh_identity.h"
 
 enum {
@@ -158,28 +158,22 @@ add_key(struct key_agent *a, const char *key, struct err *e)
 static int
 find_known_hosts(struct key_agent *a, struct err *e)
 {
-	const char *given = getenv("DEPLOY_KNOWN_HOSTS");
-	struct buf text = BUF_INIT;
+	char *given = ssh_hostkey_given();
 	struct dir dir = DIR_INIT;
-	int r;
+	int r = 0;
 
-	if (given == NULL || *given == '\0')
-		return 0;
-	if (given[0] == '/' && strchr(given, ' ') == NULL) {
-		a->known_hosts = xstrdup(given);
+	if (given != NULL && given[0] == '/' && strchr(given, ' ') == NULL) {
+		a->known_hosts = given;
 		return 0;
 	}
-	a->known_hosts = xasprintf("%s/known_hosts", a->dir);
-	if (!base64_decode(given, &text)) {
-		buf_reset(&text);
-		buf_adds(&text, given);
+	if (given != NULL) {
+		a->known_hosts = xasprintf("%s/known_hosts", a->dir);
+		r = dir_open_path(&dir, a->dir, e) != 0 ?
+		    -1 :
+		    file_publish(&dir, "known_hosts", given, strlen(given), e);
+		dir_close(&dir);
 	}
-	buf_addc(&text, '\n');
-	r = dir_open_path(&dir, a->dir, e) != 0 ?
-	    -1 :
-	    file_publish(&dir, "known_hosts", text.data, text.len, e);
-	dir_close(&dir);
-	buf_release(&text);
+	free(given);
 	return r;
 }
 

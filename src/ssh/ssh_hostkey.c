@@ -13,6 +13,7 @@
 #include "base/base64.h"
 #include "base/buf.h"
 #include "base/clock.h"
+#include "os/file.h"
 #include "os/intr.h"
 #include "os/io.h"
 #include "os/log.h"
@@ -95,6 +96,9 @@ tidy(char *line)
 {
 	size_t n = strlen(line);
 
+	/* What an editor of Windows puts at the start of a file. */
+	if (strncmp(line, "\xef\xbb\xbf", 3) == 0)
+		memset(line, ' ', 3);
 	for (char *p = line; *p != '\0'; p++)
 		if (*p == '\t' || *p == '\r')
 			*p = ' ';
@@ -159,7 +163,8 @@ static int
 take_file(struct ssh_hostkey *k, const char *path, struct lines *found,
     struct err *e)
 {
-	FILE *f = fopen(path, "re");
+	int fd = file_open_named(path);
+	FILE *f = fd >= 0 ? fdopen(fd, "r") : NULL;
 	char *line = NULL;
 	size_t size = 0;
 	int r = 0;
@@ -179,6 +184,28 @@ take_file(struct ssh_hostkey *k, const char *path, struct lines *found,
 	return r;
 }
 
+/* Is there a line of known_hosts: a name, a kind of key, and the key? */
+static bool
+has_line(const char *text)
+{
+	for (; *text != '\0'; text += strcspn(text, "\n")) {
+		const char *kind;
+
+		text += strspn(text, " \t\r\n");
+		if (*text == '@')
+			text += strcspn(text, " \t\n");
+		text += strspn(text, " \t");
+		kind = text + strcspn(text, " \t\n");
+		kind += strspn(kind, " \t");
+		if (*text != '#' &&
+		    (strncmp(kind, "ssh-", 4) == 0 ||
+			strncmp(kind, "ecdsa-", 6) == 0 ||
+			strncmp(kind, "sk-", 3) == 0))
+			return true;
+	}
+	return false;
+}
+
 /* Put the lines where libssh can read them. */
 static int
 publish(struct ssh_hostkey *k, const struct buf *known, struct err *e)
@@ -190,32 +217,60 @@ publish(struct ssh_hostkey *k, const struct buf *known, struct err *e)
 	return 0;
 }
 
-/* It may be in base64, as some CI systems want it; then what that is. */
+/*
+ * In place: quotes around it are a shell's or a file's, and line ends are so
+ * where they are spelled out.  No line of known_hosts has either.
+ */
 static void
-unwrap(char **text)
+unquote(char *text)
 {
+	size_t len = strlen(text);
+
+	while (len > 0 && strchr(" \t\r\n", text[len - 1]) != NULL)
+		text[--len] = '\0';
+	if (len > 1 && (text[0] == '"' || text[0] == '\'') &&
+	    text[len - 1] == text[0])
+		text[0] = text[len - 1] = ' ';
+	for (char *p = text; (p = strchr(p, '\\')) != NULL;) {
+		size_t n = strspn(p, "\\");
+
+		if (p[n] == 'n' || p[n] == 'r')
+			memset(p, '\n', n + 1);
+		p += n;
+	}
+}
+
+char *
+ssh_hostkey_given(void)
+{
+	char *text = xstrdup_opt(getenv("DEPLOY_KNOWN_HOSTS"));
 	struct buf b = BUF_INIT;
 
-	if (*text == NULL || !base64_decode(*text, &b) ||
-	    memchr(b.data, ' ', b.len) == NULL) {
-		buf_release(&b);
-		return;
+	if (text == NULL || *text == '\0') {
+		free(text);
+		return NULL;
 	}
-	buf_addc(&b, '\0');
-	free(*text);
-	*text = buf_detach(&b);
+	/* It may be in base64, as some CI systems want it; then what that is. */
+	if (base64_decode(text, &b) && memchr(b.data, ' ', b.len) != NULL) {
+		buf_addc(&b, '\0');
+		free(text);
+		text = buf_detach(&b);
+	}
+	buf_release(&b);
+	unquote(text);
+	return text;
 }
 
 int
 ssh_hostkey_load(struct ssh_hostkey *k, const struct ssh_settings *st,
     struct err *e)
 {
-	char *given = xstrdup_opt(getenv("DEPLOY_KNOWN_HOSTS"));
+	char *given = ssh_hostkey_given();
 	struct lines found = { BUF_INIT, BUF_INIT };
 	int r = 0;
 
 	find_names(k, st);
-	unwrap(&given);
+	k->is_no_list = given != NULL && given[0] != '/' && !has_line(given);
 	/* A CI's variable of type "file" has the path of one. */
 	if (given != NULL && given[0] == '/' && strchr(given, ' ') == NULL)
 		r = take_file(k, given, &found, e);
@@ -520,6 +575,9 @@ refuse_unknown(const struct ssh_hostkey *k, const struct shown *s,
 
 	if (k->rejected != NULL)
 		buf_addf(&why, " (%s)", k->rejected);
+	if (k->is_no_list)
+		buf_adds(&why,
+		    " (DEPLOY_KNOWN_HOSTS is set, but has no line of known_hosts)");
 	if (k->lax != NULL)
 		buf_addf(&why, " (%s of ssh_config is not followed)", k->lax);
 	err_set(e, ERR_UNREACHABLE,

@@ -29,6 +29,7 @@ struct ssh_hostkey {
 	char path[32];		/* its path, for libssh */
 	char *name;		/* the host as known_hosts calls it */
 	char *plain;		/* without its port; NULL: that has none */
+	bool is_no_list;	/* DEPLOY_KNOWN_HOSTS is something else */
 	char *lax;		/* what would have ssh(1) take it; NULL: none */
 	struct ssh_revoked revoked;
 	ssh_key *authorities;	/* of @cert-authority, for this host */
@@ -38,6 +39,13 @@ struct ssh_hostkey {
 };
 
 #define SSH_HOSTKEY_INIT { .fd = -1 }
+
+/*
+ * What DEPLOY_KNOWN_HOSTS gives, the caller's to free: the path of a file, which
+ * begins with '/' and has no blank, or lines of known_hosts, out of base64,
+ * quotes and spelled-out line ends; NULL when it is not set or empty.
+ */
+char *ssh_hostkey_given(void);
 
 /* Read all that is known about the host of `st`.  0 or -1. */
 int ssh_hostkey_load(struct ssh_hostkey *k, const struct ssh_settings *st,

@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/base64.h"
 #include "base/buf.h"
+#include "os/file.h"
 #include "os/io.h"
 #include "os/secret.h"
 #include "ssh/libssh.h"
@@ -20,17 +21,25 @@ enum {
 	FOLD = 64, /* characters of base64 in a line */
 };
 
+#define BEGIN "-----BEGIN "
 #define OPENSSH_BEGIN "-----BEGIN OPENSSH PRIVATE KEY-----\n"
 /* "openssh-key-v1", and a cipher called "none". */
 #define OPENSSH_PLAIN "b3BlbnNzaC1rZXktdjEAAAAABG5vbmU"
+#define BASE64 \
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
 
-/* Any white space, also "\n" and "\r" spelled out, becomes spaces. */
+/*
+ * Any white space, also "\n" and "\r" spelled out, with as many backslashes as
+ * it has passed shells and files, becomes spaces.
+ */
 static void
 flatten(char *s)
 {
 	for (; *s != '\0'; s++) {
-		if (*s == '\\' && (s[1] == 'n' || s[1] == 'r'))
-			s[0] = s[1] = ' ';
+		size_t n = strspn(s, "\\");
+
+		if (n > 0 && (s[n] == 'n' || s[n] == 'r'))
+			memset(s, ' ', n + 1);
 		else if (*s == '\n' || *s == '\r' || *s == '\t')
 			*s = ' ';
 	}
@@ -81,16 +90,38 @@ add_body(struct buf *b, char *body)
 }
 
 /*
+ * The first block that is a private key, behind parameters, certificates and
+ * whatever else is in the file; NULL.
+ */
+static const char *
+find_private(const char *text)
+{
+	static const char *const labels[] = { "OPENSSH PRIVATE KEY-----",
+		"RSA PRIVATE KEY-----", "EC PRIVATE KEY-----",
+		"PRIVATE KEY-----", "ENCRYPTED PRIVATE KEY-----" };
+
+	for (; (text = strstr(text, BEGIN)) != NULL; text += strlen(BEGIN))
+		for (size_t i = 0; i < sizeof(labels) / sizeof(labels[0]); i++)
+			if (strncmp(text + strlen(BEGIN), labels[i],
+				strlen(labels[i])) == 0)
+				return text;
+	return NULL;
+}
+
+/*
  * Lay the key out anew.  False when there is no BEGIN and END line.  Room is
  * made before, so that no copy is left behind by growing.
  */
 static bool
 repair(struct buf *b, const char *text)
 {
-	const char *begin = strstr(text, "-----BEGIN "), *body, *end, *last;
+	const char *begin = find_private(text), *body, *end, *last;
 	struct buf middle = BUF_INIT;
 
-	if (begin == NULL || (body = strstr(begin + 11, "-----")) == NULL ||
+	if (begin == NULL)
+		begin = strstr(text, BEGIN);
+	if (begin == NULL ||
+	    (body = strstr(begin + strlen(BEGIN), "-----")) == NULL ||
 	    (end = strstr(body + 5, "-----END ")) == NULL ||
 	    (last = strstr(end + 9, "-----")) == NULL)
 		return false;
@@ -263,6 +294,34 @@ import_again(const char *text, const char *phrase)
 	return key;
 }
 
+/*
+ * Does a repaired key have what no key has, such as "%0A" for the ends of its
+ * lines?  It is refused.
+ */
+static bool
+refuse_odd(const char *key, const char *what, struct err *e)
+{
+	const char *line = key + strcspn(key, "\n");
+	size_t n;
+
+	while (*line == '\n' && line[1] != '-' && line[1] != '\0') {
+		line++;
+		n = strspn(line, BASE64);
+		if (line[n] != '\n' &&
+		    memchr(line, ':', strcspn(line, "\n")) == NULL) {
+			bool is_seen = line[n] > ' ' && line[n] <= '~';
+
+			err_set(e, ERR_UNREACHABLE,
+			    "%s is damaged: between BEGIN and END is what no key has%s%.*s",
+			    what, is_seen ? ", " : "", is_seen ? 1 : 0,
+			    line + n);
+			return true;
+		}
+		line += strcspn(line, "\n");
+	}
+	return false;
+}
+
 /* Decode a repaired key. */
 static ssh_key
 decode(const char *text, const char *what, struct err *e)
@@ -271,6 +330,8 @@ decode(const char *text, const char *what, struct err *e)
 	bool encrypted = is_encrypted(text);
 	ssh_key key;
 
+	if (refuse_odd(text, what, e))
+		return NULL;
 	/* libcrypto would ask for a passphrase on the terminal. */
 	if (encrypted && (phrase == NULL || *phrase == '\0')) {
 		err_set(e, ERR_UNREACHABLE,
@@ -304,7 +365,7 @@ parse(const char *text, const char *what, struct err *e)
 	struct buf b = BUF_INIT;
 	ssh_key key = NULL;
 
-	if (refuse_kind(text, what, e))
+	if (find_private(text) == NULL && refuse_kind(text, what, e))
 		return NULL;
 	if (repair(&b, text))
 		key = decode(b.data, what, e);
@@ -338,7 +399,7 @@ ssh_key
 ssh_identity_read(const char *path, struct err *e)
 {
 	char *text = xmalloc(FILE_MAX + 1);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = file_open_named(path);
 	ssize_t n = fd < 0 ? -1 : io_read(fd, text, FILE_MAX);
 	ssh_key key = NULL;
 

@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "os/file.h"
 #include "os/io.h"
 #include "os/run.h"
 #include "ssh/libssh.h"
@@ -41,7 +42,8 @@ take_line(struct ssh_revoked *r, char *line)
 int
 ssh_revoked_read(struct ssh_revoked *r, const char *path, struct err *e)
 {
-	FILE *f = fopen(path, "re");
+	int fd = file_open_named(path);
+	FILE *f = fd >= 0 ? fdopen(fd, "r") : NULL;
 	char *line = NULL;
 	size_t size = 0;
 	int ret = 0;

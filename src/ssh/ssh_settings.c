@@ -45,20 +45,38 @@ ssh_settings_release(struct ssh_settings *st)
 	*st = (struct ssh_settings){ 0 };
 }
 
+/* ssh(1) ends its lines for a terminal: one line of them, each after a "; ". */
+static void
+join_lines(const struct buf *lines, struct buf *out)
+{
+	const char *p = buf_str(lines);
+
+	while (*(p += strspn(p, "\r\n")) != '\0') {
+		size_t n = strcspn(p, "\r\n");
+
+		buf_addf(out, "%s%.*s", out->len > 0 ? "; " : "", (int)n, p);
+		p += n;
+	}
+}
+
 /* Run `ssh -G`.  0; 1 when there is no ssh(1); -1. */
 static int
 ask(struct strvec *argv, struct buf *out, struct err *e)
 {
-	struct buf errors = BUF_INIT;
+	struct buf errors = BUF_INIT, said = BUF_INIT;
 	int status = 0;
 	int r = ssh_client_run(argv, ASK_MS, out, &errors, &status, e);
 
-	while (errors.len > 0 && strchr("\r\n", errors.data[errors.len - 1]))
-		errors.data[--errors.len] = '\0';
+	join_lines(&errors, &said);
 	if (r == 0 && status != 0)
-		r = err_set(e, ERR_USAGE, "'ssh -G' says: %s",
-		    errors.len > 0 ? buf_str(&errors) : "(nothing)");
+		r = err_set(e, ERR_USAGE, "'ssh -G' says: %s%s",
+		    said.len > 0 ? buf_str(&said) : "(nothing)",
+		    strstr(buf_str(&said), "Bad configuration option") !=
+			    NULL ?
+			";; 'IgnoreUnknown' above it in ssh_config leaves out what the ssh(1) here does not know" :
+			"");
 	buf_release(&errors);
+	buf_release(&said);
 	return r;
 }
 
@@ -99,9 +117,25 @@ token(const struct ssh_settings *st, char c, char uid[16])
 	}
 }
 
+/* The value of "${NAME}" at `s`, and its end; NULL when it is none or not set. */
+static const char *
+variable_at(const char *s, const char **end)
+{
+	const char *value;
+	char *name;
+
+	*end = strncmp(s, "${", 2) == 0 ? strchr(s, '}') : NULL;
+	if (*end == NULL)
+		return NULL;
+	name = xstrndup(s + 2, (size_t)(*end - s) - 2);
+	value = getenv(name);
+	free(name);
+	return value;
+}
+
 /*
- * Replace a leading ~/ and the %-tokens; `ssh -G` leaves them.  Tokens that
- * we do not know stay as they are.
+ * Replace a leading ~/, the %-tokens and variables; `ssh -G` leaves them.
+ * What we do not know stays as it is.
  */
 static char *
 expand(const struct ssh_settings *st, const char *s)
@@ -114,14 +148,18 @@ expand(const struct ssh_settings *st, const char *s)
 		s++;
 	}
 	for (; *s != '\0'; s++) {
-		const char *value = *s == '%' ? token(st, s[1], uid) : NULL;
+		const char *end, *value = variable_at(s, &end);
 
+		if (value == NULL && *s == '%') {
+			value = token(st, s[1], uid);
+			end = s + 1;
+		}
 		if (value == NULL) {
 			buf_addc(&b, *s);
 			continue;
 		}
 		buf_adds(&b, value);
-		s++;
+		s = end;
 	}
 	return buf_detach(&b);
 }

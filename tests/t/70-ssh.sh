@@ -236,6 +236,33 @@ t_an_unknown_host_is_refused_and_the_line_helps() {
 	    "$(cat sshd/known_hosts)") run d exec true
 }
 
+# As it comes out of files and panels that have their own way with lines.
+t_known_hosts_in_a_variable() {
+	local line text words
+	setup
+	line=$(<sshd/known_hosts)
+	client "$PWD/sshd/id" /dev/null
+	for text in "\"$line\"" "'$line'" "# x\\n$line\\n" "\"$line\\\\n\"" \
+	    $'\xef\xbb\xbf'"$line" "# x\\r\\n$line\\r\\n" "$line"$'\r\n'; do
+		DEPLOY_KNOWN_HOSTS=$text run d exec true
+		DEPLOY_KNOWN_HOSTS=$(base64 -w0 <<<"$text") run d exec true
+	done
+	# What has no line of known_hosts at all is no reason to think of the host.
+	while IFS='|' read -r text words; do
+		DEPLOY_KNOWN_HOSTS=$text refused "is not known$words" </dev/null
+	done <<-END
+	$(cut -d ' ' -f 1,2 sshd/host_key.pub)| (DEPLOY_KNOWN_HOSTS is set, but has no line of known_hosts)
+	$(ssh-keygen -lf sshd/host_key.pub)| (DEPLOY_KNOWN_HOSTS is set, but
+	StrictHostKeyChecking no| (DEPLOY_KNOWN_HOSTS is set, but
+	# nothing| (DEPLOY_KNOWN_HOSTS is set, but
+	other.example $(cut -d ' ' -f 1,2 sshd/host_key.pub)|; its ssh-ed25519 key is
+	@cert-authority other.example $(cut -d ' ' -f 1,2 sshd/host_key.pub)|; its
+	END
+	printf '\xef\xbb\xbf%s\n' "$line" >known
+	client "$PWD/sshd/id" "$PWD/known"
+	run d exec true
+}
+
 # As with ssh(1): the port of another sshd need not be named.
 t_a_known_host_on_another_port() {
 	local key
@@ -661,6 +688,58 @@ t_a_key_in_a_variable() {
 	    run d exec true
 }
 
+# A key among other things, and line ends that were spelled out on the way.
+t_a_key_in_company() {
+	local key text
+	setup
+	client "$PWD/nothing" "$PWD/sshd/known_hosts"
+	openssl ecparam -genkey -name prime256v1 -out ec 2>/dev/null
+	assert_contains ec "BEGIN EC PARAMETERS"
+	openssl req -x509 -newkey rsa:2048 -nodes -keyout rsa -out cert -subj /CN=x \
+	    2>/dev/null
+	chmod 600 ec rsa
+	for key in ec rsa; do
+		ssh-keygen -y -f $key >>sshd/authorized_keys
+		DEPLOY_SSH_KEY=$(<$key) run d exec true
+		DEPLOY_SSH_KEY=$(base64 -w0 $key) run d exec true
+		DEPLOY_SSH_KEY=$(tr '\n' ' ' <$key) run d exec true
+	done
+	DEPLOY_SSH_KEY=$(cat cert rsa) run d exec true
+	DEPLOY_SSH_KEY=$(cat rsa cert) run d exec true
+	DEPLOY_SSH_KEY=$(cat sshd/id.pub sshd/id) run d exec true
+	key=$(<sshd/id)
+	for text in '\n' '\\n' '\r\n' '\\\\n'; do
+		DEPLOY_SSH_KEY=${key//$'\n'/$text} run d exec true
+	done
+	# Others are no reason to ask for a passphrase.
+	for text in %0A '<br>' '&#10;' $'\xc2\xa0'; do
+		DEPLOY_SSH_KEY=${key//$'\n'/$text} refused \
+		    "is damaged: between BEGIN and END is what no key has"
+	done
+	client "$PWD/ec" "$PWD/sshd/known_hosts"
+	run d exec true
+}
+
+# Nobody writes it: that is no reason to wait for ever.
+t_files_that_are_fifos() {
+	setup
+	mkfifo fifo
+	client "$PWD/fifo" "$PWD/sshd/known_hosts"
+	milliseconds refused "no BEGIN line"
+	((took < 10000)) || fail "$took ms"
+	client "$PWD/sshd/id" "$PWD/fifo"
+	refused "is not known"
+	client "$PWD/sshd/id" "$PWD/sshd/known_hosts" "RevokedHostKeys $PWD/fifo"
+	run d exec true
+	client "$PWD/nothing" "$PWD/sshd/known_hosts"
+	DEPLOY_SSH_KEY=$PWD/fifo refused "no BEGIN line"
+	expect_status 2 deploy status -c fifo
+	# Who does write it is waited for.
+	(sleep 0.5; cat sshd/id) >fifo &
+	DEPLOY_SSH_KEY=$PWD/fifo run d exec true
+	wait "$!"
+}
+
 # An Ed25519 key as openssl writes it; ssh-keygen shows its public half.
 t_a_key_in_pkcs8() {
 	setup
@@ -932,9 +1011,25 @@ t_names_that_a_shell_would_read() {
 
 t_a_wrong_ssh_config() {
 	setup
-	echo 'Nonsense yes' >config
+	printf 'Nonsense yes\nUseKeychain yes\n' >config
 	expect_status 2 d exec true
-	assert_contains "$err" "line 1"
+	assert_contains "$err" "line 1: Bad configuration option: nonsense; $PWD/config"
+	assert_contains "$err" "'IgnoreUnknown' above it"
+	assert_not_contains "$err" '\x0d'
+	echo 'Port' >config
+	expect_status 2 d exec true
+	assert_not_contains "$err" IgnoreUnknown
+}
+
+# As ssh(1) expands them, which 'ssh -G' does not.
+t_variables_in_ssh_config() {
+	setup
+	export WHERE=$PWD/sshd PART=sshd
+	client '${WHERE}/id' '${WHERE}/known_hosts'
+	run d exec true
+	client "$PWD/\${PART}/i\${NOT_SET}d" "$PWD/sshd/known_hosts"
+	cp sshd/id 'sshd/i${NOT_SET}d'
+	run d exec true
 }
 
 # A port that is silent, or that drops; sets sshd_port.

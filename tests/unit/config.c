@@ -1135,6 +1135,7 @@ test_roots_of_hosts(void)
 }
 
 /* A site with one host more, which begins in line 5, column 7. */
+#define PRINT "SHA256:uNiVztksCsDhcc0u9e8BrQXVUpKZIDTMczCvj3tD2Ok"
 #define HOST(keys) SITE "    hosts:\n      - " keys "\n"
 
 static void
@@ -1218,10 +1219,11 @@ test_every_key_of_a_host(void)
 	const struct host_config *h;
 	struct config c;
 
-	REQUIRE(parse(&c,
-		    HOST("{address: me@www1, root: /b/, port: 2222, identity: "
-			 "key, host_key: \"SHA256:x\", jump: gate, transport: "
-			 "rsync, deploy: none, x-rack: 3}")) == 0);
+	REQUIRE(
+	    parse(&c,
+		HOST("{address: me@www1, root: /b/, port: 2222, identity: "
+		     "key, host_key: \"" PRINT "\", jump: gate, transport: "
+		     "rsync, deploy: none, x-rack: 3}")) == 0);
 	h = &c.sites[0].hosts[0];
 	CHECK_STR(h->label, "me@www1");
 	CHECK_STR(h->address, "www1");
@@ -1229,12 +1231,44 @@ test_every_key_of_a_host(void)
 	CHECK(h->port == 2222);
 	CHECK_STR(h->root, "/b");
 	CHECK_STR(h->identity, "/home/me/project/key");
-	CHECK_STR(h->host_key, "SHA256:x");
+	CHECK_STR(h->host_key, PRINT);
 	CHECK_STR(h->jump, "gate");
 	CHECK(h->transport == HOST_RSYNC);
 	CHECK_STR(h->deploy, "none");
 	CHECK_STR(c.sites[0].root, "/a");
 	config_release(&c);
+}
+
+/* What is compared later, when it would be told as a key that has changed. */
+static void
+test_fingerprints(void)
+{
+	static const char *const good[] = { PRINT, PRINT "=" };
+	static const char *const bad[] = { "SHA256:", "SHA256:x", PRINT "x",
+		PRINT "==", "uNiVztksCsDhcc0u9e8BrQXVUpKZIDTMczCvj3tD2Ok",
+		"sha256:uNiVztksCsDhcc0u9e8BrQXVUpKZIDTMczCvj3tD2Ok",
+		"MD5:95:6d:1a:54:6c:28:0e:42:d6:20:25:3a:88:ee:e3:28",
+		"256 " PRINT " me@here (ED25519)", PRINT " " PRINT,
+		"ssh-ed25519 AAAA", "known_hosts" };
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		struct buf text = BUF_INIT;
+
+		buf_addf(&text, HOST("{address: x, host_key: \"%s\"}"),
+		    good[i]);
+		CHECK_STR(fault_in_buf(&text), "");
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct buf text = BUF_INIT;
+		const char *fault;
+
+		buf_addf(&text, HOST("{address: x, host_key: \"%s\"}"),
+		    bad[i]);
+		fault = fault_in_buf(&text);
+		if (!CHECK(strstr(fault, "is not a fingerprint of a key") !=
+			NULL))
+			CHECK_STR(fault, bad[i]);
+	}
 }
 
 static void
@@ -1934,7 +1968,7 @@ UNIT_MAIN(UNIT(test_defaults), UNIT(test_defaults_in_words),
     UNIT(test_sites_are_distinct), UNIT(test_patterns),
     UNIT(test_shared_paths), UNIT(test_roots_of_hosts),
     UNIT(test_host_defaults), UNIT(test_every_key_of_a_host),
-    UNIT(test_labels), UNIT(test_host_addresses),
+    UNIT(test_labels), UNIT(test_fingerprints), UNIT(test_host_addresses),
     UNIT(test_addresses_as_people_write_them), UNIT(test_host_transports),
     UNIT(test_host_ports), UNIT(test_hosts_are_distinct),
     UNIT(test_empty_files), UNIT(test_several_documents),
