@@ -394,12 +394,12 @@ t_check_of_what_does_not_answer() {
 # sh verbs travel that its verbs are said to need.
 t_the_sh_verbs_have_all_that_they_call() {
 	local c
-	cat >sh <<-END
+	cat >shell <<-END
 	#!/bin/sh
 	exec dash "\$@" 2>>"$PWD/said"
 	END
-	chmod +x sh
-	export DEPLOY_TEST_SH=$PWD/sh
+	chmod +x shell
+	export DEPLOY_TEST_SH=$PWD/shell
 	config sh
 	mkdir site
 	echo one >site/index.html
