@@ -13,7 +13,7 @@
 #include "root/history.h"
 #include "root/journal.h"
 #include "base/release.h"
-#include "root/store.h"
+#include "root/store_flip.h"
 
 struct activate_options {
 	const struct release_id *id;	/* a release of the root */

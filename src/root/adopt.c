@@ -16,7 +16,7 @@
 #include "root/activate.h"
 #include "root/adopt_links.h"
 #include "root/stage.h"
-#include "root/store.h"
+#include "root/store_flip.h"
 
 /* What is at the place that is to be adopted. */
 enum found { DIRECTORY, LINK };

@@ -18,9 +18,6 @@
 
 #define FORMAT "1\n"
 #define STATE_DIR ".deploy"
-#define CURRENT "current"
-#define RELEASES "releases"
-#define KEPT "adopted-"
 
 /* The directories of a root, each in the one that stands before it. */
 struct part {
@@ -35,7 +32,7 @@ static void
 list_parts(struct store *s, struct part out[PARTS])
 {
 	const struct part parts[PARTS] = {
-		{ &s->releases, &s->root, RELEASES },
+		{ &s->releases, &s->root, STORE_RELEASES },
 		{ &s->state, &s->root, STATE_DIR },
 		{ &s->incoming, &s->state, "incoming" },
 		{ &s->manifests, &s->state, "manifests" },
@@ -129,7 +126,7 @@ check_format(const struct store *s, struct err *e)
 static int
 not_prepared(const char *path, struct err *e)
 {
-	char *current = xasprintf("%s/" CURRENT, path);
+	char *current = xasprintf("%s/" STORE_CURRENT, path);
 	struct buf word = BUF_INIT;
 
 	quote_add(&word, path);
@@ -161,8 +158,8 @@ part_failed(const struct store *s, const struct part *p, struct err *e)
 	err_set(e, ERR_FAILED,
 	    "'%s/%s' is a link, and a root is whole on one disk;; name a root on the other disk",
 	    p->at->path, p->name);
-	if (faccessat(s->root.fd, CURRENT, F_OK, 0) == 0) {
-		char *current = xasprintf("%s/" CURRENT, s->root.path);
+	if (faccessat(s->root.fd, STORE_CURRENT, F_OK, 0) == 0) {
+		char *current = xasprintf("%s/" STORE_CURRENT, s->root.path);
 
 		err_append(e,
 		    "; it takes over what is served here with: deploy adopt %s",
@@ -294,7 +291,7 @@ check_own(const struct store *s, mode_t mode, struct err *e)
 	size_t n = 0;
 
 	if (s->adopting || dir_has(&s->root, "releases") ||
-	    faccessat(s->root.fd, CURRENT, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ||
+	    faccessat(s->root.fd, STORE_CURRENT, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ||
 	    dir_has(&s->root, ".deploy"))
 		return 0;
 	if ((mode & S_ISVTX) != 0 && (mode & S_IWOTH) != 0)
@@ -457,9 +454,9 @@ parse_target(const struct store *s, const char *target, struct release_id *out)
 	/* Other tools write the root's path in front; that is fine. */
 	if (strncmp(target, s->root.path, n) == 0 && target[n] == '/')
 		target += n + 1;
-	if (strncmp(target, RELEASES "/", strlen(RELEASES "/")) != 0)
+	if (strncmp(target, STORE_RELEASES "/", strlen(STORE_RELEASES "/")) != 0)
 		return false;
-	return release_id_parse(out, target + strlen(RELEASES "/"));
+	return release_id_parse(out, target + strlen(STORE_RELEASES "/"));
 }
 
 /*
@@ -470,11 +467,11 @@ static int
 foreign_link(const struct store *s, const char *target, struct err *e)
 {
 	/* What we may not see may be served all the same. */
-	bool serves = faccessat(s->root.fd, CURRENT, F_OK, 0) == 0 ||
+	bool serves = faccessat(s->root.fd, STORE_CURRENT, F_OK, 0) == 0 ||
 	    (errno != ENOENT && errno != ENOTDIR && errno != ELOOP);
 
 	return err_set(e, ERR_FAILED,
-	    "'%s/%s' points to '%s', which is %s;; %s", s->root.path, CURRENT,
+	    "'%s/%s' points to '%s', which is %s;; %s", s->root.path, STORE_CURRENT,
 	    target, serves ? "not a release of this root" : "not there",
 	    serves ?
 		"run 'deploy adopt', which makes a release of it and loses no request" :
@@ -486,7 +483,7 @@ store_current(const struct store *s, struct release_id *out, struct err *e)
 {
 	char target[PATH_LEN_MAX + 1];
 	ssize_t n =
-	    readlinkat(s->root.fd, CURRENT, target, sizeof(target) - 1);
+	    readlinkat(s->root.fd, STORE_CURRENT, target, sizeof(target) - 1);
 
 	*out = release_id_none;
 	if (n < 0) {
@@ -494,14 +491,14 @@ store_current(const struct store *s, struct release_id *out, struct err *e)
 			return 0;
 		if (errno != EINVAL)
 			return err_sys(e, "cannot read the link '%s/%s'",
-			    s->root.path, CURRENT);
-		if (s->adopting && dir_has(&s->root, CURRENT))
+			    s->root.path, STORE_CURRENT);
+		if (s->adopting && dir_has(&s->root, STORE_CURRENT))
 			return 0;
 		return err_set(e, ERR_FAILED,
 		    "'%s/%s' is not a symbolic link but a real %s;; %s",
-		    s->root.path, CURRENT,
-		    dir_has(&s->root, CURRENT) ? "directory" : "file",
-		    dir_has(&s->root, CURRENT) ?
+		    s->root.path, STORE_CURRENT,
+		    dir_has(&s->root, STORE_CURRENT) ? "directory" : "file",
+		    dir_has(&s->root, STORE_CURRENT) ?
 			"run 'deploy adopt', which makes a release of it and loses no request" :
 			"move it away");
 	}
@@ -586,115 +583,4 @@ store_commit(const struct store *s, const struct release_id *id, struct err *e)
 	/* Not known to be on disk: not complete.  Nobody has used it yet. */
 	(void)renameat(s->releases.fd, id->text, s->incoming.fd, id->text);
 	return -1;
-}
-
-int
-store_prepare_flip(const struct store *s, const struct release_id *id,
-    struct store_link *l, struct err *e)
-{
-	char target[RELEASE_ID_LEN + 16];
-
-	/* Whoever staged it may have died, or failed, before he had. */
-	if (dir_sync(&s->releases, e) != 0)
-		return -1;
-	/* A run that died between here and the flip has left its link. */
-	file_sweep(&s->state);
-	snprintf(target, sizeof(target), RELEASES "/%s", id->text);
-	file_tmp_name(l->name);
-	if (symlinkat(target, s->state.fd, l->name) != 0) {
-		err_sys(e, "cannot make a link in '%s'", s->state.path);
-		l->name[0] = '\0';
-		return -1;
-	}
-	return 0;
-}
-
-void
-store_drop_flip(const struct store *s, struct store_link *l)
-{
-	if (l->name[0] != '\0')
-		unlinkat(s->state.fd, l->name, 0);
-	l->name[0] = '\0';
-}
-
-int
-store_tell_exchange(struct err *e)
-{
-	if (e->sys == EBUSY)
-		return err_append(e,
-		    ": it is a mount point;; mount the directory above it instead, which becomes the root");
-	if (e->sys == EINVAL || e->sys == ENOSYS)
-		return err_append(e,
-		    ": neither this file system nor this kernel can do that in one step;; publish it to a root of another name, and let the web server serve that one's 'current'");
-	return -1;
-}
-
-/* Remove the link that an adoption of `name` left which died. */
-static void
-drop_link(const struct store *s, const char *name)
-{
-	struct stat st;
-
-	if (fstatat(s->state.fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    S_ISLNK(st.st_mode))
-		unlinkat(s->state.fd, name, 0);
-}
-
-/*
- * The link in the place of a real directory, which is kept.  0; 1 when there
- * is no such directory; -1.
- */
-static int
-exchange_current(const struct store *s, const struct release_id *id,
-    struct store_link *l, struct err *e)
-{
-	char kept[RELEASE_ID_LEN + 16];
-
-	if (!s->adopting || !dir_has(&s->root, CURRENT))
-		return 1;
-	/*
-	 * The link takes the name first under which the directory is kept:
-	 * what is a user's never has a name that is swept.
-	 */
-	snprintf(kept, sizeof(kept), KEPT "%s", id->text);
-	drop_link(s, kept);
-	if (dir_rename_new(&s->state, l->name, &s->state, kept, e) != 0)
-		return e->sys != EEXIST ?
-		    -1 :
-		    err_set(e, ERR_FAILED,
-			"'%s/%s' is there already, which an earlier adoption of the same content has kept;; move it away, or remove it when you are sure",
-			s->state.path, kept);
-	l->name[0] = '\0';
-	/* A crash here leaves the link, which drop_link() takes. */
-	if (renameat2(s->state.fd, kept, s->root.fd, CURRENT,
-		RENAME_EXCHANGE) != 0) {
-		err_sys(e, "cannot exchange '%s/%s' and the link",
-		    s->root.path, CURRENT);
-		drop_link(s, kept);
-		return store_tell_exchange(e);
-	}
-	return 0;
-}
-
-int
-store_flip(const struct store *s, const struct release_id *id,
-    struct store_link *l, struct err *e)
-{
-	int r = exchange_current(s, id, l, e);
-
-	if (r < 0)
-		return -1;
-	if (r == 1 && renameat(s->state.fd, l->name, s->root.fd, CURRENT) != 0)
-		return err_sys(e, "cannot replace '%s/%s'", s->root.path,
-		    CURRENT);
-	/* Live from here on. */
-	l->name[0] = '\0';
-	if (fsync(s->root.fd) != 0 || (r == 0 && fsync(s->state.fd) != 0)) {
-		err_sys(e,
-		    "release %s is live, but not known to survive a power cut: cannot write '%s' to disk",
-		    id->text, s->root.path);
-		e->code = ERR_CLEANUP;
-		return -1;
-	}
-	return 0;
 }

@@ -12,6 +12,10 @@
 #include "base/err.h"
 #include "base/release.h"
 
+/* The document root, and where releases are: both in the root. */
+#define STORE_CURRENT "current"
+#define STORE_RELEASES "releases"
+
 struct store {
 	struct dir root;
 	struct dir state;		/* .deploy */
@@ -74,12 +78,6 @@ int store_sync(const struct store *s, struct err *e) MUST_USE;
  */
 int store_tell_room(const struct store *s, struct err *e);
 
-/*
- * A directory and a link could not be exchanged: say in the error what stands
- * in the way, and what to do then.  Returns -1.
- */
-int store_tell_exchange(struct err *e);
-
 void store_close(struct store *s);		/* neutral values accepted */
 
 /*
@@ -108,31 +106,6 @@ int store_new_id(const struct store *s, const struct release_id *latest,
  */
 int store_commit(const struct store *s, const struct release_id *id,
     struct err *e) MUST_USE;
-
-/* A link to a release that waits to become `current`. */
-struct store_link {
-	char name[64];			/* in .deploy; "": none */
-};
-
-/*
- * Make the link, under a name of its own; those of dead runs are removed.
- * What it names is on disk then.  Under the exclusive lock.
- */
-int store_prepare_flip(const struct store *s, const struct release_id *id,
-    struct store_link *l, struct err *e) MUST_USE;
-
-/*
- * Rename the prepared link over `current`, durably: one system call for the
- * visitors, one for the disk.  Under the exclusive lock, after the journal
- * has the line.  Returns 0; -1 with ERR_FAILED when visitors still get what
- * they got, or with ERR_CLEANUP when the release is live but may not survive
- * a power cut.
- */
-int store_flip(const struct store *s, const struct release_id *id,
-    struct store_link *l, struct err *e) MUST_USE;
-
-/* Remove a prepared link that is not wanted any more; none is fine. */
-void store_drop_flip(const struct store *s, struct store_link *l);
 
 /* The file name of a release's meta in s->meta: "<id>.json". */
 void store_meta_name(const struct release_id *id, char out[RELEASE_ID_LEN + 8]);
