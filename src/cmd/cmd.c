@@ -14,12 +14,14 @@
 #include "base/nearest.h"
 #include "base/override.h"
 #include "base/path.h"
+#include "base/quote.h"
 #include "cmd/habit.h"
 #include "cmd/line.h"
 #include "cmd/queue_steps.h"
 #include "cmd/table.h"
 #include "config/config_file.h"
 #include "config/config_host.h"
+#include "fleet/cure.h"
 #include "os/ci.h"
 #include "os/log.h"
 
@@ -161,6 +163,22 @@ parse_overrides(struct run *run, struct err *e)
 	return r;
 }
 
+/* An operand that nobody wants may be a root, as with rsync(1), or a host. */
+static int
+refuse_operand(const struct run *run, const char *word, struct err *e)
+{
+	err_set(e, ERR_USAGE, "'%s' is one operand too many", word);
+	if (path_is_address(word))
+		return err_append(e,
+		    ";; hosts stand in deploy.yml, or behind --host, and the directory there behind --root (see 'deploy %s -h')",
+		    run->cmd->name);
+	if (strchr(word, '/') != NULL && run->opts.root == NULL)
+		return err_append(e,
+		    ";; is it the root? then: --root %s (see 'deploy %s -h')",
+		    QUOTED(word), run->cmd->name);
+	return err_append(e, " (see 'deploy %s -h')", run->cmd->name);
+}
+
 /* Parse what follows the command's name. */
 static int
 parse(struct run *run, int argc, char *const *argv, struct err *e)
@@ -177,9 +195,8 @@ parse(struct run *run, int argc, char *const *argv, struct err *e)
 	for (; n < argc; n++)
 		strvec_add(&run->opts.args, argv[n]);
 	if (run->opts.args.n > run->cmd->max_args)
-		return err_set(e, ERR_USAGE,
-		    "'%s' is one operand too many (see 'deploy %s -h')",
-		    run->opts.args.v[run->cmd->max_args], run->cmd->name);
+		return refuse_operand(run,
+		    run->opts.args.v[run->cmd->max_args], e);
 	if (run->opts.quiet)
 		log_set_level(LOG_QUIET);
 	else if (run->opts.verbose)
@@ -261,10 +278,11 @@ tell_skipped(const struct run *run, struct err *e)
 		return e->code == ERR_OK ? 0 : -1;
 	if (e->code == ERR_CLEANUP)
 		log_warn("%s", e->text);
-	err_set(e, ERR_DIFFER, "done, but without %s", skipped->v[0]);
+	err_set(e, ERR_DIFFER, "left out: %s", skipped->v[0]);
 	for (size_t i = 1; i < skipped->n; i++)
 		err_append(e, ", %s", skipped->v[i]);
-	return err_append(e, ";; when %s back, run: deploy sync%s",
+	return err_append(e,
+	    "; all other hosts are done;; when %s back, run: deploy sync%s",
 	    skipped->n > 1 ? "they are" : "it is", run->caller.all);
 }
 
@@ -293,6 +311,20 @@ run_command(struct run *run, struct err *e)
 	return r;
 }
 
+/* Who found what is wrong may not know for which site it is to be mended. */
+static void
+complete_cure(const struct run *run, struct err *e)
+{
+	struct buf whole = BUF_INIT;
+	const char *cure = err_cure(e);
+
+	if (cure_complete(&run->caller, cure, &whole) != cure) {
+		err_drop_cure(e);
+		err_append(e, ";; %s", whole.data);
+	}
+	buf_release(&whole);
+}
+
 int
 cmd_main(int before, int argc, char *const *argv, struct opts *global)
 {
@@ -314,8 +346,10 @@ cmd_main(int before, int argc, char *const *argv, struct opts *global)
 		cmd_print_help(run.cmd);
 	else if (r == 0)
 		r = run_command(&run, &e);
-	if (r != 0)
+	if (r != 0) {
+		complete_cure(&run, &e);
 		answer_error(&run, &e);
+	}
 	if (flush_answer(&run, r == 0 ? &e : &(struct err)ERR_INIT) != 0)
 		r = -1;
 	if (r != 0)

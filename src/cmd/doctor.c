@@ -280,25 +280,17 @@ report_doc(const struct patient *p)
 	return doc;
 }
 
-/*
- * Who judges a root knows no site: a cure that ends in a command of ours gets the
- * options by which the user said which one is meant.
- */
+/* Who judges a root knows no site. */
 static void
 complete_cures(const struct fleet *f, struct doctor_report *report)
 {
-	static const char run[] = "run: deploy ";
-
 	for (size_t i = 0; i < report->n; i++) {
-		char *cure = report->v[i].cure, *verb;
+		char *cure = report->v[i].cure;
 		struct buf whole = BUF_INIT;
 
-		verb = cure != NULL ? strstr(cure, run) : NULL;
-		/* One word: it has no options yet. */
-		if (verb == NULL || strchr(verb + strlen(run), ' ') != NULL)
+		if (cure == NULL ||
+		    cure_complete(f->caller, cure, &whole) == cure)
 			continue;
-		buf_add(&whole, cure, (size_t)(verb - cure) + strlen("run: "));
-		cure_add(f, &whole, verb + strlen(run), NULL);
 		free(cure);
 		report->v[i].cure = buf_detach(&whole);
 	}

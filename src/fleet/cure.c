@@ -43,6 +43,63 @@ cure_append(const struct fleet *f, struct err *e, const char *verb,
 	return -1;
 }
 
+/* May the command, of which `len` bytes are given, have such options? */
+static bool
+is_for_site(const char *verb, size_t len)
+{
+	static const char *const others[] = { "completion", "config",
+		"enqueue", "help", "host", "jobs", "version", "worker" };
+	size_t first = strcspn(verb, " '");
+
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if (strlen(others[i]) == first &&
+		    strncmp(others[i], verb, first) == 0)
+			return false;
+	/* It says for itself which site, or only how it is used. */
+	for (const char *p = verb; p + 2 < verb + len; p++)
+		if (strncmp(p, " -h", 3) == 0 || strncmp(p, " -c", 3) == 0 ||
+		    strncmp(p, " -s", 3) == 0 || strncmp(p, " --root", 7) == 0)
+			return false;
+	return first > 0;
+}
+
+/* Where the next command begins, behind "deploy "; NULL: there is none. */
+static const char *
+next_command(const char *text)
+{
+	static const char *const marks[] = { "'deploy ", "run: deploy " };
+	const char *next = NULL;
+
+	for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++) {
+		const char *p = strstr(text, marks[i]);
+
+		if (p != NULL && (next == NULL || p < next))
+			next = p + strlen(marks[i]);
+	}
+	return next;
+}
+
+const char *
+cure_complete(const struct caller *c, const char *text, struct buf *out)
+{
+	const char *at = text, *verb, *end;
+
+	if (c->where == NULL || *c->where == '\0')
+		return text;
+	for (; (verb = next_command(at)) != NULL; at = end) {
+		bool quoted = verb[-(int)strlen("'deploy ")] == '\'';
+
+		end = verb + strcspn(verb, quoted ? "'" : "'; ");
+		buf_add(out, at, (size_t)(end - at));
+		/* What is not quoted has options behind it, if any. */
+		if (*end != (quoted ? '\0' : ' ') &&
+		    is_for_site(verb, (size_t)(end - verb)))
+			buf_adds(out, options_of(c, verb));
+	}
+	buf_adds(out, at);
+	return out->len > strlen(text) ? out->data : text;
+}
+
 /* The same command again, without those that failed. */
 static void
 add_again(const struct fleet *f, struct buf *out)
@@ -92,8 +149,8 @@ cure_unreachable(const struct fleet *f, struct err *e)
 {
 	if (append_again(f, e))
 		return -1;
-	/* The host has said what helps; all that is asked about is well. */
-	if (e->phase == PHASE_ANSWER && e->cure > 0)
+	/* What helps is known. */
+	if (e->cure > 0)
 		return -1;
 	err_append(e, ";; to find out more, run: ");
 	return cure_append(f, e, "doctor", NULL);

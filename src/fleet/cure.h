@@ -20,6 +20,15 @@ int cure_append(const struct fleet *f, struct err *e, const char *verb,
     const char *word);
 
 /*
+ * A text for people whose writer knows no site: each command in it that looks
+ * at a site, such as 'deploy list' or run: deploy prune, gets the options
+ * by which the user said which one.  Returns what `out` has, or `text`
+ * when there is nothing to add.
+ */
+const char *cure_complete(const struct caller *c, const char *text,
+    struct buf *out);
+
+/*
  * Hosts are out of reach, and the error says so: append how to go on without
  * them, when the command can and some are left, else how to find out more,
  * unless a host has answered and said what helps.

@@ -221,20 +221,63 @@ t_unknown_release() {
 	# By its middle, and with two letters that are wrong.
 	usage "did you mean '$id'?" activate "${id:21:8}" --root root
 	usage "did you mean '$id'?" activate "x${id:1:30}y${id:32}" --root root
-	usage "there is no release 'zzzz'; see 'deploy list'" \
+	usage "there is no release 'zzzz'; see 'deploy list --root root'" \
 	    activate zzzz --root root
 	assert_not_contains "$err" "did you mean"
 	# Two could be meant: none is.
 	run deploy stage --again site --root root
-	usage "see 'deploy list'" activate "${id:4:4}" --root root
+	usage "see 'deploy list --root root'" activate "${id:4:4}" --root root
 	run deploy init --root empty
-	usage "run 'deploy activate' first" verify --root empty
-	usage "there is no 'previous'; name one of 'deploy list'" \
+	usage "run 'deploy activate --root empty' first" verify --root empty
+	usage "there is no 'previous'; name one of 'deploy list --root empty'" \
 	    verify previous --root empty
-	usage "run 'deploy stage' first" activate --root empty
+	usage "run 'deploy stage --root empty' first" activate --root empty
 	# A shell takes the cure as it is.
 	expect_status 1 deploy list --root "it's none"
 	assert_contains "$err" "run: deploy init --root 'it'\\''s none'"
+}
+
+# completed STATUS WORD...: each command that the message names has the option
+# by which the root was said; `it` is how.
+completed() {
+	local status=$1 command
+	shift
+	expect_status "$status" deploy "$@" --root "$it"
+	grep -o "'deploy [^']*'" "$err" >commands || true
+	sed -n "s/.*run: \\(deploy .*\\)/'\\1'/p" "$err" >>commands
+	[ -s commands ] || fail "no command in $(<"$err")"
+	while read -r command; do
+		[[ $command = *" --root $it'" ]] || fail "$*: $command"
+	done <commands
+}
+
+# Who finds what is wrong knows no site; what the user pastes has to.
+t_cures_name_the_site() {
+	local it=root
+	mkdir site other
+	echo 1 >site/index.html
+	echo 1 >other/index.html
+	completed 1 list
+	completed 1 rollback
+	run deploy init --root "$it"
+	completed 2 activate
+	completed 2 verify
+	completed 2 verify previous
+	completed 1 rollback
+	run deploy stage site --root "$it"
+	run deploy stage --again site --root "$it"
+	completed 2 activate
+	completed 2 activate zzzz
+	completed 2 preview nosuch
+	completed 2 diff
+	run deploy activate latest --root "$it"
+	for i in 1 2 3 4 5; do
+		echo "$i" >"site/$i.html"
+	done
+	run deploy publish site --root "$it"
+	completed 10 publish other
+	run deploy freeze --root "$it" -m why
+	completed 3 activate previous
 }
 
 # A file that is damaged is named, and what to do about it.
@@ -277,7 +320,7 @@ t_unknown_site_and_host() {
 	usage "did you mean 'deploy@www1'?" list -s example.net --host deploy@ww1
 	usage "has no hosts" list -s example.org --host www1
 	run deploy init -s example.net
-	usage "there is no 'current' release; run 'deploy activate' first" \
+	usage "there is no 'current' release; run 'deploy activate -s example.net' first" \
 	    verify -s example.net
 	usage "did you mean 'example.net'?" enqueue example.nt
 }
@@ -579,7 +622,7 @@ t_json_errors() {
 	json_error 2 "nosuch" stage nosuch --root root
 	json_error 2 "which release?" pin --root root
 	deploy publish -q site --root root
-	json_error 1 "no release that was live before" rollback --root root
+	json_error 1 "is the only release, so there is none to go back to" rollback --root root
 	json_error 2 "there is no release 'zzz'" activate zzz --root root
 	deploy stage -q --again site --root root
 	json_error 4 "as expected" activate --expect none --root root
