@@ -271,11 +271,11 @@ fleet_need_root(const struct fleet *f, struct err *e)
 	/* What can be none is not told to become one. */
 	if (f->is_here && store_check_new(root, e) != 0)
 		return -1;
+	if (f->is_here)
+		return store_tell_none(root, e);
 	err_set(e, ERR_FAILED,
-	    f->is_here ? "'%s' is not a root of deploy" :
-			 "no host has a root of deploy at '%s'",
+	    "no host has a root of deploy at '%s';; stage a first release, or run: ",
 	    root);
-	err_append(e, ";; stage a first release, or run: ");
 	return cure_append(f, e, "init", NULL);
 }
 

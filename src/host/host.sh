@@ -328,7 +328,7 @@ read_link() {
 
 # Who $name belongs to, which has the user $uid, and what helps.
 whose() {
-	user=$(stat -L -c %U "$name") as=": runuser -u $user -- deploy ..."
+	user=$(stat -L -c %U "$name") as=": runuser -u $user -- deploy ..., or over SSH with user: $user"
 	[ "$user" != UNKNOWN ] || user="uid $uid" as=''
 	if [ "$me" = 0 ]; then
 		printf '%s\n' "'$name' belongs to $user${tab}run deploy as that user$as"
@@ -393,7 +393,8 @@ is_prepared() {
 
 need_root() {
 	! is_prepared || return 0
-	[ ! -e "$root/current" ] || fail 1 "'$root' is not a root of deploy" "what it serves becomes its first release with: deploy adopt"
+	[ ! -e "$root/current" ] || fail 1 "'$root' is not a root of deploy" "what it serves becomes its first release; run: deploy adopt"
+	[ -e "$root" ] || fail 1 "'$root' is not a root of deploy: there is no such directory" "is the name right? then stage a first release, or run: deploy init"
 	fail 1 "'$root' is not a root of deploy" "stage a first release, or run: deploy init"
 }
 
@@ -494,19 +495,31 @@ check_own() {
 	done
 }
 
+# Make the root, but nothing above it; or say who can.
+make_root() {
+	[ ! -L "$root" ] || [ -e "$root" ] ||
+		fail 1 "cannot open the directory '$root', a link to what is not there: No such file or directory"
+	[ ! -e "$root" ] || fail 1 "cannot open the directory '$root': Not a directory"
+	as_root="run there, as root: install -d -o $(id -un 2>/dev/null || id -u) $(in_quotes "$root")"
+	above=${root%/*}
+	[ -d "$above/" ] || [ ! -e "$above" ] ||
+		fail 1 "cannot make the root '$root': '$above': Not a directory"
+	if [ ! -d "$above/" ]; then
+		while [ -n "$above" ] && [ ! -e "$above" ]; do above=${above%/*}; done
+		[ ! -w "${above:-/}" ] || as_root="run: mkdir -p $(in_quotes "$root")"
+		fail 1 "cannot make the root '$root': its parent directory is missing" "$as_root"
+	fi
+	! why=$(mkdir "$root" 2>&1) || return 0
+	# Another run has.
+	[ ! -d "$root" ] || return 0
+	[ -w "$above/" ] || fail 1 "cannot make the root '$root': Permission denied" "$as_root"
+	fail_write "cannot make the root '$root'"
+}
+
 prepare() {
 	! is_prepared || return 0
-	if [ ! -d "$root" ]; then
-		[ ! -L "$root" ] || [ -e "$root" ] ||
-			fail 1 "cannot open the directory '$root', a link to what is not there: No such file or directory"
-		[ ! -e "$root" ] || fail 1 "cannot open the directory '$root': Not a directory"
-		[ -d "${root%/*}/" ] || [ ! -e "${root%/*}" ] ||
-			fail 1 "cannot make the root '$root': '${root%/*}': Not a directory"
-		[ -d "${root%/*}/" ] ||
-			fail 1 "cannot make the root '$root': its parent directory is missing" "run: mkdir -p $(in_quotes "$root")"
-		why=$(mkdir "$root" 2>&1) || fail_write "cannot make the root '$root'"
-	fi
-	[ -w "$root" ] || fail 1 "cannot write to the root '$root' as $(id -un)"
+	[ -d "$root" ] || make_root
+	[ -w "$root" ] || fail 1 "cannot write to the root '$root' as $(id -un)" "'deploy doctor' says who has to change what"
 	check_own
 	check_owners
 	read_current

@@ -79,9 +79,11 @@ check_owner(const struct dir *d, uid_t root_owner, bool looks, struct err *e)
 	named = names_user(st.st_uid, owner);
 	if (me == 0)
 		return err_set(e, ERR_FAILED,
-		    "'%s' belongs to %s;; run deploy as that user%s%s%s",
+		    "'%s' belongs to %s;; run deploy as that user%s%s%s%s",
 		    d->path, owner, named ? ": runuser -u " : "",
-		    named ? owner : "", named ? " -- deploy ..." : "");
+		    named ? owner : "",
+		    named ? " -- deploy ..., or over SSH with user: " : "",
+		    named ? owner : "");
 	if (st.st_uid == root_owner)
 		return 0;
 	return err_set(e, ERR_FAILED,
@@ -122,20 +124,19 @@ check_format(const struct store *s, struct err *e)
 	return r;
 }
 
-/* ENOENT in e->sys tells store_create() that there is something to make. */
-static int
-not_prepared(const char *path, struct err *e)
+int
+store_tell_none(const char *path, struct err *e)
 {
 	char *current = xasprintf("%s/" STORE_CURRENT, path);
-	struct buf word = BUF_INIT;
+	bool none = access(path, F_OK) != 0 && errno == ENOENT;
 
-	quote_add(&word, path);
-	err_set(e, ERR_FAILED, "'%s' is not a root of deploy;; %s%s", path,
+	err_set(e, ERR_FAILED, "'%s' is not a root of deploy%s;; %s", path,
+	    none ? ": there is no such directory" : "",
 	    access(current, F_OK) == 0 ?
-		"what it serves becomes its first release with: deploy adopt --root" :
-		"stage a first release, or run: deploy init --root",
-	    word.data);
-	buf_release(&word);
+		"what it serves becomes its first release; run: deploy adopt" :
+		none ?
+		"is the name right? then stage a first release, or run: deploy init" :
+		"stage a first release, or run: deploy init");
 	free(current);
 	e->sys = ENOENT;
 	return -1;
@@ -151,6 +152,9 @@ part_failed(const struct store *s, const struct part *p, struct err *e)
 	const int sys = e->sys;
 	struct stat st;
 
+	if (sys == EACCES)
+		return err_append(e,
+		    ";; 'deploy doctor' says who has to change what");
 	if ((sys != ENOTDIR && sys != ELOOP) ||
 	    fstatat(p->at->fd, p->name, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
 	    !S_ISLNK(st.st_mode))
@@ -180,7 +184,7 @@ open_parts(struct store *s, struct err *e)
 	for (int i = 0; i < PARTS; i++)
 		if (dir_open(parts[i].d, parts[i].at, parts[i].name, e) != 0)
 			return e->sys == ENOENT ?
-			    not_prepared(s->root.path, e) :
+			    store_tell_none(s->root.path, e) :
 			    part_failed(s, &parts[i], e);
 	return 0;
 }
@@ -220,11 +224,11 @@ static int
 open_all(struct store *s, const char *path, bool looks, struct err *e)
 {
 	if (dir_open_path(&s->root, path, e) != 0)
-		return e->sys == ENOENT ? not_prepared(path, e) : -1;
+		return e->sys == ENOENT ? store_tell_none(path, e) : -1;
 	if (open_parts(s, e) != 0 || check_owners(s, looks, e) != 0)
 		return -1;
 	if (check_format(s, e) != 0)
-		return e->sys == ENOENT ? not_prepared(path, e) : -1;
+		return e->sys == ENOENT ? store_tell_none(path, e) : -1;
 	return 0;
 }
 
@@ -248,6 +252,47 @@ store_look(struct store *s, const char *path, struct err *e)
 	return r;
 }
 
+/* Can this user make a directory where the deepest of `path` is that exists? */
+static bool
+may_make(const char *path)
+{
+	char *above = xstrdup(path), *slash;
+	bool may;
+
+	while (
+	    access(above, F_OK) != 0 && (slash = strrchr(above, '/')) != NULL)
+		slash[slash == above] = '\0';
+	may = access(above, W_OK | X_OK) == 0;
+	free(above);
+	return may;
+}
+
+/*
+ * The root cannot be made.  Only what is above it may be missing; or somebody
+ * else has to make it, for us.
+ */
+static int
+refuse_root(const char *path, struct err *e)
+{
+	bool missing = errno == ENOENT;
+	char owner[NAMES_LEN];
+
+	err_sys(e, "cannot make the root '%s'", path);
+	if (missing)
+		err_set(e, ERR_FAILED,
+		    "cannot make the root '%s': its parent directory is missing",
+		    path);
+	else if (e->sys != EACCES && e->sys != EPERM)
+		return -1;
+	if (missing && may_make(path))
+		return err_append(e, ";; run: mkdir -p %s", QUOTED(path));
+	if (!names_user(geteuid(), owner))
+		snprintf(owner, sizeof(owner), "%lu",
+		    (unsigned long)geteuid());
+	return err_append(e, ";; run there, as root: install -d -o %s %s",
+	    owner, QUOTED(path));
+}
+
 /* Make the root directory where its parent is there, and open it. */
 static int
 create_root(struct store *s, const char *path, struct err *e)
@@ -255,12 +300,8 @@ create_root(struct store *s, const char *path, struct err *e)
 	if (mkdir(path, 0755) == 0) {
 		if (chmod(path, 0755) != 0)
 			return err_sys(e, "cannot make the root '%s'", path);
-	} else if (errno == ENOENT) {
-		return err_set(e, ERR_FAILED,
-		    "cannot make the root '%s': its parent directory is missing;; run: mkdir -p %s",
-		    path, QUOTED(path));
 	} else if (errno != EEXIST) {
-		return err_sys(e, "cannot make the root '%s'", path);
+		return refuse_root(path, e);
 	}
 	return dir_open_path(&s->root, path, e);
 }
@@ -291,7 +332,8 @@ check_own(const struct store *s, mode_t mode, struct err *e)
 	size_t n = 0;
 
 	if (s->adopting || dir_has(&s->root, "releases") ||
-	    faccessat(s->root.fd, STORE_CURRENT, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ||
+	    faccessat(s->root.fd, STORE_CURRENT, F_OK, AT_SYMLINK_NOFOLLOW) ==
+		0 ||
 	    dir_has(&s->root, ".deploy"))
 		return 0;
 	if ((mode & S_ISVTX) != 0 && (mode & S_IWOTH) != 0)
@@ -454,7 +496,8 @@ parse_target(const struct store *s, const char *target, struct release_id *out)
 	/* Other tools write the root's path in front; that is fine. */
 	if (strncmp(target, s->root.path, n) == 0 && target[n] == '/')
 		target += n + 1;
-	if (strncmp(target, STORE_RELEASES "/", strlen(STORE_RELEASES "/")) != 0)
+	if (strncmp(target, STORE_RELEASES "/", strlen(STORE_RELEASES "/")) !=
+	    0)
 		return false;
 	return release_id_parse(out, target + strlen(STORE_RELEASES "/"));
 }
@@ -471,8 +514,9 @@ foreign_link(const struct store *s, const char *target, struct err *e)
 	    (errno != ENOENT && errno != ENOTDIR && errno != ELOOP);
 
 	return err_set(e, ERR_FAILED,
-	    "'%s/%s' points to '%s', which is %s;; %s", s->root.path, STORE_CURRENT,
-	    target, serves ? "not a release of this root" : "not there",
+	    "'%s/%s' points to '%s', which is %s;; %s", s->root.path,
+	    STORE_CURRENT, target,
+	    serves ? "not a release of this root" : "not there",
 	    serves ?
 		"run 'deploy adopt', which makes a release of it and loses no request" :
 		"remove the link, or point it at one of releases/");

@@ -73,6 +73,12 @@ int store_check_new(const char *path, struct err *e) MUST_USE;
 int store_sync(const struct store *s, struct err *e) MUST_USE;
 
 /*
+ * There is no root at `path`, or none that is prepared: say so, and what makes
+ * one.  Returns -1, with ERR_FAILED and ENOENT in e->sys.
+ */
+int store_tell_none(const char *path, struct err *e);
+
+/*
  * Something failed: if it was for want of room, say in the error what the
  * disk lacks, and what frees some.  Returns -1.
  */

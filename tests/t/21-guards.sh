@@ -786,6 +786,37 @@ t_cures_can_be_pasted() {
 	done
 }
 
+# A root that cannot be made: who has to do what.  The cure makes it.
+t_roots_that_cannot_be_made() {
+	local kind root user
+	user=$(as_user id -un 2>/dev/null) || skip "no other user here"
+	mkdir site closed open
+	echo 1 >site/index.html
+	chmod 777 open
+	while IFS='|' read -r root cure; do
+		for kind in here c dash; do
+			where "$kind"
+			printf "sites:\n  - {name: t, root: '%s', source: site%s}\n" \
+			    "$PWD/$root" "${mine:+, $mine}" >deploy.yml
+			expect_status 1 as_user "$(command -v deploy)" publish
+			assert_contains "$err" "cannot make the root '$PWD/$root'"
+			assert_contains "$err" "; run$cure"
+			[ ! -e "$PWD/$root" ] || fail "it is there"
+			if [[ $cure = *root* ]]; then
+				bash -c "${cure#*root: }" || fail "$cure"
+			else
+				as_user bash -c "${cure#: }" || fail "$cure"
+			fi
+			run as_user "$(command -v deploy)" publish
+			rm -rf "${PWD:?}/$root" "$PWD/closed/a" "$PWD/open/a" h h.*
+		done
+	done <<-END
+	closed/www| there, as root: install -d -o $user '$PWD/closed/www'
+	closed/a/www| there, as root: install -d -o $user '$PWD/closed/a/www'
+	open/a/www|: mkdir -p '$PWD/open/a/www'
+	END
+}
+
 t_world_writable_parts_are_refused() {
 	local part mode
 	small

@@ -74,6 +74,7 @@ words() {
 	    -e 's/"text": "[a-z ]+: h1: /"text": "/' \
 	    -e 's/\bh1: //g' \
 	    -e "s/no host has a root of deploy at ('[^']*')/\\1 is not a root of deploy/" \
+	    -e 's/: there is no such directory; is the name right\? then /; /' \
 	    -e "s/(or run: deploy init) --root [^ \"]*/\\1/" \
 	    -e 's/"version": "[^"]*"/"version": VERSION/' \
 	    -e 's/"(free_bytes|skew_us|sent_bytes|received_bytes)": [0-9]+/"\1": N/' \
