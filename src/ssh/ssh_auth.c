@@ -28,6 +28,7 @@ struct login {
 	size_t refused;	  /* keys that the host did not want */
 	bool partial;	  /* one was good, but not enough */
 	struct buf tried; /* what became of each, for the message */
+	char *cure;	  /* what helps with the first that cannot be used */
 	char *good;	  /* the one that let us in, in words */
 };
 
@@ -44,11 +45,13 @@ note(struct login *in, const char *fmt, ...)
 	buf_addf(&in->tried, "%s%s", in->tried.len > 0 ? "; " : "", text);
 }
 
-/* Keep why a key cannot be used. */
+/* Keep why a key cannot be used, and what helps with the first such one. */
 static void
 note_err(struct login *in, const struct err *e)
 {
-	note(in, "%s", e->text);
+	note(in, "%.*s", err_problem_len(e), err_problem(e));
+	if (in->cure == NULL && e->cure > 0)
+		in->cure = xstrdup(err_cure(e));
 }
 
 /* "SHA256:..." of a key; the caller frees it as libssh wants. */
@@ -341,12 +344,16 @@ refused(const struct login *in, struct err *e)
 		    in->st->user, buf_str(&in->tried));
 	if (in->refused == 0)
 		return err_set(e, ERR_UNREACHABLE,
-		    "there is no key to log in with as user '%s'%s%s;; set DEPLOY_SSH_KEY, name a file with 'identity', or start an agent",
+		    "there is no key to log in with as user '%s'%s%s;; %s",
 		    in->st->user, in->tried.len > 0 ? ": " : "",
-		    buf_str(&in->tried));
-	return err_set(e, ERR_UNREACHABLE,
-	    "the host lets user '%s' in with none of our keys: %s;; add the public key to ~%s/.ssh/authorized_keys there",
+		    buf_str(&in->tried),
+		    in->cure != NULL ?
+			in->cure :
+			"set DEPLOY_SSH_KEY, name a file with 'identity', or start an agent");
+	err_set(e, ERR_UNREACHABLE,
+	    "the host lets user '%s' in with none of our keys: %s;; add the public key to ~%s/.ssh/authorized_keys there ('deploy doctor --script HOST' prints what root runs for that)",
 	    in->st->user, buf_str(&in->tried), in->st->user);
+	return in->cure == NULL ? -1 : err_append(e, ", or %s", in->cure);
 }
 
 /* The service that logs in; only its round trip takes time.  0 or -1. */
@@ -393,6 +400,7 @@ ssh_auth(struct ssh_link *l, const struct ssh_settings *st, int64_t end,
 		    " (%s);; if the right key is not among these, name it with 'identity'",
 		    buf_str(&in.tried));
 	buf_release(&in.tried);
+	free(in.cure);
 	*words = in.good;
 	return r > 0 ? 0 : -1;
 }

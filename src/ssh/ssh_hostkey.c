@@ -581,7 +581,7 @@ refuse_unknown(const struct ssh_hostkey *k, const struct shown *s,
 	if (k->lax != NULL)
 		buf_addf(&why, " (%s of ssh_config is not followed)", k->lax);
 	err_set(e, ERR_UNREACHABLE,
-	    "%s is not known%s; its %s key is %s;; if its administrator confirms that, add this line to known_hosts or DEPLOY_KNOWN_HOSTS: %s %s %s",
+	    "%s is not known%s; its %s key is %s;; if its administrator confirms that, add the line '%s %s %s' to known_hosts or DEPLOY_KNOWN_HOSTS",
 	    k->name, buf_str(&why), s->type, s->print, k->name, s->type,
 	    s->base64);
 	buf_release(&why);
@@ -593,7 +593,7 @@ refuse_changed(const struct ssh_hostkey *k, const struct shown *s,
     struct err *e)
 {
 	return err_set(e, ERR_UNREACHABLE,
-	    "THE KEY OF %s HAS CHANGED: somebody may be listening in; it is now the %s key %s;; only if its administrator confirms that, replace the host's lines in known_hosts by: %s %s %s",
+	    "THE KEY OF %s HAS CHANGED: somebody may be listening in; it is now the %s key %s;; only if its administrator confirms that, replace the host's lines in known_hosts by '%s %s %s'",
 	    k->name, s->type, s->print, k->name, s->type, s->base64);
 }
 
