@@ -168,7 +168,8 @@ doctor_facts_hear(struct doctor_facts *f, const char *key, const char *value)
 		char **to;
 	} texts[] = { { "version", &f->version }, { "current", &f->current },
 		{ "format", &f->format }, { "lock", &f->lock },
-		{ "nginx", &f->nginx } };
+		{ "nginx", &f->nginx },
+		{ "limited", &f->limited } };
 	struct strvec *list = strcmp(key, "kept") == 0 ? &f->kept :
 	    strcmp(key, "nginx-line") == 0	       ? &f->nginx_lines :
 	    strcmp(key, "docroot") == 0		       ? &f->docroots :
@@ -206,6 +207,7 @@ doctor_facts_release(struct doctor_facts *f)
 	free(f->tools);
 	free(f->paths);
 	free(f->version);
+	free(f->limited);
 	free(f->user);
 	free(f->current);
 	free(f->format);

@@ -55,6 +55,8 @@ struct doctor_facts {
 	uint64_t trash;			/* releases in it */
 	struct strvec kept;		/* paths in the root that nothing of ours
 					 * removes */
+	char *limited;			/* verbs that our key is limited to; NULL:
+					 * it is not */
 	char *nginx;			/* its configuration; NULL: none that can
 					 * be read */
 	struct strvec nginx_lines;	/* "file:line:text" about links */

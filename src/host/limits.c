@@ -94,6 +94,12 @@ limits_allow(const struct host_limits *l, const char *verb)
 		    is_listed(l->allow, "preview")));
 }
 
+const char *
+limits_list(const struct host_limits *l)
+{
+	return l->allow != NULL ? l->allow : "";
+}
+
 bool
 limits_only_previews(const struct host_limits *l)
 {

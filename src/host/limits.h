@@ -38,6 +38,9 @@ enum {
 /* Is it the key of a forced command, whatever it may do? */
 bool limits_bind(const struct host_limits *l);
 
+/* The verbs of its list, with commas; "" when it has none, and bounds only the root. */
+const char *limits_list(const struct host_limits *l);
+
 /*
  * May the key use the verb?  What nothing works without, and what tells no
  * more than the site itself (info, probe, manifest), always; note, files and

@@ -299,6 +299,8 @@ verb_info(struct request *r, struct err *e)
 	if (limits_allow(r->limits, "receive") &&
 	    limits_allow(r->limits, "activate"))
 		wire_put(&r->out, "has", "bridge");
+	if (limits_bind(r->limits))
+		wire_put(&r->out, "limited", "%s", limits_list(r->limits));
 	put_place(r);
 	if (store_look(&r->store, r->root, e) != 0) {
 		if (e->sys != ENOENT)
@@ -331,6 +333,8 @@ verb_probe(struct request *r, struct err *e)
 	wire_put(&r->out, "now", "%lld", (long long)clock_now());
 	if (wire_flush(&r->out, r->out_fd, e) != 0)
 		return -1;
+	if (limits_bind(r->limits))
+		wire_put(&r->out, "limited", "%s", limits_list(r->limits));
 	probe(r->root, &r->out);
 	return 0;
 }

@@ -58,6 +58,9 @@ struct remote {
 	bool settle;			/* remote_info(): what the host tells is
 					 * to be on its disk */
 	/* From remote_info(). */
+	char *limited;			/* the verbs that our key is limited to,
+					 * with commas; "": to all but adopt;
+					 * NULL: it is not, or nobody told */
 	char *place;			/* the same for each name of the root;
 					 * NULL: not known */
 	bool prepared;			/* the root is one */
@@ -159,6 +162,13 @@ void remote_learn(struct remote *r, const struct meta *meta);
 /* The meta of a release that the host has (after a full info), or NULL. */
 const struct meta *remote_meta(const struct remote *r,
     const struct release_id *id);
+
+/*
+ * May our key use the verb there, as far as the host told?  Who asks before it
+ * begins uploads nothing in vain.  0, or -1 with ERR_UNREACHABLE.
+ */
+int remote_need_verb(const struct remote *r, const char *verb,
+    struct err *e) MUST_USE;
 
 /* Is the release a bridge, as far as the host told (after a full info)? */
 bool remote_is_bridge(const struct remote *r, const struct release_id *id);

@@ -24,10 +24,11 @@ remote_forget(struct remote *r)
 	free(r->locked);
 	free(r->version);
 	free(r->place);
+	free(r->limited);
 	r->metas = NULL;
 	r->stages = NULL;
 	r->n_stages = 0;
-	r->locked = r->version = r->place = NULL;
+	r->locked = r->version = r->place = r->limited = NULL;
 	r->digest[0] = '\0';
 	r->seq = -1;
 	r->latest = release_id_none;
@@ -113,6 +114,9 @@ on_info(void *ctx, const char *key, const char *value)
 		free(r->version);
 		r->version = xstrdup(value);
 		r->script = strcmp(value, "sh") == 0;
+	} else if (strcmp(key, "limited") == 0) {
+		free(r->limited);
+		r->limited = xstrdup(value);
 	} else if (strcmp(key, "place") == 0) {
 		free(r->place);
 		r->place = xstrdup(value);
@@ -238,6 +242,32 @@ remote_meta(const struct remote *r, const struct release_id *id)
 		if (release_id_eq(&r->view.ids.v[i], id))
 			return &r->metas[i];
 	return NULL;
+}
+
+/* Is the verb in the list, with commas? */
+static bool
+is_listed(const char *list, const char *verb)
+{
+	const size_t n = strlen(verb);
+
+	for (size_t len; *list != '\0'; list += len + (list[len] == ',')) {
+		len = strcspn(list, ",");
+		if (len == n && memcmp(list, verb, n) == 0)
+			return true;
+	}
+	return false;
+}
+
+int
+remote_need_verb(const struct remote *r, const char *verb, struct err *e)
+{
+	if (r->limited == NULL || *r->limited == '\0' ||
+	    is_listed(r->limited, verb))
+		return 0;
+	err_set(e, ERR_UNREACHABLE,
+	    "this key may not '%s' here; it is limited to: %s;; if it should, write --allow %s,%s in the line of this key in authorized_keys on the host",
+	    verb, r->limited, r->limited, verb);
+	return remote_say(r, e);
 }
 
 bool

@@ -183,6 +183,22 @@ warn_of_leftovers(const struct site_run *s)
 }
 
 /* Stage, with the hooks around it. */
+/* Do all hosts let our key do what follows?  Else nothing is sent. */
+static int
+need_verbs(const struct site_run *s, struct err *e)
+{
+	const struct fleet *f = &s->fleet;
+
+	for (size_t i = 0; i < f->n; i++)
+		if (remote_need_verb(&f->v[i],
+			s->wishes.preview != NULL ? "preview" : "receive",
+			e) != 0 ||
+		    (s->goes_live &&
+			remote_need_verb(&f->v[i], "activate", e) != 0))
+			return -1;
+	return 0;
+}
+
 static int
 stage(struct site_run *s, struct stage *st, struct stage_options *o,
     struct fleet_sent *sent, struct err *e)
@@ -191,7 +207,7 @@ stage(struct site_run *s, struct stage *st, struct stage_options *o,
 	bool preview = s->wishes.dry_run;
 
 	if (site_hook(s, HOOK_PRE_STAGE, NULL, NULL, e) != 0 ||
-	    fleet_stage_open(f, st, o, e) != 0 ||
+	    fleet_stage_open(f, st, o, e) != 0 || need_verbs(s, e) != 0 ||
 	    order_settle(s, &o->seq, e) != 0 ||
 	    (preview ? fleet_preview(f, st, o, e) :
 		       fleet_stage(f, st, o, sent, e)) != 0)

@@ -205,4 +205,56 @@ t_authorize_says_for_which_machine() {
 	done
 }
 
+
+# What a key may not do is found before anything is sent: the table has what it
+# is limited to, a command, and the verb that it lacks, or none.
+t_what_a_key_may_not_is_found_first() {
+	local allow command lacks
+	mkdir site
+	echo 1 >site/index.html
+	cat >limited <<-'EOF'
+	#!/bin/sh
+	SSH_ORIGINAL_COMMAND="deploy $*" exec deploy host --root "${0%/*}/root" \
+	    --allow "$(cat "${0%/*}/allow")"
+	EOF
+	chmod +x limited
+	cat >deploy.yml <<-EOF
+	sites:
+	  - name: s
+	    root: $PWD/root
+	    source: site
+	    hosts: [{address: h1, transport: local, deploy: $PWD/limited}]
+	EOF
+	while IFS='|' read -r allow command lacks; do
+		rm -rf root
+		begin
+		echo "$allow" >allow
+		# shellcheck disable=SC2086 # words
+		if [ -z "$lacks" ]; then
+			run deploy $command
+		else
+			expect_status 8 deploy $command
+			assert_contains "$err" "this key may not '$lacks' here; it is limited to: $allow; if it should, write --allow $allow,$lacks in the line"
+			assert_eq "$(ls -A root/releases root/.deploy/incoming)" \
+			    "$(printf 'root/.deploy/incoming:\n\nroot/releases:')"
+		fi
+		deploy doctor >doctor 2>/dev/null || true
+		grep -x "ok    h1: key: limited to $allow" doctor >&2 ||
+		    fail "doctor: $(<doctor)"
+	done <<-'END'
+	receive|stage|
+	receive|publish|activate
+	receive|stage --preview pr-1|preview
+	receive,activate,prune|publish|
+	receive,activate|stage --preview pr-1|preview
+	preview|stage --preview pr-1|
+	preview|stage|receive
+	activate,prune|stage|receive
+	activate|publish|receive
+	END
+	# Of a key that may do all there is nothing to say.
+	deploy doctor --root "$R" >doctor 2>/dev/null || true
+	assert_not_contains doctor "key: "
+}
+
 run_tests
