@@ -163,6 +163,14 @@ stage_array(const struct remote *r)
 	return list;
 }
 
+/* Is it live there without a check that has passed since? */
+static bool
+is_unchecked(const struct fleet *f, const struct remote *r)
+{
+	return f->site->check.urls.n > 0 && !release_id_is_none(current(r)) &&
+	    !r->verified;
+}
+
 static json_t *
 put_host(const struct fleet *f, const struct remote *r)
 {
@@ -172,6 +180,10 @@ put_host(const struct fleet *f, const struct remote *r)
 	json_put_string(j, "root", r->host->root);
 	json_put_string(j, "error", r->failed ? r->err.text : NULL);
 	cmd_put_id(j, "current", current(r));
+	if (f->site->check.urls.n > 0 && !release_id_is_none(current(r)))
+		json_put_bool(j, "checked", r->verified);
+	else
+		json_put_null(j, "checked");
 	cmd_put_id(j, "bridge", &r->view.bridge);
 	cmd_put_id(j, "previous", previous(r));
 	json_put_int(j, "releases", (int64_t)r->view.ids.n);
@@ -304,6 +316,8 @@ print_host(const struct fleet *f, const struct remote *r)
 		return;
 	}
 	print_live(r);
+	if (is_unchecked(f, r))
+		show_row("check", "not passed since this is live");
 	if (!release_id_is_none(&r->view.bridge))
 		show_row("bridge", "%s stands for it", r->view.bridge.text);
 	print_previous(r);
@@ -375,8 +389,11 @@ print_shared(const struct fleet *f, const struct shared *s)
 
 /* Who flips there, who stages, who froze it, what is odd. */
 static void
-tell_notes(const struct shared *s, const struct remote *r, struct buf *out)
+tell_notes(const struct fleet *f, const struct shared *s,
+    const struct remote *r, struct buf *out)
 {
+	if (is_unchecked(f, r))
+		buf_adds(out, "; the check has not passed since this is live");
 	if (!release_id_is_none(&r->view.bridge))
 		buf_addf(out, "; the bridge %s stands for what is live",
 		    r->view.bridge.text);
@@ -420,7 +437,7 @@ add_host(struct table *t, const struct fleet *f, const struct shared *s,
 
 	if (r->room.bytes >= 0)
 		text_size(r->room.bytes, space);
-	tell_notes(s, r, &notes);
+	tell_notes(f, s, r, &notes);
 	table_cell(t, TABLE_PLAIN, "%s", r->host->label);
 	table_cell(t, skipped || r->drift.n > 0 ? TABLE_YELLOW : TABLE_GREEN,
 	    "%s", skipped ? "skipped" : "ok");

@@ -485,6 +485,7 @@ t_a_bridge() {
 	EOF
 	edit
 	doc 0 publish --no-check
+	doc 0 status
 	mkdir site/assets
 	echo new >site/assets/app.2.js
 	failed 6 publish
