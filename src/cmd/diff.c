@@ -117,7 +117,7 @@ static int
 no_source(struct err *e)
 {
 	return err_set(e, ERR_USAGE,
-	    "what should be compared? name a build or a release, or set 'source' in deploy.yml");
+	    "nothing says what to compare;; name a build or a release, such as 'deploy diff previous current', or set 'source' in deploy.yml");
 }
 
 /* The manifest of what the word means on all hosts. */

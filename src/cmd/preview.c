@@ -110,6 +110,22 @@ add_row(struct table *t, const struct fleet *f, const struct shown *s,
 	buf_release(&hosts);
 }
 
+/* There is none of that name, which is asked about. */
+static int
+refuse_name(const struct fleet *f, const char *name, struct err *e)
+{
+	struct list l = { NULL, 0 };
+	size_t n;
+
+	collect(f, name, &l);
+	n = l.n;
+	list_release(&l);
+	return n > 0 ?
+	    0 :
+	    err_set(e, ERR_USAGE,
+		"there is no preview '%s';; see 'deploy preview'", name);
+}
+
 /* What there is. */
 static void
 answer(struct run *run, const char *name)
@@ -191,6 +207,8 @@ run_preview(struct run *run, struct err *e)
 	if (o->args.n > 1 && point(s, name, o->args.v[1], o->duration, e) != 0)
 		return -1;
 	if (change && !o->dry_run && site_open(s, e) != 0)
+		return -1;
+	if (!change && name != NULL && refuse_name(&s->fleet, name, e) != 0)
 		return -1;
 	answer(run, name);
 	return 0;

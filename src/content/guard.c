@@ -38,10 +38,34 @@ only_top(const struct manifest *m, size_t *beside)
 	return top;
 }
 
+/*
+ * The one directory at the top of the build that has an index.html, such as
+ * `public` in the sources of a site; NULL when there is none, or more.  Its name
+ * is `len` bytes.
+ */
+static const char *
+inner_build(const struct manifest *m, size_t *len)
+{
+	const char *found = NULL;
+
+	for (size_t i = 0; i < m->n; i++) {
+		const char *slash = strchr(m->v[i].path, '/');
+
+		if (slash == NULL || strcmp(slash, "/index.html") != 0)
+			continue;
+		if (found != NULL)
+			return NULL;
+		found = m->v[i].path;
+		*len = (size_t)(slash - found);
+	}
+	return found;
+}
+
 static int
 check_index(const struct manifest *m, struct err *e)
 {
-	size_t beside = 0;
+	const char *inner;
+	size_t beside = 0, len = 0;
 	const char *top = only_top(m, &beside);
 	const struct entry *en = manifest_find(m, "index.html");
 
@@ -56,6 +80,11 @@ check_index(const struct manifest *m, struct err *e)
 		return err_append(e,
 		    ";; everything is in '%s/': name that directory, or use --strip for an archive",
 		    top);
+	inner = inner_build(m, &len);
+	if (inner != NULL)
+		return err_append(e,
+		    ";; '%.*s/' in it has one: is that the build? --override=build stages it anyway",
+		    (int)len, inner);
 	return err_append(e,
 	    ";; is it the right directory? --override=build stages it anyway");
 }
@@ -88,7 +117,7 @@ guard_check_deletions(const struct manifest *m, const struct manifest *live,
 	if (gone * 100 <= (size_t)max_delete * paths)
 		return 0;
 	return err_set(e, ERR_GUARD,
-	    "the release lacks %zu of the %s live, more than max_delete (%u%%); see 'deploy diff';; --override=build stages it anyway",
+	    "the release lacks %zu of the %s live, more than max_delete (%u%%);; see 'deploy diff'; --override=build stages it anyway",
 	    gone, TEXT_COUNT(paths, "path that is", "paths that are"),
 	    max_delete);
 }

@@ -11,13 +11,28 @@
 #include "site/site.h"
 #include "site/site_flip.h"
 
+/* Does a host have a release besides this one, which is live? */
+static bool
+has_other(const struct fleet *f, const char *current)
+{
+	for (size_t i = 0; i < f->n; i++)
+		for (size_t k = 0; k < f->v[i].view.ids.n; k++)
+			if (strcmp(f->v[i].view.ids.v[k].text, current) != 0)
+				return true;
+	return false;
+}
+
 /* Why there is nothing to go back to from `current`, "" when none is live. */
 static int
-tell_none(const char *current, struct err *e)
+tell_none(const struct fleet *f, const char *current, struct err *e)
 {
 	if (*current == '\0')
 		return err_set(e, ERR_FAILED,
 		    "nothing is live, so there is nothing to roll back from;; see 'deploy list'");
+	if (!has_other(f, current))
+		return err_set(e, ERR_FAILED,
+		    "%s is the only release, so there is none to go back to;; mend the site, and publish that",
+		    current);
 	return err_set(e, ERR_FAILED,
 	    "no release that was live before %s is left;; name one of 'deploy list'",
 	    current);
@@ -48,7 +63,7 @@ find_target(const struct site_run *s, const char *word, struct release_id *out,
 	else
 		id = fleet_find(&s->fleet, word, e);
 	if (id == NULL && word == NULL && e->code == ERR_USAGE)
-		return tell_none(live_somewhere(&s->fleet), e);
+		return tell_none(&s->fleet, live_somewhere(&s->fleet), e);
 	if (id != NULL)
 		*out = *id;
 	return id != NULL ? 0 : -1;

@@ -460,8 +460,7 @@ t_nothing_to_go_back_to_on_hosts() {
 	echo a >b/index.html
 	run deploy publish b
 	expect_status 1 deploy rollback
-	assert_contains "$err" "no release that was live before"
-	assert_contains "$err" "deploy list"
+	assert_contains "$err" "is the only release, so there is none to go back to"
 }
 
 # Many, as an afternoon of trying may make them.

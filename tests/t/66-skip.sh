@@ -26,7 +26,7 @@ goes_on() {
 		expect_status 8 deploy $c
 		assert_contains "$err" "to go on without it, run: deploy ${c%% *} --skip h3"
 		paste 7
-		assert_contains "$err" "without h3; when it is back, run: deploy sync"
+		assert_contains "$err" "left out: h3; all other hosts are done; when it is back, run: deploy sync"
 		want=$third
 		case $c in
 		stage) fourth=$(cat "$out") ;;
@@ -77,7 +77,7 @@ t_a_healthy_host() {
 	expect_status 7 deploy rollback --skip h1 --skip h3
 	assert_live "$second" h2
 	assert_live "$third" h1 h3
-	assert_contains "$err" "without h1, h3; when they are back"
+	assert_contains "$err" "left out: h1, h3; all other hosts are done; when they are back"
 	assert_eq "$(skipped h2)" '["h1","h3"]'
 	# It is so already.
 	expect_status 7 deploy activate "$third" --skip h2
