@@ -60,10 +60,10 @@ make_config(const struct generator *g)
 	    name, g->source, name);
 	if (g->command != NULL)
 		buf_addf(&b,
-		    "    # How `deploy publish` makes the build; without `source`, each in a\n"
-		    "    # fresh directory:\n"
-		    "    # build: {command: \"%s\"%s}\n",
-		    g->command, g->leaves ? ", clean: true" : "");
+		    "    # To have `deploy publish` build the site, each time in a fresh\n"
+		    "    # directory, put this in the place of `source`:\n"
+		    "    # build: {command: \"%s\"}\n",
+		    g->command);
 	buf_adds(&b,
 	    "    keep: 5                    # releases that were live stay\n");
 	if (g->exclude != NULL)

@@ -79,7 +79,10 @@ run_command(struct site_run *s, const char *what, const char *command,
 						  s->caller->commit };
 
 	if (s->wishes.dry_run) {
-		log_info("would run: %s", command);
+		log_info("would run: %s%s", command,
+		    strcmp(what, "build") == 0 ?
+			"; what follows is about the build that is there now" :
+			"");
 		return 0;
 	}
 	if (build_run(&build, e) != 0)
