@@ -85,13 +85,14 @@ judge_program(struct visit *v)
 
 /* What our key may do there; a key that may do all is not worth a line. */
 static void
-judge_key(struct visit *v)
+judge_limits(struct visit *v)
 {
 	if (v->f->limited != NULL)
-		doctor_add(v->r, DOCTOR_OK, "key", "limited to %s",
+		doctor_add(v->r, DOCTOR_OK, "limits",
+		    "this key is limited to %s",
 		    *v->f->limited != '\0' ?
 			v->f->limited :
-			"one root, and there to all verbs but adopt");
+			"one root, and to all verbs but adopt");
 }
 
 /* "sh dash, tar 1.34, ..., Landlock" */
@@ -256,7 +257,7 @@ doctor_judge(struct doctor_report *r, const struct doctor_facts *f,
 	struct visit v = { r, f, c, xasprintf("%s/", c->root) };
 
 	judge_program(&v);
-	judge_key(&v);
+	judge_limits(&v);
 	judge_tools(&v);
 	judge_clock(&v);
 	if (doctor_judge_root(&v))

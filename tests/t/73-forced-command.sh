@@ -239,7 +239,7 @@ t_what_a_key_may_not_is_found_first() {
 			    "$(printf 'root/.deploy/incoming:\n\nroot/releases:')"
 		fi
 		deploy doctor >doctor 2>/dev/null || true
-		grep -x "ok    h1: key: limited to $allow" doctor >&2 ||
+		grep -x "ok    h1: limits: this key is limited to $allow" doctor >&2 ||
 		    fail "doctor: $(<doctor)"
 	done <<-'END'
 	receive|stage|
@@ -254,7 +254,7 @@ t_what_a_key_may_not_is_found_first() {
 	END
 	# Of a key that may do all there is nothing to say.
 	deploy doctor --root "$R" >doctor 2>/dev/null || true
-	assert_not_contains doctor "key: "
+	assert_not_contains doctor "limits: "
 }
 
 run_tests
