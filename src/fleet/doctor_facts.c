@@ -168,8 +168,7 @@ doctor_facts_hear(struct doctor_facts *f, const char *key, const char *value)
 		char **to;
 	} texts[] = { { "version", &f->version }, { "current", &f->current },
 		{ "format", &f->format }, { "lock", &f->lock },
-		{ "nginx", &f->nginx },
-		{ "limited", &f->limited } };
+		{ "nginx", &f->nginx }, { "limited", &f->limited } };
 	struct strvec *list = strcmp(key, "kept") == 0 ? &f->kept :
 	    strcmp(key, "nginx-line") == 0	       ? &f->nginx_lines :
 	    strcmp(key, "docroot") == 0		       ? &f->docroots :

@@ -106,7 +106,8 @@ store_flip(const struct store *s, const struct release_id *id,
 
 	if (r < 0)
 		return -1;
-	if (r == 1 && renameat(s->state.fd, l->name, s->root.fd, STORE_CURRENT) != 0)
+	if (r == 1 &&
+	    renameat(s->state.fd, l->name, s->root.fd, STORE_CURRENT) != 0)
 		return err_sys(e, "cannot replace '%s/%s'", s->root.path,
 		    STORE_CURRENT);
 	/* Live from here on. */

@@ -48,7 +48,7 @@ check_default() {
 	new c; c=$id
 	expect_status 2 d activate
 	assert_contains "$err" "2 releases wait to go live: $c, $b; run "
-	assert_contains "$err" "'deploy activate latest --root www'"
+	assert_contains "$err" "'deploy activate latest"
 	[ ! -s "$out" ] || fail "an answer"
 	untouched "$a" 1
 	expect_status 2 d activate -n --override=freeze,order --expect "$a"
@@ -73,7 +73,7 @@ check_default() {
 	done
 	expect_status 2 d activate
 	assert_contains "$err" "12 releases wait to go live: $id, "
-	assert_contains "$err" ", ...; run 'deploy activate RELEASE --root www'"
+	assert_contains "$err" ", ...; run 'deploy activate RELEASE"
 }
 
 t_default_is_the_one_that_waits() { check_default; }

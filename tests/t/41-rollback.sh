@@ -53,7 +53,7 @@ t_twice_and_no_further() {
 t_exit_1_nothing_before() {
 	go a
 	stuck 1 "$a"
-	assert_contains "$err" "before $a"
+	assert_contains "$err" "$a is the only release"
 	# What is staged only is nothing to go back to.
 	new b
 	stuck 1 "$a"

@@ -570,6 +570,8 @@ t_checks() {
 	sed -i "s,$PWD/had,$PWD/root/current," "$_base/nginx/nginx.conf"
 	kill -HUP "$nginx_pid"
 	wait_for 30 deploy check
+	run deploy publish
+	doc 0 status
 	edit
 	echo wrong >root/current/index.html
 	doc 1 check

@@ -226,7 +226,7 @@ t_an_unknown_host_is_refused_and_the_line_helps() {
 	refused "host key" "is not known"
 	assert_shows_key host_key
 	# The line in the message is the cure.
-	grep -o '\[127.0.0.1\].*' "$err" | tail -n 1 | sed 's/^.*: \[/[/' \
+	sed -n "s/.*, add the line '\(.*\)' to known_hosts or .*/\1/p" "$err" \
 	    >known
 	run d exec true
 	: >known
