@@ -80,6 +80,10 @@ check_index(const struct manifest *m, struct err *e)
 		return err_append(e,
 		    ";; everything is in '%s/': name that directory, or use --strip for an archive",
 		    top);
+	if (m->n == 1 && en == NULL)
+		return err_append(e,
+		    ";; there is only '%s' in it: is that the archive? then unpack this one; --override=build stages it anyway",
+		    m->v[0].path);
 	inner = inner_build(m, &len);
 	if (inner != NULL)
 		return err_append(e,

@@ -38,12 +38,23 @@ enum {
 	HEADER_MAX = 16 << 20, /* bytes up to the next entry's content */
 };
 
-/* Say what libarchive found wrong. */
+/* Say what libarchive found wrong, or what it is instead of an archive. */
 static int
-damaged(struct archive *a, struct err *e)
+damaged(const struct reader *r, struct archive *a, struct err *e)
 {
 	const char *why = la.archive_error_string(a);
 
+	if (r->inner != NULL)
+		return err_set(e, ERR_INTEGRITY,
+		    "there is another compressed file or archive in it (%s);; take off the outer one first",
+		    r->inner);
+	if (r->has_zip)
+		return err_set(e, ERR_INTEGRITY,
+		    "it is a zip behind something else, as one that unpacks itself;; take that off with: zip -J FILE");
+	if (r->foreign != NULL)
+		return err_set(e, ERR_INTEGRITY,
+		    "it is no archive: it %s;; %s", r->foreign->what,
+		    r->foreign->cure);
 	return err_set(e, ERR_INTEGRITY,
 	    "it is damaged, cut short, or no archive: %s",
 	    why != NULL ? why : "unexpected end");
@@ -57,7 +68,7 @@ reader_failed(struct reader *r, struct err *e)
 	if (why != NULL && strstr(why, "assphrase") != NULL)
 		return err_set(e, ERR_INTEGRITY,
 		    "the archive is encrypted;; make one without a password");
-	return damaged(r->ar, e);
+	return damaged(r, r->ar, e);
 }
 
 /* Uncompressed bytes into the block: their number, 0 at the end, or -1. */
@@ -92,6 +103,8 @@ count_read(struct reader *r, off_t at)
 	r->counted = at;
 }
 
+static void look_inside(struct reader *r);
+
 /* libarchive's input. */
 static la_ssize_t
 give(struct archive *a, void *ctx, const void **data)
@@ -104,6 +117,8 @@ give(struct archive *a, void *ctx, const void **data)
 		return n;
 	count_read(r, lseek(r->fd, 0, SEEK_CUR));
 	r->block_len = (size_t)n;
+	if (r->given == 0)
+		look_inside(r);
 	r->given += n;
 	r->header_len += (size_t)n;
 	/* Content that is skipped may be longer. */
@@ -250,6 +265,21 @@ find_signature(const char *block, size_t len)
 	return NULL;
 }
 
+/* What begins below a compression, for a message when it is no archive. */
+static void
+look_inside(struct reader *r)
+{
+	const struct signature *s;
+
+	if (!r->is_compressed || is_tar(r->block, r->block_len))
+		return;
+	s = find_signature(r->block, r->block_len);
+	if (s != NULL)
+		r->inner = s->name;
+	else
+		r->foreign = foreign_look(r->block, r->block_len);
+}
+
 /* Can libarchive take it off without running a program? */
 static bool
 is_built_in(int (*const *filter)(struct archive *))
@@ -273,6 +303,7 @@ open_stream(struct reader *r, const struct signature *s, bool tar,
 	int fd;
 
 	r->is_stream = true;
+	r->is_compressed = s != NULL;
 	la.archive_read_support_format_tar(r->ar);
 	la.archive_read_support_format_cpio(r->ar);
 	if (s != NULL && s->kind == GZIP) {
@@ -292,7 +323,7 @@ open_stream(struct reader *r, const struct signature *s, bool tar,
 			ARCHIVE_OK ||
 		    la.archive_read_next_header(r->filter, &ignored) !=
 			ARCHIVE_OK)
-			return damaged(r->filter, e);
+			return damaged(r, r->filter, e);
 	}
 	r->in_header = true;
 	if (la.archive_read_open(r->ar, r, NULL, give, NULL) != ARCHIVE_OK)
@@ -405,14 +436,23 @@ reader_open(struct reader *r, int fd, const struct dir *into,
 		return err_set(e, ERR_INTEGRITY, "it is empty");
 	tar = is_tar(r->block, (size_t)n);
 	s = tar ? NULL : find_signature(r->block, (size_t)n);
-	if (s != NULL && s->kind == SEEKABLE)
+	if (s != NULL && s->kind == SEEKABLE) {
+		/* A zip that begins with its end has nothing before that. */
+		if (memcmp(r->block, "PK\5\6", 4) == 0)
+			return err_set(e, ERR_INTEGRITY,
+			    "the archive is empty");
 		return open_seekable(r, e);
+	}
 	if (s != NULL &&
 	    (s->kind == FOREIGN ||
 		(s->filter != NULL && !is_built_in(s->filter))))
 		return err_set(e, ERR_INTEGRITY,
 		    "it is an archive or a compression that is not read here: %s;; use tar, with gzip, xz or zstd",
 		    s->name);
+	if (s == NULL && !tar) {
+		r->foreign = foreign_look(r->block, (size_t)n);
+		r->has_zip = zipdir_is_there(r->fd);
+	}
 	expect_all(r, start);
 	return open_stream(r, s, tar, e);
 }

@@ -14,6 +14,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "content/foreign.h"
 #include "content/libarchive.h"
 #include "content/zipdir.h"
 #include "os/dir.h"
@@ -31,6 +32,10 @@ struct reader {
 	int64_t given;		/* bytes that `ar` was given in all */
 	bool in_header;		/* `ar` looks for the next entry, */
 	size_t header_len;	/* and was given so much for it */
+	const char *inner;	/* a compression below the one of the stream */
+	const struct foreign *foreign;	/* what it is when it is no archive */
+	bool has_zip;		/* there is a zip's directory at its end */
+	bool is_compressed;
 	bool is_stream;		/* tar or cpio: read from front to end */
 	locale_t utf8, before;	/* of this thread, for zip and 7z */
 	struct zipdir zip;	/* of a zip */

@@ -31,7 +31,8 @@ clean_name(const char *name, char *out, struct err *e)
 		return err_set(e, ERR_INTEGRITY,
 		    "the archive has an entry without a name");
 	if (name[0] == '/')
-		return err_set(e, ERR_INTEGRITY, "the name '%s' is absolute",
+		return err_set(e, ERR_INTEGRITY,
+		    "the name '%s' is absolute;; make the archive inside the build, as: tar -C DIR -czf FILE .",
 		    name);
 	while (*name != '\0') {
 		size_t n = strcspn(name, "/");

@@ -220,6 +220,14 @@ drop_doubles(struct zipdir *z)
 	z->n = k;
 }
 
+bool
+zipdir_is_there(int fd)
+{
+	struct span span = { 0, 0 };
+
+	return find(fd, &span) && span.len > 0;
+}
+
 void
 zipdir_read(struct zipdir *z, int fd)
 {

@@ -28,6 +28,9 @@ struct zipdir {
 /* Read it from a file that can be seeked in, and stays where it is. */
 void zipdir_read(struct zipdir *z, int fd);
 
+/* Has the file such a directory, whatever it begins with?  It stays where it is. */
+bool zipdir_is_there(int fd);
+
 void zipdir_release(struct zipdir *z);		/* neutral values accepted */
 
 #endif

@@ -257,6 +257,58 @@ t_what_is_no_archive() {
 	done
 }
 
+# What is named in the place of an archive is called what it is.
+t_what_it_is_instead() {
+	local python=(python3 -B -S) file text
+	small
+	tar -C site -cf a.tar .
+	tar -C site -czf a.tgz .
+	gzip -c a.tgz >twice.tgz
+	gzip -c a.tgz | zstd -q >both.tar.zst
+	tar -cf - a.tgz | gzip >in-tar.tgz
+	printf '\xef\xbb\xbf\n <!DOCTYPE html><title>Sign in</title>' >login.tgz
+	echo '{"message": "Not Found"}' >gone.zip
+	echo '<html>' | gzip >page.tgz
+	base64 a.tgz >text.tgz
+	base64 -w 0 a.tgz >line.tgz
+	printf '#!/bin/sh\nexit 1\n' >build.sh
+	"${python[@]}" - <<-'END'
+	import zipfile
+	zipfile.ZipFile("none.zip", "w").close()
+	with zipfile.ZipFile("site.zip", "w") as z:
+	    z.write("site/index.html", "index.html")
+	with zipfile.ZipFile("absolute.zip", "w") as z:
+	    z.writestr("/index.html", "1")
+	data = open("site.zip", "rb").read()
+	open("self.zip", "wb").write(b"MZ" + b"\0" * 3000 + data)
+	open("self.sh", "wb").write(b"#!/bin/sh\nexit 0\n" * 99 + data)
+	END
+	while IFS='|' read -r file text; do
+		refused_here 5 "$file: $text" "$file"
+	done <<-'END'
+	twice.tgz|there is another compressed file or archive in it (gzip); take off the outer one first
+	both.tar.zst|there is another compressed file or archive in it (gzip);
+	login.tgz|it is no archive: it begins as HTML or XML does; is it the answer of a server
+	page.tgz|it is no archive: it begins as HTML or XML does;
+	gone.zip|it is no archive: it begins as JSON does;
+	text.tgz|it is no archive: it is text in base64; decode it first, with: base64 -d
+	line.tgz|it is no archive: it is text in base64;
+	build.sh|it is no archive: it begins as a script does; name the build
+	none.zip|the archive is empty
+	absolute.zip|the name '/index.html' is absolute; make the archive inside the build
+	END
+	for file in self.zip self.sh; do
+		refused_here 5 "$file: it is a zip behind something else, as one that unpacks itself; take that off with: zip -J FILE" "$file"
+	done
+	refused_here 10 "there is only 'a.tgz' in it: is that the archive?" in-tar.tgz
+	[ ! -e root ] || [ -z "$(ls root/releases)" ] || fail "staged"
+	# What they are said to be made into.
+	zcat twice.tgz >once.tgz
+	base64 -d text.tgz >decoded.tgz
+	run stage once.tgz
+	run stage decoded.tgz
+}
+
 t_compressions_that_are_read() {
 	local id c f
 	need_cmd bsdtar bzip2
