@@ -381,6 +381,11 @@ make_site(struct run *run, struct err *e)
 		return err_set(e, ERR_USAGE,
 		    "--root is a directory, and '%s' looks like an address;; name a host with --host, and with --root the path there; a directory of that name begins with './'",
 		    run->opts.root);
+	if (run->opts.root[0] == '~' &&
+	    (run->opts.root[1] == '/' || run->opts.root[1] == '\0'))
+		return err_set(e, ERR_USAGE,
+		    "--root has '%s', which the shell has left as it is;; put a blank in the place of '=', as --root ~/site, or write the path out",
+		    run->opts.root);
 	if (run->opts.root[0] == '/') {
 		run->adhoc.root = xstrdup(run->opts.root);
 	} else {

@@ -237,6 +237,16 @@ t_unknown_release() {
 	assert_contains "$err" "run: deploy init --root 'it'\\''s none'"
 }
 
+# A shell expands "~" only at the beginning of a word.
+t_a_home_that_the_shell_left() {
+	# shellcheck disable=SC2088 # as it is
+	usage "put a blank in the place of '='" list '--root=~/www'
+	usage "put a blank in the place of '='" list '--root=~'
+	# A name may begin so.
+	expect_status 1 deploy list --root=~www
+	assert_contains "$err" "'$PWD/~www' is not a root of deploy"
+}
+
 # completed STATUS WORD...: each command that the message names has the option
 # by which the root was said; `it` is how.
 completed() {
