@@ -209,6 +209,14 @@ is_foreign_magic(const char *line)
 	return strncmp(line, WIRE_MAGIC, word) == 0;
 }
 
+/* Our own magic line, with the line end of a terminal? */
+static bool
+is_of_terminal(const struct buf *line)
+{
+	return ends_in(line, WIRE_MAGIC "\r") ||
+	    ends_in(line, WIRE_MAGIC_SH "\r");
+}
+
 /* What was said last, without a newline. */
 static void
 take_unfinished(struct transport_proc *p, struct buf *noise)
@@ -253,7 +261,8 @@ read_magic(struct remote *r, struct err *e)
 			break;
 		r->speaks_sh = ends_in(line, WIRE_MAGIC_SH);
 		r->greeted = r->speaks_sh || ends_in(line, WIRE_MAGIC);
-		if (r->greeted || is_foreign_magic(buf_str(line)))
+		if (r->greeted || is_of_terminal(line) ||
+		    is_foreign_magic(buf_str(line)))
 			break;
 		buf_reset(&noise);
 		buf_addf(&noise, "%.300s", buf_str(line));
@@ -263,6 +272,9 @@ read_magic(struct remote *r, struct err *e)
 		c = no_answer(r, &noise, e);
 	} else if (c > 0 && r->greeted)
 		c = 0;
+	else if (c > 0 && is_of_terminal(line))
+		c = err_set(e, ERR_FAILED,
+		    "the host answers through a terminal, which changes what deploy sends;; run the account's commands without one (ForceCommand, 'script', RequestTTY)");
 	else if (c > 0 && is_foreign_magic(buf_str(line)))
 		c = err_set(e, ERR_FAILED,
 		    "the host speaks '%.40s', and not '" WIRE_MAGIC

@@ -64,6 +64,11 @@ t_older_deploy() {
 		sed -u "s/^$verb\$/of-later/" | $DEPLOY "\$@"
 		END
 	done
+	# A terminal in between.
+	other_deploy 1 "answers through a terminal" <<-END
+	#!/bin/sh
+	exec script -qec "$DEPLOY \$*" /dev/null
+	END
 	# Nothing but noise, and no end of it.
 	other_deploy 1 "not as deploy does" <<-'END'
 	#!/bin/sh
