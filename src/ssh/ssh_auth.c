@@ -351,7 +351,7 @@ refused(const struct login *in, struct err *e)
 			in->cure :
 			"set DEPLOY_SSH_KEY, name a file with 'identity', or start an agent");
 	err_set(e, ERR_UNREACHABLE,
-	    "the host lets user '%s' in with none of our keys: %s;; add the public key to ~%s/.ssh/authorized_keys there ('deploy doctor --script HOST' prints what root runs for that)",
+	    "the host lets user '%s' in with none of our keys: %s;; add the public key to ~%s/.ssh/authorized_keys there ('deploy doctor --script HOST' prints what root runs for that); if it is there, sshd's log on the host says why not",
 	    in->st->user, buf_str(&in->tried), in->st->user);
 	return in->cure == NULL ? -1 : err_append(e, ", or %s", in->cure);
 }
