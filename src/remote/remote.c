@@ -21,6 +21,32 @@ remote_init(struct remote *r, const struct host_config *h,
 					      xstrdup("") };
 }
 
+/* Is the verb in the list, with commas? */
+static bool
+is_listed(const char *list, const char *verb)
+{
+	const size_t n = strlen(verb);
+
+	for (size_t len; *list != '\0'; list += len + (list[len] == ',')) {
+		len = strcspn(list, ",");
+		if (len == n && memcmp(list, verb, n) == 0)
+			return true;
+	}
+	return false;
+}
+
+int
+remote_need_verb(const struct remote *r, const char *verb, struct err *e)
+{
+	if (r->limited == NULL || *r->limited == '\0' ||
+	    is_listed(r->limited, verb))
+		return 0;
+	err_set(e, ERR_UNREACHABLE,
+	    "this key may not '%s' here; it is limited to: %s;; if it should, write --allow %s,%s in the line of this key in authorized_keys on the host",
+	    verb, r->limited, r->limited, verb);
+	return remote_say(r, e);
+}
+
 const char *
 remote_said(const struct remote *r)
 {
