@@ -2618,6 +2618,7 @@ answer() {
 	case $verb in
 	info | probe | adopt | manifest | files | receive | note | activate | prune | verify | journal | pin | preview | freeze) "do_$verb" ;;
 	init) prepare && sync_root ;;
+	-*) fail 1 "a request begins with '$verb': something on this host has read what came before it" "let the start-up files of the login shell leave standard input alone" ;;
 	*) fail 2 "the sh verbs do not know '$verb'" "use the same version on both ends" ;;
 	esac
 	# The lock ends before the client hears the end.
@@ -2629,7 +2630,14 @@ answer() {
 # empty line.  "code" has more of this script.  Each has a shell of its own,
 # with which all ends that it began; only these have data of theirs.
 serve() {
-	while IFS= read -r verb && [ -n "$verb" ]; do
+	served=''
+	while IFS= read -r verb; do
+		if [ -z "$verb" ]; then
+			[ -n "$served" ] ||
+				put error "1${tab}there is no request: something on this host may have read it${tab}let the start-up files of the login shell leave standard input alone"
+			return 0
+		fi
+		served=1
 		set --
 		code=''
 		while IFS= read -r word && [ -n "$word" ]; do

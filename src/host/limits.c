@@ -191,6 +191,10 @@ limits_take(const struct host_limits *l, const struct strvec *words,
 		    "usage: deploy host VERB ROOT [--key=value ...];; see deploy-host(7)");
 	verb = words->v[0];
 	root = words->v[1];
+	if (verb[0] == '-')
+		return err_set(e, ERR_FAILED,
+		    "a request begins with '%s': something on this host has read what came before it;; let the start-up files of the login shell leave standard input alone",
+		    verb);
 	if (!limits_allow(l, verb))
 		return refuse_verb(l, verb, e);
 	if (l->root != NULL && strcmp(l->root, root) != 0)

@@ -64,6 +64,18 @@ t_older_deploy() {
 		sed -u "s/^$verb\$/of-later/" | $DEPLOY "\$@"
 		END
 	done
+	# Start-up files that read from standard input.
+	other_deploy 1 "leave standard input alone" <<-END
+	#!/bin/sh
+	(IFS= read -r first)
+	exec $DEPLOY "\$@"
+	END
+	other_deploy 1 "leave standard input alone" <<-END
+	#!/bin/sh
+	(IFS= read -r first)
+	shift
+	exec dash -c "\$(cat $TREE/src/host/host.sh)" deploy-host "\$@"
+	END
 	# A terminal in between.
 	other_deploy 1 "answers through a terminal" <<-END
 	#!/bin/sh
