@@ -41,9 +41,13 @@ remote_need_verb(const struct remote *r, const char *verb, struct err *e)
 	if (r->limited == NULL || *r->limited == '\0' ||
 	    is_listed(r->limited, verb))
 		return 0;
-	err_set(e, ERR_UNREACHABLE,
-	    "this key may not '%s' here; it is limited to: %s;; if it should, write --allow %s,%s in the line of this key in authorized_keys on the host",
-	    verb, r->limited, r->limited, verb);
+	if (strcmp(verb, "receive") == 0 && is_listed(r->limited, "preview"))
+		err_set(e, ERR_UNREACHABLE,
+		    "this key may stage nothing but previews;; run: deploy stage --preview NAME");
+	else
+		err_set(e, ERR_UNREACHABLE,
+		    "this key may not '%s' here; it is limited to: %s;; if it should, write --allow %s,%s in the line of this key in authorized_keys on the host",
+		    verb, r->limited, r->limited, verb);
 	return remote_say(r, e);
 }
 

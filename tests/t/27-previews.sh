@@ -377,7 +377,11 @@ t_a_key_for_previews_only() {
 	# Nothing that could go live, and nothing live.
 	page four
 	expect_status 8 deploy stage
-	assert_contains "$err" "this key may not 'receive' here"
+	assert_contains "$err" "this key may stage nothing but previews; run: deploy stage --preview NAME"
+	# The host holds to it, whatever the client knows.
+	sed -i 's/exec //; s/$/ | sed -u "\/^limited\/d"/; 1s/ .*//' key
+	expect_status 8 deploy stage
+	assert_contains "$err" "this key may stage nothing but previews; run: deploy stage --preview NAME"
 	for c in 'activate pr' 'publish' 'prune' 'pin pr' 'freeze'; do
 		# shellcheck disable=SC2086 # words are meant
 		expect_status 8 deploy $c

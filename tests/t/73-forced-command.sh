@@ -248,7 +248,6 @@ t_what_a_key_may_not_is_found_first() {
 	receive,activate,prune|publish|
 	receive,activate|stage --preview pr-1|preview
 	preview|stage --preview pr-1|
-	preview|stage|receive
 	activate,prune|stage|receive
 	activate|publish|receive
 	END
