@@ -593,7 +593,7 @@ t_adopt_what_leads_nowhere() {
 		ln -sfn "$target" www/current
 		deploy adopt --root www >"$out" 2>"$err" && fail "$target"
 		assert_eq "$(readlink www/current)" "$target"
-		grep -qE 'nothing to adopt|no directory' "$err" ||
+		grep -qE 'nothing to adopt|not a directory' "$err" ||
 		    fail "$target: $(<"$err")"
 	done
 	[ ! -e www/.deploy ] || fail "something was made"
