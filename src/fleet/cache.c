@@ -1,5 +1,6 @@
 #include "fleet/cache.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "base/hash.h"
 #include "base/release.h"
 #include "os/dir.h"
 #include "os/file.h"
@@ -92,4 +94,32 @@ cache_put(const struct release_id *id, const struct manifest *m)
 	remove_old(&d);
 	buf_release(&b);
 	dir_close(&d);
+}
+
+int
+cache_lock_file(const char *what)
+{
+	uint8_t sum[HASH_LEN];
+	char name[HASH_HEX + 1];
+	struct hash *h;
+	struct dir d = DIR_INIT;
+	int builds, fd = -1;
+
+	if (open_cache(&d) != 0)
+		return -1;
+	h = hash_new();
+	hash_add(h, what, strlen(what));
+	hash_end(h, sum);
+	hash_free(h);
+	hash_hex(sum, name);
+	(void)mkdirat(d.fd, "builds", 0700);
+	builds = openat(d.fd, "builds",
+	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (builds >= 0) {
+		fd = openat(builds, name,
+		    O_RDONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+		close(builds);
+	}
+	dir_close(&d);
+	return fd;
 }

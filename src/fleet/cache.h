@@ -19,4 +19,11 @@ bool cache_get(const struct release_id *id, const char *digest,
 /* Keep it.  The oldest beyond some dozens are removed. */
 void cache_put(const struct release_id *id, const struct manifest *m);
 
+/*
+ * A file, always the same for `what`, that locks stand for: who makes it holds
+ * flock(2) on it.  It stays there, empty.  The descriptor, or -1 where there is no
+ * cache.
+ */
+int cache_lock_file(const char *what);
+
 #endif

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "fleet/cache.h"
 #include "os/claim.h"
 #include "os/log.h"
 #include "site/build.h"
@@ -148,11 +149,12 @@ build(struct site_run *s, const char *source, struct err *e)
 
 /*
  * Where all builds are made in one place, the next one waits until this one is
- * staged.  A clone has a lock of its own, and some file systems have none of
- * directories.
+ * staged; those of other sites, which write to other places, do not.  A clone has
+ * a lock of its own.  Without a cache it is that of the directory, which some file
+ * systems have not.
  */
 static int
-lock_build(struct site_run *s, struct err *e)
+lock_build(struct site_run *s, const char *source, struct err *e)
 {
 	const char *dir = s->site->build.directory;
 	struct err none = ERR_INIT;
@@ -160,10 +162,12 @@ lock_build(struct site_run *s, struct err *e)
 	if (s->checkout.lock >= 0 || s->scratch.path != NULL ||
 	    s->wishes.dry_run)
 		return 0;
-	s->building = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	s->building = cache_lock_file(source);
+	if (s->building < 0)
+		s->building = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (s->building < 0)
 		return err_sys(e, "cannot open '%s' to build there", dir);
-	if (build_lock(s->building, dir, &none) == 0)
+	if (build_lock(s->building, source, &none) == 0)
 		return 0;
 	if (none.sys == 0) {
 		*e = none;
@@ -194,7 +198,7 @@ make_build(struct site_run *s, struct err *e)
 		return -1;
 	r = check_out(s, source, e);
 	if (r == 0 && wanted)
-		r = lock_build(s, e);
+		r = lock_build(s, source, e);
 	if (r == 0 && update)
 		r = run_command(s, "update", s->site->update, source, e);
 	if (r == 0 && wanted)
