@@ -720,7 +720,7 @@ t_git_fails() {
 	expect_status 2 deploy publish
 	clone_of --upload-pack=x
 	expect_status 2 deploy publish
-	assert_contains "$err" "is no URL"
+	assert_contains "$err" "is not a URL"
 	clone_of x
 	sed -i /directory/d deploy.yml
 	expect_status 2 deploy publish
