@@ -42,12 +42,15 @@ test_no_limits(void)
 {
 	const struct host_limits none = { NULL, NULL };
 	static const char *const others[] = { "", "serve2", "INFO", "info ",
-		"inf", "infoo", "authorize", "host", "sh", "--id" };
+		"inf", "infoo", "authorize", "host", "sh" };
 
 	for (size_t i = 0; i < VERBS; i++)
 		CHECK(decide(&none, verbs[i], "/srv/a", NULL) == ERR_OK);
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
 		CHECK(decide(&none, others[i], "/srv/a", NULL) == ERR_USAGE);
+	/* What is left of a request whose first words were read by another. */
+	CHECK(decide(&none, "--id", "/srv/a", NULL) == ERR_FAILED);
+	CHECK(decide(&none, "-", "/srv/a", NULL) == ERR_FAILED);
 	CHECK(decide(&none, NULL, NULL, NULL) == ERR_USAGE);
 	CHECK(decide(&none, "info", NULL, NULL) == ERR_USAGE);
 	CHECK(decide(&none, "info", "srv/a", NULL) == ERR_USAGE);
