@@ -14,6 +14,9 @@ enum {
 	/* What a host compresses of one request. */
 	FETCH_BYTES = 1024 * 1024,
 	FETCH_PAGES = 512,
+	/* What a host that has sh only gives where nobody has asked for it: a
+	 * page takes it some programs. */
+	SLOW_PAGES = 256,
 };
 
 void
@@ -172,7 +175,7 @@ has_base(void *ctx, const struct remote *r)
 {
 	const struct search *s = ctx;
 
-	return r->has_delta && release_ids_has(&r->view.ids, s->id);
+	return release_ids_has(&r->view.ids, s->id);
 }
 
 static void
@@ -249,19 +252,27 @@ fetch_from(struct fetch *x, struct remote *r, struct err *e)
 	return c == 0 ? 0 : remote_say(r, e);
 }
 
-/* The same from the first host that can. */
+/* Does it have the pages, and does it compress them or not? */
+static bool
+may_give(const struct remote *r, const struct release_id *id, bool packed)
+{
+	return !r->failed && r->has_delta == packed &&
+	    release_ids_has(&r->view.ids, id);
+}
+
+/* The same from the first host that can; of those that compress them first. */
 static int
 fetch_request(struct fetch *x, struct err *e)
 {
+	const size_t n = x->f->n;
 	int c = x->n == 0 ?
 	    0 :
 	    err_set(e, ERR_FAILED, "no host gives pages of %s", x->id->text);
 
-	for (size_t i = 0; c != 0 && i < x->f->n; i++) {
-		struct remote *r = &x->f->v[i];
+	for (size_t i = 0; c != 0 && i < 2 * n; i++) {
+		struct remote *r = &x->f->v[i % n];
 
-		if (r->failed || !r->has_delta ||
-		    !release_ids_has(&r->view.ids, x->id))
+		if (!may_give(r, x->id, i < n))
 			continue;
 		*e = (struct err)ERR_INIT;
 		c = fetch_from(x, r, e);
@@ -288,6 +299,21 @@ fetch_pages(struct fetch *x, const bool *wanted, struct err *e)
 		x->bytes += size;
 	}
 	return c == 0 ? fetch_request(x, e) : c;
+}
+
+/* Would it take a host long to give so many pages? */
+static bool
+is_slow(const struct fleet *f, const struct release_id *id,
+    const struct manifest *m, const bool *wanted)
+{
+	size_t pages = 0;
+
+	for (size_t i = 0; i < f->n; i++)
+		if (may_give(&f->v[i], id, true))
+			return false;
+	for (size_t i = 0; i < m->n; i++)
+		pages += wanted[i];
+	return pages > SLOW_PAGES;
 }
 
 /* A page that both releases have. */
@@ -347,6 +373,10 @@ fleet_fetch_content(struct fleet *f, const struct release_id *base_id,
 		text_size(bytes, size);
 		r = err_set(e, ERR_GUARD, "%s of pages have changed", size);
 	}
+	if (r == 0 && max < INT64_MAX && is_slow(f, id, m, wanted))
+		r = err_set(e, ERR_GUARD,
+		    "more than %d pages of a host that has sh only",
+		    SLOW_PAGES);
 	if (r == 0 && bytes > 0)
 		r = fetch_pages(&x, wanted, e);
 	if (r == 0)

@@ -56,8 +56,9 @@ void fleet_find_content(struct fleet *f, const struct release_id *id,
 /*
  * The same for a release `id` of hosts: pages that changed from `base` are
  * fetched from one that has it, unless they are less than half of all (then
- * nothing is the same), or more than `max` bytes (INT64_MAX: any).  0, or -1
- * when it is not known; `out` is neutral then.
+ * nothing is the same), or more than `max` bytes (INT64_MAX: any), or, with a
+ * `max`, so many that it takes long because no host has more than sh.  0, or
+ * -1 when it is not known; `out` is neutral then.
  */
 int fleet_fetch_content(struct fleet *f, const struct release_id *base_id,
     const struct manifest *base, const struct release_id *id,

@@ -1000,13 +1000,14 @@ list_tree() {
 do_files() {
 	need_id
 	need_root
+	real=$(readlink -f "$root/releases")
 	while IFS= read -r name && [ -n "$name" ]; do
 		case /$name/ in
 		//* | */../*) fail 2 "'$name' is not a path in a release" ;;
 		esac
 		file=$root/releases/$id/$name
 		# Nor through a link.
-		{ [ -f "$file" ] && [ "$(readlink -f "$file")" = "$(readlink -f "$root/releases")/$id/$name" ]; } ||
+		{ [ -f "$file" ] && [ "$(readlink -f "$file")" = "$real/$id/$name" ]; } ||
 			fail 1 "there is no file '$file'"
 		size_of "$file"
 		put size "$size"

@@ -198,7 +198,9 @@ int remote_files(struct remote *r, const struct remote_choice *which,
 /*
  * The same for a few small files, which are entries of `m`, the manifest of
  * the release: each into a buffer, compressed on the way to at most `*bytes`
- * bytes; then it says to how many.  Only of hosts with r->has_delta.  0 or -1.
+ * bytes; then it says to how many.  A host without r->has_delta compresses
+ * nothing, and is asked when any number will do (INT64_MAX), which stays.
+ * 0 or -1.
  */
 int remote_samples(struct remote *r, const struct remote_choice *which,
     struct buf *out, int64_t *bytes, struct err *e) MUST_USE;

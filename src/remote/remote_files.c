@@ -118,20 +118,30 @@ save_bytes(struct remote *r, int fd, const struct entry *en, struct err *e)
 	return c;
 }
 
+/* What is announced before each file. */
+static int
+expect_size(struct remote *r, const struct entry *en, struct err *e)
+{
+	struct wire_line l = { "", "" };
+
+	if (ask_expect(r, "size", &l, ask_answer_ms(r), e) != 0)
+		return -1;
+	return number_or(l.value, 0, INT64_MAX, -1) == en->size ?
+	    0 :
+	    err_set(e, ERR_INTEGRITY,
+		"'%s' on the host has another size than its manifest says;; run 'deploy verify'",
+		en->path);
+}
+
 /* One file of the answer. */
 static int
 save_file(struct remote *r, const struct entry *en, const struct dir *to,
     struct err *e)
 {
-	struct wire_line l = { "", "" };
 	char name[HASH_HEX + 1];
-	int fd, c = ask_expect(r, "size", &l, ask_answer_ms(r), e);
+	int fd, c;
 
-	if (c == 0 && number_or(l.value, 0, INT64_MAX, -1) != en->size)
-		c = err_set(e, ERR_INTEGRITY,
-		    "'%s' on the host has another size than its manifest says;; run 'deploy verify'",
-		    en->path);
-	if (c != 0)
+	if (expect_size(r, en, e) != 0)
 		return -1;
 	hash_hex(en->digest, name);
 	fd = openat(to->fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
@@ -222,13 +232,28 @@ from_packed(void *ctx, const void **data, struct err *e)
 	return (ssize_t)p->text.len;
 }
 
+/* Is it what the manifest says of the entry? */
+static int
+check_sample(const struct buf *sample, const struct entry *en, struct err *e)
+{
+	uint8_t digest[HASH_LEN];
+	struct hash *h = hash_new();
+
+	hash_add(h, buf_str(sample), sample->len);
+	hash_end(h, digest);
+	hash_free(h);
+	return memcmp(digest, en->digest, HASH_LEN) == 0 ?
+	    0 :
+	    err_set(e, ERR_INTEGRITY,
+		"'%s' on the host is not what its manifest says;; run 'deploy verify'",
+		en->path);
+}
+
 /* Exactly the bytes of the entry. */
 static int
 unpack_sample(struct zreader *z, const struct entry *en, struct buf *out,
     struct err *e)
 {
-	uint8_t digest[HASH_LEN];
-	struct hash *h;
 	ssize_t n;
 
 	while ((int64_t)out->len < en->size) {
@@ -242,15 +267,7 @@ unpack_sample(struct zreader *z, const struct entry *en, struct buf *out,
 					   "'%s' was cut short", en->path);
 		out->len += (size_t)n;
 	}
-	h = hash_new();
-	hash_add(h, buf_str(out), out->len);
-	hash_end(h, digest);
-	hash_free(h);
-	return memcmp(digest, en->digest, HASH_LEN) == 0 ?
-	    0 :
-	    err_set(e, ERR_INTEGRITY,
-		"'%s' on the host is not what its manifest says;; run 'deploy verify'",
-		en->path);
+	return check_sample(out, en, e);
 }
 
 /* The sizes, and the stream behind them. */
@@ -273,8 +290,35 @@ hear_samples(struct remote *r, size_t n, struct buf *text, struct err *e)
 	    -1;
 }
 
-int
-remote_samples(struct remote *r, const struct remote_choice *which,
+/* A host that compresses nothing: each size with the bytes behind it. */
+static int
+plain_samples(struct remote *r, const struct remote_choice *which,
+    struct buf *out, struct err *e)
+{
+	struct strvec args = STRVEC_INIT;
+	int c;
+
+	strvec_addf(&args, "--id=%s", which->id->text);
+	c = ask_about(r, "files", &args, which, e);
+	strvec_release(&args);
+	allow_to_read(r, which);
+	for (size_t i = 0; c == 0 && i < which->n; i++) {
+		const struct entry *en = &which->m->v[which->indices[i]];
+
+		c = expect_size(r, en, e);
+		if (c == 0)
+			c = read_bytes(r, (size_t)en->size, &out[i], e);
+		if (c == 0)
+			c = check_sample(&out[i], en, e);
+	}
+	if (c == 0)
+		c = ask_rest(r, ask_answer_ms(r), NULL, NULL, e);
+	return end_answer(r, c);
+}
+
+/* The same, in few bytes. */
+static int
+packed_samples(struct remote *r, const struct remote_choice *which,
     struct buf *out, int64_t *bytes, struct err *e)
 {
 	struct packed packed = { BUF_INIT, false };
@@ -299,6 +343,17 @@ remote_samples(struct remote *r, const struct remote_choice *which,
 	buf_release(&packed.text);
 	strvec_release(&args);
 	return end_answer(r, c);
+}
+
+int
+remote_samples(struct remote *r, const struct remote_choice *which,
+    struct buf *out, int64_t *bytes, struct err *e)
+{
+	if (r->has_delta)
+		return packed_samples(r, which, out, bytes, e);
+	if (*bytes < INT64_MAX)
+		return err_set(e, ERR_FAILED, "it compresses no samples");
+	return plain_samples(r, which, out, e);
 }
 
 /* One line "chunks", and the hashes. */
