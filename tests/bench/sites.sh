@@ -14,6 +14,8 @@
 #	version	the same, and another version in all pages
 #	words	every page has a line more, and none has the same
 #	index	a large JSON file and a sitemap have changed, and no page
+#	package	the other version of the package that Debian's archive has, of
+#		its updates most of the time: a pair that nobody made up
 #
 # The sites: python and openjdk, of Debian's packages; python-min, the same as
 # python with one line a page; python-index, with such a JSON file and sitemap;
@@ -106,14 +108,24 @@ change_footers() {
 	    's,</body>,<p class="built">Built on 2026-11-22.</p></body>,'
 }
 
-# state_make SITE STATE: one more, if it is not there.
+# state_make SITE STATE: one more, if it is not there.  1, with a message, when
+# it is not to be had.
 state_make() {
 	local dir=$tmp/src/$1
 	case $2 in
-	menu | renamed | version | words | index) ;;
+	menu | renamed | version | words | index | package) ;;
 	*) return 0 ;;
 	esac
 	[ ! -d "$dir/$2" ] || return 0
+	if [ "$2" = package ]; then
+		case $1 in
+		python) other_package python3.11-doc "$PYTHON_DOC" "$dir" ;;
+		openjdk) other_package openjdk-17-doc "$OPENJDK_DOC" "$dir" ;;
+		*) false ;;
+		esac || echo "no other version of $1: left out" >&2
+		[ -d "$dir/$2" ]
+		return
+	fi
 	cp -al "$dir/plain" "$dir/$2"
 	case $2 in
 	menu) change_menu "$dir/$2" ;;
@@ -126,6 +138,28 @@ state_make() {
 	words) change_words "$dir/$2" ;;
 	index) make_index "$dir/$2" 2026-11-22 ;;
 	esac
+}
+
+# other_package PACKAGE DOC DIR: DIR/package is DOC of a version of the package
+# that is not installed.  What it links to in other packages is as in DIR/plain.
+other_package() {
+	local have other f
+	have=$(dpkg-query -W -f '${Version}' "$1") || return 1
+	other=$(apt-cache madison "$1" |
+	    awk -v have="$have" '$3 != have { print $3; exit }')
+	[ -n "$other" ] && mkdir "$3/deb" || return 1
+	(
+		cd "$3/deb" && apt-get -qq download "$1=$other" \
+		    2> >(grep -v "^W: " >&2) &&
+		    dpkg-deb -x ./*.deb .
+	) && [ -d "$3/deb$2" ] || return 1
+	find "$3/deb$2" -type l -printf '%P\n' | while IFS= read -r f; do
+		rm "$3/deb$2/$f"
+		[ ! -f "$3/plain/$f" ] || cp -l "$3/plain/$f" "$3/deb$2/$f"
+	done
+	mv "$3/deb$2" "$3/package"
+	rm -rf "$3/deb"
+	echo "$1: $have is followed by $other"
 }
 
 pages_of() {
@@ -215,7 +249,7 @@ make_index() {
 # source_of SITE WORK: sets $source to the build that is staged.
 source_of() {
 	case $2 in
-	percent | footer | menu | renamed | version | words | index)
+	percent | footer | menu | renamed | version | words | index | package)
 		source=$tmp/src/$1/$2
 		;;
 	*) source=$tmp/src/$1/plain ;;
@@ -249,6 +283,7 @@ describe() {
 	version) what='the same, and another version' ;;
 	words) what='another word in the footer of each page' ;;
 	index) what='a JSON file and a sitemap changed' ;;
+	package) what='another version of the package' ;;
 	rollback) what='back to the release before' ;;
 	esac
 	echo "$1 ($count files, $size MB): $what"
