@@ -157,11 +157,23 @@ struct state {
 	uint8_t rule;  /* whose side the text ends with; or NONE */
 };
 
+enum {
+	LEAST_MAX = 64,	   /* of a side, the bytes that are looked for */
+	PAIRS = 16 * 1024, /* fit into the first cache of a processor */
+};
+
+/*
+ * Most of a text is far from any side.  `far` says, of the last two of the
+ * next `least` bytes, how many bytes further the next side may begin, at the
+ * earliest (Wu and Manber, A fast algorithm for multi-pattern searching, 1994).
+ */
 struct rewrite {
 	const struct rule_set *set;
 	bool backwards;
 	struct state *v;
 	size_t n;
+	size_t least; /* bytes of the shortest side, LEAST_MAX at most */
+	uint8_t far[PAIRS];
 };
 
 static const struct buf *
@@ -227,6 +239,31 @@ connect(struct rewrite *w)
 	free(queue);
 }
 
+/* Where two bytes are in `far`; others may be there, too. */
+static size_t
+pair(const char *text)
+{
+	return (size_t)((unsigned char)text[0] << 6 ^ (unsigned char)text[1]) %
+	    PAIRS;
+}
+
+static void
+fill_far(struct rewrite *w)
+{
+	memset(w->far, (int)w->least - 1, sizeof(w->far));
+	for (size_t i = 0; i < w->set->n; i++) {
+		const char *side = side_of(w, i, true)->data;
+
+		for (size_t k = 0; k + 2 <= w->least; k++) {
+			uint8_t *far = &w->far[pair(side + k)];
+			uint8_t left = (uint8_t)(w->least - 2 - k);
+
+			if (left < *far)
+				*far = left;
+		}
+	}
+}
+
 struct rewrite *
 rewrite_new(const struct rule_set *s, bool backwards)
 {
@@ -235,13 +272,20 @@ rewrite_new(const struct rule_set *s, bool backwards)
 
 	w->set = s;
 	w->backwards = backwards;
-	for (size_t i = 0; i < s->n; i++)
-		most += side_of(w, i, true)->len;
+	w->least = LEAST_MAX;
+	for (size_t i = 0; i < s->n; i++) {
+		const size_t len = side_of(w, i, true)->len;
+
+		most += len;
+		if (len < w->least)
+			w->least = len;
+	}
 	w->v = xcalloc(most, sizeof(*w->v));
 	(void)add_state(w);
 	for (size_t i = 0; i < s->n; i++)
 		add_side(w, i);
 	connect(w);
+	fill_far(w);
 	return w;
 }
 
@@ -264,6 +308,25 @@ put(struct buf *out, size_t end, const char *data, size_t len)
 	return true;
 }
 
+/* From `i` on, the first place where a side may begin; or the end. */
+static size_t
+skip(const struct rewrite *w, const char *text, size_t i, size_t len)
+{
+	if (w->least == 1) {
+		while (i < len && w->v[0].next[(unsigned char)text[i]] == 0)
+			i++;
+		return i;
+	}
+	while (i + w->least <= len) {
+		uint8_t far = w->far[pair(text + i + w->least - 2)];
+
+		if (far == 0)
+			return i;
+		i += far;
+	}
+	return len;
+}
+
 bool
 rewrite_apply(const struct rewrite *w, const char *text, size_t len,
     size_t max, struct buf *out, uint32_t *hits)
@@ -275,6 +338,8 @@ rewrite_apply(const struct rewrite *w, const char *text, size_t len,
 		const struct buf *from, *to;
 		uint8_t rule;
 
+		if (at == 0 && (i = skip(w, text, i, len)) == len)
+			break;
 		at = w->v[at].next[(unsigned char)text[i]];
 		rule = w->v[at].rule;
 		if (rule == NONE)

@@ -4,7 +4,8 @@
  * applied to a text in one pass, by an Aho-Corasick machine: of all matches
  * the one that ends first counts, of those that end there the longest, and the
  * search goes on behind it.  So the work is one step a byte, whatever the
- * rules are.  Pure.
+ * rules are, and one more at most to pass by bytes where no rule begins, of
+ * which it mostly skips many at once.  Pure.
  *
  * A set as text, with numbers of varint.h: how many rules, and for each the
  * length of what is replaced, its bytes, the length of the replacement, its

@@ -93,10 +93,10 @@ slowly(const struct rule_set *s, const char *text, size_t len, struct buf *out)
 }
 
 static void
-fill(char *s, size_t len)
+fill(char *s, size_t len, unsigned int letters)
 {
 	for (size_t i = 0; i < len; i++)
-		s[i] = (char)('a' + any(2));
+		s[i] = (char)('a' + any(letters));
 }
 
 static void
@@ -105,20 +105,28 @@ test_random(void)
 	for (int i = 0; i < ROUNDS && !unit_failed; i++) {
 		struct buf fast = BUF_INIT, slow = BUF_INIT;
 		struct rule_set s = { .n = 0 };
-		char text[40], old[8], new[8];
-		size_t len = any(sizeof(text));
+		char text[400], old[80], new[8];
+		/* Few letters: many begins of sides, and ends. */
+		const unsigned int letters = 2 + any(4), least = 1 + any(72);
+		size_t len = any(i % 2 == 0 ? 40 : sizeof(text));
 		uint32_t hits[REWRITE_RULES_MAX] = { 0 }, sum = 0;
 		struct rewrite *w;
 
+		fill(text, len, letters);
 		for (unsigned int k = any(6); k > 0; k--) {
-			fill(old, sizeof(old));
-			fill(new, sizeof(new));
-			(void)rule_set_add(&s, old, 1 + any(6), new,
-			    1 + any(6));
+			size_t n = (i % 4 < 2 ? 1 : least) + any(6);
+
+			fill(old, sizeof(old), letters);
+			/* What is in the text, mostly. */
+			if (n <= len && any(4) > 0)
+				memcpy(old,
+				    text + any((unsigned int)(len - n + 1)),
+				    n);
+			fill(new, sizeof(new), letters);
+			(void)rule_set_add(&s, old, n, new, 1 + any(6));
 		}
-		fill(text, len);
 		w = rewrite_new(&s, false);
-		CHECK(rewrite_apply(w, text, len, 1000, &fast, hits));
+		CHECK(rewrite_apply(w, text, len, 10000, &fast, hits));
 		slowly(&s, text, len, &slow);
 		CHECK_STR(buf_str(&fast), buf_str(&slow));
 		for (size_t k = 0; k < REWRITE_RULES_MAX; k++)
