@@ -307,7 +307,7 @@ t_forms_that_lie() {
 	for name in jndex.html.gz jndex.html index.html.br zz; do
 		form "$name"
 		damaged "$name"
-		assert_contains "$out" "no form of a file beside it"
+		assert_contains "$out" "is not a compressed form of a file beside it"
 	done
 	form zz zz.gz
 	damaged "a form of nothing"
