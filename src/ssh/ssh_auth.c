@@ -353,7 +353,13 @@ refused(const struct login *in, struct err *e)
 	err_set(e, ERR_UNREACHABLE,
 	    "the host lets user '%s' in with none of our keys: %s;; add the public key to ~%s/.ssh/authorized_keys there ('deploy doctor --script HOST' prints what root runs for that); if it is there, sshd's log on the host says why not",
 	    in->st->user, buf_str(&in->tried), in->st->user);
-	return in->cure == NULL ? -1 : err_append(e, ", or %s", in->cure);
+	if (in->cure != NULL)
+		err_append(e, ", or %s", in->cure);
+	if (in->st->user_is_ours)
+		err_append(e,
+		    "; '%s' is who runs deploy, as no 'user' is given: give one if it is another",
+		    in->st->user);
+	return -1;
 }
 
 /* The service that logs in; only its round trip takes time.  0 or -1. */

@@ -585,6 +585,9 @@ ssh_settings_load(struct ssh_settings *st, const struct ssh_options *o,
 		r = resolve(st, o, e);
 	if (r != 0)
 		ssh_settings_release(st);
+	else
+		st->user_is_ours = o->user == NULL && user != NULL &&
+		    strcmp(st->user, user) == 0;
 	free(user);
 	return r;
 }

@@ -19,6 +19,7 @@ struct ssh_settings {
 	char *host;		/* as it was asked for */
 	char *hostname;		/* the name or address to connect to */
 	char *user;
+	bool user_is_ours;	/* nobody names one: it is who runs this */
 	char *port;		/* decimal, 1 to 65535 */
 	char *home;		/* ours, "" when we have none */
 	char *alias;		/* HostKeyAlias; NULL: none */

@@ -603,6 +603,19 @@ t_a_pkcs11_provider() {
 	assert_not_contains "$err" PKCS11
 }
 
+# Whose name it is, when nobody has named one.
+t_a_user_that_nobody_named() {
+	setup
+	ssh-keygen -q -t ed25519 -N '' -f sshd/unknown
+	local key=unknown who
+	who="'$(id -un)' is who runs deploy, as no 'user' is given"
+	a_row - - 8 "$who"
+	a_row - "User www-data" 8 "user 'www-data'"
+	assert_not_contains "$err" "as no 'user' is given"
+	expect_status 8 d user=www-data exec true
+	assert_not_contains "$err" "as no 'user' is given"
+}
+
 # A host that is not there is asked as often as that says, a second apart.
 t_connection_attempts() {
 	setup
