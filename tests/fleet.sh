@@ -13,8 +13,8 @@
 #	-		there is no such host in this fleet
 #
 # fleet_beside VICTIM [+proxy]: the fleet in which that host is to fail: h1 has
-# deploy, h2 dash, h3 busybox, h4 rsync.  Beside the victim is one that is well;
-# with TEST_ALL (make test-all) it is all four.
+# deploy, h2 dash, h3 busybox, h4 rsync.  Beside the victim, and behind it in the
+# list, is one that is well; with TEST_ALL (make test-all) it is all four.
 #
 # A host hN is the address 127.0.0.1N with an sshd of its own; its root is
 # r-hN, and hN/ has its sshd's files.  In front of the verbs stands
@@ -71,7 +71,7 @@ fleet_beside() {
 		h1) k=(c dash - -) ;;
 		h2) k=(- dash - c) ;;
 		h3) k=(- - busybox c) ;;
-		h4) k=(c - - c+rsync) ;;
+		h4) k=(- - - c+rsync c) ;;
 		esac
 	fi
 	k[${1#h} - 1]+=${2:-}
