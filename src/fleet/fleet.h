@@ -39,6 +39,7 @@ struct fleet {
 	struct content *contents;	/* of the release that is staged, against
 					 * n_contents bases (fleet_content.h) */
 	size_t n_contents;
+	bool goes_on;		/* what is sent to hosts goes live at once */
 	bool settle;		/* what they tell is to be on their disks:
 				 * "already so" is an answer, too */
 };

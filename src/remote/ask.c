@@ -117,20 +117,28 @@ is_in_here(const struct remote *r)
 }
 
 static int
-start_program(struct remote *r, const char *request, struct err *e)
+start_program(struct remote *r, const char *request, struct transport_proc *p,
+    struct err *e)
 {
 	struct buf command = BUF_INIT;
 	int c;
 
 	if (is_in_here(r))
-		return transport_serve(&r->transport, r->host->root,
-		    &r->program, e);
+		return transport_serve(&r->transport, r->host->root, p, e);
 	c = add_command(r, request, &command, e);
 	if (c == 0)
-		c = transport_start(&r->transport, buf_str(&command),
-		    &r->program, e);
+		c = transport_start(&r->transport, buf_str(&command), p, e);
 	buf_release(&command);
 	return c;
+}
+
+void
+ask_ahead(struct remote *r)
+{
+	struct err ignored = ERR_INIT;
+
+	if (r->next.ops == NULL && transport_starts_at_once(&r->transport))
+		err_ignore(start_program(r, NULL, &r->next, &ignored));
 }
 
 /* What a login shell, or what runs instead of it, said before it ended. */
@@ -434,16 +442,25 @@ is_public(const char *verb, const struct buf *request)
 	return looks(verb) && request->len <= WIRE_FIRST_MAX;
 }
 
-/* Start the program with this request, up to where it is there. */
+/*
+ * Start the program with this request, up to where it is there; or take the one
+ * that was started ahead.
+ */
 static int
 start_with(struct remote *r, const char *verb, struct buf *request,
     struct err *e)
 {
 	struct err why = ERR_INIT;
-	bool told = is_public(verb, request) && !is_in_here(r);
+	bool told =
+	    r->next.ops == NULL && is_public(verb, request) && !is_in_here(r);
 
-	if (start_program(r, told ? buf_str(request) : NULL, e) != 0)
+	if (r->next.ops != NULL) {
+		r->program = r->next;
+		r->next = (struct transport_proc)TRANSPORT_PROC_INIT;
+	} else if (start_program(r, told ? buf_str(request) : NULL,
+		       &r->program, e) != 0) {
 		return -1;
+	}
 	if (told) {
 		buf_reset(request);
 		buf_adds(request, NOTHING);
@@ -462,6 +479,7 @@ static int
 begin(struct remote *r, const char *verb, const struct strvec *args,
     struct err *e)
 {
+	const bool ahead = r->next.ops != NULL;
 	struct buf request = BUF_INIT;
 	int c;
 
@@ -469,6 +487,12 @@ begin(struct remote *r, const char *verb, const struct strvec *args,
 	put_request(r, verb, args, &request);
 	c = start_with(r, verb, &request, e);
 	buf_release(&request);
+	/* It has ended meanwhile. */
+	if (c != 0 && ahead && !r->greeted && e->sys != ETIMEDOUT) {
+		ask_hang_up(r);
+		*e = (struct err)ERR_INIT;
+		return begin(r, verb, args, e);
+	}
 	if (c != 0 || !r->speaks_sh)
 		return c;
 	return send_script(r, e) == 0 ? send_request(r, verb, args, e) : -1;

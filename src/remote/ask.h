@@ -79,7 +79,14 @@ void ask_allow(struct remote *r, int64_t ms);
 /* An answer that is none: say so.  Returns -1. */
 int ask_wrong(struct remote *r, const char *what, struct err *e) MUST_USE;
 
-/* End the program, if one runs. */
+/*
+ * The program ends with the data that it has got.  Start the one for the next
+ * request now, while this one works, if that takes no time.  What came of that
+ * is seen when there is a request.
+ */
+void ask_ahead(struct remote *r);
+
+/* End the program, if one runs, but not one that was started ahead. */
 void ask_hang_up(struct remote *r);
 
 #endif

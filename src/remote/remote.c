@@ -71,6 +71,7 @@ remote_release(struct remote *r)
 	free(r->hook_failure);
 	r->hook_failure = NULL;
 	ask_hang_up(r);
+	transport_proc_close(&r->next);
 	buf_release(&r->line);
 	free(r->said);
 	r->said = NULL;

@@ -47,6 +47,7 @@ struct remote {
 	bool connected;
 	/* The program there; ask.h. */
 	struct transport_proc program;
+	struct transport_proc next;	/* that waits for the next requests */
 	bool greeted;			/* it has said that it is there */
 	bool speaks_sh;			/* it is the sh verbs */
 	bool script;			/* so it says itself (version) */
@@ -224,6 +225,7 @@ struct remote_receive {
 	const struct release_id *base;	/* the same */
 	const struct release_id *repair; /* the same */
 	bool manifest;			/* the same */
+	bool goes_on;			/* requests follow that do not wait */
 	/* Each line of the answer, with its own context; may be NULL. */
 	void (*line)(void *ctx, const char *key, const char *value);
 	void *line_ctx;

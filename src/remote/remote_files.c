@@ -487,6 +487,8 @@ remote_receive(struct remote *r, const struct remote_receive *o, struct err *e)
 		ask_watch(r, o->taken, o->ctx);
 	if (c == 0)
 		c = send_pack(r, o, e);
+	if (c == 0 && o->goes_on)
+		ask_ahead(r);
 	ask_allow(r, 2 * ask_work_ms(r));
 	if (c == 0)
 		c = ask_rest(r, ask_work_ms(r), o->line, o->line_ctx, e);

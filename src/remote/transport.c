@@ -53,6 +53,13 @@ take(struct transport *t, void *proc, struct transport_proc *p)
 	return 0;
 }
 
+bool
+transport_starts_at_once(const struct transport *t)
+{
+	return t->ops->starts_at_once != NULL &&
+	    t->ops->starts_at_once(t->self);
+}
+
 int
 transport_start(struct transport *t, const char *command,
     struct transport_proc *p, struct err *e)

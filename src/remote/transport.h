@@ -6,6 +6,7 @@
 #ifndef TRANSPORT_H
 #define TRANSPORT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -29,6 +30,7 @@ struct transport_ops {
 	const char *(*address)(const void *self);
 	void (*login)(const void *self, const char **host_key,
 	    const char **key);
+	bool (*starts_at_once)(const void *self); /* NULL: no */
 	void *(*start)(void *self, const char *command, struct err *e);
 	void *(*serve)(void *self, const char *root, struct err *e);
 	int (*write)(void *proc, const void *data, size_t len, struct err *e);
@@ -72,6 +74,12 @@ const char *transport_address(const struct transport *t);
 /* The keys of both sides in words (ssh_login); NULL: this machine. */
 void transport_login(const struct transport *t, const char **host_key,
     const char **key);
+
+/*
+ * Does that take no time, also while another program runs?  Where it does not
+ * save any, the answer is no.
+ */
+bool transport_starts_at_once(const struct transport *t);
 
 /* Start a command line of the login shell there. */
 int transport_start(struct transport *t, const char *command,

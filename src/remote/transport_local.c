@@ -377,6 +377,7 @@ static const struct transport_ops ops = {
 	NULL,
 	local_address,
 	local_login,
+	NULL,
 	local_start,
 	local_serve,
 	local_write,

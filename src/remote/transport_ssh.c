@@ -33,6 +33,12 @@ login(const void *self, const char **host_key, const char **key)
 	ssh_login(self, host_key, key);
 }
 
+static bool
+starts_at_once(const void *self)
+{
+	return ssh_starts_at_once(self);
+}
+
 static void *
 start(void *self, const char *command, struct err *e)
 {
@@ -99,6 +105,7 @@ static const struct transport_ops ops = {
 	.round_trip = round_trip,
 	.address = address,
 	.login = login,
+	.starts_at_once = starts_at_once,
 	.start = start,
 	.write = write_all,
 	.end_input = end_input,

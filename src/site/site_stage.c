@@ -206,6 +206,7 @@ stage(struct site_run *s, struct stage *st, struct stage_options *o,
 	struct fleet *f = &s->fleet;
 	bool preview = s->wishes.dry_run;
 
+	f->goes_on = s->goes_live;
 	if (site_hook(s, HOOK_PRE_STAGE, NULL, NULL, e) != 0 ||
 	    fleet_stage_open(f, st, o, e) != 0 || need_verbs(s, e) != 0 ||
 	    order_settle(s, &o->seq, e) != 0 ||
@@ -283,6 +284,8 @@ site_supply(struct site_run *s, const struct release_id *id, struct err *e)
 
 	if (lacking == 0)
 		return 0;
+	/* Nobody brings an old release but to make it live. */
+	f->goes_on = !preview;
 	r = fleet_stage_release(f, &own, preview, &st, &sent, e);
 	stage_release(&st);
 	text_size(sent.pack_bytes, size);

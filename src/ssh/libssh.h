@@ -15,6 +15,7 @@
 #define LIBSSH_FUNCTIONS(DO) \
 	DO(ssh_channel_free) DO(ssh_channel_new) \
 	DO(ssh_channel_open_forward) DO(ssh_channel_open_session) \
+	DO(ssh_channel_is_open) \
 	DO(ssh_channel_request_exec) DO(ssh_channel_send_eof) \
 	DO(ssh_channel_window_size) DO(ssh_channel_write) \
 	DO(ssh_clean_pubkey_hash) DO(ssh_connect) DO(ssh_disconnect) \

@@ -412,6 +412,12 @@ ssh_round_trip(const struct ssh *s)
 	return ssh_link_round_trip(&s->link);
 }
 
+bool
+ssh_starts_at_once(const struct ssh *s)
+{
+	return ssh_link_has_spare(&s->link);
+}
+
 struct ssh_proc *
 ssh_start(struct ssh *s, const char *command, struct err *e)
 {

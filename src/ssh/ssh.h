@@ -97,6 +97,9 @@ void ssh_traffic(const struct ssh *s, uint64_t *sent, uint64_t *received);
  */
 int64_t ssh_round_trip(const struct ssh *s);
 
+/* Does ssh_start() take no time: has the host opened a channel for it? */
+bool ssh_starts_at_once(const struct ssh *s);
+
 /*
  * Start `command`, which the user's login shell on the host gets.  Several
  * may run at once (MaxSessions: 10).  Returns the program, or NULL.

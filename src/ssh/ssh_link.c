@@ -309,6 +309,12 @@ ssh_link_ask_for_spare(struct ssh_link *l)
 		(void)ls.ssh_channel_open_session(l->spare);
 }
 
+bool
+ssh_link_has_spare(const struct ssh_link *l)
+{
+	return l->spare != NULL && ls.ssh_channel_is_open(l->spare) != 0;
+}
+
 void
 ssh_link_drop_spare(struct ssh_link *l)
 {

@@ -79,6 +79,9 @@ int64_t ssh_link_silence(const struct ssh_link *l);
 void ssh_link_ask_for_spare(struct ssh_link *l);
 void ssh_link_drop_spare(struct ssh_link *l);
 
+/* Has the host opened it? */
+bool ssh_link_has_spare(const struct ssh_link *l);
+
 /* An answer to what takes a host no time has come, which was asked for at
  * `since` (clock_us()). */
 void ssh_link_note_trip(struct ssh_link *l, int64_t since);

@@ -114,4 +114,54 @@ t_far_hosts_hear_first() {
 	fail "$apart ms apart"
 }
 
+# starts N: so many programs of the host have been started since.
+starts() {
+	[ "$(wc -l <h1/sessions)" -ge "$1" ]
+}
+
+# The program that makes the release live starts while the host still works on
+# the pack: its start-up files, and the way there and back, cost no time.
+t_the_next_program_starts_ahead() {
+	local kind pid
+	for kind in c dash; do
+		rm -rf h1 r-h1
+		fleet_start "$kind"
+		run deploy publish
+		edit
+		stop_at h1 received
+		: >h1/sessions
+		deploy publish >"$out" 2>"$err" &
+		pid=$!
+		wait_at h1
+		wait_for 10 starts 2
+		go_on h1
+		wait "$pid" || fail "$(cat "$err")"
+		assert_eq "$(wc -l <h1/sessions)" 2 "programs ($kind)"
+		assert_serves_site
+		# Who only stages needs no other one.
+		edit
+		: >h1/sessions
+		run deploy stage
+		assert_eq "$(wc -l <h1/sessions)" 1 "programs of 'stage' ($kind)"
+	done
+}
+
+# One that has ended before it said anything is started again.
+t_one_that_was_started_ahead_is_gone() {
+	local pid
+	fleet_start c
+	run deploy publish
+	edit
+	stop_at h1 pack
+	: >h1/sessions
+	deploy publish >"$out" 2>"$err" &
+	pid=$!
+	wait_at h1
+	: >h1/dead
+	go_on h1
+	wait "$pid" || fail "$(cat "$err")"
+	assert_eq "$(wc -l <h1/sessions)" 3
+	assert_serves_site
+}
+
 run_tests
