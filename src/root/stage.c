@@ -597,6 +597,8 @@ finish(struct here *h, struct err *e)
 	progress_end();
 	if (r != 0)
 		return -1;
+	/* What was made is read again, all of it: nothing needs the base now. */
+	manifest_release(&h->base_manifest);
 	stage_fill_meta(st, &meta);
 	return incoming_commit(&h->incoming, &st->plan.m, &meta, h->gid, e);
 }
