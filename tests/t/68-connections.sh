@@ -119,6 +119,16 @@ starts() {
 	[ "$(wc -l <h1/sessions)" -ge "$1" ]
 }
 
+# publish_up_to STEP: the host stands there; sets $pid.
+publish_up_to() {
+	edit
+	stop_at h1 "$1"
+	: >h1/sessions
+	deploy publish >"$out" 2>"$err" &
+	pid=$!
+	wait_at h1
+}
+
 # The program that makes the release live starts while the host still works on
 # the pack: its start-up files, and the way there and back, cost no time.
 t_the_next_program_starts_ahead() {
@@ -127,13 +137,8 @@ t_the_next_program_starts_ahead() {
 		rm -rf h1 r-h1
 		fleet_start "$kind"
 		run deploy publish
-		edit
-		stop_at h1 received
-		: >h1/sessions
-		deploy publish >"$out" 2>"$err" &
-		pid=$!
-		wait_at h1
-		wait_for 10 starts 2
+		publish_up_to received
+		wait_for 60 starts 2
 		go_on h1
 		wait "$pid" || fail "$(cat "$err")"
 		assert_eq "$(wc -l <h1/sessions)" 2 "programs ($kind)"
@@ -151,12 +156,7 @@ t_one_that_was_started_ahead_is_gone() {
 	local pid
 	fleet_start c
 	run deploy publish
-	edit
-	stop_at h1 pack
-	: >h1/sessions
-	deploy publish >"$out" 2>"$err" &
-	pid=$!
-	wait_at h1
+	publish_up_to pack
 	: >h1/dead
 	go_on h1
 	wait "$pid" || fail "$(cat "$err")"
