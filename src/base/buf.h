@@ -5,6 +5,7 @@
 #ifndef BUF_H
 #define BUF_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct buf {
@@ -33,5 +34,8 @@ char *buf_detach(struct buf *b);
 
 /* The content as a C string; "" when nothing was ever added. */
 const char *buf_str(const struct buf *b);
+
+/* Do both hold the same bytes? */
+bool buf_eq(const struct buf *a, const struct buf *b);
 
 #endif

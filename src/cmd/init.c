@@ -238,8 +238,7 @@ replace(const struct run *run, const struct dir *dir, const char *name,
 	int r = 1;
 
 	if (file_read(dir, name, INT_MAX, &old, &none) == 0 &&
-	    old.len == text->len &&
-	    memcmp(buf_str(&old), buf_str(text), text->len) == 0)
+	    buf_eq(&old, text))
 		r = 0;
 	if (r == 1)
 		log_info("%s '%s/%s'",

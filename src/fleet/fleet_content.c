@@ -86,12 +86,6 @@ count_hits(const struct content_marks *marks, const struct manifest *base,
 	}
 }
 
-static bool
-is_same_side(const struct buf *a, const struct buf *b)
-{
-	return a->len == b->len && memcmp(a->data, b->data, a->len) == 0;
-}
-
 /* The pages that a rule hits, in whatever set it is. */
 static size_t
 count_rule(const struct rule_sets *sets, const struct rule *r,
@@ -101,8 +95,8 @@ count_rule(const struct rule_sets *sets, const struct rule *r,
 
 	for (size_t i = 0; i < sets->n; i++)
 		for (size_t k = 0; k < sets->v[i].n; k++)
-			if (is_same_side(&sets->v[i].v[k].old, &r->old) &&
-			    is_same_side(&sets->v[i].v[k].new, &r->new))
+			if (buf_eq(&sets->v[i].v[k].old, &r->old) &&
+			    buf_eq(&sets->v[i].v[k].new, &r->new))
 				n += c->v[i][k];
 	return n;
 }

@@ -119,12 +119,6 @@ bench_end(void *ctx, void *bench)
 	free(w);
 }
 
-static bool
-is_same_text(const struct buf *a, const struct buf *b)
-{
-	return a->len == b->len && memcmp(a->data, b->data, a->len) == 0;
-}
-
 /* Do the rules explain the page: back to the very old one, and on again? */
 static bool
 explains(const struct trial *t, struct bench *w, size_t i, uint32_t *hits)
@@ -145,7 +139,7 @@ explains(const struct trial *t, struct bench *w, size_t i, uint32_t *hits)
 	return memcmp(digest, old->digest, HASH_LEN) == 0 &&
 	    rewrite_apply(t->on, w->old.data, w->old.len, w->new.len,
 		&w->again, hits) &&
-	    is_same_text(&w->again, &w->new);
+	    buf_eq(&w->again, &w->new);
 }
 
 static void
