@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -44,7 +45,8 @@ length_before(const char *fmt, const char *end, va_list ap)
 static size_t __attribute__((format(printf, 4, 0)))
 put(struct err *e, size_t at, size_t reserve, const char *fmt, va_list ap)
 {
-	const char *mark = strstr(fmt, MARK);
+	const char *mark = strstr(fmt, MARK), *shown = SHOWN;
+	const bool more = at > 0 && e->cure > 0;
 	size_t size = sizeof(e->text) - reserve, before = 0;
 	char raw[sizeof(e->text)];
 	va_list again;
@@ -60,7 +62,10 @@ put(struct err *e, size_t at, size_t reserve, const char *fmt, va_list ap)
 	}
 	raw[before] = '\0';
 	at += text_clean(e->text + at, size - at, raw);
-	at += text_clean(e->text + at, size - at, SHOWN);
+	/* A cure that asks has its mark. */
+	if (more && e->text[at - 1] == '?')
+		shown = " ";
+	at += text_clean(e->text + at, size - at, shown);
 	text_clean(e->text + at, size - at, raw + before + strlen(MARK));
 	/* There may be no room for it. */
 	return e->text[at] != '\0' ? at : 0;

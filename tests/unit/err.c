@@ -112,6 +112,14 @@ test_cure(void)
 	check_cure(&e, "b; c", "see d");
 	err_append(&e, ";; see %s", "e");
 	check_cure(&e, "b; c", "see d; see e");
+	/* After a question there is no semicolon. */
+	err_set(&e, ERR_FAILED, "b;; is it up?");
+	err_append(&e, ";; run: %s", "c");
+	check_cure(&e, "b", "is it up? run: c");
+	err_set(&e, ERR_FAILED, "b?");
+	err_append(&e, ";; c");
+	check_cure(&e, "b?", "c");
+	err_set(&e, ERR_FAILED, "b; c; see d; see e");
 	/* Also of itself. */
 	err_set(&e, ERR_FAILED, "<%s>;; %s", e.text, "f");
 	check_cure(&e, "<b; c; see d; see e>", "f");
