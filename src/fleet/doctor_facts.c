@@ -167,8 +167,9 @@ doctor_facts_hear(struct doctor_facts *f, const char *key, const char *value)
 		const char *key;
 		char **to;
 	} texts[] = { { "version", &f->version }, { "current", &f->current },
-		{ "format", &f->format }, { "lock", &f->lock },
-		{ "nginx", &f->nginx }, { "limited", &f->limited } };
+		{ "format", &f->format }, { "stranger", &f->stranger },
+		{ "lock", &f->lock }, { "nginx", &f->nginx },
+		{ "limited", &f->limited } };
 	struct strvec *list = strcmp(key, "kept") == 0 ? &f->kept :
 	    strcmp(key, "nginx-line") == 0	       ? &f->nginx_lines :
 	    strcmp(key, "docroot") == 0		       ? &f->docroots :
@@ -210,6 +211,7 @@ doctor_facts_release(struct doctor_facts *f)
 	free(f->user);
 	free(f->current);
 	free(f->format);
+	free(f->stranger);
 	free(f->lock);
 	free(f->nginx);
 	strvec_release(&f->kept);

@@ -45,6 +45,8 @@ struct doctor_facts {
 	size_t n_paths;
 	char *current;			/* what the link says; NULL: no link */
 	char *format;			/* of the root; NULL: not prepared */
+	char *stranger;			/* what keeps a directory from becoming a
+					 * root; NULL */
 	char *lock;			/* "free", "held", or why there is no
 					 * locking; NULL */
 	bool has_free;

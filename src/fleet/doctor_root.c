@@ -146,6 +146,13 @@ judge_format(struct visit *v)
 		    "'%s' has format '%s', this program knows 1", v->c->root,
 		    v->f->format);
 		doctor_cure(v->r, "use a newer deploy");
+	} else if (v->f->stranger != NULL) {
+		doctor_add(v->r, DOCTOR_FAIL, "root",
+		    "'%s' is not a root of deploy, and has other things in it ('%s')",
+		    v->c->root, v->f->stranger);
+		doctor_cure(v->r,
+		    "name a directory of its own, such as '%s%s'", v->c->root,
+		    strcmp(v->c->root, "/") == 0 ? "srv/site" : "/site");
 	} else if (v->f->format == NULL ||
 	    visit_inside(v, "releases") == NULL ||
 	    visit_inside(v, ".deploy/trash") == NULL) {

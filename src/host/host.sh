@@ -477,22 +477,40 @@ publish_tmp() {
 	sync_one "$tmp" && rename "$tmp" "$1" && sync_one "${1%/*}"
 }
 
-# A directory with other things in it is not made a root: a home directory,
-# say.  Where there are releases, or a `current`, it is that of another tool.
-check_own() {
+#: init receive note activate prune pin preview freeze adopt probe
+# Are there releases, or a `current`?  Then it is a root, perhaps another tool's.
+is_some_root() {
 	for name in releases current .deploy; do
 		[ ! -e "$root/$name" ] && [ ! -L "$root/$name" ] || return 0
 	done
-	case $(stat -L -c %A "$root") in
-	????????w[tT]*) fail 1 "'$root' is for everybody's files" "name a directory of its own, such as '$root/site'" ;;
-	esac
+	return 1
+}
+
+# The first thing that keeps a directory from becoming a root: in $stranger.
+find_stranger() {
+	stranger=''
 	for name in "$root"/* "$root"/.[!.]* "$root"/..?*; do
 		[ -e "$name" ] || [ -L "$name" ] || continue
 		case ${name##*/} in
 		.deploy | shared | previews | lost+found) ;;
-		*) fail 1 "'$root' is not a root of deploy, and has other things in it ('${name##*/}')" "name a directory of its own, such as '$root/site'" ;;
+		*)
+			stranger=${name##*/}
+			return
+			;;
 		esac
 	done
+}
+
+#: init receive note activate prune pin preview freeze adopt
+# A directory with other things in it is not made a root: a home directory, say.
+check_own() {
+	! is_some_root || return 0
+	case $(stat -L -c %A "$root") in
+	????????w[tT]*) fail 1 "'$root' is for everybody's files" "name a directory of its own, such as '$root/site'" ;;
+	esac
+	find_stranger
+	[ -z "$stranger" ] ||
+		fail 1 "'$root' is not a root of deploy, and has other things in it ('$stranger')" "name a directory of its own, such as '$root/site'"
 }
 
 # Make the root, but nothing above it; or say who can.
@@ -918,6 +936,7 @@ put_current() {
 
 # For a client that wants to know what is wrong: facts, which he judges.
 do_probe() {
+	stranger=''
 	put now "$(date +%s)000"
 	put version sh
 	put user "$(id -u)$tab$(id -un)"
@@ -931,6 +950,8 @@ do_probe() {
 	put_lock
 	put_leftovers
 	put_kept
+	is_some_root || find_stranger
+	[ -z "$stranger" ] || put stranger "$(field "$stranger")"
 	put_current
 }
 

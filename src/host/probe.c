@@ -412,6 +412,20 @@ put_current(struct buf *out, const struct dir *root, const struct dir *state)
 		put_size(out, state, &id);
 }
 
+/* What keeps a directory from becoming a root. */
+static void
+put_stranger(struct buf *out, const struct dir *root)
+{
+	struct err ignored = ERR_INIT;
+	char *name = NULL;
+	bool more;
+
+	if (store_find_stranger(root, &name, &more, &ignored) == 0 &&
+	    name != NULL)
+		wire_put(out, "stranger", "%s", name);
+	free(name);
+}
+
 /* What is in the root. */
 static void
 put_content(struct buf *out, const char *path)
@@ -431,6 +445,7 @@ put_content(struct buf *out, const char *path)
 		put_leftovers(out, &state);
 		put_kept(out, &state);
 	}
+	put_stranger(out, &root);
 	put_current(out, &root, &state);
 	buf_release(&format);
 	dir_close(&state);

@@ -319,40 +319,61 @@ is_fit_name(const char *name)
 	return false;
 }
 
-/*
- * A directory with other things in it is not made a root: a home directory,
- * say, or the sources of a site, or /tmp.  Where there are releases, or a
- * `current`, it is the root of another tool.
- */
+/* Where there are releases, or a `current`, it is a root, perhaps another
+ * tool's. */
+static bool
+is_some_root(const struct dir *d)
+{
+	return dir_has(d, "releases") || dir_has(d, ".deploy") ||
+	    faccessat(d->fd, STORE_CURRENT, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+int
+store_find_stranger(const struct dir *root, char **name, bool *more,
+    struct err *e)
+{
+	struct strvec names = STRVEC_INIT;
+	int r;
+
+	*name = NULL;
+	*more = false;
+	if (is_some_root(root))
+		return 0;
+	r = dir_list(root, &names, e);
+	for (size_t i = 0; i < names.n && !*more; i++) {
+		if (is_fit_name(names.v[i]))
+			continue;
+		*more = *name != NULL;
+		if (!*more)
+			*name = xstrdup(names.v[i]);
+	}
+	strvec_release(&names);
+	return r;
+}
+
+/* No root is made of a directory with other things, nor of /tmp. */
 static int
 check_own(const struct store *s, mode_t mode, struct err *e)
 {
-	struct strvec names = STRVEC_INIT;
-	const char *stranger = NULL;
-	size_t n = 0;
+	char *stranger;
+	bool more;
 
-	if (s->adopting || dir_has(&s->root, "releases") ||
-	    faccessat(s->root.fd, STORE_CURRENT, F_OK, AT_SYMLINK_NOFOLLOW) ==
-		0 ||
-	    dir_has(&s->root, ".deploy"))
+	if (s->adopting || is_some_root(&s->root))
 		return 0;
 	if ((mode & S_ISVTX) != 0 && (mode & S_IWOTH) != 0)
 		return err_set(e, ERR_FAILED,
 		    "'%s' is for everybody's files;; name a directory of its own, such as '%s/site'",
 		    s->root.path, s->root.path);
-	if (dir_list(&s->root, &names, e) != 0)
+	if (store_find_stranger(&s->root, &stranger, &more, e) != 0)
 		return -1;
-	for (size_t i = 0; i < names.n; i++)
-		if (!is_fit_name(names.v[i]) && n++ == 0)
-			stranger = names.v[i];
-	if (n > 0)
-		err_set(e, ERR_FAILED,
-		    "'%s' is not a root of deploy, and has other things in it ('%s'%s);; name a directory of its own, such as '%s%s'",
-		    s->root.path, stranger, n > 1 ? " and more" : "",
-		    s->root.path,
-		    strcmp(s->root.path, "/") == 0 ? "srv/site" : "/site");
-	strvec_release(&names);
-	return n > 0 ? -1 : 0;
+	if (stranger == NULL)
+		return 0;
+	err_set(e, ERR_FAILED,
+	    "'%s' is not a root of deploy, and has other things in it ('%s'%s);; name a directory of its own, such as '%s%s'",
+	    s->root.path, stranger, more ? " and more" : "", s->root.path,
+	    strcmp(s->root.path, "/") == 0 ? "srv/site" : "/site");
+	free(stranger);
+	return -1;
 }
 
 /*

@@ -64,6 +64,15 @@ int store_adopt(struct store *s, const char *path, struct err *e) MUST_USE;
 int store_check_new(const char *path, struct err *e) MUST_USE;
 
 /*
+ * What is in a directory that is no root, deploy's or another tool's, and
+ * keeps it from becoming one: a home directory, say, or the sources of a site.
+ * The first name by strcmp(3), which the caller frees, and whether there are
+ * more; NULL: nothing is in the way.  0 or -1.
+ */
+int store_find_stranger(const struct dir *root, char **name, bool *more,
+    struct err *e) MUST_USE;
+
+/*
  * What the names in the root say now is on disk after this: the root itself,
  * `current`, the releases, their records, what is frozen.  Whoever answers
  * that something is so already calls it first, and so does whoever is about

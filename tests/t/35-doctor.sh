@@ -134,7 +134,19 @@ t_no_root() {
 	    found | sed 's/^run there, as root: //')"
 	look 0
 	only warn root "is there, but not prepared"
+	# `init` would refuse it for the same reason.
+	mkdir "$R/shared" "$R/lost+found"
+	echo mine >"$R/.a page"
+	look 1
+	only fail root "and has other things in it ('.a page')"
+	is fail root "name a directory of its own, such as '$R/site'"
+	expect_status 1 deploy init --root "$R"
+	assert_contains "$err" "has other things in it ('.a page');"
+	rm "$R/.a page"
+	look 0
+	only warn root "run: deploy init"
 	run deploy init --root "$R"
+	rmdir "$R/lost+found" "$R/shared"
 	well
 	rm -r top
 	touch top
