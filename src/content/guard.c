@@ -162,7 +162,7 @@ guard_check_secrets(const struct strvec *paths, const char *what,
 	secrets_tell(paths, &told);
 	if (paths->n > 0)
 		r = err_set(e, ERR_GUARD,
-		    "the build has %s: %s;; leave them out with 'exclude'; --override=build stages them anyway",
+		    "the build has %s: %s;; leave them out with 'exclude' (--exclude); --override=build stages them anyway",
 		    what, told.data);
 	buf_release(&told);
 	return r;

@@ -3,15 +3,19 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/path.h"
 #include "os/beneath.h"
 #include "os/io.h"
+#include "os/log.h"
 
 enum {
-	LOOK_MAX = 16 * 1024, /* bytes of a file in which a key begins */
+	LOOK_MAX = 1024 * 1024, /* bytes of a file in which a key begins */
+	KIND_MAX = 32,		/* of a key, as in "OPENSSH PRIVATE KEY" */
 	TOLD_MAX = 5,
 };
 
@@ -58,16 +62,28 @@ ends_in(const char *name, const char *const *ends)
 static bool
 has_key(const struct dir *files, const char *path)
 {
-	char text[LOOK_MAX + 1];
+	static const char begin[] = "-----BEGIN ", end[] = "PRIVATE KEY-----";
 	int fd = beneath_open(files->fd, path, O_RDONLY | O_NONBLOCK, 0);
+	char *text = xcalloc(1, LOOK_MAX + 1), *at = text;
 	ssize_t n = fd >= 0 ? io_read(fd, text, LOOK_MAX) : 0;
-	const char *begin;
+	const char *last = text + (n > 0 ? n : 0);
+	bool found = false;
 
 	if (fd >= 0)
 		close(fd);
-	text[n > 0 ? n : 0] = '\0';
-	begin = strstr(text, "-----BEGIN ");
-	return begin != NULL && strstr(begin, "PRIVATE KEY-----") != NULL;
+	/* Certificates may stand before it. */
+	while (!found &&
+	    (at = memmem(at, (size_t)(last - at), begin, strlen(begin))) !=
+		NULL) {
+		at += strlen(begin);
+		found =
+		    memmem(at,
+			(size_t)(last - at) < KIND_MAX ? (size_t)(last - at) :
+							 KIND_MAX,
+			end, strlen(end)) != NULL;
+	}
+	free(text);
+	return found;
 }
 
 static bool
@@ -144,5 +160,7 @@ secrets_tell(const struct strvec *paths, struct buf *out)
 	for (size_t i = 0; i < n; i++)
 		buf_addf(out, "%s'%s'", i > 0 ? ", " : "", paths->v[i]);
 	if (n < paths->n)
-		buf_addf(out, ", and %zu more", paths->n - n);
+		buf_addf(out, ", and %zu more (-v names them)", paths->n - n);
+	for (size_t i = n; i < paths->n; i++)
+		log_debug("also '%s'", paths->v[i]);
 }

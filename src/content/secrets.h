@@ -23,7 +23,10 @@ void secrets_find(const struct manifest *m, const struct dir *files,
 /* Add the source maps. */
 void secrets_find_maps(const struct manifest *m, struct strvec *out);
 
-/* Add the first of the paths, and how many more there are, to a sentence. */
+/*
+ * Add the first of the paths, and how many more there are, to a sentence; these
+ * go to the log of -v.
+ */
 void secrets_tell(const struct strvec *paths, struct buf *out);
 
 #endif

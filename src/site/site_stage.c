@@ -104,7 +104,7 @@ tell_secrets(const struct strvec *paths, const char *what)
 	secrets_tell(paths, &told);
 	if (paths->n > 0)
 		log_warn(
-		    "the build has %s: %s; leave them out with 'exclude' in deploy.yml",
+		    "the build has %s: %s; leave them out with --exclude, or 'exclude' in deploy.yml",
 		    what, told.data);
 	buf_release(&told);
 }
