@@ -10,12 +10,24 @@
 #include "base/nearest.h"
 #include "base/number.h"
 
+/* What no address has, but a list that somebody wrote as one may. */
+#define LIST_MARKS " \t\r\n,;"
+
 /* Report an address that is none.  -1. */
 static int
 fault_address(const char *text, struct err *e)
 {
 	return err_set(e, ERR_USAGE,
 	    "'%s' is not an address;; 'host' or 'user@host:22' is", text);
+}
+
+/* Report several addresses in one.  -1. */
+static int
+fault_list(const char *text, struct err *e)
+{
+	return err_set(e, ERR_USAGE,
+	    "'%s' is not one address;; write several as a list: [www1, www2]",
+	    text);
 }
 
 /* Report what stands behind the name of the host and is no port.  -1. */
@@ -123,7 +135,9 @@ int
 host_config_set_address(struct host_config *h, const char *text, struct err *e)
 {
 	char *copy = xstrdup(text);
-	int r = take_apart(h, text, copy, e);
+	int r = strpbrk(text, LIST_MARKS) != NULL ?
+	    fault_list(text, e) :
+	    take_apart(h, text, copy, e);
 
 	free(copy);
 	h->label = xstrdup(text);
