@@ -19,6 +19,12 @@
 		    " -f" order " -a '(__deploy_ask " what ")'", \
 		    " _deploy_ask " what \
 	}
+#define EITHER(placeholder) \
+	{ \
+		placeholder, NULL, "releases-or-files", \
+		    " -F -k -a '(__deploy_ask releases)'", \
+		    " _deploy_releases_or_files" \
+	}
 #define WORDS(placeholder, list) \
 	{ \
 		placeholder, list, "words", " -f -a '" list "'", "(" list ")" \
@@ -34,9 +40,10 @@ static const struct complete_kind kinds[] = {
 	ASKED("HOST", "hosts", ""),
 	ASKED("RELEASE", "releases", " -k"),
 	ASKED("NAME", "previews", ""),
-	{ "A", NULL, "releases-or-files",
-	    " -F -k -a '(__deploy_ask releases)'",
-	    " _deploy_releases_or_files" },
+	EITHER("A"),
+	EITHER("B"),
+	/* Of jobs: a number, which nobody completes, or a site. */
+	ASKED("JOB", "sites", ""),
 	{ "COMMAND", NULL, "words", " -f", " _deploy_commands" },
 	WORDS("SHELL", "bash fish zsh"),
 	WORDS("SEQ", "auto"),
@@ -70,6 +77,18 @@ complete_find(const char *placeholder)
 		memcmp(kinds[i].placeholder, word, len) != 0))
 		i++;
 	return &kinds[i];
+}
+
+const struct complete_kind *
+complete_operand(const struct cmd *cmd, unsigned int i)
+{
+	const char *word = cmd->args;
+
+	while (i-- > 0) {
+		word += strcspn(word, " ");
+		word += strspn(word, " ");
+	}
+	return complete_find(word);
 }
 
 bool

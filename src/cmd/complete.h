@@ -22,6 +22,10 @@ struct complete_kind {
 /* The kind that a placeholder of the help means. */
 const struct complete_kind *complete_find(const char *placeholder);
 
+/* The kind of the operand `i` of a command, from 0 on. */
+const struct complete_kind *complete_operand(const struct cmd *cmd,
+    unsigned int i);
+
 /* Are these the names of our commands? */
 bool complete_is_command(const struct complete_kind *kind);
 

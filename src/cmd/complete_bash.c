@@ -214,6 +214,20 @@ print_bash_options(const enum opt_id *list)
 		printf("%s--%s", id == list ? "" : " ", opt_find(*id)->name);
 }
 
+/* Operands that are of another kind than the first. */
+static void
+print_bash_others(const struct cmd *cmd)
+{
+	const struct complete_kind *first = complete_operand(cmd, 0), *kind;
+
+	for (unsigned int i = 1; i < cmd->max_args; i++) {
+		kind = complete_operand(cmd, i);
+		if (kind != first)
+			printf("\t\t((operands != %u)) || kind=%s\n", i,
+			    kind->bash);
+	}
+}
+
 static void
 print_bash_command(const struct cmd *cmd)
 {
@@ -229,6 +243,7 @@ print_bash_command(const struct cmd *cmd)
 	}
 	if (cmd->max_args > 0)
 		printf("\t\tkind=%s most=%u\n", kind->bash, cmd->max_args);
+	print_bash_others(cmd);
 	if (kind->words != NULL)
 		printf("\t\tlist='%s'\n", kind->words);
 	if (complete_is_command(kind)) {

@@ -46,11 +46,11 @@ static const char fish_begin[] =
     "    contains -- \"$operands[1]\" $argv\n"
     "end\n"
     "\n"
-    "# Is it one of $argv[2..], with fewer than $argv[1] operands?\n"
+    "# Is it one of $argv[2..], and the operand $argv[1] next?\n"
     "function __deploy_operand_of\n"
     "    set -l operands (__deploy_operands)\n"
     "    contains -- \"$operands[1]\" $argv[2..-1]\n"
-    "    and test (count $operands) -le $argv[1]\n"
+    "    and test (count $operands) -eq $argv[1]\n"
     "end\n"
     "\n"
     "# The releases, previews, sites or hosts ($argv) of what the line names.\n"
@@ -125,11 +125,12 @@ print_fish_operands(const struct cmd *cmd)
 		snprintf(condition, sizeof(condition),
 		    "__deploy_operand_of %u %s", cmd->max_args, cmd->name);
 		print_fish_commands(condition);
-	} else if (cmd->max_args > 0) {
-		printf("complete -c deploy -n '__deploy_operand_of %u ",
-		    cmd->max_args);
+		return;
+	}
+	for (unsigned int i = 1; i <= cmd->max_args; i++) {
+		printf("complete -c deploy -n '__deploy_operand_of %u ", i);
 		complete_names(cmd, " ");
-		printf("'%s\n", complete_find(cmd->args)->fish);
+		printf("'%s\n", complete_operand(cmd, i - 1)->fish);
 	}
 }
 

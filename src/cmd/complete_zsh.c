@@ -104,7 +104,7 @@ print_zsh_command(const struct cmd *cmd)
 	}
 	for (unsigned int i = 1; i <= cmd->max_args; i++)
 		printf(" \\\n\t\t    '%u:%.*s:%s'", i, (int)len, word,
-		    complete_find(cmd->args)->zsh);
+		    complete_operand(cmd, i - 1)->zsh);
 	printf(" && ret=0\n\t\t;;\n");
 }
 
