@@ -9,6 +9,7 @@
 #include "config/config_schema.h"
 #include "config/config_show.h"
 #include "os/secret.h"
+#include "queue/queue_dir.h"
 
 /* Where a value can be from. */
 enum origin { FROM_FILE, FROM_DEFAULT, FROM_OPTION, FROM_ENVIRONMENT };
@@ -85,6 +86,21 @@ add_value(struct answer *a, const struct config_value *v)
 	free(text);
 }
 
+/* Where the queue is, when the file does not say. */
+static void
+add_queue(struct answer *a)
+{
+	struct err ignored = ERR_INIT;
+	char *place;
+
+	if (a->run->config.queue != NULL)
+		return;
+	place = queue_dir_default(&ignored);
+	if (place != NULL)
+		add(a, "queue", place, FROM_DEFAULT, 0, "default");
+	free(place);
+}
+
 /* What is known without the file. */
 static void
 add_environment(struct answer *a)
@@ -123,6 +139,7 @@ answer(struct run *run)
 	config_show(&run->config, run->opts.site, &all);
 	for (size_t i = 0; i < all.n; i++)
 		add_value(&a, &all.v[i]);
+	add_queue(&a);
 	add_environment(&a);
 	config_values_release(&all);
 	if (run->opts.json) {
