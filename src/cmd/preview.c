@@ -199,8 +199,10 @@ run_preview(struct run *run, struct err *e)
 	struct site_run *s = &run->work;
 	bool change = o->remove || o->args.n > 1;
 
-	if (check_usage(o, e) != 0 || cmd_begin(run, e) != 0 ||
-	    site_open(s, e) != 0 || fleet_need_root(&s->fleet, e) != 0)
+	if (check_usage(o, e) != 0 || cmd_begin(run, e) != 0)
+		return -1;
+	s->fleet.looks = !change;
+	if (site_open(s, e) != 0 || fleet_need_root(&s->fleet, e) != 0)
 		return -1;
 	if (o->remove && site_show_preview(s, name, NULL, 0, e) != 0)
 		return -1;
