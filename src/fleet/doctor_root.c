@@ -285,7 +285,8 @@ is_allowed(const struct visit *v, const struct doctor_path *p)
 static const struct doctor_path *
 find_unwritable(const struct visit *v)
 {
-	const struct doctor_path *lock = visit_inside(v, ".deploy/lock");
+	static const char *const files[] = { ".deploy/lock",
+		".deploy/journal" };
 
 	for (const char *const *name = dirs; *name != NULL; name++) {
 		const struct doctor_path *p = one_of_ours(v, *name);
@@ -293,7 +294,13 @@ find_unwritable(const struct visit *v)
 		if (p != NULL && p->type == DOCTOR_DIR && !p->writable)
 			return p;
 	}
-	return lock != NULL && !lock->writable ? lock : NULL;
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		const struct doctor_path *p = visit_inside(v, files[i]);
+
+		if (p != NULL && !p->writable)
+			return p;
+	}
+	return NULL;
 }
 
 /*
@@ -340,6 +347,9 @@ judge_writing(struct visit *v)
 	    "'%.*s' cannot be written by %s", visit_shown(p), p->path, who(v));
 	if (p->uid == v->f->uid)
 		doctor_cure(v->r, "run there: chmod u+w %s",
+		    QUOTED_N(p->path, visit_shown(p)));
+	else if (p->type != DOCTOR_DIR)
+		doctor_cure(v->r, "run there as root: chown %u %s", v->f->uid,
 		    QUOTED_N(p->path, visit_shown(p)));
 	else if (p->uid == 0)
 		cure_owner(v);
@@ -416,7 +426,7 @@ doctor_judge_space(struct visit *v)
 	doctor_add(v->r, level, "space", "%s", text.data);
 	if (level != DOCTOR_OK)
 		doctor_cure(v->r,
-		    "run 'deploy prune', with a lower --keep, or make room");
+		    "make room; 'deploy prune --keep 1 --dry-run' shows what could go");
 	buf_release(&text);
 }
 

@@ -1,5 +1,6 @@
 #include "host/host.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -131,6 +132,10 @@ answer(struct request *r, const struct host_limits *limits, struct err *e)
 	lock_tell_waits(NULL, NULL);
 	if (c != 0)
 		c = store_tell_room(&r->store, e);
+	if (c != 0 && (e->sys == EACCES || e->sys == EPERM) &&
+	    *err_cure(e) == '\0')
+		err_append(e,
+		    ";; 'deploy doctor' says who has to change what");
 	wire_put_end(&r->out, c == 0 ? &done : e);
 	lock_drop(&r->lock);
 	store_close(&r->store);

@@ -832,7 +832,7 @@ put_paths() {
 		way=$way$part/
 		put_path "$way"
 	done
-	for part in current current/ releases shared .deploy .deploy/format .deploy/lock .deploy/incoming \
+	for part in current current/ releases shared .deploy .deploy/format .deploy/lock .deploy/journal .deploy/incoming \
 		.deploy/manifests .deploy/meta .deploy/trash .deploy/hooks .deploy/hooks/post-activate \
 		.deploy/hooks/post-rollback; do
 		put_path "$root/$part"

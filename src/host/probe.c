@@ -220,7 +220,7 @@ static void
 put_paths(struct buf *out, const char *root)
 {
 	static const char *const parts[] = { "current", "current/", "releases",
-		"shared", ".deploy", ".deploy/format", ".deploy/lock",
+		"shared", ".deploy", ".deploy/format", ".deploy/lock", ".deploy/journal",
 		".deploy/incoming", ".deploy/manifests", ".deploy/meta",
 		".deploy/trash", ".deploy/hooks",
 		".deploy/hooks/post-activate", ".deploy/hooks/post-rollback" };

@@ -104,13 +104,16 @@ open_lock(const struct dir *state, struct err *e)
 {
 	int fd = openat(state->fd, LOCK_FILE,
 	    O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644);
+	struct stat st;
 
 	if (fd < 0) {
 		err_sys(e, "cannot open the lock '%s/%s'", state->path,
 		    LOCK_FILE);
-		if (e->sys == EACCES)
-			err_append(e,
-			    ";; run deploy as the owner of the root");
+		if (e->sys == EACCES && fstat(state->fd, &st) == 0)
+			err_append(e, ";; %s",
+			    st.st_uid == geteuid() ?
+				"'deploy doctor' says who has to change what" :
+				"run deploy as the owner of the root");
 	}
 	return fd;
 }
