@@ -186,7 +186,8 @@ cure_room(const struct fleet *f, const struct remote *r, struct err *e)
 	unsigned int keep;
 	char verb[32];
 
-	if (e->sys != ENOSPC)
+	/* What there is may not have been asked for. */
+	if (e->sys != ENOSPC || r->metas == NULL)
 		return -1;
 	keep = remote_keep_that_frees(r);
 	err_drop_cure(e);

@@ -57,7 +57,8 @@ int cure_check(const struct fleet *f, struct err *e);
 
 /*
  * When the error says that a host has no room (ENOSPC): in place of its cure,
- * the prune that removes something there.  Returns -1.
+ * the prune that removes something there, if it is known what is there.  For
+ * what fleet_each() does, it has been called.  Returns -1.
  */
 int cure_room(const struct fleet *f, const struct remote *r, struct err *e);
 

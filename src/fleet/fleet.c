@@ -65,6 +65,7 @@ struct gate {
 /* What a thread works on. */
 struct job {
 	struct gate *gate;
+	const struct fleet *f;
 	struct remote *r;
 	int (*step)(struct remote *r, void *ctx, struct err *e);
 	void *ctx;
@@ -105,6 +106,7 @@ work(void *arg)
 		return NULL;
 	log_set_host(j->r->host->label);
 	if (j->step(j->r, j->ctx, &e) != 0) {
+		err_ignore(cure_room(j->f, j->r, &e));
 		j->r->failed = true;
 		j->r->err = e;
 	}
@@ -123,6 +125,7 @@ fleet_each(struct fleet *f,
 
 	for (size_t i = 0; i < f->n; i++) {
 		jobs[i] = (struct job){ .gate = &gate,
+			.f = f,
 			.r = &f->v[i],
 			.step = step,
 			.ctx = ctx };

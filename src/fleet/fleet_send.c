@@ -311,9 +311,7 @@ check_room(struct remote *r, void *ctx, struct err *e)
 
 	if (release_ids_has(&r->view.ids, s->id) || !r->prepared)
 		return 0;
-	if (guard_check_room(&b->need, &r->room, r->host->root, e) == 0)
-		return 0;
-	return cure_room(s->f, r, e);
+	return guard_check_room(&b->need, &r->room, r->host->root, e);
 }
 
 /* Fetch what some batch lacks and the build does not have. */

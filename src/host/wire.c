@@ -106,6 +106,9 @@ wire_error(const char *value, struct err *e)
 		err_set(e, (enum err_code)code, "%.*s", n, text);
 	else
 		err_set(e, (enum err_code)code, "%.*s;; %s", n, text, cure);
+	/* Its one guard is the room that it has. */
+	if (code == ERR_GUARD)
+		e->sys = ENOSPC;
 	return err_in(e, PHASE_ANSWER, "");
 }
 

@@ -262,6 +262,8 @@ explain(struct rsync *x, int status, struct err *e)
 		err_set(e, full ? ERR_GUARD : ERR_FAILED,
 		    "rsync ended with status %d%s%s", status,
 		    said->len > 0 ? ": " : "", buf_str(said));
+	if (e->code == ERR_GUARD)
+		e->sys = ENOSPC;
 	buf_release(&here);
 	return -1;
 }
