@@ -6,12 +6,21 @@
 #include "base/release.h"
 #include "base/text.h"
 
+static bool whole_ids;
+
+void
+show_whole_ids(bool whole)
+{
+	whole_ids = whole;
+}
+
 char *
 show_text(const char *fmt, va_list ap)
 {
 	char *out = text_vcleanf(fmt, ap);
 
-	release_shorten(out);
+	if (!whole_ids)
+		release_shorten(out);
 	return out;
 }
 
@@ -37,6 +46,6 @@ show_row(const char *label, const char *fmt, ...)
 	va_start(ap, fmt);
 	out = show_text(fmt, ap);
 	va_end(ap);
-	printf("%-10s %s\n", label, out);
+	printf("%-*s %s\n", SHOW_LABEL, label, out);
 	free(out);
 }

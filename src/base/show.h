@@ -6,6 +6,12 @@
 #define SHOW_H
 
 #include <stdarg.h>
+#include <stdbool.h>
+
+enum { SHOW_LABEL = 10 };	/* columns of a label; a space follows */
+
+/* From now on ids stay whole, or not. */
+void show_whole_ids(bool whole);
 
 /* Such a text, of a format and its arguments; the caller frees it. */
 char *show_text(const char *fmt, va_list ap)

@@ -25,6 +25,8 @@
 #include "os/ci.h"
 #include "os/log.h"
 
+enum { COMMIT_LEN = 12 };
+
 const enum opt_id cmd_common_opts[] = { OPT_CONFIG, OPT_SITE, OPT_ROOT,
 	OPT_HOST, OPT_JSON, OPT_DRY_RUN, OPT_QUIET, OPT_VERBOSE, OPT_LOCK_WAIT,
 	OPT_TIMEOUT, OPT_HELP, OPT_END };
@@ -197,6 +199,7 @@ parse(struct run *run, int argc, char *const *argv, struct err *e)
 	if (run->opts.args.n > run->cmd->max_args)
 		return refuse_operand(run,
 		    run->opts.args.v[run->cmd->max_args], e);
+	table_style(run->opts.utc, run->opts.whole);
 	if (run->opts.quiet)
 		log_set_level(LOG_QUIET);
 	else if (run->opts.verbose)
@@ -647,21 +650,34 @@ cmd_put_id(json_t *doc, const char *key, const struct release_id *id)
 	    id == NULL || release_id_is_none(id) ? NULL : id->text);
 }
 
+int
+cmd_commit_len(void)
+{
+	return table_is_whole() ? INT_MAX : COMMIT_LEN;
+}
+
+const char *
+cmd_moment(int64_t ms, char text[CMD_MOMENT_LEN])
+{
+	const int64_t left = ms - clock_now();
+	char span[DURATION_LEN];
+
+	if (ms <= 0) {
+		snprintf(text, CMD_MOMENT_LEN, "?");
+	} else if (table_has_ages()) {
+		duration_format(left, span);
+		snprintf(text, CMD_MOMENT_LEN,
+		    left >= 1000 ? "in %s" : "%s ago", span);
+	} else {
+		release_format_time(ms, text);
+	}
+	return text;
+}
+
 void
 cmd_put_moment(struct table *t, int64_t ms)
 {
-	char text[DURATION_LEN > 32 ? DURATION_LEN : 32];
-	int64_t left;
+	char text[CMD_MOMENT_LEN];
 
-	if (ms <= 0) {
-		table_cell(t, TABLE_PLAIN, "?");
-	} else if (table_is_for_terminal()) {
-		left = ms - clock_now();
-		duration_format(left, text);
-		table_cell(t, TABLE_PLAIN, left >= 1000 ? "in %s" : "%s ago",
-		    text);
-	} else {
-		release_format_time(ms, text);
-		table_cell(t, TABLE_PLAIN, "%s", text);
-	}
+	table_cell(t, TABLE_PLAIN, "%s", cmd_moment(ms, text));
 }

@@ -120,9 +120,16 @@ json_t *cmd_new_doc(const struct run *run);
 void cmd_put_id(json_t *doc, const char *key, const struct release_id *id);
 
 /*
- * A cell for a moment (ms since 1970): on a terminal how long ago that is,
- * elsewhere the time.  0 is one that nobody knows.
+ * A moment (ms since 1970): on a terminal how long ago that is, or until then,
+ * elsewhere the time.  0 is one that nobody knows.  Returns `text`.
  */
+enum { CMD_MOMENT_LEN = 40 };
+const char *cmd_moment(int64_t ms, char text[CMD_MOMENT_LEN]);
+
+/* A cell for one. */
 void cmd_put_moment(struct table *t, int64_t ms);
+
+/* How much of a commit's name people see, for "%.*s". */
+int cmd_commit_len(void);
 
 #endif

@@ -462,28 +462,38 @@ answer_changed(struct call *c, const char *what, struct err *e)
 	return put_job(c, &c->job, NULL, 0, e);
 }
 
-/* A worker, as a line; what it knows is the longest part of it. */
+/* The columns of workers; what they know is the longest part. */
+static const struct table_column worker_columns[] = { { "WORKER", false },
+	{ "STATE", false }, { "SINCE", false }, { "HOST", false },
+	{ "SITES", false } };
+
 static void
-print_worker(const struct worker_seen *w)
+add_worker(struct table *t, const struct worker_seen *w)
 {
-	int64_t ms = clock_now() - (w->live ? w->since : w->seen);
-	char span[DURATION_LEN];
 	struct buf sites = BUF_INIT;
 
 	for (size_t i = 0; i < w->sites.n; i++)
 		buf_addf(&sites, "%s%s", i > 0 ? ", " : "", w->sites.v[i]);
-	duration_format(ms, span);
-	show_line("%s  %s  on %s for %s  %s", w->live ? "there" : "gone ",
-	    w->name, w->host, span, buf_str(&sites));
+	table_cell(t, TABLE_PLAIN, "%s", w->name);
+	table_cell(t, w->live ? TABLE_GREEN : TABLE_PLAIN, "%s",
+	    w->live ? "there" : "gone");
+	cmd_put_moment(t, w->live ? w->since : w->seen);
+	table_cell(t, TABLE_PLAIN, "%s", w->host);
+	table_cell(t, TABLE_PLAIN, "%s", buf_str(&sites));
 	buf_release(&sites);
 }
 
 static int
 do_workers(struct call *c, struct err *e)
 {
+	struct table *t = table_new(worker_columns,
+	    sizeof(worker_columns) / sizeof(worker_columns[0]));
+
 	(void)e;
 	for (size_t i = 0; !c->run->opts.json && i < c->workers.n; i++)
-		print_worker(&c->workers.v[i]);
+		add_worker(t, &c->workers.v[i]);
+	table_print(t);
+	table_free(t);
 	return 0;
 }
 
@@ -673,7 +683,8 @@ run_jobs(struct run *run, struct err *e)
 	return ret;
 }
 
-static const enum opt_id opts[] = { OPT_LIMIT, OPT_FOLLOW, OPT_END };
+static const enum opt_id opts[] = { OPT_LIMIT, OPT_FOLLOW, OPT_UTC, OPT_LONG,
+	OPT_END };
 
 const struct cmd cmd_jobs = {
 	.name = "jobs",

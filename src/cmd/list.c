@@ -90,7 +90,7 @@ add_release(struct table *t, const struct view *v, const struct release_id *id,
 	table_cell(t, TABLE_PLAIN, "%lld", (long long)meta->files);
 	table_cell(t, TABLE_PLAIN, "%s", bytes);
 	table_cell(t, TABLE_PLAIN, "%s", seq);
-	table_cell(t, TABLE_PLAIN, "%.12s",
+	table_cell(t, TABLE_PLAIN, "%.*s", cmd_commit_len(),
 	    meta->commit != NULL ? meta->commit : "");
 	table_cell(t, TABLE_YELLOW, "%s", where);
 	table_cell(t, TABLE_PLAIN, "%s",
@@ -272,7 +272,7 @@ run_list(struct run *run, struct err *e)
 	return r;
 }
 
-static const enum opt_id opts[] = { OPT_LIMIT, OPT_END };
+static const enum opt_id opts[] = { OPT_LIMIT, OPT_UTC, OPT_LONG, OPT_END };
 
 const struct cmd cmd_list = {
 	.name = "list",

@@ -243,7 +243,7 @@ run_log(struct run *run, struct err *e)
 	return r;
 }
 
-static const enum opt_id opts[] = { OPT_LIMIT, OPT_END };
+static const enum opt_id opts[] = { OPT_LIMIT, OPT_UTC, OPT_LONG, OPT_END };
 
 const struct cmd cmd_log = {
 	.name = "log",

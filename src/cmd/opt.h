@@ -22,7 +22,7 @@ enum opt_id {
 	OPT_FOR, OPT_LIMIT, OPT_REPAIR, OPT_ALLOW, OPT_BUILD, OPT_FROM, OPT_NO_CHECK,
 	OPT_UPDATE, OPT_PRIORITY, OPT_REF, OPT_ITEM, OPT_REASON, OPT_WAIT, OPT_ONCE,
 	OPT_JOBS, OPT_FIFO, OPT_PREVIEW, OPT_REMOVE, OPT_FOLLOW, OPT_HOOKS, OPT_FILE,
-	OPT_SCHEMA, OPT_SCRIPT, OPT_KNOWN_HOSTS,
+	OPT_SCHEMA, OPT_SCRIPT, OPT_KNOWN_HOSTS, OPT_UTC, OPT_LONG,
 	OPT_COUNT
 };
 
@@ -75,6 +75,8 @@ struct opts {
 	const char *preview;
 	bool remove;
 	bool follow;
+	bool utc;		/* times, where else there are ages */
+	bool whole;		/* --long: nothing is cut or shortened */
 	bool hooks;
 	const char *file;
 	struct strvec args;	/* the operands */

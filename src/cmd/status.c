@@ -242,17 +242,21 @@ print_live(const struct remote *r)
 	const struct meta *meta = remote_meta(r, current(r));
 	const char *commit = meta != NULL ? meta->commit : NULL;
 	const char *message = meta != NULL ? meta->message : NULL;
-	char since[32];
+	const int64_t since = r->view.history.since;
+	char text[CMD_MOMENT_LEN];
 
 	if (release_id_is_none(current(r))) {
 		show_row("live", "nothing yet");
 		return;
 	}
-	release_format_time(r->view.history.since, since);
-	show_row("live", "%s since %s%s%s%s%s", current(r)->text,
-	    r->view.history.since > 0 ? since : "an unknown time",
-	    commit != NULL ? ", commit " : "", commit != NULL ? commit : "",
-	    message != NULL ? ": " : "", message != NULL ? message : "");
+	table_line("live", TABLE_GREEN, current(r)->text, " %s%s%s%.*s%s%s",
+	    since <= 0		 ? "since an unknown time" :
+		table_has_ages() ? "" :
+				   "since ",
+	    since > 0 ? cmd_moment(since, text) : "",
+	    commit != NULL ? ", commit " : "", cmd_commit_len(),
+	    commit != NULL ? commit : "", message != NULL ? ": " : "",
+	    message != NULL ? message : "");
 }
 
 /* By whom, until when, and why. */
@@ -312,7 +316,7 @@ print_host(const struct fleet *f, const struct remote *r)
 	if (vote_was_skipped(f, r))
 		show_row("skipped", "it was left out by --skip");
 	if (r->failed) {
-		show_row("dead", "%s", r->err.text);
+		show_row("dead", "it cannot be asked");
 		return;
 	}
 	print_live(r);
@@ -576,7 +580,7 @@ run_status(struct run *run, struct err *e)
 	return r;
 }
 
-static const enum opt_id opts[] = { OPT_END };
+static const enum opt_id opts[] = { OPT_UTC, OPT_LONG, OPT_END };
 
 const struct cmd cmd_status = {
 	.name = "status",

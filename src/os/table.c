@@ -32,6 +32,9 @@ struct table {
 	size_t n, cap;
 };
 
+/* As the user wants it. */
+static bool with_times, not_cut;
+
 struct table *
 table_new(const struct table_column *columns, size_t n)
 {
@@ -78,11 +81,21 @@ table_cell(struct table *t, enum table_colour colour, const char *fmt, ...)
 void
 table_id(struct table *t, const struct release_id *id, size_t len)
 {
-	add_cell(t, TABLE_PLAIN, xasprintf("%.*s", (int)len, id->text));
+	add_cell(t, TABLE_PLAIN,
+	    xasprintf("%.*s", not_cut ? RELEASE_ID_LEN : (int)len, id->text));
 }
 
-bool
-table_is_for_terminal(void)
+void
+table_style(bool times, bool whole)
+{
+	with_times = times;
+	not_cut = whole;
+	show_whole_ids(whole);
+}
+
+/* Does standard output have a person before it? */
+static bool
+is_for_terminal(void)
 {
 	const char *term = getenv("TERM");
 
@@ -90,12 +103,24 @@ table_is_for_terminal(void)
 	    (term == NULL || strcmp(term, "dumb") != 0);
 }
 
+bool
+table_has_ages(void)
+{
+	return is_for_terminal() && !with_times;
+}
+
+bool
+table_is_whole(void)
+{
+	return not_cut;
+}
+
 static bool
 has_colour(void)
 {
 	const char *no = getenv("NO_COLOR");
 
-	return table_is_for_terminal() && (no == NULL || *no == '\0');
+	return is_for_terminal() && (no == NULL || *no == '\0');
 }
 
 /* Columns that a line may take; SIZE_MAX: any. */
@@ -104,7 +129,7 @@ room(void)
 {
 	struct winsize w = { 0 };
 
-	if (!isatty(STDOUT_FILENO))
+	if (not_cut || !isatty(STDOUT_FILENO))
 		return SIZE_MAX;
 	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col > 0)
 		return w.ws_col;
@@ -226,6 +251,49 @@ print_row(const struct table *t, const struct cell *row, const size_t *widths,
 		at += widths[i] + GAP;
 	}
 	if (cut)
+		buf_add(&l.text, "...", most < DOTS ? most : DOTS);
+	buf_addc(&l.text, '\n');
+	fwrite(l.text.data, 1, l.text.len, stdout);
+	buf_release(&l.text);
+}
+
+/* The text, safe to show. */
+static char *__attribute__((format(printf, 1, 2))) shown(const char *fmt, ...)
+{
+	va_list ap;
+	char *out;
+
+	va_start(ap, fmt);
+	out = show_text(fmt, ap);
+	va_end(ap);
+	return out;
+}
+
+void
+table_line(const char *label, enum table_colour colour, const char *first,
+    const char *fmt, ...)
+{
+	const size_t most = room();
+	struct line l = { BUF_INIT, 0, most };
+	struct cell cells[2] = { { NULL, colour }, { NULL, TABLE_PLAIN } };
+	size_t width;
+	va_list ap;
+
+	va_start(ap, fmt);
+	cells[1].text = show_text(fmt, ap);
+	va_end(ap);
+	cells[0].text = shown("%s", first);
+	width =
+	    SHOW_LABEL + 1 + width_of(cells[0].text) + width_of(cells[1].text);
+	if (width > most)
+		l.room = most > DOTS ? most - DOTS : 0;
+	put(&l, label);
+	pad(&l, SHOW_LABEL + 1 - l.width);
+	for (size_t i = 0; i < 2; i++) {
+		put_cell(&l, &cells[i], has_colour());
+		free(cells[i].text);
+	}
+	if (width > most)
 		buf_add(&l.text, "...", most < DOTS ? most : DOTS);
 	buf_addc(&l.text, '\n');
 	fwrite(l.text.data, 1, l.text.len, stdout);

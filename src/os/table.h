@@ -38,8 +38,24 @@ void table_cell(struct table *t, enum table_colour colour, const char *fmt, ...)
 /* A cell with the first `len` characters of an id, or nothing for none. */
 void table_id(struct table *t, const struct release_id *id, size_t len);
 
-/* Does standard output have a person before it? */
-bool table_is_for_terminal(void);
+/*
+ * From now on: times where a terminal would have ages; whole lines and ids,
+ * which are neither cut nor shortened.
+ */
+void table_style(bool times, bool whole);
+
+/* Is it to say how long ago something was, rather than when? */
+bool table_has_ages(void);
+
+/* Is nothing to be shortened? */
+bool table_is_whole(void);
+
+/*
+ * A line that is in no table: a label of ours, `first`, which has the colour,
+ * and what stands behind it.  It is cut like a row.
+ */
+void table_line(const char *label, enum table_colour colour, const char *first,
+    const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
 /* Has it no row? */
 bool table_is_empty(const struct table *t);

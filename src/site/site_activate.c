@@ -42,8 +42,7 @@ choose_waiting(const struct release_ids *waiting,
 		return err_set(e, ERR_USAGE,
 		    "no release waits to go live, and none is live;; run 'deploy stage' first, or name one of 'deploy list'");
 	if (waiting->n == 0)
-		log_info(
-		    "no release waits to go live;; name one of 'deploy list'");
+		log_info("no release waits to go live");
 	*out = waiting->n > 0 ? waiting->v[0] : *live;
 	return 0;
 }

@@ -1246,7 +1246,10 @@ t_workers_are_seen() {
 	wait_for 20 are_workers $'true low\ntrue a,b'
 	assert_eq "$(of_workers .host | sort -u)" "$(hostname)"
 	run deploy jobs workers
-	assert_contains "$out" "($worker)  on $(hostname) for"
+	finds -E '^WORKER  *STATE  SINCE  *HOST  *SITES$' <"$out" ||
+	    fail "$(cat "$out")"
+	grep -qE "\($worker\)  there  20[-0-9]+T[:0-9]+Z  $(hostname)  low\$" "$out" ||
+	    fail "$(cat "$out")"
 	kill "$worker"
 	wait "$worker"
 	are_workers $'true a,b\nfalse low' || fail "$(of_workers .)"
