@@ -7,8 +7,9 @@
 #include "fleet/cure.h"
 #include "root/view.h"
 
-bool
-vote_has_history(const struct remote *r)
+/* Is, or was, anything live on the host? */
+static bool
+has_history(const struct remote *r)
 {
 	return !release_id_is_none(&r->view.current) ||
 	    r->view.history.seen.n > 0;
@@ -136,6 +137,22 @@ vote_was_skipped(const struct fleet *f, const struct remote *r)
 	return false;
 }
 
+bool
+vote_has_say(const struct fleet *f, const struct remote *r)
+{
+	return !r->failed && has_history(r) && !vote_was_skipped(f, r);
+}
+
+/* Has any host? */
+static bool
+any_has_say(const struct fleet *f)
+{
+	for (size_t i = 0; i < f->n; i++)
+		if (vote_has_say(f, &f->v[i]))
+			return true;
+	return false;
+}
+
 /* What was live there before, or NULL: it has no say. */
 static const struct release_id *
 opinion(const struct fleet *f, const struct remote *r, bool any)
@@ -214,15 +231,11 @@ count(const struct fleet *f, bool any, struct err *e)
 const struct release_id *
 vote_previous(const struct fleet *f, struct err *e)
 {
-	struct err none = ERR_INIT;
-	const struct release_id *id = count(f, false, &none);
-
-	/* Those that were left out, where nobody else knows anything. */
-	if (id == NULL && none.code == ERR_USAGE)
-		return count(f, true, e);
-	if (id == NULL)
-		*e = none;
-	return id;
+	/*
+	 * Those that were left out, where nobody else knows anything; that
+	 * there is nothing to go back to is something to know.
+	 */
+	return count(f, !any_has_say(f), e);
 }
 
 /* ---- who is right ------------------------------------------------------ */
@@ -310,14 +323,34 @@ agree(const struct fleet *f, bool any,
 	return true;
 }
 
+/* Is there none that counts? */
+static bool
+none_counts(const struct fleet *f)
+{
+	for (size_t i = 0; i < f->n; i++)
+		if (counts(f, &f->v[i], false))
+			return false;
+	return true;
+}
+
+const struct release_id *
+vote_current(const struct fleet *f)
+{
+	bool any = none_counts(f);
+
+	for (size_t i = 0; i < f->n; i++)
+		if (counts(f, &f->v[i], any))
+			return agree(f, any, live) ? live(&f->v[i]) :
+						     &release_id_none;
+	return &release_id_none;
+}
+
 const struct remote *
 vote_reference(const struct fleet *f, struct err *e)
 {
 	const struct remote *found = NULL;
-	bool any = true;
+	bool any = none_counts(f);
 
-	for (size_t i = 0; i < f->n; i++)
-		any &= !counts(f, &f->v[i], false);
 	if (!agree(f, any, live)) {
 		refuse_reference(f, any, "is live", live, e);
 		return NULL;

@@ -10,9 +10,6 @@
 #include "base/err.h"
 #include "fleet/fleet.h"
 
-/* Is, or was, anything live on the host? */
-bool vote_has_history(const struct remote *r);
-
 /*
  * Was the host left out of a flip that others made, without having been
  * brought to that since?  Hosts that did not answer (r->failed) are told of
@@ -20,13 +17,22 @@ bool vote_has_history(const struct remote *r);
  */
 bool vote_was_skipped(const struct fleet *f, const struct remote *r);
 
+/* Is, or was, anything live on the host, and was it not left out? */
+bool vote_has_say(const struct fleet *f, const struct remote *r);
+
+/*
+ * What is live on every host that serves something and was not left out; none
+ * when they differ, or nothing is live.  Borrowed.
+ */
+const struct release_id *vote_current(const struct fleet *f);
+
 /* Was the release live on any host? */
 bool vote_was_live(const struct fleet *f, const struct release_id *id);
 
 /*
  * What a rollback goes to: the release that was live before on every host that
- * has a vote.  Borrowed; NULL with ERR_USAGE when no host has any, or with
- * ERR_DIFFER when they do not agree, and what to run then.
+ * has a vote.  Borrowed; NULL with ERR_USAGE when none of them knows any, or
+ * with ERR_DIFFER when they do not agree, and what to run then.
  */
 const struct release_id *vote_previous(const struct fleet *f, struct err *e)
     MUST_USE;

@@ -21,11 +21,7 @@ enum { FASTER_MAX = 8 }; /* how often somebody else may be faster */
 const struct release_id *
 site_current(const struct site_run *s)
 {
-	struct err ignored = ERR_INIT;
-	const struct release_id *id =
-	    fleet_find(&s->fleet, "current", &ignored);
-
-	return id != NULL ? id : &release_id_none;
+	return vote_current(&s->fleet);
 }
 
 /* ---- guards ------------------------------------------------------------ */
@@ -61,9 +57,9 @@ site_check_expected(const struct site_run *s, struct err *e)
 	if (read_expected(s, &given, &want, e) != 0)
 		return -1;
 	for (size_t i = 0; i < f->n; i++)
-		some |= vote_has_history(&f->v[i]);
+		some |= vote_has_say(f, &f->v[i]);
 	for (size_t i = 0; i < f->n; i++)
-		if ((!some || vote_has_history(&f->v[i])) &&
+		if ((!some || vote_has_say(f, &f->v[i])) &&
 		    activate_check_expect(given ? &want : NULL,
 			&f->v[i].view.current, e) != 0)
 			return remote_say(&f->v[i], e);
@@ -261,6 +257,15 @@ bridge(struct site_run *s, const struct remote_activate *o, struct err *e)
 	return r;
 }
 
+/* What was live before `id`; none when hosts that were behind go there. */
+static struct release_id
+live_before(const struct site_run *s, const struct release_id *id)
+{
+	const struct release_id *live = site_current(s);
+
+	return release_id_eq(live, id) ? release_id_none : *live;
+}
+
 /* All but what the hooks of the roots came to. */
 static int
 flip_all(struct site_run *s, const struct release_id *id,
@@ -289,7 +294,7 @@ flip_all(struct site_run *s, const struct release_id *id,
 		return -1;
 	if (action == JOURNAL_ACTIVATE && order_check(s, id, e) != 0)
 		return -1;
-	out->from = *site_current(s);
+	out->from = live_before(s, id);
 	/* Going back never waits for that. */
 	if (action == JOURNAL_ACTIVATE && wants_check(s) &&
 	    !fleet_serves(f, id))

@@ -4,7 +4,7 @@
 
 #include "site/site.h"
 
-/* What all hosts serve; none when nothing, or when they differ. */
+/* What all hosts that have a say serve; none when nothing, or when they differ. */
 const struct release_id *site_current(const struct site_run *s);
 
 /*
@@ -43,8 +43,8 @@ int site_before_flip(struct site_run *s, const struct release_id *id,
     struct err *e) MUST_USE;
 
 /*
- * --expect, on every host; one on which nothing ever was live has no say,
- * unless that is so of all.  0; -1 with ERR_SUPERSEDED.
+ * --expect, on every host; one on which nothing ever was live, or that was left
+ * out, has no say, unless that is so of all.  0; -1 with ERR_SUPERSEDED.
  */
 int site_check_expected(const struct site_run *s, struct err *e) MUST_USE;
 

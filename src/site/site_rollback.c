@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/override.h"
+#include "fleet/cure.h"
 #include "fleet/fleet_bridge.h"
 #include "fleet/start.h"
 #include "fleet/vote.h"
@@ -22,10 +23,23 @@ has_other(const struct fleet *f, const char *current)
 	return false;
 }
 
+/* A host that was left out, and serves something else: it has no say. */
+static const struct remote *
+left_out(const struct fleet *f, const char *current)
+{
+	for (size_t i = 0; i < f->n; i++)
+		if (vote_was_skipped(f, &f->v[i]) &&
+		    strcmp(f->v[i].view.current.text, current) != 0)
+			return &f->v[i];
+	return NULL;
+}
+
 /* Why there is nothing to go back to from `current`, "" when none is live. */
 static int
 tell_none(const struct fleet *f, const char *current, struct err *e)
 {
+	const struct remote *out = left_out(f, current);
+
 	if (*current == '\0')
 		return err_set(e, ERR_FAILED,
 		    "nothing is live, so there is nothing to roll back from;; see 'deploy list'");
@@ -33,15 +47,24 @@ tell_none(const struct fleet *f, const char *current, struct err *e)
 		return err_set(e, ERR_FAILED,
 		    "%s is the only release, so there is none to go back to;; mend the site, and publish that",
 		    current);
-	return err_set(e, ERR_FAILED,
-	    "no release that was live before %s is left;; name one of 'deploy list'",
+	err_set(e, ERR_FAILED, "no release that was live before %s is left",
 	    current);
+	if (out == NULL)
+		return err_append(e, ";; name one of 'deploy list'");
+	err_append(e,
+	    ", and %s, which --skip left out, has no say;; to make it serve that, run: ",
+	    out->host->label);
+	return cure_append(f, e, "sync", NULL);
 }
 
-/* What is live where anything is. */
+/* What is live, where anything is. */
 static const char *
 live_somewhere(const struct fleet *f)
 {
+	const struct release_id *id = vote_current(f);
+
+	if (!release_id_is_none(id))
+		return id->text;
 	for (size_t i = 0; i < f->n; i++)
 		if (f->v[i].view.current.text[0] != '\0')
 			return f->v[i].view.current.text;

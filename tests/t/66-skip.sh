@@ -373,6 +373,52 @@ t_a_host_that_was_skipped_has_no_vote() {
 	assert_live "$third"
 }
 
+# Nor when the others have nothing to go back to: that is an answer, too.
+t_a_left_out_host_alone_decides_nothing() {
+	some c dash c
+	three
+	expect_status 7 deploy rollback --skip h2
+	expect_status 7 deploy rollback --skip h2
+	assert_live "$first" h1 h3
+	expect_status 1 deploy rollback
+	assert_contains "$err" "no release that was live before $first is left, and h2, which --skip left out, has no say"
+	assert_live "$first" h1 h3
+	assert_live "$third" h2
+	paste 0
+	assert_live "$first"
+	expect_status 1 deploy rollback
+	assert_contains "$err" "no release that was live before $first is left; name one of 'deploy list'"
+}
+
+back_from_the_left_out() { expect_status 7 deploy publish --skip h3 --seq 9; }
+
+# What is gone away from, and refused from then on, is what those serve that
+# have a say, whatever a host serves that has none; so it is with --expect.
+t_what_was_live_before_is_known_without_a_host() {
+	local what bad
+	some c dash c
+	three
+	for what in back_from_the_left_out reimaged prepared_anew; do
+		echo "# $what" >&2
+		edit
+		[ "$what" = back_from_the_left_out ] || run deploy publish
+		"$what"
+		bad=$(live h1)
+		run deploy rollback -n --expect "$bad"
+		assert_contains "$err" "; before it: $bad"
+		run deploy rollback --expect "$bad" --json
+		assert_eq "$(jq -r '.from, .refused' "$out")" "$bad
+$bad"
+		expect_status 4 deploy publish
+		expect_status 4 deploy rollback --expect "$bad"
+		assert_clean
+	done
+	# One that is behind comes to what is live: before that was something else.
+	reimaged
+	run deploy activate "$(live h1)"
+	assert_not_contains "$err" "before it"
+}
+
 # It answers, but what should be the root is none: its disk is not mounted, say.
 t_a_root_that_cannot_be_opened() {
 	some c dash c
