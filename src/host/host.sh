@@ -391,8 +391,20 @@ is_prepared() {
 	check_owners
 }
 
+# What is in a root is a release, or what all of them share.
+check_around() {
+	around=$(cd -P "$root" 2>/dev/null && pwd -P) && around=${around%/*} ||
+		around=$(cd -P "${root%/*}/" 2>/dev/null && pwd -P) || return 0
+	while [ -n "$around" ]; do
+		[ ! -f "$around/.deploy/format" ] ||
+			fail 1 "'$root' is in '$around', which is a root of deploy" "name that one as the root"
+		around=${around%/*}
+	done
+}
+
 need_root() {
 	! is_prepared || return 0
+	check_around
 	[ ! -e "$root/current" ] || fail 1 "'$root' is not a root of deploy" "what it serves becomes its first release; run: deploy adopt"
 	[ -e "$root" ] || fail 1 "'$root' is not a root of deploy: there is no such directory" "is the name right? then stage a first release, or run: deploy init"
 	fail 1 "'$root' is not a root of deploy" "stage a first release, or run: deploy init"
@@ -536,6 +548,7 @@ make_root() {
 
 prepare() {
 	! is_prepared || return 0
+	check_around
 	[ -d "$root" ] || make_root
 	[ -w "$root" ] || fail 1 "cannot write to the root '$root' as $(id -un)" "'deploy doctor' says who has to change what"
 	check_own

@@ -124,12 +124,65 @@ check_format(const struct store *s, struct err *e)
 	return r;
 }
 
+/*
+ * The root of deploy in which `path` lies, without links, or NULL; the caller
+ * frees it.  What is last in `path` may be missing.
+ */
+static char *
+root_around(const char *path)
+{
+	char *at = realpath(path, NULL), *slash, *format;
+	bool is_there = at != NULL, found = false;
+
+	if (!is_there) {
+		char *above = xstrdup(path);
+
+		slash = strrchr(above, '/');
+		if (slash != NULL)
+			slash[slash == above] = '\0';
+		at = realpath(slash != NULL ? above : ".", NULL);
+		free(above);
+	}
+	while (at != NULL && (slash = strrchr(at, '/')) != NULL) {
+		if (is_there)
+			*slash = '\0';
+		is_there = true;
+		format = xasprintf("%s/" STATE_DIR "/format", at);
+		found = access(format, F_OK) == 0;
+		free(format);
+		if (found)
+			return at;
+	}
+	free(at);
+	return NULL;
+}
+
+/* What is in a root is a release, or what all of them share.  0 or -1. */
+static int
+check_around(const char *path, struct err *e)
+{
+	char *around = root_around(path);
+
+	if (around == NULL)
+		return 0;
+	err_set(e, ERR_FAILED,
+	    "'%s' is in '%s', which is a root of deploy;; name that one as the root",
+	    path, around);
+	free(around);
+	return -1;
+}
+
 int
 store_tell_none(const char *path, struct err *e)
 {
-	char *current = xasprintf("%s/" STORE_CURRENT, path);
+	char *current;
 	bool none = access(path, F_OK) != 0 && errno == ENOENT;
 
+	if (check_around(path, e) != 0) {
+		e->sys = ENOENT;
+		return -1;
+	}
+	current = xasprintf("%s/" STORE_CURRENT, path);
 	err_set(e, ERR_FAILED, "'%s' is not a root of deploy%s;; %s", path,
 	    none ? ": there is no such directory" : "",
 	    access(current, F_OK) == 0 ?
@@ -400,6 +453,8 @@ store_check_new(const char *path, struct err *e)
 	struct store s = STORE_INIT;
 	int r;
 
+	if (check_around(path, e) != 0)
+		return -1;
 	/* What is not there yet cannot be in the way. */
 	if (dir_open_path(&s.root, path, e) != 0)
 		return e->sys == ENOENT ? 0 : -1;
@@ -439,7 +494,8 @@ create_all(struct store *s, const char *path, struct err *e)
 {
 	struct part parts[PARTS];
 
-	if (create_root(s, path, e) != 0 || check_untouched(s, e) != 0)
+	if (check_around(path, e) != 0 || create_root(s, path, e) != 0 ||
+	    check_untouched(s, e) != 0)
 		return -1;
 	list_parts(s, parts);
 	for (int i = 0; i < PARTS; i++)

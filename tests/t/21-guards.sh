@@ -178,8 +178,10 @@ t_links_to_what_is_left_out_or_carried() {
 
 # A path in the build, what is in it, and what is told.
 t_secrets() {
-	local path text told here
+	local path text told here chain
+	chain=$(head -c 300000 /dev/zero | tr '\0' x)
 	while IFS='|' read -r path text told; do
+		text=${text/CHAIN/$chain}
 		for here in '' yes; do
 			paths 2
 			mkdir -p "$(dirname "site/${here:+dir/}$path")"
@@ -222,7 +224,9 @@ t_secrets() {
 	.p12|x|
 	server.key|-----BEGIN PRIVATE KEY-----\\nAA==|server.key
 	rsa.pem|-----BEGIN CERTIFICATE-----\\nAA==\\n-----BEGIN RSA PRIVATE KEY-----\\nAA==|rsa.pem
+	long.pem|CHAIN\\n-----BEGIN EC PRIVATE KEY-----\\nAA==|long.pem
 	cert.pem|-----BEGIN CERTIFICATE-----\\nAA==|
+	told.pem|-----BEGIN CERTIFICATE-----\\nAA==\\nits PRIVATE KEY----- is elsewhere|
 	public.key|-----BEGIN PUBLIC KEY-----\\nAA==|
 	piano.key|C major|
 	key.html|-----BEGIN PRIVATE KEY-----\\nAA==|
@@ -751,6 +755,39 @@ t_roots_that_are_something_else() {
 	uploads|mkdir place/shared|well
 	a layout of another tool|mkdir place/releases place/repo; touch place/revisions.log|well
 	END
+}
+
+# A root is not made in a root, whose releases visitors see; nothing there
+# changes.
+t_no_root_in_a_root() {
+	local kind part c
+	small
+	mkdir elsewhere
+	ln -s ../www/current elsewhere/link
+	for kind in here c dash; do
+		where "$kind"
+		printf 'sites:\n  - {name: t, root: %s, source: site%s}\n' \
+		    "$PWD/www" "${mine:+, $mine}" >deploy.yml
+		run deploy publish
+		mkdir -p www/shared/x www/current/releases
+		all_of www >was
+		for part in www/current www/current/releases www/releases/new \
+		    www/shared/x www/.deploy elsewhere/link elsewhere/link/sub; do
+			sed -i "s|root: [^,]*|root: $PWD/$part|" deploy.yml
+			for c in publish stage init; do
+				expect_status 1 deploy "$c"
+				assert_contains "$err" "'$PWD/$part' is in '$PWD/www', which is a root of deploy; name that one as the root"
+			done
+			[ -n "$mine" ] || {
+				expect_status 1 deploy list
+				assert_contains "$err" "which is a root of deploy"
+			}
+		done
+		all_of www >is
+		diff was is >&2 || fail "changed"
+		chmod -R u+w www
+		rm -rf www h h.*
+	done
 }
 
 # paste_cure: run the command that the message names.

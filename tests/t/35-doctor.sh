@@ -292,6 +292,19 @@ t_not_writable() {
 	chmod 444 "$R/.deploy/lock"
 	look 1 as_user
 	is fail writing "'$R/.deploy/lock'"
+	chmod 644 "$R/.deploy/lock"
+	# As after a backup that root brought back.
+	for f in journal lock; do
+		chown 0 "$R/.deploy/$f"
+		look 1 as_user
+		only fail writing "'$R/.deploy/$f' cannot be written by nobody"
+		run as_user deploy list --root "$R"
+		expect_status 1 as_user deploy publish site --again --root "$R"
+		assert_contains "$err" "Permission denied; 'deploy doctor --root $R' says"
+		sed -n 's/.*run there as root: \(chown .*\)/\1/p' lines >cure
+		run sh -e cure
+		look 0 as_user
+	done
 }
 
 # in_mounts CMD...: where mounts are nobody else's.

@@ -253,6 +253,14 @@ check_shell() {
 	offer "$shell" deploy jobs ''
 	assert_eq "$(tr '\n' ' ' <"$out")" \
 	    "list log priority remove retry show stop workers "
+	# The operands behind the first are of other kinds.
+	offer "$shell" deploy jobs show ''
+	assert_eq "$(grep -v '^-' "$out" | tr '\n' ' ')" \
+	    "example.net example.org "
+	offer "$shell" deploy jobs priority example.org ''
+	assert_eq "$(grep -v '^-' "$out" || true)" ""
+	offer "$shell" deploy preview -s example.org pr-12 2
+	assert_eq "$(cat "$out")" "$(sort ids)"
 	# Guards, of which the line has some already.
 	offer "$shell" deploy publish --override o
 	assert_eq "$(cat "$out")" order

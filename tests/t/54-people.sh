@@ -352,6 +352,48 @@ t_tables_on_a_terminal() {
 	assert_not_contains plain ' ago'
 }
 
+# Times where a terminal has ages; nothing cut, and ids and commits whole.
+t_utc_and_long() {
+	local n w text
+	need_cmd tmux
+	export LC_ALL=C.UTF-8 PATH
+	text=$(printf 'a long note %.0s' {1..9})
+	new a -m "$text" --commit abcdef0123456789abcdef
+	run d activate latest
+	for n in list log status; do
+		show 80 "deploy $n --utc --root $PWD/www"
+		assert_not_contains plain ' ago'
+		grep -qE '(^| )20[0-9-]+T[0-9:]+Z' plain || fail "$n: $(<plain)"
+		assert_contains plain '...'
+		show 300 "deploy $n --long --root $PWD/www"
+		assert_contains plain "${text% }"
+		assert_contains plain "$a"
+		assert_contains plain ' ago'
+		run d "$n" --long --utc
+		assert_contains "$out" "$a"
+	done
+	run d list --long
+	assert_contains "$out" abcdef0123456789abcdef
+	for w in 40 80; do
+		show "$w" "deploy status --root $PWD/www"
+		grep -A 1 '^live .*\.\.\.$' plain >two || fail "$w: $(<plain)"
+		finds '^previous' <two || fail "at $w it wraps: $(<plain)"
+	done
+	assert_contains plain ' ago, commit abcdef012345: '
+	assert_contains seen $'live       \e[32m2'
+}
+
+# An error of the only host is told once, with a cure for where it is.
+t_one_host_that_cannot_be_asked() {
+	go a
+	rm www/current
+	mkdir www/current
+	expect_status 1 d status
+	assert_contains "$out" "dead       it cannot be asked"
+	assert_eq "$(cat "$out" "$err" | grep -c 'is not a symbolic link')" 1
+	assert_contains "$err" "deploy adopt --root"
+}
+
 t_jobs_on_a_terminal() {
 	local w
 	need_cmd tmux

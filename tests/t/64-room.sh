@@ -108,6 +108,40 @@ fill() {
 	END
 }
 
+# What failed names what frees some, whatever it was; pasted, it does.
+full_names_the_prune() {
+	local i c
+	tmpfs disk size=8m
+	mkdir disk/tmp
+	with "$1" "$PWD/disk/www"
+	for i in 1 2 3 4; do
+		echo "$i" >site/index.html
+		head -c 1000000 /dev/urandom >site/big
+		run deploy publish -q
+	done
+	head -c 8M /dev/zero >disk/fill 2>/dev/null || true
+	for c in 'freeze -m x' 'pin current' 'publish site'; do
+		echo "$c" >site/index.html
+		# shellcheck disable=SC2086 # words
+		expect_status 10 deploy $c
+		assert_contains "$err" 'run: deploy prune --keep 3'
+	done
+	run deploy prune --keep 3
+	[ -s "$out" ] || fail "nothing was pruned"
+}
+
+t_full_names_the_prune_here() {
+	full_names_the_prune here
+}
+
+t_full_names_the_prune_on_a_c_host() {
+	full_names_the_prune c
+}
+
+t_full_names_the_prune_on_a_dash_host() {
+	full_names_the_prune dash
+}
+
 full_btrfs() {
 	local i ids=()
 	need_root
