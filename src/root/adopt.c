@@ -194,7 +194,8 @@ put_link(const char *path, enum found found, const char *kept, struct err *e)
 }
 
 /*
- * Put a link to the root's `current` in the place of what is there.  A
+ * Put a link to the root's `current` in the place of what is there, by the real
+ * path of the root: the one that was given may lead through that place.  A
  * directory has its final name from the same call on; a crash before it leaves
  * that name to the link, which the next run takes.
  */
@@ -202,10 +203,13 @@ static int
 exchange(const char *path, enum found found, const char *root,
     const char *kept, struct err *e)
 {
-	char *target = xasprintf("%s/current", root);
+	char *real = realpath(root, NULL);
+	char *target = xasprintf("%s/current", real != NULL ? real : "");
 	int r = 0;
 
-	if (symlink(target, kept) != 0 &&
+	if (real == NULL) {
+		r = err_sys(e, "cannot find '%s'", root);
+	} else if (symlink(target, kept) != 0 &&
 	    !(errno == EEXIST && leads_to(kept, target))) {
 		r = err_sys(e, "cannot make a link '%s'", kept);
 	} else if (put_link(path, found, kept, e) != 0) {
@@ -219,6 +223,7 @@ exchange(const char *path, enum found found, const char *root,
 		r = -1;
 	}
 	free(target);
+	free(real);
 	return r;
 }
 
@@ -236,16 +241,32 @@ adopted_already(const struct adopt_options *o, const char *path, struct err *e)
 	return r;
 }
 
+/* Are both there, and one and the same? */
+static bool
+is_same(const char *path, const char *root)
+{
+	struct stat a, b;
+
+	return stat(path, &a) == 0 && stat(root, &b) == 0 &&
+	    a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
 /* Nothing is begun that could not be ended. */
 static int
 check_place(const char *path, const char *root, const char *kept,
     struct err *e)
 {
 	char *above = xstrndup(path, (size_t)(path_base(path) - path));
-	char *target = xasprintf("%s/current", root);
+	char *real = realpath(root, NULL);
+	char *target = xasprintf("%s/current", real != NULL ? real : root);
+	const char *name = path_base(path);
 	int r = 0;
 
-	if (strcmp(path, root) == 0)
+	if (*name == '\0' || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+		r = err_set(e, ERR_USAGE,
+		    "'%s' does not end in a name, and a link could not take its place;; name the directory by its own path",
+		    path);
+	else if (is_same(path, root))
 		r = err_set(e, ERR_USAGE,
 		    "'%s' cannot be the root and what is served;; give the site another root: its 'current' takes the place of '%s'",
 		    root, path);
@@ -259,6 +280,7 @@ check_place(const char *path, const char *root, const char *kept,
 		    "'%s' is there already; that is where the directory would be kept",
 		    kept);
 	free(target);
+	free(real);
 	free(above);
 	return r;
 }
@@ -335,10 +357,8 @@ static bool
 is_current(const char *path, const char *root, const char *current)
 {
 	char *above = xstrndup(path, (size_t)(path_base(path) - path));
-	struct stat a, b;
-	bool is = strcmp(path_base(path), "current") == 0 &&
-	    stat(above, &a) == 0 && stat(root, &b) == 0 &&
-	    a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+	bool is =
+	    strcmp(path_base(path), "current") == 0 && is_same(above, root);
 
 	free(above);
 	return is || is_led_to(path, current);

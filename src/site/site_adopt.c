@@ -12,6 +12,22 @@
 #include "root/meta.h"
 #include "site/site.h"
 
+/* `given` without what adds nothing at its end: "/" and "/.". */
+static char *
+trim(const char *given)
+{
+	size_t len = strlen(given);
+
+	for (;;) {
+		if (len > 1 && given[len - 1] == '/')
+			len--;
+		else if (len > 2 && memcmp(given + len - 2, "/.", 2) == 0)
+			len -= 2;
+		else
+			return xstrndup(given, len);
+	}
+}
+
 /*
  * `given` as an absolute path without links but for its own name, which may be
  * one; NULL: it is not there.
@@ -19,20 +35,18 @@
 static char *
 resolve(const char *given)
 {
-	char *trimmed, *above, *real, *out = NULL;
-	size_t len = strlen(given);
+	const char *name = path_base(given);
+	char *above, *real, *out = NULL;
 
-	while (len > 1 && given[len - 1] == '/')
-		len--;
-	trimmed = xstrndup(given, len);
-	above = xstrndup(trimmed, (size_t)(path_base(trimmed) - trimmed));
+	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+		return realpath(given, NULL);
+	above = xstrndup(given, (size_t)(name - given));
 	real = realpath(*above != '\0' ? above : ".", NULL);
 	if (real != NULL)
 		out = xasprintf("%s/%s", strcmp(real, "/") == 0 ? "" : real,
-		    path_base(trimmed));
+		    name);
 	free(real);
 	free(above);
-	free(trimmed);
 	return out;
 }
 
@@ -41,13 +55,20 @@ static int
 served_path(const struct fleet *f, const char *given, char **out,
     struct err *e)
 {
+	char *path;
+
 	*out = NULL;
 	if (given == NULL)
 		return 0;
+	if (*given == '\0')
+		return err_set(e, ERR_USAGE,
+		    "DIR is empty;; name the directory that is served, or leave it out for 'current' of the root");
 	if (!f->is_here && given[0] != '/')
 		return err_set(e, ERR_USAGE,
 		    "on hosts DIR is an absolute path, not '%s'", given);
-	*out = f->is_here ? resolve(given) : xstrdup(given);
+	path = trim(given);
+	*out = f->is_here ? resolve(path) : xstrdup(path);
+	free(path);
 	return *out != NULL ?
 	    0 :
 	    err_sys(e, "there is nothing to adopt: '%s'", given);

@@ -471,6 +471,55 @@ t_adopt_another_directory() {
 	[ ! -e whole/.deploy ] || fail "something was made"
 }
 
+# A root whose path leads through DIR, which is something else afterwards.
+t_adopt_with_a_root_through_the_directory() {
+	local root
+	for root in html/../www link/../www "$PWD/html/docs/../../www"; do
+		rm -rf html* www link
+		old_root html
+		ln -s html/docs link
+		[ "$root" != link/../www ] || root=link/../../www
+		run deploy adopt html --root "$root"
+		assert_eq "$(readlink html)" "$PWD/www/current" "$root"
+		assert_eq "$(cat html/index.html)" "<p>old" "$root"
+		run deploy adopt html --root www --json
+		assert_eq "$(json "$out" .changed)" false
+	done
+	# DIR is a link itself.
+	rm -rf html* www link
+	old_root real
+	ln -s real html
+	run deploy adopt html --root html/../www
+	assert_eq "$(cat html/index.html)" "<p>old"
+	# The root by another name is the root as well.
+	rm html
+	ln -s real html
+	expect_status 2 deploy adopt html --root html
+	expect_status 2 deploy adopt html --root real
+	[ ! -e real/.deploy ] || fail "something was made"
+}
+
+# Other spellings of the directory; what is none is refused at first.
+t_adopt_by_other_spellings() {
+	local dir
+	for dir in . ./ ../html/. ../html/ ../html/././ docs/.. "$PWD/html/."; do
+		rm -rf html* www
+		old_root html
+		cd html
+		run deploy adopt "$dir" --root ../www
+		cd ..
+		assert_eq "$(readlink html)" "$PWD/www/current" "$dir"
+		assert_eq "$(cat html/index.html)" "<p>old" "$dir"
+	done
+	rm -rf html* www
+	old_root html
+	expect_status 2 deploy adopt "" --root www
+	assert_contains "$err" "DIR is empty"
+	expect_status 2 deploy adopt / --root www
+	assert_contains "$err" "does not end in a name"
+	[ ! -e www ] || fail "something was made"
+}
+
 t_adopt_with_shared_paths() {
 	mkdir www
 	old_root www/current
