@@ -14,17 +14,19 @@
 #include "os/io.h"
 #include "os/secret.h"
 #include "ssh/libssh.h"
+#include "ssh/ssh_bytes.h"
 #include "ssh/ssh_crypto.h"
 
 enum {
 	FILE_MAX = 64 * 1024,
-	FOLD = 64, /* characters of base64 in a line */
+	FOLD = 64,	/* characters of base64 in a line */
+	SHOWN_MAX = 64, /* bytes of what should be a name */
 };
 
 #define BEGIN "-----BEGIN "
 #define OPENSSH_BEGIN "-----BEGIN OPENSSH PRIVATE KEY-----\n"
-/* "openssh-key-v1", and a cipher called "none". */
-#define OPENSSH_PLAIN "b3BlbnNzaC1rZXktdjEAAAAABG5vbmU"
+#define DSA "a DSA key, which no SSH takes any more"
+#define MAKE_ONE "make one with 'ssh-keygen -t ed25519'"
 #define BASE64 \
 	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
 
@@ -141,15 +143,101 @@ repair(struct buf *b, const char *text)
 
 /* Of a repaired key. */
 static bool
-is_encrypted(const char *key)
+is_openssh(const char *key)
 {
-	size_t n = strlen(OPENSSH_BEGIN);
+	return strncmp(key, OPENSSH_BEGIN, strlen(OPENSSH_BEGIN)) == 0;
+}
 
-	if (strncmp(key, OPENSSH_BEGIN, n) == 0)
-		return strncmp(key + n, OPENSSH_PLAIN,
-			   strlen(OPENSSH_PLAIN)) != 0;
-	return strstr(key, "BEGIN ENCRYPTED PRIVATE KEY") != NULL ||
+/* What a repaired key is in bytes, to be wiped; false: it is no base64. */
+static bool
+decode_body(const char *key, struct buf *bytes)
+{
+	char *body = xstrdup(key + strcspn(key, "\n"));
+	bool is;
+
+	body[strcspn(body, "-")] = '\0';
+	is = base64_decode(body, bytes);
+	explicit_bzero(body, strlen(body));
+	free(body);
+	return is;
+}
+
+/*
+ * The cipher and the derivation of its key by which a key in the form of
+ * OpenSSH is encrypted (PROTOCOL.key), both in `bytes`.
+ */
+static bool
+find_cipher(const char *key, struct buf *bytes, struct ssh_bytes *cipher,
+    struct ssh_bytes *derivation)
+{
+	static const char magic[] = "openssh-key-v1"; /* with its NUL */
+	struct ssh_bytes rest;
+
+	if (!decode_body(key, bytes) || bytes->len < sizeof(magic) ||
+	    memcmp(bytes->data, magic, sizeof(magic)) != 0)
+		return false;
+	rest.p = (const unsigned char *)bytes->data + sizeof(magic);
+	rest.n = bytes->len - sizeof(magic);
+	return ssh_bytes_take(&rest, cipher) &&
+	    ssh_bytes_take(&rest, derivation);
+}
+
+static bool
+is_one_of(const struct ssh_bytes *name, const char *const *names)
+{
+	for (; *names != NULL; names++)
+		if (name->n == strlen(*names) &&
+		    memcmp(name->p, *names, name->n) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * Is a key in the form of OpenSSH encrypted?  Only in ways that libssh opens:
+ * in those of a connection that authenticate what they hide, 0.10.6 crashes.
+ * 0 or -1.
+ */
+static int
+check_cipher(const char *key, bool *encrypted, const char *what, struct err *e)
+{
+	static const char *const none[] = { "none", NULL };
+	static const char *const derivations[] = { "bcrypt", NULL };
+	static const char *const ciphers[] = { "aes128-ctr", "aes192-ctr",
+		"aes256-ctr", "aes128-cbc", "aes192-cbc", "aes256-cbc",
+		"3des-cbc", NULL };
+	struct buf b = BUF_INIT;
+	struct ssh_bytes cipher, derivation, *odd = NULL;
+	int r = 0;
+
+	if (!find_cipher(key, &b, &cipher, &derivation)) {
+		r = err_set(e, ERR_UNREACHABLE,
+		    "%s is damaged: it is no key in the form of OpenSSH;; copy it anew, or make one with 'ssh-keygen -t ed25519'",
+		    what);
+	} else if ((*encrypted = !is_one_of(&cipher, none))) {
+		if (!is_one_of(&cipher, ciphers))
+			odd = &cipher;
+		else if (!is_one_of(&derivation, derivations))
+			odd = &derivation;
+	}
+	if (odd != NULL)
+		r = err_set(e, ERR_UNREACHABLE,
+		    "%s is encrypted with '%.*s', which libssh does not know for keys;; 'ssh-keygen -p -Z aes256-ctr -f KEY' encrypts it with another",
+		    what, (int)(odd->n < SHOWN_MAX ? odd->n : SHOWN_MAX),
+		    (const char *)odd->p);
+	buf_wipe(&b);
+	return r;
+}
+
+/* Is a repaired key encrypted, as far as it can be opened?  0 or -1. */
+static int
+check_encryption(const char *key, bool *encrypted, const char *what,
+    struct err *e)
+{
+	if (is_openssh(key))
+		return check_cipher(key, encrypted, what, e);
+	*encrypted = strstr(key, "BEGIN ENCRYPTED PRIVATE KEY") != NULL ||
 	    strstr(key, "Proc-Type: 4,ENCRYPTED") != NULL;
+	return 0;
 }
 
 /* What is not a private key that OpenSSH writes, by what is in it. */
@@ -176,11 +264,8 @@ static const struct kind {
 	{ "sk-", true, "a public key", "the private one is needed" },
 	{ "BEGIN CERTIFICATE", false, "an X.509 certificate",
 	    "the private key is needed, which 'ssh-keygen -t ed25519' makes" },
-	{ "BEGIN DSA PRIVATE KEY", false,
-	    "a DSA key, which no SSH takes any more",
-	    "make one with 'ssh-keygen -t ed25519'" },
-	{ "BEGIN PGP ", false, "a key of PGP",
-	    "make one with 'ssh-keygen -t ed25519'" },
+	{ "BEGIN DSA PRIVATE KEY", false, DSA, MAKE_ONE },
+	{ "BEGIN PGP ", false, "a key of PGP", MAKE_ONE },
 	{ "$ANSIBLE_VAULT", true, "a file of ansible-vault",
 	    "decrypt it first: 'ansible-vault decrypt'" },
 	{ "$", true, "the name of a variable that nobody has expanded",
@@ -228,22 +313,23 @@ refuse_text(const char *text, const char *what, struct err *e)
 		    "%s is not a private key: it has no BEGIN line", what);
 }
 
+/* Does the name of a kind of key stand in it, where it is not encrypted? */
+static bool
+has_name(const char *key, const char *name)
+{
+	struct buf b = BUF_INIT;
+	bool has = decode_body(key, &b) &&
+	    memmem(b.data, b.len, name, strlen(name)) != NULL;
+
+	buf_wipe(&b);
+	return has;
+}
+
 /* Is the key in a security key, and the file only says which? */
 static bool
 is_on_token(const char *key)
 {
-	struct buf b = BUF_INIT;
-	char *body = xstrdup(key + strcspn(key, "\n"));
-	bool is;
-
-	body[strcspn(body, "-")] = '\0';
-	is = base64_decode(body, &b) &&
-	    (memmem(b.data, b.len, "sk-ssh-", 7) != NULL ||
-		memmem(b.data, b.len, "sk-ecdsa-", 9) != NULL);
-	explicit_bzero(body, strlen(body));
-	free(body);
-	buf_wipe(&b);
-	return is;
+	return has_name(key, "sk-ssh-") || has_name(key, "sk-ecdsa-");
 }
 
 /*
@@ -322,15 +408,33 @@ refuse_odd(const char *key, const char *what, struct err *e)
 	return false;
 }
 
+/* Why a repaired key that is not encrypted, or the passphrase, is no good. */
+static void
+refuse_key(const char *text, bool encrypted, const char *what, struct err *e)
+{
+	if (encrypted)
+		err_set(e, ERR_UNREACHABLE,
+		    "%s: DEPLOY_SSH_KEY_PASSPHRASE is wrong for it", what);
+	else if (is_on_token(text))
+		err_set(e, ERR_UNREACHABLE,
+		    "%s is a key on a security key (FIDO), which only an agent can use;; 'ssh-add FILE' gives it to one",
+		    what);
+	else
+		err_set(e, ERR_UNREACHABLE,
+		    "%s is damaged, or a kind of key that only an agent can use;; " MAKE_ONE,
+		    what);
+}
+
 /* Decode a repaired key. */
 static ssh_key
 decode(const char *text, const char *what, struct err *e)
 {
 	const char *phrase = secret_get(SECRET_PASSPHRASE);
-	bool encrypted = is_encrypted(text);
+	bool encrypted = false;
 	ssh_key key;
 
-	if (refuse_odd(text, what, e))
+	if (refuse_odd(text, what, e) ||
+	    check_encryption(text, &encrypted, what, e) != 0)
 		return NULL;
 	/* libcrypto would ask for a passphrase on the terminal. */
 	if (encrypted && (phrase == NULL || *phrase == '\0')) {
@@ -344,17 +448,7 @@ decode(const char *text, const char *what, struct err *e)
 		key = import_again(text, phrase);
 	if (key != NULL)
 		return key;
-	if (encrypted)
-		err_set(e, ERR_UNREACHABLE,
-		    "%s: DEPLOY_SSH_KEY_PASSPHRASE is wrong for it", what);
-	else if (is_on_token(text))
-		err_set(e, ERR_UNREACHABLE,
-		    "%s is a key on a security key (FIDO), which only an agent can use;; 'ssh-add FILE' gives it to one",
-		    what);
-	else
-		err_set(e, ERR_UNREACHABLE,
-		    "%s is damaged, or a kind of key that only an agent can use;; make one with 'ssh-keygen -t ed25519'",
-		    what);
+	refuse_key(text, encrypted, what, e);
 	return NULL;
 }
 

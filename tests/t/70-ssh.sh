@@ -681,6 +681,51 @@ t_kinds_of_keys() {
 	done
 }
 
+# Every cipher that ssh-keygen(1) has: it opens, or is named with one that does.
+t_ciphers_of_keys() {
+	local cipher text words
+	setup
+	client "$PWD/key" "$PWD/sshd/known_hosts"
+	for cipher in $(ssh -Q cipher); do
+		rm -f key key.pub
+		ssh-keygen -q -t ed25519 -a 1 -N secret -Z "$cipher" -f key
+		cat key.pub >>sshd/authorized_keys
+		if [[ $cipher = *@* ]]; then
+			refused "key is encrypted with '$cipher'"
+			DEPLOY_SSH_KEY_PASSPHRASE=wrong refused \
+			    "key is encrypted with '$cipher'" \
+			    "; 'ssh-keygen -p -Z aes256-ctr -f KEY' encrypts"
+			DEPLOY_SSH_KEY_PASSPHRASE=secret \
+			    DEPLOY_SSH_KEY=$(<key) refused \
+			    "DEPLOY_SSH_KEY is encrypted with '$cipher'"
+			ssh-keygen -q -p -a 1 -P secret -N secret \
+			    -Z aes256-ctr -f key >/dev/null
+		fi
+		DEPLOY_SSH_KEY_PASSPHRASE=wrong refused "is wrong for it"
+		DEPLOY_SSH_KEY_PASSPHRASE=secret run d exec true
+	done
+	# What no ssh-keygen writes, or only the start of it.
+	export DEPLOY_SSH_KEY_PASSPHRASE=secret
+	while IFS='|' read -r text words; do
+		{
+			echo '-----BEGIN OPENSSH PRIVATE KEY-----'
+			# The text has escapes of octal digits.
+			# shellcheck disable=SC2059
+			printf "$text" | base64
+			echo '-----END OPENSSH PRIVATE KEY-----'
+		} >key
+		refused "$words" </dev/null
+	done <<-'END'
+	openssh-key-v1\0\0\0\0\012aes256-ctr\0\0\0\006argon2|key is encrypted with 'argon2'
+	openssh-key-v1\0\0\0\0\013aes256-ctr\0\0\0\0\006bcrypt|key is encrypted with 'aes256-ctr
+	openssh-key-v1\0\0\0\0\0\0\0\0\006bcrypt|key is encrypted with ''
+	openssh-key-v1\0\0\0\0\012aes256-ctr|key is damaged
+	openssh-key-v1\0\0377\0377\0377\0377aes256-ctr|key is damaged
+	openssh-key-v1\0|key is damaged
+	openssh-key-v2\0\0\0\0\012aes256-ctr\0\0\0\006bcrypt|key is damaged
+	END
+}
+
 t_a_key_in_a_variable() {
 	local key
 	setup
