@@ -77,7 +77,9 @@ not_offered(const struct login *in)
 	const char *said = ls.ssh_get_error(in->link->session);
 
 	if (strstr(said, "PUBLICKEY_ACCEPTED_TYPES") != NULL)
-		return "may not be used (PubkeyAcceptedAlgorithms of ssh_config)";
+		return in->st->algorithms.said[SSH_ALGORITHMS_PUBKEY] != NULL ?
+		    "may not be used (PubkeyAcceptedAlgorithms of ssh_config)" :
+		    "is of a kind that libssh does not log in with";
 	if (strstr(said, "RSA_MIN_SIZE") != NULL)
 		return "is too short (RequiredRSASize of ssh_config)";
 	return NULL;

@@ -412,7 +412,9 @@ refuse_odd(const char *key, const char *what, struct err *e)
 static void
 refuse_key(const char *text, bool encrypted, const char *what, struct err *e)
 {
-	if (encrypted)
+	if (has_name(text, "ssh-dss"))
+		err_set(e, ERR_UNREACHABLE, "%s is " DSA ";; " MAKE_ONE, what);
+	else if (encrypted)
 		err_set(e, ERR_UNREACHABLE,
 		    "%s: DEPLOY_SSH_KEY_PASSPHRASE is wrong for it", what);
 	else if (is_on_token(text))
@@ -423,6 +425,17 @@ refuse_key(const char *text, bool encrypted, const char *what, struct err *e)
 		err_set(e, ERR_UNREACHABLE,
 		    "%s is damaged, or a kind of key that only an agent can use;; " MAKE_ONE,
 		    what);
+}
+
+/* The key, unless it is of a kind that no host takes; it is freed then. */
+static ssh_key
+refuse_dsa(ssh_key key, const char *what, struct err *e)
+{
+	if (ls.ssh_key_type(key) != SSH_KEYTYPE_DSS)
+		return key;
+	ls.ssh_key_free(key);
+	err_set(e, ERR_UNREACHABLE, "%s is " DSA ";; " MAKE_ONE, what);
+	return NULL;
 }
 
 /* Decode a repaired key. */
@@ -447,7 +460,7 @@ decode(const char *text, const char *what, struct err *e)
 	if (key == NULL && encrypted)
 		key = import_again(text, phrase);
 	if (key != NULL)
-		return key;
+		return refuse_dsa(key, what, e);
 	refuse_key(text, encrypted, what, e);
 	return NULL;
 }

@@ -798,6 +798,24 @@ t_files_that_are_fifos() {
 	wait "$!"
 }
 
+# In every form, open and encrypted.
+t_a_dsa_key() {
+	local form
+	setup
+	ssh-keygen -q -t dsa -N '' -f key || skip "ssh-keygen has no DSA"
+	rm key
+	client "$PWD/key" "$PWD/sshd/known_hosts"
+	for form in RFC4716 PKCS8 PEM; do
+		rm -f key key.pub
+		ssh-keygen -q -t dsa -m $form -N '' -f key
+		refused "key is a DSA key, which no SSH takes any more; make"
+		assert_not_contains "$err" ssh_config
+		DEPLOY_SSH_KEY=$(<key) refused "DEPLOY_SSH_KEY is a DSA key"
+		ssh-keygen -q -p -a 1 -N secret -f key >/dev/null
+		DEPLOY_SSH_KEY_PASSPHRASE=secret refused "key is a DSA key"
+	done
+}
+
 # An Ed25519 key as openssl writes it; ssh-keygen shows its public half.
 t_a_key_in_pkcs8() {
 	setup
