@@ -15,7 +15,6 @@
 #include "os/file.h"
 #include "os/intr.h"
 #include "os/io.h"
-#include "os/secret.h"
 #include "ssh/libssh.h"
 #include "ssh/ssh_hostkey.h"
 #include "ssh/ssh_identity.h"
@@ -95,22 +94,16 @@ start(struct key_agent *a, const char *socket, struct err *e)
 static char *
 export_key(struct err *e)
 {
-	const char *text = secret_get(SECRET_KEY);
 	ssh_key key;
 	char *out = NULL;
 
-	if (text == NULL || text[strspn(text, " \t\r\n")] == '\0') {
+	if (libssh_load(e) != 0 || ssh_identity_given(&key, e) != 0)
+		return NULL;
+	if (key == NULL) {
 		err_set(e, ERR_USAGE,
 		    "'ssh_key' of 'git' in deploy.yml wants DEPLOY_SSH_KEY, which is not set");
 		return NULL;
 	}
-	if (libssh_load(e) != 0)
-		return NULL;
-	key = text[0] == '/' && strchr(text, '\n') == NULL ?
-	    ssh_identity_read(text, e) :
-	    ssh_identity_parse(text, "DEPLOY_SSH_KEY", e);
-	if (key == NULL)
-		return NULL;
 	if (ls.ssh_pki_export_privkey_base64(key, NULL, NULL, NULL, &out) !=
 	    SSH_OK) {
 		err_set(e, ERR_FAILED,

@@ -12,7 +12,6 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "os/log.h"
-#include "os/secret.h"
 #include "ssh/libssh.h"
 #include "ssh/ssh_agent.h"
 #include "ssh/ssh_certificate.h"
@@ -206,18 +205,13 @@ offer_all(struct login *in, ssh_key key, const char *path, struct err *e)
 static int
 try_variable(struct login *in, struct err *e)
 {
-	const char *text = secret_get(SECRET_KEY);
 	ssh_key key;
 	int r;
 
-	if (text == NULL || text[strspn(text, " \t\r\n")] == '\0')
-		return 0;
-	/* A CI's variable of type "file" has the path of one. */
-	key = text[0] == '/' && strchr(text, '\n') == NULL ?
-	    ssh_identity_read(text, e) :
-	    ssh_identity_parse(text, "DEPLOY_SSH_KEY", e);
-	if (key == NULL)
+	if (ssh_identity_given(&key, e) != 0)
 		return -1;
+	if (key == NULL)
+		return 0;
 	r = offer_all(in, key, "DEPLOY_SSH_KEY", e);
 	ls.ssh_key_free(key);
 	return r;

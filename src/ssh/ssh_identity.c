@@ -21,12 +21,14 @@ enum {
 	FILE_MAX = 64 * 1024,
 	FOLD = 64,	/* characters of base64 in a line */
 	SHOWN_MAX = 64, /* bytes of what should be a name */
+	CHANCE_MIN = 3, /* bytes that no word has by chance in base64 */
 };
 
 #define BEGIN "-----BEGIN "
 #define OPENSSH_BEGIN "-----BEGIN OPENSSH PRIVATE KEY-----\n"
 #define DSA "a DSA key, which no SSH takes any more"
 #define MAKE_ONE "make one with 'ssh-keygen -t ed25519'"
+#define AROUND " \t\r\n\"'" /* a text: blanks, quotes of a shell */
 #define BASE64 \
 	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
 
@@ -272,20 +274,29 @@ static const struct kind {
 	    "write the key itself there" },
 };
 
-/* Say what it is, when that is known.  Was it? */
-static bool
-refuse_kind(const char *text, const char *what, struct err *e)
+/* What a text without a private key is, by its first bytes or by any; NULL. */
+static const struct kind *
+find_kind(const char *text)
 {
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		const char *mark = strstr(text, kinds[i].mark);
 
-		if (mark == NULL || (kinds[i].first && mark != text))
-			continue;
-		err_set(e, ERR_UNREACHABLE, "%s is %s;; %s", what, kinds[i].is,
-		    kinds[i].cure);
-		return true;
+		if (mark != NULL && (!kinds[i].first || mark == text))
+			return &kinds[i];
 	}
-	return false;
+	return NULL;
+}
+
+/* Say what it is, when that is known.  Was it? */
+static bool
+refuse_kind(const char *text, const char *what, struct err *e)
+{
+	const struct kind *k = find_kind(text);
+
+	if (k != NULL)
+		err_set(e, ERR_UNREACHABLE, "%s is %s;; %s", what, k->is,
+		    k->cure);
+	return k != NULL;
 }
 
 /* Could it be a path?  It is not shown, as it could be a secret, too. */
@@ -465,13 +476,23 @@ decode(const char *text, const char *what, struct err *e)
 	return NULL;
 }
 
-/* The key in a text that begins with no white space. */
+/* Behind what editors, shells and panels put before a text. */
+static const char *
+skip_front(const char *text)
+{
+	if (strncmp(text, "\xef\xbb\xbf", 3) == 0)
+		text += 3;
+	return text + strspn(text, AROUND);
+}
+
+/* The key in a text. */
 static ssh_key
 parse(const char *text, const char *what, struct err *e)
 {
 	struct buf b = BUF_INIT;
 	ssh_key key = NULL;
 
+	text = skip_front(text);
 	if (find_private(text) == NULL && refuse_kind(text, what, e))
 		return NULL;
 	if (repair(&b, text))
@@ -482,23 +503,53 @@ parse(const char *text, const char *what, struct err *e)
 	return key;
 }
 
-ssh_key
-ssh_identity_parse(const char *text, const char *what, struct err *e)
+/*
+ * Is a text in base64, as CI systems want variables to mask them?  Then `b` has
+ * it.  A word may be base64 by chance: not when it stands for what we know.
+ */
+static bool
+is_base64(const char *text, struct buf *b)
 {
-	struct buf decoded = BUF_INIT;
-	ssh_key key;
+	const struct kind *k;
 
-	text += strspn(text, " \t\r\n");
-	/* CI systems want variables in base64 to mask them. */
-	if (base64_decode(text, &decoded) &&
-	    (memmem(decoded.data, decoded.len, "-----BEGIN ", 11) != NULL ||
-		memmem(decoded.data, decoded.len, "PuTTY-", 6) != NULL)) {
-		buf_addc(&decoded, '\0');
-		key = parse(decoded.data, what, e);
-	} else {
-		key = parse(text, what, e);
-	}
+	if (!base64_decode(text, b))
+		return false;
+	buf_addc(b, '\0');
+	k = find_kind(skip_front(b->data));
+	return strstr(b->data, BEGIN) != NULL ||
+	    (k != NULL && strlen(k->mark) >= CHANCE_MIN);
+}
+
+/* A copy without what is around a text, to be wiped. */
+static char *
+trim_dup(const char *text)
+{
+	size_t n;
+
+	text = skip_front(text);
+	n = strlen(text);
+	while (n > 0 && strchr(AROUND, text[n - 1]) != NULL)
+		n--;
+	return xstrndup(text, n);
+}
+
+static void
+wipe(char *text)
+{
+	explicit_bzero(text, strlen(text));
+	free(text);
+}
+
+ssh_key
+ssh_identity_parse(const char *raw, const char *what, struct err *e)
+{
+	char *text = trim_dup(raw);
+	struct buf decoded = BUF_INIT;
+	ssh_key key =
+	    parse(is_base64(text, &decoded) ? decoded.data : text, what, e);
+
 	buf_wipe(&decoded);
+	wipe(text);
 	return key;
 }
 
@@ -521,4 +572,21 @@ ssh_identity_read(const char *path, struct err *e)
 		close(fd);
 	free(text);
 	return key;
+}
+
+int
+ssh_identity_given(ssh_key *key, struct err *e)
+{
+	const char *raw = secret_get(SECRET_KEY);
+	char *text = trim_dup(raw != NULL ? raw : "");
+	bool is_set = text[0] != '\0';
+
+	*key = NULL;
+	/* A CI's variable of type "file" has the path of one. */
+	if (text[0] == '/' && strchr(text, '\n') == NULL)
+		*key = ssh_identity_read(text, e);
+	else if (is_set)
+		*key = ssh_identity_parse(text, "DEPLOY_SSH_KEY", e);
+	wipe(text);
+	return *key != NULL || !is_set ? 0 : -1;
 }

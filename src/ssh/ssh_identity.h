@@ -20,4 +20,10 @@ ssh_key ssh_identity_parse(const char *text, const char *what,
 /* The same from a file; without one e->sys is ENOENT. */
 ssh_key ssh_identity_read(const char *path, struct err *e);
 
+/*
+ * The key of DEPLOY_SSH_KEY, which has it or the path of its file; NULL when
+ * that is not set, or blank.  0 or -1.
+ */
+int ssh_identity_given(ssh_key *key, struct err *e) MUST_USE;
+
 #endif

@@ -856,11 +856,23 @@ t_a_passphrase_with_a_line_end() {
 
 # As CI systems give them that have variables of type "file".
 t_a_path_in_a_variable() {
+	local path text
 	setup
 	client "$PWD/nothing" /dev/null
 	export DEPLOY_SSH_KEY=$PWD/sshd/id DEPLOY_KNOWN_HOSTS=$PWD/sshd/known_hosts
 	run d exec true
 	DEPLOY_KNOWN_HOSTS=$PWD/none refused "is not known"
+	# As it comes out of stores, files and editors.
+	mkdir 'a b'
+	cp sshd/id 'a b/id'
+	for path in "$PWD/sshd/id" "$PWD/a b/id"; do
+		for text in "$path"$'\n' "$path"$'\r\n' " $path" "$path " \
+		    "\"$path\"" "'$path'"$'\n' $'\xef\xbb\xbf'"$path"; do
+			DEPLOY_SSH_KEY=$text run d exec true
+		done
+	done
+	DEPLOY_SSH_KEY="'$PWD/no such'"$'\n' refused "$PWD/no such: No such"
+	assert_not_contains "$err" "such'"
 }
 
 t_a_variable_that_is_no_key_says_what_it_is() {
@@ -881,6 +893,13 @@ t_a_variable_that_is_no_key_says_what_it_is() {
 	PuTTY-User-Key-File-2: ssh-rsa	puttygen KEY -O private-openssh
 	PuTTY-User-Key-File-3: ssh-ed25519\r\nEncryption: none	puttygen KEY -O private-openssh
 	UHVUVFktVXNlci1LZXktRmlsZS0zOiBzc2gtZWQyNTUxOQo=	puttygen KEY -O private-openssh
+	\xef\xbb\xbfPuTTY-User-Key-File-3: ssh-ed25519	puttygen KEY -O private-openssh
+	77u/UHVUVFktVXNlci1LZXktRmlsZS0zOiBzc2gtZWQyNTUxOQo=	puttygen KEY -O private-openssh
+	\xef\xbb\xbfssh-ed25519 AAAA me	is a public key
+	c3NoLWVkMjU1MTkgQUFBQSBtZQo=	is a public key
+	"ssh-ed25519 AAAA me"	is a public key
+	"c3NoLWVkMjU1MTkgQUFBQSBtZQo="	is a public key
+	JABC	has no BEGIN line
 	---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----\nP2/56wAA\n---- END SSH2 ENCRYPTED PRIVATE KEY ----	in the form of ssh.com
 	---- BEGIN SSH2 PUBLIC KEY ----\nAAAA\n---- END SSH2 PUBLIC KEY ----	is a public key
 	-----BEGIN PUBLIC KEY-----\nMCow\n-----END PUBLIC KEY-----	is a public key
