@@ -248,4 +248,24 @@ t_libraries_are_used_behind_their_doors() {
 	done < <(doors)
 }
 
+# The mark between what is wrong and its cure is for errors: what is printed as
+# it is shows it.
+t_cures_are_in_errors_only() {
+	need_cmd python3
+	cd "$TREE/src"
+	python3 - <<-'END' >found
+	import glob, re
+	call = re.compile(r'\b(?:log_(?!err\b)|show_|table_)\w+'
+	    r'\(((?:"(?:[^"\\]|\\.)*"|[^";])*)\);')
+	seen = 0
+	for name in glob.glob("*/*.c"):
+	    for m in call.finditer(open(name).read()):
+	        seen += 1
+	        if ";; " in m.group(1):
+	            print(name, m.group(0))
+	assert seen > 200, seen
+	END
+	[ ! -s found ] || fail "$(cat found)"
+}
+
 run_tests

@@ -40,14 +40,14 @@ t_who_looks_changes_nothing() {
 	mkdir site
 	echo 1 >site/index.html
 	for cmd in list status log diff "diff a b" verify check doctor \
-	    "verify --repair"; do
+	    "verify --repair" preview "preview pr-1"; do
 		# shellcheck disable=SC2086 # words
 		deploy $cmd >"$out" 2>"$err" && fail "status 0: $cmd"
 		assert_contains "$err" h1
 		assert_not_contains "$err" "nothing was"
 	done
 	for cmd in publish stage "activate latest" rollback prune "pin a" \
-	    freeze; do
+	    freeze "preview a latest" "preview --remove a"; do
 		# shellcheck disable=SC2086 # words
 		deploy $cmd >"$out" 2>"$err" && fail "status 0: $cmd"
 		assert_contains "$err" "nothing was changed"

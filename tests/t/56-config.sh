@@ -71,6 +71,15 @@ t_each_value_and_where_it_is_from() {
 	    "\(.value) \(.from) \(.line)"')" "9 file 7"
 }
 
+# Where the queue is, by the environment, when the file does not say.
+t_queue_of_nobody() {
+	echo 'sites: [{name: a, root: /a}]' >deploy.yml
+	XDG_STATE_HOME=$PWD/state run deploy config
+	assert_eq "$(row queue)" "$PWD/state/deploy | default"
+	HOME=$PWD run env -u XDG_STATE_HOME deploy config -s a
+	assert_eq "$(row queue)" "$PWD/.local/state/deploy | default"
+}
+
 t_usage() {
 	local word
 	expect_status 2 deploy config

@@ -1370,6 +1370,12 @@ test_addresses_as_people_write_them(void)
 		{ "ssh://@www1", "is not an address" },
 		{ "[-oProxyCommand=x]", "is not an address" },
 		{ ":22", "is not an address" },
+		{ "www1, www2", "as a list: [www1, www2]" },
+		{ "www1,www2", "as a list: [www1, www2]" },
+		{ "www1 www2", "as a list: [www1, www2]" },
+		{ " www1", "is not one address" },
+		{ "www1;x", "is not one address" },
+		{ "me@www1:22, me@www2", "is not one address" },
 	};
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
