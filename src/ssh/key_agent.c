@@ -155,9 +155,13 @@ find_known_hosts(struct key_agent *a, struct err *e)
 	struct dir dir = DIR_INIT;
 	int r = 0;
 
-	if (given != NULL && given[0] == '/' && strchr(given, ' ') == NULL) {
+	if (given != NULL && ssh_hostkey_is_path(given)) {
 		a->known_hosts = given;
-		return 0;
+		if (access(given, R_OK) == 0)
+			return 0;
+		err_sys(e, "DEPLOY_KNOWN_HOSTS: cannot read '%s'", given);
+		e->code = ERR_UNREACHABLE;
+		return -1;
 	}
 	if (given != NULL) {
 		a->known_hosts = xasprintf("%s/known_hosts", a->dir);
@@ -175,6 +179,7 @@ static int
 add_known_hosts(struct key_agent *a, struct err *e)
 {
 	struct buf word = BUF_INIT;
+	char *option;
 
 	if (getenv("GIT_SSH_COMMAND") != NULL || getenv("GIT_SSH") != NULL)
 		return 0;
@@ -182,11 +187,12 @@ add_known_hosts(struct key_agent *a, struct err *e)
 		return -1;
 	if (a->known_hosts == NULL)
 		return 0;
-	/* Once for the shell of git, once for ssh. */
-	quote_add(&word, a->known_hosts);
-	strvec_addf(&a->env,
-	    "GIT_SSH_COMMAND=ssh -oBatchMode=yes -oUserKnownHostsFile=%s",
-	    word.data + strspn(word.data, " "));
+	/* Once for ssh, which divides a list at blanks, once for git's shell. */
+	option = xasprintf("-oUserKnownHostsFile=\"%s\"", a->known_hosts);
+	quote_add(&word, option);
+	strvec_addf(&a->env, "GIT_SSH_COMMAND=ssh -oBatchMode=yes%s",
+	    buf_str(&word));
+	free(option);
 	buf_release(&word);
 	return 0;
 }

@@ -23,6 +23,8 @@
 
 /* ---------------------------------------------------------- known_hosts */
 
+#define AROUND " \t\r\n\"'" /* a text: blanks, quotes of a shell */
+
 /* The lines about our host, and those about its name without the port. */
 struct lines {
 	struct buf known, plain;
@@ -156,12 +158,12 @@ take_lines(struct ssh_hostkey *k, char *text, struct lines *found)
 }
 
 /*
- * A known_hosts file.  One that is not there has no lines; one that cannot
- * be read might have revoked keys, so that is an error.
+ * A known_hosts file.  One that is not there has no lines, unless it is to be
+ * there; one that cannot be read might have revoked keys, so that is an error.
  */
 static int
-take_file(struct ssh_hostkey *k, const char *path, struct lines *found,
-    struct err *e)
+take_file(struct ssh_hostkey *k, const char *path, bool must_be,
+    struct lines *found, struct err *e)
 {
 	int fd = file_open_named(path);
 	FILE *f = fd >= 0 ? fdopen(fd, "r") : NULL;
@@ -169,7 +171,7 @@ take_file(struct ssh_hostkey *k, const char *path, struct lines *found,
 	size_t size = 0;
 	int r = 0;
 
-	if (f == NULL && (errno == ENOENT || errno == ENOTDIR))
+	if (f == NULL && !must_be && (errno == ENOENT || errno == ENOTDIR))
 		return 0;
 	if (f == NULL)
 		return err_sys(e, "cannot read '%s'", path);
@@ -218,19 +220,22 @@ publish(struct ssh_hostkey *k, const struct buf *known, struct err *e)
 }
 
 /*
- * In place: quotes around it are a shell's or a file's, and line ends are so
- * where they are spelled out.  No line of known_hosts has either.
+ * In place: what is around it is a shell's, a file's or an editor's, and line
+ * ends are so where they are spelled out.  No line of known_hosts has either.
  */
 static void
 unquote(char *text)
 {
-	size_t len = strlen(text);
+	const char *start = text;
+	size_t len;
 
-	while (len > 0 && strchr(" \t\r\n", text[len - 1]) != NULL)
+	if (strncmp(start, "\xef\xbb\xbf", 3) == 0)
+		start += 3;
+	start += strspn(start, AROUND);
+	len = strlen(start);
+	memmove(text, start, len + 1);
+	while (len > 0 && strchr(AROUND, text[len - 1]) != NULL)
 		text[--len] = '\0';
-	if (len > 1 && (text[0] == '"' || text[0] == '\'') &&
-	    text[len - 1] == text[0])
-		text[0] = text[len - 1] = ' ';
 	for (char *p = text; (p = strchr(p, '\\')) != NULL;) {
 		size_t n = strspn(p, "\\");
 
@@ -261,6 +266,29 @@ ssh_hostkey_given(void)
 	return text;
 }
 
+bool
+ssh_hostkey_is_path(const char *given)
+{
+	return given[0] == '/' && strchr(given, '\n') == NULL;
+}
+
+/* What DEPLOY_KNOWN_HOSTS gives, which is changed. */
+static int
+take_given(struct ssh_hostkey *k, char *given, struct lines *found,
+    struct err *e)
+{
+	if (ssh_hostkey_is_path(given)) {
+		if (take_file(k, given, true, found, e) == 0)
+			return 0;
+		e->code =
+		    ERR_UNREACHABLE; /* as with a key that is not there */
+		return err_prefix(e, "DEPLOY_KNOWN_HOSTS: ");
+	}
+	k->is_no_list = !has_line(given);
+	take_lines(k, given, found);
+	return 0;
+}
+
 int
 ssh_hostkey_load(struct ssh_hostkey *k, const struct ssh_settings *st,
     struct err *e)
@@ -270,14 +298,10 @@ ssh_hostkey_load(struct ssh_hostkey *k, const struct ssh_settings *st,
 	int r = 0;
 
 	find_names(k, st);
-	k->is_no_list = given != NULL && given[0] != '/' && !has_line(given);
-	/* A CI's variable of type "file" has the path of one. */
-	if (given != NULL && given[0] == '/' && strchr(given, ' ') == NULL)
-		r = take_file(k, given, &found, e);
-	else if (given != NULL)
-		take_lines(k, given, &found);
+	if (given != NULL)
+		r = take_given(k, given, &found, e);
 	for (size_t i = 0; i < st->known_hosts.n && r == 0; i++)
-		r = take_file(k, st->known_hosts.v[i], &found, e);
+		r = take_file(k, st->known_hosts.v[i], false, &found, e);
 	if (r == 0)
 		r = publish(k,
 		    found.known.len > 0 ? &found.known : &found.plain, e);

@@ -41,11 +41,14 @@ struct ssh_hostkey {
 #define SSH_HOSTKEY_INIT { .fd = -1 }
 
 /*
- * What DEPLOY_KNOWN_HOSTS gives, the caller's to free: the path of a file, which
- * begins with '/' and has no blank, or lines of known_hosts, out of base64,
- * quotes and spelled-out line ends; NULL when it is not set or empty.
+ * What DEPLOY_KNOWN_HOSTS gives, the caller's to free: the path of a file, or
+ * lines of known_hosts, out of base64, quotes and spelled-out line ends; NULL
+ * when it is not set or empty.
  */
 char *ssh_hostkey_given(void);
+
+/* Is that a path?  It begins with '/', and no host's name does. */
+bool ssh_hostkey_is_path(const char *given);
 
 /* Read all that is known about the host of `st`.  0 or -1. */
 int ssh_hostkey_load(struct ssh_hostkey *k, const struct ssh_settings *st,

@@ -630,6 +630,18 @@ t_git_with_the_key() {
 	ssh-keygen -q -p -P '' -N 'a phrase' -f secret
 	DEPLOY_SSH_KEY=$(base64 -w 0 secret) DEPLOY_SSH_KEY_PASSPHRASE='a phrase' \
 	    DEPLOY_KNOWN_HOSTS=$PWD/sshd/known_hosts gives five
+	# Paths with blanks, and one where nothing is.
+	push six
+	mkdir 'a b'
+	cp sshd/id sshd/known_hosts 'a b'
+	DEPLOY_SSH_KEY="$PWD/a b/id"$'\n' \
+	    DEPLOY_KNOWN_HOSTS="$PWD/a b/known_hosts"$'\n' gives six
+	push seven
+	mkdir 'tmp/a b'
+	TMPDIR="$PWD/tmp/a b" gives seven
+	rmdir 'tmp/a b'
+	DEPLOY_KNOWN_HOSTS=$PWD/none expect_status 8 deploy publish
+	assert_contains "$err" "DEPLOY_KNOWN_HOSTS: cannot read '$PWD/none': No such"
 	# Not without being told so, nor without the key.
 	sed -i 's/ssh_key: true/ssh_key: false/' deploy.yml
 	expect_status 1 deploy publish

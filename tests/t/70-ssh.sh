@@ -861,14 +861,19 @@ t_a_path_in_a_variable() {
 	client "$PWD/nothing" /dev/null
 	export DEPLOY_SSH_KEY=$PWD/sshd/id DEPLOY_KNOWN_HOSTS=$PWD/sshd/known_hosts
 	run d exec true
-	DEPLOY_KNOWN_HOSTS=$PWD/none refused "is not known"
+	DEPLOY_KNOWN_HOSTS=$PWD/none refused \
+	    "DEPLOY_KNOWN_HOSTS: cannot read '$PWD/none': No such"
+	DEPLOY_KNOWN_HOSTS="$PWD/none such" refused "cannot read '$PWD/none such'"
+	DEPLOY_KNOWN_HOSTS=$PWD refused "cannot read '$PWD': Is a directory"
 	# As it comes out of stores, files and editors.
 	mkdir 'a b'
-	cp sshd/id 'a b/id'
+	cp sshd/id sshd/known_hosts 'a b'
 	for path in "$PWD/sshd/id" "$PWD/a b/id"; do
 		for text in "$path"$'\n' "$path"$'\r\n' " $path" "$path " \
 		    "\"$path\"" "'$path'"$'\n' $'\xef\xbb\xbf'"$path"; do
 			DEPLOY_SSH_KEY=$text run d exec true
+			DEPLOY_KNOWN_HOSTS=${text//\/id/\/known_hosts} \
+			    run d exec true
 		done
 	done
 	DEPLOY_SSH_KEY="'$PWD/no such'"$'\n' refused "$PWD/no such: No such"
