@@ -17,8 +17,10 @@
 #include "site/git.h"
 #include "ssh/key_agent.h"
 
-#define LOCK ".git/deploy.lock"
+#define OUR_LOCK "deploy.lock"
+#define LOCK ".git/" OUR_LOCK
 #define ALL_HEADS "+refs/heads/*:refs/remotes/origin/*"
+#define ALL_TAGS "+refs/tags/*:refs/tags/*"
 
 #define END ((const char *)NULL) /* of the words of a command */
 
@@ -65,13 +67,29 @@ git(struct clone *c, struct err *e, ...)
 	return r == 0 ? status : -1;
 }
 
+/* Is what git wrote there before cut off, as by a power cut? */
+static bool
+is_damaged(struct clone *c)
+{
+	struct err ignored = ERR_INIT;
+
+	return git(c, &ignored, "rev-list", "--all", "--max-count=1", END) >
+	    0 ||
+	    git(c, &ignored, "ls-files", END) > 0;
+}
+
 /* What a status other than 0 is: an error.  0 or -1. */
 static int
 need(struct clone *c, int status, const char *what, struct err *e)
 {
-	if (status > 0)
+	if (status > 0) {
 		err_set(e, ERR_FAILED, "cannot %s '%s' in '%s': %s", what,
 		    c->config->url, c->dir, buf_str(&c->said));
+		if (is_damaged(c))
+			err_append(e,
+			    ";; the clone is damaged; remove it, the next build makes it anew: rm -r %s",
+			    QUOTED(c->dir));
+	}
 	return status == 0 ? 0 : -1;
 }
 
@@ -145,19 +163,53 @@ take_lock(struct checkout *k, const char *dir, struct err *e)
 	return r;
 }
 
-/* What a git that was killed left. */
-static void
-remove_locks(const char *dir)
+static bool
+is_lock(const char *name)
 {
-	static const char *const names[] = { "index", "shallow", "HEAD",
-		"config", "FETCH_HEAD", "packed-refs" };
+	size_t n = strlen(name), end = strlen(".lock");
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		char *path = xasprintf("%s/.git/%s.lock", dir, names[i]);
+	return n > end && strcmp(name + n - end, ".lock") == 0;
+}
 
-		(void)unlink(path);
-		free(path);
+/* Remove the locks of git in and below its directory; ours is not one. */
+static void
+remove_locks(const struct dir *at)
+{
+	struct strvec names = STRVEC_INIT;
+	struct err ignored = ERR_INIT;
+
+	err_ignore(dir_list(at, &names, &ignored));
+	for (size_t i = 0; i < names.n; i++) {
+		const char *name = names.v[i];
+		struct dir below = DIR_INIT;
+
+		if (dir_has(at, name)) {
+			if (dir_open(&below, at, name, &ignored) == 0)
+				remove_locks(&below);
+			dir_close(&below);
+		} else if (is_lock(name) && strcmp(name, OUR_LOCK) != 0) {
+			(void)unlinkat(at->fd, name, 0);
+		}
 	}
+	strvec_release(&names);
+}
+
+/* Mend what a git that was killed, or a power cut, left. */
+static void
+mend(const char *git_dir)
+{
+	struct err ignored = ERR_INIT;
+	struct dir d = DIR_INIT;
+	struct stat st;
+
+	if (dir_open_path(&d, git_dir, &ignored) == 0) {
+		remove_locks(&d);
+		/* git-init(1) makes it when it is not there. */
+		if (fstatat(d.fd, "HEAD", &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    st.st_size == 0)
+			(void)unlinkat(d.fd, "HEAD", 0);
+	}
+	dir_close(&d);
 }
 
 /* Make the directory, with those above it. */
@@ -183,6 +235,44 @@ make_directory(const char *path, struct err *e)
 	return r;
 }
 
+/* Does the index say of all files that git is to look at them? */
+static bool
+has_whole_index(struct clone *c)
+{
+	struct err ignored = ERR_INIT;
+	char *end, *line, *next;
+
+	if (git(c, &ignored, "ls-files", "-v", END) != 0)
+		return false;
+	if (c->out.len == 0)
+		return false;
+	/* git() ended the first line. */
+	end = c->out.data + c->out.len;
+	for (line = c->out.data; line < end && *line == 'H'; line = next + 1)
+		next = line + strcspn(line, "\n");
+	return line >= end;
+}
+
+/*
+ * Make the index anew where it is cut off, or hides files from git (the bits
+ * skip-worktree and assume-unchanged).  Not always: what is not changed keeps
+ * its time, for builds that look at that.
+ */
+static void
+mend_index(struct clone *c)
+{
+	struct err ignored = ERR_INIT;
+	char *index;
+
+	if (has_whole_index(c))
+		return;
+	index = xasprintf("%s/.git/index", c->dir);
+	(void)unlink(index);
+	free(index);
+	(void)git(c, &ignored, "read-tree", "HEAD", END);
+	(void)git(c, &ignored, "update-index", "-q", "--refresh", END);
+}
+
 /* It is there and ours, with nothing in it perhaps. */
 static int
 make_clone(struct checkout *k, struct clone *c, struct err *e)
@@ -194,18 +284,21 @@ make_clone(struct checkout *k, struct clone *c, struct err *e)
 		return -1;
 	git_dir = xasprintf("%s/.git", c->dir);
 	r = make_directory(git_dir, e);
+	if (r == 0)
+		r = take_lock(k, c->dir, e);
+	if (r == 0)
+		mend(git_dir);
 	free(git_dir);
-	if (r != 0 || take_lock(k, c->dir, e) != 0)
+	if (r != 0)
 		return -1;
-	remove_locks(c->dir);
-	return need(c, git(c, e, "init", "-q", END), "begin a clone of", e) !=
-		    0 ||
-		need(c,
-		    git(c, e, "config", "remote.origin.url", c->config->url,
-			END),
-		    "begin a clone of", e) != 0 ?
-	    -1 :
-	    0;
+	if (need(c, git(c, e, "init", "-q", END), "begin a clone of", e) !=
+		0 ||
+	    need(c,
+		git(c, e, "config", "remote.origin.url", c->config->url, END),
+		"begin a clone of", e) != 0)
+		return -1;
+	mend_index(c);
+	return 0;
 }
 
 /* ---- what is asked for ------------------------------------------------- */
@@ -216,13 +309,17 @@ is_shallow(const struct clone *c)
 	return is_in(c->dir, ".git/shallow");
 }
 
-/* Fetch all branches and tags, with all that was before them. */
+/*
+ * Fetch all branches and tags, with all that was before them.  Those that went
+ * go first: `a` would be in the way of `a/b`.
+ */
 static int
 fetch_all(struct clone *c, struct err *e)
 {
 	return need(c,
-	    git(c, e, "fetch", "-q", "--force", "--tags",
-		is_shallow(c) ? "--unshallow" : "", "origin", ALL_HEADS, END),
+	    git(c, e, "fetch", "-q", "--force", "--prune", "--no-tags",
+		is_shallow(c) ? "--unshallow" : "", "origin", ALL_HEADS,
+		ALL_TAGS, END),
 	    "fetch", e);
 }
 
@@ -247,6 +344,33 @@ is_commit(const char *ref)
 	    strspn(ref, "0123456789abcdef") == strlen(ref);
 }
 
+/* Fetch one ref, by the name that the server knows.  The status, or -1. */
+static int
+fetch_name(struct clone *c, const char *name, struct err *e)
+{
+	return git(c, e, "fetch", "-q", "--force",
+	    "--refmap=", c->config->history ? "" : "--depth=1", "origin", name,
+	    END);
+}
+
+/* Fetch the ref: a branch before a tag of its name.  The status, or -1. */
+static int
+fetch_ref(struct clone *c, const char *ref, struct err *e)
+{
+	char *branch;
+	int status;
+
+	if (strcmp(ref, "HEAD") == 0 || strncmp(ref, "refs/", 5) == 0 ||
+	    is_commit(ref))
+		return fetch_name(c, ref, e);
+	branch = xasprintf("refs/heads/%s", ref);
+	status = fetch_name(c, branch, e);
+	free(branch);
+	if (status > 0 && strstr(buf_str(&c->said), "remote ref") != NULL)
+		status = fetch_name(c, ref, e);
+	return status;
+}
+
 /* Fetch the ref; its commit, or NULL. */
 static char *
 fetch(struct clone *c, const char *ref, struct err *e)
@@ -256,8 +380,7 @@ fetch(struct clone *c, const char *ref, struct err *e)
 
 	if (c->config->history && fetch_all(c, e) != 0)
 		return NULL;
-	status = git(c, e, "fetch", "-q", "--force",
-	    c->config->history ? "" : "--depth=1", "origin", what, END);
+	status = fetch_ref(c, what, e);
 	if (status == 0)
 		return resolve(c, "FETCH_HEAD", e);
 	/* A server may give no commits, and knows no short names. */
@@ -297,6 +420,39 @@ keep_option(const char *dir, const char *source)
 	return buf_detach(&b);
 }
 
+/* Clean the submodules; `keep` is an option for the clone, or "".  Status. */
+static int
+clean_submodules(struct clone *c, const char *keep, struct err *e)
+{
+	char *command =
+	    xasprintf("k=%s; r=${k#\"--exclude=/$displaypath/\"}; "
+		      "[ \"$r\" = \"$k\" ] || set -- --exclude=\"/$r\"; "
+		      "git clean -ffdq \"$@\"",
+		QUOTED(keep));
+	int status = git(c, e, "submodule", "--quiet", "foreach",
+	    "--recursive", command, END);
+
+	free(command);
+	return status;
+}
+
+/* All submodules are as the commit wants them. */
+static int
+check_out_submodules(struct clone *c, const char *keep, struct err *e)
+{
+	if (need(c,
+		git(c, e, "submodule", "--quiet", "sync", "--recursive", END),
+		"find the submodules of", e) != 0 ||
+	    need(c,
+		git(c, e, "submodule", "--quiet", "update", "--init",
+		    "--recursive", "--force",
+		    c->config->history ? "" : "--depth=1", END),
+		"get the submodules of", e) != 0)
+		return -1;
+	return need(c, clean_submodules(c, keep, e),
+	    "clean up the submodules of", e);
+}
+
 /* Exactly that commit is in the directory, and what git ignores. */
 static int
 check_out(struct clone *c, const char *commit, const char *source,
@@ -311,16 +467,7 @@ check_out(struct clone *c, const char *commit, const char *source,
 		r = need(c, git(c, e, "clean", "-ffdq", keep, END), "clean up",
 		    e);
 	if (r == 0 && c->config->submodules)
-		r = need(c,
-		    git(c, e, "submodule", "--quiet", "sync", "--recursive",
-			END),
-		    "find the submodules of", e);
-	if (r == 0 && c->config->submodules)
-		r = need(c,
-		    git(c, e, "submodule", "--quiet", "update", "--init",
-			"--recursive", "--force",
-			c->config->history ? "" : "--depth=1", END),
-		    "get the submodules of", e);
+		r = check_out_submodules(c, keep, e);
 	free(keep);
 	return r;
 }
@@ -337,6 +484,8 @@ checkout_make(struct checkout *k, const struct site_config *site,
 
 	if (ref == NULL)
 		ref = site->git.ref;
+	/* fetch_ref() reads what git says. */
+	strvec_add(&c.agent.env, "LC_ALL=C");
 	if (check_ref(ref, e) == 0 && make_clone(k, &c, e) == 0 &&
 	    (!site->git.ssh_key || key_agent_start(&c.agent, e) == 0) &&
 	    (commit = fetch(&c, ref, e)) != NULL)

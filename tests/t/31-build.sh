@@ -580,6 +580,7 @@ t_git_builds_exactly_that() {
 	# A git that was killed.
 	touch clones/site/.git/index.lock clones/site/.git/shallow.lock
 	gives two --again
+	[ -e clones/site/.git/deploy.lock ] || fail 'our lock is gone'
 	rm clones/site/.git/HEAD
 	gives two --again
 	# One that was killed before anything was in it.
@@ -695,6 +696,98 @@ t_git_submodules() {
 	git -C work/theme pull -q
 	push six
 	gives other
+	# A git that was killed in one.
+	echo third >theme/page
+	git -C theme commit -q -a -m third
+	git -C work/theme pull -q
+	push seven
+	touch clones/site/.git/modules/theme/index.lock
+	gives third
+	# What a build changed in one is thrown away, but not the source.
+	sed -i "s,^    git:,    source: clones/site/theme/o*t\n&,
+	    s,command: .*,command: mkdir -p \"\$DEPLOY_SOURCE\"; cat theme/p* >\"\$DEPLOY_SOURCE/index.html\"; date +%N >>\"\$DEPLOY_SOURCE/n\"; echo bad >theme/page; echo bad >theme/page2," \
+	    deploy.yml
+	gives third
+	gives third --again
+	[ "$(wc -l <www/current/n)" = 2 ] || fail 'the source was removed'
+}
+
+t_git_locks_of_the_dead() {
+	local lock
+	repository
+	clone_of "file://$PWD/site.git" 'history: true'
+	gives two
+	for lock in index HEAD config packed-refs FETCH_HEAD \
+	    refs/remotes/origin/main refs/remotes/origin/side refs/tags/first \
+	    refs/tags/second; do
+		echo "$lock" >&2
+		push "at $lock"
+		git -C work tag -f second >/dev/null
+		git -C work push -q --force --tags origin main~1:side
+		touch "clones/site/.git/$lock.lock"
+		gives "at $lock"
+	done
+}
+
+# Each name was, or is, the directory of the one after it.
+t_git_names_that_move() {
+	local history name before=
+	repository
+	for history in true false; do
+		clone_of "file://$PWD/site.git" "history: $history"
+		for name in topic topic/x topic/x/y topic; do
+			push "$history $name"
+			[ -z "$before" ] || git -C work push -q origin \
+			    ":refs/heads/$before" ":refs/tags/tag-$before"
+			git -C work push -q origin "HEAD:refs/heads/$name" \
+			    "HEAD:refs/tags/tag-$name"
+			before=$name
+			gives "$history $name"
+			gives "$history $name" --commit "$name" --again
+		done
+	done
+}
+
+# A tag has the name of a branch.
+t_git_branch_before_tag() {
+	local history
+	repository
+	git -C work tag main first
+	git -C work push -q origin refs/tags/main
+	for history in true false; do
+		clone_of "file://$PWD/site.git" 'ref: main' "history: $history"
+		LC_ALL=de_DE.UTF-8 gives two --again
+		gives one --commit refs/tags/main
+		gives one --commit first --again
+	done
+}
+
+# What hides changes from git, or was cut off by a power cut.
+t_git_mends() {
+	local how
+	repository
+	for how in skip-worktree assume-unchanged; do
+		gives two --again
+		git -C clones/site update-index "--$how" page
+		echo bad >clones/site/page
+		gives two --again
+	done
+	for how in index HEAD; do
+		: >"clones/site/.git/$how"
+		push "$how"
+		gives "$how"
+	done
+	# What did not change keeps its time.
+	touch -d 2001-01-01 clones/site/page
+	git -C clones/site update-index --refresh
+	gives HEAD --again
+	assert_eq "$(date -r clones/site/page +%Y)" 2001 'time'
+	# What cannot be mended is to be made anew.
+	find clones/site/.git/objects -type f -exec truncate -cs 0 {} +
+	expect_status 1 deploy publish --again
+	assert_contains "$err" "the clone is damaged; remove it, the next build makes it anew: rm -r '$PWD/clones/site'"
+	rm -r "$PWD/clones/site"
+	gives HEAD --again
 }
 
 t_git_that_is_not_ours() {
