@@ -16,8 +16,6 @@
 #include "os/file.h"
 #include "site/git.h"
 
-#define OPEN "open"
-
 /* ---- what is remembered ------------------------------------------------ */
 
 /* Make and open the directory of what is remembered.  0 or -1. */
@@ -97,6 +95,17 @@ recall(const char *path, struct buf *out, struct err *e)
 	}
 	dir_close(&d);
 	return r;
+}
+
+/* What is remembered while a build is in the directory; the caller frees it. */
+static char *
+open_text(const struct dir *d)
+{
+	struct stat st = { 0 };
+
+	(void)fstat(d->fd, &st);
+	return xasprintf("open %llu %llu", (unsigned long long)st.st_dev,
+	    (unsigned long long)st.st_ino);
 }
 
 /* ---- what is there ----------------------------------------------------- */
@@ -193,16 +202,21 @@ static int
 check_ours(const struct dir *d, const char *path, struct err *e)
 {
 	struct buf known = BUF_INIT;
-	char now[HASH_HEX + 1];
+	char now[HASH_HEX + 1], *open = open_text(d);
 	int r = recall(path, &known, e);
 
-	if (r == 0 && strcmp(buf_str(&known), OPEN) != 0) {
+	/* After a build that was killed, only that very directory is ours. */
+	if (r == 0 && strcmp(buf_str(&known), open) != 0) {
 		r = names_of(d, now, e);
 		if (r != 0)
 			err_append(e, "; 'clean' does not empty it");
 		else if (now[0] != '\0' && strcmp(now, buf_str(&known)) != 0)
-			r = refuse(path, known.len > 0, e);
+			r = refuse(path,
+			    known.len > 0 &&
+				strncmp(known.data, "open", 4) != 0,
+			    e);
 	}
+	free(open);
 	buf_release(&known);
 	return r;
 }
@@ -227,7 +241,7 @@ clean_begin(const char *source, const char *const *keep, size_t n,
     struct err *e)
 {
 	struct dir d = DIR_INIT;
-	char real[PATH_MAX];
+	char real[PATH_MAX], *open;
 	int r = 0;
 
 	/* So that also the first build that is killed leaves what is ours. */
@@ -244,10 +258,12 @@ clean_begin(const char *source, const char *const *keep, size_t n,
 	r = check_git(real, e);
 	if (r == 0)
 		r = check_ours(&d, real, e);
+	open = open_text(&d);
 	if (r == 0)
-		r = remember(real, OPEN, e);
+		r = remember(real, open, e);
 	if (r == 0)
 		r = empty(&d, e);
+	free(open);
 	dir_close(&d);
 	return r;
 }

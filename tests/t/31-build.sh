@@ -336,6 +336,14 @@ t_clean() {
 	[ -e public/killed.html ] || fail "nothing is left: no test"
 	site "$generator" 'clean: true'
 	pages index.html
+	# But not what somebody has put there instead.
+	mv public aside
+	mkdir public
+	touch public/mine
+	rm places
+	refused "was not made by a build of deploy"
+	rm -r public
+	mv aside public
 	run deploy publish --override=build
 	live index.html
 	# A named one, too.
