@@ -189,7 +189,7 @@ read_items(struct strvec *items, struct err *e)
 {
 	struct buf text = BUF_INIT;
 	char data[16384], *line, *next;
-	size_t before = items->n;
+	size_t before = items->n, end;
 	ssize_t n;
 	int r = 0;
 
@@ -210,7 +210,9 @@ read_items(struct strvec *items, struct err *e)
 		next = line + strcspn(line, "\n");
 		if (*next != '\0')
 			*next++ = '\0';
-		line[strcspn(line, "\r")] = '\0';
+		/* One in its middle is for queue_check_item(). */
+		if ((end = strlen(line)) > 0 && line[end - 1] == '\r')
+			line[end - 1] = '\0';
 		if (*line != '\0')
 			r = add_item(items, line, e);
 	}

@@ -375,7 +375,8 @@ t_bad_items() {
 		expect_status 2 deploy enqueue a --item good --item "$bad"
 		assert_contains "$err" "is no item"
 	done
-	for bad in '' '\n\n' 'a\n\tb\n' 'a\0b\n' '\377\n'; do
+	for bad in '' '\n\n' 'a\n\tb\n' 'a\0b\n' '\377\n' 'a\rb\n' '\ra\n' \
+	    'a\r\r\n' 'a\rb\r'; do
 		printf "$bad" >in
 		expect_status 2 deploy enqueue a --item - <in
 	done
