@@ -97,24 +97,27 @@ is_shallow(const char *dir)
 
 /* Not all is in the clone that is needed to tell. */
 static int
-refuse_unknown(const char *dir, const char *commit, const char *live,
+refuse_unknown(const struct site_run *s, const char *commit, const char *live,
     struct err *e)
 {
-	struct buf place = BUF_INIT;
+	const char *dir = s->git_dir;
 
-	quote_add(&place, dir);
 	err_set(e, ERR_USAGE,
 	    "whether %.12s is older than %s, which is live, cannot be told in '%s', ",
 	    commit, live, dir);
+	/* One of ours has just fetched all that there is. */
+	if (s->checkout.lock >= 0)
+		return err_append(e,
+		    "since the repository no longer has that commit;; if the new one is to go live, run: deploy publish --site %s --override=order",
+		    QUOTED(s->site->name));
 	if (is_shallow(dir))
 		err_append(e,
-		    "a shallow clone;; deepen it: git -C%s fetch --unshallow; or let the CI make a whole one",
-		    place.data);
+		    "a shallow clone;; deepen it: git -C %s fetch --unshallow; or let the CI make a whole one",
+		    QUOTED(dir));
 	else
 		err_append(e,
-		    "which does not have that commit;; get it: git -C%s fetch --all",
-		    place.data);
-	buf_release(&place);
+		    "which does not have that commit;; get it: git -C %s fetch --all",
+		    QUOTED(dir));
 	return err_append(e, "; or use --override=order");
 }
 
@@ -197,9 +200,10 @@ is_commit(const char *name)
 
 /* Is the commit older than that of a live release?  0 when not; or -1. */
 static int
-compare(const char *dir, const char *commit, const char *live, bool *same,
-    struct err *e)
+compare(const struct site_run *s, const char *commit, const char *live,
+    bool *same, struct err *e)
 {
+	const char *dir = s->git_dir;
 	struct buf said = BUF_INIT;
 	char *whole = resolve(dir, live, &said, e);
 	int r = 0;
@@ -207,7 +211,7 @@ compare(const char *dir, const char *commit, const char *live, bool *same,
 	*same = false;
 	if (whole == NULL)
 		r = e->text[0] != '\0' ? -1 :
-					 refuse_unknown(dir, commit, live, e);
+					 refuse_unknown(s, commit, live, e);
 	else if (strcmp(whole, commit) == 0)
 		*same = true;
 	else if ((r = is_ancestor(dir, commit, whole, e)) == 1)
@@ -217,7 +221,7 @@ compare(const char *dir, const char *commit, const char *live, bool *same,
 	/* Where history is cut off, only "yes" is an answer. */
 	else if (r == 0 && is_shallow(dir) &&
 	    (r = is_ancestor(dir, whole, commit, e)) == 0)
-		r = refuse_unknown(dir, commit, live, e);
+		r = refuse_unknown(s, commit, live, e);
 	free(whole);
 	buf_release(&said);
 	return r < 0 ? -1 : 0;
@@ -242,8 +246,7 @@ compare_all(const struct site_run *s, const char *commit, bool *same,
 			log_debug(
 			    "%sthe live release has no commit: any is newer",
 			    remote_said(r));
-		else if (compare(s->git_dir, commit, meta->commit, &here, e) !=
-		    0)
+		else if (compare(s, commit, meta->commit, &here, e) != 0)
 			return -1;
 		*same &= here;
 	}

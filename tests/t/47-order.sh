@@ -326,4 +326,34 @@ t_usage() {
 	assert_contains "$err" "'auto' orders builds by their commits"
 }
 
+# A clone of deploy has all that there is, unless what is live was thrown away.
+t_what_the_repository_lost() {
+	clone
+	cat >deploy.yml <<-EOF
+	sites:
+	  - name: s
+	    root: $PWD/www
+	    order: commit
+	    git:
+	      url: file://$PWD/clone
+	      ref: main
+	    build:
+	      command: git log -1 --format='<p>%s' >"\$DEPLOY_SOURCE/index.html"
+	      directory: $PWD/own
+	EOF
+	git -C clone checkout -q -B main
+	commit four
+	expect_status 0 deploy publish
+	git -C clone tag -d four
+	git -C clone commit -q --amend -m five
+	git -C clone reflog expire --expire=now --all
+	git -C clone gc -q --prune=now
+	rm -rf own
+	expect_status 2 deploy publish
+	assert_contains "$err" "since the repository no longer has that commit"
+	expect_status 0 bash -c "$(sed -n 's/.*run: \([^;]*\).*/\1/p' "$err")"
+	assert_live five
+	expect_status 0 deploy publish --again
+}
+
 run_tests
