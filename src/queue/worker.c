@@ -28,6 +28,7 @@ enum {
 	/* Looking without being woken, because: */
 	OTHERS_MS = 2000,  /* others work, and may die */
 	BUSY_MS = 500,	   /* a site was in somebody's hands */
+	BROKEN_MS = 2000,  /* deploy.yml is, and may be mended */
 	PARTIAL_MS = 1000, /* half a line in the FIFO has no other half */
 
 	STOP_NOTIFY_MS = 3000, /* for a notification, when we are to end */
@@ -42,6 +43,7 @@ enum {
 static void
 list_sites(struct worker *w)
 {
+	const struct release_id before = w->id;
 	struct strvec fresh = STRVEC_INIT;
 
 	for (size_t i = 0; i < w->config.n; i++) {
@@ -50,30 +52,54 @@ list_sites(struct worker *w)
 		if (w->o->sites->n == 0 || strvec_has(w->o->sites, name))
 			strvec_add(&fresh, name);
 	}
+	/* Who asks for a site that went is told when it was last known. */
+	for (size_t i = 0; i < w->sites.n; i++)
+		if (!strvec_has(&fresh, w->sites.v[i])) {
+			worker_leave(w);
+			release_id_new(&w->id, &before);
+			break;
+		}
 	strvec_release(&w->sites);
 	w->sites = fresh;
 	w->entered = false;
 }
 
-/* Read the file again when it is another one; a broken one is not taken. */
+/* Is it another file than that of the last look?  And is it there? */
+static bool
+is_changed(struct worker *w, bool *there)
+{
+	const struct stat old = w->config_stat;
+	struct stat *st = &w->config_stat;
+
+	*st = (struct stat){ 0 };
+	*there = stat(w->config.path, st) == 0;
+	return st->st_mtim.tv_sec != old.st_mtim.tv_sec ||
+	    st->st_mtim.tv_nsec != old.st_mtim.tv_nsec ||
+	    st->st_ino != old.st_ino || st->st_size != old.st_size;
+}
+
+/*
+ * Read the file again when it is another one.  While it is broken, or not
+ * there, jobs wait: each of them would read it, and fail.
+ */
 static void
 reload(struct worker *w)
 {
 	struct config fresh = CONFIG_INIT;
 	struct err e = ERR_INIT;
-	struct stat st;
+	bool there;
 
-	if (stat(w->config.path, &st) != 0 ||
-	    (st.st_mtim.tv_sec == w->config_stat.st_mtim.tv_sec &&
-		st.st_mtim.tv_nsec == w->config_stat.st_mtim.tv_nsec &&
-		st.st_ino == w->config_stat.st_ino &&
-		st.st_size == w->config_stat.st_size))
+	if (!is_changed(w, &there))
 		return;
-	w->config_stat = st;
-	if (config_load(&fresh, w->o->config, &e) != 0 || fresh.path == NULL) {
-		log_warn("%s; going on as before", e.text);
+	w->broken = true;
+	if (!there)
+		err_set(&e, ERR_USAGE, "'%s' is gone", w->config.path);
+	if (!there || config_load(&fresh, w->o->config, &e) != 0 ||
+	    fresh.path == NULL) {
+		log_warn("%s; no job is begun until that is mended", e.text);
 		return;
 	}
+	w->broken = false;
 	config_release(&w->config);
 	w->config = fresh;
 	list_sites(w);
@@ -225,8 +251,12 @@ look(struct worker *w, struct err *e)
 		return -1;
 	if (others)
 		worker_look_within(w, OTHERS_MS);
-	if (!w->stopping && claim_all(w, &me, e) != 0)
+	if (w->broken) {
+		w->drained = true;
+		worker_look_within(w, BROKEN_MS);
+	} else if (!w->stopping && claim_all(w, &me, e) != 0) {
 		return -1;
+	}
 	if (queue_next(w->queue, w->id.text, &due, e) != 0)
 		return -1;
 	if (due >= 0)

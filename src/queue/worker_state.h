@@ -31,6 +31,7 @@ struct worker {
 	const struct worker_options *o;
 	struct config config;
 	struct stat config_stat;
+	bool broken;		/* the file is: no job is begun */
 	char *name, *host;
 	struct release_id id;	/* as it is registered */
 	int64_t since;		/* of clock_now() */

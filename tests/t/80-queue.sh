@@ -1393,6 +1393,14 @@ t_the_configuration_changes() {
 	sites a new
 	enqueue new
 	wait_for 20 is_state "$job" "done"
+	# One that a worker does no more was known until then.
+	cp deploy.yml all.yml
+	sites a
+	enqueue a
+	wait_for 20 is_state "$job" "done"
+	run deploy enqueue new -c all.yml
+	run deploy jobs
+	assert_contains "$out" "no worker for new; last seen "
 	# A site that is gone before its turn.
 	kill "$worker"
 	wait "$worker"
@@ -1402,6 +1410,31 @@ t_the_configuration_changes() {
 	once
 	assert_eq "$(deploy jobs --json | jq -r ".jobs[] |
 	    select(.job == $first) | \"\(.state) \(.tries)\"")" "waiting 0"
+}
+
+# While it cannot be read, no job begins, and none loses a try.
+t_a_broken_configuration() {
+	local how n=0
+	sites a
+	build :
+	cp deploy.yml good.yml
+	worker
+	wait_for 10 grep -q "waiting for jobs" worker.log
+	for how in 'echo "x: [" >>deploy.yml' 'rm deploy.yml' ': >deploy.yml'; do
+		n=$((n + 1))
+		eval "$how"
+		run deploy enqueue a -c good.yml
+		job=$(<"$out")
+		wait_for 10 eval \
+		    '[ "$(grep -c "no job is begun until that is mended" worker.log)" -eq $n ]'
+		sleep 1
+		assert_eq "$(deploy jobs -c good.yml --json | jq -r \
+		    ".jobs[] | select(.job == $job) | \"\(.state) \(.tries)\"")" \
+		    "waiting 0" "$how"
+		cp good.yml deploy.yml
+		wait_for 20 is_state "$job" "done"
+	done
+	assert_eq "$(grep -c "is mended" worker.log)" 3 'said once'
 }
 
 t_default_place() {
