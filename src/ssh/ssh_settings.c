@@ -1,5 +1,6 @@
 #include "ssh/ssh_settings.h"
 
+#include <ctype.h>
 #include <pthread.h>
 #include <pwd.h>
 #include <stdatomic.h>
@@ -13,6 +14,10 @@
 #include "base/number.h"
 #include "os/log.h"
 #include "ssh/ssh_client.h"
+
+/* Of users. */
+#define NAME_CHARACTERS \
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
 
 enum {
 	ASK_MS = 15000, /* it may have to ask the DNS */
@@ -80,17 +85,49 @@ ask(struct strvec *argv, struct buf *out, struct err *e)
 	return r;
 }
 
-/* The command line of `ssh -G` for `o`. */
+/* The command line of `ssh -G` for `o`, with an option (NULL: none). */
 static void
-command(struct strvec *argv, const struct ssh_options *o)
+command(struct strvec *argv, const struct ssh_options *o, const char *option)
 {
 	strvec_add(argv, "ssh");
 	strvec_add(argv, "-G");
 	strvec_add(argv, "-T");
+	if (option != NULL)
+		strvec_add(argv, option);
 	ssh_client_add_host(argv, o);
 }
 
-/* The value of a %-token of ssh_config(5), or NULL. */
+/*
+ * What ssh(1) makes of the beginning of a path, which it expands in one option
+ * that it shows; the text itself when there is no ssh(1).  NULL is an error.
+ */
+static char *
+ask_for_text(const struct ssh_options *o, const char *text, struct err *e)
+{
+	static const char key[] = "\ncontrolpath ";
+	char *option = xasprintf("-oControlPath=%s", text), *value = NULL;
+	struct strvec argv = STRVEC_INIT;
+	struct buf out = BUF_INIT;
+	const char *found;
+	int r;
+
+	buf_addc(&out, '\n');
+	command(&argv, o, option);
+	r = ask(&argv, &out, e);
+	found = strstr(buf_str(&out), key);
+	if (r == 0 && found != NULL) {
+		found += strlen(key);
+		value = xstrndup(found, strcspn(found, "\n"));
+	} else if (r >= 0) {
+		value = xstrdup(text);
+	}
+	free(option);
+	strvec_release(&argv);
+	buf_release(&out);
+	return value;
+}
+
+/* The value of a %-token of ssh_config(5) that we know ourselves, or NULL. */
 static const char *
 token(const struct ssh_settings *st, char c, char uid[16])
 {
@@ -134,34 +171,81 @@ variable_at(const char *s, const char **end)
 }
 
 /*
- * Replace a leading ~/, the %-tokens and variables; `ssh -G` leaves them.
- * What we do not know stays as it is.
+ * Add what a %-token stands for that only ssh(1) knows, such as %C.  What is
+ * none, "100% ", stays as it is.  0 or -1.
+ */
+static int
+add_token(const struct ssh_options *o, char c, struct buf *b, struct err *e)
+{
+	char *text = xasprintf("/%%%c", c);
+	char *value = isalnum((unsigned char)c) ? ask_for_text(o, text, e) :
+						  xstrndup(text, 2);
+
+	free(text);
+	if (value == NULL)
+		return -1;
+	buf_adds(b, value + 1);
+	free(value);
+	return 0;
+}
+
+/*
+ * Add the home that a text begins with, if it does, and step over it: our own,
+ * or one that ssh(1) knows.  0 or -1.
+ */
+static int
+add_home(const struct ssh_settings *st, const struct ssh_options *o,
+    const char **s, struct buf *b, struct err *e)
+{
+	size_t n = **s == '~' ? 1 + strspn(*s + 1, NAME_CHARACTERS) : 0;
+	char *text, *value;
+
+	if (n == 0 || (*s)[n] != '/')
+		return 0;
+	text = xstrndup(*s, n + 1);
+	value = n > 1 ? ask_for_text(o, text, e) : xasprintf("%s/", st->home);
+	free(text);
+	if (value == NULL)
+		return -1;
+	buf_adds(b, value);
+	free(value);
+	*s += n + 1;
+	return 0;
+}
+
+/*
+ * Replace a leading ~/ or ~user/, the %-tokens and variables in a value of an
+ * option, to be freed; `ssh -G` leaves most of them.  Variables that are not
+ * set stay as they are.  NULL: one is unknown.
  */
 static char *
-expand(const struct ssh_settings *st, const char *s)
+expand(const struct ssh_settings *st, const struct ssh_options *o,
+    const char *s, struct err *e)
 {
 	struct buf b = BUF_INIT;
 	char uid[16];
+	int r = add_home(st, o, &s, &b, e);
 
-	if (s[0] == '~' && s[1] == '/') {
-		buf_adds(&b, st->home);
-		s++;
-	}
-	for (; *s != '\0'; s++) {
+	for (; *s != '\0' && r == 0; s++) {
 		const char *end, *value = variable_at(s, &end);
 
 		if (value == NULL && *s == '%') {
 			value = token(st, s[1], uid);
 			end = s + 1;
 		}
-		if (value == NULL) {
+		if (value != NULL) {
+			buf_adds(&b, value);
+			s = end;
+		} else if (*s == '%' && s[1] != '\0') {
+			r = add_token(o, *++s, &b, e);
+		} else {
 			buf_addc(&b, *s);
-			continue;
 		}
-		buf_adds(&b, value);
-		s = end;
 	}
-	return buf_detach(&b);
+	if (r == 0)
+		return buf_detach(&b);
+	buf_release(&b);
+	return NULL;
 }
 
 static void
@@ -396,34 +480,52 @@ defaults(struct buf *out, const struct ssh_options *o, const char *user,
 	return 0;
 }
 
-static void
-expand_all(const struct ssh_settings *st, struct strvec *sv)
+/* The text with its path and tokens expanded; NULL stays so.  0 or -1. */
+static int
+expand_text(const struct ssh_settings *st, const struct ssh_options *o,
+    const char *option, char **text, struct err *e)
 {
-	for (size_t i = 0; i < sv->n; i++) {
-		char *path = expand(st, sv->v[i]);
+	char *expanded = *text != NULL ? expand(st, o, *text, e) : NULL;
 
-		free(sv->v[i]);
-		sv->v[i] = path;
-	}
+	if (*text != NULL && expanded == NULL)
+		return err_prefix(e, "%s '%s': ", option, *text);
+	free(*text);
+	*text = expanded;
+	return 0;
 }
 
-/* IdentityAgent: a path, "none", "SSH_AUTH_SOCK" or "$VARIABLE". */
-static char *
-agent_socket(const struct ssh_settings *st)
+static int
+expand_all(const struct ssh_settings *st, const struct ssh_options *o,
+    const char *option, struct strvec *sv, struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < sv->n && r == 0; i++)
+		r = expand_text(st, o, option, &sv->v[i], e);
+	return r;
+}
+
+/*
+ * IdentityAgent, in `st`: a path, "none", "SSH_AUTH_SOCK" or "$VARIABLE", which
+ * becomes the socket.  0 or -1.
+ */
+static int
+find_agent(struct ssh_settings *st, const struct ssh_options *o, struct err *e)
 {
 	const char *said = st->agent != NULL ? st->agent : "$SSH_AUTH_SOCK";
-	const char *variable = NULL, *value;
+	const char *variable = NULL, *value = NULL;
 
-	if (strcmp(said, "none") == 0)
-		return NULL;
 	if (said[0] == '$')
 		variable = said + 1;
 	else if (strcmp(said, "SSH_AUTH_SOCK") == 0)
 		variable = said;
-	if (variable == NULL)
-		return expand(st, said);
-	value = getenv(variable);
-	return value != NULL && *value != '\0' ? xstrdup(value) : NULL;
+	else if (strcmp(said, "none") != 0)
+		return expand_text(st, o, "IdentityAgent", &st->agent, e);
+	if (variable != NULL)
+		value = getenv(variable);
+	free(st->agent);
+	st->agent = value != NULL && *value != '\0' ? xstrdup(value) : NULL;
+	return 0;
 }
 
 /* Put the identity that deploy.yml names before those of ssh_config. */
@@ -440,21 +542,10 @@ add_identity(struct ssh_settings *st, const char *identity)
 	st->identity_given = true;
 }
 
-/* The text with its path and tokens expanded; NULL stays so. */
-static void
-expand_text(const struct ssh_settings *st, char **text)
-{
-	char *expanded = *text != NULL ? expand(st, *text) : NULL;
-
-	free(*text);
-	*text = expanded;
-}
-
 /* Make paths of what `ssh -G` said. */
 static int
 resolve(struct ssh_settings *st, const struct ssh_options *o, struct err *e)
 {
-	char *agent;
 	int64_t port;
 
 	if (st->hostname == NULL || st->user == NULL ||
@@ -465,15 +556,14 @@ resolve(struct ssh_settings *st, const struct ssh_options *o, struct err *e)
 		add_identity(st, o->identity);
 	if (o->spare_identity != NULL)
 		strvec_add(&st->identities, o->spare_identity);
-	expand_all(st, &st->identities);
-	expand_all(st, &st->certificates);
-	expand_all(st, &st->known_hosts);
-	agent = agent_socket(st);
-	free(st->agent);
-	st->agent = agent;
-	expand_text(st, &st->proxy);
-	expand_text(st, &st->revoked);
-	return 0;
+	if (expand_all(st, o, "IdentityFile", &st->identities, e) != 0 ||
+	    expand_all(st, o, "CertificateFile", &st->certificates, e) != 0 ||
+	    expand_all(st, o, "UserKnownHostsFile", &st->known_hosts, e) !=
+		0 ||
+	    find_agent(st, o, e) != 0 ||
+	    expand_text(st, o, "ProxyCommand", &st->proxy, e) != 0)
+		return -1;
+	return expand_text(st, o, "RevokedHostKeys", &st->revoked, e);
 }
 
 /*
@@ -521,7 +611,7 @@ leave_defaults_out(struct ssh_algorithms *a, struct err *e)
 
 	pthread_mutex_lock(&lock);
 	if (!known) {
-		command(&argv, &none);
+		command(&argv, &none, NULL);
 		r = ask(&argv, &out, e);
 		buf_addc(&out, '\n');
 		if (r == 0)
@@ -549,7 +639,7 @@ find_settings(struct ssh_settings *st, const struct ssh_options *o,
 	bool asked;
 	int r;
 
-	command(&argv, o);
+	command(&argv, o, NULL);
 	r = user != NULL ? ask(&argv, &out, e) : 1;
 	asked = r == 0;
 	if (r > 0)

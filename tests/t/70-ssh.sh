@@ -1132,6 +1132,48 @@ t_variables_in_ssh_config() {
 	run d exec true
 }
 
+# Tokens and homes as ssh(1) expands them: it logs in with the same file.
+t_tokens_in_ssh_config() {
+	local name token file
+	need_cmd hostname getent
+	setup
+	name=$(ssh -G -F config -oControlPath=/%C -p "$sshd_port" 127.0.0.1 |
+	    sed -n 's,^controlpath /,,p')
+	while IFS=' ' read -r token file; do
+		cp sshd/id "key $file"
+		client "\"$PWD/key $token\"" "$PWD/sshd/known_hosts"
+		run ssh -F config -oBatchMode=yes -p "$sshd_port" 127.0.0.1 \
+		    true </dev/null
+		run d exec true </dev/null
+		rm "key $file"
+	done <<-END
+	%u $(id -un)
+	%l $(hostname)
+	%L $(hostname -s)
+	%C $name
+	%i-%r-%h-%n-%p-%% $(id -u)-$(id -un)-127.0.0.1-127.0.0.1-$sshd_port-%
+	x%u%Cx x$(id -un)${name}x
+	END
+	cp sshd/known_hosts "known_$(id -un)"
+	client "$PWD/sshd/id" "$PWD/known_%u"
+	run d exec true
+	file=$(getent passwd "$(id -un)" | cut -d : -f 6)
+	# From there to here, as it is not ours to change.
+	file=~$(id -un)/$(printf '%s' "$file" | sed 's,[^/]*,..,g')$PWD/sshd/id
+	client "$file" "$PWD/sshd/known_hosts"
+	run d exec true
+	# What ssh(1) does not know, it names.
+	for token in IdentityFile CertificateFile RevokedHostKeys; do
+		client "$PWD/sshd/id" "$PWD/sshd/known_hosts" "$token $PWD/%y"
+		expect_status 2 d exec true
+		assert_contains "$err" "$token '$PWD/%y': 'ssh -G' says: "
+		assert_contains "$err" "unknown key %y"
+	done
+	client '~nobody.at.all/id' "$PWD/sshd/known_hosts"
+	expect_status 2 d exec true
+	assert_contains "$err" "IdentityFile '~nobody.at.all/id': 'ssh -G' says: "
+}
+
 # A port that is silent, or that drops; sets sshd_port.
 fake_server() {
 	"$driver" listen "$1" >port &
