@@ -14,6 +14,9 @@
 
 #define ANY INT64_MAX
 
+/* Bytes of a note: a request has it twice, with what escapes take. */
+enum { NOTE_MAX = 16 * 1024 };
+
 /* The field of struct opts; a kind that is not for its type is no constant. */
 #define FIELD(type, name) \
 	(offsetof(struct opts, name) + \
@@ -21,6 +24,8 @@
 
 #define FLAG(name) OPT_KIND_FLAG, FIELD(bool, name), 0, 0, NULL
 #define TEXT(name, arg) OPT_KIND_TEXT, FIELD(const char *, name), 0, 0, arg
+#define NOTE(name, max, arg) \
+	OPT_KIND_NOTE, FIELD(const char *, name), 0, max, arg
 #define TEXTS(name, arg) OPT_KIND_TEXTS, FIELD(struct strvec, name), 0, 0, arg
 #define NUMBER(name, min, max) \
 	OPT_KIND_NUMBER, FIELD(int64_t, name), min, max, "N"
@@ -55,9 +60,9 @@ static const struct opt catalogue[OPT_COUNT] = {
 	    "how long to wait for a lock (default 60s)" },
 	[OPT_TIMEOUT] = { "timeout", '\0', TIME(timeout, 1, ANY),
 	    "how long a host may be silent (default 60s)" },
-	[OPT_MESSAGE] = { "message", 'm', TEXT(message, "TEXT"),
+	[OPT_MESSAGE] = { "message", 'm', NOTE(message, NOTE_MAX, "TEXT"),
 	    "a note, for list, status and log" },
-	[OPT_COMMIT] = { "commit", '\0', TEXT(commit, "ID"),
+	[OPT_COMMIT] = { "commit", '\0', NOTE(commit, CALLER_WORD_MAX, "ID"),
 	    "the commit that was built (default: from CI)" },
 	[OPT_SEQ] = { "seq", '\0', OPT_KIND_SEQ, FIELD(int64_t, seq), 0,
 	    CALLER_SEQ_MAX, "SEQ",
@@ -207,6 +212,19 @@ set_time(int64_t *out, const struct opt *op, const char *value, struct err *e)
 	return 0;
 }
 
+/* A text that the hosts are told. */
+static int
+set_note(const char **out, const struct opt *op, const char *value,
+    struct err *e)
+{
+	*out = value;
+	if (strlen(value) <= (size_t)op->max)
+		return 0;
+	return err_set(e, ERR_USAGE,
+	    "--%s is longer than %lld bytes;; shorten it", op->name,
+	    (long long)op->max);
+}
+
 /* Give the option its value; NULL for a flag. */
 static int
 set(struct opts *o, const struct opt *op, const char *value, struct err *e)
@@ -220,6 +238,8 @@ set(struct opts *o, const struct opt *op, const char *value, struct err *e)
 	case OPT_KIND_TEXT:
 		*(const char **)field = value;
 		return 0;
+	case OPT_KIND_NOTE:
+		return set_note(field, op, value, e);
 	case OPT_KIND_TEXTS:
 		strvec_add(field, value);
 		return 0;

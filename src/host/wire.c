@@ -13,8 +13,6 @@
 #include "os/intr.h"
 #include "os/io.h"
 
-enum { REQUEST_MAX = 64 * 1024 };
-
 _Static_assert(WIRE_FIRST_MAX <= sizeof(((struct wire_in *)0)->data),
     "what comes first fits");
 
@@ -272,7 +270,7 @@ int
 wire_read_request(struct wire_in *in, struct strvec *words, struct err *e)
 {
 	struct buf line = BUF_INIT;
-	size_t left = REQUEST_MAX;
+	size_t left = WIRE_REQUEST_MAX;
 	int r;
 
 	while ((r = wire_read_line(in, &line, left, INT64_MAX, e)) > 0 &&

@@ -21,6 +21,8 @@
 
 #define WIRE_MAGIC "deploy-host 1"
 
+enum { WIRE_REQUEST_MAX = 64 * 1024 };	/* bytes of a request */
+
 /* What a host says that wants the sh verbs, and what it sends then. */
 #define WIRE_MAGIC_SH "deploy-host sh"
 

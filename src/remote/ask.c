@@ -393,15 +393,17 @@ looks(const char *verb)
 	return strcmp(verb, "info") == 0;
 }
 
-/* The request as it travels. */
-static void
+/* The request as it travels; -1: no host would take it. */
+static int
 put_request(struct remote *r, const char *verb, const struct strvec *args,
-    struct buf *out)
+    struct buf *out, struct err *e)
 {
 	char wait[48];
+	size_t before;
 
 	if (r->speaks_sh)
 		put_parts(r, verb, args, out);
+	before = out->len;
 	wire_put_word(out, verb);
 	snprintf(wait, sizeof(wait), "--lock-wait=%lld",
 	    (long long)r->waits.lock);
@@ -417,6 +419,11 @@ put_request(struct remote *r, const char *verb, const struct strvec *args,
 	for (size_t i = 0; args != NULL && i < args->n; i++)
 		wire_put_word(out, args->v[i]);
 	buf_addc(out, '\n');
+	if (out->len - before <= WIRE_REQUEST_MAX)
+		return 0;
+	return err_set(e, ERR_USAGE,
+	    "what the host is told with '%s' is longer than %d bytes;; shorten the note, or the lists of deploy.yml",
+	    verb, WIRE_REQUEST_MAX);
 }
 
 static int
@@ -424,10 +431,10 @@ send_request(struct remote *r, const char *verb, const struct strvec *args,
     struct err *e)
 {
 	struct buf b = BUF_INIT;
-	int c;
+	int c = put_request(r, verb, args, &b, e);
 
-	put_request(r, verb, args, &b);
-	c = ask_write(r, b.data, b.len, e);
+	if (c == 0)
+		c = ask_write(r, b.data, b.len, e);
 	buf_release(&b);
 	return c;
 }
@@ -484,8 +491,9 @@ begin(struct remote *r, const char *verb, const struct strvec *args,
 	int c;
 
 	r->greeted = false;
-	put_request(r, verb, args, &request);
-	c = start_with(r, verb, &request, e);
+	c = put_request(r, verb, args, &request, e);
+	if (c == 0)
+		c = start_with(r, verb, &request, e);
 	buf_release(&request);
 	/* It has ended meanwhile. */
 	if (c != 0 && ahead && !r->greeted && e->sys != ETIMEDOUT) {

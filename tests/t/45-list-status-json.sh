@@ -194,6 +194,27 @@ t_long_message() {
 	assert_eq "$(json "$out" '.journal[0].message')" "$long"
 }
 
+# A note that no host would take is refused before anything is done.
+t_too_long_message() {
+	local long command count
+	long=$(head -c 16384 /dev/zero | tr '\0' '"')
+	new a -m "$long"
+	count=$(d list --json | jq -r '.releases | length')
+	for command in "stage a -m" "publish a --message" "activate latest -m" \
+	    "rollback -m" "freeze -m" "stage a --commit"; do
+		# shellcheck disable=SC2086
+		expect_status 2 d $command "x$long"
+		assert_contains "$err" "is longer than"
+		assert_contains "$err" "shorten it"
+	done
+	run d list --json
+	doc ".releases | length == $count"
+	# What escapes make longer than a request: the host has no say.
+	long=$(head -c 16384 /dev/zero | tr '\0' '\001')
+	expect_status 2 d activate latest -m "$long$long"
+	run d activate latest -m "$long"
+}
+
 t_empty_message() {
 	new a -m ''
 	run d activate latest
