@@ -34,17 +34,23 @@ mix(const char *path, const struct timespec *ts)
 static void
 add_relative(struct buf *b, const char *from, const char *to, size_t top)
 {
-	size_t same = 0;
+	size_t same = 0, i = 0;
 
-	for (size_t i = 0; from[i] != '\0' && from[i] == to[i]; i++)
+	for (; from[i] != '\0' && from[i] == to[i]; i++)
 		if (from[i] == '/')
 			same = i + 1;
+	/* The top itself, without its slash. */
+	if (to[i] == '\0' && from[i] == '/' && i + 1 == top)
+		same = top;
 	if (same < top)
 		return;
 	for (const char *p = from + same; *p != '\0'; p++)
 		if (*p == '/')
 			buf_adds(b, "../");
-	buf_adds(b, to + same);
+	if (same < strlen(to))
+		buf_adds(b, to + same);
+	else if (from[same] == '\0')
+		buf_adds(b, ".");
 }
 
 /*
@@ -61,10 +67,9 @@ add_as_relative(struct buf *out, const struct dir *d, const char *path,
 	char *from = realpath(d->path, NULL), *to = realpath(above, NULL);
 	struct buf f = BUF_INIT, t = BUF_INIT;
 
-	if (strcmp(name, "..") != 0 && strcmp(name, ".") != 0 &&
-	    from != NULL && to != NULL) {
+	if (strcmp(name, "..") != 0 && from != NULL && to != NULL) {
 		buf_addf(&f, "%s/", from);
-		buf_addf(&t, "%s/%s", to, name);
+		buf_addf(&t, "%s/%s", to, strcmp(name, ".") == 0 ? "" : name);
 		add_relative(out, f.data, t.data,
 		    f.len - (size_t)(path_base(path) - path));
 	}

@@ -62,9 +62,25 @@ brings_content(struct job *j, struct archive_entry *en,
 {
 	int format = la.archive_format(j->r.ar);
 
-	return t->found && t->size == 0 && la.archive_entry_size(en) > 0 &&
+	return t->found && *t->link == '\0' && t->size == 0 &&
+	    la.archive_entry_size(en) > 0 &&
 	    (format == ARCHIVE_FORMAT_CPIO_SVR4_NOCRC ||
 		format == ARCHIVE_FORMAT_CPIO_SVR4_CRC);
+}
+
+/* What the hard link `path` points to is not in the tree: why. */
+static int
+no_target(struct job *j, const char *path, const char *target, struct err *e)
+{
+	const struct strvec *exclude = j->names.exclude;
+
+	if (exclude != NULL && path_match_any(exclude, target))
+		return err_set(e, ERR_INTEGRITY,
+		    "the hard link '%s' points to '%s', which is excluded;; exclude both, or unpack the archive and stage the directory",
+		    path, target);
+	return err_set(e, ERR_INTEGRITY,
+	    "the hard link '%s' points to '%s', which is not an earlier file of the archive;; exclude it, or make the archive anew",
+	    path, target);
 }
 
 /*
@@ -79,13 +95,13 @@ make_link(struct job *j, const char *path, struct archive_entry *en,
 	struct unpack_target t = { .dir = DIR_INIT };
 	int r = find_target(j, path, la.archive_entry_hardlink(en), &t, e);
 	bool fills = r == 0 && brings_content(j, en, &t);
+	bool has_content = la.archive_entry_size(en) > 0 &&
+	    la.archive_entry_filetype(en) != AE_IFLNK;
 
-	if (r == 0 && la.archive_entry_size(en) > 0 && !fills)
+	if (r == 0 && has_content && !fills)
 		r = make_file(j, path, en, e);
 	else if (r == 0 && !t.found)
-		r = err_set(e, ERR_INTEGRITY,
-		    "the hard link '%s' points to '%s', which is not an earlier file of the archive, or excluded",
-		    path, t.path);
+		r = no_target(j, path, t.path, e);
 	else if (r == 0 && strcmp(path, t.path) != 0)
 		r = unpack_tree_link(&j->tree, path, &t, e);
 	if (r == 0 && fills)

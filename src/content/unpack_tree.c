@@ -229,8 +229,10 @@ int
 unpack_tree_find(const struct unpack_tree *tree, struct unpack_target *t,
     struct err *e)
 {
+	const char *name = path_base(t->path);
 	struct err why = ERR_INIT;
 	struct stat st;
+	ssize_t n;
 
 	if (open_above(&t->dir, &tree->stack[0], t->path, &why) != 0) {
 		if (why.sys == ENOENT || why.sys == ENOTDIR ||
@@ -239,12 +241,17 @@ unpack_tree_find(const struct unpack_tree *tree, struct unpack_target *t,
 		*e = why;
 		return -1;
 	}
-	if (fstatat(t->dir.fd, path_base(t->path), &st, AT_SYMLINK_NOFOLLOW) ==
-		0 &&
-	    S_ISREG(st.st_mode)) {
-		t->found = true;
-		t->size = st.st_size;
-	}
+	if (fstatat(t->dir.fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		return 0;
+	t->found = S_ISREG(st.st_mode) || S_ISLNK(st.st_mode);
+	t->size = st.st_size;
+	if (!S_ISLNK(st.st_mode))
+		return 0;
+	n = readlinkat(t->dir.fd, name, t->link, sizeof(t->link) - 1);
+	if (n < 0)
+		return err_sys(e, "cannot read the link '%s/%s'", t->dir.path,
+		    name);
+	t->link[n] = '\0';
 	return 0;
 }
 
@@ -257,6 +264,9 @@ unpack_tree_link(struct unpack_tree *tree, const char *path,
 
 	if (d == NULL)
 		return -1;
+	/* It may be at another depth. */
+	if (*t->link != '\0')
+		return unpack_tree_symlink(tree, path, t->link, e);
 	if (linkat(t->dir.fd, from, d->fd, name, 0) == 0)
 		return 0;
 	if (errno == EEXIST) {

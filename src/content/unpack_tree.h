@@ -41,12 +41,13 @@ int unpack_tree_create(struct unpack_tree *t, const char *path,
 int unpack_tree_open(struct unpack_tree *t, const char *path, struct err *e)
     MUST_USE;
 
-/* A file that another name is to be given. */
+/* A file or symbolic link that another name is to be given. */
 struct unpack_target {
 	char path[PATH_LEN_MAX + 1];
 	struct dir dir;			/* above it; close it */
-	bool found;			/* a regular file is there */
+	bool found;			/* it is there */
 	int64_t size;
+	char link[PATH_LEN_MAX + 1];	/* the target; "": a regular file */
 };
 
 /* Look for t->path in the tree; nothing there is no error.  0 or -1. */

@@ -274,6 +274,16 @@ t_absolute_links_become_relative() {
 		a/b/l site/a/b/x x
 		a/b/l site/a ../../a
 		a/b/l site/css/a.css ../../css/a.css
+		css/l site/css/ .
+		css/l site/css/. .
+		css/l site/css ../css
+		l site/css/. css/
+		l site .
+		l site/ .
+		l site/. .
+		a/b/l site ../../
+		a/b/l site/. ../../
+		a/b/l site/a/ ../
 	EOF
 	# A relative one that takes a way out and in is told how it should be.
 	while read -r link target relative; do
@@ -288,7 +298,7 @@ t_absolute_links_become_relative() {
 		a/b/l ../b/../b/x x
 	EOF
 	mkdir -p site-2
-	for target in / /etc/passwd "$PWD/site" "$PWD/site-2/x" \
+	for target in / /etc/passwd "$PWD" "$PWD/" "$PWD/sit" "$PWD/site-2/x" \
 	    "$PWD/site/a/.." /nowhere/x; do
 		ln -s "$target" site/l
 		refused 5 "'l' points to '$target', which is absolute"

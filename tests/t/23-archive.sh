@@ -677,6 +677,18 @@ t_hard_links_in_archives() {
 	assert_tree_eq site "root/releases/$b"
 	run deploy verify "$b" --root root
 	assert_eq "$(stage site)" "$b"
+	# Of a symbolic link.
+	ln -s index.html site/l1
+	ln site/l1 site/l2
+	tar -C site -cf site.tar .
+	b=$(stage site.tar)
+	assert_eq "$(readlink "root/releases/$b/l1" "root/releases/$b/l2")" \
+	    "index.html"$'\n'"index.html"
+	assert_eq "$(stage site)" "$b"
+	# To one that is left out.
+	tar -C site -cf site.tar l1 l2 index.html
+	expect_status 5 deploy stage site.tar --root root --exclude l1
+	assert_contains "$err" "'l1', which is excluded; exclude both, or unpack"
 	# To a file outside.
 	need_cmd perl
 	for target in /etc/passwd ../../x nowhere; do
