@@ -516,17 +516,18 @@ find_release(const struct fleet *f, const char *word, struct err *e)
 
 	fleet_releases(f, &ids);
 	fleet_named(f, word, &named);
+	/* It may be the commit of another one, too. */
 	if (c > 0)
-		id = &shown;
-	else if (c == 0 && strcmp(word, "latest") != 0)
-		id = release_match(&ids, &named, word, e);
-	else if (c == 0 && (id = find_latest(f, &ids)) == NULL)
-		view_refuse(word, e);
-	id = own(f, id);
-	if (c > 0 && id == NULL)
+		release_ids_add_once(&named, &shown);
+	if (c > 0 && !release_ids_has(&ids, &shown))
 		err_set(e, ERR_USAGE,
 		    "the preview '%s' shows %s, which no host has", word,
 		    shown.text);
+	else if (c >= 0 && strcmp(word, "latest") != 0)
+		id = release_match(&ids, &named, word, e);
+	else if (c >= 0 && (id = find_latest(f, &ids)) == NULL)
+		view_refuse(word, e);
+	id = own(f, id);
 	release_ids_release(&ids);
 	release_ids_release(&named);
 	return id;

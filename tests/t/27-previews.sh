@@ -235,6 +235,28 @@ t_names() {
 	expect_status 2 deploy stage --for 2h
 }
 
+# A preview that is called as the commit of another release begins.
+t_names_that_are_commits() {
+	local a b
+	roots here
+	page one
+	a=$(deploy publish --commit cafe0000beef)
+	page two
+	b=$(deploy publish --commit 11110000)
+	run deploy preview cafe current
+	expect_status 2 deploy activate cafe
+	assert_contains "$err" "'cafe' could be release $b or $a"
+	expect_status 2 deploy preview other cafe
+	expect_status 2 deploy diff cafe
+	run deploy preview cafe "$a"
+	run deploy activate cafe
+	assert_eq "$(readlink r-h1/current)" "releases/$a"
+	# Nothing but the preview is meant where no release can be.
+	run deploy preview cafe "$b"
+	run deploy preview --remove cafe
+	run deploy activate cafe
+}
+
 # Somebody's own things are left alone, and followed nowhere.
 other() {
 	local h
