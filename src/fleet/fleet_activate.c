@@ -390,6 +390,29 @@ cure(const struct flight *fl, struct err *e)
 	return -1;
 }
 
+void
+fleet_are_back(struct fleet *f, const struct release_id *id, struct err *e)
+{
+	bool *odd = xcalloc(f->n, sizeof(*odd));
+	bool differ = false, some = false;
+
+	for (size_t i = 0; i < f->n; i++) {
+		odd[i] = release_id_eq(&f->v[i].before, id);
+		some |= odd[i];
+		differ |= !release_id_eq(&f->v[i].before, &f->v[0].before);
+	}
+	/* None of them is right. */
+	for (size_t i = 0; i < f->n; i++)
+		odd[i] |= !some;
+	f->went_back = true;
+	e->code = differ ? ERR_DIFFER : ERR_REVERTED;
+	if (differ) {
+		err_append(e, ", which is not the same everywhere");
+		cure_differ(f, odd, e);
+	}
+	free(odd);
+}
+
 /* A host failed after go: back to where all were. */
 static int
 revert(struct flight *fl, struct err *e)
@@ -417,7 +440,7 @@ revert(struct flight *fl, struct err *e)
 		cure(fl, e);
 	} else if (flipped > 0) {
 		err_append(e, "; all hosts serve what they served before");
-		e->code = ERR_REVERTED;
+		fleet_are_back(f, &fl->id, e);
 	}
 	buf_release(&differ);
 	return -1;

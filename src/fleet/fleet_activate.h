@@ -49,4 +49,12 @@ int fleet_put_back(struct remote *r, const struct release_id *to,
  */
 void fleet_await_hooks(struct fleet *f);
 
+/*
+ * All hosts serve r->before again, and the error says so: that is
+ * ERR_REVERTED, or ERR_DIFFER with the command that makes them alike where
+ * that is not the same on all; such as serve `id` have served it all along.
+ */
+void fleet_are_back(struct fleet *f, const struct release_id *id,
+    struct err *e);
+
 #endif

@@ -182,14 +182,30 @@ go_back(struct remote *r, void *ctx, struct err *e)
 	return fleet_put_back(r, &r->before, b->id, b->why, e);
 }
 
-/* Are all back where they were when they were asked? */
+/* Do all go back to where they were? */
 static bool
-came_from(const struct fleet *f)
+came_from_there(const struct fleet *f)
 {
 	for (size_t i = 0; i < f->n; i++)
-		if (!release_id_eq(&f->v[i].before, &f->v[i].view.current))
+		if (f->v[i].flipped &&
+		    !release_id_eq(&f->v[i].before,
+			place_to_go_back(&f->v[i])))
 			return false;
 	return true;
+}
+
+void
+fleet_take_over(struct fleet *f, const struct release_id *id)
+{
+	for (size_t i = 0; i < f->n; i++) {
+		struct remote *r = &f->v[i];
+
+		if (r->flipped || r->verified ||
+		    !release_id_eq(&r->view.current, id))
+			continue;
+		r->flipped = true;
+		r->before = r->before_bridge = release_id_none;
+	}
 }
 
 /* What came of going back on this machine. */
@@ -220,6 +236,7 @@ fleet_revert(struct fleet *f, const struct release_id *id, const char *why,
 	struct back b = { id, why };
 	struct buf differ = BUF_INIT;
 	bool *odd = xcalloc(f->n, sizeof(*odd));
+	bool from_there = came_from_there(f);
 
 	/* What has begun to go back arrives. */
 	intr_hold();
@@ -240,8 +257,8 @@ fleet_revert(struct fleet *f, const struct release_id *id, const char *why,
 		tell_here(f, e);
 	} else if (differ.len == 0) {
 		err_append(e, "; all hosts serve what %s",
-		    came_from(f) ? "they served before" : "was verified last");
-		e->code = ERR_REVERTED;
+		    from_there ? "they served before" : "was verified last");
+		fleet_are_back(f, id, e);
 	} else {
 		err_append(e, "; these still serve the new release: %s",
 		    differ.data);

@@ -39,6 +39,12 @@ void fleet_check_remember(struct fleet *f, const struct release_id *id);
 void fleet_note_verified(struct fleet *f, const struct release_id *id);
 
 /*
+ * What a run that died has left live on some hosts, and nobody verified, is
+ * this run's: fleet_revert() takes those back, too.
+ */
+void fleet_take_over(struct fleet *f, const struct release_id *id);
+
+/*
  * Put every flipped host back, to what was live before, or, where that never
  * was verified, to the last that was; no signal stops it, because of `e`, which gets what came of it:
  *	ERR_REVERTED	all serve what they served before

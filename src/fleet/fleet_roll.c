@@ -1,6 +1,7 @@
 #include "fleet/fleet_roll.h"
 
 #include "base/clock.h"
+#include "fleet/fleet_activate.h"
 #include "fleet/fleet_check.h"
 #include "os/intr.h"
 #include "os/log.h"
@@ -47,6 +48,7 @@ still_live(struct remote *r, void *ctx, struct err *e)
 		return 0;
 	/* That is not ours to put back. */
 	r->flipped = false;
+	r->before = r->view.current;
 	return err_set(e, ERR_SUPERSEDED,
 	    "%s is live, not %s any more; somebody else changed it meanwhile",
 	    r->view.current.text, id->text);
@@ -61,6 +63,16 @@ come_next(struct fleet *f, struct release_id *id, struct err *e)
 	return fleet_each(f, still_live, id) == 0 ?
 	    0 :
 	    fleet_fail(f, "the rest was not activated", e);
+}
+
+/* Does a host serve what nobody verified?  A run that died may have left it. */
+static bool
+needs_check(const struct fleet *b)
+{
+	for (size_t i = 0; i < b->n; i++)
+		if (b->v[i].flipped || !b->v[i].verified)
+			return true;
+	return false;
 }
 
 /* One batch: flip, check. */
@@ -78,7 +90,26 @@ roll_batch(struct fleet *b, const struct remote_activate *o, bool check,
 	if (one.changed)
 		log_info("flipped %s%s", b->v[0].host->label,
 		    b->n > 1 ? " and the rest of its batch" : "");
-	return one.changed && check ? fleet_check(b, o->id, NULL, e) : 0;
+	return check && needs_check(b) ? fleet_check(b, o->id, NULL, e) : 0;
+}
+
+/* What failed in a batch went back there; now the ones before it. */
+static int
+roll_back(struct fleet *f, const struct release_id *id, bool check,
+    struct err *e)
+{
+	enum err_code code = e->code;
+
+	if (check)
+		fleet_take_over(f, id);
+	if (fleet_any_flipped(f)) {
+		fleet_revert(f, id, "reverted: another host failed", e);
+		if (code == ERR_DIFFER)
+			e->code = code;
+	} else if (code == ERR_REVERTED) {
+		fleet_are_back(f, id, e);
+	}
+	return -1;
 }
 
 int
@@ -92,8 +123,10 @@ fleet_roll(struct fleet *f, const struct remote_activate *o, bool check,
 	*out = (struct fleet_activation){ false, 0 };
 	id = *o->id;
 	own.id = &id;
-	for (size_t i = 0; i < f->n; i++)
+	for (size_t i = 0; i < f->n; i++) {
 		f->v[i].flipped = false;
+		f->v[i].before = f->v[i].view.current;
+	}
 	own.preview = true;
 	r = fleet_activate(f, &own, out, e);
 	if (r != 0 || o->preview || !out->changed)
@@ -108,13 +141,5 @@ fleet_roll(struct fleet *f, const struct remote_activate *o, bool check,
 		if (r == 0)
 			r = roll_batch(&b, &own, check, out, e);
 	}
-	/* What failed in a batch went back there; now the ones before it. */
-	if (r != 0 && fleet_any_flipped(f)) {
-		enum err_code code = e->code;
-
-		fleet_revert(f, &id, "reverted: another host failed", e);
-		if (code == ERR_DIFFER)
-			e->code = code;
-	}
-	return r;
+	return r == 0 ? 0 : roll_back(f, &id, check, e);
 }

@@ -142,6 +142,7 @@ check(struct site_run *s, const struct release_id *id,
 		why = "reverted: the check was interrupted";
 	if (was_rollback(&s->fleet, action, e))
 		return -1;
+	fleet_take_over(&s->fleet, id);
 	return fleet_revert(&s->fleet, id, why, e);
 }
 
@@ -352,7 +353,7 @@ flip_once(struct site_run *s, const struct release_id *id,
 {
 	int r = flip_all(s, id, action, out, e);
 
-	if (r != 0 && e->code == ERR_REVERTED)
+	if (r != 0 && (e->code == ERR_REVERTED || s->fleet.went_back))
 		site_was_seen(s, out, true);
 	site_tell_root_hooks(s);
 	return r;

@@ -584,4 +584,52 @@ t_rolling() {
 	all_serve 3 '<p>home 2'
 }
 
+# signal_nginx SIGNAL N: to the processes of that server.
+signal_nginx() {
+	local workers
+	mapfile -t workers < <(pgrep -P "${pids[$2]}")
+	kill "-$1" "${pids[$2]}" "${workers[@]}"
+}
+
+# What is live on the first host already was checked there, or was not, as when
+# a run died: the next checks it, and then takes it back with the rest.
+t_half_of_it_is_live() {
+	local strategy n=1
+	site 1
+	fleet 3
+	run deploy publish
+	# What stands still does not end.
+	defer signal_nginx CONT 1
+	defer signal_nginx CONT 3
+	for strategy in at-once rolling; do
+		[ "$strategy" = at-once ] ||
+		    sed -i 's/^    root: .*none/&\n    strategy: rolling/' deploy.yml
+		echo "# $strategy" >&2
+		# The last one fails.
+		signal_nginx STOP 3
+		site $((++n))
+		run deploy publish --host www1 --no-check
+		expect_status 6 deploy publish
+		assert_contains "$err" "www3: GET"
+		assert_contains "$err" "all hosts serve what was verified last"
+		all_serve 3 '<p>home 1'
+		site $((++n))
+		run deploy publish --host www1
+		expect_status 7 deploy publish
+		assert_contains "$err" "all hosts serve what they served before, which is not the same everywhere"
+		assert_contains "$err" "to make all serve what www2 serves, run: deploy sync --from www2"
+		run deploy sync --from www2 --no-check
+		all_serve 3 '<p>home 1'
+		signal_nginx CONT 3
+		# That one does.
+		site $((++n))
+		run deploy publish --host www1 --no-check
+		signal_nginx STOP 1
+		expect_status 6 deploy publish
+		assert_contains "$err" "www1: GET"
+		all_serve 3 '<p>home 1'
+		signal_nginx CONT 1
+	done
+}
+
 run_tests
