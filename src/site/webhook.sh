@@ -40,7 +40,9 @@ done
 # Of a branch the newest is built, in whatever order the requests come.
 set -- -q --config="$config" --lock-wait=5s
 [ "$kind" = branch ] || set -- "$@" --ref="$name"
-reason=${HOOK_MESSAGE-}
+reason=
+[ ! -r "${HOOK_MESSAGE_FILE-}" ] ||
+	reason=$(head -c 4000 "$HOOK_MESSAGE_FILE" | tr -d '\000')
 [ -n "$reason" ] || reason=${HOOK_USER-}
 [ -z "$reason" ] || set -- "$@" --reason="$reason"
 [ "$action" = full ] || exec deploy enqueue "$@" -- "$site"
