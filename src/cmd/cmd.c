@@ -616,6 +616,22 @@ cmd_call_hosts(struct fleet *f, const char *verb, const char *what,
 	return failed > 0 ? fleet_fail(f, what, e) : 0;
 }
 
+int
+cmd_change_hosts(struct fleet *f, const char *verb, const char *what,
+    const struct strvec *args, struct err *e)
+{
+	size_t failed = 0;
+
+	if (cmd_call_hosts(f, verb, what, args, NULL, NULL, e) == 0)
+		return 0;
+	cure_failed(f, e);
+	for (size_t i = 0; i < f->n; i++)
+		failed += f->v[i].failed;
+	if (failed < f->n && (e->code == ERR_FAILED || e->code == ERR_GUARD))
+		e->code = ERR_DIFFER;
+	return -1;
+}
+
 int64_t
 cmd_lock_wait(const struct run *run)
 {

@@ -107,6 +107,13 @@ int cmd_call_hosts(struct fleet *f, const char *verb, const char *what,
     const struct strvec *args, void (*line)(void *ctx, const struct remote *r,
     const char *key, const char *value), void *ctx, struct err *e) MUST_USE;
 
+/*
+ * The same of a verb that changes them.  Where it was refused on some, and the
+ * others are changed, the error is ERR_DIFFER, with the command that goes on.
+ */
+int cmd_change_hosts(struct fleet *f, const char *verb, const char *what,
+    const struct strvec *args, struct err *e) MUST_USE;
+
 /* Seconds to wait for the lock: the option, else the configuration. */
 int64_t cmd_lock_wait(const struct run *run);
 

@@ -67,9 +67,9 @@ change_freeze(struct run *run, bool frozen, struct err *e)
 	else
 		strvec_add(&args, "--off");
 	if (r == 0 && !run->opts.dry_run)
-		r = cmd_call_hosts(&f, "freeze",
+		r = cmd_change_hosts(&f, "freeze",
 		    frozen ? "not frozen everywhere" : "not thawed everywhere",
-		    &args, NULL, NULL, e);
+		    &args, e);
 	if (r == 0) {
 		tell(run, &f, frozen);
 		answer(run, frozen);

@@ -32,10 +32,10 @@ set_pin(struct run *run, struct fleet *f, const struct release_id *id,
 	if (!pinned)
 		strvec_add(&args, "--off");
 	if (!run->opts.dry_run)
-		r = cmd_call_hosts(f, "pin",
+		r = cmd_change_hosts(f, "pin",
 		    pinned ? "not pinned everywhere" :
 			     "not unpinned everywhere",
-		    &args, NULL, NULL, e);
+		    &args, e);
 	strvec_release(&args);
 	return r;
 }

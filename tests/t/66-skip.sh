@@ -246,6 +246,36 @@ t_a_host_that_fails() {
 	done
 }
 
+# The others have done it: hosts differ, and what goes on is known.
+t_a_host_that_fails_alone() {
+	local command what
+	some c dash c
+	run deploy publish
+	while IFS='|' read -r command what; do
+		fault h2 <<-END
+		[ "\$verb" != $what ] || {
+			echo "deploy-host 1"
+			printf 'error\\t1\\tno\\n'
+			exit 1
+		}
+		END
+		# Word splitting is meant.
+		# shellcheck disable=SC2086
+		expect_status 7 deploy $command
+		assert_contains "$err" "1 of 3 hosts failed"
+		assert_contains "$err" "to go on without it, run: deploy ${command%% *} --skip h2"
+		heal
+		paste 7
+		# shellcheck disable=SC2086
+		run deploy $command
+	done <<-'END'
+	freeze -m sale|freeze
+	thaw|freeze
+	pin current|pin
+	unpin current|pin
+	END
+}
+
 # What a rollback has flipped between two batches stays, and the rest follows.
 t_a_rollback_between_two_batches() {
 	local pid
