@@ -171,7 +171,21 @@ is_lock(const char *name)
 	return n > end && strcmp(name + n - end, ".lock") == 0;
 }
 
-/* Remove the locks of git in and below its directory; ours is not one. */
+/* Is it an index that a power cut emptied? */
+static bool
+is_cut_off(const struct dir *at, const char *name)
+{
+	struct stat st;
+
+	return strcmp(name, "index") == 0 &&
+	    fstatat(at->fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    S_ISREG(st.st_mode) && st.st_size == 0;
+}
+
+/*
+ * Remove the locks of git, and what it makes anew, in and below its directory;
+ * our lock is not one.
+ */
 static void
 remove_locks(const struct dir *at)
 {
@@ -187,7 +201,8 @@ remove_locks(const struct dir *at)
 			if (dir_open(&below, at, name, &ignored) == 0)
 				remove_locks(&below);
 			dir_close(&below);
-		} else if (is_lock(name) && strcmp(name, OUR_LOCK) != 0) {
+		} else if ((is_lock(name) && strcmp(name, OUR_LOCK) != 0) ||
+		    is_cut_off(at, name)) {
 			(void)unlinkat(at->fd, name, 0);
 		}
 	}
@@ -420,12 +435,18 @@ keep_option(const char *dir, const char *source)
 	return buf_detach(&b);
 }
 
-/* Clean the submodules; `keep` is an option for the clone, or "".  Status. */
+/*
+ * Clean the submodules, also of what their indexes hide from git, as
+ * mend_index() does; `keep` is an option for the clone, or "".  Status.
+ */
 static int
 clean_submodules(struct clone *c, const char *keep, struct err *e)
 {
 	char *command =
-	    xasprintf("k=%s; r=${k#\"--exclude=/$displaypath/\"}; "
+	    xasprintf("git ls-files -v | grep -qv '^H' && "
+		      "rm -f \"$(git rev-parse --git-path index)\" && "
+		      "git read-tree HEAD && git reset -q --hard; "
+		      "k=%s; r=${k#\"--exclude=/$displaypath/\"}; "
 		      "[ \"$r\" = \"$k\" ] || set -- --exclude=\"/$r\"; "
 		      "git clean -ffdq \"$@\"",
 		QUOTED(keep));

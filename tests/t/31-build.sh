@@ -711,6 +711,11 @@ t_git_submodules() {
 	push seven
 	touch clones/site/.git/modules/theme/index.lock
 	gives third
+	: >clones/site/.git/modules/theme/index
+	gives third --again
+	git -C clones/site/theme update-index --skip-worktree page
+	echo bad >clones/site/theme/page
+	gives third --again
 	# What a build changed in one is thrown away, but not the source.
 	sed -i "s,^    git:,    source: clones/site/theme/o*t\n&,
 	    s,command: .*,command: mkdir -p \"\$DEPLOY_SOURCE\"; cat theme/p* >\"\$DEPLOY_SOURCE/index.html\"; date +%N >>\"\$DEPLOY_SOURCE/n\"; echo bad >theme/page; echo bad >theme/page2," \
