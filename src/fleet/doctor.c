@@ -121,12 +121,15 @@ list_tools(const struct visit *v, struct buf *out)
 		    v->f->landlock ? "" : "no ");
 }
 
-/* Those that the sh verbs need and do not find. */
+/* Those that the sh verbs need and do not find: $tools in host.sh. */
 static void
 list_missing(const struct visit *v, struct buf *out)
 {
-	static const char *const needed[] = { "awk", "find", "flock",
-		"sha256sum", "stat", "tar", "timeout" };
+	static const char *const needed[] = { "awk", "cat", "chmod", "cp",
+		"cut", "date", "df", "expr", "find", "flock", "grep", "head",
+		"id", "ln", "mkdir", "mv", "readlink", "rm", "rmdir", "sed",
+		"sha256sum", "sleep", "sort", "stat", "sync", "tail", "tar",
+		"timeout", "touch", "tr", "wc", "xargs" };
 
 	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
 		if (doctor_facts_tool(v->f, needed[i]) == NULL)

@@ -2,8 +2,7 @@
 # verbs, requests and answers as host.c, see deploy-host(7).  The client starts
 # a shell with the words `host serve ROOT`, which reads this from its standard
 # input, and then requests; `sh host.sh VERB ROOT [--key=value ...]` runs one.
-# Needs sh, awk, flock, tar, timeout, sha256sum and the rest of coreutils, or
-# busybox.  What a
+# Needs sh and the programs in $tools: coreutils and some more, or busybox.  What a
 # shell is bad at, the client does: it sends the journal line, the freeze
 # record and the ids to prune ready-made, and the journal's size, which is
 # compared under the lock.
@@ -150,6 +149,9 @@ parse() {
 state=$root/.deploy
 tmp=$state/.tmp-sh-$$
 tab=$(printf '\t')
+# All that is run, besides what the shell has itself; also in doctor.c.
+tools="awk cat chmod cp cut date df expr find flock grep head id ln mkdir mv readlink
+	rm rmdir sed sha256sum sleep sort stat sync tail tar timeout touch tr wc xargs"
 # Of the release that this run receives, until it is complete.
 receiving=''
 # 100 when what follows in the input is no request: the rest of a pack.
@@ -852,12 +854,16 @@ put_paths() {
 	done
 }
 
-# The programs that are there and their versions, what nginx's configuration
-# has to say about links, and what follows; the same as in probe.c.
+# The programs that are there and some versions, what nginx's configuration has
+# to say about links, and what follows; as in probe.c, which needs none of them.
 put_tools() {
-	for tool in awk find flock gzip rsync sha256sum stat tar timeout zstd; do
+	for tool in $tools gzip rsync zstd; do
 		command -v "$tool" >/dev/null 2>&1 || continue
-		put tool "$tool$tab$("$tool" --version 2>/dev/null </dev/null | head -n 1)"
+		case $tool in
+		awk | find | flock | gzip | rsync | sha256sum | stat | tar | timeout | zstd)
+			put tool "$tool$tab$("$tool" --version 2>/dev/null </dev/null | head -n 1)" ;;
+		*) put tool "$tool$tab" ;;
+		esac
 	done
 	shell=$(readlink -f "$(command -v sh)")
 	put tool "sh$tab$shell"
@@ -2645,10 +2651,12 @@ answer() {
 	esac
 	[ -z "$bad" ] || fail 2 "$bad"
 	{ [ "$expect" = any ] || [ -z "$expect" ] || is_id "$expect"; } || fail 2 "'$verb' wants --expect=RELEASE, not '$expect'"
-	for tool in awk find flock sha256sum stat tar timeout; do
+	for tool in $tools; do
 		[ "$verb" != probe ] || break
-		command -v "$tool" >/dev/null 2>&1 ||
-			fail 1 "the host lacks '$tool', which the sh verbs need" "install it, or deploy"
+		command -v "$tool" >/dev/null 2>&1 && continue
+		# As fail(), which needs some of them.
+		put error "1${tab}the host lacks '$tool', which the sh verbs need${tab}install it, or deploy"
+		exit 1
 	done
 	case $verb in
 	info | probe | adopt | manifest | files | receive | note | activate | prune | verify | journal | pin | preview | freeze) "do_$verb" ;;

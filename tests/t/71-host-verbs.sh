@@ -1837,6 +1837,41 @@ t_busybox_needs_nothing_else() {
 	assert_eq "$missing" ""
 }
 
+# The programs that host.sh says it needs, and the shell, are in bb.
+only_tools() {
+	mkdir bb
+	_base=$PWD
+	read -r -d '' -a tools < <(
+		sed -n '/^tools="/,/"$/s/tools=\|"//gp' "$TREE/src/host/host.sh") ||
+	    true
+	((${#tools[@]} > 20)) || fail "tools: ${tools[*]}"
+	for tool in "${tools[@]}"; do
+		ln -s "$(type -P "$tool")" bb
+	done
+	ln -s "$(type -P dash)" bb/sh
+}
+
+t_a_tool_that_a_sh_host_lacks_is_named() {
+	local tool tools
+	begin dash
+	only_tools
+	kind=busybox
+	ok init "$R"
+	for tool in "${tools[@]}"; do
+		mv "bb/$tool" away
+		refused 1 host info "$R"
+		assert_contains "$out" "error	1	the host lacks '$tool', which the sh verbs need	install it, or deploy"
+		if [ "$tool" = sed ]; then
+			ok probe "$R"
+			! grep "^tool	$tool	" "$out" || fail "$tool"
+		fi
+		mv away "bb/$tool"
+	done
+	# No others are needed.
+	rm -r "$R"
+	v_activate
+}
+
 t_noise_of_the_shell_is_skipped() {
 	mkdir site
 	echo x >site/index.html
