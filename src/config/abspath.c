@@ -86,3 +86,38 @@ abspath_make(const char *text, const char *dir, const char *home,
 	buf_release(&out);
 	return NULL;
 }
+
+/* Add the path to `out`, without a ".." and what it takes off. */
+static void
+add_plain(struct buf *out, const char *path)
+{
+	for (;;) {
+		size_t len;
+
+		path += strspn(path, "/");
+		len = strcspn(path, "/");
+		if (len == 0)
+			return;
+		if (len == 2 && memcmp(path, "..", 2) == 0) {
+			remove_last(out);
+		} else {
+			buf_addc(out, '/');
+			buf_add(out, path, len);
+		}
+		path += len;
+	}
+}
+
+bool
+abspath_is_same(const char *a, const char *b)
+{
+	struct buf x = BUF_INIT, y = BUF_INIT;
+	bool is;
+
+	add_plain(&x, a);
+	add_plain(&y, b);
+	is = strcmp(buf_str(&x), buf_str(&y)) == 0;
+	buf_release(&x);
+	buf_release(&y);
+	return is;
+}

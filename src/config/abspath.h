@@ -2,6 +2,8 @@
 #ifndef ABSPATH_H
 #define ABSPATH_H
 
+#include <stdbool.h>
+
 #include "base/err.h"
 
 /*
@@ -13,5 +15,11 @@
  */
 char *abspath_make(const char *text, const char *dir, const char *home,
     struct err *e) MUST_USE;
+
+/*
+ * Are both, which are absolute, one path where no name before a ".." is a
+ * symbolic link?
+ */
+bool abspath_is_same(const char *a, const char *b);
 
 #endif

@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/nearest.h"
 #include "base/number.h"
+#include "config/abspath.h"
 
 /* What no address has, but a list that somebody wrote as one may. */
 #define LIST_MARKS " \t\r\n,;"
@@ -164,14 +165,19 @@ host_config_release(struct host_config *h)
 	free(h->deploy);
 }
 
+/* The same text, or none in both. */
+static bool
+is_same_text(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
 bool
 host_config_is_same(const struct host_config *a, const struct host_config *b)
 {
-	const char *user = a->user != NULL ? a->user : "",
-		   *other = b->user != NULL ? b->user : "";
-
 	return strcmp(a->address, b->address) == 0 && a->port == b->port &&
-	    strcmp(user, other) == 0 && strcmp(a->root, b->root) == 0;
+	    is_same_text(a->user, b->user) && is_same_text(a->jump, b->jump) &&
+	    abspath_is_same(a->root, b->root);
 }
 
 int

@@ -20,7 +20,7 @@
 int host_config_set_address(struct host_config *h, const char *text,
     struct err *e) MUST_USE;
 
-/* Are they the same place: address, port, user and root? */
+/* Are they the same place: address, port, user, jump, root? */
 bool host_config_is_same(const struct host_config *a,
     const struct host_config *b);
 

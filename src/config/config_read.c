@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/number.h"
 #include "base/path.h"
+#include "config/abspath.h"
 #include "config/config_check.h"
 #include "config/config_host.h"
 #include "config/config_table.h"
@@ -458,11 +459,25 @@ read_site(struct value_reader *r, size_t i, const struct raw_site *raw,
 	return read_hosts(r, i, raw, s);
 }
 
-/* Refuse a site with the name or, on this machine, the root of another. */
+/* The root of the one that is one of the other, too; NULL: none is. */
+static const char *
+common_root(const struct site_config *a, const struct site_config *b)
+{
+	if (a->n_hosts == 0 && b->n_hosts == 0)
+		return abspath_is_same(a->root, b->root) ? a->root : NULL;
+	for (size_t i = 0; i < a->n_hosts; i++)
+		for (size_t k = 0; k < b->n_hosts; k++)
+			if (host_config_is_same(&a->hosts[i], &b->hosts[k]))
+				return a->hosts[i].root;
+	return NULL;
+}
+
+/* Refuse a site with the name or, on the same host, a root of another. */
 static int
 check_distinct(struct value_reader *r, const struct config *c, size_t i)
 {
 	const struct site_config *s = &c->sites[i], *o = c->sites;
+	const char *root;
 
 	snprintf(r->base, sizeof(r->base), "sites[%zu].", i);
 	for (; o < s; o++) {
@@ -472,10 +487,10 @@ check_distinct(struct value_reader *r, const struct config *c, size_t i)
 			    "'%s' is the name of sites[%td] already", s->name,
 			    o - c->sites);
 		value_at(r, "root");
-		if (s->n_hosts == 0 && o->n_hosts == 0 &&
-		    strcmp(s->root, o->root) == 0)
+		root = common_root(s, o);
+		if (root != NULL)
 			return value_fault(r,
-			    "'%s' is the root of sites[%td] already", s->root,
+			    "'%s' is the root of sites[%td] already", root,
 			    o - c->sites);
 	}
 	return 0;

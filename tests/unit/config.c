@@ -1029,6 +1029,25 @@ test_sites_are_distinct(void)
 	    AT("4:11") "sites[1].name: 'a' is the name of sites[0] already");
 	CHECK_STR(fault_in(SITE "  - name: b\n    root: /a/.\n"),
 	    AT("5:11") "sites[1].root: '/a' is the root of sites[0] already");
+	CHECK_STR(fault_in(SITE "  - name: b\n    root: /x/../a\n"),
+	    AT("5:11") "sites[1].root: '/x/../a' is the root of sites[0] "
+		       "already");
+	/* On hosts, too, and by roots that these have themselves. */
+	CHECK_STR(fault_in(
+		      SITE "    hosts: [x, y]\n"
+			   "  - name: b\n    root: /a\n    hosts: [z, y]\n"),
+	    AT("6:11") "sites[1].root: '/a' is the root of sites[0] already");
+	CHECK_STR(fault_in(SITE "    hosts: [x]\n"
+				"  - name: b\n    root: /b\n"
+				"    hosts: [{address: x, root: /a}]\n"),
+	    AT("6:11") "sites[1].root: '/a' is the root of sites[0] already");
+	/* Another host, port, user or jump is another place. */
+	CHECK_STR(
+	    fault_in(
+		SITE "    hosts: [x]\n"
+		     "  - name: b\n    root: /a\n"
+		     "    hosts: [y, u@x, \"x:23\", {address: x, jump: j}]\n"),
+	    "");
 }
 
 static void
