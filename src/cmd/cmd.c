@@ -227,6 +227,26 @@ add_row(struct buf *b, const char *key, const char *value)
 		buf_addf(b, "| %s | `%s` |\n", key, value);
 }
 
+/* What a CI system gives to later steps. */
+static void
+tell_steps(const struct site_run *w, const struct release_id *id)
+{
+	struct buf b = BUF_INIT;
+	struct err e = ERR_INIT;
+
+	if (!release_id_is_none(id))
+		buf_addf(&b, "id=%s\n", id->text);
+	buf_addf(&b, "changed=%s\n",
+	    !release_id_is_none(&w->flip.id) ? "true" : "false");
+	if (!release_id_is_none(&w->flip.from))
+		buf_addf(&b, "previous=%s\n", w->flip.from.text);
+	if (w->preview_url != NULL)
+		buf_addf(&b, "preview_url=%s\n", w->preview_url);
+	if (ci_output(b.data, &e) != 0)
+		log_warn("%s", e.text);
+	buf_release(&b);
+}
+
 /* What a CI system shows of the run, and gives to later steps. */
 static void
 tell_ci(const struct run *run, int r, const struct err *e)
@@ -235,17 +255,11 @@ tell_ci(const struct run *run, int r, const struct err *e)
 	const struct release_id *id =
 	    release_id_is_none(&w->flip.id) ? &w->staged : &w->flip.id;
 	struct buf b = BUF_INIT;
+	struct err why = ERR_INIT;
 
 	if (run->opts.dry_run)
 		return;
-	if (!release_id_is_none(id))
-		ci_output("id", id->text);
-	ci_output("changed",
-	    !release_id_is_none(&w->flip.id) ? "true" : "false");
-	if (!release_id_is_none(&w->flip.from))
-		ci_output("previous", w->flip.from.text);
-	if (w->preview_url != NULL)
-		ci_output("preview_url", w->preview_url);
+	tell_steps(w, id);
 	buf_addf(&b, "### deploy %s%s%s\n\n", run->cmd->name,
 	    run->site != NULL && run->site->name != NULL ? ": " : "",
 	    run->site != NULL && run->site->name != NULL ? run->site->name :
@@ -265,7 +279,8 @@ tell_ci(const struct run *run, int r, const struct err *e)
 	    run->opts.commit != NULL ? run->opts.commit : run->caller.commit);
 	buf_addc(&b, '\n');
 	release_shorten(b.data);
-	ci_summary(b.data);
+	if (ci_summary(b.data, &why) != 0)
+		log_warn("%s", why.text);
 	buf_release(&b);
 }
 

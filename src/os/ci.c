@@ -76,34 +76,34 @@ ci_annotate(const char *kind, const char *text)
 	return true;
 }
 
-/* Append to the file that the variable names; failing is no matter. */
-static void
-append(const char *variable, const char *text, size_t len)
+/* Append to the file that the variable names. */
+static int
+append(const char *variable, const char *text, struct err *e)
 {
 	const char *path = getenv(variable);
-	int fd;
+	int fd, r;
 
 	if (!is_github() || path == NULL || *path == '\0')
-		return;
+		return 0;
 	fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
-	if (fd < 0)
-		return;
-	err_ignore(io_write(fd, text, len));
-	err_ignore(io_close(fd));
+	r = fd >= 0 ? io_write(fd, text, strlen(text)) : -1;
+	if (r != 0)
+		err_sys(e, "cannot write '%s', which %s names", path,
+		    variable);
+	if (fd >= 0 && io_close(fd) != 0 && r == 0)
+		r = err_sys(e, "cannot write '%s', which %s names", path,
+		    variable);
+	return r;
 }
 
-void
-ci_output(const char *key, const char *value)
+int
+ci_output(const char *lines, struct err *e)
 {
-	struct buf b = BUF_INIT;
-
-	buf_addf(&b, "%s=%s\n", key, value);
-	append("GITHUB_OUTPUT", b.data, b.len);
-	buf_release(&b);
+	return append("GITHUB_OUTPUT", lines, e);
 }
 
-void
-ci_summary(const char *text)
+int
+ci_summary(const char *text, struct err *e)
 {
-	append("GITHUB_STEP_SUMMARY", text, strlen(text));
+	return append("GITHUB_STEP_SUMMARY", text, e);
 }

@@ -11,6 +11,8 @@
 
 #include <stdbool.h>
 
+#include "base/err.h"
+
 /* Begin a group of log lines, called `title`; end it. */
 void ci_group(const char *title);
 void ci_group_end(void);
@@ -21,10 +23,10 @@ void ci_group_end(void);
  */
 bool ci_annotate(const char *kind, const char *text);
 
-/* An output of the step, for later ones; both without newlines. */
-void ci_output(const char *key, const char *value);
+/* Outputs of the step, for later ones: lines "key=value".  0 or -1. */
+int ci_output(const char *lines, struct err *e) MUST_USE;
 
-/* Append Markdown to the summary of the step. */
-void ci_summary(const char *text);
+/* Append Markdown to the summary of the step.  0 or -1. */
+int ci_summary(const char *text, struct err *e) MUST_USE;
 
 #endif

@@ -65,10 +65,12 @@ t_quiet_has_no_groups() {
 	run github publish -q site --root www
 	[ ! -s "$err" ] || fail "$(cat "$err")"
 	assert_contains output id=
-	# A file that cannot be written is no matter.
+	# A file that cannot be written is a warning.
 	site 2
-	GITHUB_ACTIONS=true GITHUB_OUTPUT=/nosuch/dir run \
-	    deploy publish -q site --root www
+	GITHUB_ACTIONS=true GITHUB_OUTPUT=/nosuch/dir \
+	    GITHUB_STEP_SUMMARY=/dev/full run deploy publish -q site --root www
+	assert_contains "$err" "'/nosuch/dir', which GITHUB_OUTPUT names: No such"
+	assert_contains "$err" "'/dev/full', which GITHUB_STEP_SUMMARY names: No space"
 }
 
 t_gitlab() {
