@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/override.h"
 #include "fleet/cure.h"
@@ -396,13 +397,34 @@ check_freezes(struct syncing *y, struct err *e)
 	return 0;
 }
 
+/* The command that freezes all hosts as the first that is frozen. */
+static void
+add_freeze(const struct fleet *f, struct err *e)
+{
+	const struct remote *r = f->v;
+	struct buf verb = BUF_INIT;
+	int64_t left;
+
+	while (r + 1 < f->v + f->n && !r->frozen)
+		r++;
+	left = r->freeze.until - clock_now();
+	buf_adds(&verb, "freeze");
+	if (left > 0)
+		buf_addf(&verb, " --for %lldm",
+		    (long long)(left + 59999) / 60000);
+	if (r->freeze.why != NULL)
+		buf_adds(&verb, " -m");
+	cure_append(f, e, buf_str(&verb), r->freeze.why);
+	buf_release(&verb);
+}
+
 /* Of hosts that are well some are frozen: what is meant is not guessed. */
 static int
 refuse_freezes(const struct fleet *f, struct err *e)
 {
 	err_set(e, ERR_DIFFER,
 	    "all hosts serve the same, but only some are frozen;; to freeze all, run: ");
-	cure_append(f, e, "freeze", NULL);
+	add_freeze(f, e);
 	err_append(e, ", or: ");
 	return cure_append(f, e, "thaw", NULL);
 }

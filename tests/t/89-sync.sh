@@ -315,6 +315,11 @@ t_freezes() {
 	expect_status 7 deploy sync
 	assert_contains "$err" "run: deploy freeze, or: deploy thaw"
 	run deploy thaw
+	# The command says what was said.
+	expect_status 7 deploy freeze --skip h1 -m 'a sale' --for 3d
+	expect_status 7 deploy sync
+	assert_contains "$err" "run: deploy freeze --for 4320m -m 'a sale', or: deploy thaw"
+	run deploy thaw
 	run deploy sync
 	# One that is behind, and frozen alone.
 	run deploy freeze -m sale
