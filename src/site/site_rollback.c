@@ -206,6 +206,9 @@ bridge_back(struct site_run *s, const struct release_id *gone, struct err *e)
 	struct fleet_bridge b = FLEET_BRIDGE_INIT;
 	int r = site_open(s, e);
 
+	/* One that was made anew has none of its assets. */
+	if (r == 0)
+		r = site_supply(s, gone, e);
 	if (r == 0)
 		r = fleet_bridge_stage(&s->fleet, gone, &b, e);
 	if (r == 0)

@@ -257,6 +257,19 @@ t_going_back_leads_to_the_bridge() {
 	assert_live "$two"
 }
 
+# Pages of what was gone away from are open still: all hosts have its assets,
+# also one that had nothing.
+t_going_back_keeps_assets_on_all_hosts() {
+	local h
+	fleet c dash c
+	rm -rf r-h2
+	run deploy rollback
+	assert_live "$one"
+	for h in "${hosts[@]}"; do
+		[ -e "r-$h/current/assets/app.2.js" ] || fail "$h lacks it"
+	done
+}
+
 # A check that fails.
 t_a_failed_check_leads_to_the_bridge() {
 	fleet c dash
