@@ -220,9 +220,9 @@ static void
 put_paths(struct buf *out, const char *root)
 {
 	static const char *const parts[] = { "current", "current/", "releases",
-		"shared", ".deploy", ".deploy/format", ".deploy/lock", ".deploy/journal",
-		".deploy/incoming", ".deploy/manifests", ".deploy/meta",
-		".deploy/trash", ".deploy/hooks",
+		"shared", ".deploy", ".deploy/format", ".deploy/lock",
+		".deploy/journal", ".deploy/incoming", ".deploy/manifests",
+		".deploy/meta", ".deploy/trash", ".deploy/hooks",
 		".deploy/hooks/post-activate", ".deploy/hooks/post-rollback" };
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {

@@ -746,7 +746,7 @@ run_script() {
 # R with another comment; # and X are a comment and another key's line, which
 # have the key in them.
 t_script_and_the_lines_of_the_key() {
-	local key blob with before after status line mode
+	local key blob with before after status line
 	begin_script
 	key=$(<id.pub)
 	blob=${key#* } blob=${blob%% *}

@@ -1,6 +1,7 @@
 #!/bin/bash
 # ssh.h against a real sshd: logging in, running programs, and every way in
 # which that can go wrong.
+# shellcheck disable=SC2154 # near_port and the like: set by gate
 # parts: 6
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/sshd.sh
@@ -1371,7 +1372,7 @@ t_jumps_with_variables_alone() {
 # Nobody but us has to know the way.
 t_jumps_without_ssh() {
 	setup
-	[ ! -e ~/.ssh/config ] || skip "~/.ssh/config is there, which ssh(1) reads"
+	[ ! -e ~/.ssh/config ] || skip "there is a .ssh/config at home, which ssh(1) reads"
 	gate near
 	gate far
 	variables_alone

@@ -365,9 +365,9 @@ t_hosts_without_a_configuration() {
 # Hosts of all kinds that are reached through one jump host, or two, with nothing
 # but the two variables; the first way without ssh(1).
 t_hosts_behind_jump_hosts() {
-	local h gates=() keys pids=() ports=() way
+	local h keys pids=() ports=() way
 	need_cmd ssh ssh-keygen pgrep rsync
-	[ ! -e ~/.ssh/config ] || skip "~/.ssh/config is there, which ssh(1) reads"
+	[ ! -e ~/.ssh/config ] || skip "there is a .ssh/config at home, which ssh(1) reads"
 	busybox_path
 	unset SSH_AUTH_SOCK
 	for h in gate1 gate2 h1 h2 h3; do

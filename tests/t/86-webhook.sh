@@ -311,7 +311,7 @@ t_names_and_patterns_are_words() {
 	mv long payload
 	github "$(signature)"
 	assert_eq "$status" 200 'a long message'
-	field example.org .reason | grep -q '^longmmm' || fail 'no message'
+	field example.org .reason | finds '^longmmm' || fail 'no message'
 	payload refs/tags/v3 5f0c1ab v3
 	jq -c '.head_commit.message = "a\u0000b ä"' payload >nul
 	mv nul payload
