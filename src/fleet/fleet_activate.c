@@ -182,8 +182,12 @@ go(struct flight *fl, struct remote *r, struct err *e)
 		*fate = FATE_LIVE;
 	else if (e->phase == PHASE_ANSWER && r->live_at == 0)
 		*fate = FATE_NONE;
-	/* It was live there before: nothing flipped, nothing goes back. */
-	if (*fate == FATE_LIVE && release_id_eq(&r->view.current, fl->o->id))
+	/*
+	 * It was live there before, or another run made it live while we waited
+	 * for the lock: nothing flipped, nothing goes back.
+	 */
+	if (*fate == FATE_LIVE &&
+	    (r->was_live || release_id_eq(&r->view.current, fl->o->id)))
 		*fate = FATE_SAME;
 	if (*fate == FATE_LIVE)
 		note_flip(fl, r, told);

@@ -99,6 +99,7 @@ struct remote {
 	struct release_id flipping;	/* what the last activation named */
 	int64_t live_at;		/* clock_us() when it said that it is
 					 * live; 0: it did not */
+	bool was_live;			/* it was when the lock was got */
 	bool hook_runs;			/* the root's hook runs there still:
 					 * remote_await_hook() */
 	char *hook_failure;		/* what came of it, or NULL: well */

@@ -226,6 +226,8 @@ on_flip(struct remote *r, const struct wire_line *l, struct err *e)
 			return ask_wrong(r, l->value, e);
 		r->live_at = clock_us();
 		r->stale = true;
+	} else if (strcmp(l->key, "changed") == 0) {
+		r->was_live = strcmp(l->value, "0") == 0;
 	} else if (strcmp(l->key, "took") == 0) {
 		r->took = number_or(l->value, 0, INT64_MAX, -1);
 	} else if (strcmp(l->key, "hook") == 0) {
@@ -247,6 +249,7 @@ read_flip(struct remote *r, bool flips, int64_t timeout, struct err *e)
 	int c = 1;
 
 	r->took = r->live_at = 0;
+	r->was_live = false;
 	while (c > 0 && !r->hook_runs) {
 		c = ask_line(r, &l, timeout, e);
 		if (c > 0 && on_flip(r, &l, e) != 0)

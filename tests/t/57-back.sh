@@ -165,10 +165,15 @@ t_histories_mixed_more() { all_of_them mixed 6 5; }
 # hold X: on every host another run, which is about to make $y live, with the
 # content X, has the lock; `let_go` makes it go on.
 hold() {
-	local h fd
 	echo "<p>$1" >site/index.html
 	run deploy stage
-	y=$(<"$out") b=$(live "${hosts[0]}")
+	hold_for "$(<"$out")"
+}
+
+# hold_for ID: the same, with a release that is there.
+hold_for() {
+	local h fd
+	y=$1 b=$(live "${hosts[0]}")
 	words=()
 	for h in "${hosts[@]}"; do
 		mkfifo "in-$h"
@@ -244,6 +249,28 @@ meanwhile() {
 	assert_eq "$(<answer)" "$a"
 }
 
+# Another run has done it: this one has not, and says so.
+done_meanwhile() {
+	local a b y words pid
+	way "$1"
+	step A
+	a=$(live "${hosts[0]}")
+	step B
+	hold_for "$a"
+	waits --json -m mine
+	let_go go
+	ends 0
+	assert_live "$a"
+	assert_eq "$(json answer .changed)" false
+	assert_contains errors "unchanged: "
+	run deploy log
+	assert_not_contains "$out" mine
+}
+
+t_done_meanwhile_here() { done_meanwhile here; }
+t_done_meanwhile_c() { done_meanwhile c; }
+t_done_meanwhile_dash() { done_meanwhile dash; }
+t_done_meanwhile_mixed() { done_meanwhile mixed; }
 t_meanwhile_here() { meanwhile here; }
 t_meanwhile_c() { meanwhile c; }
 t_meanwhile_dash() { meanwhile dash; }
