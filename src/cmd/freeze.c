@@ -32,6 +32,8 @@ freeze_of(const struct run *run)
 		.until = run->opts.duration == 0 ?
 		    0 :
 		    clock_now() + run->opts.duration * 1000,
+		/* Borrowed: it is not released. */
+		.skipped = run->skipped,
 	};
 }
 
@@ -59,9 +61,10 @@ change_freeze(struct run *run, bool frozen, struct err *e)
 {
 	struct fleet f = FLEET_INIT;
 	struct strvec args = STRVEC_INIT;
-	const struct freeze freeze = freeze_of(run);
+	struct freeze freeze;
 	int r = cmd_open_fleet(run, &f, e);
 
+	freeze = freeze_of(run);
 	if (frozen)
 		remote_freeze_args(&freeze, &args);
 	else

@@ -73,7 +73,7 @@ parse() {
 	prune) knows='keep older-than remove expect journal-size check' ;;
 	pin) knows='id off' ;;
 	preview) knows='name id until off' ;;
-	freeze) knows='message until record off' ;;
+	freeze) knows='message until record skipped off' ;;
 	*) knows='' ;;
 	esac
 	for arg; do

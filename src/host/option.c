@@ -153,6 +153,7 @@ static const struct option freeze[] = {
 	{ "message", OPTION_TEXT, 0, TEXT_MAX },
 	{ "until", OPTION_NUMBER, 0, TIME_MAX * 1000 },
 	{ "record", OPTION_TEXT, 0, TEXT_MAX },
+	{ "skipped", OPTION_TEXT, 0, TEXT_MAX },
 	{ "off", OPTION_FLAG, 0, 0 },
 	END,
 };

@@ -339,11 +339,15 @@ verb_freeze(struct request *r, struct err *e)
 	struct freeze f = { .who = r->caller.who,
 		.why = (char *)(uintptr_t)request_option(r, "message", NULL),
 		.since = clock_now() };
+	int c;
 
 	if (request_number(r, "until", 0, &f.until, e) != 0 ||
 	    store_open(&r->store, r->root, e) != 0 ||
 	    request_lock(r, LOCK_EXCLUSIVE, e) != 0)
 		return -1;
-	return request_flag(r, "off") ? freeze_end(&r->store, e) :
-					freeze_write(&r->store, &f, e);
+	request_lines(r, "skipped", &f.skipped);
+	c = request_flag(r, "off") ? freeze_end(&r->store, e) :
+				     freeze_write(&r->store, &f, e);
+	strvec_release(&f.skipped);
+	return c;
 }

@@ -130,5 +130,10 @@ remote_freeze_args(const struct freeze *f, struct strvec *out)
 		strvec_addf(out, "--message=%s", f->why);
 	if (f->until != 0)
 		strvec_addf(out, "--until=%lld", (long long)f->until);
+	buf_reset(&record);
+	for (size_t i = 0; i < f->skipped.n; i++)
+		buf_addf(&record, "%s\n", f->skipped.v[i]);
+	if (record.len > 0)
+		strvec_addf(out, "--skipped=%s", record.data);
 	buf_release(&record);
 }

@@ -19,6 +19,7 @@ freeze_release(struct freeze *f)
 {
 	free(f->who);
 	free(f->why);
+	strvec_release(&f->skipped);
 	*f = (struct freeze)FREEZE_INIT;
 }
 
@@ -44,6 +45,7 @@ freeze_parse(const char *text, size_t len, struct freeze *out)
 	out->why = xstrdup_opt(json_get_string(j, "why"));
 	out->since = get_time(j, "since");
 	out->until = get_time(j, "until");
+	json_get_strings(j, "skipped", &out->skipped);
 	json_free(j);
 	return 0;
 }
@@ -91,6 +93,8 @@ freeze_print(const struct freeze *f, struct buf *out)
 	json_put_string(j, "since", text);
 	release_format_time(f->until, text);
 	json_put_string(j, "until", f->until != 0 ? text : NULL);
+	if (f->skipped.n > 0)
+		json_put_strings(j, "skipped", &f->skipped);
 	json_write(j, out);
 	json_free(j);
 }

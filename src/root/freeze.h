@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/strvec.h"
 #include "root/store.h"
 
 struct freeze {
@@ -17,9 +18,10 @@ struct freeze {
 	char *why;			/* NULL when not said */
 	int64_t since;			/* ms since 1970 */
 	int64_t until;			/* ms; 0: until thawed */
+	struct strvec skipped;		/* hosts that --skip left out of it */
 };
 
-#define FREEZE_INIT { NULL, NULL, 0, 0 }
+#define FREEZE_INIT { NULL, NULL, 0, 0, STRVEC_INIT }
 
 void freeze_release(struct freeze *f);		/* neutral values accepted */
 

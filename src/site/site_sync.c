@@ -304,13 +304,17 @@ flip(struct syncing *y, struct remote *r, struct err *e)
 	return c;
 }
 
+/* Freeze it as the first host that is. */
 static int
 freeze(struct syncing *y, struct remote *r, struct err *e)
 {
+	const struct remote *like = y->s->fleet.v;
 	struct strvec args = STRVEC_INIT;
 	int c;
 
-	remote_freeze_args(&y->from->freeze, &args);
+	while (!like->frozen || !is_synced(y, like))
+		like++;
+	remote_freeze_args(&like->freeze, &args);
 	c = remote_call(r, "freeze", &args, NULL, NULL, e);
 	strvec_release(&args);
 	return c;
@@ -323,14 +327,10 @@ bring(struct remote *r, void *ctx, struct err *e)
 	struct syncing *y = ctx;
 	bool preview = y->s->wishes.dry_run;
 	bool *changed = &y->changed[r - y->s->fleet.v];
-	bool flips = !is_synced(y, r),
-	     freezes = flips && y->freezes && !r->frozen;
+	bool flips = !is_synced(y, r), freezes = y->freezes && !r->frozen;
 
-	if (show(y, r, preview, changed, e) != 0)
-		return -1;
-	if (r == y->from)
-		return 0;
-	if (pin(y, r, preview, changed, e) != 0)
+	if (show(y, r, preview, changed, e) != 0 ||
+	    (r != y->from && pin(y, r, preview, changed, e) != 0))
 		return -1;
 	*changed |= flips || freezes;
 	if (flips && !preview && flip(y, r, e) != 0)
@@ -364,6 +364,19 @@ find_reference(const struct fleet *f, const char *from, struct err *e)
 	return NULL;
 }
 
+/* Was the host left out of the freeze of another one? */
+static bool
+missed_freeze(const struct syncing *y, const struct remote *r)
+{
+	const struct fleet *f = &y->s->fleet;
+
+	for (size_t i = 0; !r->frozen && i < f->n; i++)
+		if (f->v[i].frozen && is_synced(y, &f->v[i]) &&
+		    strvec_has(&f->v[i].freeze.skipped, r->host->label))
+			return true;
+	return false;
+}
+
 /*
  * The hosts that are as they should be say whether the site is frozen.  One
  * that is to be changed and alone is frozen was frozen on purpose, or was down
@@ -376,7 +389,7 @@ check_freezes(struct syncing *y, struct err *e)
 	size_t frozen = 0, others = 0;
 
 	for (size_t i = 0; i < f->n; i++)
-		if (is_synced(y, &f->v[i]))
+		if (is_synced(y, &f->v[i]) && !missed_freeze(y, &f->v[i]))
 			*(f->v[i].frozen ? &frozen : &others) += 1;
 	y->freezes = frozen > 0 && others == 0;
 	y->freezes_differ = frozen > 0 && others > 0;

@@ -307,16 +307,30 @@ t_one_host_went_back_from_what_others_keep() {
 }
 
 t_freezes() {
+	local h
+	need_cmd jq
 	some c dash c
 	run next
 	run next
-	# Some of those that are well: nobody knows what is meant.
-	expect_status 7 deploy freeze --skip h3
-	expect_status 7 deploy sync
-	assert_contains "$err" "run: deploy freeze, or: deploy thaw"
-	run deploy thaw
-	# The command says what was said.
-	expect_status 7 deploy freeze --skip h1 -m 'a sale' --for 3d
+	# One that was left out of it is frozen as the others are.
+	for h in h1 h2 h3; do
+		expect_status 7 deploy freeze --skip "$h" -m 'a sale' --for 3d
+		assert_contains "$err" "when it is back, run: deploy sync"
+		run deploy sync
+		jq -c '[.who, .why, .until]' r-*/.deploy/frozen | sort -u >frozen
+		assert_eq "$(wc -l <frozen)" 1 "$h: $(<frozen)"
+		assert_contains frozen 'a sale'
+		expect_status 3 next
+		run deploy sync
+		assert_contains "$err" "unchanged: "
+		run deploy status
+		assert_not_contains "$out" "drift"
+		run deploy thaw
+	done
+	# Some of those that are well: nobody knows what is meant.  The command
+	# says what was said.
+	run deploy freeze -m 'a sale' --for 3d
+	expect_status 7 deploy thaw --skip h1
 	expect_status 7 deploy sync
 	assert_contains "$err" "run: deploy freeze --for 4320m -m 'a sale', or: deploy thaw"
 	run deploy thaw
