@@ -435,6 +435,11 @@ t_hosts() {
 	valid_files h2
 	doc 0 status
 	doc 0 thaw
+	doc 7 freeze --skip www1
+	valid_files h2
+	doc 0 sync
+	valid_files h1
+	doc 0 thaw
 	edit
 	doc 7 stage --preview pr-12 --skip www2
 	doc 0 preview
