@@ -1,9 +1,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/override.h"
 #include "fleet/cure.h"
-#include "fleet/fleet_bridge.h"
 #include "fleet/start.h"
 #include "fleet/vote.h"
 #include "os/log.h"
@@ -195,51 +193,6 @@ choose_target(struct site_run *s, const char *word, struct release_id *out,
 	return e->code == ERR_DIFFER ? look_again(s, e) : -1;
 }
 
-/* Bridges to what they serve, with the assets of `gone`. */
-static int
-bridge_back(struct site_run *s, const struct release_id *gone, struct err *e)
-{
-	const struct remote_activate o = { .id = gone,
-		.skipped = s->wishes.skipped,
-		.overrides = OVERRIDE_FLIP };
-	const int64_t skew_us = s->fleet.skew_us;
-	struct fleet_bridge b = FLEET_BRIDGE_INIT;
-	int r = site_open(s, e);
-
-	/* One that was made anew has none of its assets. */
-	if (r == 0)
-		r = site_supply(s, gone, e);
-	if (r == 0)
-		r = fleet_bridge_stage(&s->fleet, gone, &b, e);
-	if (r == 0)
-		r = fleet_bridge_flip(&s->fleet, &b, &o, e);
-	fleet_bridge_release(&b);
-	s->fleet.skew_us = skew_us;
-	return r;
-}
-
-/*
- * Pages of what was gone away from are still open in browsers: its assets stay
- * beside what is live now.  Going back waits for that as little as it fails
- * for it.
- */
-static void
-keep_assets(struct site_run *s, const struct site_flip *done)
-{
-	const struct rules *rules = &s->site->rules;
-	const struct release_id gone = done->from;
-	struct err why = ERR_INIT;
-
-	if (rules->carry.n == 0 || !rules->bridge || !done->changed ||
-	    s->wishes.dry_run || release_id_is_none(&gone) ||
-	    bridge_back(s, &gone, &why) == 0)
-		return;
-	log_warn(
-	    "%s is live without the assets of %s, which pages that are open may ask for: %s",
-	    done->id.text, gone.text, why.text);
-	fleet_forgive(&s->fleet);
-}
-
 int
 site_rollback(struct site_run *s, const char *word, struct site_flip *out,
     struct err *e)
@@ -252,7 +205,8 @@ site_rollback(struct site_run *s, const char *word, struct site_flip *out,
 	    site_supply(s, &id, e) != 0 ||
 	    site_flip(s, &id, JOURNAL_ROLLBACK, out, e) != 0)
 		return -1;
-	keep_assets(s, out);
+	if (out->changed)
+		site_keep_assets(s, &out->id, &out->from);
 	tell_refused(s, out);
 	if (!out->changed || !s->site->freeze_on_rollback || s->wishes.dry_run)
 		return 0;

@@ -526,10 +526,32 @@ sync_all(struct syncing *y, struct site_synced *out, struct err *e)
 	return fleet_any_flipped(f) ? check(s, &flip.id, e) : 0;
 }
 
+/*
+ * The release whose assets the reference has beside what it serves, since it
+ * went back from it; or none.
+ */
+static struct release_id
+assets_beside(const struct remote *r)
+{
+	const struct history *h = &r->view.history;
+	const struct journal_line *l;
+	size_t n = h->journal->n;
+
+	while (n > 0 &&
+	    (!h->happened[n - 1] ||
+		h->journal->v[n - 1].action == JOURNAL_BRIDGE))
+		n--;
+	if (n == 0 || release_id_is_none(&r->view.bridge))
+		return release_id_none;
+	l = &h->journal->v[n - 1];
+	return l->action == JOURNAL_ROLLBACK ? l->from : release_id_none;
+}
+
 int
 site_sync(struct site_run *s, const char *from, struct site_synced *out,
     struct err *e)
 {
+	struct release_id beside;
 	struct fleet *f = &s->fleet;
 	struct release_ids needed = RELEASE_IDS_INIT;
 	struct syncing y = { .s = s, .needed = &needed };
@@ -549,9 +571,12 @@ site_sync(struct site_run *s, const char *from, struct site_synced *out,
 	vote_needed(f, y.from, &needed);
 	find_shown(&y, from != NULL, &needed);
 	leave_stages(&y, &needed);
+	beside = assets_beside(y.from);
 	r = check_freezes(&y, e);
 	if (r == 0)
 		r = sync_all(&y, out, e);
+	if (r == 0 && out->hosts.n > 0)
+		site_keep_assets(s, &out->id, &beside);
 	if (r == 0 && y.freezes_differ)
 		r = refuse_freezes(f, e);
 	release_ids_release(&y.chain);

@@ -270,6 +270,23 @@ t_going_back_keeps_assets_on_all_hosts() {
 	done
 }
 
+# A host that was left out of that, or made anew since, gets them from sync.
+t_sync_keeps_assets_on_all_hosts() {
+	local h
+	fleet c dash c
+	expect_status 7 deploy rollback --skip h2
+	run deploy sync
+	assert_live "$one"
+	for h in "${hosts[@]}"; do
+		[ -e "r-$h/current/assets/app.2.js" ] || fail "$h lacks it"
+	done
+	run deploy sync
+	assert_contains "$err" "unchanged: "
+	rm -rf r-h3
+	run deploy sync
+	[ -e r-h3/current/assets/app.2.js ] || fail "h3 lacks it"
+}
+
 # A check that fails.
 t_a_failed_check_leads_to_the_bridge() {
 	fleet c dash
