@@ -83,7 +83,7 @@ no_inodes() {
 	assert_contains "$err" 'make room'
 	expect_status 10 deploy freeze
 	assert_contains "$err" ' inode'
-	assert_contains "$err" 'deploy prune'
+	assert_contains "$err" 'no release there can be pruned'
 }
 
 t_no_inodes_here() {
