@@ -36,14 +36,6 @@ int site_supply(struct site_run *s, const struct release_id *id,
     struct err *e) MUST_USE;
 
 /*
- * Pages of `gone`, which was live until now, are still open in browsers: its
- * assets stay beside those of `live`, on every host.  What is live waits for
- * that as little as it fails for it: a warning says so.
- */
-void site_keep_assets(struct site_run *s, const struct release_id *live,
-    const struct release_id *gone);
-
-/*
  * The hook "pre_activate", when not all hosts serve `id` already.  0, or -1
  * when it refuses.
  */

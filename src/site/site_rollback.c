@@ -8,6 +8,7 @@
 #include "root/activate.h"
 #include "root/freeze.h"
 #include "site/site.h"
+#include "site/site_assets.h"
 #include "site/site_flip.h"
 
 /* Does a host have a release besides this one, which is live? */

@@ -12,6 +12,7 @@
 #include "fleet/vote.h"
 #include "os/log.h"
 #include "site/site.h"
+#include "site/site_assets.h"
 #include "site/site_flip.h"
 
 /* What is to be done on all of them. */

@@ -1,0 +1,18 @@
+/*
+ * Assets that stay beside what is live after a rollback (carry, bridge).
+ */
+#ifndef SITE_ASSETS_H
+#define SITE_ASSETS_H
+
+#include "base/release.h"
+#include "site/site.h"
+
+/*
+ * Pages of `gone`, which was live until now, are still open in browsers: its
+ * assets stay beside those of `live`, on every host.  What is live waits for
+ * that as little as it fails for it: a warning says so.
+ */
+void site_keep_assets(struct site_run *s, const struct release_id *live,
+    const struct release_id *gone);
+
+#endif
