@@ -273,6 +273,14 @@ read_build(struct value_reader *r, const struct raw_build *raw,
 	return value_fault(r, "0 leaves no time to build; at least 1s");
 }
 
+/* A path that is one for git, too, but relative to the clone there. */
+static bool
+is_path(const char *url)
+{
+	return strncmp(url, "./", 2) == 0 || strncmp(url, "../", 3) == 0 ||
+	    strncmp(url, "~/", 2) == 0;
+}
+
 /* Read which clone a build is made in. */
 static int
 read_git(struct value_reader *r, const struct raw_site *raw,
@@ -283,8 +291,12 @@ read_git(struct value_reader *r, const struct raw_site *raw,
 	g->ssh_key = raw->git->ssh_key;
 	g->submodules = raw->git->submodules;
 	g->history = raw->git->history || raw->order == ORDER_COMMIT;
-	if (value_read_word(r, "git.ref", raw->git->ref, &g->ref) != 0 ||
-	    value_read_word(r, "git.url", raw->git->url, &g->url) != 0)
+	if (value_read_word(r, "git.ref", raw->git->ref, &g->ref) != 0)
+		return -1;
+	if ((is_path(raw->git->url) ?
+		    value_read_path(r, "git.url", raw->git->url, &g->url) :
+		    value_read_word(r, "git.url", raw->git->url, &g->url)) !=
+	    0)
 		return -1;
 	if (*g->url == '-' || *g->url == '\0')
 		return value_fault(r,

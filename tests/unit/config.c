@@ -306,6 +306,39 @@ test_paths(void)
 	}
 }
 
+/* A path is one also where git takes it for one; other forms are git's. */
+static void
+test_paths_of_repositories(void)
+{
+	static const struct {
+		const char *url, *want;
+	} cases[] = {
+		{ "./site.git", "/home/me/project/site.git" },
+		{ "../site.git", "/home/me/site.git" },
+		{ "~/site.git", "/home/me/site.git" },
+		{ "/srv/git/site.git", "/srv/git/site.git" },
+		{ "git@forge:me/site.git", "git@forge:me/site.git" },
+		{ "https://forge/me/../site.git",
+		    "https://forge/me/../site.git" },
+		{ "ssh://forge/~/site.git", "ssh://forge/~/site.git" },
+	};
+
+	setenv("HOME", "/home/me/", 1);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct buf text = BUF_INIT;
+		struct config c;
+
+		buf_addf(&text,
+		    SITE "    git: {url: \"%s\"}\n"
+			 "    build: {command: y, directory: z}\n",
+		    cases[i].url);
+		if (CHECK(parse(&c, buf_str(&text)) == 0))
+			CHECK_STR(c.sites[0].git.url, cases[i].want);
+		config_release(&c);
+		buf_release(&text);
+	}
+}
+
 /* Nothing is expanded, wherever there is a path. */
 static void
 test_no_variables(void)
@@ -1981,9 +2014,10 @@ UNIT_MAIN(UNIT(test_defaults), UNIT(test_defaults_in_words),
     UNIT(test_every_key), UNIT(test_strings_stay_strings),
     UNIT(test_unicode_names), UNIT(test_styles_of_yaml),
     UNIT(test_crlf_and_bom), UNIT(test_x_keys), UNIT(test_paths),
-    UNIT(test_no_variables), UNIT(test_home_is_needed),
-    UNIT(test_unknown_keys), UNIT(test_check), UNIT(test_check_headers),
-    UNIT(test_preview), UNIT(test_hooks_and_strategy), UNIT(test_builds),
+    UNIT(test_paths_of_repositories), UNIT(test_no_variables),
+    UNIT(test_home_is_needed), UNIT(test_unknown_keys), UNIT(test_check),
+    UNIT(test_check_headers), UNIT(test_preview),
+    UNIT(test_hooks_and_strategy), UNIT(test_builds),
     UNIT(test_queue_and_worker), UNIT(test_missing_keys), UNIT(test_sizes),
     UNIT(test_duplicate_keys), UNIT(test_keys_are_words),
     UNIT(test_wrong_types), UNIT(test_short_forms),
