@@ -376,8 +376,10 @@ every_step() {
 		prune) want=9 ;;
 		*) want=1 ;;
 		esac
-		# One that has not said a word yet is started again.
+		# One that has not said a word yet is started again; without the
+		# connection it cannot be.
 		[ "$2:$step" != kill_verb:activate ] || want="0 1"
+		[[ $2:$step != @(kill_session|refuse):activate ]] || want="1 8"
 		fails_at "$step" "$1" "$2" "$want"
 	done
 	assert_well
