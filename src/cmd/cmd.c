@@ -23,6 +23,7 @@
 #include "config/config_host.h"
 #include "fleet/cure.h"
 #include "os/ci.h"
+#include "os/intr.h"
 #include "os/log.h"
 
 enum { COMMIT_LEN = 12 };
@@ -635,10 +636,14 @@ int
 cmd_change_hosts(struct fleet *f, const char *verb, const char *what,
     const struct strvec *args, struct err *e)
 {
+	struct err ignored = ERR_INIT;
 	size_t failed = 0;
 
 	if (cmd_call_hosts(f, verb, what, args, NULL, NULL, e) == 0)
 		return 0;
+	/* No host is at fault then. */
+	if (intr_check(&ignored) != 0)
+		return -1;
 	cure_failed(f, e);
 	for (size_t i = 0; i < f->n; i++)
 		failed += f->v[i].failed;

@@ -305,21 +305,6 @@ t_names_and_patterns_are_words() {
 	site=$(jq -rn --arg s "$name" '$s | @uri') github "$(signature)"
 	assert_contains "$out" "nothing to do"
 	[ ! -e pwned ] || fail "pwned"
-	# Messages that no environment holds.
-	payload refs/tags/v2 5f0c1ab v2
-	jq -c '.head_commit.message = "long" + "m" * 200000' payload >long
-	mv long payload
-	github "$(signature)"
-	assert_eq "$status" 200 'a long message'
-	field example.org .reason | finds '^longmmm' || fail 'no message'
-	payload refs/tags/v3 5f0c1ab v3
-	jq -c '.head_commit.message = "a\u0000b ä"' payload >nul
-	mv nul payload
-	github "$(signature)"
-	assert_eq "$status" 200 'a NUL'
-	assert_eq "$(field example.org .reason)" 'ab ä'
-	assert_eq "$(find "${TMPDIR:-/tmp}" -maxdepth 1 -user "$(id -u)" \
-	    -name 'HOOK_MESSAGE_FILE*' -newer deploy.yml)" '' 'files that are left'
 }
 
 t_what_is_not_signed_is_nothing() {
@@ -422,6 +407,21 @@ t_what_is_signed_is_not_trusted() {
 	assert_eq "$(field example.org .reason)" \
 	    '--wait $(touch pwned) ; touch pwned'
 	[ ! -e pwned ] || fail "pwned"
+	# Messages that no environment holds.
+	payload refs/tags/v2 5f0c1ab v2
+	jq -c '.head_commit.message = "long" + "m" * 200000' payload >long
+	mv long payload
+	github "$(signature)"
+	assert_eq "$status" 200 'a long message'
+	field example.org .reason | finds '^longmmm' || fail 'no message'
+	payload refs/tags/v3 5f0c1ab v3
+	jq -c '.head_commit.message = "a\u0000b ä"' payload >nul
+	mv nul payload
+	github "$(signature)"
+	assert_eq "$status" 200 'a NUL'
+	assert_eq "$(field example.org .reason)" 'ab ä'
+	assert_eq "$(find "${TMPDIR:-/tmp}" -maxdepth 1 -user "$(id -u)" \
+	    -name 'HOOK_MESSAGE_FILE*' -newer deploy.yml)" '' 'files that are left'
 }
 
 t_what_cannot_be_enqueued_is_an_error() {
