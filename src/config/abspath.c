@@ -20,11 +20,11 @@ remove_last(struct buf *path)
 
 /*
  * Append the components of `text` to the absolute path `out`, without empty
- * ones and ".".  A ".." takes a component off, but stays behind a name of
- * `text` itself, which may be a symbolic link.
+ * ones and ".".  A ".." takes a component off, but with `links` stays behind a
+ * name of `text` itself, which may be a symbolic link.
  */
 static void
-append_path(struct buf *out, const char *text)
+append_path(struct buf *out, const char *text, bool links)
 {
 	bool named = false;
 
@@ -38,7 +38,7 @@ append_path(struct buf *out, const char *text)
 		if (len == 2 && memcmp(text, "..", 2) == 0 && !named) {
 			remove_last(out);
 		} else if (len != 1 || text[0] != '.') {
-			named = true;
+			named = links;
 			buf_addc(out, '/');
 			buf_add(out, text, len);
 		}
@@ -74,8 +74,8 @@ abspath_make(const char *text, const char *dir, const char *home,
 	if (path == NULL)
 		return NULL;
 	if (path[0] != '/')
-		append_path(&out, dir);
-	append_path(&out, path);
+		append_path(&out, dir, true);
+	append_path(&out, path, true);
 	if (out.len == 0)
 		buf_addc(&out, '/');
 	free(path);
@@ -87,35 +87,14 @@ abspath_make(const char *text, const char *dir, const char *home,
 	return NULL;
 }
 
-/* Add the path to `out`, without a ".." and what it takes off. */
-static void
-add_plain(struct buf *out, const char *path)
-{
-	for (;;) {
-		size_t len;
-
-		path += strspn(path, "/");
-		len = strcspn(path, "/");
-		if (len == 0)
-			return;
-		if (len == 2 && memcmp(path, "..", 2) == 0) {
-			remove_last(out);
-		} else {
-			buf_addc(out, '/');
-			buf_add(out, path, len);
-		}
-		path += len;
-	}
-}
-
 bool
 abspath_is_same(const char *a, const char *b)
 {
 	struct buf x = BUF_INIT, y = BUF_INIT;
 	bool is;
 
-	add_plain(&x, a);
-	add_plain(&y, b);
+	append_path(&x, a, false);
+	append_path(&y, b, false);
 	is = strcmp(buf_str(&x), buf_str(&y)) == 0;
 	buf_release(&x);
 	buf_release(&y);
