@@ -216,7 +216,8 @@ run_preview(struct run *run, struct err *e)
 	return 0;
 }
 
-static const enum opt_id opts[] = { OPT_FOR, OPT_REMOVE, OPT_SKIP, OPT_END };
+static const enum opt_id opts[] = { OPT_FOR, OPT_REMOVE, OPT_SKIP, OPT_UTC,
+	OPT_LONG, OPT_END };
 
 const struct cmd cmd_preview = {
 	.name = "preview",

@@ -374,6 +374,12 @@ t_utc_and_long() {
 	done
 	run d list --long
 	assert_contains "$out" abcdef0123456789abcdef
+	run d preview pr-12 "$a"
+	show 40 "deploy preview --utc --root $PWD/www"
+	assert_contains plain '...'
+	assert_not_contains plain 'in 6 d'
+	show 80 "deploy preview --long --root $PWD/www"
+	assert_contains plain "$a"
 	for w in 40 80; do
 		show "$w" "deploy status --root $PWD/www"
 		grep -A 1 '^live .*\.\.\.$' plain >two || fail "$w: $(<plain)"
