@@ -16,6 +16,8 @@ struct findings {
 	struct strvec found;
 	struct manifest_totals totals; /* of one host */
 	struct fleet_repaired mended;
+	const struct release_id *bridge; /* that is looked at; NULL: none */
+	size_t bridged;			 /* of `found`: what bridges have */
 };
 
 static void
@@ -64,8 +66,12 @@ on_finding(void *ctx, const struct remote *r, const char *key,
 	struct findings *f = ctx;
 
 	if (strcmp(key, "difference") == 0) {
-		strvec_addf(&f->found, "%s%s", remote_said(r), value);
-	} else if (strcmp(key, "verified") == 0) {
+		strvec_addf(&f->found, "%s%s%s%s%s", remote_said(r),
+		    f->bridge != NULL ? "bridge " : "",
+		    f->bridge != NULL ? f->bridge->text : "",
+		    f->bridge != NULL ? ": " : "", value);
+		f->bridged += f->bridge != NULL;
+	} else if (strcmp(key, "verified") == 0 && f->bridge == NULL) {
 		int64_t files = 0;
 		const char *end = number_scan(value, 0, INT64_MAX, &files);
 
@@ -90,9 +96,9 @@ conclude(struct run *run, struct fleet *f, const struct release_id *id,
 		    TEXT_COUNT(all->totals.files, "file", "files"), bytes);
 		return 0;
 	}
-	err_set(e, ERR_INTEGRITY,
-	    "release %s is not what its manifest says: %s", id->text,
-	    TEXT_COUNT(all->found.n, "difference", "differences"));
+	err_set(e, ERR_INTEGRITY, "%s %s is not what its manifest says: %s",
+	    all->bridged == all->found.n ? "the bridge for" : "release",
+	    id->text, TEXT_COUNT(all->found.n, "difference", "differences"));
 	if (run->opts.repair && !run->opts.dry_run)
 		return err_append(e,
 		    ", which nothing here has intact;; stage the build anew with --again");
@@ -108,11 +114,49 @@ look(struct fleet *f, const struct release_id *id, struct findings *all,
 	struct strvec args = STRVEC_INIT;
 	int r;
 
-	strvec_release(&all->found);
 	strvec_addf(&args, "--id=%s", id->text);
 	r = cmd_call_hosts(f, "verify", "not verified everywhere", &args,
 	    on_finding, all, e);
 	strvec_release(&args);
+	return r;
+}
+
+static int
+mend(struct fleet *f, const struct release_id *id, struct findings *all,
+    struct err *e)
+{
+	return fleet_repair(f, id, &all->mended, e);
+}
+
+/*
+ * The release, and then what visitors get in its place where a bridge stands
+ * for it.  Hosts side by side that have the same one do that at once.
+ */
+static int
+each_served(struct fleet *f, const struct release_id *id, struct findings *all,
+    int (*step)(struct fleet *f, const struct release_id *id,
+	struct findings *all, struct err *e),
+    struct err *e)
+{
+	int r = step(f, id, all, e);
+
+	for (size_t i = 0; r == 0 && i < f->n;) {
+		const struct release_id bridge = f->v[i].view.bridge;
+		struct fleet part = *f;
+
+		part.v = f->v + i;
+		part.n = 1;
+		while (i + part.n < f->n &&
+		    release_id_eq(&part.v[part.n].view.bridge, &bridge))
+			part.n++;
+		i += part.n;
+		if (release_id_is_none(&bridge) ||
+		    !release_id_eq(&part.v[0].view.current, id))
+			continue;
+		all->bridge = &bridge;
+		r = step(&part, &bridge, all, e);
+		all->bridge = NULL;
+	}
 	return r;
 }
 
@@ -132,18 +176,20 @@ static int
 verify_release(struct run *run, struct fleet *f, const struct release_id *id,
     struct err *e)
 {
-	struct findings all = { STRVEC_INIT, { 0, 0 }, FLEET_REPAIRED_INIT };
-	int r = look(f, id, &all, e);
+	struct findings all = { .mended = FLEET_REPAIRED_INIT };
+	int r = each_served(f, id, &all, look, e);
 
 	/* Also where nothing is found: who mended it may have died before it
 	 * was on disk. */
 	if (r == 0 && run->opts.repair && !run->opts.dry_run) {
 		bool bad = all.found.n > 0;
 
-		r = fleet_repair(f, id, &all.mended, e);
+		r = each_served(f, id, &all, mend, e);
 		tell_mended(&all.mended, id);
+		strvec_release(&all.found);
+		all.bridged = 0;
 		if (r == 0 && bad)
-			r = look(f, id, &all, e);
+			r = each_served(f, id, &all, look, e);
 	}
 	if (r == 0)
 		r = conclude(run, f, id, &all, e);
@@ -176,10 +222,10 @@ const struct cmd cmd_verify = {
 	.args = "[RELEASE]",
 	.summary = "hash a release again and compare it with its manifest",
 	.about =
-	    "Without RELEASE, verifies current.  Prints each difference; the status\n"
-	    "is 5 when there is one.  With --repair, takes what is damaged or lost\n"
-	    "from another release or another host that has it intact, and prints\n"
-	    "what is left.\n",
+	    "Without RELEASE, verifies current; with it the bridge that stands for it,\n"
+	    "while one does.  Prints each difference; the status is 5 when there is one.\n"
+	    "With --repair, takes what is damaged or lost from another release or\n"
+	    "another host that has it intact, and prints what is left.\n",
 	.examples =
 	    "deploy verify -q                      # silent while all is well\n"
 	    "deploy verify --repair\n",

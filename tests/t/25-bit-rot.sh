@@ -224,6 +224,35 @@ named() {
 t_what_cannot_be_mended_here() { named here; }
 t_what_cannot_be_mended_on_a_dash_host() { named dash; }
 
+# A bridge stands for the release: it is what visitors get, so it is looked at,
+# and mended, too.
+bridged() {
+	local id
+	begin "$1"
+	echo '    carry: {paths: ["css/**"], for: 7d}' >>deploy.yml
+	mv site/css/site.css site/css/new.css
+	echo 2 >site/index.html
+	run deploy publish
+	run deploy rollback
+	id=$(<"$out")
+	[ -e www/current/css/new.css ] || fail "there is no bridge"
+	run deploy verify
+	rm www/current/index.html www/current/css/new.css
+	expect_status 5 deploy verify
+	assert_eq "$(sed 's/^.*bridge [^ ]* //' "$out")" "css/new.css: is missing
+index.html: is missing"
+	assert_contains "$err" "the bridge for ${id%Z-*} "
+	run deploy verify --repair "$id"
+	cmp www/current/index.html "www/releases/$id/index.html"
+	[ -e www/current/css/new.css ] || fail "what is carried is lost still"
+	run deploy verify
+	assert_not_contains "$err" bridge
+}
+
+t_a_bridge_here() { bridged here; }
+t_a_bridge_on_a_c_host() { bridged c; }
+t_a_bridge_on_a_dash_host() { bridged dash; }
+
 # Each host lacks something else, and one something that another has bad, too.
 t_from_another_host() {
 	local h
