@@ -20,6 +20,7 @@
 #include "ssh/libssh.h"
 #include "ssh/ssh_certificate.h"
 #include "ssh/ssh_client.h"
+#include "ssh/ssh_pattern.h"
 
 /* ---------------------------------------------------------- known_hosts */
 
@@ -64,32 +65,33 @@ after_marker(const char *line, const char *marker)
 	return line + n + strspn(line + n, " ");
 }
 
-/* Does the line name the host?  Its key; NULL when not, or not readable. */
+/*
+ * Does the line name the host?  Its key; NULL when not, or not readable.  libssh
+ * does not know that a '!' keeps a host out, nor an alias with a ':'; so it is
+ * asked about names only where they are hashed.
+ */
 static ssh_key
 key_of_line(const char *name, const char *line)
 {
 	struct ssh_knownhosts_entry *entry = NULL;
-	ssh_key key;
+	size_t n = strcspn(line, " ");
+	bool is_hashed = *line == '|' && memchr(line, ',', n) == NULL;
+	ssh_key key = NULL;
+	char *ours;
 
 	if (name == NULL ||
-	    ls.ssh_known_hosts_parse_line(name, line, &entry) != SSH_OK)
+	    (!is_hashed && !ssh_pattern_list_has(line, n, name)))
 		return NULL;
-	key = entry->publickey;
-	entry->publickey = NULL;
-	ls.ssh_knownhosts_entry_free(entry);
+	ours = is_hashed ? xstrdup(line) :
+			   xasprintf(SSH_HOSTKEY_NAME "%s", line + n);
+	if (ls.ssh_known_hosts_parse_line(is_hashed ? name : SSH_HOSTKEY_NAME,
+		ours, &entry) == SSH_OK) {
+		key = entry->publickey;
+		entry->publickey = NULL;
+		ls.ssh_knownhosts_entry_free(entry);
+	}
+	free(ours);
 	return key;
-}
-
-/* The key, in a line about our host. */
-static void
-add_line(const struct ssh_hostkey *k, ssh_key key, struct buf *out)
-{
-	char *base64 = NULL;
-
-	if (ls.ssh_pki_export_pubkey_base64(key, &base64) == SSH_OK)
-		buf_addf(out, "%s %s %s\n", k->name,
-		    ls.ssh_key_type_to_char(ls.ssh_key_type(key)), base64);
-	ls.ssh_string_free_char(base64);
 }
 
 /* Spaces for tabs, nothing at the ends: libssh is strict. */
@@ -138,12 +140,11 @@ take_line(struct ssh_hostkey *k, char *raw, struct lines *found)
 			add_authority(k, key);
 		return;
 	}
-	if (*line != '@' && (key = key_of_line(k->name, line)) != NULL) {
-		buf_addf(&found->known, "%s\n", line);
-	} else if (*line != '@' &&
-	    (key = key_of_line(k->plain, line)) != NULL) {
-		add_line(k, key, &found->plain);
-	}
+	rest = line + strcspn(line, " ");
+	if (*line != '@' && (key = key_of_line(k->name, line)) != NULL)
+		buf_addf(&found->known, SSH_HOSTKEY_NAME "%s\n", rest);
+	else if (*line != '@' && (key = key_of_line(k->plain, line)) != NULL)
+		buf_addf(&found->plain, SSH_HOSTKEY_NAME "%s\n", rest);
 	ls.ssh_key_free(key);
 }
 
@@ -462,7 +463,7 @@ certify(struct ssh_hostkey *k, const struct ssh_settings *st,
 		reject(k, "its certificate %s", why.text);
 	} else if (check_authority(k, &c, base64, &why) == 0) {
 		base64_encode(c.key.data, c.key.len, &key);
-		buf_addf(&line, "%s %s ", k->name, c.type);
+		buf_addf(&line, SSH_HOSTKEY_NAME " %s ", c.type);
 		for (size_t i = 0; i < key.len; i++)
 			if (key.data[i] != '\n')
 				buf_addc(&line, key.data[i]);

@@ -3,11 +3,11 @@
  * fingerprint and the line that known_hosts would need.
  *
  * libssh decides; what it cannot do is done here: it reads two files and no
- * more, it stops at a line that it cannot parse, and it ignores @revoked, so
- * that a revoked key that is also listed would be accepted.  So all sources
- * (ssh_config's files and DEPLOY_KNOWN_HOSTS) are read here, the lines about
- * this host go to libssh in one file without a name, and revoked keys are
- * kept aside.  As with ssh(1) a host on a port of its own for which there is no
+ * more, it stops at a line that it cannot parse, it takes '!' for a part of a
+ * name, and it ignores @revoked, so that a revoked key that is also listed would
+ * be accepted.  So all sources (ssh_config's files and DEPLOY_KNOWN_HOSTS) are
+ * read here, the keys of this host go to libssh in one file without a name, as
+ * those of SSH_HOSTKEY_NAME, and revoked keys are kept aside.  As with ssh(1) a host on a port of its own for which there is no
  * line may have the key of one that names no port.
  *
  * Nor does libssh know host certificates: where @cert-authority lines are all
@@ -23,6 +23,9 @@
 #include "ssh/libssh.h"
 #include "ssh/ssh_revoked.h"
 #include "ssh/ssh_settings.h"
+
+/* The host for libssh, which refuses names that resolve, such as "www_1". */
+#define SSH_HOSTKEY_NAME "host"
 
 struct ssh_hostkey {
 	int fd;			/* memfd: known_hosts lines for this host */

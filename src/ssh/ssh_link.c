@@ -15,6 +15,7 @@
 #include "os/intr.h"
 #include "ssh/libssh.h"
 #include "ssh/ssh_algorithms.h"
+#include "ssh/ssh_hostkey.h"
 
 enum { TICK_MS = 200 }; /* how soon a signal is noticed */
 
@@ -28,23 +29,19 @@ on_wake(socket_t fd, int revents, void *user)
 	return 0;
 }
 
-/*
- * The options.  The name is the one that known_hosts has: an alias stands
- * there without a port.
- */
+/* The options.  It is connected already: the name is for known_hosts alone. */
 static int
 set_options(struct ssh_link *l, const struct ssh_settings *st,
     const char *known_hosts)
 {
 	bool no = false;
-	const char *name = st->alias != NULL ? st->alias : st->hostname;
 	const struct {
 		enum ssh_options_e option;
 		const void *value;
 	} options[] = {
 		{ SSH_OPTIONS_PROCESS_CONFIG, &no },
-		{ SSH_OPTIONS_HOST, name },
-		{ SSH_OPTIONS_PORT_STR, st->alias != NULL ? "22" : st->port },
+		{ SSH_OPTIONS_HOST, SSH_HOSTKEY_NAME },
+		{ SSH_OPTIONS_PORT_STR, "22" },
 		{ SSH_OPTIONS_USER, st->user },
 		{ SSH_OPTIONS_KNOWNHOSTS, known_hosts },
 		{ SSH_OPTIONS_GLOBAL_KNOWNHOSTS, "/dev/null" },

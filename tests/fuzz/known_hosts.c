@@ -39,7 +39,7 @@ check_lines(const struct ssh_hostkey *k)
 
 		line[strcspn(line, "\n")] = '\0';
 		if (line[0] == '@' ||
-		    ssh_known_hosts_parse_line(k->name, line, &entry) !=
+		    ssh_known_hosts_parse_line(SSH_HOSTKEY_NAME, line, &entry) !=
 			SSH_OK ||
 		    entry->publickey == NULL)
 			abort();

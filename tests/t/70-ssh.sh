@@ -318,6 +318,33 @@ t_hashed_hosts_many_files_and_lines_that_nobody_can_read() {
 	run d exec true
 }
 
+# A '!' keeps a host out, wherever it stands, as with ssh(1).
+t_patterns_of_known_hosts() {
+	local key patterns status
+	setup
+	key=$(cut -d ' ' -f 1,2 sshd/host_key.pub)
+	client "$PWD/sshd/id" "$PWD/known" "HostKeyAlias evil.example.org"
+	while read -r status patterns; do
+		echo "$patterns $key" >known
+		expect_status "$status" d exec true </dev/null
+	done <<-END
+	0 *.example.org
+	0 *.example.org,!good.example.org
+	0 Evil.example.org
+	8 !evil.example.org,*.example.org
+	8 *.example.org,!evil.example.org
+	8 *.example.org,!EVIL.*
+	8 !good.example.org
+	END
+	# What is not revoked for the host.
+	printf '@revoked *,!evil.example.org %s\nevil.example.org %s\n' \
+	    "$key" "$key" >known
+	run d exec true
+	sed -i 's/evil/good/' known
+	sed -i '2s/good/evil/' known
+	refused "@revoked"
+}
+
 t_a_revoked_key_is_refused_even_if_it_is_listed_or_pinned() {
 	local print
 	setup
@@ -355,12 +382,36 @@ t_a_pin_decides_alone() {
 }
 
 t_a_host_key_alias() {
+	local name
 	setup
 	printf 'front %s\n' "$(cut -d ' ' -f 1,2 sshd/host_key.pub)" >known
 	client "$PWD/sshd/id" "$PWD/known" "HostKeyAlias front"
 	run d exec true
 	client "$PWD/sshd/id" "$PWD/nothing" "HostKeyAlias front"
 	refused "front ssh-ed25519 AAAA"
+	# Names that libssh does not know as such; hashed ones, too.
+	for name in web_1 web:cluster web/1 münchen.example; do
+		client "$PWD/sshd/id" "$PWD/known" "HostKeyAlias $name"
+		printf '%s %s\n' "$name" \
+		    "$(cut -d ' ' -f 1,2 sshd/host_key.pub)" >known
+		run d exec true
+		ssh-keygen -q -H -f known >/dev/null 2>&1
+		run d exec true
+	done
+}
+
+# Such a name in DNS, or in /etc/hosts.
+t_a_name_with_an_underscore() {
+	need_root
+	need_cmd unshare mount
+	unshare -m true 2>/dev/null || skip "no mount namespaces"
+	setup
+	(cat /etc/hosts; echo "127.0.0.1 www_1") >hosts
+	printf '[www_1]:%s %s\n' "$sshd_port" \
+	    "$(cut -d ' ' -f 1,2 sshd/host_key.pub)" >known
+	client "$PWD/sshd/id" "$PWD/known"
+	run unshare -m sh -c 'mount --bind hosts /etc/hosts && exec "$@"' x \
+	    "$driver" config="$PWD/config" port="$sshd_port" www_1 exec true
 }
 
 # authority KIND [BITS]: a new one in ca; its line goes to known.
