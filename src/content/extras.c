@@ -100,6 +100,7 @@ extras_add_shared(struct manifest *m, const struct rules *rules, struct err *e)
 struct candidate {
 	struct entry en;
 	size_t release;
+	bool barred;
 };
 
 struct candidates {
@@ -116,7 +117,7 @@ add_candidate(struct candidates *c, const struct entry *en, int64_t last,
 		c->cap = c->cap > 0 ? c->cap * 2 : 64;
 		c->v = xreallocarray(c->v, c->cap, sizeof(*c->v));
 	}
-	c->v[c->n] = (struct candidate){ *en, release };
+	c->v[c->n] = (struct candidate){ *en, release, false };
 	c->v[c->n].en.last = last;
 	c->n++;
 }
@@ -219,6 +220,51 @@ find_kept(const struct candidates *c, size_t n, const char *path)
 	return NULL;
 }
 
+/* A link may lead to anything. */
+static bool
+is_same_file(const struct entry *a, const struct entry *b)
+{
+	return a != NULL && a->type == ENTRY_FILE && entry_is_same(a, b);
+}
+
+/* Bar those at the path whose release had another form there than `form`. */
+static void
+bar(struct candidates *c, const struct extras_carry *carry, const char *path,
+    const struct entry *form)
+{
+	const struct candidate *any = find_kept(c, c->n, path);
+	size_t i = any != NULL ? (size_t)(any - c->v) : c->n;
+
+	while (i > 0 && i < c->n && strcmp(c->v[i - 1].en.path, path) == 0)
+		i--;
+	for (; i < c->n && strcmp(c->v[i].en.path, path) == 0; i++) {
+		const struct manifest *m = &carry->earlier[c->v[i].release].m;
+
+		c->v[i].barred = c->v[i].en.type != ENTRY_FILE ||
+		    !is_same_file(manifest_find(m, form->path), form);
+	}
+}
+
+/*
+ * What would come to stand beside a form that the build has, and that is of
+ * another file: web servers would give that in its place.  Where the content
+ * of the build is not known yet, it is no release's.
+ */
+static void
+bar_beside_forms(struct candidates *c, const struct extras_carry *carry,
+    const struct manifest *m)
+{
+	for (size_t i = 0; i < m->n && c->n > 0; i++) {
+		size_t len =
+		    m->v[i].type != ENTRY_DIR ? form_of_path(m->v[i].path) : 0;
+		char *plain = len > 0 ? xstrndup(m->v[i].path, len) : NULL;
+
+		if (plain != NULL)
+			bar(c, carry, plain, &m->v[i]);
+		free(plain);
+	}
+}
+
 /*
  * Would a compressed file come to stand beside another file than the one that
  * its release had there?  Web servers would give it in the place of that.
@@ -244,7 +290,7 @@ stands_for_another(const struct manifest *m, const struct extras_carry *carry,
 	free(plain);
 	return built ||
 	    (other != NULL &&
-		(own == NULL || !entry_is_same(own, &other->en)));
+		(c->en.type != ENTRY_FILE || !is_same_file(own, &other->en)));
 }
 
 /* Of the sorted candidates, carry those whose place is free. */
@@ -256,6 +302,7 @@ carry_all(struct manifest *m, struct candidates *c,
 
 	if (c->n > 1)
 		qsort(c->v, c->n, sizeof(*c->v), compare_candidates);
+	bar_beside_forms(c, carry, m);
 	/*
 	 * First the choice, while the manifest is sorted; then the adding.
 	 * What is the same path as the one before, or below it where another
@@ -264,7 +311,8 @@ carry_all(struct manifest *m, struct candidates *c,
 	for (size_t i = 0; i < c->n; i++) {
 		int usable;
 
-		if ((kept > 0 &&
+		if (c->v[i].barred ||
+		    (kept > 0 &&
 			path_is_within(c->v[i].en.path,
 			    c->v[kept - 1].en.path)) ||
 		    !is_free(m, c->v[i].en.path) ||

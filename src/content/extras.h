@@ -58,8 +58,9 @@ int extras_add_shared(struct manifest *m, const struct rules *rules,
  * Add the files and links that earlier releases had under the `carry`
  * patterns of the rules within their time, never over or below a path that is
  * in `m`; where several releases have a path, the one that was live last
- * counts.  A compressed form (decode.h, dcz.h) never comes to stand beside a file of the
- * build, nor one that is carried from where it had other content.  What is not
+ * counts.  A compressed form (decode.h, dcz.h) never comes to stand beside a
+ * file of the build, nor one that is carried from where it had other content,
+ * nor a file beside a form of the build that it did not have.  What is not
  * usable any more is left out.  The caller frees from->v.
  * 0 or -1.
  */

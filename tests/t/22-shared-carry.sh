@@ -718,4 +718,30 @@ t_compressed_files_stay_with_their_own() {
 	done
 }
 
+# The other way round: what is carried beside a form that the build has.
+t_nothing_is_carried_beside_a_form_of_the_build() {
+	local dcz=47DEQpj8HBSa+_TImW+5JCeuQeRkm5NMpJWZG3hSuFU f
+	small
+	config 'carry: {paths: ["css/**"]}' 'max_delete: 100%'
+	for f in a b c d; do
+		echo "one $f" >site/css/$f.css
+	done
+	publish
+	rm site/css/?.css
+	echo two | gzip -nc >site/css/a.css.gz
+	echo two >site/css/b.css.$dcz.dcz
+	ln -s a.css.gz site/css/c.css.gz
+	publish
+	for f in a b c; do
+		[ ! -e root/current/css/$f.css ] || fail "$f is beside another's form"
+	done
+	assert_eq "$(<root/current/css/d.css)" "one d"
+	# Nor by a bridge, when what has the file is gone back from.
+	rm site/css/*.css.*
+	echo three >site/css/a.css
+	publish
+	run deploy rollback
+	[ ! -e root/current/css/a.css ] || fail "a bridge has it"
+}
+
 run_tests
