@@ -83,25 +83,60 @@ step(struct way *w, const struct buf *name, bool *done)
 	return NULL;
 }
 
+/*
+ * Go from the top along the path.  What is wrong with where it leads; NULL:
+ * nothing, and `w` is there, or where more is not known (`done`).
+ */
+static const char *
+walk(struct way *w, const char *path, bool *done)
+{
+	struct buf name = BUF_INIT;
+	const char *wrong = NULL;
+
+	*done = false;
+	buf_adds(&w->rest, path);
+	do {
+		take_name(w, &name);
+		if (name.len > 0)
+			wrong = step(w, &name, done);
+	} while (wrong == NULL && !*done && name.len > 0);
+	buf_release(&name);
+	return wrong;
+}
+
+static void
+end_way(struct way *w)
+{
+	buf_release(&w->at);
+	buf_release(&w->rest);
+}
+
 /* What is wrong with where the link leads; NULL: nothing. */
 static const char *
 judge(const struct manifest *m, const struct entry *link)
 {
 	struct way w = { m, BUF_INIT, BUF_INIT, 0 };
-	struct buf name = BUF_INIT;
-	const char *wrong = NULL;
-	bool done = false;
+	bool done;
+	const char *wrong = walk(&w, link->path, &done);
 
-	buf_adds(&w.rest, link->path);
-	do {
-		take_name(&w, &name);
-		if (name.len > 0)
-			wrong = step(&w, &name, &done);
-	} while (wrong == NULL && !done && name.len > 0);
-	buf_release(&name);
-	buf_release(&w.at);
-	buf_release(&w.rest);
+	end_way(&w);
 	return wrong;
+}
+
+const struct entry *
+links_follow(const struct manifest *m, const char *path)
+{
+	struct way w = { m, BUF_INIT, BUF_INIT, 0 };
+	const struct entry *en = manifest_find(m, path);
+	bool done;
+
+	if (en != NULL && en->type != ENTRY_LINK)
+		return en;
+	en = walk(&w, path, &done) == NULL && !done ?
+	    manifest_find(m, buf_str(&w.at)) :
+	    NULL;
+	end_way(&w);
+	return en;
 }
 
 void

@@ -16,7 +16,14 @@
  */
 void links_find_broken(const struct manifest *m, struct strvec *out);
 
-/* Add the first of them, and how many more there are, to a sentence. */
+/*
+ * What visitors get at `path` of the sorted manifest, through links of it and
+ * on the way to it: a file, or a directory.  NULL: nothing, or the top, or
+ * what is in shared/.
+ */
+const struct entry *links_follow(const struct manifest *m, const char *path);
+
+/* Add the first broken ones, and how many more there are, to a sentence. */
 void links_tell(const struct strvec *broken, struct buf *out);
 
 #endif

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "content/dcz.h"
 #include "content/decode.h"
+#include "content/links.h"
 #include "content/place.h"
 #include "os/io.h"
 #include "os/log.h"
@@ -16,28 +17,19 @@
 enum { PIECE = 64 * 1024 };
 
 struct pair {
-	const struct entry *packed;
-	const struct entry *plain;
+	const struct entry *form, *file;    /* as the build names them, */
+	const struct entry *packed, *plain; /* and what these lead to */
 	enum encoding how; /* ENCODINGS: against a dictionary (dcz.h), */
 	uint8_t dictionary[HASH_LEN]; /* this one */
 };
 
 struct pairs {
 	const struct dir *source;
-	const struct manifest *m; /* of the build */
+	const struct plan *p;
 	struct pair *v;
 	size_t n;
 	size_t cap;
 };
-
-/* Is the entry the same file at the same path as in the base? */
-static bool
-is_unchanged(const struct plan *p, const struct entry *en)
-{
-	const struct plan_step *s = &p->steps[en - p->m.v];
-
-	return s->way == PLAN_LINK && strcmp(s->base->path, en->path) == 0;
-}
 
 static void
 add_pair(struct pairs *all, const struct pair *pair)
@@ -61,36 +53,69 @@ read_name(const char *path, struct pair *out)
 	return dcz_of_path(path, out->dictionary);
 }
 
-/* The file of the build at the first `len` bytes of the path; or NULL. */
+/* The file that visitors get at the path; or NULL. */
 static const struct entry *
-find_plain(const struct manifest *m, const char *path, size_t len)
+find_file(const struct manifest *m, const char *path)
 {
-	char *name = xstrndup(path, len);
-	const struct entry *en = manifest_find(m, name);
+	const struct entry *en = links_follow(m, path);
 
+	return en != NULL && en->type == ENTRY_FILE ? en : NULL;
+}
+
+/* Has the base the same at that path, from a build? */
+static bool
+has_same(const struct manifest *base, const char *path, const struct entry *en)
+{
+	const struct entry *old = find_file(base, path);
+
+	return old != NULL && old->mark == ENTRY_BUILD &&
+	    old->size == en->size &&
+	    memcmp(old->digest, en->digest, HASH_LEN) == 0;
+}
+
+static bool
+is_unchanged(const struct manifest *base, const struct pair *pair)
+{
+	return base != NULL &&
+	    has_same(base, pair->form->path, pair->packed) &&
+	    has_same(base, pair->file->path, pair->plain);
+}
+
+/* Is the entry by its name a form of something in the build? */
+static bool
+find_names(const struct plan *p, const struct entry *en, struct pair *out)
+{
+	size_t len;
+	char *name;
+
+	if (en->type == ENTRY_DIR || en->mark != ENTRY_BUILD ||
+	    p->steps[en - p->m.v].made)
+		return false;
+	len = read_name(en->path, out);
+	if (len == 0)
+		return false;
+	name = xstrndup(en->path, len);
+	out->form = en;
+	out->file = manifest_find(&p->m, name);
 	free(name);
-	return en != NULL && en->type == ENTRY_FILE &&
-		en->mark == ENTRY_BUILD ?
-	    en :
-	    NULL;
+	return out->file != NULL;
 }
 
 static void
-find_pairs(struct pairs *all, const struct plan *p, bool also_unchanged)
+find_pairs(struct pairs *all, const struct plan *p,
+    const struct manifest *base)
 {
 	for (size_t i = 0; i < p->m.n; i++) {
-		struct pair pair = { .packed = &p->m.v[i] };
-		size_t len;
+		struct pair pair = { 0 };
 
-		if (pair.packed->type != ENTRY_FILE ||
-		    pair.packed->mark != ENTRY_BUILD || p->steps[i].made)
+		if (!find_names(p, &p->m.v[i], &pair))
 			continue;
-		len = read_name(pair.packed->path, &pair);
-		pair.plain =
-		    len > 0 ? find_plain(&p->m, pair.packed->path, len) : NULL;
-		if (pair.plain != NULL &&
-		    (also_unchanged || !is_unchanged(p, pair.packed) ||
-			!is_unchanged(p, pair.plain)))
+		pair.packed = find_file(&p->m, pair.form->path);
+		pair.plain = find_file(&p->m, pair.file->path);
+		/* What is carried was looked at in its own release. */
+		if (pair.packed != NULL && pair.plain != NULL &&
+		    pair.packed->mark == ENTRY_BUILD &&
+		    !is_unchanged(base, &pair))
 			add_pair(all, &pair);
 	}
 }
@@ -176,12 +201,12 @@ read_dictionary(const struct pairs *all, const struct pair *pair, size_t *len,
 	ssize_t n;
 	int fd;
 
-	for (size_t i = 0; en == NULL && i < all->m->n; i++)
-		if (all->m->v[i].type == ENTRY_FILE &&
-		    all->m->v[i].mark == ENTRY_BUILD &&
-		    memcmp(all->m->v[i].digest, pair->dictionary, HASH_LEN) ==
-			0)
-			en = &all->m->v[i];
+	for (size_t i = 0; en == NULL && i < all->p->m.n; i++)
+		if (all->p->m.v[i].type == ENTRY_FILE &&
+		    all->p->m.v[i].mark == ENTRY_BUILD &&
+		    memcmp(all->p->m.v[i].digest, pair->dictionary,
+			HASH_LEN) == 0)
+			en = &all->p->m.v[i];
 	if (en == NULL || en->size > DCZ_MAX) {
 		err_set(e, ERR_INTEGRITY,
 		    "the dictionary that its name is of is %s;; leave it out with 'exclude', and have 'dictionaries' in deploy.yml make such files; --override=build stages it anyway",
@@ -251,7 +276,7 @@ name_both(const struct pair *pair, struct err *e)
 	bool cured = *err_cure(e) != '\0';
 
 	err_prefix(e, "'%s' of the build is not '%s' compressed by %s: ",
-	    pair->packed->path, pair->plain->path,
+	    pair->form->path, pair->file->path,
 	    pair->how == ENCODINGS ? "zstd against a dictionary" :
 				     encodings[pair->how].tool);
 	if (!cured)
@@ -302,14 +327,35 @@ check_against(struct worker *w, int fd, const struct pairs *all,
 	return r;
 }
 
+/*
+ * A link that leads to a form which was made here: that is of its own file, and
+ * the build does not have it.
+ */
+static int
+check_made(const struct pairs *all, const struct pair *pair, struct err *e)
+{
+	const char *path = pair->packed->path;
+	char *name = xstrndup(path, form_of_path(path));
+	const struct entry *own = manifest_find(&all->p->m, name);
+
+	free(name);
+	return own != NULL && own->size == pair->plain->size &&
+		memcmp(own->digest, pair->plain->digest, HASH_LEN) == 0 ?
+	    0 :
+	    err_set(e, ERR_INTEGRITY, "it leads to '%s'", path);
+}
+
 static int
 check_pair(void *ctx, void *worker, size_t i, struct err *e)
 {
 	const struct pairs *all = ctx;
 	const struct pair *pair = &all->v[i];
 	struct worker *w = worker;
-	int fd = place_open(all->source, pair->packed->path, e), r;
+	int fd, r;
 
+	if (all->p->steps[pair->packed - all->p->m.v].made)
+		return check_made(all, pair, e) == 0 ? 0 : name_both(pair, e);
+	fd = place_open(all->source, pair->packed->path, e);
 	if (fd < 0)
 		return -1;
 	w->size = 0;
@@ -321,10 +367,10 @@ check_pair(void *ctx, void *worker, size_t i, struct err *e)
 }
 
 int
-sibling_check(const struct dir *source, const struct plan *p, bool all,
-    struct err *e)
+sibling_check(const struct dir *source, const struct plan *p,
+    const struct manifest *base, struct err *e)
 {
-	struct pairs pairs = { .source = source, .m = &p->m };
+	struct pairs pairs = { .source = source, .p = p };
 	struct pool_job job = { .grain = 4,
 		.ctx = &pairs,
 		.begin = begin,
@@ -332,7 +378,7 @@ sibling_check(const struct dir *source, const struct plan *p, bool all,
 		.end = end };
 	int r;
 
-	find_pairs(&pairs, p, all);
+	find_pairs(&pairs, p, base);
 	job.n = pairs.n;
 	r = pairs.n > 0 ? pool_run(&job, e) : 0;
 	if (r == 0 && pairs.n > 0)

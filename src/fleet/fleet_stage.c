@@ -430,7 +430,7 @@ examine(struct fleet *f, struct stage *st, const struct stage_options *opt,
 		r = check_content(f, st, opt, e);
 	/* While the base is there, which the plan's steps point into. */
 	if (r == 0)
-		r = stage_check_siblings(st, e);
+		r = stage_check_siblings(st, &base, e);
 	manifest_release(&base);
 	return r;
 }

@@ -128,14 +128,15 @@ stage_dictionaries(struct stage *st, struct dictionary_job *job, struct err *e)
 }
 
 int
-stage_check_siblings(const struct stage *st, struct err *e)
+stage_check_siblings(const struct stage *st, const struct manifest *base,
+    struct err *e)
 {
 	const struct stage_options *o = st->opt;
 
 	if (st->outcome != STAGE_NEW || o->overrides & OVERRIDE_BUILD)
 		return 0;
-	return sibling_check(source_files(&st->source), &st->plan, o->again,
-	    e);
+	return sibling_check(source_files(&st->source), &st->plan,
+	    o->again ? NULL : base, e);
 }
 
 void
@@ -578,7 +579,9 @@ conclude(struct here *h, struct err *e)
 	log_debug("tree digest %s", h->st->plan.digest);
 	if (!h->st->opt->again)
 		find_same(h);
-	return check_content(h, e) == 0 ? stage_check_siblings(h->st, e) : -1;
+	return check_content(h, e) == 0 ?
+	    stage_check_siblings(h->st, &h->base_manifest, e) :
+	    -1;
 }
 
 /* Everything into place, and the release into the list. */

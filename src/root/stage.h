@@ -100,9 +100,10 @@ int stage_list(struct stage *st, const struct dir *into, struct err *e)
 
 /*
  * Of a new release, whose plan is whole: are the compressed files of the
- * build what they stand beside (sibling.h)?  0 or -1.
+ * build what they stand beside (sibling.h)?  `base` may be empty.  0 or -1.
  */
-int stage_check_siblings(const struct stage *st, struct err *e) MUST_USE;
+int stage_check_siblings(const struct stage *st, const struct manifest *base,
+    struct err *e) MUST_USE;
 
 /*
  * All files are planned: add the compressed forms that the rules want.  `base`

@@ -141,12 +141,70 @@ t_what_stands_for_nothing() {
 	echo x >site/dir/index.html
 	echo x >site/.gz
 	echo x >site/alone.js.br
-	ln -s index.html site/link
+	ln -s dir site/link
 	echo x >site/link.gz
+	ln -s nothing site/away
+	echo x >site/away.gz
+	ln -s nothing site/alone.js.gz
 	echo x >site/upper.css
 	echo x >site/upper.css.GZ
 	run deploy publish site --root root
 	assert_tree_eq site root/current/.
+}
+
+# Web servers go through links, of either of the two: what they lead to counts,
+# also where only that is another than before.
+t_through_links() {
+	local t
+	# files of the first build | what the second has besides
+	for t in \
+	    'pack one.js gz; echo two >a.js|ln -s one.js.gz a.js.gz' \
+	    'ln -s one.js a.js|echo two >x; gzip -nc x >a.js.gz' \
+	    'ln -s one.js a.js; pack one.js gz; cp one.js.gz a.js.gz|rm a.js; ln -s two.js a.js' \
+	    'ln -s one.js a.js; pack one.js gz; cp one.js.gz a.js.gz|echo 2 >one.js; pack one.js gz' \
+	    'mkdir v; echo two >v/a.js; gzip -nc v/a.js >v/a.js.gz; echo one >a.js|ln -s v w; ln -s w/a.js.gz a.js.gz' \
+	    'ln -s one.js a.js|ln -s two.js.gz a.js.gz'; do
+		rm -rf site root
+		mkdir site
+		echo 'sites: [{name: t, source: site, root: root, compress: two.js}]' \
+		    >deploy.yml
+		(
+			cd site
+			echo one >one.js
+			seq 1000 >two.js
+			echo hi >index.html
+			eval "${t%|*}"
+		)
+		run deploy publish
+		(cd site && eval "${t#*|}")
+		expect_status 5 deploy publish
+		assert_contains "$err" "'a.js.gz' of the build is not 'a.js' compressed by gzip"
+		run deploy publish --override=build
+		# It is live, and was meant.
+		echo more >site/index.html
+		run deploy publish
+	done
+}
+
+# Links on both sides that lead to what belongs together.
+t_links_that_are_right() {
+	mkdir site
+	echo 'sites: [{name: t, source: site, root: root, compress: two.js}]' \
+	    >deploy.yml
+	echo hi >site/index.html
+	seq 1000 >site/two.js
+	ln -s two.js site/a.js
+	ln -s two.js.gz site/a.js.gz
+	echo one >site/one.js
+	pack site/one.js gz
+	ln -s one.js site/b.js
+	ln -s one.js.gz site/b.js.gz
+	run deploy publish -v
+	assert_contains "$err" "3 compressed files are what they stand for"
+	echo two >site/one.js
+	pack site/one.js gz
+	run deploy publish -v
+	assert_contains "$err" "2 compressed files are what they stand for"
 }
 
 # Sets that are right: several members and frames, and the packed of a packed.
