@@ -1,5 +1,6 @@
 /*
- * Text for people: what is safe to show on a terminal, and sizes in words.
+ * Text for people: what is safe to show on a terminal and has no password, and
+ * sizes in words.
  */
 #ifndef TEXT_H
 #define TEXT_H
@@ -35,7 +36,8 @@ const char *text_count(char out[TEXT_COUNT_LEN], int64_t n, const char *one,
  * line: every byte of a control character (those of ASCII with tab and line
  * break, DEL, U+0080 to U+009F, of which terminals take U+009B for ESC [, and
  * the separators U+2028 and U+2029) and every byte that is no UTF-8, as a bare
- * 0x9b, becomes \xNN.  What does not fit ends in "...".  Returns the length.
+ * 0x9b, becomes \xNN.  Of a URL, the password is "***", or the user of http(s)
+ * who has none, a token.  What does not fit ends in "...".  Returns the length.
  */
 size_t text_clean(char *out, size_t size, const char *in);
 

@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "base/text.h"
 #include "config/abspath.h"
 #include "config/config_table.h"
 #include "config/config_words.h"
@@ -53,23 +54,6 @@ add(struct config_values *out, const char *key, char *value, size_t line)
 	out->v[out->n++] = (struct config_value){ xstrdup(key), value, line };
 }
 
-/* Stars in the place of a password, as in https://user:password@host/. */
-static char *
-without_password(const char *url)
-{
-	const char *from = strstr(url, "://"), *end, *sign, *colon;
-
-	if (from == NULL)
-		return xstrdup(url);
-	from += 3;
-	end = from + strcspn(from, "/?#");
-	sign = memrchr(from, '@', (size_t)(end - from));
-	colon = sign == NULL ? NULL : memchr(from, ':', (size_t)(sign - from));
-	return colon == NULL ?
-	    xstrdup(url) :
-	    xasprintf("%.*s:***%s", (int)(colon - url), url, sign);
-}
-
 /* The value as it counts. */
 static char *
 as_it_counts(const struct config *c, enum config_kind kind, const char *text)
@@ -80,7 +64,7 @@ as_it_counts(const struct config *c, enum config_kind kind, const char *text)
 	    NULL;
 
 	return path != NULL  ? path :
-	    kind == KIND_URL ? without_password(text) :
+	    kind == KIND_URL ? text_cleanf("%s", text) :
 			       xstrdup(text);
 }
 

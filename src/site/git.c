@@ -38,7 +38,7 @@ git_run(const char *dir, const struct strvec *args, const struct strvec *env,
 		r = run_finish(&c, status, e);
 	run_kill(&c);
 	if (said->len > 0)
-		said->data[strcspn(said->data, "\n")] = '\0';
+		said->data[strcspn(said->data, "\r\n")] = '\0'; /* ssh(1) */
 	return r;
 }
 

@@ -845,6 +845,32 @@ t_git_fails() {
 	assert_contains "$err" "the clone needs a place of its own"
 }
 
+# Neither what deploy says of an address nor what git does has the password.
+t_git_passwords_are_not_said() {
+	local url
+
+	repository
+	for url in https://me:s3cret@127.0.0.1:1/x.git \
+	    http://s3cret@127.0.0.1:1/x.git https://me:s3cret/x@127.0.0.1:1/x; do
+		clone_of "$url"
+		for way in --update -v; do
+			expect_status 1 deploy publish "$way"
+			assert_contains "$err" '***@127.0.0.1:1/x'
+			assert_not_contains "$err" s3cret
+		done
+	done
+	clone_of "file://$PWD/site.git" 'submodules: true'
+	printf '[submodule "s"]\n\tpath = s\n\turl = %s\n' \
+	    http://me:s3cret@127.0.0.1:1/x.git >work/.gitmodules
+	mkdir work/s
+	git -C work update-index --add \
+	    --cacheinfo "160000,$(commit_of main),s"
+	push six
+	expect_status 1 deploy publish
+	assert_contains "$err" 'cannot get the submodules'
+	assert_not_contains "$err" s3cret
+}
+
 # Two builds in one clone wait for each other.
 t_git_one_at_a_time() {
 	repository

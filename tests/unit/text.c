@@ -54,6 +54,48 @@ test_clean(void)
 	}
 }
 
+static void
+test_passwords(void)
+{
+	static const struct {
+		const char *in, *want;
+	} t[] = {
+		{ "'https://me:pw@host/x.git' in '/tmp'",
+		    "'https://me:***@host/x.git' in '/tmp'" },
+		{ "ssh://me:p@w@h:22/x and http://a:b@c",
+		    "ssh://me:***@h:22/x and http://a:***@c" },
+		{ "postgresql://me:p@db/q", "postgresql://me:***@db/q" },
+		/* Not percent-encoded. */
+		{ "postgresql://me:p/w@db/q", "postgresql://me:***@db/q" },
+		{ "postgresql://me:p#w@db/q", "postgresql://me:***@db/q" },
+		{ "'postgresql:///q?user=me&password=p%w&x=y'",
+		    "'postgresql:///q?user=me&password=***&x=y'" },
+		{ "postgresql:///q?password=pw",
+		    "postgresql:///q?password=***" },
+		/* A token. */
+		{ "https://ghp_x@host/x.git", "https://***@host/x.git" },
+		{ "https://ghp_x:@host/", "https://***@host/" },
+		{ "https://ghp_x:x-oauth-basic@host/", "https://***@host/" },
+		/* None. */
+		{ "ssh://git@host:22/~me/x", "ssh://git@host:22/~me/x" },
+		{ "https://host:443/@me", "https://host:443/@me" },
+		{ "https://host/a:b@c", "https://host/a:b@c" },
+		{ "https://[::1]:80/@me", "https://[::1]:80/@me" },
+		{ "git@host:x", "git@host:x" },
+		{ "://", "://" }, { "://:@", "://:***@" },
+	};
+
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		char *once = text_cleanf("%s", t[i].in);
+		char *twice = text_cleanf("%s", once);
+
+		CHECK_STR(once, t[i].want);
+		CHECK_STR(twice, t[i].want);
+		free(once);
+		free(twice);
+	}
+}
+
 /* Whatever does not fit ends in "...", and no character is divided. */
 static void
 test_cut(void)
@@ -113,4 +155,4 @@ test_sizes(void)
 	}
 }
 
-UNIT_MAIN(UNIT(test_clean), UNIT(test_cut), UNIT(test_long), UNIT(test_sizes))
+UNIT_MAIN(UNIT(test_clean), UNIT(test_passwords), UNIT(test_cut), UNIT(test_long), UNIT(test_sizes))
