@@ -11,7 +11,8 @@
 #include "base/err.h"
 
 #define PQ_FUNCTIONS(DO) \
-	DO(PQclear) DO(PQconnectdbParams) DO(PQconsumeInput) DO(PQdb) \
+	DO(PQclear) DO(PQconnectdbParams) DO(PQconninfoFree) \
+	DO(PQconninfoParse) DO(PQconsumeInput) DO(PQdb) \
 	DO(PQerrorMessage) DO(PQexec) DO(PQexecParams) DO(PQfinish) \
 	DO(PQfreemem) DO(PQgetisnull) DO(PQgetvalue) DO(PQhost) \
 	DO(PQnfields) DO(PQnotifies) DO(PQntuples) DO(PQresultErrorField) \

@@ -33,7 +33,7 @@ queue_open(const char *where, bool make, int64_t wait, struct err *e)
 	struct queue *q = NULL;
 
 	if (is_url(path))
-		db = queue_pg_open(path, e);
+		db = queue_pg_open(path, wait, e);
 	else if (path != NULL)
 		db = queue_sqlite_open(path, make, wait, e);
 	if (db != NULL) {

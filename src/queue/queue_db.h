@@ -109,7 +109,8 @@ struct queue_db {
  */
 struct queue_db *queue_sqlite_open(const char *path, bool make, int64_t wait,
     struct err *e) MUST_USE;
-struct queue_db *queue_pg_open(const char *url, struct err *e) MUST_USE;
+struct queue_db *queue_pg_open(const char *url, int64_t wait, struct err *e)
+    MUST_USE;
 
 /*
  * In a transaction: bring tables of `version` (1: as the database made them)

@@ -20,12 +20,15 @@
 
 #define CHANNEL "deploy_queue"
 
+enum { WAIT_MAX = 1000000 };
+
 struct pg_queue {
 	struct queue_db db;
 	char *url;
 	char *name; /* for messages: without a password */
 	PGconn *conn;
 	PGconn *spare; /* a session that has claimed nothing; NULL: none */
+	int64_t wait;  /* seconds, for a locked table */
 	bool listening;
 };
 
@@ -78,8 +81,12 @@ fault(struct pg_queue *q, const PGresult *res, struct err *e)
 		code = ERR_GUARD;
 	else if (strncmp(state, "XX", 2) == 0) /* internal, corrupt */
 		code = ERR_INTEGRITY;
-	else if (strcmp(state, "57014") == 0 || strcmp(state, "55P03") == 0)
-		code = ERR_LOCKED; /* statement_timeout, lock_timeout */
+	else if (strcmp(state, "57014") == 0) /* statement_timeout */
+		code = ERR_LOCKED;
+	else if (strcmp(state, "55P03") == 0) /* lock_timeout */
+		return err_set(e, ERR_LOCKED,
+		    "the queue %s is locked by another program; gave up after %lld s (--lock-wait)",
+		    q->name, (long long)q->wait);
 	return err_set(e, code, "the queue %s: %s", q->name, text);
 }
 
@@ -132,6 +139,7 @@ start_session(struct pg_queue *q, struct err *e)
 	const char *const values[] = { secret_get(SECRET_PG_PASSWORD), "5",
 		"5", "5", "2", "15000", "deploy", "UTF8", q->url, NULL };
 	PGconn *conn = pq->PQconnectdbParams(keys, values, 1);
+	char sql[400];
 
 	if (pq->PQstatus(conn) != CONNECTION_OK) {
 		fault_connection(q, conn, e);
@@ -139,13 +147,16 @@ start_session(struct pg_queue *q, struct err *e)
 		return NULL;
 	}
 	(void)pq->PQsetNoticeReceiver(conn, ignore_notice, NULL);
-	/* The server's end of the same; and nothing here takes long. */
-	if (tell(q, conn,
-		"SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = "
-		"10; SET tcp_keepalives_count = 3; SET tcp_user_timeout = "
-		"60000; SET statement_timeout = 15000; SET lock_timeout = "
-		"10000; SET idle_in_transaction_session_timeout = 30000",
-		e) != 0) {
+	/* The server's end of the same; and nothing here takes long, but to
+	 * wait, for which 0 would be for ever. */
+	snprintf(sql, sizeof(sql),
+	    "SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = "
+	    "10; SET tcp_keepalives_count = 3; SET tcp_user_timeout = "
+	    "60000; SET statement_timeout = %lld; SET lock_timeout = "
+	    "%lld; SET idle_in_transaction_session_timeout = 30000",
+	    (long long)q->wait * 1000 + 15000,
+	    (long long)(q->wait > 0 ? q->wait * 1000 : 1));
+	if (tell(q, conn, sql, e) != 0) {
 		pq->PQfinish(conn);
 		return NULL;
 	}
@@ -414,13 +425,42 @@ check_version(struct pg_queue *q, struct err *e)
 	return 0;
 }
 
+/*
+ * Does libpq take it as it is meant?  One '@' ends the user and the password,
+ * or what it takes for the host is a part of that.
+ */
+static bool
+is_sound(const char *url)
+{
+	const char *from = strstr(url, "://") + 3;
+	const char *end = from + strcspn(from, "?");
+	const char *at = memchr(from, '@', (size_t)(end - from));
+	PQconninfoOption *options = pq->PQconninfoParse(url, NULL);
+
+	pq->PQconninfoFree(options);
+	return options != NULL &&
+	    (at == NULL ||
+		(memchr(from, '/', (size_t)(at - from)) == NULL &&
+		    memchr(at + 1, '@', (size_t)(end - at - 1)) == NULL));
+}
+
+/* What libpq says of a URL may be a part of its password. */
+static int
+check_url(const char *url, struct err *e)
+{
+	if (is_sound(url))
+		return 0;
+	return err_set(e, ERR_USAGE,
+	    "'queue' in deploy.yml is no URL for PostgreSQL;; percent-encode what is in its password ('@' is %%40, '%%' is %%25, '/' is %%2F), or put that into ~/.pgpass; parameters are those of libpq");
+}
+
 struct queue_db *
-queue_pg_open(const char *url, struct err *e)
+queue_pg_open(const char *url, int64_t wait, struct err *e)
 {
 	struct pg_queue *q;
 
 	pq = pq_load(e);
-	if (pq == NULL)
+	if (pq == NULL || check_url(url, e) != 0)
 		return NULL;
 	/* Jobs and what is told of them shall not have the queue's password. */
 	secret_take(SECRET_PG_PASSWORD);
@@ -428,6 +468,7 @@ queue_pg_open(const char *url, struct err *e)
 	q->db.ops = &ops;
 	q->db.wakes_at_commit = true;
 	q->url = xstrdup(url);
+	q->wait = wait < WAIT_MAX ? wait : WAIT_MAX;
 	q->name = xstrdup("in PostgreSQL");
 	q->conn = start_session(q, e);
 	if (q->conn != NULL) {

@@ -53,7 +53,55 @@ t_nobody_there() {
 	expect_status 1 deploy enqueue a
 	assert_contains "$err" "does not exist"
 	sed -i "s,^queue:.*,queue: 'postgresql://%zz'," deploy.yml
-	expect_status 1 deploy enqueue a
+	expect_status 2 deploy enqueue a
+}
+
+# What is wrong with an address is said without its password.
+t_exit_2_no_address() {
+	local url
+
+	sites a
+	for url in 'me:geheim%xyz@127.0.0.1/q' 'me:geheim/x@127.0.0.1/q' \
+	    'me:a@geheim@127.0.0.1:1/q' 'me:geheim@[::1/q' \
+	    'me:12/geheim@127.0.0.1/q' '/q?password=geheim%zz' \
+	    'me:geheim@127.0.0.1/q?unknown=x'; do
+		sed -i "s|^queue:.*|queue: 'postgresql://${url//&/\\&}'|" deploy.yml
+		expect_status 2 deploy enqueue a
+		assert_contains "$err" "is no URL for PostgreSQL"
+		assert_contains "$err" "percent-encode"
+		assert_not_contains "$err" geheim
+	done
+	# '#' ends nothing in it, and the parameters may have what they like.
+	for url in 'me:geheim#x@127.0.0.1:1/q' '/q?host=127.0.0.1&port=1&user=a@b' \
+	    'me:a%40geheim@127.0.0.1:1/q'; do
+		sed -i "s|^queue:.*|queue: 'postgresql://${url//&/\\&}'|" deploy.yml
+		expect_status 1 deploy enqueue a
+		assert_contains "$err" "onnection refused"
+		assert_not_contains "$err" geheim
+	done
+}
+
+t_exit_3_locked() {
+	local start=$SECONDS
+
+	sites a
+	enqueue a --ref v1
+	coproc SQL { psql -X -q -A -t -h 127.0.0.1 -p "$pg_port" -U deploy -d "$database"; }
+	echo "BEGIN; LOCK TABLE deploy_jobs; SELECT 'locked';" >&"${SQL[1]}"
+	read -r line <&"${SQL[0]}"
+	assert_eq "$line" locked
+	for wait in 0 1; do
+		expect_status 3 deploy enqueue a --ref v2 --lock-wait "$wait"
+		assert_contains "$err" "is locked by another program"
+		assert_contains "$err" "after $wait s (--lock-wait)"
+	done
+	((SECONDS - start < 9)) || fail "waited for $((SECONDS - start)) s"
+	# Who waits long enough gets in.
+	deploy enqueue a --ref v3 --lock-wait 60 2>/dev/null &
+	sleep 0.5
+	echo "COMMIT;" >&"${SQL[1]}"
+	wait "$!"
+	assert_eq "$(field a .ref)" v3
 }
 
 t_exit_2_from_the_future() {
