@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/quote.h"
+#include "os/intr.h"
 
 /* The options that say for which site and hosts the verb is. */
 static const char *
@@ -131,8 +132,12 @@ static bool
 append_again(const struct fleet *f, struct err *e)
 {
 	struct buf again = BUF_INIT;
+	struct err ignored = ERR_INIT;
 	size_t failed = 0;
 
+	/* No host is at fault after a signal. */
+	if (intr_check(&ignored) != 0)
+		return false;
 	for (size_t i = 0; i < f->n; i++)
 		failed += f->v[i].failed;
 	if (failed == 0 || failed == f->n || !f->caller->may_skip)

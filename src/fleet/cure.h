@@ -38,7 +38,8 @@ int cure_unreachable(const struct fleet *f, struct err *e);
 
 /*
  * Hosts have failed in a way that others need not wait for, and nothing was
- * changed: the same, when the command can go on without them.  Returns -1.
+ * changed: the same, when the command can go on without them, and no signal ended
+ * it, for which no host is at fault.  Returns -1.
  */
 int cure_failed(const struct fleet *f, struct err *e);
 

@@ -76,6 +76,17 @@ fleet_check_remember(struct fleet *f, const struct release_id *id)
 	manifest_release(&m);
 }
 
+/* It is the web servers' word, unless a signal came before they said one. */
+static int
+check_failed(const struct fleet *f, struct err *e)
+{
+	if (intr_check(e) != 0)
+		return err_prefix(e, "while it was checked: ");
+	err_ignore(fleet_fail(f, "the release is not what is served", e));
+	e->phase = PHASE_CHECK;
+	return -1;
+}
+
 int
 fleet_check(struct fleet *f, const struct release_id *id,
     struct check_result *out, struct err *e)
@@ -86,10 +97,8 @@ fleet_check(struct fleet *f, const struct release_id *id,
 
 	if (out == NULL)
 		a.out = xcalloc(f->n, sizeof(*a.out));
-	if (r == 0 && fleet_each(f, ask, &a) > 0) {
-		r = fleet_fail(f, "the release is not what is served", e);
-		e->phase = PHASE_CHECK;
-	}
+	if (r == 0 && fleet_each(f, ask, &a) > 0)
+		r = check_failed(f, e);
 	if (out == NULL)
 		free(a.out);
 	manifest_release(&m);

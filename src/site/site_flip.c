@@ -98,17 +98,13 @@ wants_check(const struct site_run *s)
 	    !s->wishes.dry_run;
 }
 
-/* Did a signal come while it was checked?  Then that is the error. */
+/* Did a signal end the check?  The error says so. */
 static bool
-was_interrupted(struct err *e)
+was_interrupted(void)
 {
-	struct err why = ERR_INIT;
+	struct err ignored = ERR_INIT;
 
-	if (intr_check(&why) == 0)
-		return false;
-	*e = why;
-	err_prefix(e, "while it was checked: ");
-	return true;
+	return intr_check(&ignored) != 0;
 }
 
 /* A rollback that fails its check stays: there is nothing better. */
@@ -138,7 +134,7 @@ check(struct site_run *s, const struct release_id *id,
 		fleet_note_verified(&s->fleet, id);
 		return 0;
 	}
-	if (was_interrupted(e))
+	if (was_interrupted())
 		why = "reverted: the check was interrupted";
 	if (was_rollback(&s->fleet, action, e))
 		return -1;
@@ -170,7 +166,7 @@ site_check_live(struct site_run *s, const struct release_id *id, struct err *e)
 		fleet_note_verified(f, &own);
 		return 0;
 	}
-	if (was_interrupted(e))
+	if (was_interrupted())
 		return -1;
 	for (size_t i = 0; i < f->n; i++) {
 		f->v[i].flipped = true;

@@ -591,6 +591,29 @@ signal_nginx() {
 	kill "-$1" "${pids[$2]}" "${workers[@]}"
 }
 
+# Neither the check nor the release is at fault then.
+t_a_signal_while_it_rolls() {
+	site 1
+	fleet 2
+	sed -i 's/^    root: .*none/&\n    strategy: rolling/' deploy.yml
+	run deploy publish
+	site 2
+	signal_nginx STOP 2
+	defer signal_nginx CONT 2
+	: >"$err"
+	deploy publish >"$out" 2>"$err" &
+	pid=$!
+	wait_for 20 grep -q "flipped www2" "$err"
+	kill -TERM "$pid"
+	status=0
+	wait "$pid" || status=$?
+	assert_eq "$status" 6
+	assert_contains "$err" "error: while it was checked: interrupted by SIGTERM; all hosts serve what they served before"
+	assert_not_contains "$err" "--no-check"
+	signal_nginx CONT 2
+	all_serve 2 '<p>home 1'
+}
+
 # What is live on the first host already was checked there, or was not, as when
 # a run died: the next checks it, and then takes it back with the rest.
 t_half_of_it_is_live() {
