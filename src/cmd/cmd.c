@@ -23,7 +23,6 @@
 #include "config/config_host.h"
 #include "fleet/cure.h"
 #include "os/ci.h"
-#include "os/intr.h"
 #include "os/log.h"
 
 enum { COMMIT_LEN = 12 };
@@ -285,11 +284,15 @@ tell_ci(const struct run *run, int r, const struct err *e)
 	buf_release(&b);
 }
 
-/* Done, but the hosts that were left out are behind now. */
+/*
+ * Done, but the hosts that were left out are behind now.  What was taken away,
+ * a sync lets be there, or brings back from them.
+ */
 static int
 tell_skipped(const struct run *run, struct err *e)
 {
 	const struct strvec *skipped = &run->skipped;
+	const char *they_are = skipped->n > 1 ? "they are" : "it is";
 
 	if (e->code != ERR_OK && e->code != ERR_CLEANUP)
 		return -1;
@@ -300,9 +303,11 @@ tell_skipped(const struct run *run, struct err *e)
 	err_set(e, ERR_DIFFER, "left out: %s", skipped->v[0]);
 	for (size_t i = 1; i < skipped->n; i++)
 		err_append(e, ", %s", skipped->v[i]);
-	return err_append(e,
-	    "; all other hosts are done;; when %s back, run: deploy sync%s",
-	    skipped->n > 1 ? "they are" : "it is", run->caller.all);
+	err_append(e,
+	    "; all other hosts are done;; when %s back, run: ", they_are);
+	if (run->cmd->takes_away || run->opts.remove)
+		return err_append(e, "%s", run->caller.unskipped);
+	return err_append(e, "deploy sync%s", run->caller.all);
 }
 
 /* The command and what belongs to it. */
@@ -636,20 +641,13 @@ int
 cmd_change_hosts(struct fleet *f, const char *verb, const char *what,
     const struct strvec *args, struct err *e)
 {
-	struct err ignored = ERR_INIT;
 	size_t failed = 0;
 
 	if (cmd_call_hosts(f, verb, what, args, NULL, NULL, e) == 0)
 		return 0;
-	/* No host is at fault then. */
-	if (intr_check(&ignored) != 0)
-		return -1;
-	cure_failed(f, e);
 	for (size_t i = 0; i < f->n; i++)
 		failed += f->v[i].failed;
-	if (failed < f->n && (e->code == ERR_FAILED || e->code == ERR_GUARD))
-		e->code = ERR_DIFFER;
-	return -1;
+	return failed < f->n ? cure_half_done(f, e) : -1;
 }
 
 int64_t

@@ -43,6 +43,7 @@ struct cmd {
 	unsigned int max_args;
 	bool changes;			/* stages or flips: hooks */
 	bool looks;			/* changes nothing, ever */
+	bool takes_away;		/* what 'deploy sync' does not */
 	bool raw_args;			/* all from the first operand on */
 	unsigned int overrides;		/* guards of --override */
 	const enum opt_id *opts;	/* besides the common ones; OPT_END */
@@ -108,7 +109,7 @@ int cmd_call_hosts(struct fleet *f, const char *verb, const char *what,
     const char *key, const char *value), void *ctx, struct err *e) MUST_USE;
 
 /*
- * The same of a verb that changes them.  Where it was refused on some, and the
+ * The same of a verb that changes them.  Where it failed on some, and the
  * others are changed, the error is ERR_DIFFER, with the command that goes on.
  */
 int cmd_change_hosts(struct fleet *f, const char *verb, const char *what,

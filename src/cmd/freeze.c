@@ -114,6 +114,7 @@ const struct cmd cmd_thaw = {
 	.group = "Keeping order",
 	.args = "",
 	.summary = "allow activations again",
+	.takes_away = true,
 	.opts = thaw_opts,
 	.run = run_thaw,
 };

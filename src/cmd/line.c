@@ -1,5 +1,7 @@
 #include "cmd/line.h"
 
+#include <string.h>
+
 #include "base/alloc.h"
 #include "base/quote.h"
 
@@ -12,11 +14,24 @@ add_option(struct buf *out, const char *option, const char *value)
 	quote_add(out, value);
 }
 
+/* All words but each --skip HOST. */
+static void
+add_unskipped(struct buf *out, char *const *argv, int n)
+{
+	for (int i = 0; i < n; i++) {
+		if (strcmp(argv[i], "--skip") == 0)
+			i++;
+		else if (strncmp(argv[i], "--skip=", strlen("--skip=")) != 0)
+			quote_add(out, argv[i]);
+	}
+}
+
 void
 line_remember(struct run *run, int before, int argc, char *const *argv)
 {
 	const struct opts *o = &run->opts;
 	struct buf line = BUF_INIT, rest = BUF_INIT, where = BUF_INIT;
+	struct buf unskipped = BUF_INIT;
 
 	buf_adds(&line, "deploy");
 	for (int i = -before; i <= 0; i++)
@@ -24,6 +39,9 @@ line_remember(struct run *run, int before, int argc, char *const *argv)
 	buf_adds(&rest, "");
 	for (int i = 1; i < argc; i++)
 		quote_add(&rest, argv[i]);
+	buf_adds(&unskipped, "deploy");
+	add_unskipped(&unskipped, argv - before, before + argc);
+	run->caller.unskipped = buf_detach(&unskipped);
 	buf_adds(&where, "");
 	add_option(&where, " -c", o->config);
 	add_option(&where, " -s", o->site);

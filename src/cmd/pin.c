@@ -94,6 +94,7 @@ const struct cmd cmd_unpin = {
 	.args = "RELEASE",
 	.summary = "let a pinned release be pruned again",
 	.max_args = 1,
+	.takes_away = true,
 	.opts = opts,
 	.run = run_unpin,
 };

@@ -62,6 +62,7 @@ const struct cmd cmd_prune = {
 	    "never were live are removed after a day.  Prints the ids of what was\n"
 	    "removed.\n",
 	.examples = "deploy prune -n --keep 3 --older-than 30d\n",
+	.takes_away = true,
 	.opts = opts,
 	.run = run_prune,
 };

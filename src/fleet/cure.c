@@ -161,11 +161,28 @@ cure_unreachable(const struct fleet *f, struct err *e)
 	return cure_append(f, e, "doctor", NULL);
 }
 
+/* Would those that failed fail again? */
+static bool
+is_refusal(const struct err *e)
+{
+	return e->code == ERR_FAILED || e->code == ERR_GUARD;
+}
+
 int
 cure_failed(const struct fleet *f, struct err *e)
 {
-	if (e->code == ERR_FAILED || e->code == ERR_GUARD)
+	if (is_refusal(e))
 		append_again(f, e);
+	return -1;
+}
+
+int
+cure_half_done(const struct fleet *f, struct err *e)
+{
+	if (!is_refusal(e) || !append_again(f, e))
+		err_append(e, ";; to finish, run: %s%s", f->caller->line,
+		    f->caller->rest);
+	e->code = ERR_DIFFER;
 	return -1;
 }
 

@@ -44,6 +44,13 @@ int cure_unreachable(const struct fleet *f, struct err *e);
 int cure_failed(const struct fleet *f, struct err *e);
 
 /*
+ * The same when the others have changed: ERR_DIFFER, and where going on without
+ * hosts is not what helps, as after a signal or with a lock, the command again.
+ * Returns -1.
+ */
+int cure_half_done(const struct fleet *f, struct err *e);
+
+/*
  * Hosts serve something else than the others, or nobody knows what they serve:
  * those for which `odd` says so.  Append how to make all alike.  Returns -1.
  */

@@ -112,6 +112,7 @@ caller_release(struct caller *c)
 	free(c->where);
 	free(c->all);
 	free(c->site);
+	free(c->unskipped);
 	*c = (struct caller)CALLER_INIT;
 }
 

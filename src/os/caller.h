@@ -23,6 +23,7 @@ struct caller {
 	char *line, *rest, *where;
 	char *all;		/* the same for all hosts, without --host */
 	char *site;		/* the same without any --host */
+	char *unskipped;	/* all of the command line but each --skip */
 	bool may_skip;		/* the command has --skip */
 };
 

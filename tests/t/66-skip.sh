@@ -26,7 +26,12 @@ goes_on() {
 		expect_status 8 deploy $c
 		assert_contains "$err" "to go on without it, run: deploy ${c%% *} --skip h3"
 		paste 7
-		assert_contains "$err" "left out: h3; all other hosts are done; when it is back, run: deploy sync"
+		assert_contains "$err" "left out: h3; all other hosts are done; when it is back, run: deploy "
+		cure
+		case $c in
+		unpin* | thaw | prune*) assert_eq "$cure" "deploy $c" ;;
+		*) assert_eq "$cure" "deploy sync" ;;
+		esac
 		want=$third
 		case $c in
 		stage) fourth=$(cat "$out") ;;
@@ -87,6 +92,33 @@ t_a_healthy_host() {
 	expect_status 7 deploy activate "$second" --skip h2 --json
 	assert_eq "$(jq -c .skipped "$out")" '["h2"]'
 	assert_eq "$(jq -r .current "$out")" "$second"
+}
+
+# What is taken away on the others, no sync takes away: the same command does.
+t_what_is_taken_away_without_a_host() {
+	local words
+	some c dash c
+	three
+	run deploy stage --preview pr-1
+	for words in "pin $first" "freeze -m sale"; do
+		# Word splitting is meant.
+		# shellcheck disable=SC2086
+		run deploy $words
+	done
+	while read -r words; do
+		# shellcheck disable=SC2086
+		expect_status 7 deploy $words
+		paste 0
+	done <<-EOF
+	unpin --skip h2 $first --skip=h3
+	thaw --skip h2
+	preview --skip h3 --remove pr-1
+	prune --skip=h1 --keep 2
+	EOF
+	assert_eq "$(cat r-h?/.deploy/meta/*.json | grep -c '"pinned":true')" 0
+	assert_eq "$(ls r-h?/.deploy/frozen 2>/dev/null)" ""
+	assert_eq "$(ls r-h?/previews/pr-1 2>/dev/null)" ""
+	assert_eq "$(ls -d r-h?/releases/"$first" 2>/dev/null)" ""
 }
 
 # Names, and what they come to.
