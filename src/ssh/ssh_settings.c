@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -214,20 +215,22 @@ add_home(const struct ssh_settings *st, const struct ssh_options *o,
 }
 
 /*
- * Replace a leading ~/ or ~user/, the %-tokens and variables in a value of an
- * option, to be freed; `ssh -G` leaves most of them.  Variables that are not
- * set stay as they are.  NULL: one is unknown.
+ * Replace the %-tokens in a value of an option, to be freed, and in a path a
+ * leading ~/ or ~user/ and variables; `ssh -G` leaves most of them.  In a command
+ * these are its shell's, which does not take what is in them for code.
+ * Variables that are not set stay as they are.  NULL: one is unknown.
  */
 static char *
 expand(const struct ssh_settings *st, const struct ssh_options *o,
-    const char *s, struct err *e)
+    const char *s, bool is_path, struct err *e)
 {
 	struct buf b = BUF_INIT;
 	char uid[16];
-	int r = add_home(st, o, &s, &b, e);
+	int r = is_path ? add_home(st, o, &s, &b, e) : 0;
 
 	for (; *s != '\0' && r == 0; s++) {
-		const char *end, *value = variable_at(s, &end);
+		const char *end = NULL;
+		const char *value = is_path ? variable_at(s, &end) : NULL;
 
 		if (value == NULL && *s == '%') {
 			value = token(st, s[1], uid);
@@ -260,17 +263,37 @@ static void
 set_unless_none(char **to, const char *value)
 {
 	free(*to);
-	*to = strcmp(value, "none") == 0 ? NULL : xstrdup(value);
+	*to = strcasecmp(value, "none") == 0 ? NULL : xstrdup(value);
 }
 
-/* Add the words of a line. */
 static void
-add_words(struct strvec *sv, char *value)
+add_unless_none(struct strvec *sv, const char *value)
 {
-	char *save, *word = strtok_r(value, " ", &save);
+	if (*value != '\0' && strcasecmp(value, "none") != 0)
+		strvec_add(sv, value);
+}
 
-	for (; word != NULL; word = strtok_r(NULL, " ", &save))
-		strvec_add(sv, word);
+/*
+ * Add the paths of a line, in which `ssh -G` quotes no blanks: one that begins at
+ * a root, a home or a variable ends where another does.
+ */
+static void
+add_paths(struct strvec *sv, char *value)
+{
+	static const char begins[] = "/~$%";
+	char *end;
+
+	for (; *value != '\0'; value = end) {
+		bool may_have_blanks = strchr(begins, *value) != NULL;
+
+		end = value + strcspn(value, " ");
+		while (may_have_blanks && *end == ' ' &&
+		    strchr(begins, end[1]) == NULL)
+			end += 1 + strcspn(end + 1, " ");
+		if (*end == ' ')
+			*end++ = '\0';
+		add_unless_none(sv, value);
+	}
 }
 
 /* The number that it is; 0: "none", or no number. */
@@ -349,12 +372,12 @@ take_setting(struct ssh_settings *st, const char *key, char *value)
 	if (take_text(st, key, value))
 		return;
 	if (strcmp(key, "identityfile") == 0)
-		strvec_add(&st->identities, value);
+		add_unless_none(&st->identities, value);
 	else if (strcmp(key, "certificatefile") == 0)
-		strvec_add(&st->certificates, value);
+		add_unless_none(&st->certificates, value);
 	else if (strcmp(key, "userknownhostsfile") == 0 ||
 	    strcmp(key, "globalknownhostsfile") == 0)
-		add_words(&st->known_hosts, value);
+		add_paths(&st->known_hosts, value);
 	else if (strcmp(key, "identitiesonly") == 0)
 		st->identities_only = strcmp(value, "yes") == 0;
 	else if (strcmp(key, "connecttimeout") == 0)
@@ -485,7 +508,9 @@ static int
 expand_text(const struct ssh_settings *st, const struct ssh_options *o,
     const char *option, char **text, struct err *e)
 {
-	char *expanded = *text != NULL ? expand(st, o, *text, e) : NULL;
+	bool is_path = strcmp(option, "ProxyCommand") != 0;
+	char *expanded =
+	    *text != NULL ? expand(st, o, *text, is_path, e) : NULL;
 
 	if (*text != NULL && expanded == NULL)
 		return err_prefix(e, "%s '%s': ", option, *text);
@@ -515,7 +540,7 @@ find_agent(struct ssh_settings *st, const struct ssh_options *o, struct err *e)
 	const char *said = st->agent != NULL ? st->agent : "$SSH_AUTH_SOCK";
 	const char *variable = NULL, *value = NULL;
 
-	if (said[0] == '$')
+	if (said[0] == '$' && said[1] != '{')
 		variable = said + 1;
 	else if (strcmp(said, "SSH_AUTH_SOCK") == 0)
 		variable = said;

@@ -1052,6 +1052,7 @@ start_agent() {
 }
 
 t_the_agent() {
+	local name
 	setup
 	client "$PWD/nothing" "$PWD/sshd/known_hosts"
 	start_agent
@@ -1064,6 +1065,11 @@ t_the_agent() {
 	    "IdentityAgent $PWD/agent"
 	SSH_AUTH_SOCK='' run d exec true
 	SSH_AUTH_SOCK=$PWD/nothing run d exec true
+	for name in '$MINE' '${MINE}' '${HERE}/agent'; do
+		client "$PWD/nothing" "$PWD/sshd/known_hosts" \
+		    "IdentityAgent $name"
+		SSH_AUTH_SOCK='' MINE=$PWD/agent HERE=$PWD run d exec true
+	done
 	client "$PWD/nothing" "$PWD/sshd/known_hosts"
 	SSH_AUTH_SOCK=$PWD/nothing refused "the agent $PWD/nothing"
 }
@@ -1181,6 +1187,57 @@ t_variables_in_ssh_config() {
 	run d exec true
 	client "$PWD/\${PART}/i\${NOT_SET}d" "$PWD/sshd/known_hosts"
 	cp sshd/id 'sshd/i${NOT_SET}d'
+	run d exec true
+}
+
+# Its shell expands them, so that what is in them is no code.
+t_variables_in_a_proxycommand() {
+	setup
+	cat >gate <<-EOF
+	#!/bin/bash
+	printf '%s' "\$*" >$PWD/said
+	exec 3<>/dev/tcp/127.0.0.1/$sshd_port
+	cat <&3 &
+	exec cat >&3
+	EOF
+	chmod 755 gate
+	client "$PWD/sshd/id" "$PWD/sshd/known_hosts" \
+	    "ProxyCommand $PWD/gate \"\${TITLE}\" ~/x %h"
+	export TITLE='a "title" $(touch ran) %h'
+	run d exec true
+	assert_eq "$(<said)" "$TITLE $HOME/x 127.0.0.1"
+	[ ! -e ran ] || fail "it ran"
+}
+
+# "none" is no file of this directory.
+t_none_in_ssh_config() {
+	local option
+	setup
+	cp sshd/known_hosts none
+	for option in UserKnownHostsFile GlobalKnownHostsFile; do
+		printf '%s\n' "IdentityFile $PWD/sshd/id" "$option none" >config
+		refused "is not known"
+	done
+	cp sshd/id none
+	client none "$PWD/sshd/known_hosts" "CertificateFile none" \
+	    "RevokedHostKeys none" "IdentityAgent none" "ProxyCommand none"
+	refused "no key to log in with"
+	assert_not_contains "$err" "none is not"
+	client "$PWD/sshd/id" "$PWD/sshd/known_hosts" "RevokedHostKeys None"
+	run d exec true
+}
+
+# `ssh -G` prints paths without their quotes.
+t_blanks_in_paths_of_ssh_config() {
+	setup
+	mkdir 'a b'
+	cp sshd/known_hosts 'a b/known  hosts'
+	client "$PWD/sshd/id" "\"$PWD/a b/known  hosts\""
+	run d exec true
+	client "$PWD/sshd/id" "~/no \"$PWD/a b/known  hosts\" $PWD/nothing"
+	run d exec true
+	cp sshd/known_hosts known
+	client "$PWD/sshd/id" "other known"
 	run d exec true
 }
 
