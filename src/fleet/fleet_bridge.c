@@ -11,13 +11,15 @@
 #include "fleet/cache.h"
 #include "fleet/cure.h"
 #include "fleet/fleet_send.h"
+#include "fleet/vote.h"
 #include "os/log.h"
+#include "root/earlier.h"
 
 /* A bridge that is made, for hosts that serve the same. */
 struct making {
 	struct fleet part;	     /* those hosts */
 	const struct release_id *id; /* what it leads to */
-	struct manifest coming;	     /* that */
+	struct earlier earlier;	     /* that, and what else files are of */
 	struct manifest m;	     /* what they serve, and more */
 	size_t files;		     /* so many more */
 	struct meta meta;
@@ -69,23 +71,63 @@ serves_another(const struct remote *r, const struct release_id *id)
 	    release_ids_has(&r->view.ids, served(r));
 }
 
-/* Put into k->m what the hosts serve, and what of the new release they lack. */
+/* Do all of them have it? */
+static bool
+all_have(const struct fleet *f, const struct release_id *id)
+{
+	for (size_t i = 0; i < f->n; i++)
+		if (!release_ids_has(&f->v[i].view.ids, id))
+			return false;
+	return true;
+}
+
+/*
+ * The releases whose assets go beside what the hosts serve.  A new one has all
+ * that is carried.  One that was live, and is gone back from, has not what went
+ * live after it: that is open in browsers, too, and the bridge that had it is
+ * not served any more.
+ */
+static int
+read_earlier(struct making *k, int64_t now, struct err *e)
+{
+	struct fleet *f = &k->part;
+	const struct view *v = &f->v[0].view;
+	int64_t from = now - f->site->rules.carry_for * 1000;
+	bool back = vote_was_live(f, k->id);
+
+	for (size_t i = 0; back && i < v->ids.n; i++) {
+		const struct release_id *id = &v->ids.v[i];
+		int64_t until = history_until(&v->history, id);
+		struct err why = ERR_INIT;
+		struct manifest *m;
+
+		if (until < 0 || until < from || release_id_eq(id, k->id) ||
+		    !all_have(f, id))
+			continue;
+		m = &earlier_add(&k->earlier, id, until)->m;
+		if (fleet_manifest(f, id, m, &why) != 0) {
+			manifest_release(m);
+			log_debug("%s", why.text);
+		}
+	}
+	return fleet_manifest(f, k->id,
+	    &earlier_add(&k->earlier, k->id, INT64_MAX)->m, e);
+}
+
+/* Put into k->m what the hosts serve, and what of those they lack. */
 static int
 find_lacking(struct making *k, struct err *e)
 {
 	struct fleet *f = &k->part;
 	const struct rules *rules = &f->site->rules;
-	struct extras_earlier from_there = { *k->id, INT64_MAX,
-		MANIFEST_INIT };
-	const struct extras_carry carry = { .now = clock_now(),
-		.earlier = &from_there,
-		.n = 1 };
+	struct extras_carry carry = { .now = clock_now() };
 	struct extras_from from = EXTRAS_FROM_INIT;
 	int r = fleet_manifest(f, served(&f->v[0]), &k->m, e);
 
 	if (r == 0)
-		r = fleet_manifest(f, k->id, &k->coming, e);
-	from_there.m = k->coming;
+		r = read_earlier(k, carry.now, e);
+	carry.earlier = k->earlier.v;
+	carry.n = k->earlier.n;
 	if (r == 0)
 		r = extras_add_carried(&k->m, rules, &carry, &from, e);
 	/* Directories may have come with it. */
@@ -144,25 +186,29 @@ fill_meta(struct making *k, struct err *e)
 	return fleet_manifest(f, &k->meta.id, &k->m, e);
 }
 
-/* Has the new release this carried file, as it is here? */
-static bool
-is_coming(const struct making *k, const struct entry *en)
+/* Which of the others has this carried file, as it is here?  Or what is served. */
+static const struct release_id *
+origin(const struct making *k, const struct entry *en)
 {
-	const struct entry *there = manifest_find(&k->coming, en->path);
+	for (size_t i = k->earlier.n; i-- > 0;) {
+		const struct extras_earlier *x = &k->earlier.v[i];
+		const struct entry *there = manifest_find(&x->m, en->path);
 
-	return there != NULL && entry_is_same(there, en) &&
-	    there->mtime == en->mtime;
+		if (there != NULL && entry_is_same(there, en) &&
+		    there->mtime == en->mtime)
+			return &x->id;
+	}
+	return served(&k->part.v[0]);
 }
 
 /*
- * To the hosts that lack it; what it adds they have in the new release, or in
+ * To the hosts that lack it; what it adds they have in other releases, or in
  * the bridge that they serve.
  */
 static int
 send_bridge(struct making *k, struct err *e)
 {
 	struct plan_step *steps = xcalloc(k->m.n, sizeof(*steps));
-	const struct release_id from = *served(&k->part.v[0]);
 	const struct fleet_send what = { .m = &k->m,
 		.meta = &k->meta,
 		.steps = steps };
@@ -172,8 +218,7 @@ send_bridge(struct making *k, struct err *e)
 	for (size_t i = 0; i < k->m.n; i++)
 		if (k->m.v[i].mark == ENTRY_CARRIED)
 			steps[i] = (struct plan_step){ .way = PLAN_CARRY,
-				.release =
-				    is_coming(k, &k->m.v[i]) ? k->id : &from };
+				.release = origin(k, &k->m.v[i]) };
 	r = fleet_send(&k->part, &what, &sent, e);
 	free(steps);
 	if (r == 0)
@@ -205,7 +250,7 @@ make(struct making *k, struct err *e)
 	if (r == 0 && k->files > 0)
 		r = send_bridge(k, e);
 	manifest_release(&k->m);
-	manifest_release(&k->coming);
+	earlier_release(&k->earlier);
 	free(k->message);
 	return r;
 }
@@ -220,7 +265,7 @@ fleet_bridge_stage(struct fleet *f, const struct release_id *id,
 	for (size_t i = 0; i < f->n;) {
 		struct making k = { .part = part_of(f, i),
 			.id = &own,
-			.coming = MANIFEST_INIT,
+			.earlier = EARLIER_INIT,
 			.m = MANIFEST_INIT };
 
 		if (serves_another(&k.part.v[0], &own) && make(&k, e) != 0)

@@ -15,9 +15,8 @@ find(const struct earlier *x, const struct release_id *id)
 	return i;
 }
 
-/* A new one, in its place. */
-static struct extras_earlier *
-add(struct earlier *x, const struct release_id *id, int64_t until)
+struct extras_earlier *
+earlier_add(struct earlier *x, const struct release_id *id, int64_t until)
 {
 	size_t at = x->n;
 
@@ -48,7 +47,7 @@ earlier_read(struct earlier *out, const struct view *v,
 		if (until < 0)
 			continue;
 		if (at == out->n)
-			r = read(ctx, id, &add(out, id, until)->m, e);
+			r = read(ctx, id, &earlier_add(out, id, until)->m, e);
 		else if (out->v[at].until < until)
 			out->v[at].until = until;
 	}

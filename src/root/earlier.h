@@ -19,6 +19,10 @@ struct earlier {
 
 #define EARLIER_INIT { NULL, 0, 0 }
 
+/* Add one that is not there yet, in its place; its manifest is empty. */
+struct extras_earlier *earlier_add(struct earlier *x,
+    const struct release_id *id, int64_t until);
+
 /*
  * Add those of the view that are not there yet, as the views of other hosts
  * had them; of what was live on several it counts where it was live last.

@@ -270,6 +270,23 @@ t_going_back_keeps_assets_on_all_hosts() {
 	done
 }
 
+# Once more, from the bridge that stands there: it goes, what it had stays.
+t_going_back_again_keeps_assets() {
+	local h
+	fleet c dash
+	build 3
+	run deploy publish
+	run deploy rollback
+	assert_live "$two"
+	run deploy rollback
+	assert_live "$one"
+	for h in "${hosts[@]}"; do
+		assert_eq "$(cd "r-$h/current/assets" && echo app.*)" \
+		    "app.1.js app.2.js app.3.js"
+	done
+	run deploy verify
+}
+
 # A host that was left out of that, or made anew since, gets them from sync.
 t_sync_keeps_assets_on_all_hosts() {
 	local h
