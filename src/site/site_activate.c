@@ -7,6 +7,7 @@
 #include "os/log.h"
 #include "root/activate.h"
 #include "site/site.h"
+#include "site/site_assets.h"
 #include "site/site_flip.h"
 
 enum { WAITING_SHOWN = 8 };
@@ -142,6 +143,7 @@ site_activate(struct site_run *s, const char *word, struct site_flip *out,
     struct err *e)
 {
 	struct release_id id = { "" };
+	int r;
 
 	*out = (struct site_flip){ .changed = false };
 	if (site_open(s, e) != 0 || fleet_need_root(&s->fleet, e) != 0 ||
@@ -149,5 +151,8 @@ site_activate(struct site_run *s, const char *word, struct site_flip *out,
 	    site_supply(s, &id, e) != 0 || carry(s, &id, e) != 0 ||
 	    site_before_flip(s, &id, e) != 0)
 		return -1;
-	return site_flip(s, &id, JOURNAL_ACTIVATE, out, e);
+	r = site_flip(s, &id, JOURNAL_ACTIVATE, out, e);
+	if (r != 0)
+		site_keep_undone(s, &id, e);
+	return r;
 }

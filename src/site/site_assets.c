@@ -14,8 +14,11 @@ bridge_back(struct site_run *s, const struct release_id *gone, struct err *e)
 		.overrides = OVERRIDE_FLIP };
 	const int64_t skew_us = s->fleet.skew_us;
 	struct fleet_bridge b = FLEET_BRIDGE_INIT;
-	int r = site_open(s, e);
+	int r;
 
+	/* Also those whose check failed. */
+	fleet_forgive(&s->fleet);
+	r = site_open(s, e);
 	/* One that was made anew has none of its assets. */
 	if (r == 0)
 		r = site_supply(s, gone, e);
@@ -41,6 +44,17 @@ site_keep_assets(struct site_run *s, const struct release_id *live,
 		return;
 	log_warn(
 	    "%s is live without the assets of %s, which pages that are open may ask for: %s",
-	    now.text, then.text, why.text);
+	    release_id_is_none(&now) ? "the site" : now.text, then.text,
+	    why.text);
 	fleet_forgive(&s->fleet);
+}
+
+void
+site_keep_undone(struct site_run *s, const struct release_id *gone,
+    const struct err *failed)
+{
+	const struct release_id live = s->fleet.v[0].before;
+
+	if (failed->code == ERR_REVERTED && failed->phase == PHASE_CHECK)
+		site_keep_assets(s, &live, gone);
 }

@@ -10,6 +10,7 @@
 #include "site/build.h"
 #include "site/clean.h"
 #include "site/site.h"
+#include "site/site_assets.h"
 #include "site/site_flip.h"
 
 /* ---- the build --------------------------------------------------------- */
@@ -227,6 +228,7 @@ go_live(struct site_run *s, struct site_published *out, struct err *e)
 	if (r != 0) {
 		if (e->code != ERR_DIFFER && e->code != ERR_CLEANUP)
 			log_info("%s stays staged", id->text);
+		site_keep_undone(s, id, e);
 		return -1;
 	}
 	if (site_prune(s, &out->removed, e) == 0)
@@ -259,6 +261,8 @@ site_publish(struct site_run *s, struct site_published *out, struct err *e)
 		return go_live(s, out, e);
 	if (!s->wishes.dry_run) {
 		r = site_check_live(s, &out->st.id, e);
+		if (r != 0)
+			site_keep_undone(s, &out->st.id, e);
 		out->answer = r == 0;
 		return r;
 	}

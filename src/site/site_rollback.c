@@ -199,15 +199,18 @@ site_rollback(struct site_run *s, const char *word, struct site_flip *out,
     struct err *e)
 {
 	struct release_id id = { "" };
+	int r;
 
 	*out = (struct site_flip){ .changed = false };
 	if (site_open(s, e) != 0 || fleet_need_root(&s->fleet, e) != 0 ||
-	    choose_target(s, word, &id, e) != 0 ||
-	    site_supply(s, &id, e) != 0 ||
-	    site_flip(s, &id, JOURNAL_ROLLBACK, out, e) != 0)
+	    choose_target(s, word, &id, e) != 0 || site_supply(s, &id, e) != 0)
 		return -1;
+	r = site_flip(s, &id, JOURNAL_ROLLBACK, out, e);
+	/* It stays live, also when its check fails. */
 	if (out->changed)
 		site_keep_assets(s, &out->id, &out->from);
+	if (r != 0)
+		return -1;
 	tell_refused(s, out);
 	if (!out->changed || !s->site->freeze_on_rollback || s->wishes.dry_run)
 		return 0;

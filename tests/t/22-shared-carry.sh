@@ -481,6 +481,39 @@ t_rollback_and_carry() {
 	assert_eq "$(readlink root/current)" "releases/$a"
 }
 
+# What was live stays beside what is gone back to, whatever way that goes, and
+# how often.
+t_going_back_keeps_assets() {
+	local v check='check: {url: "http://127.0.0.1:1/", tries: 1}'
+	small
+	config "$week" 'max_delete: 100%'
+	for v in 1 2 3; do
+		assets app.$v.js
+		publish >/dev/null
+	done
+	for v in 1 2; do
+		run deploy rollback
+		assert_eq "$(live_assets)" "app.1.js app.2.js app.3.js"
+	done
+	run deploy verify
+	# A check that fails.
+	config "$week" 'max_delete: 100%' "$check"
+	assets app.4.js
+	expect_status 6 deploy publish
+	assert_eq "$(<root/current/index.html)" "with app.1.js"
+	assert_eq "$(live_assets)" "app.1.js app.2.js app.3.js app.4.js"
+	assets app.5.js
+	v=$(deploy stage -q)
+	expect_status 6 deploy activate "$v"
+	assert_eq "$(live_assets)" "app.1.js app.2.js app.3.js app.4.js app.5.js"
+	# One that does not undo the rollback.
+	run deploy activate "$v" --no-check
+	expect_status 7 deploy rollback
+	assert_eq "$(<root/current/index.html)" "with app.1.js"
+	assert_eq "$(live_assets)" "app.1.js app.2.js app.3.js app.4.js app.5.js"
+	run deploy verify
+}
+
 t_what_was_never_live_is_not_carried() {
 	small
 	config "$week"
