@@ -72,8 +72,9 @@ struct queue_db_ops {
 	void (*rollback)(struct queue_db *db);
 
 	/*
-	 * Try to claim a site.  1, 0 when somebody has it, or -1.  A claim
-	 * does not need the database that it is from any more.
+	 * Try to claim a site.  1, 0 when somebody has it, 2 when this one
+	 * alone cannot be claimed, for the reason in `e`, or -1.  A claim does
+	 * not need the database that it is from any more.
 	 */
 	int (*claim)(struct queue_db *db, const char *site,
 	    struct queue_claim *c, struct err *e);

@@ -69,15 +69,18 @@ queue_dir_open(struct dir *d, const char *path, bool make, struct err *e)
 }
 
 /*
- * Give what we have just made to the users of the directory.  The group is
- * the directory's already where that is setgid, which is the rule.
+ * Give what we have just made to the users of the directory, when root has to
+ * its owner.  The group is the directory's already where that is setgid, which
+ * is the rule.
  */
 static int
 share(const struct dir *at, int fd, bool is_dir)
 {
 	struct stat st;
 
-	if (fstat(at->fd, &st) != 0)
+	if (fstat(at->fd, &st) != 0 ||
+	    (geteuid() == 0 && fchown(fd, st.st_uid, st.st_gid) != 0 &&
+		errno != EPERM))
 		return -1;
 	if ((st.st_mode & S_IWGRP) == 0)
 		return fchmod(fd, is_dir ? 0700 : 0600);

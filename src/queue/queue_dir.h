@@ -1,7 +1,7 @@
 /*
  * The directory of a queue: the database of an embedded one, claims and logs.
  * What is made in it is for those who may write to the directory: for its
- * owner, or for its group too.  So the user who enqueues, of a web server say,
+ * owner, also when root makes it, or for its group too.  So the user who enqueues, of a web server say,
  * and the one who builds share it by a directory with mode 2770.
  */
 #ifndef QUEUE_DIR_H

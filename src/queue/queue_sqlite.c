@@ -23,6 +23,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/number.h"
+#include "base/quote.h"
 #include "os/io.h"
 #include "queue/libsqlite.h"
 #include "queue/queue_db.h"
@@ -204,6 +205,29 @@ rollback(struct queue_db *db)
 
 /* ---- claims ------------------------------------------------------------ */
 
+/*
+ * The file of one site is not for us, or none: 2, with what to do about it;
+ * -1: it is about all.
+ */
+static int
+judge_file(const struct sqlite_queue *q, const struct dir *claims,
+    const char *site, struct err *e)
+{
+	char *path = xasprintf("%s/%s", claims->path, site);
+	bool denied = e->sys == EACCES || e->sys == EPERM;
+	bool odd = e->sys == ELOOP || e->sys == 0;
+
+	if (denied)
+		err_append(e,
+		    "; no job of '%s' is done;; give it to whom the queue belongs: sudo chown --reference=%s %s",
+		    site, QUOTED(q->dir.path), QUOTED(path));
+	else if (odd)
+		err_append(e, "; no job of '%s' is done;; remove it: rm -r %s",
+		    site, QUOTED(path));
+	free(path);
+	return denied || odd ? 2 : -1;
+}
+
 static int
 claim(struct queue_db *db, const char *site, struct queue_claim *c,
     struct err *e)
@@ -221,6 +245,8 @@ claim(struct queue_db *db, const char *site, struct queue_claim *c,
 		r = 0;
 	else if (c->fd >= 0)
 		err_sys(e, "cannot lock '%s/%s'", claims.path, site);
+	else
+		r = judge_file(q, &claims, site, e);
 	if (r != 1 && c->fd >= 0) {
 		close(c->fd);
 		c->fd = -1;

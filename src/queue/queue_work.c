@@ -31,14 +31,18 @@ struct taking {
 	bool taken;
 };
 
-/* 1 with the claim, 0 when somebody has it, or -1. */
+/* 1 with the claim, 0 when somebody has it, 2 when nobody gets it, or -1. */
 static int
-claim_site(struct queue *q, const char *site, struct queue_claim *claim,
-    struct err *e)
+claim_site(struct queue *q, const struct queue_worker *w, const char *site,
+    struct queue_claim *claim, struct err *e)
 {
 	int r = q->db->ops->claim(q->db, site, claim, e);
 
 	claim->ops = r == 1 ? q->db->ops : NULL;
+	if (r == 2) {
+		w->barred(w->ctx, site, e);
+		*e = (struct err)ERR_INIT;
+	}
 	return r;
 }
 
@@ -85,11 +89,11 @@ static int
 take(struct queue *q, struct taking *t, struct queue_claim *claim, bool *busy,
     struct err *e)
 {
-	int r = claim_site(q, t->site, claim, e);
+	int r = claim_site(q, t->w, t->site, claim, e);
 
 	*busy |= r == 0;
 	if (r != 1)
-		return r;
+		return r < 0 ? -1 : 0;
 	r = sql_transact(q, t->w->max_jobs > 0, do_take, t, e);
 	if (r == 0 && t->taken)
 		return 1;
@@ -321,18 +325,18 @@ queue_return(struct queue *q, struct job *job, struct err *e)
 	return sql_transact(q, false, do_put_back, &n, e) != 0 ? -1 : n.held;
 }
 
-/* Put one back if its claim can be had.  1, 0 when it has a worker, -1. */
+/* Put one back if its claim can be had.  0: it has a worker; 1, 2, -1. */
 static int
-recover_one(struct queue *q, struct job *j, const char *host,
+recover_one(struct queue *q, const struct queue_worker *w, struct job *j,
     void (*left)(const struct job *job), struct err *e)
 {
 	struct queue_claim claim = QUEUE_CLAIM_INIT;
 	struct ending n = { .job = j, .died = true };
-	int r = claim_site(q, j->site, &claim, e);
+	int r = claim_site(q, w, j->site, &claim, e);
 
 	if (r != 1)
 		return r;
-	if (j->host != NULL && strcmp(j->host, host) == 0)
+	if (j->host != NULL && strcmp(j->host, w->host) == 0)
 		left(j);
 	r = sql_transact(q, false, do_put_back, &n, e);
 	queue_unclaim(q, &claim);
@@ -357,7 +361,7 @@ queue_recover(struct queue *q, const struct queue_worker *w,
 	for (size_t i = 0; r == 0 && i < running.n; i++) {
 		if (w->has(w->ctx, &running.v[i]))
 			continue;
-		r = recover_one(q, &running.v[i], w->host, left, e);
+		r = recover_one(q, w, &running.v[i], left, e);
 		*others |= r == 0;
 		r = r < 0 ? -1 : 0;
 	}

@@ -17,6 +17,8 @@ struct queue_worker {
 	int64_t max_jobs;	/* at once, by all workers; 0: no limit */
 	/* Has it that job in hand?  Asked of all that run. */
 	bool (*has)(void *ctx, const struct job *job);
+	/* A site cannot be claimed, for that reason; others can. */
+	void (*barred)(void *ctx, const char *site, const struct err *e);
 	void *ctx;
 };
 

@@ -202,6 +202,23 @@ has_job(void *ctx, const struct job *job)
 	return false;
 }
 
+/* That is about one site: told once, and the others go on. */
+static void
+on_barred(void *ctx, const char *site, const struct err *e)
+{
+	struct worker *w = ctx;
+
+	if (strvec_has(&w->barred, site))
+		return;
+	strvec_add(&w->barred, site);
+	if (w->o->once && !w->has_fatal) {
+		*w->fatal = *e;
+		w->has_fatal = true;
+	} else {
+		log_warn("%s", e->text);
+	}
+}
+
 static struct worker_slot *
 find_idle(struct worker *w)
 {
@@ -241,6 +258,7 @@ look(struct worker *w, struct err *e)
 		.host = w->host,
 		.max_jobs = w->config.worker.max_jobs,
 		.has = has_job,
+		.barred = on_barred,
 		.ctx = w };
 	int64_t due;
 	bool others;
@@ -531,6 +549,7 @@ release(struct worker *w)
 	if (w->fifo >= 0)
 		close(w->fifo);
 	fifo_lines_release(&w->lines);
+	strvec_release(&w->barred);
 	strvec_release(&w->asked);
 	strvec_release(&w->sites);
 	free(w->told);

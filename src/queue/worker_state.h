@@ -48,6 +48,7 @@ struct worker {
 	int fifo;
 	struct fifo_lines lines;
 	size_t dropped;		/* lines, that were told */
+	struct strvec barred;	/* sites that cannot be claimed, as was told */
 	struct strvec asked;	/* sites that are to be enqueued */
 	int64_t partial_at;	/* since when half a line is there; 0: none */
 	int64_t look_at;	/* of clock_ms(): look into the queue then */

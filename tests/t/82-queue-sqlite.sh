@@ -360,6 +360,41 @@ t_the_worker_is_first() {
 	assert_eq "$(cat built)" "a v1"
 }
 
+# What root makes there is for whom the directory belongs to, and a file that is
+# not ours all the same stops one site, not all.
+t_what_root_left() {
+	local cure own=(setpriv --reuid 4001 --regid 4001 --clear-groups -- env "HOME=$PWD")
+
+	need_root
+	need_cmd setpriv
+	sites a b
+	build :
+	chmod 755 . "$_base" "$_base/work"
+	chown -R 4001:4001 .
+	install -d -m 700 -o 4001 -g 4001 queue
+	enqueue a
+	expect_status 0 deploy worker --once
+	assert_eq "$(find queue ! -user 4001 ! -name 'result-*')" ""
+	chown -R 4001:4001 .
+	chown 0:0 queue/claims/a
+	for site in a b; do
+		run "${own[@]}" deploy enqueue "$site"
+	done
+	expect_status 1 "${own[@]}" deploy worker --once
+	assert_contains "$err" "no job of 'a' is done"
+	cure=$(sed -n 's/.*belongs: sudo //p' "$err")
+	assert_eq "$(field b .state)" done
+	"${own[@]}" deploy worker 2>worker.log &
+	worker=$!
+	defer end_worker "$worker"
+	wait_for 10 grep -q "no job of 'a'" worker.log
+	run "${own[@]}" deploy enqueue --wait b
+	assert_eq "$(grep -c "claims/a" worker.log)" 1
+	assert_not_contains worker.log again
+	eval "$cure"
+	run "${own[@]}" deploy enqueue --wait a
+}
+
 t_everybodys_directory_is_refused() {
 	sites a
 	mkdir queue
@@ -385,6 +420,7 @@ t_links_are_not_followed() {
 	mkdir queue/claims
 	ln -s "$PWD/victim" queue/claims/a
 	expect_status 1 deploy worker --once
+	assert_contains "$err" "remove it: rm -r '$PWD/queue/claims/a'"
 	rm queue/claims/a
 	rm -rf queue/logs
 	mkdir elsewhere
