@@ -277,7 +277,7 @@ enqueue(struct run *run, const struct site_config *site, struct queue *q,
 	return ret;
 }
 
-/* Say what would come of it; a queue that is full refuses. */
+/* Say what would come of it; one that is full, or cannot be used, refuses. */
 static int
 preview(struct run *run, const struct site_config *site,
     const struct strvec *items, struct err *e)
@@ -285,10 +285,8 @@ preview(struct run *run, const struct site_config *site,
 	struct queue_request r = request(run, site, items);
 	const struct job none = JOB_INIT;
 	struct queue *q = NULL;
-	int ret = 0;
+	int ret = step_queue_open(run, false, &q, e);
 
-	if (r.max_waiting > 0)
-		ret = step_queue_open(run, false, &q, e);
 	if (ret == 0 && q != NULL)
 		ret = queue_check_room(q, &r, e);
 	queue_close(q);

@@ -18,11 +18,16 @@ case ${HOOK_EVENT-} in
 push | 'Push Hook' | 'Tag Push Hook') ;;
 *) nothing "this is no push" ;;
 esac
-case ${HOOK_AFTER-} in
+# Every push names both: it is no JSON, or was not read as that.
+if [ -z "${HOOK_AFTER-}" ] || [ -z "${HOOK_REF-}" ]; then
+	echo "no push can be read: 'after' or 'ref' is missing; choose the content type application/json in the forge"
+	exit 1
+fi
+case $HOOK_AFTER in
 *[!0]*) ;;
 *) nothing "it was deleted" ;;
 esac
-case ${HOOK_REF-} in
+case $HOOK_REF in
 refs/heads/*) kind=branch name=${HOOK_REF#refs/heads/} ;;
 refs/tags/*) kind=tag name=${HOOK_REF#refs/tags/} ;;
 *) nothing "this is neither a branch nor a tag" ;;
@@ -47,4 +52,8 @@ reason=
 [ -z "$reason" ] || set -- "$@" --reason="$reason"
 [ "$action" = full ] || exec deploy enqueue "$@" -- "$site"
 deploy enqueue "$@" --dry-run -- "$site"
-[ $? -eq 3 ]
+case $? in
+0) echo "it was not enqueued; the log of webhook(1) says why" ;;
+3) exit 0 ;;
+esac
+exit 1
