@@ -1,8 +1,10 @@
 #include "base/path.h"
 
 #include <fnmatch.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/utf8.h"
 
 static bool
@@ -209,6 +211,44 @@ path_match(const char *pattern, const char *path)
 	if (strchr(pat, '/') == NULL && strcmp(pat, "**") != 0)
 		return match_path(pat, path_base(path));
 	return match_path(pat[0] == '/' ? pat + 1 : pat, path);
+}
+
+/* Does it end in a '\\' before nothing? */
+static bool
+ends_in_escape(const char *pattern)
+{
+	size_t len = strlen(pattern), n = 0;
+
+	while (n < len && pattern[len - 1 - n] == '\\')
+		n++;
+	return n % 2 == 1;
+}
+
+int
+path_check_pattern(const char *pattern, struct err *e)
+{
+	char *name = xstrdup(pattern + (pattern[0] == '/'));
+	int r;
+
+	if (pattern[0] == '!') {
+		free(name);
+		return err_set(e, ERR_USAGE,
+		    "'%s': patterns cannot be negated;; write '\\!' for a name that begins with '!'",
+		    pattern);
+	}
+	for (size_t n = strlen(name); n > 1 && name[n - 1] == '/'; n--)
+		name[n - 1] = '\0';
+	r = path_check(name, e);
+	if (r != 0 && *err_cure(e) == '\0')
+		err_append(e, ";; write a path inside the release");
+	if (r == 0 && ends_in_escape(name))
+		r = err_set(e, ERR_USAGE,
+		    "the name '%s' ends in a '\\' that is before nothing;; write '\\\\' for a name that has one",
+		    name);
+	if (r != 0)
+		e->code = ERR_USAGE;
+	free(name);
+	return r;
 }
 
 bool

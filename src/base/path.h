@@ -47,6 +47,12 @@ int path_compare(const char *a, const char *b);
  */
 bool path_match(const char *pattern, const char *path);
 
+/*
+ * Can it match a name inside a release, as path_check() has these?  A '!'
+ * before it, as gitignore(5) has, is not known here.  0, or -1 with ERR_USAGE.
+ */
+int path_check_pattern(const char *pattern, struct err *e) MUST_USE;
+
 /* Does any of the patterns match `path` or a directory above it? */
 bool path_match_any(const struct strvec *patterns, const char *path);
 

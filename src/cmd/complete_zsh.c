@@ -73,7 +73,8 @@ static const char zsh_end[] =
 static void
 print_zsh_option(const struct opt *op)
 {
-	bool many = op->kind == OPT_KIND_TEXTS;
+	bool many =
+	    op->kind == OPT_KIND_TEXTS || op->kind == OPT_KIND_PATTERNS;
 	const char *value = op->arg != NULL ? "=" : "";
 
 	if (op->letter != '\0')

@@ -8,6 +8,7 @@
 #include "base/duration.h"
 #include "base/nearest.h"
 #include "base/number.h"
+#include "base/path.h"
 #include "cmd/habit.h"
 #include "config/config.h"
 #include "os/caller.h"
@@ -27,6 +28,8 @@ enum { NOTE_MAX = 16 * 1024 };
 #define NOTE(name, max, arg) \
 	OPT_KIND_NOTE, FIELD(const char *, name), 0, max, arg
 #define TEXTS(name, arg) OPT_KIND_TEXTS, FIELD(struct strvec, name), 0, 0, arg
+#define PATTERNS(name, arg) \
+	OPT_KIND_PATTERNS, FIELD(struct strvec, name), 0, 0, arg
 #define NUMBER(name, min, max) \
 	OPT_KIND_NUMBER, FIELD(int64_t, name), min, max, "N"
 #define TIME(name, min, max) \
@@ -67,7 +70,7 @@ static const struct opt catalogue[OPT_COUNT] = {
 	[OPT_SEQ] = { "seq", '\0', OPT_KIND_SEQ, FIELD(int64_t, seq), 0,
 	    CALLER_SEQ_MAX, "SEQ",
 	    "the number of the build (default: from CI), or auto" },
-	[OPT_EXCLUDE] = { "exclude", '\0', TEXTS(exclude, "PATTERN"),
+	[OPT_EXCLUDE] = { "exclude", '\0', PATTERNS(exclude, "PATTERN"),
 	    "leave out what matches; may be repeated" },
 	[OPT_OVERRIDE] = { "override", '\0', TEXTS(override, "GUARDS"),
 	    "set only these guards aside" },
@@ -225,6 +228,17 @@ set_note(const char **out, const struct opt *op, const char *value,
 	    (long long)op->max);
 }
 
+/* As in deploy.yml: what can match nothing leaves nothing out. */
+static int
+add_pattern(struct strvec *out, const struct opt *op, const char *value,
+    struct err *e)
+{
+	if (path_check_pattern(value, e) != 0)
+		return err_prefix(e, "--%s: ", op->name);
+	strvec_add(out, value);
+	return 0;
+}
+
 /* Give the option its value; NULL for a flag. */
 static int
 set(struct opts *o, const struct opt *op, const char *value, struct err *e)
@@ -243,6 +257,8 @@ set(struct opts *o, const struct opt *op, const char *value, struct err *e)
 	case OPT_KIND_TEXTS:
 		strvec_add(field, value);
 		return 0;
+	case OPT_KIND_PATTERNS:
+		return add_pattern(field, op, value, e);
 	case OPT_KIND_NUMBER:
 		return set_number(field, op, value, e);
 	case OPT_KIND_SEQ:

@@ -90,6 +90,7 @@ enum opt_kind {
 	OPT_KIND_TEXT,		/* const char *: borrowed, the last one counts */
 	OPT_KIND_NOTE,		/* the same, of at most max bytes */
 	OPT_KIND_TEXTS,		/* struct strvec: one more */
+	OPT_KIND_PATTERNS,	/* the same, path_check_pattern() */
 	OPT_KIND_NUMBER,	/* int64_t: a whole number, min to max */
 	OPT_KIND_SEQ,		/* the same, or "auto": OPT_SEQ_AUTO */
 	OPT_KIND_TIME		/* int64_t: a duration in seconds, min to max */

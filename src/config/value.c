@@ -146,13 +146,11 @@ int
 value_read_pattern(struct value_reader *r, const char *key, size_t i,
     char *text, struct strvec *out)
 {
+	struct err e = ERR_INIT;
+
 	value_at(r, "%s[%zu]", key, i);
-	if (text[0] == '!')
-		return value_fault(r,
-		    "'%s': patterns cannot be negated; write '\\!' for a name that begins with '!'",
-		    text);
-	if (value_check_inside(r, text + (text[0] == '/')) != 0)
-		return -1;
+	if (path_check_pattern(text, &e) != 0)
+		return value_fault(r, "%s", e.text);
 	strvec_add(out, text);
 	return 0;
 }

@@ -507,7 +507,6 @@ t_exclude_patterns() {
 	without 'app.*' app.js app.js.map
 	without '[mn]ap' a/map
 	without 'nothing'
-	without ''
 	without '*.MAP'
 	# Several, and one below a directory that is left out.
 	assert_eq "$(shipped --exclude a --exclude maps --exclude=d \
@@ -515,6 +514,31 @@ t_exclude_patterns() {
 	    ".DS_Store anchored app.js app.js.map b index.html"
 	# Excluding everything leaves nothing to stage.
 	refused 10 "empty" --exclude '*'
+}
+
+# With the words of deploy.yml, and before anything is done.
+t_exclude_what_matches_nothing() {
+	local p c
+	small
+	for p in ./css a/./b '' / // a//b x/../a .. 'css\' 'css\/' '!css'; do
+		for c in stage publish diff; do
+			expect_status 2 deploy $c site --root root --exclude "$p"
+			assert_contains "$err" "--exclude: "
+		done
+		cat >deploy.yml <<-END
+		sites:
+		  - name: one
+		    source: site
+		    root: root
+		    exclude: ['$p']
+		END
+		sed -n '1s/.*--exclude: //; 1s/ (see .*//; 1p' "$err" >words
+		expect_status 2 deploy stage
+		[ -z "$p" ] || assert_contains "$err" "$(<words)"
+		rm deploy.yml
+	done
+	[ ! -e root ] || fail "a root was made"
+	run deploy stage site --root root --exclude 'css\\' --exclude '\!css'
 }
 
 t_exclude_of_the_configuration() {
