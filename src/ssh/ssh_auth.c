@@ -129,8 +129,8 @@ offer(struct login *in, ssh_key key, const char *what, struct err *e)
 {
 	int r;
 
-	while ((r = ls.ssh_userauth_publickey(in->link->session, NULL, key)) ==
-	    SSH_AUTH_AGAIN)
+	while ((r = ls.ssh_userauth_publickey(in->link->session, in->st->user,
+		    key)) == SSH_AUTH_AGAIN)
 		if (ssh_link_wait(in->link, in->end, e) != 0)
 			return -1;
 	return judge(in, r, what, key, e);
@@ -276,7 +276,7 @@ ask_agent(struct login *in, int fd, struct err *e)
 		close(fd);
 		return err_set(e, ERR_FAILED, "libssh takes no agent");
 	}
-	while ((r = ls.ssh_userauth_agent(in->link->session, NULL)) ==
+	while ((r = ls.ssh_userauth_agent(in->link->session, in->st->user)) ==
 	    SSH_AUTH_AGAIN)
 		if (ssh_link_wait(in->link, in->end, e) != 0)
 			return -1;

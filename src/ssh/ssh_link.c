@@ -29,7 +29,11 @@ on_wake(socket_t fd, int revents, void *user)
 	return 0;
 }
 
-/* The options.  It is connected already: the name is for known_hosts alone. */
+/*
+ * The options.  It is connected already, so the host's name is for known_hosts
+ * alone; libssh refuses some names of users here that hosts take, and
+ * ssh_auth.c names ours.
+ */
 static int
 set_options(struct ssh_link *l, const struct ssh_settings *st,
     const char *known_hosts)
@@ -42,7 +46,7 @@ set_options(struct ssh_link *l, const struct ssh_settings *st,
 		{ SSH_OPTIONS_PROCESS_CONFIG, &no },
 		{ SSH_OPTIONS_HOST, SSH_HOSTKEY_NAME },
 		{ SSH_OPTIONS_PORT_STR, "22" },
-		{ SSH_OPTIONS_USER, st->user },
+		{ SSH_OPTIONS_USER, "user" },
 		{ SSH_OPTIONS_KNOWNHOSTS, known_hosts },
 		{ SSH_OPTIONS_GLOBAL_KNOWNHOSTS, "/dev/null" },
 		{ SSH_OPTIONS_RSA_MIN_SIZE, &st->rsa_bits },

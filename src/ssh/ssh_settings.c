@@ -595,14 +595,26 @@ resolve(struct ssh_settings *st, const struct ssh_options *o, struct err *e)
  * Names reach command lines of ProxyCommand and Match exec: nothing that a
  * shell or ssh(1) would take for more than a name (CVE-2023-51385).
  */
-static int
-check_name(const char *what, const char *name, struct err *e)
+static bool
+is_name(const char *name)
 {
-	if (name == NULL)
-		return 0;
-	if (name[0] == '\0' || name[0] == '-' ||
-	    strpbrk(name, "'`\"$\\;&<>|(){} \t\r\n") != NULL)
-		return err_set(e, ERR_USAGE, "'%s' is no %s name", name, what);
+	for (const char *p = name; *p != '\0'; p++)
+		if (iscntrl((unsigned char)*p))
+			return false;
+	return name[0] != '\0' && name[0] != '-' &&
+	    strpbrk(name, "'`\"$;&<>|(){} ") == NULL;
+}
+
+/* As ssh(1) does, a user may have the domain of a directory: "EXAMPLE\www". */
+static int
+check_names(const struct ssh_options *o, struct err *e)
+{
+	size_t n = o->user != NULL ? strlen(o->user) : 0;
+
+	if (!is_name(o->host) || strchr(o->host, '\\') != NULL)
+		return err_set(e, ERR_USAGE, "'%s' is no host name", o->host);
+	if (o->user != NULL && (!is_name(o->user) || o->user[n - 1] == '\\'))
+		return err_set(e, ERR_USAGE, "'%s' is no user name", o->user);
 	return 0;
 }
 
@@ -687,8 +699,7 @@ ssh_settings_load(struct ssh_settings *st, const struct ssh_options *o,
 	int r;
 
 	*st = (struct ssh_settings){ 0 };
-	if (check_name("host", o->host, e) != 0 ||
-	    check_name("user", o->user, e) != 0)
+	if (check_names(o, e) != 0)
 		return -1;
 	find_user(&user, &st->home);
 	st->host = xstrdup(o->host);

@@ -1163,8 +1163,22 @@ t_names_that_a_shell_would_read() {
 		expect_status 2 "$driver" config="$PWD/config" "$name" \
 		    exec true
 	done
-	expect_status 2 "$driver" config="$PWD/config" "user=a;b" \
-	    localhost exec true
+	for name in 'a;b' "a'b" 'a b' 'a\' $'a\x01b' '-a' "\$a"; do
+		expect_status 2 "$driver" config="$PWD/config" "user=$name" \
+		    localhost exec true
+	done
+}
+
+# Of a Windows domain: the host is asked for that user.
+t_a_user_of_a_domain() {
+	setup
+	expect_status 8 d user='EXAMPLE\www' exec true
+	assert_contains "$err" "lets user 'EXAMPLE\www' in"
+	client "$PWD/sshd/id" "$PWD/sshd/known_hosts" 'User EXAMPLE\www2'
+	start_agent sshd/id
+	refused "lets user 'EXAMPLE\www2' in"
+	assert_contains sshd/log 'nvalid user EXAMPLE\\www '
+	assert_contains sshd/log 'nvalid user EXAMPLE\\www2 '
 }
 
 t_a_wrong_ssh_config() {
