@@ -97,7 +97,7 @@ export_key(struct err *e)
 	ssh_key key;
 	char *out = NULL;
 
-	if (libssh_load(e) != 0 || ssh_identity_given(&key, e) != 0)
+	if (libssh_load(e) != 0 || ssh_identity_given(&key, NULL, e) != 0)
 		return NULL;
 	if (key == NULL) {
 		err_set(e, ERR_USAGE,

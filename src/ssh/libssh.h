@@ -37,7 +37,7 @@
 	DO(ssh_session_is_known_server) DO(ssh_set_agent_socket) \
 	DO(ssh_set_blocking) DO(ssh_set_channel_callbacks) \
 	DO(ssh_set_counters) DO(ssh_string_free_char) DO(ssh_userauth_agent) \
-	DO(ssh_userauth_publickey)
+	DO(ssh_userauth_list) DO(ssh_userauth_publickey)
 
 /* Its functions, by their names; null until they are loaded. */
 extern struct libssh {

@@ -258,6 +258,7 @@ ssh_new_at(const struct ssh_options *o, int level)
 	s->link = (struct ssh_link)SSH_LINK_INIT;
 	snprintf(s->link.name, sizeof(s->link.name), "%s%s",
 	    level > 0 ? "jump host " : "", o->host);
+	s->link.is_gate = level > 0;
 	s->said = o->timeouts;
 	s->timeouts = timeouts(&o->timeouts);
 	s->level = level;

@@ -187,18 +187,22 @@ offer_certified(struct login *in, ssh_key key, const char *path, struct err *e)
 	return r;
 }
 
-/* Offer a key: with each certificate, then alone. */
+/*
+ * Offer a key: with each certificate, also the one beside its file (NULL: it has
+ * none), then alone.
+ */
 static int
-offer_all(struct login *in, ssh_key key, const char *path, struct err *e)
+offer_all(struct login *in, ssh_key key, const char *what, const char *file,
+    struct err *e)
 {
 	const struct strvec *certificates = &in->st->certificates;
-	char *beside = xasprintf("%s-cert.pub", path);
-	int r = offer_certified(in, key, beside, e);
+	char *beside = file != NULL ? xasprintf("%s-cert.pub", file) : NULL;
+	int r = beside != NULL ? offer_certified(in, key, beside, e) : 0;
 
 	free(beside);
 	for (size_t i = 0; i < certificates->n && r == 0; i++)
 		r = offer_certified(in, key, certificates->v[i], e);
-	return r != 0 ? r : offer(in, key, path, e);
+	return r != 0 ? r : offer(in, key, what, e);
 }
 
 /* DEPLOY_SSH_KEY.  1, 0 when there is none or it was refused, -1. */
@@ -206,14 +210,13 @@ static int
 try_variable(struct login *in, struct err *e)
 {
 	ssh_key key;
-	int r;
+	char *path;
+	int r = ssh_identity_given(&key, &path, e);
 
-	if (ssh_identity_given(&key, e) != 0)
-		return -1;
-	if (key == NULL)
-		return 0;
-	r = offer_all(in, key, "DEPLOY_SSH_KEY", e);
+	if (key != NULL)
+		r = offer_all(in, key, "DEPLOY_SSH_KEY", path, e);
 	ls.ssh_key_free(key);
+	free(path);
 	return r;
 }
 
@@ -230,7 +233,7 @@ try_file(struct login *in, const char *path, bool given, struct err *e)
 			note_err(in, &why);
 		return 0;
 	}
-	r = offer_all(in, key, path, e);
+	r = offer_all(in, key, path, path, e);
 	ls.ssh_key_free(key);
 	return r;
 }
@@ -330,25 +333,42 @@ try_agent(struct login *in, struct err *e)
 	return r;
 }
 
-/* Nothing helped: say what was tried, and what to do. */
+/* The host takes no keys at all, whichever: say what it takes. */
 static int
-refused(const struct login *in, struct err *e)
+refuses_keys(const struct login *in, unsigned int methods, struct err *e)
 {
-	if (in->partial)
-		return err_set(e, ERR_UNREACHABLE,
-		    "the host wants more than a key for user '%s' (%s); deploy has only keys",
-		    in->st->user, buf_str(&in->tried));
-	if (in->refused == 0)
-		return err_set(e, ERR_UNREACHABLE,
-		    "there is no key to log in with as user '%s'%s%s;; %s",
-		    in->st->user, in->tried.len > 0 ? ": " : "",
-		    buf_str(&in->tried),
-		    in->cure != NULL ?
-			in->cure :
-			"set DEPLOY_SSH_KEY, name a file with 'identity', or start an agent");
+	static const struct {
+		unsigned int bit;
+		const char *name;
+	} names[] = {
+		{ SSH_AUTH_METHOD_PASSWORD, "password" },
+		{ SSH_AUTH_METHOD_INTERACTIVE, "keyboard-interactive" },
+		{ SSH_AUTH_METHOD_HOSTBASED, "hostbased" },
+		{ SSH_AUTH_METHOD_GSSAPI_MIC, "gssapi-with-mic" },
+	};
+	struct buf b = BUF_INIT;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if ((methods & names[i].bit) != 0)
+			buf_addf(&b, "%s%s", b.len > 0 ? ", " : "",
+			    names[i].name);
 	err_set(e, ERR_UNREACHABLE,
-	    "the host lets user '%s' in with none of our keys: %s;; add the public key to ~%s/.ssh/authorized_keys there ('deploy doctor --script HOST' prints what root runs for that); if it is there, sshd's log on the host says why not",
-	    in->st->user, buf_str(&in->tried), in->st->user);
+	    "the host takes no public keys from user '%s', only %s;; allow them in sshd_config there: 'PubkeyAuthentication yes', and 'publickey' alone where AuthenticationMethods is set",
+	    in->st->user, buf_str(&b));
+	buf_release(&b);
+	return -1;
+}
+
+/* The host was shown keys, and wants none of them. */
+static int
+refuses_ours(const struct login *in, struct err *e)
+{
+	err_set(e, ERR_UNREACHABLE,
+	    "the host lets user '%s' in with none of our keys: %s;; add the public key to ~%s/.ssh/authorized_keys there%s; if it is there, sshd's log on the host says why not",
+	    in->st->user, buf_str(&in->tried), in->st->user,
+	    in->link->is_gate ?
+		"" :
+		" ('deploy doctor --script HOST' prints what root runs for that)");
 	if (in->cure != NULL)
 		err_append(e, ", or %s", in->cure);
 	if (in->st->user_is_ours)
@@ -356,6 +376,29 @@ refused(const struct login *in, struct err *e)
 		    "; '%s' is who runs deploy, as no 'user' is given: give one if it is another",
 		    in->st->user);
 	return -1;
+}
+
+/* Nothing helped: say what was tried, and what to do. */
+static int
+refused(const struct login *in, struct err *e)
+{
+	unsigned int methods =
+	    (unsigned int)ls.ssh_userauth_list(in->link->session, NULL);
+
+	if (in->partial)
+		return err_set(e, ERR_UNREACHABLE,
+		    "the host wants more than a key for user '%s' (%s); deploy has only keys",
+		    in->st->user, buf_str(&in->tried));
+	if (methods != 0 && (methods & SSH_AUTH_METHOD_PUBLICKEY) == 0)
+		return refuses_keys(in, methods, e);
+	if (in->refused > 0)
+		return refuses_ours(in, e);
+	return err_set(e, ERR_UNREACHABLE,
+	    "there is no key to log in with as user '%s'%s%s;; %s",
+	    in->st->user, in->tried.len > 0 ? ": " : "", buf_str(&in->tried),
+	    in->cure != NULL ?
+		in->cure :
+		"set DEPLOY_SSH_KEY, name a file with 'identity', or start an agent");
 }
 
 /* The service that logs in; only its round trip takes time.  0 or -1. */

@@ -575,15 +575,18 @@ ssh_identity_read(const char *path, struct err *e)
 }
 
 int
-ssh_identity_given(ssh_key *key, struct err *e)
+ssh_identity_given(ssh_key *key, char **path, struct err *e)
 {
 	const char *raw = secret_get(SECRET_KEY);
 	char *text = trim_dup(raw != NULL ? raw : "");
 	bool is_set = text[0] != '\0';
+	bool is_path = text[0] == '/' && strchr(text, '\n') == NULL;
 
 	*key = NULL;
+	if (path != NULL)
+		*path = is_path ? xstrdup(text) : NULL;
 	/* A CI's variable of type "file" has the path of one. */
-	if (text[0] == '/' && strchr(text, '\n') == NULL)
+	if (is_path)
 		*key = ssh_identity_read(text, e);
 	else if (is_set)
 		*key = ssh_identity_parse(text, "DEPLOY_SSH_KEY", e);

@@ -22,8 +22,9 @@ ssh_key ssh_identity_read(const char *path, struct err *e);
 
 /*
  * The key of DEPLOY_SSH_KEY, which has it or the path of its file; NULL when
- * that is not set, or blank.  0 or -1.
+ * that is not set, or blank.  The path goes to `*path`, the caller's to free;
+ * NULL: it has the key, or `path` is NULL.  0 or -1.
  */
-int ssh_identity_given(ssh_key *key, struct err *e) MUST_USE;
+int ssh_identity_given(ssh_key *key, char **path, struct err *e) MUST_USE;
 
 #endif

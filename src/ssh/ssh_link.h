@@ -29,6 +29,7 @@ struct ssh_link {
 	struct ssh_dial dial;	/* its fd goes to the session */
 	int cancel;		/* eventfd; readable: cancelled */
 	char name[128];		/* of the host, for messages */
+	bool is_gate;		/* a jump host */
 	bool carries;		/* for another: signals do not end it */
 	bool polled;		/* the session is in `event` */
 	struct ssh_counter_struct wire;

@@ -1008,7 +1008,7 @@ t_a_certificate() {
 	setup "TrustedUserCAKeys $PWD/sshd/ca.pub"
 	ssh-keygen -q -t ed25519 -N '' -f sshd/ca
 	: >sshd/authorized_keys
-	refused "refused"
+	refused "refused" "'deploy doctor --script HOST'"
 	ssh-keygen -q -s sshd/ca -I me -n "$(id -un)" sshd/id.pub 2>/dev/null
 	run d exec true
 	mv sshd/id-cert.pub certificate
@@ -1017,6 +1017,15 @@ t_a_certificate() {
 	    "CertificateFile $PWD/certificate"
 	run d exec true
 	DEPLOY_SSH_KEY=$(cat sshd/id) run d exec true
+	# Beside the file that the variable names, and nowhere for a key in it.
+	client "$PWD/nothing" "$PWD/sshd/known_hosts"
+	cp certificate DEPLOY_SSH_KEY-cert.pub
+	DEPLOY_SSH_KEY=$(cat sshd/id) refused "refused"
+	rm DEPLOY_SSH_KEY-cert.pub
+	cp certificate sshd/id-cert.pub
+	DEPLOY_SSH_KEY=$PWD/sshd/id run d exec true
+	client "$PWD/sshd/id" "$PWD/sshd/known_hosts" \
+	    "CertificateFile $PWD/certificate"
 	# What is wrong with one that is refused.
 	rm certificate
 	sign() {
@@ -1128,6 +1137,13 @@ t_a_second_factor_is_said() {
 	setup "AuthenticationMethods publickey,password" \
 	    "PasswordAuthentication yes"
 	refused "more than a key"
+}
+
+t_a_host_that_takes_no_keys_is_said() {
+	setup "PubkeyAuthentication no" "PasswordAuthentication yes"
+	refused "takes no public keys from user '$(id -un)', only password;" \
+	    "'PubkeyAuthentication yes'"
+	assert_not_contains "$err" authorized_keys
 }
 
 # --------------------------------------------------------------- failures
@@ -1547,6 +1563,7 @@ t_a_jump_that_fails_names_it() {
 		else
 			expect_status 8 d connect=10000 "${options[@]}" exec true
 			assert_contains "$err" "$text"
+			assert_not_contains "$err" "doctor --script"
 			assert_eq "$(grep -o 'jump host' "$err" | wc -l)" "$(grep -oE \
 			    'jump host (127.0.0.1|nobody)|the jump host' "$err" | wc -l)"
 		fi
