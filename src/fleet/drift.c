@@ -47,13 +47,12 @@ add_hosts(const struct fleet *f, const char *(*get)(const struct remote *r),
 	}
 }
 
-/* "WHAT: VALUE on HOST, HOST; VALUE on HOST", when there are several. */
-static void
-compare(const struct fleet *f, const char *what,
-    const char *(*get)(const struct remote *r), struct strvec *out)
+/* " VALUE on HOST, HOST; VALUE on HOST".  How many values there are. */
+static size_t
+group(const struct fleet *f, const char *(*get)(const struct remote *r),
+    struct buf *out)
 {
 	bool *done = xcalloc(f->n + 1, sizeof(*done));
-	struct buf b = BUF_INIT;
 	size_t values = 0;
 
 	for (size_t i = 0; i < f->n; i++)
@@ -61,13 +60,29 @@ compare(const struct fleet *f, const char *what,
 	for (size_t i = 0; i < f->n; i++) {
 		if (done[i])
 			continue;
-		buf_addf(&b, "%s %s", values++ > 0 ? ";" : "", get(&f->v[i]));
-		add_hosts(f, get, get(&f->v[i]), done, &b);
+		buf_addf(out, "%s %s", values++ > 0 ? ";" : "", get(&f->v[i]));
+		add_hosts(f, get, get(&f->v[i]), done, out);
 	}
-	if (values > 1)
+	free(done);
+	return values;
+}
+
+/* "WHAT: VALUE on HOST, HOST; VALUE on HOST", when there are several. */
+static void
+compare(const struct fleet *f, const char *what,
+    const char *(*get)(const struct remote *r), struct strvec *out)
+{
+	struct buf b = BUF_INIT;
+
+	if (group(f, get, &b) > 1)
 		strvec_addf(out, "%s:%s", what, b.data);
 	buf_release(&b);
-	free(done);
+}
+
+size_t
+drift_live(const struct fleet *f, struct buf *out)
+{
+	return group(f, live, out);
 }
 
 /* Which of the releases that all need the host lacks. */

@@ -6,10 +6,14 @@
 #define DRIFT_H
 
 #include "fleet/fleet.h"
+#include "base/buf.h"
 #include "base/strvec.h"
 
 /* Add a line for each difference between the hosts that have not failed. */
 void drift_find(const struct fleet *f, struct strvec *out);
+
+/* Add " ID on HOST, HOST; ID on HOST": what is live.  How many ids there are. */
+size_t drift_live(const struct fleet *f, struct buf *out);
 
 /* What makes them alike: "run: deploy sync ..."; the caller frees it. */
 char *drift_cure(const struct fleet *f);

@@ -28,7 +28,7 @@ struct fleet {
 				 * closed */
 	int64_t skew_us;	/* of its last activation; -1: none */
 	bool changed;		/* something was begun on the hosts */
-	bool went_back;		/* what was flipped is back (fleet_are_back) */
+	bool went_back;		/* what was flipped is live no more */
 	bool looks;		/* nothing ever is: not worth a word */
 	bool shows_dead;	/* the answer says why a host failed */
 	size_t rules, rewritten;	/* with how many rules the hosts made

@@ -34,6 +34,7 @@ enum fate {
 	FATE_UNKNOWN, /* told to go, and then silent */
 	FATE_BACK,    /* flipped, and back */
 	FATE_STUCK,   /* flipped, and could not be put back */
+	FATE_TAKEN,   /* flipped, and then again, by another run */
 };
 
 /* The activation as all threads see it. */
@@ -356,27 +357,42 @@ recover(struct remote *r, void *ctx, struct err *e)
 
 	if (*fate == FATE_UNKNOWN)
 		ask_again(fl, r);
-	if (*fate == FATE_LIVE)
-		*fate = fleet_put_back(r, &r->before, &fl->id,
-			    "reverted: another host failed", e) == 0 ?
-		    FATE_BACK :
-		    FATE_STUCK;
+	if (*fate != FATE_LIVE)
+		return 0;
+	if (fleet_put_back(r, &r->before, &fl->id,
+		"reverted: another host failed", e) == 0)
+		*fate = FATE_BACK;
+	else
+		*fate = e->code == ERR_SUPERSEDED ? FATE_TAKEN : FATE_STUCK;
 	return 0;
 }
 
-/* Which hosts serve the new release, or nobody knows what. */
+/* Not what it served before; NULL: it does. */
+static const char *
+what_is_odd(enum fate fate)
+{
+	switch (fate) {
+	case FATE_STUCK:
+		return "serves the new release";
+	case FATE_TAKEN:
+		return "serves what another run made live meanwhile";
+	case FATE_UNKNOWN:
+		return "is silent";
+	default:
+		return NULL;
+	}
+}
+
+/* Which hosts serve something else, or nobody knows what. */
 static void
 describe(const struct flight *fl, struct buf *out)
 {
 	for (size_t i = 0; i < fl->f->n; i++) {
-		enum fate fate = fl->fates[i];
+		const char *what = what_is_odd(fl->fates[i]);
 
-		if (fate != FATE_STUCK && fate != FATE_UNKNOWN)
-			continue;
-		buf_addf(out, "%s%s %s", out->len > 0 ? ", " : "",
-		    fl->f->v[i].host->label,
-		    fate == FATE_STUCK ? "serves the new release" :
-					 "is silent");
+		if (what != NULL)
+			buf_addf(out, "%s%s %s", out->len > 0 ? ", " : "",
+			    fl->f->v[i].host->label, what);
 	}
 }
 
@@ -387,8 +403,7 @@ cure(const struct flight *fl, struct err *e)
 	bool *odd = xcalloc(fl->f->n, sizeof(*odd));
 
 	for (size_t i = 0; i < fl->f->n; i++)
-		odd[i] =
-		    fl->fates[i] == FATE_STUCK || fl->fates[i] == FATE_UNKNOWN;
+		odd[i] = what_is_odd(fl->fates[i]) != NULL;
 	cure_differ(fl->f, odd, e);
 	free(odd);
 	return -1;

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "fleet/cure.h"
+#include "fleet/drift.h"
 #include "fleet/edge.h"
 #include "fleet/fleet_activate.h"
 #include "os/intr.h"
@@ -182,13 +183,20 @@ go_back(struct remote *r, void *ctx, struct err *e)
 {
 	const struct back *b = ctx;
 	const struct release_id *to = place_to_go_back(r);
+	struct err ignored = ERR_INIT;
 
 	if (!r->flipped)
 		return 0;
 	if (!release_id_eq(to, &r->before))
 		r->before_bridge = release_id_none;
 	r->before = *to;
-	return fleet_put_back(r, &r->before, b->id, b->why, e);
+	if (fleet_put_back(r, &r->before, b->id, b->why, e) == 0)
+		return 0;
+	/* Who has flipped it since may have pruned that. */
+	if (remote_info(r, REMOTE_ALL, NULL, &ignored) == 0 &&
+	    !release_id_eq(&r->view.current, b->id))
+		e->code = ERR_SUPERSEDED;
+	return -1;
 }
 
 /* Do all go back to where they were? */
@@ -238,23 +246,67 @@ tell_here(const struct fleet *f, struct err *e)
 	}
 }
 
-int
-fleet_revert(struct fleet *f, const struct release_id *id, const char *why,
+/* Did another run flip hosts, before they could go back? */
+static bool
+was_overtaken(const struct fleet *f)
+{
+	for (size_t i = 0; i < f->n; i++)
+		if (f->v[i].failed && f->v[i].err.code == ERR_SUPERSEDED)
+			return true;
+	return false;
+}
+
+/* What does it serve now?  For fleet_each(). */
+static int
+look(struct remote *r, void *ctx, struct err *e)
+{
+	const struct release_id *id = ctx;
+
+	if (remote_info(r, REMOTE_ALL, NULL, e) != 0)
+		return -1;
+	r->flipped = r->flipped && release_id_eq(&r->view.current, id);
+	r->before = r->view.current;
+	return 0;
+}
+
+/* That is what counts, where it is the same everywhere. */
+static void
+tell_overtaken(struct fleet *f, struct release_id *id, struct err *e)
+{
+	struct buf live = BUF_INIT;
+
+	fleet_forgive(f);
+	fleet_each(f, look, id);
+	if (drift_live(f, &live) == 1 &&
+	    fleet_serves(f, &f->v[0].view.current) && !f->v[0].flipped) {
+		err_append(e, "; another run has made %s live meanwhile%s",
+		    f->v[0].view.current.text,
+		    f->n > 1 ? " on all hosts" : "");
+		e->code = ERR_SUPERSEDED;
+		f->went_back = true;
+	} else {
+		for (size_t i = 0; i < f->n; i++)
+			if (f->v[i].failed)
+				buf_addf(&live, "%s %s is silent",
+				    live.len > 0 ? ";" : "",
+				    f->v[i].host->label);
+		err_append(e,
+		    "; another run has changed hosts meanwhile:%s;; to see what is live where, run: ",
+		    buf_str(&live));
+		cure_append(f, e, "status", NULL);
+		e->code = ERR_DIFFER;
+	}
+	buf_release(&live);
+}
+
+/* What came of going back on hosts. */
+static void
+tell_hosts(struct fleet *f, const struct release_id *id, bool from_there,
     struct err *e)
 {
-	struct back b = { id, why };
 	struct buf differ = BUF_INIT;
 	bool *odd = xcalloc(f->n, sizeof(*odd));
-	bool from_there = came_from_there(f);
 
-	/* What has begun to go back arrives. */
-	intr_hold();
-	/* All take part in this, also those that failed. */
-	for (size_t i = 0; i < f->n; i++)
-		f->v[i].failed = false;
-	fleet_each(f, go_back, &b);
-	fleet_await_hooks(f);
-	intr_release();
 	for (size_t i = 0; i < f->n; i++)
 		odd[i] = f->v[i].flipped;
 	for (size_t i = 0; i < f->n; i++)
@@ -262,9 +314,7 @@ fleet_revert(struct fleet *f, const struct release_id *id, const char *why,
 			buf_addf(&differ, "%s%s (%s)",
 			    differ.len > 0 ? ", " : "", f->v[i].host->label,
 			    f->v[i].err.text);
-	if (f->is_here) {
-		tell_here(f, e);
-	} else if (differ.len == 0) {
+	if (differ.len == 0) {
 		err_append(e, "; all hosts serve what %s",
 		    from_there ? "they served before" : "was verified last");
 		fleet_are_back(f, id, e);
@@ -274,10 +324,34 @@ fleet_revert(struct fleet *f, const struct release_id *id, const char *why,
 		e->code = ERR_DIFFER;
 		cure_differ(f, odd, e);
 	}
-	if (e->code == ERR_REVERTED && e->phase == PHASE_CHECK)
-		cure_check(f, e);
 	free(odd);
 	buf_release(&differ);
+}
+
+int
+fleet_revert(struct fleet *f, const struct release_id *id, const char *why,
+    struct err *e)
+{
+	struct release_id own = *id;
+	struct back b = { &own, why };
+	bool from_there = came_from_there(f);
+
+	/* What has begun to go back arrives. */
+	intr_hold();
+	/* All take part in this, also those that failed. */
+	for (size_t i = 0; i < f->n; i++)
+		f->v[i].failed = false;
+	fleet_each(f, go_back, &b);
+	fleet_await_hooks(f);
+	if (was_overtaken(f))
+		tell_overtaken(f, &own, e);
+	else if (f->is_here)
+		tell_here(f, e);
+	else
+		tell_hosts(f, &own, from_there, e);
+	intr_release();
+	if (e->code == ERR_REVERTED && e->phase == PHASE_CHECK)
+		cure_check(f, e);
 	return -1;
 }
 

@@ -48,6 +48,7 @@ void fleet_take_over(struct fleet *f, const struct release_id *id);
  * Put every flipped host back, to what was live before, or, where that never
  * was verified, to the last that was; no signal stops it, because of `e`, which gets what came of it:
  *	ERR_REVERTED	all serve what they served before
+ *	ERR_SUPERSEDED	another run has made all serve another release since
  *	ERR_DIFFER	some do not, or there was nothing before: which
  * Returns -1.
  */

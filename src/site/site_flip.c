@@ -395,8 +395,8 @@ site_flip(struct site_run *s, const struct release_id *id,
 	log_set_field(LOG_RELEASE, own.text);
 	start_note(&start, &s->fleet);
 	while ((r = flip_once(s, &own, action, out, e)) != 0 &&
-	    e->code == ERR_SUPERSEDED && !once && ++tries < FASTER_MAX &&
-	    ask_again(s, &start, &own, action, e) == 0)
+	    e->code == ERR_SUPERSEDED && !once && !s->fleet.went_back &&
+	    ++tries < FASTER_MAX && ask_again(s, &start, &own, action, e) == 0)
 		;
 	start_release(&start);
 	return r;

@@ -614,6 +614,45 @@ t_a_signal_while_it_rolls() {
 	all_serve 2 '<p>home 1'
 }
 
+# Nothing is to go back then: what counts is what another run made live.  Where
+# that is not so everywhere, it is said who serves what.
+t_another_release_goes_live_while_it_is_checked() {
+	local strategy want said words pid n=1
+	site 1
+	fleet 2
+	sed -i 's/timeout: 3s/timeout: 600s/' deploy.yml
+	run deploy publish
+	defer signal_nginx CONT 2
+	while IFS='|' read -r strategy want said words; do
+		echo "# $strategy $words" >&2
+		sed -i "/strategy:/d; s/^    root: .*none/&\n    strategy: $strategy/" deploy.yml
+		site $((++n))
+		signal_nginx STOP 2
+		: >older.err
+		deploy publish >older.out 2>older.err &
+		pid=$!
+		wait_for 20 grep -q "$said" older.err
+		site $((++n))
+		# Word splitting is meant.
+		# shellcheck disable=SC2086
+		run deploy publish --no-check $words
+		signal_nginx CONT 2
+		expect_status "$want" wait "$pid"
+		assert_not_contains older.err "still serve"
+		if ((want == 4)); then
+			assert_contains older.err "; another run has made $(live h1) live meanwhile on all hosts"
+			assert_not_contains older.err "run: deploy"
+			all_serve 2 "<p>home $n"
+		else
+			assert_contains older.err "; another run has changed hosts meanwhile: $(live h1) on www1; $(live h2) on www2; to see what is live where, run: deploy status"
+		fi
+	done <<-'END'
+	atomic|4|all hosts flipped|
+	rolling|4|flipped www2|
+	rolling|7|flipped www2|--host www2
+	END
+}
+
 # What is live on the first host already was checked there, or was not, as when
 # a run died: the next checks it, and then takes it back with the rest.
 t_half_of_it_is_live() {
