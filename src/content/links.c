@@ -123,19 +123,30 @@ judge(const struct manifest *m, const struct entry *link)
 	return wrong;
 }
 
+bool
+links_reach(const struct manifest *m, const char *path, struct buf *where)
+{
+	struct way w = { m, BUF_INIT, BUF_INIT, 0 };
+	bool done, is = walk(&w, path, &done) == NULL && !done;
+
+	buf_reset(where);
+	if (is)
+		buf_adds(where, buf_str(&w.at));
+	end_way(&w);
+	return is;
+}
+
 const struct entry *
 links_follow(const struct manifest *m, const char *path)
 {
-	struct way w = { m, BUF_INIT, BUF_INIT, 0 };
 	const struct entry *en = manifest_find(m, path);
-	bool done;
+	struct buf where = BUF_INIT;
 
 	if (en != NULL && en->type != ENTRY_LINK)
 		return en;
-	en = walk(&w, path, &done) == NULL && !done ?
-	    manifest_find(m, buf_str(&w.at)) :
-	    NULL;
-	end_way(&w);
+	en = links_reach(m, path, &where) ? manifest_find(m, buf_str(&where)) :
+					    NULL;
+	buf_release(&where);
 	return en;
 }
 

@@ -4,6 +4,8 @@
 #ifndef LINKS_H
 #define LINKS_H
 
+#include <stdbool.h>
+
 #include "base/buf.h"
 #include "base/strvec.h"
 #include "content/manifest.h"
@@ -17,9 +19,16 @@
 void links_find_broken(const struct manifest *m, struct strvec *out);
 
 /*
- * What visitors get at `path` of the sorted manifest, through links of it and
- * on the way to it: a file, or a directory.  NULL: nothing, or the top, or
- * what is in shared/.
+ * Put into `where` what `path` leads to in the sorted manifest, through links
+ * of it and on the way to it; "": the top.  False: to nothing, or to what is in
+ * shared/.
+ */
+bool links_reach(const struct manifest *m, const char *path,
+    struct buf *where);
+
+/*
+ * What visitors get at `path`, by links_reach(): a file, or a directory.  NULL:
+ * nothing, or the top.
  */
 const struct entry *links_follow(const struct manifest *m, const char *path);
 

@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "content/dcz.h"
 #include "content/diff.h"
+#include "content/reach.h"
 #include "fleet/check.h"
 #include "os/io.h"
 #include "os/log.h"
@@ -91,31 +92,47 @@ is_directory(const struct manifest *m, const char *path)
 }
 
 /* The URLs that differ between two releases. */
+struct changes {
+	const struct manifest *from, *to;
+	bool content;
+	struct strvec *urls;
+};
+
+/* What visitors get at `path` stands in one of the two at `at`. */
+static void
+add_change(void *ctx, const char *path, const char *at)
+{
+	const struct changes *c = ctx;
+	char *url;
+
+	/* A directory that came or went empty has no page. */
+	if (is_directory(c->from, at) || is_directory(c->to, at))
+		return;
+	/* It says what its file says; who asks for it by its own name wants
+	 * to know of it, but has nothing new to read. */
+	if (c->content &&
+	    (form_has_file(c->from, at) || form_has_file(c->to, at)))
+		return;
+	url = check_url("/", path);
+	strvec_add(c->urls, url);
+	free(url);
+}
+
 static void
 add_changes(const struct hook_before *from, const struct manifest *to,
     bool content, struct strvec *urls)
 {
+	struct changes c = { &from->m, to, content, urls };
 	struct diff d = DIFF_INIT;
 
 	diff_manifests(&d, &from->m, to);
 	if (content && from->same != NULL)
 		diff_drop(&d, to, from->same);
-	for (size_t i = 0; i < d.n; i++) {
-		const char *p = d.v[i].path;
-		char *url;
-
-		/* A directory that came or went empty has no page. */
-		if (is_directory(&from->m, p) || is_directory(to, p))
-			continue;
-		/* It says what its file says; who asks for it by its own name
-		 * wants to know of it, but has nothing new to read. */
-		if (content &&
-		    (form_has_file(&from->m, p) || form_has_file(to, p)))
-			continue;
-		url = check_url("/", p);
-		strvec_add(urls, url);
-		free(url);
-	}
+	for (size_t i = 0; i < d.n; i++)
+		add_change(&c, d.v[i].path, d.v[i].path);
+	if (!reach_changes(&from->m, to, &d, add_change, &c) && !content)
+		log_warn(
+		    "DEPLOY_CHANGED_FILE lacks URLs through symbolic links to directories: there are too many;; purge all of a CDN, and have fewer links in one another");
 	diff_release(&d);
 }
 

@@ -153,6 +153,73 @@ t_what_changed() {
 	    fail "temporary files"
 }
 
+# Visitors come through links, too: what changed where they lead is listed there.
+t_what_changed_behind_links() {
+	local t
+	config "post_activate: 'cp \"\$DEPLOY_CHANGED_FILE\" changed; cp \"\$DEPLOY_CHANGED_CONTENT_FILE\" content'"
+	# what changes | URLs through links, and no others
+	for t in \
+	    'ln -sfn v3 latest|/latest/ /latest/p.html /docs/new/ /docs/new/p.html /self/latest/ /self/latest/p.html /self/docs/new/ /self/docs/new/p.html' \
+	    'echo 5 >v3/p.html|/self/v3/p.html' \
+	    'echo 5 >v2/p.html|/latest/p.html /docs/new/p.html /self/v2/p.html /self/latest/p.html /self/docs/new/p.html' \
+	    'echo 5 >en.html|/home.html /docs/up.html /self/en.html /self/home.html /self/docs/up.html' \
+	    'rm docs/new; ln -s ../v1 docs/new|/docs/new/p.html /docs/new/ /self/docs/new/ /self/docs/new/p.html' \
+	    'rm latest; cp -r v2 latest; echo 5 >latest/p.html|/latest/p.html /docs/new/p.html /self/latest/p.html /self/docs/new/p.html' \
+	    'echo 5 >v2/x; gzip -nc v2/x >v2/x.gz|/latest/x /latest/x.gz /docs/new/x /docs/new/x.gz /self/v2/x /self/v2/x.gz /self/latest/x /self/latest/x.gz /self/docs/new/x /self/docs/new/x.gz'; do
+		rm -rf site www
+		site 1
+		(
+			cd site
+			mkdir v1 v2 v3 docs
+			for v in 1 2 3; do
+				echo $v >v$v/p.html
+				echo same >v$v/same.html
+			done
+			echo >v2/index.html
+			echo en >en.html
+			ln -s v2 latest
+			ln -s en.html home.html
+			ln -s ../home.html docs/up.html
+			ln -s ../latest docs/new
+			ln -s . self
+			ln -s missing broken
+			ln -s round round
+		)
+		run deploy publish
+		(cd site && eval "${t%|*}")
+		run deploy publish
+		tr ' ' '\n' <<<"${t#*|}" | LC_ALL=C sort >want
+		# What differs at its own path is another test's.
+		LC_ALL=C sort changed | LC_ALL=C comm -13 - want >lacking
+		assert_eq "$(<lacking)" "" "lacks, after ${t%|*}"
+		grep -E '^/(self|latest/|docs/|home)' changed | LC_ALL=C sort |
+		    LC_ALL=C comm -23 - want >more || true
+		assert_eq "$(grep -vE '^(/self)?/(docs/new|latest)/?(index.html|same.html)?$' more)" "" \
+		    "has, after ${t%|*}"
+		! grep -n '\.gz$' content || fail "a form is no news"
+	done
+}
+
+# Links that lead through one another without end: the shortest ways are listed.
+t_links_without_end() {
+	local i k
+	config "post_activate: 'cp \"\$DEPLOY_CHANGED_FILE\" changed'"
+	site 1
+	for ((i = 0; i < 14; i++)); do
+		mkdir site/d$i
+		for ((k = 0; k < 14; k++)); do
+			ln -s ../d$k site/d$i/l$k
+		done
+	done
+	run deploy publish
+	assert_contains "$err" "DEPLOY_CHANGED_FILE lacks URLs through symbolic links"
+	echo 1 >site/d3/p.html
+	run deploy publish
+	for ((i = 0; i < 14; i++)); do
+		finds -x "/d$i/l3/p.html" changed
+	done
+}
+
 # posts N: so many, each with a text of its own, of edition $edition.
 posts() {
 	mkdir -p site/posts
