@@ -304,11 +304,27 @@ print_previous(const struct remote *r)
 	    release_id_is_none(previous(r)) ? "none" : previous(r)->text);
 }
 
+/*
+ * The first difference of what is live from its manifest, and what helps.  Where
+ * all of it is gone, the cure at the end does.
+ */
+static void
+add_drift(const struct fleet *f, const struct remote *r, struct buf *out)
+{
+	buf_addf(out, "%s%s", r->drift.v[0],
+	    r->drift.n > 1 ? " (and more)" : "");
+	if (!release_ids_has(&r->view.ids, &r->view.current))
+		return;
+	buf_adds(out, "; run: ");
+	cure_add(f, out, "verify", NULL);
+}
+
 /* The lines of a host alone; this machine has no name. */
 static void
 print_host(const struct fleet *f, const struct remote *r)
 {
 	char space[TEXT_SIZE_LEN] = "unknown";
+	struct buf drift = BUF_INIT;
 
 	if (*r->host->label != '\0')
 		show_row("host", "%s", r->host->label);
@@ -333,8 +349,10 @@ print_host(const struct fleet *f, const struct remote *r)
 		text_size(r->room.bytes, space);
 	show_row("free", "%s", space);
 	if (r->drift.n > 0)
-		show_row("drift", "%s%s; run 'deploy verify'", r->drift.v[0],
-		    r->drift.n > 1 ? " (and more)" : "");
+		add_drift(f, r, &drift);
+	if (drift.len > 0)
+		show_row("drift", "%s", drift.data);
+	buf_release(&drift);
 }
 
 /* ---- several hosts -------------------------------------------------------- */
@@ -411,9 +429,10 @@ tell_notes(const struct fleet *f, const struct shared *s,
 		buf_adds(out, "; frozen ");
 		tell_freeze(&r->freeze, out);
 	}
-	if (r->drift.n > 0)
-		buf_addf(out, "; %s%s; run 'deploy verify'", r->drift.v[0],
-		    r->drift.n > 1 ? " (and more)" : "");
+	if (r->drift.n > 0) {
+		buf_adds(out, "; ");
+		add_drift(f, r, out);
+	}
 }
 
 static const struct table_column columns[] = { { "HOST", false },

@@ -103,7 +103,9 @@ find_missing(const struct remote *r, const struct release_ids *all,
 	if (n > NAMED_MAX)
 		buf_addf(&b, " and %zu more", n - NAMED_MAX);
 	if (n > 0)
-		strvec_addf(out, "%s lacks %s", r->host->label, b.data);
+		strvec_addf(out, "%s lacks %s",
+		    *r->host->label != '\0' ? r->host->label : "the root",
+		    b.data);
 	buf_release(&b);
 }
 
@@ -123,17 +125,32 @@ drift_find(const struct fleet *f, struct strvec *out)
 	release_ids_release(&all);
 }
 
+/* Has no host the release, which is live? */
+static bool
+is_lost(const struct fleet *f, const struct release_id *id)
+{
+	for (size_t i = 0; i < f->n; i++)
+		if (release_ids_has(&f->v[i].view.ids, id))
+			return false;
+	return !release_id_is_none(id);
+}
+
 char *
 drift_cure(const struct fleet *f)
 {
-	struct buf b = BUF_INIT;
+	static const char anew[] = "activate one of 'deploy list', or publish";
+	struct buf b = BUF_INIT, whole = BUF_INIT;
 	struct err why = ERR_INIT;
+	const struct remote *reference = vote_reference(f, &why);
 
-	if (vote_reference(f, &why) == NULL && why.code == ERR_DIFFER) {
+	if (reference != NULL && is_lost(f, &reference->view.current)) {
+		buf_adds(&b, cure_complete(f->caller, anew, &whole));
+	} else if (reference == NULL && why.code == ERR_DIFFER) {
 		buf_adds(&b, err_cure(&why));
 	} else {
 		buf_adds(&b, "run: ");
 		cure_add(f, &b, "sync", NULL);
 	}
+	buf_release(&whole);
 	return buf_detach(&b);
 }

@@ -15,7 +15,10 @@ void drift_find(const struct fleet *f, struct strvec *out);
 /* Add " ID on HOST, HOST; ID on HOST": what is live.  How many ids there are. */
 size_t drift_live(const struct fleet *f, struct buf *out);
 
-/* What makes them alike: "run: deploy sync ..."; the caller frees it. */
+/*
+ * What makes them alike, "run: deploy sync ...", or gives all of them something
+ * to serve again; the caller frees it.
+ */
 char *drift_cure(const struct fleet *f);
 
 #endif

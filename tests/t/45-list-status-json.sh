@@ -303,6 +303,25 @@ t_status_shows_drift() {
 	doc '.hosts[0].drift | length == 1'
 }
 
+# The commands that it names work as they are.
+t_status_names_what_helps() {
+	local id
+	go a b
+	rm www/current/index.html
+	run deploy status --root www
+	assert_contains "$out" "index.html: is missing; run: deploy verify --root www"
+	rm -r "www/releases/$b"
+	run deploy status --root www
+	assert_not_contains "$out" "deploy verify"
+	assert_not_contains "$out" "deploy sync"
+	assert_contains "$out" "drift      the root lacks $(short "$b")"
+	assert_contains "$out" \
+	    "cure       activate one of 'deploy list --root www', or publish"
+	run deploy activate "$a" --root www
+	run deploy status --root www
+	assert_not_contains "$out" drift
+}
+
 # -------------------------------------------------------------------- log
 
 t_log_json() {
