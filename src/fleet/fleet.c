@@ -564,7 +564,7 @@ fleet_latest_id(const struct fleet *f)
 	return latest;
 }
 
-/* From one host, if it is what its meta says. */
+/* From one host, if it is what its meta says, where that can be read. */
 static int
 ask_manifest(struct remote *r, const struct release_id *id, const char *digest,
     struct manifest *m, struct err *e)
@@ -578,7 +578,7 @@ ask_manifest(struct remote *r, const struct release_id *id, const char *digest,
 	}
 	manifest_digest(m, is);
 	hash_hex(is, hex);
-	if (strcmp(hex, digest) == 0)
+	if (*digest == '\0' || strcmp(hex, digest) == 0)
 		return 0;
 	manifest_release(m);
 	err_set(e, ERR_INTEGRITY,

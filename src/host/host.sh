@@ -2534,10 +2534,15 @@ do_pin() {
 	open_lock
 	lock -x
 	meta=$state/meta/$id.json
-	[ -f "$meta" ] || fail 1 "there is no meta of release $id in '$root'"
+	[ -f "$meta" ] || [ -d "$root/releases/$id" ] || fail 1 "there is no meta of release $id in '$root'"
 	pinned=true
 	[ -z "$off" ] || pinned=false
-	if ! { sed 's/"pinned":[a-z]*/"pinned":'$pinned'/' "$meta" >"$tmp" && publish_tmp "$meta"; }; then
+	# Where it is lost or damaged, a new one says at least that.
+	case $(cat "$meta" 2>/dev/null) in
+	\{*\"id\":*\"pinned\":*\}) sed 's/"pinned":[a-z]*/"pinned":'$pinned'/' "$meta" ;;
+	*) echo "{\"id\":\"$id\",\"pinned\":$pinned}" ;;
+	esac >"$tmp" || fail_write "cannot replace '$meta'"
+	if ! publish_tmp "$meta"; then
 		fail_write "cannot replace '$meta'"
 	fi
 }

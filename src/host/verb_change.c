@@ -1,5 +1,6 @@
 #include "host/verbs.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -267,19 +268,40 @@ verb_prune(struct request *r, struct err *e)
 	return c;
 }
 
+/*
+ * The meta of the release.  Where it is lost or damaged, a new one, which says
+ * at least whether it is pinned; it is `fresh` then.
+ */
+static int
+read_or_renew(const struct store *s, const struct release_id *id,
+    struct meta *meta, bool *fresh, struct err *e)
+{
+	if (meta_read(s, id, meta, e) == 0)
+		return 0;
+	if ((e->code != ERR_INTEGRITY && e->sys != ENOENT) ||
+	    !dir_has(&s->releases, id->text))
+		return -1;
+	meta_release(meta);
+	*meta = (struct meta)META_INIT;
+	meta->id = *id;
+	*fresh = true;
+	*e = (struct err)ERR_INIT;
+	return 0;
+}
+
 int
 verb_pin(struct request *r, struct err *e)
 {
 	const struct release_id *id = request_id(r, e);
 	struct meta meta = META_INIT;
-	bool pinned = !request_flag(r, "off");
+	bool pinned = !request_flag(r, "off"), fresh = false;
 	int c;
 
 	if (id == NULL || store_open(&r->store, r->root, e) != 0 ||
 	    request_lock(r, LOCK_EXCLUSIVE, e) != 0)
 		return -1;
-	c = meta_read(&r->store, id, &meta, e);
-	if (c == 0 && meta.pinned != pinned) {
+	c = read_or_renew(&r->store, id, &meta, &fresh, e);
+	if (c == 0 && (fresh || meta.pinned != pinned)) {
 		meta.pinned = pinned;
 		c = meta_write(&r->store, &meta, e);
 	} else if (c == 0) {

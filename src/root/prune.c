@@ -17,7 +17,8 @@
 
 /*
  * Which releases are pinned, and which are bridges.  One whose meta cannot be
- * read may be pinned: it stays, and that is said.
+ * read may be pinned: it stays, and that is said:
+ * of one that is damaged or lost, by the client.
  */
 static void
 read_pins(const struct store *s, const struct release_ids *ids, bool *pinned,
@@ -30,7 +31,7 @@ read_pins(const struct store *s, const struct release_ids *ids, bool *pinned,
 		pinned[i] = true;
 		if (meta_read(s, &ids->v[i], &meta, &e) == 0)
 			pinned[i] = meta.pinned;
-		else
+		else if (e.code != ERR_INTEGRITY && e.sys != ENOENT)
 			log_warn("release %s stays: %s", ids->v[i].text,
 			    e.text);
 		bridges[i] = !release_id_is_none(&meta.bridge);

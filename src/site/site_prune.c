@@ -1,6 +1,8 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "base/buf.h"
+#include "fleet/cure.h"
 #include "os/log.h"
 #include "site/site.h"
 
@@ -47,6 +49,25 @@ prune_host(struct remote *r, void *ctx, struct err *e)
 	return remote_prune(r, h.all->o, on_pruned, &h, e);
 }
 
+/* What stays because nobody can read whether it is pinned; and what ends that. */
+static void
+tell_unreadable(const struct fleet *f, const struct remote *r)
+{
+	for (size_t i = 0; r->metas != NULL && i < r->view.ids.n; i++) {
+		const struct release_id *id = &r->view.ids.v[i];
+		struct buf cure = BUF_INIT;
+
+		if (!release_id_is_none(&r->metas[i].id) ||
+		    release_id_eq(id, &r->view.current))
+			continue;
+		cure_add(f, &cure, "unpin", id->text);
+		log_warn(
+		    "%srelease %s stays, for it may be pinned: its meta is damaged ('.deploy/meta/%s.json'); if it is not, run: %s",
+		    remote_said(r), id->text, id->text, cure.data);
+		buf_release(&cure);
+	}
+}
+
 int
 site_prune(struct site_run *s, struct release_ids *removed, struct err *e)
 {
@@ -56,6 +77,8 @@ site_prune(struct site_run *s, struct release_ids *removed, struct err *e)
 	pthread_mutex_init(&p.lock, NULL);
 	failed = fleet_each(&s->fleet, prune_host, &p);
 	pthread_mutex_destroy(&p.lock);
+	for (size_t i = 0; i < s->fleet.n; i++)
+		tell_unreadable(&s->fleet, &s->fleet.v[i]);
 	release_ids_sort(removed);
 	return failed > 0 ? fleet_fail(&s->fleet, "not pruned everywhere", e) :
 			    0;

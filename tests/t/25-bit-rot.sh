@@ -253,6 +253,38 @@ t_a_bridge_here() { bridged here; }
 t_a_bridge_on_a_c_host() { bridged c; }
 t_a_bridge_on_a_dash_host() { bridged dash; }
 
+# The meta says whether a release is pinned: without it prune leaves that, and
+# names the command that says so anew.  Its manifest and files are well.
+damaged_meta() {
+	local first damage
+	begin "$1"
+	first=$(<"$out")
+	for damage in 2 3; do
+		echo "$damage" >site/index.html
+		run deploy publish
+	done
+	for damage in 'echo garbage >' 'rm '; do
+		eval "$damage www/.deploy/meta/$first.json"
+		run deploy diff "$first" current
+		assert_contains "$out" index.html
+		run deploy prune --keep 1
+		assert_eq "$(<"$out")" ""
+		assert_contains "$err" "release $first stays, for it may be pinned"
+		assert_contains "$err" "run: deploy unpin $first"
+		run deploy pin "$first"
+		run deploy prune --keep 1
+		assert_eq "$(<"$out")" ""
+		assert_not_contains "$err" "may be pinned"
+	done
+	run deploy unpin "$first"
+	run deploy prune --keep 1
+	assert_eq "$(<"$out")" "$first"
+}
+
+t_a_damaged_meta_here() { damaged_meta here; }
+t_a_damaged_meta_on_a_c_host() { damaged_meta c; }
+t_a_damaged_meta_on_a_dash_host() { damaged_meta dash; }
+
 # Each host lacks something else, and one something that another has bad, too.
 t_from_another_host() {
 	local h

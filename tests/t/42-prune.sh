@@ -310,7 +310,10 @@ t_unreadable_meta_stays_with_a_warning() {
 	pruned "c" --keep 1
 	assert_contains "$err" "warning: release $a stays"
 	assert_contains "$err" "warning: release $b stays"
+	assert_contains "$err" "run: deploy unpin $b --root www"
 	assert_eq "$(left a b e f)" "a b e f "
+	run deploy unpin "$a" --root www
+	pruned "a" --keep 1
 }
 
 t_sweeps_what_dead_runs_left() {
