@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "fleet/cure.h"
 #include "fleet/vote.h"
 
@@ -135,6 +136,64 @@ is_lost(const struct fleet *f, const struct release_id *id)
 	return !release_id_is_none(id);
 }
 
+/* The command that freezes all hosts as the first that is frozen. */
+static void
+add_freeze(const struct fleet *f, struct err *e)
+{
+	const struct remote *r = f->v;
+	struct buf verb = BUF_INIT;
+	int64_t left;
+
+	while (r + 1 < f->v + f->n && !r->frozen)
+		r++;
+	left = r->freeze.until - clock_now();
+	buf_adds(&verb, "freeze");
+	if (left > 0)
+		buf_addf(&verb, " --for %lldm",
+		    (long long)(left + 59999) / 60000);
+	if (r->freeze.why != NULL)
+		buf_adds(&verb, " -m");
+	cure_append(f, e, buf_str(&verb), r->freeze.why);
+	buf_release(&verb);
+}
+
+int
+drift_refuse_freezes(const struct fleet *f, struct err *e)
+{
+	err_set(e, ERR_DIFFER,
+	    "all hosts serve the same, but only some are frozen;; to freeze all, run: ");
+	add_freeze(f, e);
+	err_append(e, ", or: ");
+	return cure_append(f, e, "thaw", NULL);
+}
+
+/* Was the host left out of the freeze of another one?  Then a sync freezes it. */
+static bool
+missed_freeze(const struct fleet *f, const struct remote *r)
+{
+	for (size_t i = 0; i < f->n; i++)
+		if (f->v[i].frozen &&
+		    strvec_has(&f->v[i].freeze.skipped, r->host->label))
+			return true;
+	return false;
+}
+
+/* Do hosts differ in nothing else, and not because one was left out? */
+static bool
+only_freezes_differ(const struct fleet *f)
+{
+	struct strvec lines = STRVEC_INIT;
+	bool thawed = false, only;
+
+	drift_find(f, &lines);
+	only = lines.n == 1 && strncmp(lines.v[0], "frozen:", 7) == 0;
+	for (size_t i = 0; i < f->n; i++)
+		thawed |= !f->v[i].failed && !f->v[i].frozen &&
+		    !missed_freeze(f, &f->v[i]);
+	strvec_release(&lines);
+	return only && thawed;
+}
+
 char *
 drift_cure(const struct fleet *f)
 {
@@ -146,6 +205,9 @@ drift_cure(const struct fleet *f)
 	if (reference != NULL && is_lost(f, &reference->view.current)) {
 		buf_adds(&b, cure_complete(f->caller, anew, &whole));
 	} else if (reference == NULL && why.code == ERR_DIFFER) {
+		buf_adds(&b, err_cure(&why));
+	} else if (only_freezes_differ(f)) {
+		err_ignore(drift_refuse_freezes(f, &why));
 		buf_adds(&b, err_cure(&why));
 	} else {
 		buf_adds(&b, "run: ");

@@ -21,4 +21,10 @@ size_t drift_live(const struct fleet *f, struct buf *out);
  */
 char *drift_cure(const struct fleet *f);
 
+/*
+ * Of hosts that are well some are frozen, and what is meant is not guessed:
+ * ERR_DIFFER with the two commands.  Returns -1.
+ */
+int drift_refuse_freezes(const struct fleet *f, struct err *e);
+
 #endif

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/override.h"
 #include "fleet/cure.h"
+#include "fleet/drift.h"
 #include "fleet/fleet_activate.h"
 #include "fleet/fleet_check.h"
 #include "fleet/fleet_stage.h"
@@ -411,38 +412,6 @@ check_freezes(struct syncing *y, struct err *e)
 	return 0;
 }
 
-/* The command that freezes all hosts as the first that is frozen. */
-static void
-add_freeze(const struct fleet *f, struct err *e)
-{
-	const struct remote *r = f->v;
-	struct buf verb = BUF_INIT;
-	int64_t left;
-
-	while (r + 1 < f->v + f->n && !r->frozen)
-		r++;
-	left = r->freeze.until - clock_now();
-	buf_adds(&verb, "freeze");
-	if (left > 0)
-		buf_addf(&verb, " --for %lldm",
-		    (long long)(left + 59999) / 60000);
-	if (r->freeze.why != NULL)
-		buf_adds(&verb, " -m");
-	cure_append(f, e, buf_str(&verb), r->freeze.why);
-	buf_release(&verb);
-}
-
-/* Of hosts that are well some are frozen: what is meant is not guessed. */
-static int
-refuse_freezes(const struct fleet *f, struct err *e)
-{
-	err_set(e, ERR_DIFFER,
-	    "all hosts serve the same, but only some are frozen;; to freeze all, run: ");
-	add_freeze(f, e);
-	err_append(e, ", or: ");
-	return cure_append(f, e, "thaw", NULL);
-}
-
 /* What became of each. */
 static void
 tell(const struct syncing *y, struct strvec *hosts)
@@ -579,7 +548,7 @@ site_sync(struct site_run *s, const char *from, struct site_synced *out,
 	if (r == 0 && out->hosts.n > 0)
 		site_keep_assets(s, &out->id, &beside);
 	if (r == 0 && y.freezes_differ)
-		r = refuse_freezes(f, e);
+		r = drift_refuse_freezes(f, e);
 	release_ids_release(&y.chain);
 	release_ids_release(&needed);
 	previews_release(&y.shown);

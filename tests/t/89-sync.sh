@@ -333,6 +333,10 @@ t_freezes() {
 	expect_status 7 deploy thaw --skip h1
 	expect_status 7 deploy sync
 	assert_contains "$err" "run: deploy freeze --for 4320m -m 'a sale', or: deploy thaw"
+	run deploy status
+	assert_contains "$out" "to freeze all, run: deploy freeze --for 4320m -m 'a sale', or: deploy thaw"
+	deploy doctor >"$out" || true
+	assert_contains "$out" "to freeze all, run: deploy freeze --for 4320m -m 'a sale', or: deploy thaw"
 	run deploy thaw
 	run deploy sync
 	# One that is behind, and frozen alone.
