@@ -191,7 +191,9 @@ cure_differ(const struct fleet *f, const bool *odd, struct err *e)
 {
 	size_t good = 0;
 
-	while (good < f->n && odd[good])
+	/* One that serves nothing is no example. */
+	while (good < f->n &&
+	    (odd[good] || release_id_is_none(&f->v[good].before)))
 		good++;
 	if (good == f->n) {
 		err_append(e, ";; to see what is live where, run: ");

@@ -52,7 +52,8 @@ int cure_half_done(const struct fleet *f, struct err *e);
 
 /*
  * Hosts serve something else than the others, or nobody knows what they serve:
- * those for which `odd` says so.  Append how to make all alike.  Returns -1.
+ * those for which `odd` says so.  Append how to make all alike; the others
+ * serve r->before.  Returns -1.
  */
 int cure_differ(const struct fleet *f, const bool *odd, struct err *e);
 

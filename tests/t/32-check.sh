@@ -591,6 +591,18 @@ signal_nginx() {
 	kill "-$1" "${pids[$2]}" "${workers[@]}"
 }
 
+# The first publish of all: there is nothing to go back to, and nobody whom the
+# rest could be like.
+t_rolling_for_the_first_time() {
+	site 1
+	fleet 2
+	sed -i 's/^    root: .*none/&\n    strategy: rolling/' deploy.yml
+	signal_nginx STOP 1
+	defer signal_nginx CONT 1
+	expect_status 7 deploy publish
+	assert_contains "$err" "these still serve the new release: www1 (nothing was live there before); to see what is live where, run: deploy status"
+}
+
 # Neither the check nor the release is at fault then.
 t_a_signal_while_it_rolls() {
 	site 1
