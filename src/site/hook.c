@@ -132,7 +132,7 @@ add_changes(const struct hook_before *from, const struct manifest *to,
 		add_change(&c, d.v[i].path, d.v[i].path);
 	if (!reach_changes(&from->m, to, &d, add_change, &c) && !content)
 		log_warn(
-		    "DEPLOY_CHANGED_FILE lacks URLs through symbolic links to directories: there are too many;; purge all of a CDN, and have fewer links in one another");
+		    "DEPLOY_CHANGED_FILE lacks URLs through symbolic links to directories: there are too many; purge all of a CDN, and have fewer links in one another");
 	diff_release(&d);
 }
 
