@@ -51,6 +51,7 @@ struct work {
 	struct packed *v;
 	size_t n;
 	size_t cap;
+	struct form_names too_long;
 };
 
 /* ---- which -------------------------------------------------------------- */
@@ -96,8 +97,9 @@ add_file(struct work *w, const struct manifest *m, const struct entry *plain)
 		if ((job->rules->compress_with & 1U << i) == 0)
 			continue;
 		f->path = xasprintf("%s%s", plain->path, encodings[i].suffix);
-		f->state = manifest_find(m, f->path) == NULL ? FORM_WANTED :
-							       FORM_UNWANTED;
+		if (manifest_find(m, f->path) == NULL &&
+		    form_name_fits(&w->too_long, plain->path, f->path))
+			f->state = FORM_WANTED;
 		if (same != NULL)
 			f->old = find_old(base, f->path);
 	}
@@ -452,6 +454,7 @@ compress_files(const struct compress_job *job, struct plan *p,
 	if (job->rules->compress.n == 0)
 		return 0;
 	find_files(&w, &p->m);
+	form_tell_names(&w.too_long, "compressed form");
 	keep.n = w.n;
 	if (w.n > 0)
 		r = pool_run(&keep, e);

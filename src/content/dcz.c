@@ -6,7 +6,9 @@
 #include "base/alloc.h"
 #include "base/base64.h"
 #include "base/path.h"
+#include "base/text.h"
 #include "content/decode.h"
+#include "os/log.h"
 
 enum { NAME_LEN = 43 }; /* of a hash: 32 bytes in base64, without "=" */
 
@@ -106,6 +108,30 @@ form_has_file(const struct manifest *m, const char *path)
 
 	free(plain);
 	return has;
+}
+
+bool
+form_name_fits(struct form_names *too_long, const char *path, const char *form)
+{
+	struct err why = ERR_INIT;
+
+	if (path_check(form, &why) == 0)
+		return true;
+	/* Several forms of one file come one after the other. */
+	if (too_long->path != path)
+		too_long->n++;
+	too_long->path = path;
+	return false;
+}
+
+void
+form_tell_names(const struct form_names *too_long, const char *what)
+{
+	if (too_long->n > 0)
+		log_warn(
+		    "%s no %s, which would have a longer name than can be: '%s'; give %s a shorter name",
+		    TEXT_COUNT(too_long->n, "file gets", "files get"), what,
+		    too_long->path, TEXT_PLURAL(too_long->n, "it", "them"));
 }
 
 void

@@ -47,6 +47,19 @@ size_t form_of_path(const char *path);
  */
 bool form_has_file(const struct manifest *m, const char *path);
 
+/* The files whose forms would have names that are too long. */
+struct form_names {
+	const char *path;	/* the last; the manifest's */
+	size_t n;
+};
+
+/* Can a form have that path?  If not, its file is noted. */
+bool form_name_fits(struct form_names *too_long, const char *path,
+    const char *form);
+
+/* Warn of them, if there are any; `what` they do not get. */
+void form_tell_names(const struct form_names *too_long, const char *what);
+
 /* What such a file begins with. */
 void dcz_header(const uint8_t dictionary[HASH_LEN],
     unsigned char out[DCZ_HEADER]);

@@ -62,6 +62,7 @@ struct work {
 	struct subject *v;
 	size_t n;
 	size_t cap;
+	struct form_names too_long;
 };
 
 /* ---- names -------------------------------------------------------------- */
@@ -304,7 +305,8 @@ choose_versions(struct work *w, struct subject *s)
 		f->from = en;
 		f->id = &w->earlier[i].of->id;
 		/* What the build has itself beside it, it keeps. */
-		if (manifest_find(w->m, f->path) != NULL)
+		if (manifest_find(w->m, f->path) != NULL ||
+		    !form_name_fits(&w->too_long, s->plain->path, f->path))
 			f->state = FORM_LOST;
 	}
 }
@@ -660,6 +662,7 @@ dictionary_files(const struct dictionary_job *job, struct plan *p,
 	*out = (struct compressed){ 0 };
 	list_earlier(&w);
 	r = find_subjects(&w, e);
+	form_tell_names(&w.too_long, "form against an earlier one");
 	if (r == 0)
 		r = make_all(&w, e);
 	if (r == 0)

@@ -241,6 +241,31 @@ t_settings() {
 }
 
 # A form whose file in the base is damaged is made anew.
+# A form is worth less than a release.
+t_long_names() {
+	local name
+	mkdir site
+	echo hi >site/index.html
+	name=$(printf 'n%.0s' {1..250})
+	seq 2000 >"site/$name.js"
+	seq 2000 >"site/${name}1.js"
+	seq 2000 >"site/${name:0:249}.js"
+	config 'compress: {paths: ["*.js"], with: [gzip, brotli]}'
+	run deploy publish
+	assert_eq "$(grep -c 'no compressed form, which would have a longer name' "$err")" 1
+	assert_contains "$err" "2 files get no compressed form"
+	assert_eq "$(forms r-h/current)" \
+	    "./${name:0:249}.js.br ./${name:0:249}.js.gz "
+	rm -r r-h site/*.js
+	config 'dictionaries: {paths: ["*.js"]}'
+	seq 2000 >"site/${name:0:210}.js"
+	run deploy publish
+	assert_not_contains "$err" "longer name"
+	seq 2001 >"site/${name:0:210}.js"
+	run deploy publish
+	assert_contains "$err" "1 file gets no form against an earlier one"
+}
+
 t_damage() {
 	local f=r-h/current/a/app.js.gz
 	need_cmd zstd
