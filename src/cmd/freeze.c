@@ -56,6 +56,35 @@ tell(const struct run *run, const struct fleet *f, bool frozen)
 	buf_release(&labels);
 }
 
+/* Is it frozen, by its own clock?  For fleet_each(). */
+static int
+ask_frozen(struct remote *r, void *ctx, struct err *e)
+{
+	const struct freeze *freeze = ctx;
+
+	if (remote_info(r, REMOTE_ALL, NULL, e) != 0)
+		return -1;
+	if (r->frozen || freeze->until <= clock_now())
+		return 0;
+	return err_set(e, ERR_FAILED,
+	    "the freeze of '%s' is over already, by the clock there;; let both machines set their clocks by the network (NTP), and freeze again",
+	    r->host->root);
+}
+
+/* A freeze has an end of this machine's clock, and hosts have their own. */
+static int
+check_end(struct fleet *f, struct freeze *freeze, struct err *e)
+{
+	size_t failed = fleet_each(f, ask_frozen, freeze);
+
+	if (failed == 0)
+		return 0;
+	err_ignore(fleet_fail(f, "not frozen everywhere", e));
+	if (failed < f->n)
+		e->code = ERR_DIFFER;
+	return -1;
+}
+
 static int
 change_freeze(struct run *run, bool frozen, struct err *e)
 {
@@ -73,6 +102,8 @@ change_freeze(struct run *run, bool frozen, struct err *e)
 		r = cmd_change_hosts(&f, "freeze",
 		    frozen ? "not frozen everywhere" : "not thawed everywhere",
 		    &args, e);
+	if (r == 0 && frozen && freeze.until > 0 && !run->opts.dry_run)
+		r = check_end(&f, &freeze, e);
 	if (r == 0) {
 		tell(run, &f, frozen);
 		answer(run, frozen);

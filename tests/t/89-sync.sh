@@ -354,6 +354,24 @@ t_freezes() {
 	assert_alike
 }
 
+# The clock of a host is ahead: there a freeze is over before it begins.
+t_a_freeze_by_another_clock() {
+	local h
+	need_cmd faketime
+	[ -z "${TEST_SANITIZE:-}" ] || skip "faketime hangs under a sanitizer"
+	some c dash c
+	run next
+	for h in h1 h2; do
+		fault "$h" <<-'END'
+		exec faketime -f +10d "${real[@]}"
+		END
+		expect_status 7 deploy freeze --for 1d
+		assert_contains "$err" "$h: the freeze of '$PWD/r-$h' is over already, by the clock there; let both machines set their clocks"
+		run deploy freeze --for 20d
+		heal
+	done
+}
+
 t_a_host_that_does_not_answer() {
 	some c dash c c
 	run next
