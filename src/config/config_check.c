@@ -76,6 +76,5 @@ config_read_check(struct value_reader *r, const struct raw_check *raw,
 	    value_read_wait(r, "check.within", raw->within, &c->within) != 0 ||
 	    value_read_duration(r, "check.wait", raw->wait, &c->wait) != 0)
 		return -1;
-	return value_read_duration(r, "check.timeout", raw->timeout,
-	    &c->timeout);
+	return value_read_limit(r, "check.timeout", raw->timeout, &c->timeout);
 }

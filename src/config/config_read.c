@@ -76,17 +76,6 @@ read_keep(struct value_reader *r, const unsigned int *given,
 	return 0;
 }
 
-/* Read how long a host may be silent. */
-static int
-read_timeout(struct value_reader *r, const char *text, int64_t *seconds)
-{
-	if (value_read_duration(r, "timeout", text, seconds) != 0)
-		return -1;
-	if (*seconds > 0)
-		return 0;
-	return value_fault(r, "0 is too short; at least 1s");
-}
-
 /* Read the list of shared paths; refuse those that overlap. */
 static int
 read_shared(struct value_reader *r, char **v, size_t n, struct strvec *out)
@@ -216,12 +205,7 @@ read_preview(struct value_reader *r, const struct raw_preview *raw,
 	}
 	if (c != 0 || raw->duration == NULL)
 		return c;
-	if (value_read_duration(r, "preview.for", raw->duration,
-		&p->duration) != 0)
-		return -1;
-	if (p->duration > 0)
-		return 0;
-	return value_fault(r, "0 is too short; at least 1s");
+	return value_read_limit(r, "preview.for", raw->duration, &p->duration);
 }
 
 static int
@@ -232,6 +216,9 @@ read_hooks(struct value_reader *r, const struct raw_hooks *raw,
 		return 0;
 	for (int i = 0; i < HOOK_COUNT; i++)
 		h->commands[i] = xstrdup_opt(raw->commands[i]);
+	if (value_read_limit(r, "hooks.timeout", raw->timeout, &h->timeout) !=
+	    0)
+		return -1;
 	return value_read_wait(r, "hooks.timeout", raw->timeout, &h->timeout);
 }
 
@@ -264,13 +251,9 @@ read_build(struct value_reader *r, const struct raw_build *raw,
 		b->directory = NULL;
 	}
 	if (value_read_path(r, "build.directory", raw->directory,
-		&b->directory) != 0 ||
-	    value_read_duration(r, "build.timeout", raw->timeout,
-		&b->timeout) != 0)
+		&b->directory) != 0)
 		return -1;
-	if (b->timeout > 0)
-		return 0;
-	return value_fault(r, "0 leaves no time to build; at least 1s");
+	return value_read_limit(r, "build.timeout", raw->timeout, &b->timeout);
 }
 
 /* A path that is one for git, too, but relative to the clone there. */
@@ -461,7 +444,7 @@ read_site(struct value_reader *r, size_t i, const struct raw_site *raw,
 	    read_rules(r, raw, &s->rules) != 0 ||
 	    value_read_wait(r, "lock_wait", raw->lock_wait, &s->lock_wait) !=
 		0 ||
-	    read_timeout(r, raw->timeout, &s->timeout) != 0 ||
+	    value_read_limit(r, "timeout", raw->timeout, &s->timeout) != 0 ||
 	    config_read_check(r, raw->check, &s->check) != 0 ||
 	    read_preview(r, raw->preview, &s->preview) != 0 ||
 	    read_hooks(r, raw->hooks, &s->hooks) != 0 ||
@@ -584,16 +567,12 @@ read_worker(struct value_reader *r, const struct raw_worker *raw,
 	    value_read_count(r, "log_size", raw->log_size, 4, 1000000,
 		&w->log_size) != 0 ||
 	    value_read_duration(r, "retry", raw->retry, &w->retry) != 0 ||
-	    value_read_duration(r, "timeout", raw->timeout, &w->timeout) !=
-		0 ||
+	    value_read_limit(r, "timeout", raw->timeout, &w->timeout) != 0 ||
 	    value_read_duration(r, "verify", raw->verify, &w->verify) != 0 ||
 	    value_read_path(r, "logs", raw->logs, &w->logs) != 0 ||
 	    value_read_path(r, "metrics", raw->metrics, &w->metrics) != 0)
 		return -1;
-	value_at(r, "timeout");
-	return w->timeout > 0 ?
-	    0 :
-	    value_fault(r, "0 leaves no time for a job; at least 1s");
+	return 0;
 }
 
 /* Read what stands beside the sites. */

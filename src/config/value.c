@@ -76,6 +76,17 @@ value_read_duration(struct value_reader *r, const char *key, const char *text,
 }
 
 int
+value_read_limit(struct value_reader *r, const char *key, const char *text,
+    int64_t *seconds)
+{
+	if (value_read_duration(r, key, text, seconds) != 0)
+		return -1;
+	if (text == NULL || *seconds > 0)
+		return 0;
+	return value_fault(r, "0 is too short; at least 1s");
+}
+
+int
 value_read_wait(struct value_reader *r, const char *key, const char *text,
     int64_t *seconds)
 {

@@ -51,6 +51,10 @@ int value_read_url(struct value_reader *r, const char *text,
 int value_read_connect(struct value_reader *r, const char *key,
     const char *text, char **out) MUST_USE;
 
+/* A duration of at least a second: how long something may take. */
+int value_read_limit(struct value_reader *r, const char *key, const char *text,
+    int64_t *seconds) MUST_USE;
+
 int value_read_duration(struct value_reader *r, const char *key,
     const char *text, int64_t *seconds) MUST_USE;
 

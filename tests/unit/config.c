@@ -605,8 +605,13 @@ test_builds(void)
 	    AT("4:12") "sites[0].build.command: this key is missing; "
 		       "wanted: a string");
 	CHECK_STR(fault_in(SITE "    build: {command: x, timeout: 0}\n"),
-	    AT("4:34") "sites[0].build.timeout: 0 leaves no time to build; "
-		       "at least 1s");
+	    AT("4:34") "sites[0].build.timeout: 0 is too short; at least 1s");
+	CHECK_STR(fault_in(SITE "    hooks: {timeout: 0}\n"),
+	    AT("4:22") "sites[0].hooks.timeout: 0 is too short; at least 1s");
+	CHECK_STR(fault_in(SITE "    check: {url: 'http://e/', timeout: 0}\n"),
+	    AT("4:40") "sites[0].check.timeout: 0 is too short; at least 1s");
+	CHECK_STR(fault_in(SITE "    timeout: 0s\n"),
+	    AT("4:14") "sites[0].timeout: 0 is too short; at least 1s");
 }
 
 static void
@@ -666,8 +671,7 @@ test_queue_and_worker(void)
 	CHECK_STR(fault_in(SITE "worker: {jobs: 0}\n"),
 	    AT("4:16") "worker.jobs: 0 is out of range; 1 to 64");
 	CHECK_STR(fault_in(SITE "worker: {timeout: 0}\n"),
-	    AT("4:19") "worker.timeout: 0 leaves no time for a job; at least "
-		       "1s");
+	    AT("4:19") "worker.timeout: 0 is too short; at least 1s");
 	CHECK_STR(fault_in(SITE "worker: {job: 1}\n"),
 	    AT("4:10") "worker.job: unknown key; did you mean 'jobs'?");
 }
