@@ -232,6 +232,16 @@ tell_shared(const struct remote *r, const struct adopted *a)
 	buf_release(&names);
 }
 
+/* A link that deploy made stays as it is. */
+static bool
+is_so_already(const struct site_run *s, const struct remote *r,
+    const struct adopted *a, const char *path)
+{
+	if (s->wishes.dry_run)
+		return path == NULL && !release_id_is_none(&r->view.current);
+	return release_id_is_none(&a->id);
+}
+
 static void
 tell(const struct site_run *s, const struct remote *r, const struct adopted *a,
     const char *path)
@@ -240,12 +250,12 @@ tell(const struct site_run *s, const struct remote *r, const struct adopted *a,
 				      xasprintf("%s/current", r->host->root);
 
 	log_set_host(r->host->label);
-	if (s->wishes.dry_run)
-		log_info("%swould adopt '%s'", remote_said(r), served);
-	else if (release_id_is_none(&a->id))
+	if (is_so_already(s, r, a, path))
 		log_info(
 		    "%s'%s' is a link to the live release already; there is nothing to adopt",
 		    remote_said(r), served);
+	else if (s->wishes.dry_run)
+		log_info("%swould adopt '%s'", remote_said(r), served);
 	else if (a->was_link)
 		log_info(
 		    "%s'%s' is the release %s now (%s, %zu left out); what the link led to stays as '%s'",

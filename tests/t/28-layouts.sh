@@ -584,6 +584,21 @@ t_adopt_a_link_elsewhere() {
 	assert_eq "$(cat html/more)" x
 }
 
+# What an adoption would not change, it does not say it would.
+t_adopt_dry_run_of_our_own_link() {
+	mkdir site
+	echo x >site/index.html
+	run deploy publish site --root www
+	run deploy adopt -n --root www
+	assert_contains "$err" "there is nothing to adopt"
+	cp "$err" dry
+	run deploy adopt --root www
+	assert_eq "$(head -n 1 "$err")" "$(<dry)"
+	ln -sfn ../site www/current
+	run deploy adopt -n --root www
+	assert_contains "$err" "would adopt"
+}
+
 # Links that serve nothing.
 t_adopt_what_leads_nowhere() {
 	local target
