@@ -1410,6 +1410,10 @@ is_full() {
 # what the program said that failed, if it is known.
 fail_write() {
 	said=$why
+	for dir in "$root" "$root/releases" "$state" "$state/incoming" "$state/manifests" "$state/meta"; do
+		[ ! -d "$dir" ] || [ -w "$dir" ] ||
+			fail 1 "$*: $(id -un) may not write in '$dir'" "'deploy doctor' says who has to change what"
+	done
 	! is_full || fail 10 "$*: no $(what_lacks) left on the disk of '$root'" "run 'deploy prune', or make room"
 	fail 1 "$*${why:+: ${why##*: }}$(limit_of_files)"
 }
@@ -2131,13 +2135,14 @@ do_activate() {
 	[ -z "$check" ] || return 0
 	[ -n "$line" ] || fail 2 "'activate' wants --line=JSON from a client for which the host does not write it"
 	check_device
+	[ -w "$root" ] || fail_write "cannot replace '$root/current'"
 	# Whoever staged it may have died before it was on disk.
 	sync_one "$root/releases" || fail_write "cannot write '$root/releases' to disk"
 	sweep_names "$state"/.tmp-*
 	ln -s "releases/$id" "$tmp" || fail_write "cannot make a link in '$state'"
 	append_line || fail_write "cannot append to '$state/journal'"
 	wait_for_go
-	rename "$tmp" "$root/current" || fail 1 "cannot replace '$root/current'"
+	rename "$tmp" "$root/current" || fail_write "cannot replace '$root/current'"
 	# Live from here on.
 	sync_one "$root" || fail 9 "release $id is live, but not known to survive a power cut"
 	[ "$(readlink "$root/current")" = "releases/$id" ] ||
@@ -2464,7 +2469,7 @@ do_adopt() {
 	[ "$(readlink "$root/current")" = "$seen" ] || fail 4 "'$root/current' was changed meanwhile" "run it again"
 	ln -s "releases/$id" "$tmp" || fail_write "cannot make a link in '$state'"
 	append_line || fail_write "cannot append to '$state/journal'"
-	rename "$tmp" "$root/current" || fail 1 "cannot replace '$root/current'"
+	rename "$tmp" "$root/current" || fail_write "cannot replace '$root/current'"
 	# Live from here on.
 	sync_one "$root" || fail 9 "release $id is live, but not known to survive a power cut"
 	put adopted "$id"

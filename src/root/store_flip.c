@@ -16,6 +16,10 @@ store_prepare_flip(const struct store *s, const struct release_id *id,
 {
 	char target[RELEASE_ID_LEN + 16];
 
+	/* Said before others flip, not when it is too late. */
+	if (faccessat(s->root.fd, ".", W_OK, AT_EACCESS) != 0)
+		return err_sys(e, "cannot replace '%s/" STORE_CURRENT "'",
+		    s->root.path);
 	/* Whoever staged it may have died, or failed, before he had. */
 	if (dir_sync(&s->releases, e) != 0)
 		return -1;

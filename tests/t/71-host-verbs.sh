@@ -520,6 +520,15 @@ v_no_permission() {
 	expect_status 1 as_user_host receive "$R" --id="$B" <pack.tar
 	assert_contains "$out" "error	1	"
 	assert_eq "$(ls "$R/releases")" "$A"
+	# Who may not replace `current` is not armed, and says what is in the way.
+	chown -R 65534:65534 "$R"
+	chown 0:0 "$R"
+	expect_status 1 as_user_host activate "$R" --id="$A" --expect= \
+	    --armed=5000 --line="$(line "$A" "")" <<<go
+	assert_not_contains "$out" armed
+	assert_contains "$out" "cannot replace '$R/current': "
+	assert_contains "$out" "'deploy doctor' says who has to change what"
+	assert_eq "$(live)" ''
 }
 
 # host(), as nobody.
