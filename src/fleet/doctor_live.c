@@ -93,6 +93,20 @@ judge_passage(struct visit *v, const struct doctor_path *p)
 	visit_cure_passage(v, p, "", "o+x");
 }
 
+/* What is shared, and what lies in it. */
+static void
+judge_shared(struct visit *v)
+{
+	const struct doctor_path *shared = visit_inside(v, "shared");
+	size_t n = shared != NULL ? strlen(shared->path) : 0;
+
+	judge_passage(v, shared);
+	for (size_t i = 0; shared != NULL && i < v->f->n_paths; i++)
+		if (strncmp(v->f->paths[i].path, shared->path, n) == 0 &&
+		    v->f->paths[i].path[n] == '/')
+			judge_passage(v, &v->f->paths[i]);
+}
+
 static void
 judge_readable(struct visit *v)
 {
@@ -103,7 +117,7 @@ judge_readable(struct visit *v)
 			judge_passage(v, &v->f->paths[i]);
 	judge_passage(v, visit_inside(v, "releases"));
 	judge_passage(v, visit_inside(v, "current/"));
-	judge_passage(v, visit_inside(v, "shared"));
+	judge_shared(v);
 	if (v->r->n == before)
 		doctor_add(v->r, DOCTOR_OK, "readable",
 		    "a web server of any user gets there");

@@ -852,6 +852,15 @@ put_paths() {
 		.deploy/hooks/post-rollback; do
 		put_path "$root/$part"
 	done
+	n=0
+	for part in "$root"/shared/* "$root"/shared/.[!.]*; do
+		case $part in
+		*"$tab"* | *"$newline"*) continue ;;
+		esac
+		[ "$n" -lt 100 ] || break
+		n=$((n + 1))
+		put_path "$part"
+	done
 }
 
 # The programs that are there and some versions, what nginx's configuration has

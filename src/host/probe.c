@@ -31,6 +31,7 @@ enum {
 	TOOLS_MS = 10000,	/* for all of them */
 	TOOLS_MAX = 256 * 1024, /* bytes */
 	META_MAX = 1024 * 1024,
+	SHARED_MAX = 100, /* paths in shared */
 };
 
 /*
@@ -231,6 +232,27 @@ put_paths(struct buf *out, const char *root)
 		put_path(out, path);
 		free(path);
 	}
+}
+
+/* The first of what is shared: whether visitors get there. */
+static void
+put_shared(struct buf *out, const struct dir *root)
+{
+	struct dir shared = DIR_INIT;
+	struct strvec names = STRVEC_INIT;
+	struct err e = ERR_INIT;
+
+	if (dir_open(&shared, root, "shared", &e) == 0 &&
+	    dir_list(&shared, &names, &e) == 0)
+		for (size_t i = 0; i < names.n && i < SHARED_MAX; i++) {
+			char *path =
+			    xasprintf("%s/%s", shared.path, names.v[i]);
+
+			put_path(out, path);
+			free(path);
+		}
+	strvec_release(&names);
+	dir_close(&shared);
 }
 
 /* Free space, of what is there of the way to the root. */
@@ -446,6 +468,7 @@ put_content(struct buf *out, const char *path)
 		put_kept(out, &state);
 	}
 	put_stranger(out, &root);
+	put_shared(out, &root);
 	put_current(out, &root, &state);
 	buf_release(&format);
 	dir_close(&state);

@@ -376,6 +376,14 @@ t_not_readable_for_others() {
 	look 1
 	only fail readable "'$R/shared'"
 	take_the_cure readable
+	mkdir -m 700 "$R/shared/up loads"
+	look 1
+	only fail readable "'$R/shared/up loads' has mode 0700"
+	take_the_cure readable
+	chmod 750 "$R/shared/up loads"
+	look 0
+	only warn readable "its group"
+	chmod 755 "$R/shared/up loads"
 	well
 }
 
