@@ -17,7 +17,10 @@ enum origin { FROM_FILE, FROM_DEFAULT, FROM_OPTION, FROM_ENVIRONMENT };
 static const char *const origins[] = { "file", "default", "option",
 	"environment" };
 
-/* One answer: a table for people, a list for programs. */
+/*
+ * One answer: a table for people, a list for programs.  The value is last: it
+ * is what a narrow terminal cuts.
+ */
 struct answer {
 	const struct run *run;
 	struct table *table;
@@ -25,7 +28,7 @@ struct answer {
 };
 
 static const struct table_column columns[] = { { "KEY", false },
-	{ "VALUE", false }, { "FROM", false } };
+	{ "FROM", false }, { "VALUE", false } };
 
 /* `where` says it for people; `line` is 0 but for a place in the file. */
 static void
@@ -35,8 +38,8 @@ add(struct answer *a, const char *key, const char *value, enum origin from,
 	json_t *j = json_new_object();
 
 	table_cell(a->table, TABLE_PLAIN, "%s", key);
-	table_cell(a->table, TABLE_PLAIN, "%s", value);
 	table_cell(a->table, TABLE_PLAIN, "%s", where);
+	table_cell(a->table, TABLE_PLAIN, "%s", value);
 	json_put_string(j, "key", key);
 	json_put_string(j, "value", value);
 	json_put_string(j, "from", origins[from]);
@@ -189,7 +192,7 @@ run_config(struct run *run, struct err *e)
 	return 0;
 }
 
-static const enum opt_id opts[] = { OPT_SCHEMA, OPT_END };
+static const enum opt_id opts[] = { OPT_SCHEMA, OPT_LONG, OPT_END };
 
 const struct cmd cmd_config = {
 	.name = "config",

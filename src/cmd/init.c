@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -20,7 +21,7 @@
 
 #define CONFIG_NAME "deploy.yml"
 
-/* A name for the site: that of the directory, if it can be one. */
+/* A name for the site: that of the directory, if it can be one in YAML. */
 static void
 choose_name(char *name, size_t size)
 {
@@ -33,7 +34,8 @@ choose_name(char *name, size_t size)
 	snprintf(name, size, "%s",
 	    len > 0 && len < size && base[len] == '\0' &&
 		    strchr(".-", base[0]) == NULL &&
-		    strspn(base, "0123456789._") < len ?
+		    strspn(base, "0123456789._") < len &&
+		    strcasecmp(base, "null") != 0 ?
 		base :
 		"example.org");
 	free(cwd);

@@ -173,6 +173,36 @@ t_named_configuration() {
 	[ ! -e nowhere.yml ] || fail "a nowhere.yml"
 }
 
+# The site is called as its directory, where that is a name in YAML.
+t_site_is_called_as_its_directory() {
+	local dir name
+	while read -r dir name; do
+		mkdir -- "$dir"
+		(cd -- "$dir" && deploy init) >"$out" 2>"$err" ||
+		    fail "$dir: $(<"$err")"
+		(cd -- "$dir" && deploy config) >"$out" 2>"$err" ||
+		    fail "$dir: $(<"$err")"
+		grep -q "^sites\[0\]\.name .* $name\$" "$out" ||
+		    fail "$dir: $(<"$out")"
+	done <<-'END'
+	blog	blog
+	null	example.org
+	NULL	example.org
+	Null	example.org
+	nullable	nullable
+	~	example.org
+	true	true
+	no	no
+	1e3	1e3
+	0x10	0x10
+	12.5	example.org
+	.inf	example.org
+	-x	example.org
+	a:b	example.org
+	a#b	example.org
+	END
+}
+
 t_which_of_several_sites() {
 	echo 'sites: [{name: a, root: wa}, {name: b, root: wb}]' >deploy.yml
 	expect_status 2 deploy init

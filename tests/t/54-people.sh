@@ -389,6 +389,19 @@ t_utc_and_long() {
 	assert_contains seen $'live       \e[32m2'
 }
 
+# What a narrow terminal cuts of `config` is a value, not where it is from.
+t_config_on_a_terminal() {
+	need_cmd tmux
+	export LC_ALL=C.UTF-8 PATH
+	text=$(printf 'make %.0s' {1..30})
+	printf '%s\n' "sites:" "  - {name: s, root: w, build: \"${text% }\"}" >deploy.yml
+	show 80 "cd $PWD; deploy config"
+	grep -E 'sites\[0\].build.command .*deploy.yml:2 .*\.\.\.$' plain ||
+	    fail "$(<plain)"
+	show 300 "cd $PWD; deploy config --long"
+	assert_contains plain "${text% }"
+}
+
 # An error of the only host is told once, with a cure for where it is.
 t_one_host_that_cannot_be_asked() {
 	go a

@@ -6,8 +6,9 @@
 
 # row KEY: the value and the origin of a key in $out.
 row() {
-	awk -v key="$1" '$1 == key { sub(/^[^ ]+ +/, ""); gsub(/  +/, " | "); print }' \
-	    "$out"
+	awk -v key="$1" '$1 == key { sub(/^[^ ]+ +/, "")
+	    n = match($0, /  +/)
+	    print substr($0, n + RLENGTH) " | " substr($0, 1, n - 1) }' "$out"
 }
 
 t_each_value_and_where_it_is_from() {
