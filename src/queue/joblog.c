@@ -162,6 +162,21 @@ joblog_read(const struct dir *d, int64_t id, struct buf *out, struct err *e)
 	return file_read(d, name, READ_MAX, out, e);
 }
 
+int64_t
+joblog_last(const struct dir *d)
+{
+	struct strvec names = STRVEC_INIT;
+	struct err ignored = ERR_INIT;
+	int64_t last = 0;
+
+	err_ignore(dir_list(d, &names, &ignored));
+	for (size_t i = 0; i < names.n; i++)
+		if (number_of(names.v[i]) > last)
+			last = number_of(names.v[i]);
+	strvec_release(&names);
+	return last;
+}
+
 int
 joblog_remove(const struct dir *d, int64_t id, struct err *e)
 {

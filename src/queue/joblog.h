@@ -45,6 +45,9 @@ void joblog_close(struct joblog *l);
 int joblog_read(const struct dir *d, int64_t id, struct buf *out,
     struct err *e) MUST_USE;
 
+/* The highest number of a job that has a log; 0: none has, as far as we see. */
+int64_t joblog_last(const struct dir *d);
+
 /* Remove the log of a job; none is success.  0 or -1. */
 int joblog_remove(const struct dir *d, int64_t id, struct err *e) MUST_USE;
 

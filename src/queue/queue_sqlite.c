@@ -25,6 +25,7 @@
 #include "base/number.h"
 #include "base/quote.h"
 #include "os/io.h"
+#include "queue/joblog.h"
 #include "queue/libsqlite.h"
 #include "queue/queue_db.h"
 #include "queue/queue_dir.h"
@@ -375,6 +376,30 @@ pragma(struct sqlite_queue *q, const char *sql, int64_t *out, struct err *e)
 	return r;
 }
 
+/*
+ * A queue may have been there before, which was damaged: numbers go on where
+ * its logs end, or they would be those of new jobs.
+ */
+static int
+begin_numbers(struct sqlite_queue *q, struct err *e)
+{
+	struct err ignored = ERR_INIT;
+	struct dir logs = DIR_INIT;
+	int64_t last = 0;
+	char sql[96];
+
+	if (dir_open(&logs, &q->dir, "logs", &ignored) == 0)
+		last = joblog_last(&logs);
+	dir_close(&logs);
+	if (last == 0 || last > INT64_MAX / 2)
+		return 0;
+	snprintf(sql, sizeof(sql),
+	    "INSERT INTO sqlite_sequence (name, seq) "
+	    "VALUES ('deploy_jobs', %lld)",
+	    (long long)last);
+	return plain(q, sql, e);
+}
+
 /* Make the tables of version 1 in an empty database. */
 static int
 make_first(struct sqlite_queue *q, struct err *e)
@@ -390,7 +415,7 @@ make_first(struct sqlite_queue *q, struct err *e)
 	for (size_t i = 0; i < sizeof(schema) / sizeof(schema[0]); i++)
 		if (plain(q, schema[i], e) != 0)
 			return -1;
-	return 0;
+	return begin_numbers(q, e);
 }
 
 /* Make the tables, or bring older ones up to date; in a transaction. */

@@ -66,6 +66,29 @@ t_exit_5_damaged() {
 	assert_eq "$(tail -n 1 built)" "a v2"
 }
 
+# The logs of a queue that was moved away are not those of the new jobs.
+t_numbers_go_on() {
+	sites a b -- "worker: {keep: 2}"
+	build 'echo "by $DEPLOY_SITE"'
+	for _ in 1 2 3; do
+		enqueue b
+		once
+	done
+	mv queue/queue.db damaged
+	enqueue a
+	assert_eq "$(field a .job)" 4
+	once
+	assert_eq "$(cd queue/logs && echo *.log)" '3.log 4.log'
+	run deploy jobs log 4
+	assert_contains "$out" 'by a'
+	# None, and what is none.
+	mv queue/queue.db damaged
+	rm queue/logs/*.log
+	touch queue/logs/99.logs queue/logs/x.log queue/logs/0.log
+	enqueue a
+	assert_eq "$(field a .job)" 1
+}
+
 # What was cut off is missed when it is looked for.
 t_truncated() {
 	sites a
