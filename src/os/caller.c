@@ -40,6 +40,27 @@ env(const char *name)
 	return v == NULL || *v == '\0' ? NULL : v;
 }
 
+bool
+caller_is_told_by(const char *variable)
+{
+	size_t len = strcspn(variable, "=");
+
+	for (size_t i = 0; i < sizeof(systems) / sizeof(systems[0]); i++) {
+		const struct ci *ci = &systems[i];
+		const char *const names[] = { ci->mark, ci->seq, ci->commit,
+			ci->url, ci->actor, ci->server, ci->repository,
+			ci->run };
+
+		if (env(ci->mark) == NULL)
+			continue;
+		for (size_t k = 0; k < sizeof(names) / sizeof(names[0]); k++)
+			if (names[k] != NULL && strlen(names[k]) == len &&
+			    memcmp(names[k], variable, len) == 0)
+				return true;
+	}
+	return false;
+}
+
 /* The user and host of this process. */
 static char *
 user_at_host(void)

@@ -29,6 +29,9 @@ struct caller {
 
 #define CALLER_INIT { .seq = -1 }
 
+/* Does a CI system that we run in tell that by this variable, "NAME=value"? */
+bool caller_is_told_by(const char *variable);
+
 void caller_init(struct caller *c);
 void caller_release(struct caller *c);		/* neutral values accepted */
 

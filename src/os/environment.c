@@ -3,6 +3,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "os/caller.h"
+
 /* What a program needs to start; a name that ends in '*' is a beginning. */
 static const char *const tool[] = { "PATH", "HOME", "USER", "LOGNAME", "SHELL",
 	"TMPDIR", "TZ", "TERM", "LANG", "LANGUAGE", "LC_*", "LD_LIBRARY_PATH",
@@ -42,7 +44,7 @@ is_for(enum environment kind, const char *var)
 		return true;
 	case ENVIRONMENT_JOB:
 		return is_named(var, "DEPLOY_KNOWN_HOSTS") ||
-		    !is_named(var, "DEPLOY_*");
+		    (!is_named(var, "DEPLOY_*") && !caller_is_told_by(var));
 	case ENVIRONMENT_PLAIN:
 		return !is_named(var, "DEPLOY_*");
 	case ENVIRONMENT_GIT:

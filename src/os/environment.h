@@ -24,7 +24,11 @@ enum environment {
 	 * Match exec), with the variables that this wants: all but DEPLOY_*.
 	 */
 	ENVIRONMENT_PLAIN,
-	/* This program for a job: the same, and DEPLOY_KNOWN_HOSTS. */
+	/*
+	 * This program for a job: the same, and DEPLOY_KNOWN_HOSTS; without
+	 * what a CI system tells of itself (caller.h), which started the
+	 * worker but not the job.
+	 */
 	ENVIRONMENT_JOB,
 	/* The user's commands in this run: `build`, hooks.  All. */
 	ENVIRONMENT_USER,
