@@ -37,12 +37,22 @@ number_of(const char *name)
 }
 
 int
+joblog_no_place(struct err *e)
+{
+	return err_set(e, ERR_USAGE,
+	    "there is no place for the logs of jobs;; set 'worker.logs' in deploy.yml, or HOME");
+}
+
+int
 joblog_dir(struct dir *d, const char *path, struct err *e)
 {
 	struct dir above = DIR_INIT;
-	char *parent = xstrdup(path), *slash;
+	char *parent, *slash;
 	int r;
 
+	if (path == NULL)
+		return joblog_no_place(e);
+	parent = xstrdup(path);
 	/* Its users are those of the directory above it. */
 	slash = strrchr(parent, '/');
 	if (slash == NULL || slash == parent || slash[1] == '\0') {
@@ -66,6 +76,8 @@ joblog_open(struct joblog *l, const struct dir *d, int64_t id, int64_t limit,
 
 	*l = (struct joblog)JOBLOG_INIT;
 	l->limit = limit;
+	if (d->fd < 0)
+		return 0;
 	name_of(id, name);
 	l->fd = queue_dir_file(d, name, O_WRONLY | O_APPEND, e);
 	return l->fd >= 0 ? 0 : -1;

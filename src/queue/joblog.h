@@ -22,10 +22,11 @@ struct joblog {
 
 #define JOBLOG_INIT { -1, 0, 0, 0, BUF_INIT }
 
-/* Open the directory, made if need be.  0 or -1. */
+/* Open the directory, made if need be; NULL is none, an error.  0 or -1. */
+int joblog_no_place(struct err *e);	/* that error: -1 */
 int joblog_dir(struct dir *d, const char *path, struct err *e) MUST_USE;
 
-/* Begin a try of job `id`.  0, or -1, and then it may be used all the same. */
+/* Begin a try of job `id`; nowhere, with no directory.  0, or -1, and then it may be used all the same. */
 int joblog_open(struct joblog *l, const struct dir *d, int64_t id,
     int64_t limit, struct err *e) MUST_USE;
 

@@ -11,6 +11,7 @@
 #include "base/release.h"
 #include "base/text.h"
 #include "base/utf8.h"
+#include "queue/joblog.h"
 #include "queue/queue_dir.h"
 #include "queue/queue_sql.h"
 
@@ -60,6 +61,8 @@ queue_logs(const char *where, struct err *e)
 						     xstrdup(where);
 	char *logs = dir != NULL ? xasprintf("%s/logs", dir) : NULL;
 
+	if (dir == NULL && where != NULL)
+		(void)joblog_no_place(e);
 	free(dir);
 	return logs;
 }

@@ -78,6 +78,35 @@ is_changed(struct worker *w, bool *there)
 	    st->st_ino != old.st_ino || st->st_size != old.st_size;
 }
 
+/* Where the logs are, as it says; NULL: there is no place. */
+static char *
+logs_of(const struct config *c, struct err *e)
+{
+	return c->worker.logs != NULL ? xstrdup(c->worker.logs) :
+					queue_logs(c->queue, e);
+}
+
+static bool
+differ(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a != b : strcmp(a, b) != 0;
+}
+
+/* Say so when the file has other values for what counts when we begin. */
+static void
+warn_of_restart(const struct worker *w)
+{
+	struct err ignored = ERR_INIT;
+	char *logs = logs_of(&w->config, &ignored);
+
+	if (differ(w->config.queue, w->where) || differ(logs, w->logs) ||
+	    (w->o->jobs == 0 && w->config.worker.jobs != w->n))
+		log_warn(
+		    "this worker goes on with the queue, 'logs' and 'jobs' that it began with; '%s' has others; restart it",
+		    w->config.path);
+	free(logs);
+}
+
 /*
  * Read the file again when it is another one.  While it is broken, or not
  * there, jobs wait: each of them would read it, and fail.
@@ -105,6 +134,7 @@ reload(struct worker *w)
 	list_sites(w);
 	worker_look_within(w, 0);
 	log_info("read '%s' again", w->config.path);
+	warn_of_restart(w);
 }
 
 /* ---- requests from the FIFO -------------------------------------------- */
@@ -511,10 +541,9 @@ prepare(struct worker *w, struct err *e)
 			return -1;
 	list_sites(w);
 	w->where = xstrdup_opt(w->config.queue);
-	w->logs = w->config.worker.logs != NULL ?
-	    xstrdup(w->config.worker.logs) :
-	    queue_logs(w->where, e);
-	if (w->logs == NULL)
+	w->logs = logs_of(&w->config, e);
+	/* With a queue elsewhere, jobs go on without. */
+	if (w->logs == NULL && w->where == NULL)
 		return -1;
 	w->name = xasprintf("%s (%ld)", w->o->who, (long)getpid());
 	w->host = name_host();

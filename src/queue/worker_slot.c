@@ -117,8 +117,9 @@ prune(struct worker *w)
 	struct err e = ERR_INIT;
 
 	if (queue_prune(w->queue, w->config.worker.keep, &e) != 0 ||
-	    joblog_dir(&logs, w->logs, &e) != 0 ||
-	    joblog_prune(&logs, w->config.worker.keep, &e) != 0)
+	    (w->logs != NULL &&
+		(joblog_dir(&logs, w->logs, &e) != 0 ||
+		    joblog_prune(&logs, w->config.worker.keep, &e) != 0)))
 		log_warn("%s", e.text);
 	dir_close(&logs);
 }

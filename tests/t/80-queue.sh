@@ -702,6 +702,34 @@ t_environment_of_a_job() {
 	[ ! -s fds ] || fail "open: $(cat fds)"
 }
 
+# What a CI system says of the job that started the worker is not about a job of
+# the queue: its commit, its number, how it reads errors.
+t_a_worker_that_a_ci_starts() {
+	local ci name
+	sites a -- "worker: {retry: 0s}"
+	for ci in 'GITHUB_ACTIONS=true GITHUB_SHA=5f0c1ab GITHUB_RUN_NUMBER=7 GITHUB_ACTOR=ann' \
+	    'GITLAB_CI=true CI_COMMIT_SHA=5f0c1ab CI_PIPELINE_IID=7 CI_JOB_URL=https://x/' \
+	    'CI_PIPELINE_NUMBER=7 CI_COMMIT_SHA=5f0c1ab CI_COMMIT_AUTHOR=ann' \
+	    'JENKINS_URL=https://x/ GIT_COMMIT=5f0c1ab BUILD_NUMBER=7 BUILD_USER_ID=ann'; do
+		build 'env >env'
+		enqueue a
+		# shellcheck disable=SC2086 # words
+		expect_status 0 env $ci OTHER=x deploy worker --once
+		for name in $ci; do
+			assert_not_contains env "${name%%=*}="
+		done
+		grep -qx OTHER=x env || fail "not what is the user's"
+		assert_not_contains env 5f0c1ab
+		expect_status 0 deploy list --root www/a --json
+		assert_not_contains "$out" 5f0c1ab
+		build 'exit 3'
+		enqueue a
+		# shellcheck disable=SC2086 # words
+		expect_status 1 env $ci deploy worker --once
+		assert_contains <(field a .message) 'failed with status 3'
+	done
+}
+
 # ---------------------------------------------------------------- failures
 
 t_tried_five_times() {
@@ -1401,6 +1429,19 @@ t_the_configuration_changes() {
 	run deploy enqueue new -c all.yml
 	run deploy jobs
 	assert_contains "$out" "no worker for new; last seen "
+	# What counts from the beginning only.
+	assert_not_contains worker.log restart
+	for key in 'worker: {jobs: 3}' 'worker: {logs: elsewhere}'; do
+		: >worker.log
+		sites a -- "$key"
+		enqueue a
+		wait_for 20 grep -q "restart it" worker.log
+	done
+	sites a
+	: >worker.log
+	enqueue a
+	wait_for 20 grep -q "again" worker.log
+	assert_not_contains worker.log restart
 	# A site that is gone before its turn.
 	kill "$worker"
 	wait "$worker"

@@ -104,6 +104,22 @@ t_exit_3_locked() {
 	assert_eq "$(field a .ref)" v3
 }
 
+# A queue elsewhere needs no home; the logs do, and are done without.
+t_no_home() {
+	local bare=(env -u HOME -u XDG_STATE_HOME)
+
+	sites a
+	build :
+	run "${bare[@]}" deploy enqueue a
+	run "${bare[@]}" deploy worker --once
+	assert_contains "$err" "no place for the logs"
+	assert_contains "$err" "set 'worker.logs'"
+	assert_eq "$(state a)" "done"
+	run "${bare[@]}" deploy jobs log a
+	assert_contains "$out" "is live"
+	assert_contains "$err" "set 'worker.logs'"
+}
+
 t_exit_2_from_the_future() {
 	sites a
 	enqueue a
