@@ -2571,16 +2571,21 @@ is_label() {
 	esac
 }
 
-# Set `shown` to what the preview $1 shows, and `until` to its end.
-read_preview() {
-	shown=''
-	{ is_label "$1" && [ -L "$root/previews/$1" ]; } || return 1
-	shown=$(readlink "$root/previews/$1")
+# Set `shown` to the release that the link $1 is a preview of.
+read_shown() {
+	shown=$(readlink "$1")
 	case $shown in
 	../releases/*) shown=${shown#../releases/} ;;
 	*) return 1 ;;
 	esac
-	is_id "$shown" && until=$(stat -c %Y "$root/previews/$1" 2>/dev/null)
+	is_id "$shown"
+}
+
+# Set `shown` to what the preview $1 shows, and `until` to its end.
+read_preview() {
+	shown=''
+	{ is_label "$1" && [ -L "$root/previews/$1" ]; } || return 1
+	read_shown "$root/previews/$1" && until=$(stat -c %Y "$root/previews/$1" 2>/dev/null)
 }
 
 # Call $1 for each preview, whose name is in `label` then.
@@ -2608,6 +2613,7 @@ do_preview() {
 	link=$root/previews/$label
 	[ ! -L "$root/previews" ] || fail 1 "'$root/previews' is a symbolic link" "move it away"
 	{ [ -L "$link" ] || [ ! -e "$link" ]; } || fail 1 "'$link' is not a symbolic link" "move it away"
+	{ [ ! -L "$link" ] || read_shown "$link"; } || fail 1 "'$link' is a symbolic link that leads to no release" "move it away"
 	if [ -n "$off" ]; then
 		[ ! -d "$root/previews" ] || { rm -f "$link" && sync_one "$root/previews"; } || fail_write "cannot remove '$link'"
 		return

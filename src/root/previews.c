@@ -83,21 +83,29 @@ open_directory(const struct store *s, struct dir *d, struct err *e)
 	return c == 1 && dir_open(d, &s->root, PREVIEWS, e) != 0 ? -1 : c;
 }
 
+/* Is the link one of ours, to a release? */
+static bool
+read_target(const struct dir *d, const char *name, struct release_id *id)
+{
+	char target[sizeof(RELEASES) + RELEASE_ID_LEN + 1];
+	ssize_t n = readlinkat(d->fd, name, target, sizeof(target) - 1);
+
+	if (n < 0)
+		return false;
+	target[n] = '\0';
+	return strncmp(target, RELEASES, strlen(RELEASES)) == 0 &&
+	    release_id_parse(id, target + strlen(RELEASES));
+}
+
 /* Read one link, if it is a preview. */
 static void
 read_one(const struct dir *d, const char *name, struct previews *out)
 {
-	char target[sizeof(RELEASES) + RELEASE_ID_LEN + 1];
 	struct err ignored = ERR_INIT;
 	struct release_id id;
 	struct stat st;
-	ssize_t n = readlinkat(d->fd, name, target, sizeof(target) - 1);
 
-	if (n < 0 || label_check(name, &ignored) != 0)
-		return;
-	target[n] = '\0';
-	if (strncmp(target, RELEASES, strlen(RELEASES)) == 0 &&
-	    release_id_parse(&id, target + strlen(RELEASES)) &&
+	if (label_check(name, &ignored) == 0 && read_target(d, name, &id) &&
 	    fstatat(d->fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
 		previews_add(out, name, &id, st.st_mtim.tv_sec);
 }
@@ -118,17 +126,23 @@ previews_read(const struct store *s, struct previews *out, struct err *e)
 	return c < 0 ? -1 : 0;
 }
 
-/* Nothing but a link gives way to a link. */
+/* Nothing but a preview gives way to one. */
 static int
 check_place(const struct dir *d, const char *name, struct err *e)
 {
+	struct release_id id;
 	struct stat st;
 
-	if (fstatat(d->fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    !S_ISLNK(st.st_mode))
+	if (fstatat(d->fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		return 0;
+	if (!S_ISLNK(st.st_mode))
 		return err_set(e, ERR_FAILED,
 		    "'%s/%s' is not a symbolic link;; move it away", d->path,
 		    name);
+	if (!read_target(d, name, &id))
+		return err_set(e, ERR_FAILED,
+		    "'%s/%s' is a symbolic link that leads to no release;; move it away",
+		    d->path, name);
 	return 0;
 }
 
@@ -173,7 +187,7 @@ previews_point(const struct store *s, const char *name,
 	return r;
 }
 
-/* Remove the link, if it is one. */
+/* Remove the link, if it is ours. */
 static int
 remove_one(const struct dir *d, const char *name, struct err *e)
 {

@@ -273,6 +273,13 @@ other() {
 		expect_status 1 deploy preview --remove "$h"
 	done
 	assert_eq "$(<r-h1/previews/mine)" mine
+	ln -s "../releases/none" r-h1/previews/other
+	for h in away other; do
+		expect_status 1 deploy preview "$h" current
+		assert_contains "$err" "/previews/$h' is a symbolic link that leads to no release; move it away"
+		expect_status 1 deploy preview --remove "$h"
+	done
+	assert_eq "$(readlink r-h1/previews/away)" ../../elsewhere
 	run deploy preview
 	assert_eq "$(cat "$out")" ""
 	run deploy prune
