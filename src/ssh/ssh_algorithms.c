@@ -182,9 +182,10 @@ ssh_algorithms_explain(ssh_session session, struct err *e)
 	    "no algorithm in common (%s): the host offers %.*s, deploy %.*s",
 	    lists[i].name, (int)(n < OFFER_MAX ? n : OFFER_MAX), theirs,
 	    (int)strcspn(ours, "]"), ours);
+	/* With a '+' it would be what ssh(1) has anyway, and so nobody's wish. */
 	if (known != NULL)
 		err_append(e,
-		    ";; '%s +%s' for this host in ssh_config allows it",
+		    ";; '%s %s' for this host in ssh_config allows it",
 		    lists[i].name, known);
 	else
 		err_append(e,

@@ -574,17 +574,17 @@ t_algorithms_of_ssh_config() {
 	setup
 	rows <<-'END'
 	HostKeyAlgorithms ssh-rsa	-	8	the host offers ssh-rsa, deploy ssh-ed25519,
-	HostKeyAlgorithms ssh-rsa	-	8	'HostKeyAlgorithms +ssh-rsa' for this host in ssh_config allows it
+	HostKeyAlgorithms ssh-rsa	-	8	'HostKeyAlgorithms ssh-rsa' for this host in ssh_config allows it
 	HostKeyAlgorithms ssh-rsa	HostKeyAlgorithms +ssh-rsa	0	-
 	HostKeyAlgorithms ssh-ed25519	HostKeyAlgorithms rsa-sha2-512	8	the host offers ssh-ed25519, deploy rsa-sha2-512
 	-	HostKeyAlgorithms rsa-sha2-512	0	-
 	-	HostKeyAlgorithms -ssh-ed25519	0	-
 	-	HostKeyAlgorithms ssh-ed25519-cert-v01@openssh.com	2	HostKeyAlgorithms of ssh_config allows only
 	Ciphers aes128-cbc	-	8	the host offers aes128-cbc, deploy aes128-gcm@openssh.com,
-	Ciphers aes128-cbc	-	8	'Ciphers +aes128-cbc'
+	Ciphers aes128-cbc	-	8	'Ciphers aes128-cbc'
 	Ciphers aes128-cbc	Ciphers +aes128-cbc	0	-
 	Ciphers aes128-gcm@openssh.com	Ciphers aes256-ctr	8	no algorithm in common (Ciphers)
-	KexAlgorithms diffie-hellman-group14-sha1	-	8	'KexAlgorithms +diffie-hellman-group14-sha1'
+	KexAlgorithms diffie-hellman-group14-sha1	-	8	'KexAlgorithms diffie-hellman-group14-sha1'
 	KexAlgorithms diffie-hellman-group14-sha1	KexAlgorithms +diffie-hellman-group14-sha1	0	-
 	KexAlgorithms sntrup761x25519-sha512@openssh.com	-	8	libssh, by which deploy connects, has none of the host's
 	-	KexAlgorithms sntrup761x25519-sha512@openssh.com	2	KexAlgorithms of ssh_config allows only what libssh has not got
@@ -593,6 +593,14 @@ t_algorithms_of_ssh_config() {
 	-	PubkeyAcceptedAlgorithms rsa-sha2-512	8	PubkeyAcceptedAlgorithms of ssh_config
 	-	PubkeyAcceptedAlgorithms ssh-ed25519	0	-
 	END
+	# What ssh(1) offers anyway, and libssh only where it is asked for.
+	sshd_stop
+	sshd_start "$PWD/sshd" "Ciphers aes256-ctr" "MACs hmac-sha1" ||
+	    fail "no sshd"
+	client "$PWD/sshd/id" "$PWD/sshd/known_hosts"
+	refused "'MACs hmac-sha1' for this host in ssh_config allows it"
+	client "$PWD/sshd/id" "$PWD/sshd/known_hosts" "MACs hmac-sha1"
+	run d exec true
 	# The order counts, too; and a MAC only without AES-GCM.
 	a_row "LogLevel DEBUG1" "Ciphers aes256-gcm@openssh.com,aes128-gcm@openssh.com" 0 -
 	assert_contains sshd/log "cipher: aes256-gcm@openssh.com"
