@@ -141,6 +141,21 @@ run_to_end(char *const *argv, const struct buf *in, struct buf *out,
 		status);
 }
 
+/* The lines of known_hosts, for the name by which ssh(1) looks there. */
+static void
+rename_host(struct buf *lines, const char *name)
+{
+	char *text = xstrdup(buf_str(lines)), *save, *line;
+
+	buf_reset(lines);
+	for (line = strtok_r(text, "\n", &save); line != NULL;
+	     line = strtok_r(NULL, "\n", &save))
+		if (*line != '#')
+			buf_addf(lines, "%s%s\n", name,
+			    line + strcspn(line, " "));
+	free(text);
+}
+
 /* The keys that the host shows now. */
 static int
 scan(const struct ssh_settings *st, const struct ssh_options *o,
@@ -154,12 +169,15 @@ scan(const struct ssh_settings *st, const struct ssh_options *o,
 	/* ssh-keyscan(1) knows the direct way alone. */
 	if (st->jump != NULL || st->proxy != NULL)
 		return ssh_show_key(o, out, e);
-	if (run_to_end(argv, NULL, out, e) != 0)
+	/* It has ended with a status also where nobody answers. */
+	if (run_to_end(argv, NULL, out, e) != 0 && e->code != ERR_UNREACHABLE)
 		return -1;
+	if (st->alias != NULL)
+		rename_host(out, st->alias);
 	return out->len > 0 ?
 	    0 :
 	    err_set(e, ERR_UNREACHABLE,
-		"%s shows no key;; does its sshd answer at port %s?", st->host,
+		"it shows no key;; does its sshd answer at port %s?",
 		st->port);
 }
 
@@ -212,7 +230,7 @@ doctor_print_known_hosts(const struct site_config *s, struct err *e)
 			continue;
 		any = true;
 		if (print_known(&s->hosts[i], e) != 0)
-			return -1;
+			return err_prefix(e, "%s: ", s->hosts[i].label);
 	}
 	if (!any)
 		return err_set(e, ERR_USAGE,

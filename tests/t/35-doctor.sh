@@ -855,6 +855,18 @@ t_script_and_the_root() {
 }
 
 # Lines that make a host known, and the fingerprints to compare.
+# known_hosts_with_an_alias: in a passwd of our own, for its home.
+known_hosts_with_an_alias() {
+	unshare -m true 2>/dev/null || return 0
+	mkdir -p home/.ssh
+	printf 'Host *\n HostKeyAlias front\n' >home/.ssh/config
+	sed "s|^root:.*|root:x:0:0:root:$PWD/home:/bin/sh|" /etc/passwd >passwd
+	run unshare -m sh -c 'mount --bind passwd /etc/passwd && exec "$@"' x \
+	    deploy doctor --known-hosts
+	assert_contains "$out" "front $(cut -d ' ' -f 1,2 sshd/host_key.pub)"
+	[ -z "$(grep -v '^front ' "$out")" ] || fail "another name"
+}
+
 t_known_hosts() {
 	need_cmd ssh ssh-keygen ssh-keyscan
 	sshd_start "$PWD/sshd" || fail "sshd does not start"
@@ -874,6 +886,8 @@ t_known_hosts() {
 	assert_contains "$err" \
 	    "$(ssh-keygen -lf sshd/host_key.pub | cut -d ' ' -f 2)"
 	assert_contains "$err" "compare the fingerprints"
+	# Where ssh_config has an alias, ssh(1) and deploy look for that.
+	[ "$(id -u)" -ne 0 ] || known_hosts_with_an_alias
 	expect_status 2 deploy doctor --known-hosts --json
 	expect_status 2 deploy doctor --known-hosts --host here
 	sed -i "s/port: $sshd_port/&, jump: gate.invalid/" deploy.yml
@@ -882,6 +896,7 @@ t_known_hosts() {
 	sed -i "s/ port: .*/ port: 1}/" deploy.yml
 	expect_status 8 deploy doctor --known-hosts
 	[ ! -s "$out" ] || fail "lines for nobody"
+	assert_contains "$err" "127.0.0.1: it shows no key; does its sshd answer at port 1?"
 }
 
 # Behind a gate, which is known and lets us in, as it has to.
