@@ -13,6 +13,8 @@
 
 enum {
 	WORK_FACTOR = 10,
+	CANNOT_RUN = 126, /* a shell's status, and 127 */
+	PROBE_MS = 5000,
 	NOISE_MAX = 1000,	      /* lines before the magic */
 	LINES_MAX = 64 * 1024 * 1024, /* bytes of an answer's lines */
 	LINE_COST = 160,	      /* of the memory for each, besides */
@@ -167,6 +169,73 @@ has_program(const struct remote *r)
 	return r->host->deploy != NULL && strcmp(r->host->deploy, "none") != 0;
 }
 
+/* Does the line end in the word?  Noise may lack its newline, and be any. */
+static bool
+ends_in(const struct buf *line, const char *word)
+{
+	size_t len = strlen(word);
+
+	return line->len >= len &&
+	    memcmp(line->data + line->len - len, word, len) == 0;
+}
+
+/*
+ * The path of the program called deploy there, to be freed.  NULL: there is none,
+ * or the account runs no commands.
+ */
+static char *
+find_program(struct remote *r)
+{
+	struct transport_proc p = TRANSPORT_PROC_INIT;
+	struct err ignored = ERR_INIT;
+	int64_t end = clock_ms() + PROBE_MS;
+	char *path = NULL;
+	int c;
+
+	/* With 'deploy: none' none was asked. */
+	if (is_in_here(r) || r->host->deploy != NULL)
+		return NULL;
+	c = transport_start(&r->transport, "exec sh -c 'command -v deploy'",
+	    &p, &ignored);
+	for (int i = 0; c >= 0 && i < NOISE_MAX && path == NULL; i++) {
+		c = p.ops->read_line(p.proc, &r->line, end - clock_ms(),
+		    &ignored);
+		if (c <= 0)
+			break;
+		if (*buf_str(&r->line) == '/' && ends_in(&r->line, "/deploy"))
+			path = xstrdup(buf_str(&r->line));
+	}
+	transport_proc_close(&p);
+	return path;
+}
+
+/* Nothing of deploy answers: is it another program, or does nothing run? */
+static void
+explain_stranger(struct remote *r, int status, const struct buf *noise,
+    const struct buf *errors, struct err *e)
+{
+	struct buf said = BUF_INIT;
+	char *path;
+
+	/* The line of the noise may be used anew. */
+	buf_adds(&said, buf_str(noise));
+	path = find_program(r);
+	if (path != NULL)
+		err_set(e, ERR_UNREACHABLE,
+		    "'%s' on the host ended with status %d without an answer: it is another program than this deploy, or does not run there",
+		    path, status);
+	else
+		err_set(e, ERR_UNREACHABLE,
+		    "the account on the host runs no commands (status %d): deploy needs a login shell such as /bin/sh, and no forced command but its own (see 'deploy host authorize')",
+		    status);
+	add_noise(e, &said, errors);
+	if (path != NULL)
+		err_append(e,
+		    ";; 'deploy: none' for this host in deploy.yml does without it, and 'deploy: /PATH' names another");
+	free(path);
+	buf_release(&said);
+}
+
 /* It ended and did not answer: how, and what may be the matter. */
 static int
 no_answer(struct remote *r, const struct buf *noise, struct err *e)
@@ -179,7 +248,9 @@ no_answer(struct remote *r, const struct buf *noise, struct err *e)
 	while (errors.len > 0 && errors.data[errors.len - 1] == '\n')
 		errors.data[--errors.len] = '\0';
 	ask_hang_up(r);
-	if (c == 0 && (began || is_of_deploy(&errors))) {
+	/* A shell may speak in its name, too: that it cannot be run. */
+	if (c == 0 &&
+	    (began || (is_of_deploy(&errors) && status < CANNOT_RUN))) {
 		err_set(e, ERR_FAILED,
 		    "the host's deploy ended with status %d without an answer%s%s",
 		    status, errors.len > 0 ? ": " : "", buf_str(&errors));
@@ -189,23 +260,10 @@ no_answer(struct remote *r, const struct buf *noise, struct err *e)
 		    r->host->deploy, status);
 		add_noise(e, noise, &errors);
 	} else if (c == 0) {
-		err_set(e, ERR_UNREACHABLE,
-		    "the account on the host runs no commands (status %d): deploy needs a login shell such as /bin/sh, and no forced command but its own (see 'deploy host authorize')",
-		    status);
-		add_noise(e, noise, &errors);
+		explain_stranger(r, status, noise, &errors, e);
 	}
 	buf_release(&errors);
 	return -1;
-}
-
-/* Does the line end in the word?  Noise may lack its newline, and be any. */
-static bool
-ends_in(const struct buf *line, const char *word)
-{
-	size_t len = strlen(word);
-
-	return line->len >= len &&
-	    memcmp(line->data + line->len - len, word, len) == 0;
 }
 
 /* Another version's magic line. */

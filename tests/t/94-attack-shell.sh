@@ -326,6 +326,28 @@ t_startup_files_that_end() {
 	done
 }
 
+# A program of that name that is not this one, or of another machine: which, and
+# what helps.
+t_another_program_called_deploy() {
+	local row
+	setup
+	login_shell bash
+	host deploy
+	sed -i '/"deploy": "deploy",/d' deploy.yml
+	mkdir elsewhere
+	for row in $'#!/bin/sh\necho Usage; exit 1' $'#!/bin/sh' \
+	    $'\x7fELF\x02'; do
+		printf '%s\n' "$row" >elsewhere/deploy
+		chmod 755 elsewhere/deploy
+		startup "export PATH=$PWD/elsewhere:\$PATH" '' ''
+		expect_status 8 deploy publish
+		assert_contains "$err" "'$PWD/elsewhere/deploy' on the host ended"
+		assert_contains "$err" "'deploy: none' for this host in deploy.yml"
+	done
+	host none
+	run deploy publish
+}
+
 # A shell that is none: 8, what it said, and what is needed.
 t_shells_that_run_nothing() {
 	local row words
