@@ -590,6 +590,8 @@ ssh_identity_given(ssh_key *key, char **path, struct err *e)
 		*key = ssh_identity_read(text, e);
 	else if (is_set)
 		*key = ssh_identity_parse(text, "DEPLOY_SSH_KEY", e);
+	if (is_path && *key == NULL)
+		err_prefix(e, "DEPLOY_SSH_KEY: ");
 	wipe(text);
 	return *key != NULL || !is_set ? 0 : -1;
 }

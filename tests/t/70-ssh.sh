@@ -806,6 +806,22 @@ t_a_key_in_a_variable() {
 	    run d exec true
 }
 
+# The path of a file that is not there, or has no key.
+t_a_key_in_no_file() {
+	local text
+	setup
+	client "$PWD/nothing" "$PWD/sshd/known_hosts"
+	echo '# to be written' >empty
+	mkdir directory
+	while IFS=$'\t' read -r path text; do
+		DEPLOY_SSH_KEY=$PWD/$path refused "DEPLOY_SSH_KEY: " "$PWD/$path" "$text"
+	done <<-'END'
+	none	No such file or directory
+	directory	Is a directory
+	empty	no BEGIN line
+	END
+}
+
 # A key among other things, and line ends that were spelled out on the way.
 t_a_key_in_company() {
 	local key text
