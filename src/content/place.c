@@ -333,11 +333,19 @@ is_intact(const struct place_origin *o, const struct entry *en)
 static int
 open_origin(const struct place_origin *o, int *fd, struct err *e)
 {
+	struct stat st;
+
 	*fd = place_open(o->dir, o->path, e);
-	if (*fd >= 0)
+	if (*fd < 0)
+		return e->sys == ENOENT || e->sys == ENOTDIR ||
+			e->sys == ELOOP || e->sys == ENXIO ?
+		    0 :
+		    -1;
+	/* One that has no bytes could pass for an empty file. */
+	if (fstat(*fd, &st) == 0 && S_ISREG(st.st_mode))
 		return 1;
-	return e->sys == ENOENT || e->sys == ENOTDIR || e->sys == ELOOP ? 0 :
-									  -1;
+	close(*fd);
+	return 0;
 }
 
 int
@@ -419,6 +427,36 @@ place_link_over(const struct place *p, const struct place_origin *o,
 	return r;
 }
 
+int
+place_lost(struct err *e)
+{
+	if (e->sys == EMFILE || e->sys == ENFILE || e->sys == ENOMEM)
+		return -1;
+	e->code = ERR_INTEGRITY;
+	return err_append(e,
+	    ";; run 'deploy verify', and stage the build again");
+}
+
+/* Copying failed: is it the origin that is wrong?  Returns -1. */
+static int
+blame_origin(struct placer *w, const struct place_origin *o,
+    const struct entry *en, struct err *e)
+{
+	struct err why = ERR_INIT;
+	int has = place_has_content(w, o, en, &why);
+
+	if (has < 0) {
+		*e = why;
+		return place_lost(e);
+	}
+	/* No build is being made there. */
+	if (has == 0 || e->sys == 0)
+		err_set(e, ERR_INTEGRITY,
+		    "'%s/%s' is not what its manifest says;; run 'deploy verify', and stage the build again",
+		    o->dir->path, o->path);
+	return -1;
+}
+
 /* Copy one file from another release, checked. */
 static int
 copy_from(const struct place_origin *o, const struct entry *en,
@@ -428,13 +466,10 @@ copy_from(const struct place_origin *o, const struct entry *en,
 	int fd = place_open(o->dir, o->path, e);
 	int r = fd < 0 ? -1 : place_store(w, fd, target, en, o->gid, false, e);
 
-	/* No build is being made there. */
-	if (r != 0 && fd >= 0 && e->sys == 0)
-		err_set(e, ERR_INTEGRITY,
-		    "'%s/%s' is not what its manifest says;; run 'deploy verify', and stage the build again",
-		    o->dir->path, o->path);
 	if (fd >= 0)
 		close(fd);
+	if (r != 0)
+		r = blame_origin(w, o, en, e);
 	placer_end(NULL, w);
 	return r;
 }

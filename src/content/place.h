@@ -113,8 +113,16 @@ int place_can_bring(const struct dir *release, const char *path,
     const struct entry *en, struct err *e) MUST_USE;
 
 /*
+ * err_sys() has told why something of a complete release cannot be read: that
+ * release is not what its manifest says then, which is ERR_INTEGRITY, unless it
+ * is this process that lacks memory or descriptors.  Returns -1.
+ */
+int place_lost(struct err *e);
+
+/*
  * Bring one file into `d` from `path` in another complete release: a link, or
- * a copy where link(2) cannot, checked against the entry.  0 or -1.
+ * a copy where link(2) cannot, checked against the entry.  0, or -1, with
+ * ERR_INTEGRITY when it is not there as the entry says, or cannot be read.
  */
 int place_bring(const struct dir *release, const char *path,
     const struct entry *en, const struct dir *d, gid_t gid, struct err *e)

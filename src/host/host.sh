@@ -1447,6 +1447,8 @@ unpack_code() {
 		return
 	fi
 	case $said in
+	# What stands at the other end is no file: the release that has it is damaged.
+	*'ard link to '*'not permitted'* | *'ardlink '*'not permitted'*) echo 5 ;;
 	*'Read-only file system'* | *'ermission denied'* | *'not permitted'* | *'nput/output error'* | *'ile too large'* | *'Wrote only'*) echo 1 ;;
 	*) echo 5 ;;
 	esac

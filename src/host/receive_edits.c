@@ -11,6 +11,7 @@
 #include "content/chunk.h"
 #include "content/delta.h"
 #include "content/edits.h"
+#include "content/place.h"
 #include "content/rewrite.h"
 #include "content/zstream.h"
 #include "host/receive_gzip.h"
@@ -298,15 +299,18 @@ open_old(const struct origin *base, const struct entry *old, struct err *e)
 	int fd =
 	    beneath_open(base->dir.fd, old->path, O_RDONLY | O_NONBLOCK, 0);
 
-	if (fd < 0)
+	if (fd < 0) {
 		err_sys(e, "cannot open '%s/%s'", base->dir.path, old->path);
+		place_lost(e);
+	}
 	return fd;
 }
 
 static int
 cannot_read(const struct origin *base, const struct entry *old, struct err *e)
 {
-	return err_sys(e, "cannot read '%s/%s'", base->dir.path, old->path);
+	err_sys(e, "cannot read '%s/%s'", base->dir.path, old->path);
+	return place_lost(e);
 }
 
 /* All of a file of the base, of which a rotten one may be shorter. */

@@ -307,6 +307,8 @@ receiver_open_origin(struct receiver *r, const struct release_id *id,
 		}
 		if (dir_open(&o.dir, &s->releases, id->text, e) != 0 ||
 		    manifest_read(&o.m, &s->manifests, id->text, e) != 0) {
+			if (e->code != ERR_INTEGRITY)
+				place_lost(e);
 			receiver_close_origin(&o);
 			return NULL;
 		}
@@ -364,7 +366,7 @@ receiver_bring(struct receiver *r, const struct entry *en,
 		    "a hard link to a file with other content", e);
 	parent = beneath_keep_parent(&o->parent, &o->dir, path, &name, e);
 	if (parent == NULL)
-		return -1;
+		return place_lost(e);
 	r->out->linked++;
 	return bring_from(r, en, parent, name, e);
 }

@@ -97,6 +97,41 @@ t_a_new_release_of_the_same_trusts_no_file() {
 	done
 }
 
+# What else may become of a file, in the live release.
+gone() { rm css/site.css; }
+gone_with_its_directory() { rm -r css; }
+a_fifo() { rm css/site.css && mkfifo css/site.css; }
+a_fifo_for_no_bytes() { rm none && mkfifo none; }
+a_directory() { rm css/site.css && mkdir css/site.css; }
+a_link() { mv css/site.css ../../aside.css && ln -s ../../../aside.css css/site.css; }
+a_link_to_its_directory() { mv css ../../aside && ln -s ../../aside css; }
+gone_pages() { rm index.html p*.html; }
+fifos_for_pages() { rm index.html p*.html && mkfifo index.html p1.html; }
+
+# The next release is whole: nothing is taken from what is lost.
+lost_in_the_base() {
+	local what i every=(gone_with_its_directory a_fifo a_directory gone_pages)
+	! wide || every+=(gone a_fifo_for_no_bytes a_link a_link_to_its_directory fifos_for_pages)
+	begin "$1"
+	: >site/none
+	for what in "${every[@]}"; do
+		echo "# $what" >&2
+		for i in 1 2 3 4; do
+			seq -f "<p>$i, line %g, as before</p>" 300 >"site/p$i.html"
+			echo "<footer>before $what</footer>" >>"site/p$i.html"
+		done
+		next "before $what"
+		rm -rf www/aside*
+		(cd www/current && "$what")
+		sed -i 's/before/after/' site/p*.html
+		next "after $what"
+	done
+}
+
+t_lost_in_the_base_here() { lost_in_the_base here; }
+t_lost_in_the_base_on_a_c_host() { lost_in_the_base c; }
+t_lost_in_the_base_on_a_dash_host() { lost_in_the_base dash; }
+
 # ------------------------------------------------------------- verify --repair
 
 # What may become of the live release, in its directory: index.html is new in
