@@ -121,6 +121,15 @@ write_out(const char *allow)
 	return allow != NULL ? buf_detach(&b) : NULL;
 }
 
+/* Are these verbs, written out?  0 or -1. */
+static int
+check_allow(const char *allow, struct err *e)
+{
+	return allow == NULL || host_check_verbs(allow, e) == 0 ?
+	    0 :
+	    err_append(e, "; and publish, for " ALLOW_PUBLISH);
+}
+
 /* A word of the forced command: quoted for the shell, then for sshd(8). */
 static int
 add_word(struct buf *out, const char *word, struct err *e)
@@ -232,8 +241,8 @@ print_authorized(struct opts *o, struct err *e)
 	int r = check_operands(o, e);
 
 	o->allow = allow;
-	if (r == 0 && allow != NULL && host_check_verbs(allow, e) != 0)
-		r = err_append(e, "; and publish, for " ALLOW_PUBLISH);
+	if (r == 0)
+		r = check_allow(allow, e);
 	if (r == 0)
 		r = read_keys(o->args.v[0], &keys, e);
 	if (r == 0)
@@ -346,10 +355,12 @@ static int
 run_limited(struct strvec *words, const struct host_limits *limits,
     struct err *e)
 {
-	int r = words->n > 0 ?
-	    0 :
-	    forced_words(getenv("SSH_ORIGINAL_COMMAND"), words, e);
+	int r = check_allow(limits->allow, e);
 
+	if (r != 0)
+		err_prefix(e, "--allow in the line of this key: ");
+	if (r == 0 && words->n == 0)
+		r = forced_words(getenv("SSH_ORIGINAL_COMMAND"), words, e);
 	if (r == 0)
 		r = enter_jail(words, limits, e);
 	if (r == 0)
@@ -362,7 +373,8 @@ static int
 run_host(struct run *run, struct err *e)
 {
 	char *root = root_dup(run->opts.root);
-	const struct host_limits limits = { root, run->opts.allow };
+	char *allow = write_out(run->opts.allow);
+	const struct host_limits limits = { root, allow };
 	struct strvec words = STRVEC_INIT;
 	int r;
 
@@ -375,6 +387,7 @@ run_host(struct run *run, struct err *e)
 	else
 		r = answer(&words, &limits, e);
 	strvec_release(&words);
+	free(allow);
 	free(root);
 	return r;
 }

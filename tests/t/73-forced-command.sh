@@ -56,6 +56,19 @@ t_other_verbs() {
 	refused 8 "deploy host authorize --root $R"
 }
 
+# "publish" is the same word as for authorize; a mistyped verb is told.
+t_publish_and_mistyped_verbs() {
+	begin
+	run forced "deploy host prune $R --check" --root "$R" --allow publish
+	run forced "deploy host info $R" --root "$R" --allow files,publish
+	assert_contains "$out" "limited	files,receive,activate,prune"
+	expect_status 8 forced "deploy host pin $R" --root "$R" --allow publish
+	expect_status 2 forced "deploy host info $R" --root "$R" --allow recieve,activate
+	assert_contains "$err" "--allow in the line of this key: "
+	assert_contains "$err" "recieve"
+	assert_contains "$err" "and publish, for receive,activate,prune"
+}
+
 t_other_roots() {
 	local r
 	begin
