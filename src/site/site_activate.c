@@ -29,19 +29,36 @@ refuse_several(const struct release_ids *waiting, struct err *e)
 	    ";; run 'deploy activate RELEASE' with one of them, or 'deploy activate latest' for the newest");
 }
 
+/* What is shown as a preview waits for nothing, unless it is named. */
+static int
+refuse_none(const struct fleet *f, struct err *e)
+{
+	const char *name = NULL;
+
+	for (size_t i = 0; name == NULL && i < f->n; i++)
+		if (f->v[i].previews.n > 0)
+			name = f->v[i].previews.v[0].name;
+	err_set(e, ERR_USAGE, "no release waits to go live, and none is live");
+	if (name != NULL)
+		return err_append(e,
+		    ";; run 'deploy activate %s' for what that preview shows, or 'deploy stage'",
+		    name);
+	return err_append(e,
+	    ";; run 'deploy stage' first, or name one of 'deploy list'");
+}
+
 /*
  * Nothing is named: the one release that waits.  When none does, what is
  * live, so that nothing changes.
  */
 static int
-choose_waiting(const struct release_ids *waiting,
+choose_waiting(const struct fleet *f, const struct release_ids *waiting,
     const struct release_id *live, struct release_id *out, struct err *e)
 {
 	if (waiting->n > 1)
 		return refuse_several(waiting, e);
 	if (waiting->n == 0 && release_id_is_none(live))
-		return err_set(e, ERR_USAGE,
-		    "no release waits to go live, and none is live;; run 'deploy stage' first, or name one of 'deploy list'");
+		return refuse_none(f, e);
 	if (waiting->n == 0)
 		log_info("no release waits to go live");
 	*out = waiting->n > 0 ? waiting->v[0] : *live;
@@ -70,7 +87,7 @@ choose(const struct fleet *f, const char *word, struct release_id *out,
 		*e = none;
 		r = -1;
 	} else {
-		r = choose_waiting(&waiting,
+		r = choose_waiting(f, &waiting,
 		    id != NULL ? id : &release_id_none, out, e);
 	}
 	release_ids_release(&waiting);

@@ -199,6 +199,17 @@ t_prune_leaves_what_is_shown_on_hosts() {
 	old c dash
 }
 
+# What waited is shown as a preview now: who activates is told its name.
+t_activate_names_the_preview() {
+	mksite site 2
+	run deploy stage site --root "$PWD/www"
+	run deploy preview pv latest --root "$PWD/www"
+	expect_status 2 deploy activate --root "$PWD/www"
+	assert_contains "$err" "none is live; run 'deploy activate pv --root "
+	run deploy activate pv --root "$PWD/www"
+	assert_tree_eq www/current/ site
+}
+
 t_names() {
 	local n
 	roots here
