@@ -129,18 +129,22 @@ static void
 print_log(const char *text, size_t len)
 {
 	bool raw = isatty(STDOUT_FILENO) == 0;
+	struct buf line = BUF_INIT;
 
 	if (raw) {
 		fwrite(text, 1, len, stdout);
 		return;
 	}
-	for (const char *end = text + len; text < end;) {
-		const char *stop = memchr(text, '\n', (size_t)(end - text));
-		int n = (int)((stop != NULL ? stop : end) - text);
-
-		show_line("%.*s", n, text);
-		text += n + 1;
+	for (const char *end = text + len; text < end; text++) {
+		for (; text < end && *text != '\n'; text++)
+			if (*text != '\0')
+				buf_addc(&line, *text);
+			else
+				buf_adds(&line, "\\x00");
+		show_line("%s", buf_str(&line));
+		buf_reset(&line);
 	}
+	buf_release(&line);
 }
 
 /* ---- the actions ------------------------------------------------------- */

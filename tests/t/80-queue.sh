@@ -876,6 +876,10 @@ t_no_good_bytes_in_the_output() {
 	once
 	run deploy jobs log "$job"
 	grep -qaF $'\e[31m red' "$out" || fail "not as it was printed"
+	# On a terminal nothing is lost, and nothing does harm.
+	script -qec "deploy jobs log $job" typescript </dev/null >shown
+	assert_contains shown '\xff\xfe \x00 \x1b[31m red \x80'
+	assert_contains shown 'no end of line'
 	run deploy jobs show a --json
 	json "$out" '.jobs[0].log' >log
 	assert_contains log "red"
