@@ -15,6 +15,9 @@
 #include "config/value.h"
 #include "config/yamlcheck.h"
 
+/* A worker has a file result-NAME. */
+enum { SITE_NAME_MAX = PATH_NAME_MAX - 7 };
+
 /* Read the name, which is also for file names and command lines. */
 static int
 read_name(struct value_reader *r, const char *text, char **name)
@@ -27,6 +30,10 @@ read_name(struct value_reader *r, const char *text, char **name)
 		    "'%s' cannot be a name: '/' is for paths", text);
 	if (path_check(text, &e) != 0)
 		return value_fault(r, "%s", e.text);
+	if (strlen(text) > SITE_NAME_MAX)
+		return value_fault(r,
+		    "'%s' is longer than %d bytes, as many as a name has",
+		    text, SITE_NAME_MAX);
 	*name = xstrdup(text);
 	return 0;
 }

@@ -89,6 +89,21 @@ t_numbers_go_on() {
 	assert_eq "$(field a .job)" 1
 }
 
+# The files that have the name of a site in theirs can all be made.
+t_the_longest_name() {
+	local name
+	name=$(printf 'n%.0s' {1..248})
+	sites "$name"
+	build :
+	enqueue "$name"
+	once
+	assert_not_contains "$err" warning
+	[ -e "queue/logs/result-$name" ] || fail "no result"
+	sites "n$name"
+	expect_status 2 deploy enqueue "n$name"
+	assert_contains "$err" "is longer than 248 bytes"
+}
+
 # What was cut off is missed when it is looked for.
 t_truncated() {
 	sites a

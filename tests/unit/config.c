@@ -1024,11 +1024,11 @@ test_names(void)
 	    AT("2:11") "sites[0].name: " CONTROL);
 	CHECK_STR(fault_in("sites:\n  - name: \"a\\0b\"\n    root: /a\n"),
 	    AT("2:11") "sites[0].name: " CONTROL);
-	buf_addf(&text, "sites:\n  - name: %0255d\n    root: /a\n", 1);
+	buf_addf(&text, "sites:\n  - name: %0248d\n    root: /a\n", 1);
 	CHECK_STR(fault_in_buf(&text), "");
-	buf_addf(&text, "sites:\n  - name: %0256d\n    root: /a\n", 1);
+	buf_addf(&text, "sites:\n  - name: %0249d\n    root: /a\n", 1);
 	CHECK(
-	    strstr(fault_in_buf(&text), "' is longer than 255 bytes") != NULL);
+	    strstr(fault_in_buf(&text), "' is longer than 248 bytes") != NULL);
 }
 
 static void
