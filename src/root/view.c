@@ -39,7 +39,8 @@ view_latest(const struct view *v)
 const struct release_id *
 view_base(const struct view *v)
 {
-	return release_id_is_none(&v->current) ? view_latest(v) : &v->current;
+	return release_ids_has(&v->ids, &v->current) ? &v->current :
+						       view_latest(v);
 }
 
 void

@@ -33,7 +33,8 @@ int view_refuse(const char *word, struct err *e);
 const struct release_id *view_previous(const struct view *v);
 
 /*
- * What a new release is held against: the live one, else the newest; or none.
+ * What a new release is held against: the live one, if it is there, else the
+ * newest; or none.
  */
 const struct release_id *view_base(const struct view *v);
 

@@ -354,6 +354,27 @@ t_freezes() {
 	assert_alike
 }
 
+# Its directory is, by somebody's hand: what is live elsewhere is sent anew.
+t_the_live_release_of_a_host_is_gone() {
+	local h words
+	some c dash c
+	run next
+	run next
+	while read -r h words; do
+		rm -rf "r-$h/releases/$(live "$h")"
+		# Word splitting is meant.
+		# shellcheck disable=SC2086
+		run deploy $words
+		assert_tree_eq "r-$h/current/" r-h3/current/
+	done <<-'END'
+	h1 sync
+	h2 sync
+	h2 publish --again
+	h2 activate current
+	END
+	assert_live "$(live h3)"
+}
+
 # The clock of a host is ahead: there a freeze is over before it begins.
 t_a_freeze_by_another_clock() {
 	local h
