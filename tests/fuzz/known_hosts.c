@@ -39,8 +39,8 @@ check_lines(const struct ssh_hostkey *k)
 
 		line[strcspn(line, "\n")] = '\0';
 		if (line[0] == '@' ||
-		    ssh_known_hosts_parse_line(SSH_HOSTKEY_NAME, line, &entry) !=
-			SSH_OK ||
+		    ssh_known_hosts_parse_line(SSH_HOSTKEY_NAME, line,
+			&entry) != SSH_OK ||
 		    entry->publickey == NULL)
 			abort();
 		ssh_knownhosts_entry_free(entry);
