@@ -587,7 +587,7 @@ check_pin(const struct ssh_hostkey *k, const struct shown *s, const char *pin,
 	if (strncmp(s->print, pin, n) == 0 && s->print[n] == '\0')
 		return 0;
 	return err_set(e, ERR_UNREACHABLE,
-	    "%s has the %s key %s, not %s as 'host_key' says;; if the host got a new key, and its administrator confirms the fingerprint, change 'host_key'",
+	    "%s has the %s key %s, not %s as 'host_key' says;; 'host_key' has to name this key, also where the host has keys of other kinds: if its administrator confirms the fingerprint, change it",
 	    k->name, s->type, s->print, pin);
 }
 

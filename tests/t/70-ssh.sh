@@ -379,6 +379,9 @@ t_a_pin_decides_alone() {
 	client "$PWD/sshd/id" "$PWD/sshd/known_hosts"
 	options=(host_key="$(ssh-keygen -lf other.pub | cut -d ' ' -f 2)")
 	refused "'host_key' says"
+	# Of another kind, of the same host.
+	options=(host_key="$(ssh-keygen -lf sshd/host_rsa.pub | cut -d ' ' -f 2)")
+	refused "has to name this key, also where the host has keys of other kinds"
 }
 
 t_a_host_key_alias() {
