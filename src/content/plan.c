@@ -254,6 +254,23 @@ plan_count(struct plan *p)
 }
 
 void
+plan_leave_out(struct plan *p, const bool *which)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->m.n; i++) {
+		if (which[i]) {
+			p->carried--;
+			continue;
+		}
+		p->m.v[n] = p->m.v[i];
+		p->steps[n++] = p->steps[i];
+	}
+	p->m.n = n;
+	plan_end(p);
+}
+
+void
 plan_end(struct plan *p)
 {
 	uint8_t digest[HASH_LEN];

@@ -142,6 +142,9 @@ struct plan_made {
 void plan_add_made(struct plan *p, const struct manifest *base,
     struct plan_made *v, size_t n);
 
+/* Leave out the carried files `which`, a bool for each entry: plan_end() again. */
+void plan_leave_out(struct plan *p, const bool *which);
+
 /*
  * The sums, and the digest; all digests are known.  May come before
  * plan_compare() too: where nothing is carried, the digest is the same.

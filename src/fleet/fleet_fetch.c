@@ -148,8 +148,13 @@ fetch_release_from_any(struct hoard *x, struct fleet *f,
 {
 	struct manifest there = MANIFEST_INIT;
 
-	if (fleet_manifest(f, id, &there, e) != 0)
+	/* Another release may have it, too. */
+	if (fleet_manifest(f, id, &there, failed) != 0) {
+		if (failed->code == ERR_INTEGRITY)
+			return 0;
+		*e = *failed;
 		return -1;
+	}
 	for (size_t i = 0; i < f->n && first_wanted(m, wanted) != NULL; i++)
 		if (release_ids_has(&f->v[i].view.ids, id) &&
 		    fetch_from(x, &f->v[i], id, &there, m, wanted, failed) !=

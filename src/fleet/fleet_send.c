@@ -28,6 +28,7 @@ struct sending {
 	size_t n;
 	size_t fresh;
 	struct hoard *fetch;
+	bool lacks;		      /* something is what->lost */
 	_Atomic int64_t files, bytes; /* that hosts have got */
 };
 
@@ -221,42 +222,6 @@ send_pack(struct sending *s, struct remote *r, struct batch *b,
 }
 
 /*
- * What the host has is not what its manifests say: it gets all of it anew, if
- * all of it is in the build.  `e` is what it said, and stays when it does not
- * help.
- */
-static int
-send_anew(struct sending *s, struct remote *r, struct err *e)
-{
-	const struct manifest *m = s->what->m;
-	bool *wanted = xcalloc(m->n, sizeof(*wanted));
-	struct fleet_sent ignored = { 0 };
-	struct err again = ERR_INIT;
-	struct batch b;
-	int c;
-
-	r->cannot_link = true;
-	c = batch_open(&b, s->f, r, s->what, s->fetch, &again);
-	if (c == 0) {
-		batch_divide(&b, wanted);
-		for (size_t i = 0; i < m->n; i++)
-			if (wanted[i] && !hoard_has(s->fetch, m->v[i].digest))
-				c = -1;
-	}
-	if (c == 0 && !b.rsync) {
-		log_info("%s%s; it gets everything anew", remote_said(r),
-		    e->text);
-		*e = again;
-		c = send_pack(s, r, &b, BATCH_WHOLE, e);
-	} else {
-		c = -1;
-	}
-	batch_close(&b, &ignored);
-	free(wanted);
-	return c;
-}
-
-/*
  * Send the release to a host that lacks it.  Edits that do not fit what it has
  * are no failure: it gets all that changed.
  */
@@ -275,9 +240,6 @@ send_to(struct remote *r, void *ctx, struct err *e)
 		*e = (struct err)ERR_INIT;
 		c = send_pack(s, r, b, BATCH_WHOLE, e);
 	}
-	if (c != 0 && said(e, ERR_INTEGRITY) && s->what->build != NULL &&
-	    !r->cannot_link)
-		c = send_anew(s, r, e);
 	if (c == 0) {
 		r->made = !r->prepared;
 		remote_learn(r, s->what->meta);
@@ -287,19 +249,24 @@ send_to(struct remote *r, void *ctx, struct err *e)
 
 /* Add a batch for the host's base, unless there is one. */
 static int
-add_host(struct sending *s, const struct remote *r, struct err *e)
+add_batch(struct sending *s, const struct remote *r, struct err *e)
 {
-	struct batch *b;
+	struct batch *b = batch_of(s, r);
 
-	if (release_ids_has(&r->view.ids, s->id))
-		return 0;
-	s->fresh++;
-	b = batch_of(s, r);
 	if (b != NULL) {
 		batch_add(b, r);
 		return 0;
 	}
 	return batch_open(&s->batches[s->n++], s->f, r, s->what, s->fetch, e);
+}
+
+static int
+add_host(struct sending *s, const struct remote *r, struct err *e)
+{
+	if (release_ids_has(&r->view.ids, s->id))
+		return 0;
+	s->fresh++;
+	return add_batch(s, r, e);
 }
 
 /* For fleet_each(): refuse what cannot fit, before anything is sent. */
@@ -314,19 +281,78 @@ check_room(struct remote *r, void *ctx, struct err *e)
 	return guard_check_room(&b->need, &r->room, r->host->root, e);
 }
 
-/* Fetch what some batch lacks and the build does not have. */
+/* What is wanted, and no host has it intact: may the release do without? */
+static void
+note_lost(struct sending *s, const bool *wanted)
+{
+	const struct manifest *m = s->what->m;
+
+	for (size_t i = 0; s->what->lost != NULL && i < m->n; i++) {
+		s->what->lost[i] = wanted[i] && m->v[i].mark == ENTRY_CARRIED;
+		s->lacks |= s->what->lost[i];
+	}
+}
+
+/* Fetch what some batch from `first` on lacks and the build does not have. */
 static int
-fetch_missing(struct sending *s, struct err *e)
+fetch_missing(struct sending *s, size_t first, struct err *e)
 {
 	const struct manifest *m = s->what->m;
 	bool *wanted = xcalloc(m->n, sizeof(*wanted));
 	int r;
 
-	for (size_t b = 0; b < s->n; b++)
+	for (size_t b = first; b < s->n; b++)
 		batch_divide(&s->batches[b], wanted);
 	r = fetch_files(s->fetch, s->f, s->id, m, wanted, e);
+	if (r != 0 && e->code == ERR_INTEGRITY)
+		note_lost(s, wanted);
 	free(wanted);
 	return r;
+}
+
+/* Has it said that what it has is not what its manifests say? */
+static bool
+is_damaged(const struct sending *s, const struct remote *r)
+{
+	return r->failed && said(&r->err, ERR_INTEGRITY) &&
+	    s->what->build != NULL && !r->cannot_link &&
+	    r->host->transport != HOST_RSYNC;
+}
+
+/*
+ * What some hosts have is not what their manifests say: they get all of it
+ * anew, if all of it is in the build, or on a host.  0 when no host has failed
+ * any more, or -1: what they said stays when it does not help.
+ */
+static int
+send_anew(struct sending *s, struct err *e)
+{
+	struct fleet *f = s->f;
+	size_t first = s->n;
+	struct err why = ERR_INIT;
+	bool *anew = xcalloc(f->n, sizeof(*anew));
+	int c = 0;
+
+	for (size_t i = 0; c == 0 && i < f->n; i++) {
+		anew[i] = is_damaged(s, &f->v[i]);
+		f->v[i].cannot_link |= anew[i];
+		if (anew[i])
+			c = add_batch(s, &f->v[i], &why);
+	}
+	if (c == 0 && s->n > first)
+		c = fetch_missing(s, first, &why);
+	if (s->lacks)
+		*e = why;
+	for (size_t i = 0; c == 0 && i < f->n; i++)
+		if (anew[i]) {
+			log_info("%s%s; it gets everything anew",
+			    remote_said(&f->v[i]), f->v[i].err.text);
+			f->v[i].failed = false;
+			f->v[i].err = (struct err)ERR_INIT;
+		}
+	free(anew);
+	return c == 0 && s->n > first && fleet_each(f, send_to, s) == 0 ? 0 :
+									  -1;
 }
 
 /* What hosts can make by themselves need not travel. */
@@ -393,11 +419,12 @@ fleet_send(struct fleet *f, const struct fleet_send *what,
 		.fetch = what->made != NULL ? what->made : &own };
 	int r = 0;
 
-	s.batches = xcalloc(f->n, sizeof(*s.batches));
+	/* For each host one, and one more to send everything anew. */
+	s.batches = xcalloc(2 * f->n, sizeof(*s.batches));
 	for (size_t i = 0; r == 0 && i < f->n; i++)
 		r = add_host(&s, &f->v[i], e);
 	if (r == 0)
-		r = fetch_missing(&s, e);
+		r = fetch_missing(&s, 0, e);
 	if (r == 0 && fleet_each(f, check_room, &s) > 0)
 		r = fail(f, "nothing was changed", e);
 	if (r == 0) {
@@ -406,8 +433,8 @@ fleet_send(struct fleet *f, const struct fleet_send *what,
 	}
 	begin_telling(&s);
 	f->changed |= r == 0;
-	if (r == 0 && fleet_each(f, send_to, &s) > 0)
-		r = fail(f, "not staged everywhere", e);
+	if (r == 0 && fleet_each(f, send_to, &s) > 0 && send_anew(&s, e) != 0)
+		r = s.lacks ? -1 : fail(f, "not staged everywhere", e);
 	progress_end();
 	end_batches(&s, out);
 	hoard_release(&own);

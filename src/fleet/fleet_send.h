@@ -6,6 +6,7 @@
 #ifndef FLEET_SEND_H
 #define FLEET_SEND_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,6 +27,9 @@ struct fleet_send {
 					 * fetched comes to them; or NULL */
 	const struct plan_step *steps;	/* for each entry; NULL without a
 					 * build: nothing is known of it */
+	bool *lost;			/* out, when it fails: for each entry,
+					 * is it carried, and no host has it
+					 * intact?  Or NULL */
 };
 
 struct fleet_sent {
@@ -38,7 +42,8 @@ struct fleet_sent {
 
 /*
  * Send it to all hosts of the fleet (fleet_open, full) that lack it.  What
- * neither they nor the build have is fetched from another host.  Returns 0;
+ * neither they nor the build have is fetched from another host; a host whose
+ * releases turn out to be damaged gets everything anew.  Returns 0;
  * or -1 when a host failed, and those that have the whole release keep it.
  */
 int fleet_send(struct fleet *f, const struct fleet_send *what,

@@ -10,6 +10,7 @@
 #include "content/place.h"
 #include "fleet/cache.h"
 #include "fleet/cure.h"
+#include "fleet/fleet_content.h"
 #include "fleet/fleet_fetch.h"
 #include "fleet/fleet_here.h"
 #include "os/log.h"
@@ -140,17 +141,18 @@ fill_meta(const struct fleet *f, const struct stage *st, struct meta *out)
 	}
 }
 
-/* To all hosts that lack it. */
+/* To all hosts that lack it; `lost` as in fleet_send.h. */
 static int
-send_all(struct fleet *f, struct stage *st, struct fleet_sent *out,
-    struct err *e)
+send_plan(struct fleet *f, struct stage *st, bool *lost,
+    struct fleet_sent *out, struct err *e)
 {
 	struct meta meta = META_INIT;
 	const struct fleet_send what = { .m = &st->plan.m,
 		.meta = &meta,
 		.build = source_files(&st->source),
 		.made = &st->made,
-		.steps = st->plan.steps };
+		.steps = st->plan.steps,
+		.lost = lost };
 
 	fill_meta(f, st, &meta);
 	return fleet_send(f, &what, out, e);
@@ -435,18 +437,72 @@ examine(struct fleet *f, struct stage *st, const struct stage_options *opt,
 	return r;
 }
 
+/* A new one, later than any that was tried. */
+static void
+choose_id(const struct fleet *f, struct stage *st)
+{
+	const struct release_id *latest = fleet_latest_id(f), tried = st->id;
+
+	release_id_new(&st->id,
+	    release_id_cmp(&tried, latest) > 0 ? &tried : latest);
+}
+
+/*
+ * What is carried, and no host has it intact, is left out.  Was there such a
+ * thing?
+ */
+static bool
+leave_out(struct fleet *f, struct stage *st, const bool *lost)
+{
+	size_t n = st->plan.m.n;
+
+	for (size_t i = 0; i < n; i++)
+		if (lost[i])
+			log_warn(
+			    "'%s' is missing or damaged on the hosts, and is not carried on",
+			    st->plan.m.v[i].path);
+	plan_leave_out(&st->plan, lost);
+	/* The hosts go on, and what was found out of the first is no more. */
+	if (st->plan.m.n < n) {
+		fleet_forgive(f);
+		fleet_forget_contents(f);
+		f->rules = f->rewritten = f->patched = 0;
+	}
+	return st->plan.m.n < n;
+}
+
+/* To all hosts that lack it, without what none can give. */
+static int
+send_all(struct fleet *f, struct stage *st, struct fleet_sent *out,
+    struct err *e)
+{
+	bool *lost = xcalloc(st->plan.m.n, sizeof(*lost));
+	bool is_new = st->outcome == STAGE_NEW;
+	int r = send_plan(f, st, is_new ? lost : NULL, out, e);
+
+	if (r != 0 && leave_out(f, st, lost)) {
+		*e = (struct err)ERR_INIT;
+		r = choose_release(f, st, e);
+		if (r == 0 && st->outcome == STAGE_NEW)
+			choose_id(f, st);
+		if (r == 0 && st->outcome != STAGE_UNCHANGED)
+			r = send_plan(f, st, NULL, out, e);
+	}
+	if (r == 0 && st->outcome != STAGE_UNCHANGED)
+		cache_put(&st->id, &st->plan.m);
+	free(lost);
+	return r;
+}
+
 /* Examined: to all hosts with it. */
 static int
 stage_there(struct fleet *f, struct stage *st, struct fleet_sent *out,
     struct err *e)
 {
 	if (st->outcome == STAGE_NEW)
-		release_id_new(&st->id, fleet_latest_id(f));
-	if (st->outcome != STAGE_UNCHANGED) {
-		if (send_all(f, st, out, e) != 0)
-			return -1;
-		cache_put(&st->id, &st->plan.m);
-	}
+		choose_id(f, st);
+	if (st->outcome != STAGE_UNCHANGED && send_all(f, st, out, e) != 0)
+		return -1;
 	return note_build(f, st, e);
 }
 

@@ -1057,7 +1057,7 @@ do_files() {
 		file=$root/releases/$id/$name
 		# Nor through a link.
 		{ [ -f "$file" ] && [ "$(readlink -f "$file")" = "$real/$id/$name" ]; } ||
-			fail 1 "there is no file '$file'"
+			fail 5 "there is no file '$file'"
 		size_of "$file"
 		put size "$size"
 		cat "$file"

@@ -10,6 +10,7 @@
 #include "base/path.h"
 #include "base/text.h"
 #include "content/manifest.h"
+#include "content/place.h"
 #include "content/zstream.h"
 #include "host/limits.h"
 #include "host/request.h"
@@ -45,8 +46,10 @@ put_file(struct files *f, const struct entry *en, struct err *e)
 	int64_t left = en->size;
 	int fd = beneath_open(d->fd, en->path, O_RDONLY | O_NONBLOCK, 0);
 
-	if (fd < 0)
-		return err_sys(e, "cannot open '%s/%s'", d->path, en->path);
+	if (fd < 0) {
+		err_sys(e, "cannot open '%s/%s'", d->path, en->path);
+		return place_lost(e);
+	}
 	wire_put(&r->out, "size", "%lld", (long long)left);
 	while (left > 0) {
 		ssize_t n = io_read(fd, window,
@@ -80,9 +83,10 @@ keep_file(struct files *f, const struct entry *en, struct err *e)
 		    "files of more than %d bytes are not compressed",
 		    SAMPLES_BYTES);
 	fd = beneath_open(f->dir.fd, en->path, O_RDONLY | O_NONBLOCK, 0);
-	if (fd < 0)
-		return err_sys(e, "cannot open '%s/%s'", f->dir.path,
-		    en->path);
+	if (fd < 0) {
+		err_sys(e, "cannot open '%s/%s'", f->dir.path, en->path);
+		return place_lost(e);
+	}
 	wire_put(&f->r->out, "size", "%lld", (long long)en->size);
 	buf_reserve(&f->all, (size_t)en->size);
 	n = io_read(fd, f->all.data + f->all.len, (size_t)en->size);

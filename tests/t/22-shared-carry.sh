@@ -597,6 +597,47 @@ t_damaged_files_are_not_carried() {
 	assert_eq "$(ls root/.deploy/incoming)" ""
 }
 
+# The same on hosts of these kinds: what none of them has intact is left out, and
+# what one has is had from there.
+damaged_on() {
+	local h list='' way
+	for way in lost damaged; do
+		echo "# $way" >&2
+		rm -rf site root-* && small && list=''
+		for h; do
+			mkdir "root-$h"
+			program "$h" "$h"
+			list+="{address: $h, transport: local, deploy: $PWD/$h, root: $PWD/root-$h/www},"
+		done
+		config "$week" 'max_delete: 100%' "hosts: [$list]"
+		assets app.1.js both.1.js
+		publish
+		assets app.2.js
+		publish
+		for h; do
+			if [ "$way" = lost ]; then
+				rm "root-$h"/www/releases/*/assets/app.1.js
+			else
+				echo damaged >"root-$h/www/current/assets/app.1.js"
+			fi
+		done
+		[ $# -lt 2 ] || rm "root-$1"/www/releases/*/assets/both.1.js
+		assets app.3.js
+		run deploy publish
+		assert_contains "$err" "'assets/app.1.js' is missing or damaged on the hosts, and is not carried on"
+		for h; do
+			assert_eq "$(ls "root-$h/www/current/assets" | tr '\n' ' ')" "app.2.js app.3.js both.1.js "
+		done
+		run deploy verify
+		run deploy publish
+		assert_contains "$err" unchanged
+	done
+}
+
+t_damaged_on_hosts() { damaged_on c dash; }
+t_damaged_on_a_c_host() { damaged_on c; }
+t_damaged_on_a_dash_host() { damaged_on dash; }
+
 # What the build has under a shared path may be left out, and is no change.
 t_shared_and_excluded() {
 	small
