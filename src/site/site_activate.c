@@ -1,7 +1,9 @@
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/override.h"
 #include "base/text.h"
+#include "fleet/cure.h"
 #include "fleet/fleet_stage.h"
 #include "os/intr.h"
 #include "os/log.h"
@@ -155,6 +157,33 @@ carry(struct site_run *s, struct release_id *id, struct err *e)
 	return 0;
 }
 
+/* What is live stays: is it as it was staged, as far as a short look tells? */
+static void
+warn_of_drift(struct site_run *s)
+{
+	struct fleet *f = &s->fleet;
+	struct err why = ERR_INIT;
+
+	if (fleet_open_with_drift(f, &why) != 0) {
+		log_debug("%s", why.text);
+		fleet_forgive(f);
+		return;
+	}
+	for (size_t i = 0; i < f->n; i++) {
+		const struct remote *r = &f->v[i];
+		struct buf cure = BUF_INIT;
+
+		if (r->drift.n == 0)
+			continue;
+		cure_add(f, &cure, "verify --repair", NULL);
+		log_warn(
+		    "%s%s is live, but not as it was staged: %s%s; run: %s",
+		    remote_said(r), r->view.current.text, r->drift.v[0],
+		    r->drift.n > 1 ? " (and more)" : "", cure.data);
+		buf_release(&cure);
+	}
+}
+
 int
 site_activate(struct site_run *s, const char *word, struct site_flip *out,
     struct err *e)
@@ -171,5 +200,7 @@ site_activate(struct site_run *s, const char *word, struct site_flip *out,
 	r = site_flip(s, &id, JOURNAL_ACTIVATE, out, e);
 	if (r != 0)
 		site_keep_undone(s, &id, e);
+	else if (!out->changed)
+		warn_of_drift(s);
 	return r;
 }

@@ -310,6 +310,10 @@ t_status_names_what_helps() {
 	rm www/current/index.html
 	run deploy status --root www
 	assert_contains "$out" "index.html: is missing; run: deploy verify --root www"
+	# Who activates what is live hears of that, too.
+	run deploy activate --root www
+	assert_contains "$err" \
+	    "index.html: is missing; run: deploy verify --repair --root www"
 	rm -r "www/releases/$b"
 	run deploy status --root www
 	assert_not_contains "$out" "deploy verify"
