@@ -169,7 +169,7 @@ t_what_changed_behind_links() {
 		rm -rf site www
 		site 1
 		(
-			cd site
+			cd site || exit
 			mkdir v1 v2 v3 docs
 			for v in 1 2 3; do
 				echo $v >v$v/p.html
@@ -193,8 +193,8 @@ t_what_changed_behind_links() {
 		LC_ALL=C sort changed | LC_ALL=C comm -13 - want >lacking
 		assert_eq "$(<lacking)" "" "lacks, after ${t%|*}"
 		grep -E '^/(self|latest/|docs/|home)' changed | LC_ALL=C sort |
-		    LC_ALL=C comm -23 - want >more || true
-		assert_eq "$(grep -vE '^(/self)?/(docs/new|latest)/?(index.html|same.html)?$' more)" "" \
+		    LC_ALL=C comm -23 - want >extra || true
+		assert_eq "$(grep -vE '^(/self)?/(docs/new|latest)/?(index.html|same.html)?$' extra)" "" \
 		    "has, after ${t%|*}"
 		! grep -n '\.gz$' content || fail "a form is no news"
 	done

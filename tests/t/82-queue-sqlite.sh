@@ -421,7 +421,7 @@ t_what_root_left() {
 	expect_status 1 "${own[@]}" deploy worker --once
 	assert_contains "$err" "no job of 'a' is done"
 	cure=$(sed -n 's/.*belongs: sudo //p' "$err")
-	assert_eq "$(field b .state)" done
+	assert_eq "$(field b .state)" "done"
 	"${own[@]}" deploy worker 2>worker.log &
 	worker=$!
 	defer end_worker "$worker"
