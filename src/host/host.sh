@@ -749,7 +749,9 @@ do_info() {
 	put current "$current"
 	[ -z "$bridge" ] || put bridge "$bridge"
 	digest=''
-	[ -z "$current" ] || digest=$(json_string digest "$state/meta/$current.json")
+	# What is gone is not "unchanged", whatever a build has.
+	[ -z "$current" ] || [ ! -d "$root/releases/$current" ] || [ ! -d "$root/releases/${bridge:-$current}" ] ||
+		digest=$(json_string digest "$state/meta/$current.json")
 	[ -z "$digest" ] || put digest "$digest"
 	value=$(sequence_of "$state/meta/$current.json")
 	[ -z "$value" ] || put seq "$value"

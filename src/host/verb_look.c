@@ -188,20 +188,35 @@ put_previews(struct request *r, struct err *e)
 	return c;
 }
 
+/*
+ * The meta of the live release; none when what `current` leads to is gone: it
+ * is not "unchanged" then, whatever a build has.
+ */
+static bool
+read_live(const struct request *r, const struct view *v, struct meta *out)
+{
+	const struct dir *releases = &r->store.releases;
+	struct err ignored = ERR_INIT;
+
+	return !release_id_is_none(&v->current) &&
+	    dir_has(releases, v->current.text) &&
+	    (release_id_is_none(&v->bridge) ||
+		dir_has(releases, v->bridge.text)) &&
+	    meta_read(&r->store, &v->current, out, &ignored) == 0;
+}
+
 static int
 put_state(struct request *r, const struct view *v, struct err *e)
 {
 	struct dir_space space;
 	struct meta meta = META_INIT;
-	struct err ignored = ERR_INIT;
 	struct buf holder = BUF_INIT;
 	int64_t size;
 
 	wire_put(&r->out, "current", "%s", v->current.text);
 	if (!release_id_is_none(&v->bridge))
 		wire_put(&r->out, "bridge", "%s", v->bridge.text);
-	if (!release_id_is_none(&v->current) &&
-	    meta_read(&r->store, &v->current, &meta, &ignored) == 0) {
+	if (read_live(r, v, &meta)) {
 		wire_put(&r->out, "digest", "%s", meta.digest);
 		if (meta.seq >= 0)
 			wire_put(&r->out, "seq", "%lld", (long long)meta.seq);
@@ -270,13 +285,11 @@ wants_all(const struct request *r, const struct view *v)
 {
 	const char *digest = request_option(r, "unless", NULL);
 	struct meta meta = META_INIT;
-	struct err ignored = ERR_INIT;
 	bool live;
 
 	if (digest == NULL || release_id_is_none(&v->current))
 		return request_flag(r, "full");
-	live = meta_read(&r->store, &v->current, &meta, &ignored) == 0 &&
-	    strcmp(meta.digest, digest) == 0;
+	live = read_live(r, v, &meta) && strcmp(meta.digest, digest) == 0;
 	meta_release(&meta);
 	return request_flag(r, "full") && !live;
 }

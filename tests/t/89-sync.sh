@@ -371,7 +371,15 @@ t_the_live_release_of_a_host_is_gone() {
 	h2 sync
 	h2 publish --again
 	h2 activate current
+	h1 publish
+	h2 publish
 	END
+	# On all of them: the same build is no news, and goes live all the same.
+	for h in h1 h2 h3; do rm -rf "r-$h/releases/$(live "$h")"; done
+	run deploy publish
+	assert_tree_eq r-h1/current/ site
+	assert_tree_eq r-h2/current/ site
+	assert_tree_eq r-h3/current/ site
 	assert_live "$(live h3)"
 }
 
