@@ -113,6 +113,7 @@ run(char *const argv[], bool first)
 		return 1;
 	/* What these give need not end in a newline. */
 	if ((strcmp(argv[2], "files") == 0 ||
+		strcmp(argv[2], "manifest") == 0 ||
 		strcmp(argv[2], "signatures") == 0) &&
 	    len > 3 &&
 	    strcmp(tail + len - 3, "ok\n") == 0)

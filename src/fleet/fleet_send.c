@@ -247,9 +247,12 @@ send_to(struct remote *r, void *ctx, struct err *e)
 	return c;
 }
 
-/* Add a batch for the host's base, unless there is one. */
+/*
+ * Add a batch for the host's base, unless there is one.  A base whose manifest
+ * is lost or damaged is none: such a host gets all of it.
+ */
 static int
-add_batch(struct sending *s, const struct remote *r, struct err *e)
+add_batch(struct sending *s, struct remote *r, struct err *e)
 {
 	struct batch *b = batch_of(s, r);
 
@@ -257,11 +260,22 @@ add_batch(struct sending *s, const struct remote *r, struct err *e)
 		batch_add(b, r);
 		return 0;
 	}
-	return batch_open(&s->batches[s->n++], s->f, r, s->what, s->fetch, e);
+	b = &s->batches[s->n];
+	if (batch_open(b, s->f, r, s->what, s->fetch, e) != 0) {
+		batch_close(b, &(struct fleet_sent){ 0 });
+		if (r->cannot_link || e->code != ERR_INTEGRITY)
+			return -1;
+		log_debug("%s", e->text);
+		*e = (struct err)ERR_INIT;
+		r->cannot_link = true;
+		return add_batch(s, r, e);
+	}
+	s->n++;
+	return 0;
 }
 
 static int
-add_host(struct sending *s, const struct remote *r, struct err *e)
+add_host(struct sending *s, struct remote *r, struct err *e)
 {
 	if (release_ids_has(&r->view.ids, s->id))
 		return 0;

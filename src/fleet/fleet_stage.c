@@ -368,6 +368,16 @@ plan_against(struct fleet *f, struct stage *st, struct plan_base *base,
 	return r;
 }
 
+/* Its manifest is lost or damaged: as if it were not there, all is new. */
+static void
+go_without(const struct release_id *id, struct err *e)
+{
+	err_drop_cure(e);
+	log_warn("the release %s cannot be used as a base: %s", id->text,
+	    e->text);
+	*e = (struct err)ERR_INIT;
+}
+
 /* What the build is against what the hosts have, and which release it is. */
 static int
 compare(struct fleet *f, struct stage *st, struct manifest *base,
@@ -379,9 +389,12 @@ compare(struct fleet *f, struct stage *st, struct manifest *base,
 		.live = release_id_eq(id, &reference->view.current) };
 
 	if (!release_id_is_none(id)) {
-		if (fleet_manifest(f, id, base, e) != 0)
+		if (fleet_manifest(f, id, base, e) == 0)
+			b.m = base;
+		else if (e->code != ERR_INTEGRITY)
 			return -1;
-		b.m = base;
+		else
+			go_without(id, e);
 	}
 	if (plan_against(f, st, &b, e) != 0)
 		return -1;

@@ -229,6 +229,7 @@ open_base(struct here *h)
 	if (dir_open(&h->base, &h->store->releases, id->text, &why) != 0 ||
 	    manifest_read(&h->base_manifest, &h->store->manifests, id->text,
 		&why) != 0) {
+		err_drop_cure(&why);
 		log_warn("the release %s cannot be used as a base: %s",
 		    id->text, why.text);
 		dir_close(&h->base);

@@ -37,6 +37,7 @@ rot() {
 next() {
 	echo "$1" >site/index.html
 	run deploy publish
+	cp "$err" told
 	assert_tree_eq www/current/ site
 	run deploy verify
 }
@@ -127,6 +128,32 @@ lost_in_the_base() {
 		next "after $what"
 	done
 }
+
+# What may become of the list of the live release.
+no_manifest() { rm "www/.deploy/manifests/$1"; }
+no_line_of_it() { echo x >"www/.deploy/manifests/$1"; }
+half_of_it() { truncate -s -30 "www/.deploy/manifests/$1"; }
+
+# Who has no cache, as in CI, sends all of the next one.
+no_list_of_the_base() {
+	local what
+	begin "$1"
+	for what in no_manifest no_line_of_it half_of_it; do
+		echo "# $what" >&2
+		next "before $what"
+		"$what" "$(basename "$(readlink www/current)")"
+		rm -rf "$XDG_CACHE_HOME"
+		next "after $what"
+		assert_contains told "cannot be used as a base: "
+		assert_not_contains told "--again"
+		next "long after $what"
+		assert_not_contains told "as a base"
+	done
+}
+
+t_no_list_of_the_base_here() { no_list_of_the_base here; }
+t_no_list_of_the_base_on_a_c_host() { no_list_of_the_base c; }
+t_no_list_of_the_base_on_a_dash_host() { no_list_of_the_base dash; }
 
 t_lost_in_the_base_here() { lost_in_the_base here; }
 t_lost_in_the_base_on_a_c_host() { lost_in_the_base c; }
