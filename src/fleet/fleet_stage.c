@@ -388,6 +388,10 @@ compare(struct fleet *f, struct stage *st, struct manifest *base,
 	struct plan_base b = { .mtime = content_mtime(reference),
 		.live = release_id_eq(id, &reference->view.current) };
 
+	for (size_t i = 0; i < f->n; i++)
+		if (view_has_lost_live(&f->v[i].view))
+			log_warn("%sthe live release %s is not there any more",
+			    remote_said(&f->v[i]), f->v[i].view.current.text);
 	if (!release_id_is_none(id)) {
 		if (fleet_manifest(f, id, base, e) == 0)
 			b.m = base;

@@ -224,6 +224,9 @@ open_base(struct here *h)
 	const struct release_id *id = view_base(&h->view);
 	struct err why = ERR_INIT;
 
+	if (view_has_lost_live(&h->view))
+		log_warn("the live release %s is not there any more",
+		    h->view.current.text);
 	if (release_id_is_none(id))
 		return;
 	if (dir_open(&h->base, &h->store->releases, id->text, &why) != 0 ||

@@ -36,6 +36,13 @@ view_latest(const struct view *v)
 	return release_ids_last(&v->ids);
 }
 
+bool
+view_has_lost_live(const struct view *v)
+{
+	return !release_id_is_none(&v->current) &&
+	    !release_ids_has(&v->ids, &v->current);
+}
+
 const struct release_id *
 view_base(const struct view *v)
 {

@@ -32,6 +32,9 @@ int view_refuse(const char *word, struct err *e);
 /* What a rollback would go to; NULL when there is nothing. */
 const struct release_id *view_previous(const struct view *v);
 
+/* Is the directory of the live release gone? */
+bool view_has_lost_live(const struct view *v);
+
 /*
  * What a new release is held against: the live one, if it is there, else the
  * newest; or none.

@@ -1168,7 +1168,8 @@ t_current_that_points_to_nothing_is_mended_by_publish() {
 	rm -rf "root/releases/$id"
 	echo more >site/more.html
 	run deploy publish site --root root
-	assert_contains "$err" "warning"
+	assert_contains "$err" \
+	    "warning: the live release ${id%Z*} is not there any more"
 	assert_tree_eq site root/current/.
 	intact current
 	nothing_left

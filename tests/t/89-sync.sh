@@ -377,6 +377,8 @@ t_the_live_release_of_a_host_is_gone() {
 	# On all of them: the same build is no news, and goes live all the same.
 	for h in h1 h2 h3; do rm -rf "r-$h/releases/$(live "$h")"; done
 	run deploy publish
+	assert_contains "$err" "h2: the live release "
+	assert_contains "$err" " is not there any more"
 	assert_tree_eq r-h1/current/ site
 	assert_tree_eq r-h2/current/ site
 	assert_tree_eq r-h3/current/ site
