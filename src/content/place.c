@@ -11,12 +11,14 @@
 #include "base/alloc.h"
 #include "base/hash.h"
 #include "os/file.h"
+#include "os/intr.h"
 #include "os/io.h"
 
 enum {
 	READ_TRIES = 3, /* for a file that changes meanwhile */
 	/* A large file starts its way to the disk while others follow. */
 	EARLY_SYNC = 256 * 1024,
+	COPY_AT_ONCE = 64 * 1024 * 1024, /* a signal waits for it */
 };
 
 struct placer {
@@ -62,6 +64,27 @@ is_unchanged(const struct stat *a, const struct stat *b)
 	    a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
 
+/* Has a signal come?  errno is EINTR then. */
+static bool
+is_stopped(void)
+{
+	if (intr_came())
+		errno = EINTR;
+	return intr_came();
+}
+
+/* Say what errno says of a file, or that a signal has come.  Returns -1. */
+static int
+fault(struct err *e, const char *doing, const struct dir *d, const char *path)
+{
+	const int sys = errno;
+
+	if (intr_check(e) != 0)
+		return -1;
+	errno = sys;
+	return err_sys(e, "cannot %s '%s/%s'", doing, d->path, path);
+}
+
 /*
  * Hash the open file from here to its end into `digest`; when it is smaller
  * than the window, that holds it whole afterwards.  `expect` is its size as
@@ -76,7 +99,7 @@ hash_fd(struct placer *w, int fd, int64_t expect, uint8_t digest[HASH_LEN])
 	ssize_t n;
 
 	do {
-		n = io_read(fd, w->window, want);
+		n = is_stopped() ? -1 : io_read(fd, w->window, want);
 		if (n < 0)
 			break;
 		hash_add(w->hash, w->window, (size_t)n);
@@ -101,8 +124,7 @@ place_hash(struct placer *w, int fd, const struct dir *d, struct entry *en,
 			break;
 		en->size = hash_fd(w, fd, before.st_size, en->digest);
 		if (en->size < 0 || fstat(fd, &after) != 0)
-			return err_sys(e, "cannot read '%s/%s'", d->path,
-			    en->path);
+			return fault(e, "read", d, en->path);
 		if (is_unchanged(&before, &after) && en->size == after.st_size)
 			return 0;
 	}
@@ -158,15 +180,17 @@ copy_bytes(struct placer *w, int in, int out)
 	if (lseek(in, 0, SEEK_SET) != 0)
 		return -1;
 	do {
-		n = copy_file_range(in, NULL, out, NULL, 1 << 30, 0);
-	} while (n > 0 || (n < 0 && errno == EINTR));
+		n = is_stopped() ?
+		    -1 :
+		    copy_file_range(in, NULL, out, NULL, COPY_AT_ONCE, 0);
+	} while (n > 0 || (n < 0 && errno == EINTR && !is_stopped()));
 	if (n == 0)
 		return 0;
 	if (errno != EXDEV && errno != EINVAL && errno != EOPNOTSUPP &&
 	    errno != ENOSYS)
 		return -1;
 	do {
-		n = io_read(in, w->window, PLACE_WINDOW);
+		n = is_stopped() ? -1 : io_read(in, w->window, PLACE_WINDOW);
 		if (n < 0 || io_write(out, w->window, (size_t)n) != 0)
 			return -1;
 	} while (n == PLACE_WINDOW);
@@ -227,7 +251,7 @@ place_store(struct placer *w, int in, const struct dir *target,
 		    "the source of '%s' changed while it was copied;; stage when the build has ended",
 		    en->path);
 	else if (r != 0 || place_dress(out, en, gid) != 0)
-		r = err_sys(e, "cannot write '%s/%s'", target->path, en->path);
+		r = fault(e, "write", target, en->path);
 	if (io_close(out) != 0 && r == 0)
 		r = err_sys(e, "cannot write '%s/%s'", target->path, en->path);
 	return r == 0 ? 0 : -1;
@@ -361,7 +385,7 @@ place_has_content(struct placer *w, const struct place_origin *o,
 	/* One more: a file that grew is another. */
 	size = hash_fd(w, fd, en->size + 1, digest);
 	if (size < 0)
-		err_sys(e, "cannot read '%s/%s'", o->dir->path, o->path);
+		fault(e, "read", o->dir, o->path);
 	close(fd);
 	if (size < 0)
 		return -1;
@@ -443,8 +467,11 @@ blame_origin(struct placer *w, const struct place_origin *o,
     const struct entry *en, struct err *e)
 {
 	struct err why = ERR_INIT;
-	int has = place_has_content(w, o, en, &why);
+	int has;
 
+	if (intr_check(e) != 0)
+		return -1;
+	has = place_has_content(w, o, en, &why);
 	if (has < 0) {
 		*e = why;
 		return place_lost(e);

@@ -40,13 +40,18 @@ intr_release(void)
 	atomic_fetch_sub(&held, 1);
 }
 
+bool
+intr_came(void)
+{
+	return atomic_load_explicit(&caught, memory_order_relaxed) != 0 &&
+	    atomic_load(&held) == 0;
+}
+
 int
 intr_check(struct err *e)
 {
-	int sig = atomic_load_explicit(&caught, memory_order_relaxed);
-
-	if (sig == 0 || atomic_load(&held) > 0)
+	if (!intr_came())
 		return 0;
 	return err_set(e, ERR_FAILED, "interrupted by SIG%s",
-	    sigabbrev_np(sig));
+	    sigabbrev_np(atomic_load(&caught)));
 }

@@ -7,6 +7,8 @@
 #ifndef INTR_H
 #define INTR_H
 
+#include <stdbool.h>
+
 #include "base/err.h"
 
 /* Install the handlers; once, at the start of the program. */
@@ -19,6 +21,9 @@ void intr_init(void);
  */
 void intr_hold(void);
 void intr_release(void);
+
+/* Has a signal come that asks to stop? */
+bool intr_came(void);
 
 /* Returns 0, or -1 with ERR_FAILED "interrupted by ..." after a signal. */
 int intr_check(struct err *e) MUST_USE;

@@ -149,7 +149,9 @@ carry(struct site_run *s, struct release_id *id, struct err *e)
 		log_info(
 		    "%s was staged before others went live: %s of theirs %s carried in %s",
 		    id->text, TEXT_COUNT(st.plan.carried, "file", "files"),
-		    s->wishes.dry_run ? "would be" : "are",
+		    s->wishes.dry_run ?
+			"would be" :
+			TEXT_PLURAL(st.plan.carried, "is", "are"),
 		    s->wishes.dry_run ? "a release of its own" : st.id.text);
 	if (!s->wishes.dry_run)
 		*id = st.id;

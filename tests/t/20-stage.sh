@@ -1175,6 +1175,22 @@ t_current_that_points_to_nothing_is_mended_by_publish() {
 	nothing_left
 }
 
+# A signal is not kept waiting until the end of a file.
+t_a_signal_while_one_large_file_is_read() {
+	local to
+	small
+	truncate -s 2T site/large
+	for to in here host; do
+		printf 'sites:\n  - {name: s, root: %s, source: site' "$PWD/root" >deploy.yml
+		[ $to = here ] || printf ', hosts: [{address: h, transport: local}]' >>deploy.yml
+		echo '}' >>deploy.yml
+		got=0
+		timeout -s TERM -k 60 1 "$DEPLOY" stage -n >"$out" 2>"$err" || got=$?
+		assert_eq "$got" 124 "$to: $(<"$err")"
+		assert_contains "$err" "interrupted by SIGTERM"
+	done
+}
+
 # ------------------------------------------------------------ more than one
 
 t_stages_at_once_do_not_disturb_each_other() {
