@@ -159,13 +159,15 @@ read_entry(const struct dir *d, const char *name, const char *path,
 {
 	struct entry *en;
 	struct stat st;
+	bool is_odd;
 
 	if (path_check(path, e) != 0)
 		return err_prefix(e, "in '%s': ", d->path);
 	if (fstatat(d->fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
 		return err_sys(e, "cannot examine '%s/%s'", d->path, name);
-	if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode) &&
-	    !S_ISLNK(st.st_mode))
+	is_odd = !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode) &&
+	    !S_ISLNK(st.st_mode);
+	if (is_odd && !w->any)
 		return err_set(e, ERR_INTEGRITY,
 		    "'%s/%s' is a device, socket or FIFO;; remove or exclude it",
 		    d->path, name);
@@ -176,6 +178,8 @@ read_entry(const struct dir *d, const char *name, const char *path,
 	en->mode = w->exact ? st.st_mode & 07777 : release_mode(st.st_mode);
 	en->mtime = w->exact ? st.st_mtim.tv_sec : 0;
 	en->size = S_ISREG(st.st_mode) ? st.st_size : 0;
+	if (is_odd)
+		manifest_set_link(m, en, "");
 	if (S_ISLNK(st.st_mode)) {
 		en->mode = 0777;
 		return read_link(d, name, path, w, m, en, e);
@@ -297,7 +301,7 @@ tree_compare(const struct dir *top, const struct manifest *m,
     struct strvec *found, struct err *e)
 {
 	struct manifest is = MANIFEST_INIT;
-	struct tree_walk w = { .exact = true };
+	struct tree_walk w = { .exact = true, .any = true };
 	size_t i = 0, k = 0;
 
 	if (tree_read(top, &w, &is, e) != 0) {

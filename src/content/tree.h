@@ -23,6 +23,11 @@ struct tree_walk {
 	 * the tree becomes relative.
 	 */
 	bool exact;
+	/*
+	 * In: sockets, devices and FIFOs are no error, but links to nothing,
+	 * which no manifest has there.
+	 */
+	bool any;
 	/* Out: entries left out; what is below a directory counts as one. */
 	size_t excluded;
 	/* Out: absolute links that became relative. */
@@ -32,7 +37,8 @@ struct tree_walk {
 };
 
 /*
- * Add everything below `top` to `m`, sorted.  Sockets, devices, FIFOs, names
+ * Add everything below `top` to `m`, sorted.  Sockets, devices, FIFOs (but for
+ * `any`), names
  * that are unfit (path.h), links out of the tree, and every error of
  * reading a directory are errors: ERR_INTEGRITY or errno's.  0 or -1.
  */

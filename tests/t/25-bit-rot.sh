@@ -173,6 +173,7 @@ other_mode() { chmod 600 index.html; }
 other_mode_of_directory() { chmod 700 css; }
 file_where_a_link_was() { rm to && echo x >to; }
 link_where_a_file_was() { ln -sf /etc/passwd 'a name: with.txt'; }
+fifo_where_a_file_was() { rm css/site.css && mkfifo css/site.css; }
 shorter_by_hand() { rm css/site.css && echo x >css/site.css; }
 empty_by_hand() { rm 'b\s -x' && : >'b\s -x'; }
 odd_names() { rm 'a name: with.txt' 'b\s -x' ü; }
@@ -180,7 +181,7 @@ all_of_it() { lost_directory && lost_link && odd_names && other_mode; }
 
 mendable=(lost lost_directory lost_empty_directory lost_link other_link touched
 	other_mode other_mode_of_directory file_where_a_link_was link_where_a_file_was
-	shorter_by_hand empty_by_hand odd_names all_of_it)
+	fifo_where_a_file_was shorter_by_hand empty_by_hand odd_names all_of_it)
 
 # Three releases, $zeroth, $first and $second; the last two with all kinds of files.
 two_releases() {
@@ -209,7 +210,7 @@ every_damage() {
 	local what inode
 	# Of each kind one; all of them here, and with make test-all.
 	[ "$1" = here ] || wide ||
-	    mendable=(lost_directory other_link touched link_where_a_file_was all_of_it)
+	    mendable=(lost_directory other_link touched link_where_a_file_was fifo_where_a_file_was all_of_it)
 	two_releases "$1"
 	for what in "${mendable[@]}"; do
 		echo "# $what" >&2
