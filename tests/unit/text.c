@@ -82,7 +82,8 @@ test_passwords(void)
 		{ "https://host/a:b@c", "https://host/a:b@c" },
 		{ "https://[::1]:80/@me", "https://[::1]:80/@me" },
 		{ "git@host:x", "git@host:x" },
-		{ "://", "://" }, { "://:@", "://:***@" },
+		{ "://", "://" },
+		{ "://:@", "://:***@" },
 	};
 
 	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
@@ -155,4 +156,5 @@ test_sizes(void)
 	}
 }
 
-UNIT_MAIN(UNIT(test_clean), UNIT(test_passwords), UNIT(test_cut), UNIT(test_long), UNIT(test_sizes))
+UNIT_MAIN(UNIT(test_clean), UNIT(test_passwords), UNIT(test_cut),
+    UNIT(test_long), UNIT(test_sizes))
