@@ -15,7 +15,7 @@ MB_MAX=200	# of memory, whatever a host says
 site_of() {
 	mkdir -p "$1"
 	cd "$1" || fail "no $1"
-	two_hosts 1s 0s
+	two_hosts 3s 0s
 }
 
 # Nothing raw reaches a terminal: no control character, in ASCII or C1, and
@@ -69,6 +69,12 @@ command_for() {
 	[[ ${command[1]} != publish ]] || echo "$RANDOM$RANDOM" >site/index.html
 }
 
+# Is the status one of these?  A freeze or a pin is done on h1, so that it may be
+# 7, too.
+got_one_of() {
+	[[ " $* " = *" $got "* || ($got -eq 7 && $verb =~ ^(pin|freeze)$) ]]
+}
+
 # ------------------------------------------------------------ without an end
 
 # A line now and then, for ever: each is in time, the answer is not.  All of
@@ -87,7 +93,7 @@ t_a_line_a_second_for_ever() {
 			command_for "$verb"
 			got=0
 			"${command[@]}" >"$PWD.out" 2>"$PWD.err" || got=$?
-			[[ " 1 7 8 " = *" $got "* ]] || fail "status $got: $verb"
+			got_one_of 1 8 || fail "status $got: $verb"
 			assert_contains "$PWD.err" h2
 			clean "$PWD.err"
 			nothing_moved "$verb $row"
@@ -120,7 +126,7 @@ t_lines_as_fast_as_it_can() {
 		command_for "$verb"
 		measured "${command[@]}"
 		# 6: it was armed, and the others went back.
-		[[ " 1 6 8 " = *" $got "* ]] || fail "status $got: $verb $row"
+		got_one_of 1 6 8 || fail "status $got: $verb $row"
 		assert_contains "$err" h2
 		clean "$err"
 		nothing_moved "$verb $row"
@@ -154,7 +160,7 @@ t_a_line_without_end() {
 			answers $verb <<<"$what"
 			command_for $verb
 			measured "${command[@]}"
-			[[ " 1 8 " = *" $got "* ]] || fail "status $got: $verb"
+			got_one_of 1 8 || fail "status $got: $verb"
 			clean "$err"
 			nothing_moved "$verb $what"
 		done
@@ -235,7 +241,7 @@ t_signals() {
 		began=$(((${EPOCHREALTIME/./} - began) / 1000))
 		_no_sanitizer_report
 		((began < 8 * 2000)) || fail "$began ms: $verb $signal $what"
-		[[ " 1 " = *" $got "* ]] ||
+		got_one_of 1 ||
 		    fail "status $got: $verb $signal $what: $(cat "$err")"
 		assert_contains "$err" "interrupted by SIG$signal"
 		clean "$err"
