@@ -60,7 +60,7 @@ static const struct opt catalogue[OPT_COUNT] = {
 	[OPT_VERSION] = { "version", 'V', FLAG(version),
 	    "show the version" },
 	[OPT_LOCK_WAIT] = { "lock-wait", '\0', TIME(lock_wait, 0, CONFIG_WAIT_MAX),
-	    "how long to wait for a lock (default 60s, a queue 10s)" },
+	    "how long to wait for a lock (default 60s)" },
 	[OPT_TIMEOUT] = { "timeout", '\0', TIME(timeout, 1, ANY),
 	    "how long a host may be silent (default 60s)" },
 	[OPT_MESSAGE] = { "message", 'm', NOTE(message, NOTE_MAX, "TEXT"),

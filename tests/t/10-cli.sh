@@ -297,9 +297,9 @@ t_damaged_files() {
 	run deploy publish site --root root
 	id=$(cat "$out")
 	echo '{' >"root/.deploy/meta/$id.json"
-	expect_status 5 deploy pin current --root root
-	assert_contains "$err" "$PWD/root/.deploy/meta/$id.json:2:0: "
-	assert_contains "$err" "; stage the build anew with --again"
+	expect_status 5 deploy verify --root root
+	assert_contains "$out" "$PWD/root/.deploy/meta/$id.json:2:0: "
+	assert_contains "$out" "; stage the build anew with --again"
 	echo garbage >>"root/.deploy/manifests/$id"
 	expect_status 5 deploy diff current --root root
 	assert_contains "$err" "$PWD/root/.deploy/manifests/$id:"
