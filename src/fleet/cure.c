@@ -132,11 +132,10 @@ static bool
 append_again(const struct fleet *f, struct err *e)
 {
 	struct buf again = BUF_INIT;
-	struct err ignored = ERR_INIT;
 	size_t failed = 0;
 
 	/* No host is at fault after a signal. */
-	if (intr_check(&ignored) != 0)
+	if (intr_came())
 		return false;
 	for (size_t i = 0; i < f->n; i++)
 		failed += f->v[i].failed;

@@ -133,10 +133,8 @@ on_header(char *data, size_t one, size_t n, void *ctx)
 static int
 on_progress(void *ctx, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
 {
-	struct err ignored = ERR_INIT;
-
 	(void)ctx, (void)a, (void)b, (void)c, (void)d;
-	return intr_check(&ignored) != 0;
+	return intr_came();
 }
 
 /* ---- the conversation --------------------------------------------------- */

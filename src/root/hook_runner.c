@@ -137,13 +137,12 @@ hook_runner_start(const char *root, struct err *e)
 static int
 hear(struct answer *a)
 {
-	struct err ignored = ERR_INIT;
 	bool told = false;
 
 	for (;;) {
 		int ready = io_wait(runner.fd, TICK_MS);
 
-		if (!told && intr_check(&ignored) != 0)
+		if (!told && intr_came())
 			told = kill(runner.pid, SIGTERM) == 0;
 		if (ready > 0)
 			break;

@@ -98,15 +98,6 @@ wants_check(const struct site_run *s)
 	    !s->wishes.dry_run;
 }
 
-/* Did a signal end the check?  The error says so. */
-static bool
-was_interrupted(void)
-{
-	struct err ignored = ERR_INIT;
-
-	return intr_check(&ignored) != 0;
-}
-
 /* A rollback that fails its check stays: there is nothing better. */
 static bool
 was_rollback(const struct fleet *f, enum journal_action action, struct err *e)
@@ -134,7 +125,7 @@ check(struct site_run *s, const struct release_id *id,
 		fleet_note_verified(&s->fleet, id);
 		return 0;
 	}
-	if (was_interrupted())
+	if (intr_came())
 		why = "reverted: the check was interrupted";
 	if (was_rollback(&s->fleet, action, e))
 		return -1;
@@ -166,7 +157,7 @@ site_check_live(struct site_run *s, const struct release_id *id, struct err *e)
 		fleet_note_verified(f, &own);
 		return 0;
 	}
-	if (was_interrupted())
+	if (intr_came())
 		return -1;
 	for (size_t i = 0; i < f->n; i++) {
 		f->v[i].flipped = true;

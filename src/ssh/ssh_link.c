@@ -371,9 +371,7 @@ ssh_link_pause(int64_t ms, struct err *e)
 int
 ssh_link_failed(const struct ssh_link *l, const char *phase, struct err *e)
 {
-	struct err ignored = ERR_INIT;
-
-	if (e->sys == ECANCELED || intr_check(&ignored) != 0)
+	if (e->sys == ECANCELED || intr_came())
 		return -1;
 	if (e->code == ERR_FAILED)
 		e->code = ERR_UNREACHABLE;
