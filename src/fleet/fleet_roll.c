@@ -93,13 +93,18 @@ roll_batch(struct fleet *b, const struct remote_activate *o, bool check,
 	return check && needs_check(b) ? fleet_check(b, o->id, NULL, e) : 0;
 }
 
-/* What failed in a batch went back there; now the ones before it. */
+/*
+ * What failed in a batch went back there; now the ones before it.  Who was
+ * overtaken after his first flip does not begin again: he would flip over what
+ * is newer.
+ */
 static int
 roll_back(struct fleet *f, const struct release_id *id, bool check,
-    struct err *e)
+    bool flipped, struct err *e)
 {
 	enum err_code code = e->code;
 
+	f->went_back |= flipped && code == ERR_SUPERSEDED;
 	if (check)
 		fleet_take_over(f, id);
 	if (fleet_any_flipped(f)) {
@@ -141,5 +146,5 @@ fleet_roll(struct fleet *f, const struct remote_activate *o, bool check,
 		if (r == 0)
 			r = roll_batch(&b, &own, check, out, e);
 	}
-	return r == 0 ? 0 : roll_back(f, &id, check, e);
+	return r == 0 ? 0 : roll_back(f, &id, check, out->changed, e);
 }

@@ -308,22 +308,44 @@ t_a_host_that_fails_alone() {
 	END
 }
 
-# What a rollback has flipped between two batches stays, and the rest follows.
-t_a_rollback_between_two_batches() {
-	local pid
-	lines='    strategy: rolling\n    batch: 1\n    pause: 30s\n'
+# begin_to_roll: a fourth release is live on h1 and waits for the others; $pid
+# runs until then, and says so in `said`.
+begin_to_roll() {
 	some c dash c
 	three
+	cp deploy.yml atomic.yml
+	lines='    strategy: rolling\n    batch: 1\n    pause: 5s\n'
+	some c dash c
 	echo four >site/index.html
 	deploy publish >answer 2>said &
 	pid=$!
 	wait_for 30 grep -q "flipped h1" said
+}
+
+# What a rollback has flipped between two batches stays, and the rest is left.
+t_a_rollback_between_two_batches() {
+	local pid
+	begin_to_roll
 	expect_status 7 deploy rollback
 	assert_contains "$err" "run: deploy rollback $third, or: deploy rollback $second"
 	run deploy rollback "$third"
 	expect_status 4 wait "$pid"
-	assert_contains said "was rolled back from"
+	assert_contains said "h1: $third is live, not "
 	assert_live "$third"
+	run deploy status
+}
+
+# So does what another run has published, which is newer.
+t_a_publish_between_two_batches() {
+	local pid
+	begin_to_roll
+	echo five >site/index.html
+	run deploy publish --config atomic.yml
+	expect_status 4 wait "$pid"
+	assert_contains said "h1: $(live h1) is live, not "
+	assert_not_contains said "asking again"
+	assert_eq "$(cat r-h1/current/index.html)" five
+	assert_live "$(live h1)"
 	run deploy status
 }
 
