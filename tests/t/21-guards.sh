@@ -260,7 +260,7 @@ t_source_maps_on_request() {
 	assert_not_contains "$err" "warning"
 	configure_links 'guard: {source_maps: warn}'
 	run deploy stage
-	assert_contains "$err" "the build has source maps: '1.js.map', '2.js.map', '3.js.map', '4.js.map', and 2 more; leave"
+	assert_contains "$err" "the build has source maps: '1.js.map', '2.js.map', '3.js.map', '4.js.map', and 2 more (-v names them); leave"
 	configure_links 'guard: {source_maps: refuse}'
 	tar cf site.tar -C site .
 	expect_status 10 deploy stage site.tar --again
@@ -620,9 +620,14 @@ t_read_only_root() {
 	done
 	run deploy status --root root --json
 	assert_eq "$(json "$out" .frozen)" true
-	expect_status 1 deploy init --root root/new
-	expect_status 1 deploy stage site --root root/new
-	assert_contains "$err" "Read-only file system"
+	mkdir other
+	tmpfs other
+	mount -o remount,ro other
+	for c in init 'stage site'; do
+		# shellcheck disable=SC2086 # words are meant
+		expect_status 1 deploy $c --root other/new
+		assert_contains "$err" "Read-only file system"
+	done
 }
 
 t_root_of_somebody_else() {

@@ -212,11 +212,11 @@ t_the_journal() {
 	    "\(._SYSTEMD_UNIT) \(.PRIORITY) \(.DEPLOY_JOB) \(.MESSAGE | sub(" in .*"; ""))"' entries >of-jobs
 	assert_eq "$(cat of-jobs)" "deploy-worker.service 6 1 job 1: example.org
 deploy-worker.service 6 1 job 1: example.org: done"
-	jq -r 'select(.MESSAGE | test("is live")) | "\(._SYSTEMD_UNIT) \(.DEPLOY_RELEASE | length > 50)"' entries >live
-	assert_eq "$(cat live)" "once.service true"
-	jq -r 'select(.DEPLOY_HOST) |
-	    "\(._SYSTEMD_UNIT) \(.PRIORITY) \(.DEPLOY_SITE) \(.DEPLOY_HOST)"' entries >of-hosts
-	assert_eq "$(cat of-hosts)" "far.service 3 far deploy@127.0.0.1"
+	# The journal does not know the unit of a process that is gone when it looks.
+	jq -r 'select(.MESSAGE | test("is live")) | .DEPLOY_RELEASE | length > 50' entries >live
+	assert_eq "$(cat live)" true
+	jq -r 'select(.DEPLOY_HOST) | "\(.PRIORITY) \(.DEPLOY_SITE) \(.DEPLOY_HOST)"' entries >of-hosts
+	assert_eq "$(cat of-hosts)" "3 far deploy@127.0.0.1"
 }
 
 t_the_timer() {
