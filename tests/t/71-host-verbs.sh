@@ -1601,7 +1601,7 @@ v_files() {
 	ok files "$R" --id="$A" </dev/null
 	for name in ../../journal /etc/passwd a/../../x nosuch a link; do
 		echo "$name" >path
-		refused_any "1 2" files "$R" --id="$A" <path
+		refused_any "1 2 5" files "$R" --id="$A" <path
 		assert_not_contains "$out" size
 	done
 	echo index.html >path
@@ -1670,6 +1670,8 @@ pr-12	$B	$((soon + 1))"
 	done
 	refused 1 host preview "$R" --name=mine --id="$A" --until="$soon"
 	refused 1 host preview "$R" --name=mine --off
+	refused 1 host preview "$R" --name=odd --id="$A" --until="$soon"
+	refused 1 host preview "$R" --name=odd --off
 	refused 2 host preview "$R" --name=pr-12 --id="$C" --until="$soon"
 	refused 2 host preview "$R" --name=pr-12 --until="$soon"
 	refused 2 host preview "$R" --name=pr-12 --id="$A" --until=x
@@ -1683,8 +1685,8 @@ pr-12	$B	$((soon + 1))"
 	[ -d "$R/releases/$B" ] || fail "$B is gone"
 	ok preview "$R" --name=pr-12 --off
 	ok preview "$R" --name=pr-12 --off
-	ok preview "$R" --name=odd --off
-	assert_eq "$(ls "$R/previews")" mine
+	assert_eq "$(ls "$R/previews")" "mine
+odd"
 	assert_clean
 }
 
