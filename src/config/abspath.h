@@ -17,8 +17,8 @@ char *abspath_make(const char *text, const char *dir, const char *home,
     struct err *e) MUST_USE;
 
 /*
- * Are both, which are absolute, one path where no name before a ".." is a
- * symbolic link?
+ * Are both, as abspath_make() gives them, one path where no name before a ".."
+ * is a symbolic link?
  */
 bool abspath_is_same(const char *a, const char *b);
 
