@@ -349,7 +349,7 @@ publish_while() {
 	fi
 	status=0
 	wait "$pid" || status=$?
-	echo "$action at $step: $status: $(tail -n 1 said)" >&2
+	echo "$action at $step: $status: $(grep -m 1 error: said || tail -n 1 said)" >&2
 	[[ " $want " = *" $status "* ]] || fail "not $want: $(cat said)"
 	((status == 0)) || assert_contains said "127.0.0.1${victim#h}"
 }
