@@ -368,6 +368,13 @@ fetch_name(struct clone *c, const char *name, struct err *e)
 	    END);
 }
 
+/* Did the server say that it has no such ref? */
+static bool
+has_no_such_ref(const struct clone *c)
+{
+	return strstr(buf_str(&c->said), "remote ref") != NULL;
+}
+
 /* Fetch the ref: a branch before a tag of its name.  The status, or -1. */
 static int
 fetch_ref(struct clone *c, const char *ref, struct err *e)
@@ -381,7 +388,7 @@ fetch_ref(struct clone *c, const char *ref, struct err *e)
 	branch = xasprintf("refs/heads/%s", ref);
 	status = fetch_name(c, branch, e);
 	free(branch);
-	if (status > 0 && strstr(buf_str(&c->said), "remote ref") != NULL)
+	if (status > 0 && has_no_such_ref(c))
 		status = fetch_name(c, ref, e);
 	return status;
 }
@@ -401,6 +408,12 @@ fetch(struct clone *c, const char *ref, struct err *e)
 	/* A server may give no commits, and knows no short names. */
 	if (status > 0 && is_commit(what))
 		return fetch_all(c, e) == 0 ? resolve(c, what, e) : NULL;
+	if (status > 0 && strcmp(what, "HEAD") == 0 && has_no_such_ref(c)) {
+		err_set(e, ERR_FAILED,
+		    "'%s' has nothing to build: it is empty, or its HEAD names a branch that is not there;; push to it, or name a branch: git: {url: ..., ref: BRANCH}",
+		    c->config->url);
+		return NULL;
+	}
 	err_ignore(need(c, status, "fetch", e));
 	return NULL;
 }

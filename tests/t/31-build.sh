@@ -820,6 +820,7 @@ t_git_that_is_not_ours() {
 }
 
 t_git_fails() {
+	local ref head
 	repository
 	expect_status 1 deploy publish --commit nothing
 	assert_contains "$err" "couldn't find remote ref nothing"
@@ -828,6 +829,11 @@ t_git_fails() {
 		expect_status 2 deploy publish --commit="$ref"
 		assert_contains "$err" "is no ref"
 	done
+	head=$(git -C site.git symbolic-ref HEAD)
+	git -C site.git symbolic-ref HEAD refs/heads/nothing
+	expect_status 1 deploy publish
+	assert_contains "$err" "or its HEAD names a branch that is not there; push to it, or name a branch"
+	git -C site.git symbolic-ref HEAD "$head"
 	mv site.git gone.git
 	expect_status 1 deploy publish
 	assert_contains "$err" "cannot fetch 'file://$PWD/site.git'"
