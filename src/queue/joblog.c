@@ -96,6 +96,7 @@ static void
 write_out(struct joblog *l, const char *data, size_t len)
 {
 	if (l->fd >= 0 && io_write(l->fd, data, len) != 0) {
+		l->error = errno;
 		close(l->fd);
 		l->fd = -1;
 	}
@@ -148,17 +149,24 @@ write_rest(struct joblog *l)
 	write_out(l, l->last.data + l->last.len - n, (size_t)n);
 }
 
-void
-joblog_finish(struct joblog *l)
+int
+joblog_finish(struct joblog *l, struct err *e)
 {
 	write_rest(l);
 	l->written = l->total;
+	if (l->error == 0)
+		return 0;
+	errno = l->error;
+	l->error = 0;
+	return err_sys(e, "the log is cut off");
 }
 
 void
 joblog_close(struct joblog *l)
 {
-	joblog_finish(l);
+	struct err ignored = ERR_INIT;
+
+	err_ignore(joblog_finish(l, &ignored));
 	if (l->fd >= 0)
 		close(l->fd);
 	buf_release(&l->last);

@@ -18,9 +18,10 @@ struct joblog {
 	int64_t written;
 	int64_t total;		/* bytes that came */
 	struct buf last;	/* the end of it, at most twice limit / 4 */
+	int error;		/* errno of what ended the writing */
 };
 
-#define JOBLOG_INIT { -1, 0, 0, 0, BUF_INIT }
+#define JOBLOG_INIT { -1, 0, 0, 0, BUF_INIT, 0 }
 
 /* Open the directory, made if need be; NULL is none, an error.  0 or -1. */
 int joblog_no_place(struct err *e);	/* that error: -1 */
@@ -36,8 +37,9 @@ void joblog_add(struct joblog *l, const char *data, size_t len);
 /* The last lines, borrowed, at most about `max` bytes. */
 const char *joblog_tail(const struct joblog *l, size_t max, size_t *len);
 
-/* The try has ended: write what was held back. */
-void joblog_finish(struct joblog *l);
+/* The try has ended: write what was held back.  0; -1, once, when the log is cut
+ * off. */
+int joblog_finish(struct joblog *l, struct err *e) MUST_USE;
 
 /* The same if need be, and close.  Neutral values accepted. */
 void joblog_close(struct joblog *l);

@@ -210,11 +210,13 @@ record(struct worker *w, struct worker_slot *s)
 	struct queue_result r = result_of(w, s);
 	bool back =
 	    !r.good && s->stopped_by == NULL && (w->stopping || s->lost);
-	struct err e = ERR_INIT;
+	struct err e = ERR_INIT, cut = ERR_INIT;
 	int ret = worker_open_queue(w, &e);
 
 	/* Who follows the log stops reading when the queue says so. */
-	joblog_finish(&s->run.log);
+	if (joblog_finish(&s->run.log, &cut) != 0)
+		log_warn("job %lld: %s: %s", (long long)s->job.id, s->job.site,
+		    cut.text);
 	if (ret == 0)
 		ret = back ? queue_return(w->queue, &s->job, &e) :
 			     queue_finish(w->queue, &s->job, &r, &e);

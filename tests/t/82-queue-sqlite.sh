@@ -226,6 +226,21 @@ t_exit_10_disk_full() {
 	assert_eq "$(sort built)" $'a v1\nb v2'
 }
 
+# What a log has no room for is not lost in silence, and the job is done.
+t_a_log_that_is_cut_off() {
+	need_root
+	sites a -- "worker: {logs: $PWD/logs}"
+	build 'head -c 300000 /dev/zero | tr "\0" x; :'
+	mkdir -p logs
+	unshare -m true 2>/dev/null || skip "needs mount namespaces"
+	mount -t tmpfs -o size=64k,mode=700 none logs
+	defer umount -l "$PWD/logs"
+	enqueue a --ref v1
+	run deploy worker --once
+	assert_contains "$err" "job 1: a: the log is cut off: No space left on device"
+	assert_eq "$(cat built)" "a v1"
+}
+
 # Who only looks can do so, also where a run has died in the middle; who wants to
 # change something is told what is lacking.
 look_without_room() {
