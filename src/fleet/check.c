@@ -489,6 +489,17 @@ check_validators(struct asking *k, const struct check_before *before,
 	return 0;
 }
 
+/*
+ * Is the file older than what was served?  It was staged before that, and
+ * servers that compare times by their order, as RFC 9110 (13.1.3) wants it, say
+ * that such a one was not modified.
+ */
+static bool
+is_older(const struct asking *k, const struct entry *en)
+{
+	return en->mtime < web_time(k->web, k->answer.fields.modified);
+}
+
 /* Note what the last answer says, when its content is about to change. */
 static void
 remember(const struct asking *k, const struct entry *en, const char *url,
@@ -502,7 +513,8 @@ remember(const struct asking *k, const struct entry *en, const char *url,
 	out->v[out->n++] = (struct check_validator){ .url = xstrdup(url),
 		.accept = accept,
 		.etag = xstrdup(a->fields.etag),
-		.modified = xstrdup(a->fields.modified) };
+		.modified =
+		    xstrdup(is_older(k, en) ? "" : a->fields.modified) };
 }
 
 void

@@ -27,7 +27,7 @@ struct check_result {
 struct check_validator {
 	char *url;
 	const char *accept;	/* Accept-Encoding; NULL: none */
-	char *etag, *modified;	/* "": there was none */
+	char *etag, *modified;	/* "": there was none, or none to ask with */
 };
 
 struct check_before {

@@ -27,6 +27,7 @@ load(void)
 	    !library_find(lib, "curl_easy_cleanup", &api.cleanup) ||
 	    !library_find(lib, "curl_slist_append", &api.slist_append) ||
 	    !library_find(lib, "curl_slist_free_all", &api.slist_free) ||
+	    !library_find(lib, "curl_getdate", &api.getdate) ||
 	    global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		err_set(&why, ERR_FAILED,
 		    "the libcurl that is installed cannot be used;; install libcurl4");

@@ -21,6 +21,7 @@ struct curl {
 	void (*cleanup)(CURL *);
 	struct curl_slist *(*slist_append)(struct curl_slist *, const char *);
 	void (*slist_free)(struct curl_slist *);
+	time_t (*getdate)(const char *, const time_t *);
 };
 
 /*

@@ -289,3 +289,9 @@ web_get(struct web *w, const struct web_request *q, struct web_answer *out,
 	w->lib->getinfo(w->curl, CURLINFO_RESPONSE_CODE, &out->status);
 	return 0;
 }
+
+int64_t
+web_time(const struct web *w, const char *date)
+{
+	return w->lib->getdate(date, NULL);
+}

@@ -72,4 +72,7 @@ int web_get(struct web *w, const struct web_request *q, struct web_answer *out,
     struct err *e) MUST_USE;
 void web_answer_release(struct web_answer *a);
 
+/* The date of a header field, in seconds since 1970; -1: it is none. */
+int64_t web_time(const struct web *w, const char *date);
+
 #endif

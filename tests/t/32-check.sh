@@ -416,6 +416,28 @@ t_browsers_learn_that_it_changed() {
 	run deploy check
 }
 
+# What was staged before the live release is older: a server that compares times
+# by their order is right in its way, and the release is not reverted.
+t_an_older_one_goes_live() {
+	local id
+	start
+	site 2
+	run deploy stage
+	id=$(cat "$out")
+	site 3
+	run deploy publish
+	serve 'if_modified_since before;'
+	run deploy activate "$id"
+	assert_eq "$(live_of www)" "$id"
+	# Tags are asked with all the same.
+	site 4
+	run deploy publish
+	serve 'if_modified_since before;' \
+	    'location = /docs/ { if ($http_if_none_match) { return 304; } }'
+	expect_status 6 deploy activate "$id"
+	assert_contains "$err" "with If-None-Match: "
+}
+
 # A cache before the server, of the name that the public knows.
 edge() {
 	local origin=$url
