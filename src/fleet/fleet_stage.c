@@ -356,8 +356,9 @@ plan_against(struct fleet *f, struct stage *st, struct plan_base *base,
 	base->carry = (struct extras_carry){ .now = clock_now(),
 		.earlier = earlier.v,
 		.n = earlier.n };
+	stage_choose_mtime(st, newest_mtime(f));
 	if (r == 0)
-		r = stage_compare(st, base, newest_mtime(f), e);
+		r = stage_compare(st, base, e);
 	if (r == 0) {
 		plan_files(&st->plan);
 		r = make_forms(f, st, base->m, &earlier, e);

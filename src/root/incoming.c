@@ -133,7 +133,8 @@ begin(struct incoming *in, const struct release_id *id,
 	int r = -1;
 
 	if (check_new(in, id, e) == 0 && check_uses(in, uses, e) == 0)
-		r = staging_begin(&in->own, in->store, id, note, uses, e);
+		r = staging_begin(&in->own, in->store, id, note, in->mtime,
+		    uses, e);
 	free(note);
 	if (r != 0 || dir_make(&in->store->incoming, id->text, e) != 0)
 		return -1;

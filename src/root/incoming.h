@@ -31,13 +31,14 @@ struct incoming {
 	const struct store *store;
 	const struct caller *caller;
 	int64_t lock_wait;		/* seconds, each time */
+	int64_t mtime;			/* of its new content; 0: not known */
 	struct release_id id;		/* "": nothing was begun */
 	struct dir dir;			/* incoming/<id> */
 	struct lock lock;		/* of the root */
 	struct staging_lock own;
 };
 
-#define INCOMING_INIT { NULL, NULL, 0, { "" }, DIR_INIT, LOCK_INIT,	\
+#define INCOMING_INIT { NULL, NULL, 0, 0, { "" }, DIR_INIT, LOCK_INIT,	\
     STAGING_LOCK_INIT }
 
 /*
@@ -62,8 +63,8 @@ int incoming_lock(struct incoming *in, struct err *e) MUST_USE;
 
 /*
  * Make incoming/<id>, which must be new; nobody removes it, or the releases
- * in `uses`, which must be there, until incoming_end().  The lock of the root
- * is free afterwards.  0 or -1.
+ * in `uses`, which must be there, until incoming_end().  Others who stage see
+ * in->mtime.  The lock of the root is free afterwards.  0 or -1.
  */
 int incoming_begin(struct incoming *in, const struct release_id *id,
     const struct release_ids *uses, struct err *e) MUST_USE;

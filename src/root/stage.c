@@ -95,13 +95,17 @@ stage_hash(struct stage *st, struct err *e)
 	return 0;
 }
 
-int
-stage_compare(struct stage *st, const struct plan_base *base, int64_t newest,
-    struct err *e)
+void
+stage_choose_mtime(struct stage *st, int64_t newest)
 {
 	st->mtime = st->opt->mtime > 0 ? st->opt->mtime : clock_now() / 1000;
 	if (st->mtime <= newest)
 		st->mtime = newest + 1;
+}
+
+int
+stage_compare(struct stage *st, const struct plan_base *base, struct err *e)
+{
 	return plan_compare(&st->plan, base, st->mtime, e);
 }
 
@@ -255,6 +259,50 @@ look(struct here *h, struct err *e)
 	return 0;
 }
 
+/* The meta of a release; without content when it cannot be read. */
+static struct meta
+read_meta(const struct here *h, const struct release_id *id)
+{
+	struct meta meta = META_INIT;
+	struct err ignored = ERR_INIT;
+
+	if (release_id_is_none(id) ||
+	    meta_read(h->store, id, &meta, &ignored) != 0) {
+		meta_release(&meta);
+		meta = (struct meta)META_INIT;
+	}
+	return meta;
+}
+
+/* When what was new in a release became so; 0 when that is not known. */
+static int64_t
+content_mtime(const struct here *h, const struct release_id *id)
+{
+	struct meta meta = read_meta(h, id);
+	int64_t mtime = meta.mtime;
+
+	meta_release(&meta);
+	return mtime;
+}
+
+/* Later than what is there and what others stage. */
+static int
+choose_mtime(struct here *h, struct err *e)
+{
+	int64_t newest = content_mtime(h, view_latest(&h->view));
+	struct stagings living = STAGINGS_INIT;
+	int r = h->store == NULL ?
+	    0 :
+	    stagings_read(&h->store->incoming, &living, e);
+
+	if (stagings_newest(&living) > newest)
+		newest = stagings_newest(&living);
+	stage_choose_mtime(h->st, newest);
+	h->incoming.mtime = h->st->mtime;
+	stagings_release(&living);
+	return r;
+}
+
 /* A new id, and incoming/<id>; the base stays from here on. */
 static int
 begin(struct here *h, struct err *e)
@@ -282,7 +330,7 @@ static int
 look_and_begin(struct here *h, struct err *e)
 {
 	if (incoming_lock(&h->incoming, e) != 0 || look(h, e) != 0 ||
-	    begin(h, e) != 0)
+	    choose_mtime(h, e) != 0 || begin(h, e) != 0)
 		return -1;
 	open_base(h);
 	return 0;
@@ -303,32 +351,6 @@ use_carried(struct here *h, struct err *e)
 		r = incoming_use(&h->incoming, &uses, e);
 	release_ids_release(&uses);
 	return r;
-}
-
-/* The meta of a release; without content when it cannot be read. */
-static struct meta
-read_meta(const struct here *h, const struct release_id *id)
-{
-	struct meta meta = META_INIT;
-	struct err ignored = ERR_INIT;
-
-	if (release_id_is_none(id) ||
-	    meta_read(h->store, id, &meta, &ignored) != 0) {
-		meta_release(&meta);
-		meta = (struct meta)META_INIT;
-	}
-	return meta;
-}
-
-/* When what was new in a release became so; 0 when that is not known. */
-static int64_t
-content_mtime(const struct here *h, const struct release_id *id)
-{
-	struct meta meta = read_meta(h, id);
-	int64_t mtime = meta.mtime;
-
-	meta_release(&meta);
-	return mtime;
 }
 
 /* For earlier.h. */
@@ -380,8 +402,7 @@ compare(struct here *h, struct err *e)
 	b.carry.earlier = earlier.v;
 	b.carry.n = earlier.n;
 	if (r == 0)
-		r = stage_compare(h->st, &b,
-		    content_mtime(h, view_latest(&h->view)), e);
+		r = stage_compare(h->st, &b, e);
 	earlier_release(&earlier);
 	return r;
 }
@@ -661,7 +682,8 @@ stage_run(struct stage *st, const struct store *store, struct err *e)
 static int
 preview(struct here *h, struct err *e)
 {
-	if (choose_group(h, e) != 0 || look(h, e) != 0)
+	if (choose_group(h, e) != 0 || look(h, e) != 0 ||
+	    choose_mtime(h, e) != 0)
 		return -1;
 	open_base(h);
 	if (stage_list(h->st, NULL, e) != 0 || compare(h, e) != 0 ||

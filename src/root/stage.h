@@ -123,13 +123,15 @@ int stage_dictionaries(struct stage *st, struct dictionary_job *job,
 int stage_hash(struct stage *st, struct err *e) MUST_USE;
 
 /*
- * Choose st->mtime, and hold the plan against the base.  The newest content
- * that is there is of `newest`: whole seconds, because that is what web
- * servers look at, and later than that, so that two releases within a second
- * differ.  0 or -1.
+ * Choose st->mtime.  The newest content that is there, or is being staged, is
+ * of `newest`: whole seconds, because that is what web servers look at, and
+ * later than that, so that two releases within a second differ.
  */
+void stage_choose_mtime(struct stage *st, int64_t newest);
+
+/* Hold the plan against the base; st->mtime is chosen.  0 or -1. */
 int stage_compare(struct stage *st, const struct plan_base *base,
-    int64_t newest, struct err *e) MUST_USE;
+    struct err *e) MUST_USE;
 
 /*
  * Stage the build, which is open, into `store`.  Takes the lock itself.

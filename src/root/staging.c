@@ -10,11 +10,13 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/number.h"
 #include "os/file.h"
 #include "os/io.h"
 #include "os/lock.h"
 
 #define SUFFIX ".lock"
+#define TIME "time "
 
 enum {
 	NAME_LEN = RELEASE_ID_LEN + sizeof(SUFFIX),
@@ -37,7 +39,7 @@ scan_name(struct release_id *id, const char *name)
 	return rest != NULL && (*rest == '\0' || *rest == '.') ? rest : NULL;
 }
 
-/* The note, and the releases, each on a line. */
+/* The note, the time, and the releases, each on a line. */
 static void
 parse(struct staging *st, const char *text)
 {
@@ -49,7 +51,10 @@ parse(struct staging *st, const char *text)
 		const char *rest = release_id_scan(&id, ++text);
 
 		len = strcspn(text, "\n");
-		if (rest == text + len)
+		if (strncmp(text, TIME, strlen(TIME)) == 0)
+			(void)number_scan(text + strlen(TIME), 0, INT64_MAX,
+			    &st->mtime);
+		else if (rest == text + len)
 			release_ids_add(&st->uses, &id);
 	}
 }
@@ -148,6 +153,17 @@ stagings_user(const struct stagings *all, const struct release_id *release)
 	return NULL;
 }
 
+int64_t
+stagings_newest(const struct stagings *all)
+{
+	int64_t newest = 0;
+
+	for (size_t i = 0; i < all->n; i++)
+		if (all->v[i].mtime > newest)
+			newest = all->v[i].mtime;
+	return newest;
+}
+
 void
 staging_print(const struct staging *st, struct buf *out)
 {
@@ -156,6 +172,20 @@ staging_print(const struct staging *st, struct buf *out)
 	lock_note_parse(&note, st->note, strlen(st->note));
 	lock_note_print(&note, out);
 	lock_note_release(&note);
+}
+
+static int
+write_note(int fd, const char *note, int64_t mtime)
+{
+	struct buf b = BUF_INIT;
+	int r;
+
+	buf_adds(&b, note);
+	if (mtime > 0)
+		buf_addf(&b, TIME "%lld\n", (long long)mtime);
+	r = io_write(fd, b.data, b.len);
+	buf_release(&b);
+	return r;
 }
 
 static int
@@ -173,7 +203,7 @@ write_uses(int fd, const struct release_ids *uses)
 
 int
 staging_begin(struct staging_lock *l, const struct store *s,
-    const struct release_id *id, const char *note,
+    const struct release_id *id, const char *note, int64_t mtime,
     const struct release_ids *uses, struct err *e)
 {
 	const struct dir *d = &s->incoming;
@@ -188,8 +218,7 @@ staging_begin(struct staging_lock *l, const struct store *s,
 		return err_sys(e, "cannot create '%s/%s'", d->path, tmp);
 	/* Nobody knows the name yet: it is free.  A crash leaves the file. */
 	if (io_flock(fd, LOCK_EX | LOCK_NB) == 0 && fchmod(fd, 0644) == 0 &&
-	    io_write(fd, note, strlen(note)) == 0 &&
-	    write_uses(fd, uses) == 0 &&
+	    write_note(fd, note, mtime) == 0 && write_uses(fd, uses) == 0 &&
 	    renameat(d->fd, tmp, d->fd, name) == 0) {
 		l->fd = fd;
 		l->id = *id;

@@ -2,7 +2,8 @@
  * Who stages.  Every stage holds flock(2) on a file of its own,
  * .deploy/incoming/<id>.lock, from before incoming/<id> is made until that is
  * a release or gone; so it dies with the stage's process and can never be
- * stale.  The file says who it is, in its first line, as lock.note does, and
+ * stale.  The file says who it is, in its first line, as lock.note does, in
+ * the next the time of its new content, "time SECONDS", if that is known, and
  * in a line each from which releases the stage takes files.  Who removes
  * something, under the exclusive lock of the root, leaves alone what a living
  * stage has.
@@ -16,6 +17,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -26,6 +28,7 @@
 struct staging {
 	struct release_id id;
 	char *note;			/* one line of JSON */
+	int64_t mtime;			/* of its new content; 0: not known */
 	struct release_ids uses;
 };
 
@@ -52,6 +55,9 @@ const struct staging *stagings_owner(const struct stagings *all,
 const struct staging *stagings_user(const struct stagings *all,
     const struct release_id *release);
 
+/* The newest time of new content that one of them has; 0: none is known. */
+int64_t stagings_newest(const struct stagings *all);
+
 /* Append who it is, for people. */
 void staging_print(const struct staging *st, struct buf *out);
 
@@ -65,10 +71,11 @@ struct staging_lock {
 
 /*
  * Begin to be one, under the exclusive lock of the root, and before
- * incoming/<id> is made.  `note` is a line with its newline.  0 or -1.
+ * incoming/<id> is made.  `note` is a line with its newline, and `mtime` the
+ * time of its new content, or 0.  0 or -1.
  */
 int staging_begin(struct staging_lock *l, const struct store *s,
-    const struct release_id *id, const char *note,
+    const struct release_id *id, const char *note, int64_t mtime,
     const struct release_ids *uses, struct err *e) MUST_USE;
 
 /* Take files from these, too; under the lock of the root.  0 or -1. */

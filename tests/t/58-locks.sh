@@ -363,6 +363,28 @@ t_killed_while_it_hangs_on_busybox() { killed_while_it_hangs busybox; }
 
 # -------------------------------------------------------------- two at once
 
+# What web servers make tags of is the time, in seconds, and the size: both are
+# of one release, also when several are staged within a second.
+t_stages_at_once_have_times_of_their_own() {
+	local i k
+	for k in 1 2 3 4; do
+		mkdir "site$k"
+		echo "page $k" >"site$k/index.html"
+	done
+	for i in 1 2 3; do
+		for k in 1 2 3 4; do
+			echo "$i" >"site$k/again"
+			deploy stage -q "site$k" --root root >"id$k" &
+		done
+		wait
+	done
+	assert_eq "$(ls root/releases | wc -l)" 12
+	for k in root/.deploy/meta/*.json; do
+		jq .mtime "$k"
+	done | sort >times
+	assert_eq "$(uniq -d times)" ""
+}
+
 # What one of two does; each may end with one of the statuses behind it.
 declare -A may=([stage]="0" [activate]="0 2 3 4" [rollback]="0 1 2 3 4"
     [prune]="0 4" [freeze]="0" [adopt]="0 1 2")
