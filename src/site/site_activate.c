@@ -132,7 +132,7 @@ carry(struct site_run *s, struct release_id *id, struct err *e)
 
 	if (s->site->rules.carry.n == 0 || fleet_serves(&s->fleet, id))
 		return 0;
-	if (check_release(s, id, e) != 0)
+	if (site_refuse_bridge(s, id, e) != 0 || check_release(s, id, e) != 0)
 		return -1;
 	r = fleet_stage_carried(&s->fleet, id, s->wishes.dry_run, &st, &why);
 	if (r != 0) {

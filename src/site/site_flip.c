@@ -67,6 +67,20 @@ site_check_expected(const struct site_run *s, struct err *e)
 }
 
 int
+site_refuse_bridge(const struct site_run *s, const struct release_id *id,
+    struct err *e)
+{
+	const struct fleet *f = &s->fleet;
+
+	for (size_t i = 0; i < f->n; i++)
+		if (remote_is_bridge(&f->v[i], id))
+			return err_set(e, ERR_USAGE,
+			    "release %s is a bridge, which stands for %s for a while;; name that one",
+			    id->text, remote_meta(&f->v[i], id)->bridge.text);
+	return 0;
+}
+
+int
 site_check_flip(struct site_run *s, int64_t seq, struct err *e)
 {
 	struct fleet *f = &s->fleet;

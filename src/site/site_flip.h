@@ -25,6 +25,13 @@ int site_flip(struct site_run *s, const struct release_id *id,
 int site_check_live(struct site_run *s, const struct release_id *id,
     struct err *e) MUST_USE;
 
+/*
+ * What leads to a bridge is the way of this program, not of people.  0; -1
+ * with ERR_USAGE when the release is one.
+ */
+int site_refuse_bridge(const struct site_run *s, const struct release_id *id,
+    struct err *e) MUST_USE;
+
 /* Would a release with the sequence `seq` that is not there yet be refused? */
 int site_check_flip(struct site_run *s, int64_t seq, struct err *e) MUST_USE;
 

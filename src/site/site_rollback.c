@@ -172,25 +172,12 @@ tell_refused(const struct site_run *s, struct site_flip *out)
 	    out->from.text, s->wishes.dry_run ? "would be" : "is");
 }
 
-/* What leads to a bridge is the way of this program, not of people. */
-static int
-refuse_bridge(const struct fleet *f, const struct release_id *id,
-    struct err *e)
-{
-	for (size_t i = 0; i < f->n; i++)
-		if (remote_is_bridge(&f->v[i], id))
-			return err_set(e, ERR_USAGE,
-			    "release %s is a bridge, which stands for %s for a while;; name that one",
-			    id->text, remote_meta(&f->v[i], id)->bridge.text);
-	return 0;
-}
-
 static int
 choose_target(struct site_run *s, const char *word, struct release_id *out,
     struct err *e)
 {
 	if (find_target(s, word, out, e) == 0)
-		return refuse_bridge(&s->fleet, out, e);
+		return site_refuse_bridge(s, out, e);
 	return e->code == ERR_DIFFER ? look_again(s, e) : -1;
 }
 

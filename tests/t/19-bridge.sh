@@ -72,6 +72,20 @@ link_of() {
 
 # ------------------------------------------------------------- what it is
 
+# Who names one is told so at once, of that one, also when others have gone live
+# since whose assets it lacks.
+t_an_older_one_is_named() {
+	local id
+	fleet c dash
+	id=$(bridges h1)
+	build 3
+	run deploy publish
+	ls r-h?/releases >before
+	expect_status 2 deploy activate "$id"
+	assert_contains "$err" "release $id is a bridge, which stands for $one"
+	assert_eq "$(ls r-h?/releases)" "$(<before)"
+}
+
 t_all_hosts_have_it_first() {
 	local h id old name
 	fleet c dash busybox c
