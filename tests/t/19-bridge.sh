@@ -75,11 +75,12 @@ link_of() {
 # Who names one is told so at once, of that one, also when others have gone live
 # since whose assets it lacks.
 t_an_older_one_is_named() {
-	local id
+	local id lines="$carry    keep: 20\n"
 	fleet c dash
 	id=$(bridges h1)
 	build 3
-	run deploy publish
+	run deploy stage
+	run deploy activate
 	ls r-h?/releases >before
 	expect_status 2 deploy activate "$id"
 	assert_contains "$err" "release $id is a bridge, which stands for $one"
