@@ -712,10 +712,14 @@ can_link() {
 		[ -z "$(find "$root/releases/$current/" -type f ! -user "$me" 2>/dev/null | head -n 1)" ]
 }
 
-# Were the checks passed since the flip that made the live release live?
+# Were the checks passed since the flip that made the live release live, or, when
+# that was a way back, ever?
 is_verified() {
 	[ -s "$state/journal" ] || { echo 0 && return; }
-	awk -v to="\"to\":\"$current\"" 'index($0, to) { verified = index($0, "\"action\":\"verify\"") > 0 }
+	awk -v to="\"to\":\"$current\"" 'index($0, to) {
+			verified = /"action":"verify"/ || (ever && /"action":"(rollback|revert)"/)
+			ever = ever || verified
+		}
 		END { print verified + 0 }' "$state/journal"
 }
 

@@ -385,6 +385,14 @@ was_verified(const struct history *h, const struct release_id *id,
 	return false;
 }
 
+/* Is that the line of a way back there?  What was verified stays so then. */
+static bool
+went_back(const struct journal_line *l, const struct release_id *live)
+{
+	return (l->action == JOURNAL_ROLLBACK || l->action == JOURNAL_REVERT) &&
+	    release_id_eq(&l->to, live);
+}
+
 bool
 history_live_is_verified(const struct history *h)
 {
@@ -395,6 +403,8 @@ history_live_is_verified(const struct history *h)
 	/* Behind the last flip that counts. */
 	while (flips > 0 && !h->happened[flips - 1])
 		flips--;
+	if (flips > 0 && went_back(&h->journal->v[flips - 1], &h->live))
+		flips = 0;
 	return was_verified(h, &h->live, flips);
 }
 

@@ -107,8 +107,8 @@ int64_t history_until(const struct history *h, const struct release_id *id);
 bool history_is_recent(const struct history *h, size_t i);
 
 /*
- * Were the checks passed after the flip that made the live release live?
- * False when nothing is live.
+ * Were the checks passed after the flip that made the live release live, or,
+ * when that was a way back, ever?  False when nothing is live.
  */
 bool history_live_is_verified(const struct history *h);
 

@@ -152,6 +152,32 @@ a_signal() {
 	verified "$(live_of www)"
 }
 
+# What passed its check stays verified when the hosts come back to it, by a check
+# that failed or by a person: an outage of the web server is no reason to go on to
+# what was before.
+an_outage() {
+	local b
+	begin "$1"
+	page 2
+	b=$id
+	verified "$b"
+	break_server other
+	echo 3 >site/index.html
+	expect_status 6 deploy publish
+	assert_eq "$(live_of www)" "$b"
+	echo 2 >site/index.html
+	run deploy publish
+	run deploy activate
+	assert_eq "$(live_of www)" "$b"
+	expect_status 7 deploy rollback
+	echo 1 >site/index.html
+	run deploy publish
+	assert_eq "$(live_of www)" "$a"
+}
+
+t_an_outage_here() { an_outage here; }
+t_an_outage_c() { an_outage c; }
+t_an_outage_dash() { an_outage dash; }
 t_a_lost_client_here() { a_lost_client here; }
 t_a_lost_client_of_a_bad_release_here() { a_lost_client_of_a_bad_release here; }
 t_back_to_the_verified_here() { back_to_the_verified here; }
