@@ -631,6 +631,23 @@ finish(struct here *h, struct err *e)
 	return incoming_commit(&h->incoming, &st->plan.m, &meta, h->gid, e);
 }
 
+/* What was live when the build began to be read: is it still? */
+static int
+look_again(struct here *h, struct err *e)
+{
+	struct stage *st = h->st;
+	struct view now = VIEW_INIT;
+	int r;
+
+	if (st->outcome != STAGE_UNCHANGED)
+		return 0;
+	r = view_read(&now, h->store, e);
+	if (r == 0 && !release_id_eq(&now.current, &st->id))
+		st->outcome = STAGE_STAGED;
+	view_release(&now);
+	return r;
+}
+
 /*
  * The content is there already: a newer build that has it gives its sequence
  * and commit to the release, so that an older one cannot overtake.  Who made
@@ -641,7 +658,7 @@ note_build(struct here *h, struct err *e)
 {
 	const struct stage_options *o = h->st->opt;
 
-	if (incoming_lock(&h->incoming, e) != 0)
+	if (incoming_lock(&h->incoming, e) != 0 || look_again(h, e) != 0)
 		return -1;
 	if (o->seq >= 0 &&
 	    meta_raise(h->store, &h->st->id, o->seq, o->commit, e) != 0)

@@ -57,7 +57,7 @@ struct stage_options {
 enum stage_outcome {
 	STAGE_NEW,		/* a new release (or there would be) */
 	STAGE_UNCHANGED,	/* the live release has this content */
-	STAGE_STAGED,		/* a release that never was live has it */
+	STAGE_STAGED,		/* a release that is not live has it */
 };
 
 struct stage {

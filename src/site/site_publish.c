@@ -257,6 +257,10 @@ site_publish(struct site_run *s, struct site_published *out, struct err *e)
 	if (make_build(s, e) != 0 || site_stage(s, &out->st, &sent, e) != 0)
 		return -1;
 	site_end_build(s);
+	/* Another one went live while the build was read. */
+	if (out->st.outcome == STAGE_STAGED &&
+	    fleet_serves(&s->fleet, &out->st.id) && site_open(s, e) != 0)
+		return -1;
 	if (out->st.outcome != STAGE_UNCHANGED && !s->wishes.dry_run)
 		return go_live(s, out, e);
 	if (!s->wishes.dry_run) {

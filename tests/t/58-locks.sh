@@ -363,6 +363,40 @@ t_killed_while_it_hangs_on_busybox() { killed_while_it_hangs busybox; }
 
 # -------------------------------------------------------------- two at once
 
+# The newest build has the content that is live, and is still being read when an
+# older one goes live: it is what stays live, and not only here.
+t_an_older_build_while_the_newest_is_read() {
+	local kind root pid
+	mkfifo pipe
+	for kind in here hosts; do
+		if [ "$kind" = here ]; then
+			small
+			root=$PWD/here
+			set -- --root "$root"
+		else
+			some c dash
+			root=$PWD/r-h2
+			set --
+		fi
+		rm -rf old
+		cp -r site old
+		echo old >old/index.html
+		tar cf site.tar -C site .
+		run deploy publish site --seq 1 "$@"
+		deploy publish - --seq 3 "$@" <pipe >"$out" 2>"$err" &
+		pid=$!
+		exec 8>pipe
+		head -c 600 site.tar >&8
+		pause 0.5
+		deploy publish old --seq 2 "$@" || true
+		tail -c +601 site.tar >&8
+		exec 8>&-
+		wait "$pid" || fail "status $?: $(cat "$err")"
+		diff -r site "$root/current/"
+		assert_eq "$(cat "$out")" "$(live_of "$root")" "$kind"
+	done
+}
+
 # What web servers make tags of is the time, in seconds, and the size: both are
 # of one release, also when several are staged within a second.
 t_stages_at_once_have_times_of_their_own() {
