@@ -37,13 +37,14 @@ def want(ok, what):
 
 
 def check_url(url):
-    """As RFC 3986 has it."""
+    """As browsers write it (WHATWG URL, path percent-encode set)."""
     parts = urllib.parse.urlsplit(url)
     want(parts.scheme == "https", "scheme of " + url)
     want(parts.netloc == "example.org", "host of " + url)
     want(not parts.query and not parts.fragment, "more than a path: " + url)
     want(urllib.parse.quote(urllib.parse.unquote_to_bytes(parts.path),
-                            safe="/-._~") == parts.path, "encoding of " + url)
+                            safe="/-._~!$&'()*+,;=:@[]|") == parts.path,
+         "encoding of " + url)
     return url
 
 

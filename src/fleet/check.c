@@ -106,9 +106,10 @@ check_url(const char *url, const char *path)
 	for (const char *p = path; p < end; p++) {
 		unsigned char c = (unsigned char)*p;
 
-		/* RFC 3986, 2.3, and the slash. */
-		if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-		    (c >= '0' && c <= '9') || strchr("-._~/", c) != NULL)
+		/* As browsers write it, and so caches have it: WHATWG URL,
+		 * the path percent-encode set; and what would not be part
+		 * of a path's name. */
+		if (c > ' ' && c < 0x7f && strchr("\"#<>?^`{}%\\", c) == NULL)
 			buf_addc(&b, *p);
 		else
 			buf_addf(&b, "%%%02X", c);

@@ -68,7 +68,8 @@ size_t check_sample(const struct manifest *m, size_t n, size_t *out);
 
 /*
  * The URL of a path of the release below the top `url`; "d/index.html" is
- * "d/".  The caller frees it.
+ * "d/".  It is percent-encoded as browsers do it (WHATWG URL), so that caches
+ * know it by that name.  The caller frees it.
  */
 char *check_url(const char *url, const char *path);
 
