@@ -69,7 +69,7 @@ parse() {
 	receive) knows='id compress bytes inodes group filled repair manifest uses' ;;
 	note) knows='id seq commit' ;;
 	adopt) knows='id mtime path exclude shared group meta line' ;;
-	activate) knows='id expect journal-size rollback revert bridge verified override message skipped sync before left line check armed hook-timeout' ;;
+	activate) knows='id expect journal-size rollback revert bridge verified override message skipped sync before left seq line check armed hook-timeout' ;;
 	prune) knows='keep older-than remove expect journal-size check' ;;
 	pin) knows='id off' ;;
 	preview) knows='name id until off' ;;

@@ -118,6 +118,7 @@ static const struct option activate[] = {
 	{ "sync", OPTION_FLAG, 0, 0 },
 	{ "before", OPTION_LINES, 0, TEXT_MAX },
 	{ "left", OPTION_LINES, 0, TEXT_MAX },
+	{ "seq", OPTION_NUMBER, 0, CALLER_SEQ_MAX },
 	{ "line", OPTION_TEXT, 0, TEXT_MAX },
 	{ "check", OPTION_FLAG, 0, 0 },
 	{ "armed", OPTION_NUMBER, 0, ARMED_MAX },

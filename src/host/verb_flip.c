@@ -225,6 +225,7 @@ verb_activate(struct request *r, struct err *e)
 	    request_number(r, "hook-timeout", HOOK_TIMEOUT, &hook_timeout,
 		e) != 0 ||
 	    request_number(r, "journal-size", -1, &o.journal_size, e) != 0 ||
+	    request_number(r, "seq", -1, &o.seq, e) != 0 ||
 	    store_open(&r->store, r->root, e) != 0 ||
 	    request_lock(r, LOCK_EXCLUSIVE, e) != 0)
 		return -1;

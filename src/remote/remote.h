@@ -266,6 +266,8 @@ struct remote_activate {
 	const struct release_ids *before; /* of a sync; NULL: none */
 	struct journal_line *left;	/* the same: rollbacks elsewhere */
 	size_t n_left;
+	int64_t seq;			/* the same: the last that counts; 0:
+					 * the release's own */
 	int64_t journal_size;		/* -1: any */
 	enum journal_action action;
 	unsigned int overrides;		/* OVERRIDE_FREEZE, OVERRIDE_ORDER */

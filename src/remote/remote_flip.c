@@ -50,6 +50,8 @@ add_line(const struct remote *r, const struct remote_activate *o,
 			line.message = meta->message;
 		memcpy(line.digest, meta->digest, HASH_HEX + 1);
 	}
+	if (o->seq > line.seq)
+		line.seq = o->seq;
 	meta = remote_meta(r, &line.from);
 	if (meta != NULL)
 		memcpy(line.from_digest, meta->digest, HASH_HEX + 1);
@@ -77,6 +79,8 @@ add_lists(const struct remote_activate *o, struct strvec *args)
 	}
 	if (left.len > 0)
 		strvec_addf(args, "--left=%s", left.data);
+	if (o->seq > 0)
+		strvec_addf(args, "--seq=%lld", (long long)o->seq);
 	if (skipped.len > 0)
 		strvec_addf(args, "--skipped=%s", skipped.data);
 	if (o->before != NULL)

@@ -177,7 +177,9 @@ write_line(const struct store *s, const struct activate_options *o,
 		.from = *from,
 		.to = *to,
 		.time = clock_now(),
-		.seq = meta->seq };
+		.seq = o->action == JOURNAL_SYNC && o->seq > meta->seq ?
+		    o->seq :
+		    meta->seq };
 
 	/* Borrowed: the line is not released. */
 	line.who = o->caller->who;

@@ -23,6 +23,8 @@ struct activate_options {
 	const struct strvec *skipped;	/* hosts left out, for it; NULL: none */
 	const struct release_ids *before; /* for it, of a sync; NULL: none */
 	const struct journal *left;	/* the same: rollbacks; NULL: none */
+	int64_t seq;			/* the same: the last that counts
+					 * elsewhere; -1: the release's own */
 	const struct release_id *expect; /* must be live; none: nothing may
 					 * be; NULL: whatever is */
 	int64_t journal_size;		/* bytes that the journal must have;

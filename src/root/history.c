@@ -204,8 +204,9 @@ take_line(struct history *h, const struct journal_line *l)
 	activated(h, &l->to, l->time);
 	if (l->action == JOURNAL_SYNC && stays)
 		h->since = since;
-	/* What has no number says nothing about numbers. */
-	if (l->seq >= 0) {
+	/* What has no number says nothing about numbers, and other hosts may know
+	 * of older ones only. */
+	if (l->seq >= 0 && (l->action != JOURNAL_SYNC || l->seq >= h->seq)) {
 		h->seq = l->seq;
 		h->seq_flip = h->flips;
 	}
@@ -389,7 +390,8 @@ was_verified(const struct history *h, const struct release_id *id,
 static bool
 went_back(const struct journal_line *l, const struct release_id *live)
 {
-	return (l->action == JOURNAL_ROLLBACK || l->action == JOURNAL_REVERT) &&
+	return (l->action == JOURNAL_ROLLBACK ||
+		   l->action == JOURNAL_REVERT) &&
 	    release_id_eq(&l->to, live);
 }
 

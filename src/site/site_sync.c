@@ -23,10 +23,12 @@ struct syncing {
 	struct release_ids chain;  /* what rollbacks go to there */
 	struct journal_line *left; /* what was rolled back from there */
 	size_t n_left;
+	int64_t seq; /* the last that counts; -1: there is none */
 	const struct release_ids *needed;
 	struct previews shown; /* that all are to have */
 	char *message;	       /* for the journals */
 	bool *changed;	       /* of each host */
+	bool named;	       /* by --from */
 	bool freezes;	       /* the site is frozen */
 	bool freezes_differ;   /* nobody knows whether it is */
 };
@@ -86,7 +88,7 @@ take_preview(struct previews *all, const struct preview *p)
  * as the others may have missed one: each host has a say, unless one is named.
  */
 static void
-find_shown(struct syncing *y, bool named, struct release_ids *needed)
+find_shown(struct syncing *y, struct release_ids *needed)
 {
 	const struct fleet *f = &y->s->fleet;
 	int64_t now = clock_now() / 1000;
@@ -97,7 +99,7 @@ find_shown(struct syncing *y, bool named, struct release_ids *needed)
 		for (size_t k = 0; k < r->previews.n; k++) {
 			const struct preview *p = &r->previews.v[k];
 
-			if ((!named || r == y->from) && p->until > now &&
+			if ((!y->named || r == y->from) && p->until > now &&
 			    release_ids_has(&r->view.ids, &p->id))
 				take_preview(&y->shown, p);
 		}
@@ -218,15 +220,50 @@ knows_left(const struct syncing *y, const struct remote *r)
 	return true;
 }
 
+/*
+ * The last sequence that counts: who serves the same may know of a newer build,
+ * which was unchanged.
+ */
+static int64_t
+last_sequence(const struct syncing *y)
+{
+	const struct fleet *f = &y->s->fleet;
+	int64_t last = remote_last_sequence(y->from);
+
+	for (size_t i = 0; !y->named && i < f->n; i++)
+		if (release_id_eq(&f->v[i].view.current,
+			&y->from->view.current) &&
+		    remote_last_sequence(&f->v[i]) > last)
+			last = remote_last_sequence(&f->v[i]);
+	return last;
+}
+
 /* Does it serve what the reference does, and know as much? */
 static bool
 is_synced(const struct syncing *y, const struct remote *r)
 {
 	return release_id_eq(&r->view.current, &y->from->view.current) &&
-	    knows_past(y, r) && knows_left(y, r);
+	    knows_past(y, r) && knows_left(y, r) &&
+	    remote_last_sequence(r) >= y->seq;
 }
 
-/* The pins of the reference; those that only the host has stay. */
+/* Has the reference pinned it, or, when none is named, any host? */
+static bool
+is_pinned(const struct syncing *y, const struct release_id *id)
+{
+	const struct fleet *f = &y->s->fleet;
+
+	for (size_t i = 0; i < f->n; i++) {
+		const struct remote *r = &f->v[i];
+		const struct meta *m = remote_meta(r, id);
+
+		if ((!y->named || r == y->from) && m != NULL && m->pinned)
+			return true;
+	}
+	return false;
+}
+
+/* The pins that all are to have; those that only the host has stay. */
 static int
 pin(struct syncing *y, struct remote *r, bool preview, bool *changed,
     struct err *e)
@@ -235,12 +272,10 @@ pin(struct syncing *y, struct remote *r, bool preview, bool *changed,
 	int c = 0;
 
 	for (size_t i = 0; c == 0 && i < ids->n; i++) {
-		const struct meta *theirs = remote_meta(y->from, &ids->v[i]);
 		const struct meta *ours = remote_meta(r, &ids->v[i]);
 		struct strvec args = STRVEC_INIT;
 
-		if (theirs == NULL || ours == NULL || !theirs->pinned ||
-		    ours->pinned)
+		if (ours == NULL || ours->pinned || !is_pinned(y, &ids->v[i]))
 			continue;
 		*changed = true;
 		strvec_addf(&args, "--id=%s", ids->v[i].text);
@@ -289,6 +324,7 @@ flip(struct syncing *y, struct remote *r, struct err *e)
 		.before = &before,
 		.left = y->left,
 		.n_left = y->n_left,
+		.seq = y->seq,
 		.message = y->message,
 		.skipped = y->s->wishes.skipped,
 		.journal_size = r->journal_size,
@@ -332,7 +368,7 @@ bring(struct remote *r, void *ctx, struct err *e)
 	bool flips = !is_synced(y, r), freezes = y->freezes && !r->frozen;
 
 	if (show(y, r, preview, changed, e) != 0 ||
-	    (r != y->from && pin(y, r, preview, changed, e) != 0))
+	    pin(y, r, preview, changed, e) != 0)
 		return -1;
 	*changed |= flips || freezes;
 	if (flips && !preview && flip(y, r, e) != 0)
@@ -524,7 +560,9 @@ site_sync(struct site_run *s, const char *from, struct site_synced *out,
 	struct release_id beside;
 	struct fleet *f = &s->fleet;
 	struct release_ids needed = RELEASE_IDS_INIT;
-	struct syncing y = { .s = s, .needed = &needed };
+	struct syncing y = { .s = s,
+		.needed = &needed,
+		.named = from != NULL };
 	int r;
 
 	if (site_open(s, e) != 0 || fleet_need_root(f, e) != 0)
@@ -538,8 +576,9 @@ site_sync(struct site_run *s, const char *from, struct site_synced *out,
 	y.message = xasprintf("as %s serves it", y.from->host->label);
 	history_chain(&y.from->view.history, &y.from->view.ids, &y.chain);
 	find_left(&y);
+	y.seq = last_sequence(&y);
 	vote_needed(f, y.from, &needed);
-	find_shown(&y, from != NULL, &needed);
+	find_shown(&y, &needed);
 	leave_stages(&y, &needed);
 	beside = assets_beside(y.from);
 	r = check_freezes(&y, e);

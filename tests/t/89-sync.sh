@@ -452,6 +452,64 @@ t_one_host_and_none() {
 	assert_contains "$err" unchanged
 }
 
+# The last sequence that counts is known everywhere afterwards, whoever had seen
+# it: an older build overtakes none, also where only one host is asked.
+t_the_sequence_comes_along() {
+	local kind what h other
+	for kind in "c dash" "dash c"; do
+		for what in rolled_back replaced unchanged; do
+			rm -rf r-h1 r-h2
+			# shellcheck disable=SC2086 # words are meant
+			some $kind
+			run next --seq 1
+			case $what in
+			rolled_back)
+				run next --seq 10
+				expect_status 7 deploy rollback --skip h2
+				run deploy sync
+				;;
+			replaced)
+				run next --seq 10
+				run deploy rollback
+				for h in h1 h2; do
+					rm -rf "r-$h"
+					run deploy sync
+				done
+				;;
+			unchanged)
+				expect_status 7 deploy publish --seq 10 --skip h1
+				run deploy sync
+				;;
+			esac
+			run deploy sync
+			assert_contains "$err" unchanged
+			echo "older $what" >site/index.html
+			for h in h1 h2; do
+				other=h$((3 - ${h#h}))
+				expect_status 4 deploy publish --seq 5 --skip "$other"
+			done
+		done
+	done
+}
+
+# So do pins, whoever missed them.
+t_a_pin_comes_to_who_missed_it() {
+	local h first
+	some c dash
+	for h in h1 h2; do
+		rm -rf r-h1 r-h2
+		run next
+		first=$(live h1)
+		run next
+		run next
+		expect_status 7 deploy pin "$first" --skip "$h"
+		run deploy sync
+		run next --keep 1
+		run next --keep 1
+		[ -d "r-$h/releases/$first" ] || fail "$h has removed it"
+	done
+}
+
 # Who was faster counts.
 t_somebody_else_is_faster() {
 	some c dash
