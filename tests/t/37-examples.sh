@@ -389,9 +389,11 @@ encoded() {
 }
 
 site() {
-	mkdir -p site/assets site/dir
+	mkdir -p site/assets site/dir site/forms
 	{ echo "<p>$1"; seq 900; } >site/index.html
 	cp site/index.html site/dir/
+	tee site/forms/any.wasm site/forms/UP.HTML site/forms/none \
+	    'site/forms/a?v=1.css' <site/index.html >/dev/null
 	{ echo "// $1"; seq 900; } >site/assets/app-1.js
 	echo "<p>nothing here" >site/404.html
 	[ -e site/token ] || echo "$RANDOM$RANDOM$BASHPID" >site/token
@@ -409,9 +411,11 @@ on() {
 	  - name: example.org
 	    source: site
 	    root: $PWD/www
-	    compress: {paths: ["*.html", "*.js"]}
+	    compress: {paths: ["*.html", "*.js", "forms/*"]}
 	END
 	site one
+	mkdir -p site/assets/sub
+	echo "<p>one" >site/assets/sub/index.txt
 	run deploy publish
 	start
 	cat >>deploy.yml <<-END
@@ -444,9 +448,23 @@ on() {
 		assert_contains heads "javascript"
 		assert_eq "$(header Cache-Control)" "max-age=31536000, immutable"
 	done
+	for f in "${forms[@]}"; do
+		local name
+		for name in any.wasm UP.HTML none; do
+			encoded "$f" example.org /forms/$name beside/forms/$name
+		done
+		ask example.org "/forms/a%3Fv=1.css" -H "Accept-Encoding: $f"
+		assert_status 200
+	done
 	# Who takes none gets none.
-	ask example.org / -H "Accept-Encoding: identity"
-	assert_eq "$(header Content-Encoding)" ""
+	for f in identity "gzip;q=0, br;q=0" "br; q=0.0,gzip;q=0.000, identity"; do
+		ask example.org / -H "Accept-Encoding: $f"
+		assert_eq "$(header Content-Encoding)" "" "$f"
+	done
+	# The way to a directory is kept by nobody, as it may go.
+	ask example.org /assets/sub
+	assert_eq "$(awk 'NR == 1 && $2 ~ /^30[18]$/' heads | wc -l)" 1
+	assert_not_contains heads max-age
 	ask example.org /assets/app-1.js
 	assert_eq "$(header Cache-Control)" "max-age=31536000, immutable"
 	# What is missing is kept by nobody.
