@@ -420,7 +420,8 @@ do_retry(struct queue *q, void *ctx, struct err *e)
 	if (j->state == JOB_FAILED)
 		j->tries = j->deaths = 0;
 	j->state = JOB_WAITING;
-	j->due = clock_now();
+	/* At once, whatever this machine takes for the time. */
+	j->due = j->created;
 	return sql_write_job(q, j, e);
 }
 

@@ -85,6 +85,22 @@ do_step() {
 	[ -z "$old" ] || sql "UPDATE deploy_jobs SET turn = nullif($old, 0) WHERE id = $job"
 }
 
+# What is to be done again is done at once, also when the clock was ahead then.
+t_a_retry_while_the_clock_was_ahead() {
+	need_cmd faketime
+	[ -z "${TEST_SANITIZE:-}" ] || skip "faketime hangs under a sanitizer"
+	sites a
+	build '[ ! -e bad ] || { rmdir busy-a; exit 3; }'
+	touch bad
+	enqueue a --ref v1
+	deploy worker --once || true
+	rm bad
+	faketime -f +2h deploy jobs retry 1
+	once
+	assert_eq "$(tail -n 1 built)" "a v1"
+	is_state 1 "done" || fail "it waits"
+}
+
 # What the last try of a site came to, which decides whether it is well again, is
 # that of the try that ended last, whatever the clock said and whichever job it was
 # of: "STEPS|what is told|is the last one a success".
