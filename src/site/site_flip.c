@@ -362,11 +362,12 @@ flip_once(struct site_run *s, const struct release_id *id,
 
 /*
  * Somebody else was faster, it seems.  0 when it is to be tried again from what
- * is live now; a rollback starts from what was live when it was asked for.
+ * is live now; a rollback starts from what was live when it was asked for.  That
+ * only journals have grown counts once: who was armed wrote into them, too.
  */
 static int
 ask_again(struct site_run *s, struct start *start, const struct release_id *id,
-    enum journal_action action, struct err *e)
+    enum journal_action action, bool *touched, struct err *e)
 {
 	const struct err refused = *e;
 	enum start_change change;
@@ -380,8 +381,10 @@ ask_again(struct site_run *s, struct start *start, const struct release_id *id,
 	if (change == START_CHANGED && action == JOURNAL_ROLLBACK)
 		return start_refuse(start, &s->fleet, id, e);
 	start_note(start, &s->fleet);
-	if (change != START_SAME)
+	if (change == START_CHANGED || (change == START_TOUCHED && !*touched)) {
+		*touched = change == START_TOUCHED;
 		return 0;
+	}
 	/* It was another guard. */
 	*e = refused;
 	return -1;
@@ -395,13 +398,15 @@ site_flip(struct site_run *s, const struct release_id *id,
 	const struct release_id own = *id;
 	bool once = action == JOURNAL_ACTIVATE && s->wishes.expect != NULL;
 	struct start start = START_INIT;
+	bool touched = false;
 	int r, tries = 0;
 
 	log_set_field(LOG_RELEASE, own.text);
 	start_note(&start, &s->fleet);
 	while ((r = flip_once(s, &own, action, out, e)) != 0 &&
 	    e->code == ERR_SUPERSEDED && !once && !s->fleet.went_back &&
-	    ++tries < FASTER_MAX && ask_again(s, &start, &own, action, e) == 0)
+	    ++tries < FASTER_MAX &&
+	    ask_again(s, &start, &own, action, &touched, e) == 0)
 		;
 	start_release(&start);
 	return r;

@@ -349,6 +349,23 @@ t_a_publish_between_two_batches() {
 	run deploy status
 }
 
+# What one host refuses under its lock, because it knows a newer build, is not
+# tried for ever: each try is a line in the journals of those that were armed.
+t_who_is_refused_gives_up() {
+	local n
+	some c dash
+	run deploy publish
+	echo two >site/index.html
+	expect_status 7 deploy publish --seq 10 --skip h1
+	run deploy rollback --host h2
+	n=$(wc -l <r-h1/.deploy/journal)
+	echo three >site/index.html
+	expect_status 4 deploy publish --seq 5
+	assert_contains "$err" "sequence 5 is older than 10"
+	n=$(($(wc -l <r-h1/.deploy/journal) - n))
+	((n <= 2)) || fail "$n lines of what did not happen"
+}
+
 # ---------------------------------------------------------------- no vote
 
 # What may have become of h3.
