@@ -83,12 +83,13 @@ hook_run(enum hook_when when, const struct hook_facts *f, struct err *e)
 	return r;
 }
 
+/* A file or a link. */
 static bool
-is_directory(const struct manifest *m, const char *path)
+has_page(const struct manifest *m, const char *path)
 {
 	const struct entry *en = manifest_find(m, path);
 
-	return en != NULL && en->type == ENTRY_DIR;
+	return en != NULL && en->type != ENTRY_DIR;
 }
 
 /* The URLs that differ between two releases. */
@@ -105,8 +106,9 @@ add_change(void *ctx, const char *path, const char *at)
 	const struct changes *c = ctx;
 	char *url;
 
-	/* A directory that came or went empty has no page. */
-	if (is_directory(c->from, at) || is_directory(c->to, at))
+	/* A directory that came or went empty has no page; what was a file
+	 * and is one, or the other way round, had or has. */
+	if (!has_page(c->from, at) && !has_page(c->to, at))
 		return;
 	/* It says what its file says; who asks for it by its own name wants
 	 * to know of it, but has nothing new to read. */

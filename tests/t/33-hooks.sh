@@ -153,6 +153,25 @@ t_what_changed() {
 	    fail "temporary files"
 }
 
+# A file that becomes a directory, and back: its page goes, its redirection comes.
+t_what_changed_between_file_and_directory() {
+	config "post_activate: 'cp \"\$DEPLOY_CHANGED_FILE\" changed'" \
+	    "post_rollback: 'cp \"\$DEPLOY_CHANGED_FILE\" changed'"
+	site 1
+	mkdir -p site/with site/without site/empty
+	echo 1 | tee site/with/index.html site/without/x site/file >site/file2
+	run deploy publish
+	rm -r site/with site/without site/empty site/file site/file2
+	mkdir site/file site/file2
+	echo 2 | tee site/with site/without site/empty >site/file/index.html
+	run deploy publish --override=build
+	assert_eq "$(LC_ALL=C sort changed | tr '\n' ' ')" \
+	    "/empty /file /file/ /file2 /with /with/ /without /without/x "
+	cp changed first
+	run deploy rollback
+	assert_file_eq changed first
+}
+
 # Visitors come through links, too: what changed where they lead is listed there.
 t_what_changed_behind_links() {
 	local t
