@@ -381,7 +381,8 @@ ask_again(struct site_run *s, struct start *start, const struct release_id *id,
 	if (change == START_CHANGED && action == JOURNAL_ROLLBACK)
 		return start_refuse(start, &s->fleet, id, e);
 	start_note(start, &s->fleet);
-	if (change == START_CHANGED || (change == START_TOUCHED && !*touched)) {
+	if (change == START_CHANGED ||
+	    (change == START_TOUCHED && !*touched)) {
 		*touched = change == START_TOUCHED;
 		return 0;
 	}
