@@ -115,7 +115,9 @@ caller_init(struct caller *c)
 		c->who = cut(xstrdup_opt(env(ci->actor)));
 		c->job = cut(job_url(ci));
 		c->commit = cut(xstrdup_opt(env(ci->commit)));
-		c->seq = number_or(env(ci->seq), 0, CALLER_SEQ_MAX, -1);
+		if (env(ci->seq) != NULL &&
+		    !number_parse(env(ci->seq), 0, CALLER_SEQ_MAX, &c->seq))
+			c->odd_seq = cut(xstrdup(env(ci->seq)));
 		break;
 	}
 	if (c->who == NULL)
@@ -128,6 +130,7 @@ caller_release(struct caller *c)
 	free(c->who);
 	free(c->job);
 	free(c->commit);
+	free(c->odd_seq);
 	free(c->line);
 	free(c->rest);
 	free(c->where);

@@ -15,6 +15,7 @@ struct caller {
 	char *job;		/* URL of the CI job, or NULL */
 	char *commit;		/* commit that is built, or NULL */
 	int64_t seq;		/* number of the CI run, or -1 */
+	char *odd_seq;		/* what the CI gives, where that is no number */
 	/*
 	 * The command line, as it can be pasted into a shell: "deploy -c FILE
 	 * COMMAND", what stands behind that, and of all of it the options that

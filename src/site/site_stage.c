@@ -261,6 +261,11 @@ site_stage(struct site_run *s, struct stage *st, struct fleet_sent *sent,
 		return -1;
 	if (order_begin(s, e) != 0)
 		return -1;
+	if (s->caller->odd_seq != NULL && s->wishes.seq < 0 &&
+	    !s->wishes.by_commit)
+		log_warn(
+		    "the number of this CI run, '%s', is none, so it does not keep older builds from going live; give one with --seq",
+		    s->caller->odd_seq);
 	site_stage_options(s, &rules, &o);
 	r = stage(s, st, &o, sent, e);
 	if (r == 0)

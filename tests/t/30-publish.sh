@@ -654,4 +654,19 @@ t_mistakes_in_the_configuration() {
 	assert_contains "$err" "nosuch"
 }
 
+# What the CI gives for a number and is none keeps no older build away; that is
+# said, and a number that is given counts.
+t_a_run_number_that_is_none() {
+	local n
+	small
+	for n in 9-hotfix 99999999999999999999 -4; do
+		JENKINS_URL=x BUILD_NUMBER=$n run deploy publish site --root root
+		assert_contains "$err" "the number of this CI run, '$n', is none"
+	done
+	JENKINS_URL=x BUILD_NUMBER=9-hotfix run deploy publish site --root root --seq 3
+	assert_not_contains "$err" "is none"
+	JENKINS_URL=x BUILD_NUMBER=9 run deploy publish site --root root
+	assert_not_contains "$err" "is none"
+}
+
 run_tests

@@ -105,10 +105,12 @@ test_gaps(void)
 	CHECK_STR(c.job, NULL);
 	CHECK_STR(c.commit, NULL);
 	CHECK(c.seq == -1);
+	CHECK_STR(c.odd_seq, NULL);
 	caller_release(&c);
 
 	c = CALLER("GITLAB_CI=true", "CI_PIPELINE_IID=12a");
 	CHECK(c.seq == -1);
+	CHECK_STR(c.odd_seq, "12a");
 	caller_release(&c);
 }
 
