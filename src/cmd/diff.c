@@ -315,7 +315,8 @@ run_diff(struct run *run, struct err *e)
 	if (cmd_begin(run, e) != 0 || site_open(&run->work, e) != 0)
 		return -1;
 	if (args->n > 0 && !names_build(args, f))
-		return diff_releases(run, f, e);
+		return fleet_need_root(f, e) == 0 ? diff_releases(run, f, e) :
+						    -1;
 	if (args->n == 0 && run->site->source == NULL)
 		return no_source(e);
 	return diff_build(run, f, args->n > 0 ? args->v[0] : run->site->source,

@@ -511,4 +511,14 @@ t_walk_of_an_operator() {
 	assert_contains joined "the next one is in 60 min"
 }
 
+# Releases are of a root; a build may be for one that is not there yet.
+t_diff_in_a_root_that_is_not_there() {
+	small
+	expect_status 1 deploy diff current --root typo
+	assert_contains "$err" "not a root"
+	expect_status 1 deploy diff previous current --root typo
+	assert_contains "$err" "not a root"
+	run deploy diff site --root typo
+}
+
 run_tests
