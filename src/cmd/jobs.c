@@ -452,13 +452,20 @@ do_log(struct call *c, struct err *e)
 	return r;
 }
 
+static void
+tell(const struct call *c, const char *what)
+{
+	log_info("job %lld of '%s': %s%s", (long long)c->job.id, c->job.site,
+	    c->run->opts.dry_run ? "would be " : "", what);
+}
+
 /* Answer with the job as it is after a change. */
 static int
 answer_changed(struct call *c, const char *what, struct err *e)
 {
 	int64_t id = c->job.id;
 
-	log_info("job %lld of '%s': %s", (long long)id, c->job.site, what);
+	tell(c, what);
 	if (!c->run->opts.json)
 		return 0;
 	if (!c->run->opts.dry_run && queue_get(c->q, id, &c->job, e) != 0)
@@ -506,7 +513,7 @@ do_retry(struct call *c, struct err *e)
 {
 	if (!c->run->opts.dry_run && queue_retry(c->q, c->job.id, e) != 0)
 		return -1;
-	return answer_changed(c, "to be tried again", e);
+	return answer_changed(c, "put back, to be tried again", e);
 }
 
 static int
@@ -515,7 +522,7 @@ do_stop(struct call *c, struct err *e)
 	if (!c->run->opts.dry_run &&
 	    queue_stop(c->q, c->job.id, c->run->caller.who, e) != 0)
 		return -1;
-	return answer_changed(c, "to be ended", e);
+	return answer_changed(c, "asked to end", e);
 }
 
 static int
@@ -528,8 +535,7 @@ do_remove(struct call *c, struct err *e)
 		return -1;
 	if (!o->dry_run && queue_remove(c->q, c->job.id, e) != 0)
 		return -1;
-	log_info("job %lld of '%s': removed", (long long)c->job.id,
-	    c->job.site);
+	tell(c, "removed");
 	return 0;
 }
 
@@ -539,7 +545,7 @@ do_priority(struct call *c, struct err *e)
 	if (!c->run->opts.dry_run &&
 	    queue_set_priority(c->q, c->job.id, c->priority, e) != 0)
 		return -1;
-	return answer_changed(c, "has another priority", e);
+	return answer_changed(c, "given another priority", e);
 }
 
 static const struct action {

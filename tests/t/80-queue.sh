@@ -280,6 +280,7 @@ t_wait_for_the_end() {
 }
 
 t_dry_runs() {
+	local what
 	sites a
 	build :
 	run deploy enqueue a -n
@@ -289,8 +290,11 @@ t_dry_runs() {
 	enqueue a
 	run deploy worker -n
 	assert_contains "$err" "would do job $job: a"
-	run deploy jobs -n remove a
-	run deploy jobs -n priority a 7
+	for what in "remove a" "retry a" "priority a 7"; do
+		# shellcheck disable=SC2086 # words are meant
+		run deploy jobs -n $what
+		assert_contains "$err" "job $job of 'a': would be "
+	done
 	assert_eq "$(field "$job" .priority)" 0
 	[ ! -e built ] || fail "built"
 }
