@@ -168,6 +168,9 @@ dial(struct ssh *s, const struct ssh_settings *st, struct err *e)
 	    st->hostname, st->port, &d->fd, e);
 	d->blame_gate = ssh_gate_is_to_blame;
 	d->close_gate = ssh_gate_close;
+	/* Nothing was asked for on the host: that is as if it did not answer. */
+	if (d->gate == NULL && e->code == ERR_FAILED && !intr_came())
+		e->code = ERR_UNREACHABLE;
 	return d->gate != NULL ? 0 : -1;
 }
 
