@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/buf.h"
@@ -122,7 +123,10 @@ remove_chosen(const struct store *s, const struct release_ids *ids,
 		r = -1;
 	if (r == 0)
 		return 0;
-	if (e->sys == EACCES || e->sys == EPERM)
+	if (e->sys == EPERM && geteuid() == 0)
+		err_append(e,
+		    ";; an attribute such as 'immutable' keeps it; see lsattr(1), and take it off with chattr -R -i");
+	else if (e->sys == EACCES || e->sys == EPERM)
 		err_append(e,
 		    ";; it belongs to another user: let that user or root remove it");
 	e->code = ERR_CLEANUP;

@@ -49,7 +49,8 @@ store_tell_exchange(struct err *e)
 	if (e->sys == EBUSY)
 		return err_append(e,
 		    ": it is a mount point;; mount the directory above it instead, which becomes the root");
-	if (e->sys == EINVAL || e->sys == ENOSYS)
+	/* The last: a directory of the layer below an overlay. */
+	if (e->sys == EINVAL || e->sys == ENOSYS || e->sys == EXDEV)
 		return err_append(e,
 		    ": neither this file system nor this kernel can do that in one step;; publish it to a root of another name, and let the web server serve that one's 'current'");
 	return -1;
@@ -102,6 +103,17 @@ exchange_current(const struct store *s, const struct release_id *id,
 	return 0;
 }
 
+static int
+cannot_replace(const struct store *s, struct err *e)
+{
+	err_sys(e, "cannot replace '%s/%s'", s->root.path, STORE_CURRENT);
+	if (e->sys == EXDEV)
+		err_append(e,
+		    ": '%s' is mounted apart;; mount the whole root there, not a part",
+		    s->state.path);
+	return -1;
+}
+
 int
 store_flip(const struct store *s, const struct release_id *id,
     struct store_link *l, struct err *e)
@@ -112,8 +124,7 @@ store_flip(const struct store *s, const struct release_id *id,
 		return -1;
 	if (r == 1 &&
 	    renameat(s->state.fd, l->name, s->root.fd, STORE_CURRENT) != 0)
-		return err_sys(e, "cannot replace '%s/%s'", s->root.path,
-		    STORE_CURRENT);
+		return cannot_replace(s, e);
 	/* Live from here on. */
 	l->name[0] = '\0';
 	if (fsync(s->root.fd) != 0 || (r == 0 && fsync(s->state.fd) != 0)) {

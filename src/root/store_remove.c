@@ -42,9 +42,10 @@ move_to_trash(const struct store *s, const struct dir *from, const char *name,
 }
 
 /*
- * On a full btrfs nothing can be renamed, but removed it can be: where it
- * lies, without its manifest first, so that nobody makes half of it live.  A
- * crash leaves a release without manifest, which the next prune takes.
+ * On a full btrfs nothing can be renamed, and on an overlay no directory of the
+ * layer below, but removed it can be: where it lies, without its manifest first,
+ * so that nobody makes half of it live.  A crash leaves a release without
+ * manifest, which the next prune takes.
  */
 static int
 remove_in_place(const struct store *s, const struct release_id *id,
@@ -68,7 +69,7 @@ take_out(const struct store *s, const struct release_id *id, struct err *e)
 
 	if (move_to_trash(s, &s->releases, id->text, id->text, &full) == 0)
 		return 0;
-	if (full.sys == ENOSPC || full.sys == EDQUOT)
+	if (full.sys == ENOSPC || full.sys == EDQUOT || full.sys == EXDEV)
 		return remove_in_place(s, id, e);
 	*e = full;
 	return -1;

@@ -614,4 +614,57 @@ t_adopt_what_leads_nowhere() {
 	[ ! -e www/.deploy ] || fail "something was made"
 }
 
+# ------------------------------------------------ what cannot be renamed
+
+# Four releases in `lower/r`, under an overlay in `over`.
+overlay() {
+	local n
+	tmpfs disk
+	mkdir over site
+	mkdir disk/lower disk/up disk/work
+	for n in 1 2 3 4; do
+		echo "$n" >site/index.html
+		run deploy publish site --root "$PWD/disk/lower/r"
+	done
+	mkdir -p disk/lower/plain/current
+	echo old >disk/lower/plain/current/index.html
+	mount -t overlay -o "lowerdir=$PWD/disk/lower,upperdir=$PWD/disk/up,workdir=$PWD/disk/work" \
+	    none over 2>/dev/null || skip "needs overlayfs"
+	defer umount -l "$PWD/over"
+}
+
+# A prepared root in the image of a container: what lies in the layer below is
+# removed where it is.
+t_releases_of_the_layer_below_are_pruned() {
+	overlay
+	run deploy prune --keep 1 --root "$PWD/over/r"
+	assert_eq "$(ls over/r/releases | wc -l)" 2
+	echo 5 >site/index.html
+	run deploy publish site --root "$PWD/over/r" --keep 1
+	run deploy verify --root "$PWD/over/r"
+}
+
+t_a_directory_of_the_layer_below_is_not_adopted() {
+	overlay
+	expect_status 1 deploy adopt --root "$PWD/over/plain"
+	assert_contains "$err" "publish it to a root of another name"
+	assert_eq "$(<over/plain/current/index.html)" old
+}
+
+# What stops a rollback is said with what helps.
+t_rollback_where_the_records_are_mounted_apart() {
+	need_root
+	[ -n "${TEST_MOUNTS:-}" ] || skip "no mount namespaces"
+	small
+	publish -q
+	echo two >site/index.html
+	publish -q
+	mv root/.deploy apart
+	mkdir root/.deploy
+	mount --bind apart root/.deploy
+	defer umount -l "$PWD/root/.deploy"
+	expect_status 1 deploy rollback --root root
+	assert_contains "$err" "is mounted apart; mount the whole root there, not a part"
+}
+
 run_tests

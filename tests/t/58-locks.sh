@@ -415,8 +415,8 @@ t_stages_at_once_have_times_of_their_own() {
 	assert_eq "$(ls root/releases | wc -l)" 12
 	for k in root/.deploy/meta/*.json; do
 		jq .mtime "$k"
-	done | sort >times
-	assert_eq "$(uniq -d times)" ""
+	done | sort >seconds
+	assert_eq "$(uniq -d seconds)" ""
 }
 
 # What one of two does; each may end with one of the statuses behind it.
