@@ -2147,7 +2147,8 @@ do_activate() {
 	{ [ -n "$rollback$revert$synced" ] && [ -n "$was_live" ]; } || overrides freeze || ! is_frozen ||
 		refuse_frozen
 	check_sequence
-	[ -n "$rollback$revert$synced$as_bridge" ] || overrides order || [ -z "$left" ] ||
+	[ -n "$revert$synced$as_bridge" ] || { [ -n "$rollback" ] && [ -n "$was_live" ]; } ||
+		overrides order || [ -z "$left" ] ||
 		fail 4 "$left" "build something else, or use --override=order"
 	[ -z "$check" ] || return 0
 	[ -n "$line" ] || fail 2 "'activate' wants --line=JSON from a client for which the host does not write it"

@@ -123,7 +123,7 @@ check_bridge(const struct store *s, const struct activate_options *o,
 
 /*
  * Freeze, sequence and content.  Going back to what was live is stopped by
- * none, and a rollback not by the content.  `to`: what is live then.
+ * none; going to what never was is an activation.  `to`: what is live then.
  */
 static int
 check_guards(const struct store *s, const struct activate_options *o,
@@ -146,7 +146,8 @@ check_guards(const struct store *s, const struct activate_options *o,
 		if (r == 0 && left & OVERRIDE_ORDER)
 			r = check_sequence(s, &h, meta->seq, e);
 		if (r == 0 && left & OVERRIDE_ORDER &&
-		    o->action == JOURNAL_ACTIVATE)
+		    (o->action == JOURNAL_ACTIVATE ||
+			o->action == JOURNAL_ROLLBACK))
 			r = activate_check_content(&h, to, meta->digest, e);
 	}
 	history_release(&h);

@@ -366,6 +366,28 @@ t_who_is_refused_gives_up() {
 	((n <= 2)) || fail "$n lines of what did not happen"
 }
 
+# A rollback to what never was live is an activation, and guarded like one: also
+# against content that was rolled back from.
+t_a_rollback_to_what_never_was_live() {
+	local kind id
+	for kind in c dash "dash c"; do
+		rm -rf r-h1 r-h2
+		# shellcheck disable=SC2086 # words are meant
+		some $kind
+		run deploy publish
+		echo bad >site/index.html
+		run deploy publish
+		run deploy rollback
+		run deploy stage
+		id=$(cat "$out")
+		expect_status 4 deploy rollback "$id"
+		assert_contains "$err" "was rolled back from at"
+		assert_eq "$(<r-h1/current/index.html)" one
+		run deploy rollback "$id" --override=order
+		assert_eq "$(<r-h1/current/index.html)" bad
+	done
+}
+
 # ---------------------------------------------------------------- no vote
 
 # What may have become of h3.
