@@ -1,5 +1,7 @@
 /*
- * Words of a command that is to be pasted into a shell.
+ * Words of a command that is to be pasted into a shell.  What a message would
+ * not show as it is (control characters, bytes that are no UTF-8) is written
+ * as $'...', which bash, zsh and ksh know.
  */
 #ifndef QUOTE_H
 #define QUOTE_H
@@ -14,6 +16,9 @@
  * takes it as it is.
  */
 void quote_add(struct buf *out, const char *word);
+
+/* Add the word, byte for byte, for a program that runs sh(1). */
+void quote_for_sh(struct buf *out, const char *word);
 
 enum { QUOTE_MAX = 8192 };	/* bytes of a word in quotes, with the NUL */
 

@@ -67,8 +67,8 @@ print_word(const char *name, const char *word)
 {
 	struct buf b = BUF_INIT;
 
-	quote_add(&b, word);
-	printf("%s=%s\n", name, b.data + 1);
+	quote_for_sh(&b, word);
+	printf("%s=%s\n", name, b.data);
 	buf_release(&b);
 }
 

@@ -455,17 +455,21 @@ keep_option(const char *dir, const char *source)
 static int
 clean_submodules(struct clone *c, const char *keep, struct err *e)
 {
-	char *command =
-	    xasprintf("git ls-files -v | grep -qv '^H' && "
-		      "rm -f \"$(git rev-parse --git-path index)\" && "
-		      "git read-tree HEAD && git reset -q --hard; "
-		      "k=%s; r=${k#\"--exclude=/$displaypath/\"}; "
-		      "[ \"$r\" = \"$k\" ] || set -- --exclude=\"/$r\"; "
-		      "git clean -ffdq \"$@\"",
-		QUOTED(keep));
-	int status = git(c, e, "submodule", "--quiet", "foreach",
-	    "--recursive", command, END);
+	struct buf word = BUF_INIT;
+	char *command;
+	int status;
 
+	quote_for_sh(&word, keep);
+	command = xasprintf("git ls-files -v | grep -qv '^H' && "
+			    "rm -f \"$(git rev-parse --git-path index)\" && "
+			    "git read-tree HEAD && git reset -q --hard; "
+			    "k=%s; r=${k#\"--exclude=/$displaypath/\"}; "
+			    "[ \"$r\" = \"$k\" ] || set -- --exclude=\"/$r\"; "
+			    "git clean -ffdq \"$@\"",
+	    word.data);
+	status = git(c, e, "submodule", "--quiet", "foreach", "--recursive",
+	    command, END);
+	buf_release(&word);
 	free(command);
 	return status;
 }

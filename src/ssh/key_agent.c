@@ -189,8 +189,8 @@ add_known_hosts(struct key_agent *a, struct err *e)
 		return 0;
 	/* Once for ssh, which divides a list at blanks, once for git's shell. */
 	option = xasprintf("-oUserKnownHostsFile=\"%s\"", a->known_hosts);
-	quote_add(&word, option);
-	strvec_addf(&a->env, "GIT_SSH_COMMAND=ssh -oBatchMode=yes%s",
+	quote_for_sh(&word, option);
+	strvec_addf(&a->env, "GIT_SSH_COMMAND=ssh -oBatchMode=yes %s",
 	    buf_str(&word));
 	free(option);
 	buf_release(&word);

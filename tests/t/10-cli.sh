@@ -807,4 +807,20 @@ t_an_archive_is_not_read_from_a_terminal() {
 	assert_contains seen "status 2"
 }
 
+# A cure means the same when it is pasted, whatever the words are that it repeats.
+t_cures_with_odd_words_can_be_pasted() {
+	local word cure
+	mkdir bin
+	ln -s "$DEPLOY" bin/deploy
+	for word in $'two\nlines' $'a\ttab' $'caf\xe9' $'esc\e[0m' $'sep\u2028arator' \
+	    $'it\'s\n"here"' $'back\\slash\n' "it's \"plain\"" 'back\slash' 'a$b`c`' \
+	    $'\x80' 'ä ö'; do
+		expect_status 1 deploy list --root "$word"
+		cure=$(sed -n 's/.*, or run: //p' "$err")
+		[[ $cure = "deploy init "* ]] || fail "no cure: $(cat "$err")"
+		PATH=$PWD/bin:$PATH run bash -c "$cure"
+		run deploy list --root "$word"
+	done
+}
+
 run_tests
