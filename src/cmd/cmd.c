@@ -685,9 +685,16 @@ cmd_put_id(json_t *doc, const char *key, const struct release_id *id)
 }
 
 int
-cmd_commit_len(void)
+cmd_commit_len(const char *commit)
 {
-	return table_is_whole() ? INT_MAX : COMMIT_LEN;
+	int n = COMMIT_LEN;
+
+	if (table_is_whole() || commit == NULL || strlen(commit) <= COMMIT_LEN)
+		return INT_MAX;
+	/* Not within a character. */
+	while (n > 0 && ((unsigned char)commit[n] & 0xc0) == 0x80)
+		n--;
+	return n;
 }
 
 const char *

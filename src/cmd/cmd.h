@@ -137,7 +137,7 @@ const char *cmd_moment(int64_t ms, char text[CMD_MOMENT_LEN]);
 /* A cell for one. */
 void cmd_put_moment(struct table *t, int64_t ms);
 
-/* How much of a commit's name people see, for "%.*s". */
-int cmd_commit_len(void);
+/* How much of a commit (NULL: none) people see, for "%.*s". */
+int cmd_commit_len(const char *commit);
 
 #endif

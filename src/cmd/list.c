@@ -90,7 +90,7 @@ add_release(struct table *t, const struct view *v, const struct release_id *id,
 	table_cell(t, TABLE_PLAIN, "%lld", (long long)meta->files);
 	table_cell(t, TABLE_PLAIN, "%s", bytes);
 	table_cell(t, TABLE_PLAIN, "%s", seq);
-	table_cell(t, TABLE_PLAIN, "%.*s", cmd_commit_len(),
+	table_cell(t, TABLE_PLAIN, "%.*s", cmd_commit_len(meta->commit),
 	    meta->commit != NULL ? meta->commit : "");
 	table_cell(t, TABLE_YELLOW, "%s", where);
 	table_cell(t, TABLE_PLAIN, "%s",

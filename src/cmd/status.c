@@ -254,7 +254,7 @@ print_live(const struct remote *r)
 		table_has_ages() ? "" :
 				   "since ",
 	    since > 0 ? cmd_moment(since, text) : "",
-	    commit != NULL ? ", commit " : "", cmd_commit_len(),
+	    commit != NULL ? ", commit " : "", cmd_commit_len(commit),
 	    commit != NULL ? commit : "", message != NULL ? ": " : "",
 	    message != NULL ? message : "");
 }
