@@ -50,7 +50,7 @@ add_line(const struct remote *r, const struct remote_activate *o,
 			line.message = meta->message;
 		memcpy(line.digest, meta->digest, HASH_HEX + 1);
 	}
-	if (o->seq > line.seq)
+	if (o->seq > 0 && o->seq > line.seq)
 		line.seq = o->seq;
 	meta = remote_meta(r, &line.from);
 	if (meta != NULL)
