@@ -198,6 +198,23 @@ verify_release(struct run *run, struct fleet *f, const struct release_id *id,
 	return r;
 }
 
+/* Nothing of what is live is there: visitors get errors for all pages. */
+static int
+check_live(const struct fleet *f, const struct release_id *id, struct err *e)
+{
+	for (size_t i = 0; i < f->n; i++) {
+		const struct view *v = &f->v[i].view;
+
+		if (!view_has_lost_live(v) || !release_id_eq(&v->current, id))
+			continue;
+		err_set(e, ERR_INTEGRITY,
+		    "the live release %s is not there any more;; 'deploy status' says what helps",
+		    id->text);
+		return remote_say(&f->v[i], e);
+	}
+	return 0;
+}
+
 static int
 run_verify(struct run *run, struct err *e)
 {
@@ -209,7 +226,9 @@ run_verify(struct run *run, struct err *e)
 
 	if (cmd_open_fleet(run, &f, e) == 0)
 		id = fleet_find(&f, word, e);
-	r = id != NULL ? verify_release(run, &f, id, e) : -1;
+	r = id != NULL && check_live(&f, id, e) == 0 ?
+	    verify_release(run, &f, id, e) :
+	    -1;
 	fleet_release(&f);
 	return r;
 }

@@ -452,4 +452,19 @@ t_a_manifest_that_is_nowhere() {
 	run deploy verify
 }
 
+# All of what is live is gone: that is no wrong word of the caller's.
+t_verify_where_the_live_release_is_gone() {
+	local id what
+	small
+	run deploy publish site --root root
+	id=$(cat "$out")
+	mv "root/releases/$id" gone
+	for what in "" current; do
+		# shellcheck disable=SC2086 # no word is meant, too
+		expect_status 5 deploy verify -q --root root $what
+		assert_contains "$err" "the live release $id is not there any more"
+	done
+	expect_status 2 deploy verify --root root 20200101T000000.000Z-00000000-0000-4000-8000-000000000000
+}
+
 run_tests
