@@ -335,20 +335,6 @@ run_command(struct run *run, struct err *e)
 	return r;
 }
 
-/* Who found what is wrong may not know for which site it is to be mended. */
-static void
-complete_cure(const struct run *run, struct err *e)
-{
-	struct buf whole = BUF_INIT;
-	const char *cure = err_cure(e);
-
-	if (cure_complete(&run->caller, cure, &whole) != cure) {
-		err_drop_cure(e);
-		err_append(e, ";; %s", whole.data);
-	}
-	buf_release(&whole);
-}
-
 int
 cmd_main(int before, int argc, char *const *argv, struct opts *global)
 {
@@ -371,7 +357,7 @@ cmd_main(int before, int argc, char *const *argv, struct opts *global)
 	else if (r == 0)
 		r = run_command(&run, &e);
 	if (r != 0) {
-		complete_cure(&run, &e);
+		cure_complete_error(&run.caller, &e);
 		answer_error(&run, &e);
 	}
 	if (flush_answer(&run, r == 0 ? &e : &(struct err)ERR_INIT) != 0)

@@ -101,6 +101,19 @@ cure_complete(const struct caller *c, const char *text, struct buf *out)
 	return out->len > strlen(text) ? out->data : text;
 }
 
+void
+cure_complete_error(const struct caller *c, struct err *e)
+{
+	struct buf whole = BUF_INIT;
+	const char *cure = err_cure(e);
+
+	if (cure_complete(c, cure, &whole) != cure) {
+		err_drop_cure(e);
+		err_append(e, ";; %s", whole.data);
+	}
+	buf_release(&whole);
+}
+
 /* The same command again, without those that failed. */
 static void
 add_again(const struct fleet *f, struct buf *out)

@@ -28,6 +28,9 @@ int cure_append(const struct fleet *f, struct err *e, const char *verb,
 const char *cure_complete(const struct caller *c, const char *text,
     struct buf *out);
 
+/* The cure of the error as that. */
+void cure_complete_error(const struct caller *c, struct err *e);
+
 /*
  * Hosts are out of reach, and the error says so: append how to go on without
  * them, when the command can and some are left, else how to find out more,

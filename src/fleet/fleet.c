@@ -191,6 +191,7 @@ tell_others(const struct fleet *f, bool *told)
 		name_same(f, i, told, &labels);
 		log_set_host(buf_str(&labels));
 		err_prefix(&one, "%s: ", buf_str(&labels));
+		cure_complete_error(f->caller, &one);
 		log_err(&one);
 		log_set_host(NULL);
 		buf_release(&labels);

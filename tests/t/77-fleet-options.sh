@@ -732,4 +732,17 @@ t_the_build_is_read_while_hosts_are_asked() {
 	expect_status 2 deploy publish nosuch
 }
 
+# The cure of each host that failed has the options of the command, not only that
+# of the last one that is told.
+t_each_host_has_a_whole_cure() {
+	need_root
+	three
+	mkdir r-h1 r-h2 r-h3
+	printf '  - {name: other, root: %s/other, source: site}\n' "$PWD" >>deploy.yml
+	expect_status 1 as_user deploy -s t publish
+	grep -o "'deploy doctor[^']*'" "$err" >cures
+	(($(wc -l <cures) >= 2)) || fail "$(cat "$err")"
+	assert_eq "$(sort -u cures)" "'deploy doctor -s t'"
+}
+
 run_tests
