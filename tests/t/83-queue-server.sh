@@ -1,5 +1,6 @@
 #!/bin/bash
 # The queue in PostgreSQL, when the server or the way to it fails.
+# parts: 3
 # shellcheck disable=SC2154 # $job, $worker, $queue: set by what is called
 STORAGE=postgresql
 . "$(dirname "$0")/../lib.sh"
