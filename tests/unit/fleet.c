@@ -9,7 +9,8 @@ enum { HOSTS = 4 };
 
 static struct host_config hosts[HOSTS];
 static struct remote remotes[HOSTS];
-static struct fleet fleet = { .v = remotes, .n = HOSTS };
+static const struct caller caller = CALLER_INIT;
+static struct fleet fleet = { .v = remotes, .n = HOSTS, .caller = &caller };
 static char warnings[4096];
 
 /* Hosts that fail for these reasons; NULL: it does not. */
