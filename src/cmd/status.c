@@ -536,12 +536,14 @@ report(struct run *run, const struct fleet *f)
 	return told;
 }
 
-/* Do hosts serve different releases?  0, or -1 with what helps. */
+/* Do hosts serve different content?  0, or -1 with what helps. */
 static int
 check_alike(const struct fleet *f, struct err *e)
 {
 	struct err differ = ERR_INIT;
 
+	if (drift_refuse_content(f, e) != 0)
+		return -1;
 	if (fleet_find(f, "current", &differ) != NULL ||
 	    differ.code != ERR_DIFFER)
 		return 0;

@@ -1,5 +1,6 @@
 #include "fleet/drift.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,7 +10,10 @@
 #include "fleet/cure.h"
 #include "fleet/vote.h"
 
-enum { NAMED_MAX = 3 }; /* releases of a host that are named */
+enum {
+	NAMED_MAX = 3,	/* releases of a host that are named */
+	DIGEST_LEN = 12 /* of a digest, as it is shown */
+};
 
 static const char *
 live(const struct remote *r)
@@ -24,6 +28,15 @@ previous(const struct remote *r)
 	const struct release_id *id = view_previous(&r->view);
 
 	return id != NULL ? id->text : "nothing";
+}
+
+/* Of what is live; as far as it is known. */
+static const char *
+content(const struct remote *r)
+{
+	const struct meta *meta = remote_meta(r, &r->view.current);
+
+	return meta != NULL ? meta->digest : "unknown content";
 }
 
 static const char *
@@ -48,10 +61,13 @@ add_hosts(const struct fleet *f, const char *(*get)(const struct remote *r),
 	}
 }
 
-/* " VALUE on HOST, HOST; VALUE on HOST".  How many values there are. */
+/*
+ * " VALUE on HOST, HOST; VALUE on HOST", with at most `len` bytes of a value.
+ * How many values there are.
+ */
 static size_t
 group(const struct fleet *f, const char *(*get)(const struct remote *r),
-    struct buf *out)
+    int len, struct buf *out)
 {
 	bool *done = xcalloc(f->n + 1, sizeof(*done));
 	size_t values = 0;
@@ -61,7 +77,8 @@ group(const struct fleet *f, const char *(*get)(const struct remote *r),
 	for (size_t i = 0; i < f->n; i++) {
 		if (done[i])
 			continue;
-		buf_addf(out, "%s %s", values++ > 0 ? ";" : "", get(&f->v[i]));
+		buf_addf(out, "%s %.*s", values++ > 0 ? ";" : "", len,
+		    get(&f->v[i]));
 		add_hosts(f, get, get(&f->v[i]), done, out);
 	}
 	free(done);
@@ -75,7 +92,7 @@ compare(const struct fleet *f, const char *what,
 {
 	struct buf b = BUF_INIT;
 
-	if (group(f, get, &b) > 1)
+	if (group(f, get, INT_MAX, &b) > 1)
 		strvec_addf(out, "%s:%s", what, b.data);
 	buf_release(&b);
 }
@@ -83,7 +100,19 @@ compare(const struct fleet *f, const char *what,
 size_t
 drift_live(const struct fleet *f, struct buf *out)
 {
-	return group(f, live, out);
+	return group(f, live, INT_MAX, out);
+}
+
+/* Do all serve one id, but not one content?  Adds which on which hosts. */
+static bool
+differ_in_content(const struct fleet *f, struct buf *out)
+{
+	struct buf ids = BUF_INIT;
+	bool differ = group(f, live, INT_MAX, &ids) == 1 &&
+	    group(f, content, DIGEST_LEN, out) > 1;
+
+	buf_release(&ids);
+	return differ;
 }
 
 /* Which of the releases that all need the host lacks. */
@@ -115,14 +144,18 @@ drift_find(const struct fleet *f, struct strvec *out)
 {
 	struct release_ids all = RELEASE_IDS_INIT;
 	struct err ignored = ERR_INIT;
+	struct buf digests = BUF_INIT;
 
 	compare(f, "live", live, out);
+	if (differ_in_content(f, &digests))
+		strvec_addf(out, "content:%s", digests.data);
 	compare(f, "previous", previous, out);
 	vote_needed(f, vote_reference(f, &ignored), &all);
 	for (size_t i = 0; i < f->n; i++)
 		if (!f->v[i].failed)
 			find_missing(&f->v[i], &all, out);
 	compare(f, "frozen", freeze, out);
+	buf_release(&digests);
 	release_ids_release(&all);
 }
 
@@ -167,6 +200,20 @@ drift_refuse_freezes(const struct fleet *f, struct err *e)
 	return cure_append(f, e, "thaw", NULL);
 }
 
+int
+drift_refuse_content(const struct fleet *f, struct err *e)
+{
+	struct buf digests = BUF_INIT;
+	bool differ = differ_in_content(f, &digests);
+
+	buf_release(&digests);
+	if (!differ)
+		return 0;
+	err_set(e, ERR_DIFFER,
+	    "the hosts serve one release whose content differs, as it was adopted so;; to make them alike, run: ");
+	return cure_append(f, e, "publish", NULL);
+}
+
 /* Was the host left out of the freeze of another one?  Then a sync freezes it. */
 static bool
 missed_freeze(const struct fleet *f, const struct remote *r)
@@ -200,8 +247,14 @@ drift_cure(const struct fleet *f)
 	static const char anew[] = "activate one of 'deploy list', or publish";
 	struct buf b = BUF_INIT, whole = BUF_INIT;
 	struct err why = ERR_INIT;
-	const struct remote *reference = vote_reference(f, &why);
+	const struct remote *reference;
 
+	if (drift_refuse_content(f, &why) != 0) {
+		buf_adds(&b, err_cure(&why));
+		buf_release(&whole);
+		return buf_detach(&b);
+	}
+	reference = vote_reference(f, &why);
 	if (reference != NULL && is_lost(f, &reference->view.current)) {
 		buf_adds(&b, cure_complete(f->caller, anew, &whole));
 	} else if (reference == NULL && why.code == ERR_DIFFER) {

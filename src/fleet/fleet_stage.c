@@ -84,6 +84,20 @@ is_live_everywhere(const struct fleet *f, const char *digest)
 	return f->n > 0;
 }
 
+/* Has a host other content under this id, as hosts may that were adopted? */
+static bool
+differs_somewhere(const struct fleet *f, const struct release_id *id,
+    const char *digest)
+{
+	for (size_t i = 0; i < f->n; i++) {
+		const struct meta *meta = remote_meta(&f->v[i], id);
+
+		if (meta != NULL && strcmp(meta->digest, digest) != 0)
+			return true;
+	}
+	return false;
+}
+
 /*
  * The newest release with this content that some host has and that was never
  * rolled away from: staged everywhere it is, or live on some (then an
@@ -104,7 +118,8 @@ find_staged(const struct fleet *f, const char *digest)
 
 			if (!over && !remote_is_bridge(r, id) &&
 			    strcmp(r->metas[k].digest, digest) == 0 &&
-			    release_id_cmp(id, found) > 0)
+			    release_id_cmp(id, found) > 0 &&
+			    !differs_somewhere(f, id, digest))
 				found = id;
 		}
 	}

@@ -7,6 +7,7 @@
 #include "base/number.h"
 #include "base/path.h"
 #include "base/text.h"
+#include "fleet/drift.h"
 #include "os/log.h"
 #include "root/journal.h"
 #include "root/meta.h"
@@ -141,6 +142,7 @@ adopt_host(struct remote *r, void *ctx, struct err *e)
 {
 	struct adopt_call *c = ctx;
 	struct strvec args = STRVEC_INIT;
+	struct err ignored = ERR_INIT;
 	int ret;
 
 	for (size_t i = 0; i < c->args.n; i++)
@@ -149,6 +151,8 @@ adopt_host(struct remote *r, void *ctx, struct err *e)
 		add_records(c, &args);
 	ret = remote_call(r, "adopt", &args, on_adopted, &c->out[r - c->f->v],
 	    e);
+	if (ret == 0)
+		err_ignore(remote_info(r, REMOTE_ALL, NULL, &ignored));
 	strvec_release(&args);
 	return ret;
 }
@@ -296,6 +300,8 @@ site_adopt(struct site_run *s, const char *dir, struct adopted **out,
 	if (r == 0 && path == NULL && !s->wishes.dry_run)
 		log_info(
 		    "the web server may go on as it is: 'current' is a link to the live release");
+	if (r == 0)
+		r = drift_refuse_content(f, e);
 	strvec_release(&c.args);
 	free(path);
 	return r;

@@ -525,6 +525,8 @@ sync_all(struct syncing *y, struct site_synced *out, struct err *e)
 		site_went_live(s, &flip, JOURNAL_ACTIVATE);
 	if (failed > 0)
 		return fail(y, e);
+	if (out->hosts.n == 0 && drift_refuse_content(f, e) != 0)
+		return -1;
 	if (out->hosts.n == 0 && out->sent.n == 0)
 		log_info(
 		    "unchanged: all hosts serve %s, and know what was live before",

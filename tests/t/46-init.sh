@@ -680,4 +680,39 @@ t_adopt_on_hosts() {
 	[ ! -L h4/current ] || fail "adopted"
 }
 
+# One id with two contents is told, and is not taken for what is built.
+t_adopt_what_differs_between_hosts() {
+	local content h
+	for content in 1 2 3; do
+		rm -rf h? site
+		{
+			echo 'sites:'
+			echo "  - {name: s, root: $PWD/none, hosts: ["
+			for h in 1 2 3; do
+				mkdir "h$h"
+				old_root "h$h/current"
+				echo "page $h" >"h$h/current/index.html"
+				echo "    {address: w$h, transport: local, root: $PWD/h$h},"
+			done
+			echo '    ]}'
+		} >deploy.yml
+		expect_status 7 deploy adopt
+		assert_contains "$err" "content differs"
+		expect_status 7 deploy status
+		assert_contains "$out" "drift      content: "
+		assert_contains "$out" " on w1; "
+		expect_status 7 deploy sync
+		mkdir site
+		cp -a h1/current/. site
+		echo "page $content" >site/index.html
+		bash -c "$(sed -n 's/.*to make them alike, run: //p' "$err") site" \
+		    >/dev/null 2>&1 || fail "the cure: $?"
+		for h in 1 2 3; do
+			assert_eq "$(cat "h$h/current/index.html")" "page $content"
+		done
+		run deploy status
+		assert_not_contains "$out" content
+	done
+}
+
 run_tests
