@@ -51,7 +51,7 @@ path_check(const char *path, struct err *e)
 		    PATH_LEN_MAX);
 	if (has_control(path))
 		return err_set(e, ERR_INTEGRITY,
-		    "the name '%s' has a control character;; rename it or exclude it",
+		    "the name '%s' has a control character;; rename it, or exclude it by a pattern with '*' in that place",
 		    path);
 	for (;;) {
 		size_t len = strcspn(p, "/");

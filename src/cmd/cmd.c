@@ -144,12 +144,12 @@ answer_error(struct run *run, const struct err *e)
  * and the answer is to be a document nevertheless.
  */
 static bool
-wants_json(int argc, char *const *argv)
+wants_json(char *const *argv)
 {
-	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
-		if (strcmp(argv[i], "--json") == 0)
-			return true;
-	return false;
+	while (*argv != NULL && strcmp(*argv, "--json") != 0 &&
+	    strcmp(*argv, "--") != 0)
+		argv++;
+	return *argv != NULL && strcmp(*argv, "--json") == 0;
 }
 
 /* Which guards are set aside?  Only those that the command has. */
@@ -336,6 +336,17 @@ run_command(struct run *run, struct err *e)
 }
 
 int
+cmd_refuse(char *const *argv, struct err *e)
+{
+	struct run run = { .opts = { .json = wants_json(argv) } };
+
+	answer_error(&run, e);
+	err_ignore(flush_answer(&run, &(struct err)ERR_INIT));
+	log_err(e);
+	return (int)e->code;
+}
+
+int
 cmd_main(int before, int argc, char *const *argv, struct opts *global)
 {
 	struct run run = { .opts = *global, .work = SITE_RUN_INIT };
@@ -351,7 +362,7 @@ cmd_main(int before, int argc, char *const *argv, struct opts *global)
 	if (r == 0)
 		line_remember(&run, before, argc, argv);
 	if (r != 0)
-		run.opts.json |= wants_json(argc, argv);
+		run.opts.json |= wants_json(argv);
 	if (r == 0 && run.opts.help)
 		cmd_print_help(run.cmd);
 	else if (r == 0)

@@ -72,6 +72,9 @@ void cmd_print_help(const struct cmd *cmd);
  */
 int cmd_main(int before, int argc, char *const *argv, struct opts *global);
 
+/* Tell what is wrong before any command in argv[].  The exit status. */
+int cmd_refuse(char *const *argv, struct err *e);
+
 /*
  * Find the site that the options name: sets run->site.  --root makes one up,
  * --host leaves the hosts that it names, or with --root is one of them; --skip

@@ -61,9 +61,8 @@ main(int argc, char **argv)
 	n = opt_parse(&global, argc - 1, argv + 1, opts, true, &e);
 	if (n < 0) {
 		err_append(&e, " (see 'deploy help')");
-		log_err(&e);
 		opts_release(&global);
-		return ERR_USAGE;
+		return cmd_refuse(argv + 1, &e);
 	}
 	if (global.version)
 		return cmd_main(0, 1, version, &global);

@@ -44,24 +44,45 @@ cure_append(const struct fleet *f, struct err *e, const char *verb,
 	return -1;
 }
 
-/* May the command, of which `len` bytes are given, have such options? */
+/* Is the first word of the command one of these, of which the last is NULL? */
 static bool
-is_for_site(const char *verb, size_t len)
+is_one_of(const char *verb, const char *const *names)
 {
-	static const char *const others[] = { "completion", "config",
-		"enqueue", "help", "host", "jobs", "version", "worker" };
-	size_t first = strcspn(verb, " '");
+	size_t len = strcspn(verb, " '");
 
-	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
-		if (strlen(others[i]) == first &&
-		    strncmp(others[i], verb, first) == 0)
-			return false;
+	while (*names != NULL &&
+	    (strlen(*names) != len || strncmp(*names, verb, len) != 0))
+		names++;
+	return *names != NULL;
+}
+
+/* Is it a command that wants no site, but the file? */
+static bool
+is_of_file(const char *verb)
+{
+	static const char *const names[] = { "config", "enqueue", "jobs",
+		"worker", NULL };
+
+	return is_one_of(verb, names);
+}
+
+/* What the command lacks, of which `len` bytes are given: options, or "". */
+static const char *
+lacking(const struct caller *c, const char *verb, size_t len)
+{
+	static const char *const alone[] = { "completion", "help", "host",
+		"version", NULL };
+
 	/* It says for itself which site, or only how it is used. */
 	for (const char *p = verb; p + 2 < verb + len; p++)
 		if (strncmp(p, " -h", 3) == 0 || strncmp(p, " -c", 3) == 0 ||
 		    strncmp(p, " -s", 3) == 0 || strncmp(p, " --root", 7) == 0)
-			return false;
-	return first > 0;
+			return "";
+	if (*verb == ' ' || *verb == '\'' || is_one_of(verb, alone))
+		return "";
+	if (is_of_file(verb))
+		return c->file != NULL ? c->file : "";
+	return options_of(c, verb);
 }
 
 /* Where the next command begins, behind "deploy "; NULL: there is none. */
@@ -92,10 +113,11 @@ cure_complete(const struct caller *c, const char *text, struct buf *out)
 
 		end = verb + strcspn(verb, quoted ? "'" : "'; ");
 		buf_add(out, at, (size_t)(end - at));
-		/* What is not quoted has options behind it, if any. */
-		if (*end != (quoted ? '\0' : ' ') &&
-		    is_for_site(verb, (size_t)(end - verb)))
-			buf_adds(out, options_of(c, verb));
+		/* What is not quoted has the options of a site behind it. */
+		if (quoted ? *end != '\0' : *end != ' ')
+			buf_adds(out, lacking(c, verb, (size_t)(end - verb)));
+		else if (!quoted && is_of_file(verb))
+			buf_adds(out, lacking(c, verb, strcspn(verb, ";")));
 	}
 	buf_adds(out, at);
 	return out->len > strlen(text) ? out->data : text;
@@ -114,18 +136,24 @@ cure_complete_error(const struct caller *c, struct err *e)
 	buf_release(&whole);
 }
 
-/* The same command again, without those that failed. */
+/* The same command again, without those that failed, and not as one of them. */
 static void
 add_again(const struct fleet *f, struct buf *out)
 {
-	buf_adds(out, f->caller->line);
+	const struct caller *c = f->caller;
+	const char *rest = c->rest;
+
+	buf_adds(out, c->line);
 	for (size_t i = 0; i < f->n; i++) {
 		if (!f->v[i].failed)
 			continue;
 		buf_adds(out, " --skip");
 		quote_add(out, f->v[i].host->label);
+		if (c->from != NULL &&
+		    strcmp(c->from, f->v[i].host->label) == 0)
+			rest = c->without_from;
 	}
-	buf_adds(out, f->caller->rest);
+	buf_adds(out, rest);
 }
 
 int

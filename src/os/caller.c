@@ -136,6 +136,9 @@ caller_release(struct caller *c)
 	free(c->where);
 	free(c->all);
 	free(c->site);
+	free(c->file);
+	free(c->from);
+	free(c->without_from);
 	free(c->unskipped);
 	*c = (struct caller)CALLER_INIT;
 }

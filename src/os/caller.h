@@ -24,6 +24,9 @@ struct caller {
 	char *line, *rest, *where;
 	char *all;		/* the same for all hosts, without --host */
 	char *site;		/* the same without any --host */
+	char *file;		/* " -c FILE", or "": what the queue wants */
+	char *from;		/* the host of --from, or NULL */
+	char *without_from;	/* `rest` without that option */
 	char *unskipped;	/* all of the command line but each --skip */
 	bool may_skip;		/* the command has --skip */
 };

@@ -823,4 +823,67 @@ t_cures_with_odd_words_can_be_pasted() {
 	done
 }
 
+# An answer is JSON also when the mistake stands before the command.
+t_json_of_a_mistake_before_the_command() {
+	local line
+	while read -r line; do
+		# shellcheck disable=SC2086 # words
+		expect_status 2 deploy $line
+		assert_eq "$(jq .error.code "$out")" 2 "$line"
+	done <<-'EOF'
+	--json --bogus list
+	--bogus --json list
+	--json --lock-wait x list
+	--lock-wait x list --json
+	EOF
+	expect_status 2 deploy --bogus list
+	[ ! -s "$out" ] || fail "a document unasked"
+}
+
+# Commands of the queue are for the same deploy.yml.
+t_cures_of_the_queue_name_the_file() {
+	local status line cure
+	mkdir bin etc
+	ln -s "$DEPLOY" bin/deploy
+	echo "{queue: $PWD/q, sites: [{name: a, root: $PWD/r}, {name: b, root: $PWD/b}]}" \
+	    >etc/q.yml
+	run deploy -c etc/q.yml enqueue b
+	while read -r status line; do
+		# shellcheck disable=SC2086 # words
+		expect_status "$status" deploy -c etc/q.yml $line
+		cure=$(sed -n "s/.*[;,] run: \(deploy .*\)/\1/p; s/.*see '\(deploy.*\)'\$/\1/p" "$err")
+		[[ $cure = *"-c etc/q.yml"* ]] || fail "$line: $(cat "$err")"
+		PATH=$PWD/bin:$PATH run bash -c "$cure"
+	done <<-'EOF'
+	2 jobs show 9
+	1 jobs retry a
+	EOF
+}
+
+# Who is told to go on without a host is not told to take it as an example.
+t_a_cure_without_the_host_of_from() {
+	local from
+	mkdir bin
+	ln -s "$DEPLOY" bin/deploy
+	for from in '--from 127.0.0.1' '--from=127.0.0.1'; do
+		rm -rf h site
+		mkdir site
+		echo hi >site/index.html
+		cat >deploy.yml <<-EOF
+		sites:
+		  - name: a
+		    root: $PWD/r
+		    hosts:
+		      - {address: here, transport: local, root: $PWD/h}
+		      - {address: 127.0.0.1, port: 9}
+		EOF
+		run deploy publish -q --host here site
+		# shellcheck disable=SC2086 # words
+		expect_status 8 deploy sync $from
+		assert_contains "$err" "run: deploy sync --skip 127.0.0.1"
+		PATH=$PWD/bin:$PATH expect_status 7 \
+		    bash -c "$(sed -n 's/.*run: //p' "$err" | head -1)"
+	done
+}
+
 run_tests
