@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/quote.h"
+#include "os/beneath.h"
 #include "os/dir.h"
 #include "os/log.h"
 #include "site/build.h"
@@ -65,6 +66,15 @@ git(struct clone *c, struct err *e, ...)
 		c->out.data[strcspn(c->out.data, "\n")] = '\0';
 	strvec_release(&args);
 	return r == 0 ? status : -1;
+}
+
+/* No command has the key from here on. */
+static void
+drop_key(struct clone *c)
+{
+	key_agent_stop(&c->agent);
+	/* fetch_ref() reads what git says. */
+	strvec_add(&c->agent.env, "LC_ALL=C");
 }
 
 /* Is what git wrote there before cut off, as by a power cut? */
@@ -227,6 +237,41 @@ mend(const char *git_dir)
 	dir_close(&d);
 }
 
+/* Is it a name in .git of what git knows of commits, and nothing it obeys? */
+static bool
+is_data(const char *name)
+{
+	static const char *const names[] = { "FETCH_HEAD", "HEAD", "ORIG_HEAD",
+		OUR_LOCK, "index", "logs", "modules", "objects", "packed-refs",
+		"refs", "shallow" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * Remove settings, attributes and hooks: an earlier build may have left them,
+ * for programs that run with the key.
+ */
+static int
+remove_settings(const char *git_dir, struct err *e)
+{
+	struct strvec names = STRVEC_INIT;
+	struct dir d = DIR_INIT;
+	int r = dir_open_path(&d, git_dir, e);
+
+	if (r == 0)
+		r = dir_list(&d, &names, e);
+	for (size_t i = 0; r == 0 && i < names.n; i++)
+		if (!is_data(names.v[i]))
+			r = dir_remove_tree(&d, names.v[i], e);
+	strvec_release(&names);
+	dir_close(&d);
+	return r;
+}
+
 /* Make the directory, with those above it. */
 static int
 make_directory(const char *path, struct err *e)
@@ -303,11 +348,13 @@ make_clone(struct checkout *k, struct clone *c, struct err *e)
 		r = take_lock(k, c->dir, e);
 	if (r == 0)
 		mend(git_dir);
+	if (r == 0)
+		r = remove_settings(git_dir, e);
 	free(git_dir);
 	if (r != 0)
 		return -1;
-	if (need(c, git(c, e, "init", "-q", END), "begin a clone of", e) !=
-		0 ||
+	if (need(c, git(c, e, "init", "-q", "--template=", END),
+		"begin a clone of", e) != 0 ||
 	    need(c,
 		git(c, e, "config", "remote.origin.url", c->config->url, END),
 		"begin a clone of", e) != 0)
@@ -333,8 +380,8 @@ fetch_all(struct clone *c, struct err *e)
 {
 	return need(c,
 	    git(c, e, "fetch", "-q", "--force", "--prune", "--no-tags",
-		is_shallow(c) ? "--unshallow" : "", "origin", ALL_HEADS,
-		ALL_TAGS, END),
+		"--no-recurse-submodules", is_shallow(c) ? "--unshallow" : "",
+		"origin", ALL_HEADS, ALL_TAGS, END),
 	    "fetch", e);
 }
 
@@ -363,7 +410,7 @@ is_commit(const char *ref)
 static int
 fetch_name(struct clone *c, const char *name, struct err *e)
 {
-	return git(c, e, "fetch", "-q", "--force",
+	return git(c, e, "fetch", "-q", "--force", "--no-recurse-submodules",
 	    "--refmap=", c->config->history ? "" : "--depth=1", "origin", name,
 	    END);
 }
@@ -416,6 +463,18 @@ fetch(struct clone *c, const char *ref, struct err *e)
 	}
 	err_ignore(need(c, status, "fetch", e));
 	return NULL;
+}
+
+/* Fetch what `ref` names, with the key if so configured; its commit, or NULL. */
+static char *
+fetch_with_key(struct clone *c, const char *ref, struct err *e)
+{
+	char *commit = NULL;
+
+	if (!c->config->ssh_key || key_agent_start(&c->agent, e) == 0)
+		commit = fetch(c, ref, e);
+	drop_key(c);
+	return commit;
 }
 
 /* A ref is one word of git's, and nothing that it takes for more. */
@@ -474,18 +533,80 @@ clean_submodules(struct clone *c, const char *keep, struct err *e)
 	return status;
 }
 
-/* All submodules are as the commit wants them. */
+/* Remove what is in the clone at `path`, which may be nothing. */
 static int
-check_out_submodules(struct clone *c, const char *keep, struct err *e)
+remove_path(const struct dir *clone, const char *path, struct err *e)
+{
+	struct dir above = DIR_INIT;
+	const char *name;
+	int r = beneath_open_parent(clone, path, &above, &name, e);
+
+	if (r == 0)
+		r = dir_remove_tree(&above, name, e);
+	else if (e->sys == ENOENT)
+		r = 0;
+	dir_close(&above);
+	return r;
+}
+
+/* Remove all submodules: their settings are what a build may have left. */
+static int
+drop_submodules(struct clone *c, struct err *e)
+{
+	static const char link[] = "160000 ";
+	struct dir clone = DIR_INIT;
+	const char *end, *next;
+	int r = dir_open_path(&clone, c->dir, e);
+
+	if (r == 0)
+		r = remove_path(&clone, ".git/modules", e);
+	if (r == 0)
+		r = need(c, git(c, e, "ls-files", "-s", "-z", END),
+		    "find the submodules of", e);
+	end = buf_str(&c->out) + c->out.len;
+	for (const char *p = buf_str(&c->out); r == 0 && p < end; p = next) {
+		const char *path = strchr(p, '\t');
+
+		next = p + strlen(p) + 1;
+		if (strncmp(p, link, strlen(link)) == 0 && path != NULL)
+			r = remove_path(&clone, path + 1, e);
+	}
+	dir_close(&clone);
+	return r;
+}
+
+static int
+update_submodules(struct clone *c, struct err *e)
 {
 	if (need(c,
 		git(c, e, "submodule", "--quiet", "sync", "--recursive", END),
-		"find the submodules of", e) != 0 ||
-	    need(c,
-		git(c, e, "submodule", "--quiet", "update", "--init",
-		    "--recursive", "--force",
-		    c->config->history ? "" : "--depth=1", END),
-		"get the submodules of", e) != 0)
+		"find the submodules of", e) != 0)
+		return -1;
+	return need(c,
+	    git(c, e, "submodule", "--quiet", "update", "--init",
+		"--recursive", "--force",
+		c->config->history ? "" : "--depth=1", END),
+	    "get the submodules of", e);
+}
+
+/* All submodules are as the commit wants them; with the key, made anew. */
+static int
+get_submodules(struct clone *c, struct err *e)
+{
+	int r;
+
+	if (c->config->ssh_key &&
+	    (drop_submodules(c, e) != 0 || key_agent_start(&c->agent, e) != 0))
+		return -1;
+	r = update_submodules(c, e);
+	drop_key(c);
+	return r;
+}
+
+static int
+check_out_submodules(struct clone *c, const char *keep, struct err *e)
+{
+	if (get_submodules(c, e) != 0)
 		return -1;
 	return need(c, clean_submodules(c, keep, e),
 	    "clean up the submodules of", e);
@@ -522,11 +643,9 @@ checkout_make(struct checkout *k, const struct site_config *site,
 
 	if (ref == NULL)
 		ref = site->git.ref;
-	/* fetch_ref() reads what git says. */
-	strvec_add(&c.agent.env, "LC_ALL=C");
+	drop_key(&c);
 	if (check_ref(ref, e) == 0 && make_clone(k, &c, e) == 0 &&
-	    (!site->git.ssh_key || key_agent_start(&c.agent, e) == 0) &&
-	    (commit = fetch(&c, ref, e)) != NULL)
+	    (commit = fetch_with_key(&c, ref, e)) != NULL)
 		r = check_out(&c, commit, source, e);
 	if (r == 0) {
 		log_info("'%s' is at %.12s%s%s of %s", c.dir, commit,
@@ -535,7 +654,6 @@ checkout_make(struct checkout *k, const struct site_config *site,
 		k->commit = commit;
 		commit = NULL;
 	}
-	/* Before the build: that is not to find it. */
 	key_agent_stop(&c.agent);
 	free(commit);
 	buf_release(&c.out);

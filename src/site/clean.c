@@ -160,7 +160,7 @@ check_git(const char *path, struct err *e)
 	strvec_add(&args, "-z");
 	strvec_add(&args, "--");
 	strvec_add(&args, ".");
-	r = git_run(path, &args, NULL, &out, &said, &status, e);
+	r = git_ask(path, &args, &out, &said, &status, e);
 	if (r == 1)
 		r = err_set(e, ERR_GUARD,
 		    "'clean' would empty '%s', which is in a work tree, and there is no git to say what it tracks there",

@@ -21,6 +21,11 @@ git_run(const char *dir, const struct strvec *args, const struct strvec *env,
 	strvec_add(&argv, "git");
 	strvec_add(&argv, "-C");
 	strvec_add(&argv, dir);
+	/* Programs that the repository may name, and a build left there. */
+	strvec_add(&argv, "-c");
+	strvec_add(&argv, "core.hooksPath=/dev/null");
+	strvec_add(&argv, "-c");
+	strvec_add(&argv, "core.fsmonitor=false");
 	for (size_t i = 0; i < args->n; i++)
 		strvec_add(&argv, args->v[i]);
 	c.argv = argv.v;
@@ -39,6 +44,21 @@ git_run(const char *dir, const struct strvec *args, const struct strvec *env,
 	run_kill(&c);
 	if (said->len > 0)
 		said->data[strcspn(said->data, "\r\n")] = '\0'; /* ssh(1) */
+	return r;
+}
+
+int
+git_ask(const char *dir, const struct strvec *args, struct buf *out,
+    struct buf *said, int *status, struct err *e)
+{
+	struct strvec env = STRVEC_INIT;
+	int r;
+
+	/* git(1): no other protocol than this, which does not exist. */
+	strvec_add(&env, "GIT_ALLOW_PROTOCOL=none");
+	strvec_add(&env, "GIT_NO_LAZY_FETCH=1");
+	r = git_run(dir, args, &env, out, said, status, e);
+	strvec_release(&env);
 	return r;
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/buf.h"
@@ -40,7 +41,7 @@ ask(const char *dir, struct buf *out, struct err *e, ...)
 		strvec_add(&args, word);
 	va_end(ap);
 	buf_reset(out);
-	r = git_run(dir, &args, NULL, out, &said, &status, e);
+	r = git_ask(dir, &args, out, &said, &status, e);
 	if (r == 1)
 		r = err_set(e, ERR_USAGE,
 		    "the order by commits needs git;; install it, or give --seq a number");
@@ -135,7 +136,22 @@ look_in(struct site_run *s, const char *dir, const char *name,
 	return 1;
 }
 
-/* The directory that the source is, or is in; the caller frees it. */
+/* Is the directory the top of a work tree? */
+static bool
+is_work_tree(const char *dir)
+{
+	char *git = xasprintf("%s/.git", dir);
+	bool is = access(git, F_OK) == 0;
+
+	free(git);
+	return is;
+}
+
+/*
+ * The directory that the source is, or is in; the caller frees it.  NULL where
+ * the source brings a repository of its own: it is content, and what built it
+ * is not to tell the order.
+ */
 static char *
 source_place(const struct site_run *s)
 {
@@ -150,6 +166,10 @@ source_place(const struct site_run *s)
 	end = strrchr(path, '/');
 	if (end > path && (stat(path, &st) != 0 || !S_ISDIR(st.st_mode)))
 		*end = '\0';
+	if (is_work_tree(path)) {
+		free(path);
+		path = NULL;
+	}
 	return path;
 }
 

@@ -856,7 +856,7 @@ t_cures_of_the_queue_name_the_file() {
 		PATH=$PWD/bin:$PATH run bash -c "$cure"
 	done <<-'EOF'
 	2 jobs show 9
-	1 jobs retry a
+	2 jobs retry a
 	EOF
 }
 

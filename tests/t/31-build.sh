@@ -662,6 +662,39 @@ t_git_with_the_key() {
 	[ -z "$(ls -A tmp)" ] || fail "left: $(ls -A tmp)"
 }
 
+# What a build leaves in the clone runs with no key of the next one.
+t_git_settings_that_a_build_left() {
+	local what
+	behind_sshd
+	git config --global protocol.file.allow always
+	printf '#!/bin/sh\nssh-add -L >>%s\ncat\n' "$PWD/stolen" >thief
+	chmod +x thief
+	git init -q theme
+	echo theme >theme/page
+	git -C theme add .
+	git -C theme commit -q -m theme
+	git -C work submodule --quiet add "file://$PWD/theme" theme
+	push sub
+	clone_of "ssh://$(id -un)@127.0.0.1:$sshd_port$PWD/site.git" \
+	    'ssh_key: true' 'submodules: true'
+	sed -i 's,command: ,command: PATH=$PATH:.. sh ../../left; ,' deploy.yml
+	while read -r what; do
+		echo "cd $PWD/clones/site; T=$PWD/thief; $what" >left
+		gives sub --again
+		echo : >left
+		gives sub --again
+		[ ! -s stolen ] || fail "the key was there for: $what"
+	done <<-'EOF'
+	mkdir -p .git/hooks; cp $T .git/hooks/post-checkout; cp $T .git/hooks/reference-transaction
+	mkdir hooks; cp $T hooks/post-checkout; git config core.hooksPath $PWD/hooks; git config core.fsmonitor $T; git config core.sshCommand $T; git config remote.origin.uploadpack $T; git config submodule.theme.update "!$T"; git config filter.x.smudge $T; mkdir -p .git/info; echo '* filter=x' >.git/info/attributes
+	git config remote.origin.vcs ../../thief; cp $T ../../git-remote-thief; git config url.ext::$T.insteadOf ssh:; git config protocol.ext.allow always; git config extensions.worktreeConfig true; git config --worktree core.fsmonitor $T
+	cp -r .git ../evil; rm ../evil/deploy.lock; git -C ../evil config --file ../evil/config core.fsmonitor $T; echo ../../evil >.git/commondir
+	mkdir -p .git/modules/theme/hooks; cp $T .git/modules/theme/hooks/post-checkout; git -C theme config core.fsmonitor $T; git -C theme config remote.origin.uploadpack $T; git -C theme update-ref -d HEAD
+	rm -rf ../evil; cp -r .git/modules/theme ../evil; git config --file ../evil/config core.fsmonitor $T; echo "gitdir: ../../evil" >theme/.git
+	rm -rf ../evil theme; cp -r .git/modules/theme ../evil; git config --file ../evil/config core.fsmonitor $T; git config --file ../evil/config core.worktree $PWD/../tree; mkdir -p ../tree; echo "gitdir: ../evil" >../tree/.git; ln -s ../tree theme
+	EOF
+}
+
 # Killed in the middle, nothing has the key for long, and no file ever had it.
 t_git_with_the_key_killed() {
 	local pid

@@ -311,6 +311,31 @@ t_what_git_does_not_know() {
 	assert_live two
 }
 
+# A repository in what was built is content: it tells no order, and runs nothing.
+t_a_repository_in_the_build() {
+	clone
+	git -C clone checkout -q two
+	git init -q clone/public
+	git -C clone/public commit -q --allow-empty -m strange
+	git -C clone/public config core.repositoryformatversion 1
+	git -C clone/public config extensions.partialClone origin
+	git -C clone/public config remote.origin.promisor true
+	git -C clone/public config remote.origin.url "ext::touch $PWD/ran"
+	git -C clone/public config protocol.ext.allow always
+	expect_status 0 of two
+	expect_status 0 d list --json
+	assert_eq "$(json "$out" '.releases[] | select(.live) | .commit')" \
+	    "$(name two)" 'commit'
+	expect_status 2 deploy publish clone/public --root www --seq auto \
+	    --commit "$(name two)"
+	mkdir sub
+	mv clone/public/.git sub
+	cp -r clone/public sub
+	expect_status 2 deploy publish sub/public --root www --seq auto \
+	    --commit "$(name two)"
+	[ ! -e ran ] || fail 'a command of the build ran'
+}
+
 t_without_git() {
 	mkdir bin
 	ln -s "$DEPLOY" bin/deploy
