@@ -584,10 +584,14 @@ read_clock() {
 open_lock() {
 	# Looking is free.
 	[ -z "$check" ] || return 0
+	# flock asks for no right but to open: only the owner may.
+	umask 077
 	true 2>/dev/null >>"$state/lock" || said=$( (true >>"$state/lock") 2>&1) || case $said in
 	*'ermission denied') fail 1 "cannot open the lock '$state/lock': ${said##*: }" "run deploy as the owner of the root" ;;
+	*'ead-only file system') fail 1 "cannot open the lock '$state/lock': ${said##*: }" "mount it read-write; 'deploy doctor' says more" ;;
 	*) fail_write "cannot open the lock '$state/lock': ${said##*: }" ;;
 	esac
+	umask 022
 	exec 9<>"$state/lock"
 }
 
@@ -774,7 +778,7 @@ do_info() {
 	put_journal_size
 	value=$(free_space)
 	[ -z "$value" ] || put free "$value"
-	[ ! -e "$state/lock" ] || flock -s -n "$state/lock" true || put locked "$(holder "$state/lock.note")"
+	[ ! -r "$state/lock" ] || flock -s -n "$state/lock" true || put locked "$(holder "$state/lock.note")"
 	look_at_stages
 	for stage in $living; do
 		put stage "$stage$tab$(head -n 1 "$state/incoming/$stage.lock" 2>/dev/null)"
@@ -1552,8 +1556,10 @@ begin() {
 			fail 1 "the release $name, from which files are to be taken, is not there any more" "run it again"
 	done
 	tmp=$state/incoming/.tmp-sh-$$
+	umask 077
 	{ put_note stage && for name in $uses; do echo "$name" || exit; done; } 2>/dev/null >"$tmp" ||
 		fail_write "cannot write '$tmp'"
+	umask 022
 	exec 8<>"$tmp"
 	{ flock -x -n 8 && mv "$tmp" "$in.lock"; } || fail_write "cannot make the lock '$in.lock'"
 	tmp=$in.tmp
@@ -2645,7 +2651,12 @@ do_note() {
 	lock -s
 	meta=$state/meta/$id.json
 	[ -f "$meta" ] || fail 1 "there is no meta of release $id in '$root'"
-	exec 8<"$state/meta" && flock -x 8 2>/dev/null
+	exec 8<"$state/meta"
+	# Anybody may lock it, but keeps nobody from his work; see meta_raise().
+	tries=0
+	until flock -x -n 8 2>/dev/null || [ $((tries += 1)) -gt 40 ]; do
+		sleep 0.05 2>/dev/null 8>&- 9>&- || break
+	done
 	value=$(sequence_of "$meta")
 	if [ "$seq" -le "${value:--1}" ]; then
 		sync_root

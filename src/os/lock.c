@@ -99,16 +99,20 @@ read_note(const struct dir *state, struct buf *out)
 	buf_release(&text);
 }
 
+/* flock(2) asks for no right but to open: only the owner may. */
 static int
 open_lock(const struct dir *state, struct err *e)
 {
 	int fd = openat(state->fd, LOCK_FILE,
-	    O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644);
+	    O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
 	struct stat st;
 
 	if (fd < 0) {
 		err_sys(e, "cannot open the lock '%s/%s'", state->path,
 		    LOCK_FILE);
+		if (e->sys == EROFS)
+			err_append(e,
+			    ";; mount it read-write; 'deploy doctor' says more");
 		if (e->sys == EACCES && fstat(state->fd, &st) == 0)
 			err_append(e, ";; %s",
 			    st.st_uid == geteuid() ?

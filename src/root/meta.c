@@ -1,18 +1,24 @@
 #include "root/meta.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/utf8.h"
 #include "os/caller.h"
 #include "os/file.h"
 #include "os/io.h"
 
-enum { META_MAX = 1024 * 1024 };
+enum {
+	META_MAX = 1024 * 1024,
+	RAISE_TRIES = 200, /* for the lock of meta/ */
+	RAISE_PAUSE_MS = 10,
+};
 
 void
 meta_release(struct meta *m)
@@ -193,8 +199,16 @@ meta_raise(const struct store *s, const struct release_id *id, int64_t seq,
 {
 	int r;
 
-	/* Where a directory cannot be locked (NFS), two at once may differ. */
-	(void)io_flock(s->meta.fd, LOCK_EX);
+	/*
+	 * Where a directory cannot be locked (NFS), two at once may differ.
+	 * Anybody may lock it, but keeps nobody from his work.
+	 */
+	for (int i = 0; i < RAISE_TRIES; i++) {
+		if (io_flock(s->meta.fd, LOCK_EX | LOCK_NB) == 0 ||
+		    errno != EWOULDBLOCK)
+			break;
+		clock_pause(RAISE_PAUSE_MS);
+	}
 	r = raise_alone(s, id, seq, commit, e);
 	(void)io_flock(s->meta.fd, LOCK_UN);
 	return r;

@@ -60,8 +60,8 @@ parse(struct staging *st, const char *text)
 }
 
 /*
- * Does somebody hold the file?  1; 0, also when it is gone, or was never
- * ours; -1.  Shared, so that those who look are not in each other's way.
+ * Does somebody hold the file?  1; 0, also when it is gone, or not ours, or
+ * only its owner may know; -1.  Shared, so that those who look are not in each other's way.
  */
 static int
 is_held(const struct dir *d, const char *name, struct err *e)
@@ -70,7 +70,8 @@ is_held(const struct dir *d, const char *name, struct err *e)
 	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	int r;
 
-	if (fd < 0 && (errno == ENOENT || errno == ELOOP))
+	if (fd < 0 &&
+	    (errno == ENOENT || errno == ELOOP || errno == EACCES))
 		return 0;
 	if (fd < 0)
 		return err_sys(e, "cannot open '%s/%s'", d->path, name);
@@ -213,11 +214,11 @@ staging_begin(struct staging_lock *l, const struct store *s,
 	lock_name(id, name);
 	file_tmp_name(tmp);
 	fd = openat(d->fd, tmp,
-	    O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+	    O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return err_sys(e, "cannot create '%s/%s'", d->path, tmp);
 	/* Nobody knows the name yet: it is free.  A crash leaves the file. */
-	if (io_flock(fd, LOCK_EX | LOCK_NB) == 0 && fchmod(fd, 0644) == 0 &&
+	if (io_flock(fd, LOCK_EX | LOCK_NB) == 0 &&
 	    write_note(fd, note, mtime) == 0 && write_uses(fd, uses) == 0 &&
 	    renameat(d->fd, tmp, d->fd, name) == 0) {
 		l->fd = fd;

@@ -19,6 +19,8 @@ git_run(const char *dir, const struct strvec *args, const struct strvec *env,
 	int r;
 
 	strvec_add(&argv, "git");
+	/* What refs/replace says that a commit is instead. */
+	strvec_add(&argv, "--no-replace-objects");
 	strvec_add(&argv, "-C");
 	strvec_add(&argv, dir);
 	/* Programs that the repository may name, and a build left there. */

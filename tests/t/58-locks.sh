@@ -599,4 +599,30 @@ t_a_wait_that_is_longer_than_a_timeout() {
 	done
 }
 
+# Who may write nothing cannot keep others waiting: flock(2) asks for no right
+# but to open.
+t_nobody_else_holds_a_lock() {
+	local kind file pid
+	need_root
+	chmod 755 .
+	for kind in c dash; do
+		rm -rf r-h1 site deploy.yml
+		some "$kind"
+		run deploy publish
+		echo two >site/index.html
+		run deploy publish
+		for file in r-h1/.deploy/lock r-h1/.deploy/meta; do
+			as_user sh -c "exec 9<$file && flock -x -n 9 && exec sleep 60" \
+			    2>/dev/null &
+			pid=$!
+			pause 0.3
+			run deploy rollback --lock-wait 0
+			run deploy publish --lock-wait 0 --override=order --seq 5
+			run deploy publish --lock-wait 0 --seq $((${#file} + 5))
+			kill "$pid" 2>/dev/null || true
+			wait "$pid" || true
+		done
+	done
+}
+
 run_tests
