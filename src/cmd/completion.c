@@ -82,12 +82,34 @@ print_first(const struct fleet *f, const struct release_id *id, size_t len)
 	}
 }
 
-/* Ask the hosts, not for long: who waits has half a line typed. */
+/* Would asking the hosts run a program here that deploy.yml names? */
+static bool
+names_a_program(const struct site_config *site)
+{
+	for (size_t i = 0; i < site->n_hosts; i++) {
+		const struct host_config *h = &site->hosts[i];
+
+		if (h->transport == HOST_LOCAL && h->deploy != NULL &&
+		    strcmp(h->deploy, "none") != 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Ask the hosts, not for long: who waits has half a line typed, and wanted to
+ * run nothing yet.
+ */
 static int
 open_hosts(struct run *run, struct fleet *f, struct err *e)
 {
 	if (run->opts.timeout == 0)
 		run->opts.timeout = PATIENCE;
+	if (cmd_site(run, e) != 0)
+		return -1;
+	if (names_a_program(run->site))
+		return err_set(e, ERR_FAILED,
+		    "a completion runs no program that deploy.yml names");
 	return cmd_open_fleet(run, f, e);
 }
 

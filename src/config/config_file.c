@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "base/quote.h"
 #include "config/config_read.h"
 #include "config/yamltext.h"
 #include "os/file.h"
@@ -123,6 +125,66 @@ search(void)
 	return path;
 }
 
+/* Can members of the directory's group make files there, and are we one? */
+static bool
+is_ours_by_group(const struct stat *dir)
+{
+	gid_t groups[NGROUPS_MAX];
+	int n;
+
+	if ((dir->st_mode & S_IWGRP) == 0)
+		return false;
+	if (dir->st_gid == getegid())
+		return true;
+	n = getgroups(NGROUPS_MAX, groups);
+	while (n > 0)
+		if (groups[--n] == dir->st_gid)
+			return true;
+	return false;
+}
+
+/*
+ * May what this user owns in `dir` tell us what to run?  Not what a stranger
+ * put into a directory of everybody, such as /tmp; what belongs to who owns
+ * the directory that we are in may, since we are there on purpose.
+ */
+static bool
+is_trusted(uid_t owner, const struct stat *dir)
+{
+	struct stat here;
+
+	if (owner == geteuid() || owner == 0)
+		return true;
+	if ((dir->st_mode & S_IWOTH) != 0)
+		return false;
+	return is_ours_by_group(dir) ||
+	    (stat(".", &here) == 0 && here.st_uid == owner);
+}
+
+/* A file that nobody named: refuse one that another user has planted. */
+static int
+check_owner(const char *path, struct err *e)
+{
+	char *copy = xstrdup(path);
+	const char *name = dirname(copy);
+	struct stat dir, link, file;
+	int r = 0;
+
+	/* What cannot be looked at cannot be read either, and that is told. */
+	if (stat(name, &dir) == 0 && lstat(path, &link) == 0 &&
+	    stat(path, &file) == 0 &&
+	    (!is_trusted(link.st_uid, &dir) || !is_trusted(file.st_uid, &dir)))
+		r = err_set(e, ERR_USAGE,
+		    "'%s' is found from here, but belongs to the user %lu, who is neither you nor the owner of this directory;; if you trust it, name it: -c %s",
+		    path,
+		    (unsigned long)(is_trusted(link.st_uid, &dir) ?
+			    file.st_uid :
+			    link.st_uid),
+		    QUOTED(path));
+	free(copy);
+	return r;
+}
+
 /* Read and parse the file at `path`. */
 static int
 load_file(struct config *c, const char *path, const char *origin,
@@ -154,6 +216,8 @@ config_load(struct config *c, const char *file, struct err *e)
 		return load_file(c, env, "check $DEPLOY_CONFIG", e);
 	path = search();
 	if (path != NULL)
+		ret = check_owner(path, e);
+	if (path != NULL && ret == 0)
 		ret = load_file(c, path, "mend or remove it", e);
 	free(path);
 	return ret;

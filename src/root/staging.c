@@ -70,8 +70,7 @@ is_held(const struct dir *d, const char *name, struct err *e)
 	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	int r;
 
-	if (fd < 0 &&
-	    (errno == ENOENT || errno == ELOOP || errno == EACCES))
+	if (fd < 0 && (errno == ENOENT || errno == ELOOP || errno == EACCES))
 		return 0;
 	if (fd < 0)
 		return err_sys(e, "cannot open '%s/%s'", d->path, name);

@@ -410,6 +410,24 @@ t_words_of_hosts() {
 	[ ! -s "$out" ] || fail "words from nobody"
 }
 
+# Who presses TAB where somebody's deploy.yml lies has run nothing yet.
+t_no_program_of_deploy_yml_runs() {
+	local what
+	mksite build 2
+	printf '#!/bin/sh\ntouch %s\nexit 1\n' "$PWD/ran" >program
+	chmod +x program
+	cat >deploy.yml <<-EOF
+	sites:
+	  - {name: s, root: $PWD/r, build: {command: ./program},
+	     hosts: [{address: h, transport: local, root: $PWD/h, deploy: $PWD/program}]}
+	EOF
+	for what in releases previews hosts sites; do
+		deploy completion "$what" >/dev/null 2>&1 || true
+		offer bash deploy rollback ''
+	done
+	[ ! -e ran ] || fail 'it ran'
+}
+
 t_mistakes() {
 	expect_status 2 deploy completion
 	assert_contains "$err" "bash|zsh|fish"

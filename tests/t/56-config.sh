@@ -207,4 +207,53 @@ t_init_names_the_schema() {
 	    "# yaml-language-server: \$schema=$tree/share/doc/deploy/examples/deploy.schema.json"
 }
 
+# Nobody is told what to run by a deploy.yml that a stranger left where
+# everybody may: only one that is named, or that is of who owns the place.
+t_a_deploy_yml_of_a_stranger() {
+	local n=0 planter mode owner group status
+	need_root
+	chmod 755 .
+	while read -r planter mode owner group status; do
+		n=$((n + 1))
+		mkdir -p "$n/project/sub"
+		echo "sites: [{name: s, root: $PWD/r}]" >"$n/deploy.yml"
+		chown "$planter" "$n/deploy.yml"
+		chown "$owner:$group" "$n"
+		chmod "$mode" "$n"
+		chown -R "$planter" "$n/project/sub"
+		(cd "$n/project" && expect_status "$status" deploy config)
+		[ "$status" = 0 ] ||
+			assert_contains "$err" "/$n/deploy.yml' is found from here, but belongs to the user $planter"
+		(cd "$n/project" && run deploy config -c ../deploy.yml)
+		DEPLOY_CONFIG=$n/deploy.yml run deploy config
+		# By a link of the stranger's, too.
+		rm "$n/deploy.yml"
+		echo "sites: [{name: s, root: $PWD/r}]" >"$n/mine.yml"
+		ln -s mine.yml "$n/deploy.yml"
+		chown -h "$planter" "$n/deploy.yml"
+		(cd "$n/project" && expect_status "$status" deploy config)
+		# In a directory of the stranger's, who is in that on purpose.
+		if [ "$mode" = 755 ]; then
+			(cd "$n/project/sub" && run deploy config)
+		fi
+	done <<-'EOF'
+	65534 1777 0 0 2
+	65534 777 0 0 2
+	65534 755 65534 65534 2
+	65534 775 0 4711 2
+	65534 775 0 0 0
+	0 1777 0 0 0
+	EOF
+	# As somebody else: one's own, and root's.
+	mkdir own
+	chmod 1777 own
+	for owner in 0 65534; do
+		echo "sites: [{name: s, root: $PWD/r}]" >own/deploy.yml
+		chown "$owner" own/deploy.yml
+		(cd own && as_user "$DEPLOY" config >/dev/null 2>&1) || fail "of $owner"
+	done
+	chown 4711 own/deploy.yml
+	(cd own && ! as_user "$DEPLOY" config >/dev/null 2>&1) || fail "of 4711"
+}
+
 run_tests
