@@ -18,8 +18,8 @@ umask 022
 if (trap '' XFSZ) 2>/dev/null; then trap '' XFSZ; fi
 LC_ALL=C
 export LC_ALL
-# What would have the tools work in another way, or say more.
-unset TAR_OPTIONS GREP_OPTIONS POSIXLY_CORRECT CDPATH ZSTD_CLEVEL GZIP
+# What would have the tools work in another way, or say more, or `read` give up.
+unset TMOUT TAR_OPTIONS GREP_OPTIONS POSIXLY_CORRECT CDPATH ZSTD_CLEVEL GZIP
 
 # "host serve ROOT", from who knows that we are here, "serve ROOT", or a
 # request.

@@ -27,11 +27,13 @@ enum {
  * What every host gets as its command, with the words "host serve ROOT" and
  * maybe the first request behind it: the program that $0 names, if it is
  * there, else a shell that wants the sh verbs.  It leaves out the first
- * request, which comes again, or the empty lines in its place.  Nothing in it
- * means anything to any login shell between single quotes.
+ * request, which comes again, or the empty lines in its place; and it waits as
+ * long as we do, whatever $TMOUT tells the `read` of bash.  Nothing in it means
+ * anything to any login shell between single quotes.
  */
 #define BOOT \
 	"command -v \"$0\" >/dev/null 2>&1 && exec \"$0\" \"$@\"; " \
+	"unset TMOUT; " \
 	"while IFS= read -r code && [ -n \"$code\" ]; do :; done; " \
 	"echo " WIRE_MAGIC_SH "; " \
 	"while IFS= read -r code && [ -z \"$code\" ]; do :; done; " \

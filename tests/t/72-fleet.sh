@@ -173,6 +173,21 @@ t_deploy_none_and_no_deploy() {
 	assert_eq "$(jq -r '.hosts[].version' "$out" | grep -c '^sh$')" 3
 }
 
+# The `read` of bash gives up after TMOUT seconds, here while h2 is slow.
+t_a_time_out_of_the_shell() {
+	four
+	sed -i "s|deploy: $PWD/h[234]|deploy: none|" deploy.yml
+	cat >shell <<-END
+	#!/bin/sh
+	! mkdir $PWD/once 2>/dev/null || sleep 3
+	TMOUT=1 exec bash --posix "\$@"
+	END
+	chmod +x shell
+	export DEPLOY_TEST_SH=$PWD/shell
+	run deploy publish
+	assert_serves_site
+}
+
 t_hosts_with_other_bases() {
 	two
 	# h4 has another past, h3 none at all.
