@@ -211,14 +211,25 @@ came_from_there(const struct fleet *f)
 	return true;
 }
 
+bool
+fleet_has_passed(const struct fleet *f, const struct release_id *id)
+{
+	for (size_t i = 0; i < f->n; i++)
+		if (f->v[i].verified &&
+		    release_id_eq(&f->v[i].view.current, id))
+			return true;
+	return false;
+}
+
 void
 fleet_take_over(struct fleet *f, const struct release_id *id)
 {
+	if (fleet_has_passed(f, id))
+		return;
 	for (size_t i = 0; i < f->n; i++) {
 		struct remote *r = &f->v[i];
 
-		if (r->flipped || r->verified ||
-		    !release_id_eq(&r->view.current, id))
+		if (r->flipped || !release_id_eq(&r->view.current, id))
 			continue;
 		r->flipped = true;
 		r->before = r->before_bridge = release_id_none;

@@ -5,6 +5,8 @@
 #ifndef FLEET_CHECK_H
 #define FLEET_CHECK_H
 
+#include <stdbool.h>
+
 #include "fleet/check.h"
 #include "base/err.h"
 #include "fleet/fleet.h"
@@ -38,9 +40,13 @@ void fleet_check_remember(struct fleet *f, const struct release_id *id);
  */
 void fleet_note_verified(struct fleet *f, const struct release_id *id);
 
+/* Does a host serve the release that has passed its checks there? */
+bool fleet_has_passed(const struct fleet *f, const struct release_id *id);
+
 /*
  * What a run that died has left live on some hosts, and nobody verified, is
- * this run's: fleet_revert() takes those back, too.
+ * this run's: fleet_revert() takes those back, too.  Not when it has passed on
+ * a host: then it is not the release that is wrong.
  */
 void fleet_take_over(struct fleet *f, const struct release_id *id);
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/override.h"
 #include "fleet/cure.h"
 #include "fleet/fleet_activate.h"
@@ -147,16 +148,46 @@ check(struct site_run *s, const struct release_id *id,
 	return fleet_revert(&s->fleet, id, why, e);
 }
 
+/* Say what is checked, and on which hosts it is not known, where that is not all. */
+static void
+tell_unverified(const struct fleet *f, const struct release_id *id)
+{
+	bool passed = fleet_has_passed(f, id);
+	struct buf on = BUF_INIT;
+
+	for (size_t i = 0; passed && i < f->n; i++)
+		if (!f->v[i].verified)
+			buf_addf(&on, "%s%s", on.len > 0 ? ", " : " on ",
+			    f->v[i].host->label);
+	log_info("%s is live, but was never found to be served%s: checking",
+	    id->text, buf_str(&on));
+	buf_release(&on);
+}
+
+/* Why the hosts do not go back from what is not served; NULL: they do. */
+static const char *
+why_it_stays(const struct fleet *f, const struct release_id *id)
+{
+	if (fleet_has_passed(f, id))
+		return "it was found to be served on other hosts";
+	for (size_t i = 0; i < f->n; i++)
+		if (f->v[i].frozen)
+			return "the site is frozen";
+	return NULL;
+}
+
 /*
  * Has a run died, or lost its hosts, between a flip and the end of the check?
  * What it left live is checked now, as if this run had flipped it; but a signal
- * leaves things as they are.
+ * leaves things as they are.  So does a host that is wrong where the release
+ * has passed on another one, as a sync leaves it.
  */
 int
 site_check_live(struct site_run *s, const struct release_id *id, struct err *e)
 {
 	struct fleet *f = &s->fleet;
 	const struct release_id own = *id;
+	const char *why;
 	bool verified = true;
 
 	for (size_t i = 0; i < f->n; i++)
@@ -165,18 +196,24 @@ site_check_live(struct site_run *s, const struct release_id *id, struct err *e)
 		return 0;
 	if (fleet_complete(f, e) != 0)
 		return -1;
-	log_info("%s is live, but was never found to be served: checking",
-	    own.text);
+	tell_unverified(f, &own);
 	if (fleet_check(f, &own, NULL, e) == 0) {
 		fleet_note_verified(f, &own);
 		return 0;
 	}
 	if (intr_came())
 		return -1;
-	for (size_t i = 0; i < f->n; i++) {
-		f->v[i].flipped = true;
-		f->v[i].before = f->v[i].before_bridge = release_id_none;
+	why = why_it_stays(f, &own);
+	if (why != NULL) {
+		err_append(e,
+		    "; it stays live, because %s;; to ask again, run: ", why);
+		cure_append(f, e, "check", NULL);
+		e->code = ERR_DIFFER;
+		return -1;
 	}
+	for (size_t i = 0; i < f->n; i++)
+		f->v[i].flipped = false;
+	fleet_take_over(f, &own);
 	return fleet_revert(f, &own, "reverted: the check failed", e);
 }
 

@@ -20,7 +20,8 @@ int site_flip(struct site_run *s, const struct release_id *id,
 
 /*
  * What is live, and stays, is checked if it never was, where a check is
- * configured; when it fails, the hosts go back.  0 or -1.
+ * configured; when it fails, the hosts go back, unless it has passed on one of
+ * them, or the site is frozen (ERR_DIFFER).  0 or -1.
  */
 int site_check_live(struct site_run *s, const struct release_id *id,
     struct err *e) MUST_USE;

@@ -613,6 +613,17 @@ signal_nginx() {
 	kill "-$1" "${pids[$2]}" "${workers[@]}"
 }
 
+# serve_from N DIR: the server of the last host, N, has this document root now.
+serve_from() {
+	sed -i "s,root \".*\",root \"$PWD/$2\"," "$_base/nginx$1/nginx.conf"
+	kill -HUP "${pids[$1]}"
+	wait_for 10 gives "$2/index.html"
+}
+
+gives() {
+	curl --noproxy '*' -sS "$url/" | cmp -s - "$1"
+}
+
 # The first publish of all: there is nothing to go back to, and nobody whom the
 # rest could be like.
 t_rolling_for_the_first_time() {
@@ -726,6 +737,62 @@ t_half_of_it_is_live() {
 		all_serve 3 '<p>home 1'
 		signal_nginx CONT 1
 	done
+}
+
+# What has passed its check stays live, however often it is said again, when a host
+# that was only synced is wrong: that host is, not the release.
+t_a_host_that_was_made_anew_is_broken() {
+	local kind word good verified
+	site 1
+	fleet 2
+	mkdir old
+	echo old >old/index.html
+	run deploy publish
+	for kind in '' 'deploy: none'; do
+		echo "# $kind" >&2
+		sed -i "/deploy: none/d; s,^        root: .*/h2,&${kind:+\n        $kind}," deploy.yml
+		site "2$kind"
+		run deploy publish
+		good=$(live h1)
+		verified=$(grep -c '"verify"' h1/.deploy/journal)
+		rm -rf h2
+		serve_from 2 old
+		expect_status 7 deploy sync
+		for word in 'publish' 'activate current' 'rollback current'; do
+			# shellcheck disable=SC2086 # words
+			expect_status 7 deploy $word
+			assert_contains "$err" "never found to be served on www2: checking"
+			assert_contains "$err" "www2: GET"
+			assert_contains "$err" "; it stays live, because it was found to be served on other hosts; to ask again, run: deploy check"
+			assert_eq "$(live h1) $(live h2)" "$good $good"
+		done
+		assert_eq "$(grep -c '"verify"' h1/.deploy/journal)" "$verified"
+		serve_from 2 h2/current
+		run deploy publish
+		assert_contains "$err" "www2: it is served"
+		run deploy publish
+		assert_not_contains "$err" "served"
+	done
+}
+
+# What a run that died left live is not taken back while the site is frozen.
+t_a_frozen_site_stays() {
+	local left
+	site 1
+	fleet 2
+	run deploy publish
+	site 2
+	run deploy publish --no-check
+	left=$(live h1)
+	signal_nginx STOP 2
+	defer signal_nginx CONT 2
+	run deploy freeze
+	expect_status 7 deploy publish
+	assert_contains "$err" "; it stays live, because the site is frozen; to ask again, run: deploy check"
+	assert_eq "$(live h1) $(live h2)" "$left $left"
+	run deploy thaw
+	expect_status 6 deploy publish
+	all_serve 2 '<p>home 1'
 }
 
 run_tests
