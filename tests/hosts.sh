@@ -19,9 +19,13 @@ busybox_path() {
 }
 
 # script VERB [OPTION...]: set `text` to what the client sends of the sh verbs
-# for it.
+# for it; for serve to all of them.
 script() {
 	local f word wanted=$1
+	if [ "$1" = serve ]; then
+		IFS= read -rd '' text <"$TREE/src/host/host.sh" || true
+		return 0
+	fi
 	for word in "${@:2}"; do
 		case $word in
 		--drift | --repair*) wanted+=" ${word%%=*}" ;;

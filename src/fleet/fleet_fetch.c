@@ -58,7 +58,8 @@ fetch_each(struct hoard *x, struct remote *r, const struct release_id *id,
 	struct err one = ERR_INIT;
 	int c = 0;
 
-	for (size_t i = 0; i < rq->n; i++) {
+	for (size_t i = 0; i < rq->n && (c == 0 || one.code == ERR_INTEGRITY);
+	     i++) {
 		const struct remote_choice which = { id, m, &rq->v[i], 1 };
 
 		if (!is_here(x, &m->v[rq->v[i]]) &&

@@ -1021,6 +1021,18 @@ do_journal() {
 	[ ! -f "$state/journal" ] || awk 'NF { print "journal\t" $0 }' "$state/journal"
 }
 
+#: manifest files
+# The file $1 with its size.  What was announced must come: the client takes the
+# next line for content, so that the connection ends where it cannot.
+put_contents() {
+	size_of "$1"
+	told=$size
+	put size "$told"
+	cat "$1" || exit 100
+	size_of "$1"
+	[ "$size" = "$told" ] || exit 100
+}
+
 #: manifest
 do_manifest() {
 	need_id
@@ -1028,9 +1040,7 @@ do_manifest() {
 	file=$state/manifests/$id
 	[ -f "$file" ] || [ ! -d "$root/releases/$id" ] || fail 5 "the manifest of release $id is missing"
 	[ -f "$file" ] || fail 1 "there is no manifest of release $id in '$root'"
-	size_of "$file"
-	put size "$size"
-	cat "$file"
+	put_contents "$file"
 }
 
 #: receive adopt
@@ -1068,9 +1078,7 @@ do_files() {
 		# Nor through a link.
 		{ [ -f "$file" ] && [ "$(readlink -f "$file")" = "$real/$id/$name" ]; } ||
 			fail 5 "there is no file '$file'"
-		size_of "$file"
-		put size "$size"
-		cat "$file"
+		put_contents "$file"
 	done
 }
 
@@ -2716,7 +2724,8 @@ answer() {
 
 # Requests, one after the other: the verb and its options, each a line, and an
 # empty line.  "code" has more of this script.  Each has a shell of its own,
-# with which all ends that it began; only these have data of theirs.
+# with which all ends that it began; only these have data of theirs.  From 100
+# on nothing follows.
 serve() {
 	served=''
 	while IFS= read -r verb; do
@@ -2738,7 +2747,7 @@ serve() {
 		case $verb in
 		code) eval "$code" ;;
 		receive | files | activate) (answer "$@") || [ $? -lt 100 ] || exit 1 ;;
-		*) (answer "$@" </dev/null) ;;
+		*) (answer "$@" </dev/null) || [ $? -lt 100 ] || exit 1 ;;
 		esac
 	done
 }

@@ -27,7 +27,7 @@ struct request {
 	struct wire_in *in;		/* its data */
 	int out_fd;
 	struct buf out;			/* answer lines not yet written */
-	bool last;			/* its data is the rest of the input */
+	bool last;			/* no other request can follow */
 	struct store store;		/* a verb opens it, its end closes it */
 	struct lock lock;		/* the same */
 	struct caller caller;

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -36,20 +37,38 @@ struct files {
 	struct buf all; /* these contents */
 };
 
-/* The file of the manifest's entry, its size first. */
+/* Open the file of the manifest's entry, which must have its size. */
 static int
-put_file(struct files *f, const struct entry *en, struct err *e)
+open_file(const struct files *f, const struct entry *en, struct err *e)
 {
-	struct request *r = f->r;
 	const struct dir *d = &f->dir;
-	char window[64 * 1024];
-	int64_t left = en->size;
 	int fd = beneath_open(d->fd, en->path, O_RDONLY | O_NONBLOCK, 0);
+	struct stat st;
 
 	if (fd < 0) {
 		err_sys(e, "cannot open '%s/%s'", d->path, en->path);
 		return place_lost(e);
 	}
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+	    st.st_size == en->size)
+		return fd;
+	close(fd);
+	return err_set(e, ERR_INTEGRITY,
+	    "'%s/%s' is not what its manifest says;; run 'deploy verify'",
+	    d->path, en->path);
+}
+
+/* The file of the manifest's entry, its size first. */
+static int
+put_file(struct files *f, const struct entry *en, struct err *e)
+{
+	struct request *r = f->r;
+	char window[64 * 1024];
+	int64_t left = en->size;
+	int fd = open_file(f, en, e);
+
+	if (fd < 0)
+		return -1;
 	wire_put(&r->out, "size", "%lld", (long long)left);
 	while (left > 0) {
 		ssize_t n = io_read(fd, window,
@@ -64,11 +83,12 @@ put_file(struct files *f, const struct entry *en, struct err *e)
 			break;
 	}
 	close(fd);
-	/* What was announced must come: the client cannot tell otherwise. */
-	return left == 0 ?
-	    0 :
-	    err_set(e, ERR_INTEGRITY, "cannot read all of '%s/%s'", d->path,
-		en->path);
+	if (left == 0)
+		return 0;
+	/* It was announced: the client takes what comes next for content. */
+	r->last = true;
+	return err_set(e, ERR_INTEGRITY, "cannot read all of '%s/%s'",
+	    f->dir.path, en->path);
 }
 
 /* The file's size, and its bytes behind those of the others. */
@@ -82,11 +102,9 @@ keep_file(struct files *f, const struct entry *en, struct err *e)
 		return err_set(e, ERR_GUARD,
 		    "files of more than %d bytes are not compressed",
 		    SAMPLES_BYTES);
-	fd = beneath_open(f->dir.fd, en->path, O_RDONLY | O_NONBLOCK, 0);
-	if (fd < 0) {
-		err_sys(e, "cannot open '%s/%s'", f->dir.path, en->path);
-		return place_lost(e);
-	}
+	fd = open_file(f, en, e);
+	if (fd < 0)
+		return -1;
 	wire_put(&f->r->out, "size", "%lld", (long long)en->size);
 	buf_reserve(&f->all, (size_t)en->size);
 	n = io_read(fd, f->all.data + f->all.len, (size_t)en->size);

@@ -101,7 +101,8 @@ save_bytes(struct remote *r, int fd, const struct entry *en, struct err *e)
 		if (n < 0)
 			c = -1;
 		else if (n == 0)
-			c = err_set(e, ERR_FAILED, "'%s' was cut short",
+			c = err_set(e, ERR_INTEGRITY,
+			    "the host ended in the middle of '%s';; run 'deploy verify'",
 			    en->path);
 		else if (io_write(fd, piece, (size_t)n) != 0)
 			c = err_sys(e, "cannot write a temporary file");

@@ -391,6 +391,36 @@ t_from_another_host() {
 	assert_not_contains "$out" ": 2:"
 }
 
+# The size that a host announces must come, or the client waits for the rest.
+t_shorter_than_its_manifest_says() {
+	local h size
+	some c dash c
+	run deploy publish
+	for size in 0 1; do
+		for h in h1 h2; do
+			truncate -s "$size" "r-$h/current/a/numbers" "r-$h/current/index.html"
+		done
+		run deploy verify --repair --timeout 3
+		assert_not_contains "$err" "in time"
+		for h in "${hosts[@]}"; do
+			assert_tree_eq "r-$h/current/" site
+		done
+	done
+	for h in "${hosts[@]}"; do
+		truncate -s 100 "r-$h/current/a/numbers"
+	done
+	truncate -s 1 r-h1/current/index.html
+	expect_status 5 deploy verify --repair --timeout 3
+	assert_not_contains "$err" "in time"
+	assert_contains "$err" "h1: mended: index.html"
+	assert_contains "$out" "h2: a/numbers: has 100 bytes instead of"
+	# Hosts that were made anew have nobody else to ask.
+	rm -rf r-h2 r-h3
+	expect_status 5 deploy sync --timeout 3
+	assert_not_contains "$err" "in time"
+	assert_contains "$err" "a/numbers' is not what its manifest says"
+}
+
 # What may become of the manifest $1.
 manifest_lost() { rm "$1"; }
 manifest_empty() { : >"$1"; }

@@ -1608,6 +1608,41 @@ v_files() {
 	refused_any "1 5" files "$R" --id="$B" <path
 }
 
+# A size that was announced is kept, or the connection ends: the client takes
+# whatever comes for content, and waits for the rest.
+v_files_that_shrink_meanwhile() {
+	local line pid
+	mkdir site
+	head -c 20000000 /dev/zero >site/big
+	receive "$A"
+	mkfifo in answer
+	host serve "$R" <in >answer &
+	pid=$!
+	exec 4>in 5<answer
+	printf 'files\n--id=%s\n\nbig\n\n' "$A" >&4
+	read -r -t 20 -u 5 line
+	assert_eq "$line" "deploy-host 1"
+	read -r -t 20 -u 5 line
+	assert_eq "$line" $'size\t20000000'
+	truncate -s 9000 "$R/releases/$A/big"
+	timeout 20 cat <&5 >rest || fail "the connection stays"
+	[ "$(stat -c %s rest)" -lt 20000000 ] || fail "all of it came"
+	exec 4>&- 5<&-
+	wait "$pid" || true
+}
+
+# Before anything was announced there is an answer, and the next request.
+c_files_of_another_size() {
+	odd_site
+	receive "$A"
+	for size in 0 3 99; do
+		truncate -s "$size" "$R/releases/$A/index.html"
+		echo index.html >path
+		refused 5 host files "$R" --id="$A" <path
+		assert_not_contains "$out" size
+	done
+}
+
 v_pin() {
 	small_site
 	receive "$A"
