@@ -31,26 +31,65 @@ id "$user" >/dev/null 2>&1 ||
 group=$(id -gn "$user")
 home=$(getent passwd "$user" | cut -d : -f 6)
 
+# What on the way to a path, with the links there, is not root's, if anything:
+# its owner says where the path leads, so root makes and gives away nothing.
+foreign() (
+	at=$1
+	found=
+	while [ -z "$found" ]; do
+		if [ -L "$at" ] || [ -e "$at" ]; then
+			[ "$(stat -c %u "$at")" = 0 ] || found=$at
+		fi
+		if [ -z "$found" ] && link=$(readlink "$at"); then
+			case $link in
+			/*) ;;
+			*) link=$(dirname "$at")/$link ;;
+			esac
+			found=$(foreign "$link")
+		fi
+		[ "$at" != / ] || break
+		at=$(dirname "$at")
+	done
+	printf '%s\n' "$found"
+)
+
+# A directory of the user's, where root alone says where the path leads.
+give() {
+	[ -n "$(foreign "$2")" ] ||
+		install -d -m "$1" -o "$user" -g "$group" "$2"
+}
+
 # The releases, in a directory that the user owns.
-[ -d "$root" ] || install -d -m 755 -o "$user" -g "$group" "$root"
+[ -d "$root" ] || as_user mkdir -p -m 755 "$root" </dev/null 2>/dev/null ||
+	give 755 "$root"
 
 # The key that logs in, for this root where deploy is installed, else only by
 # what sshd can refuse.
 line="restrict $key"
-if [ "$deploy" != none ] && command -v "$deploy" >/dev/null; then
-	line=$("$deploy" host authorize --root "$root" "$key" \
-	    </dev/null 2>/dev/null)
+if [ "$deploy" != none ] && program=$(command -v "$deploy"); then
+	line=$(as_user "$program" host authorize --root "$root" "$key" \
+	    </dev/null 2>/dev/null) || {
+		echo "$user cannot run '$program'" >&2
+		exit 1
+	}
 fi
 keys=$home/.ssh/authorized_keys
-install -d -m 700 -o "$user" -g "$group" "$home/.ssh"
+give 700 "$home/.ssh"
 
 # sshd takes the first line of a key.  One that this script wrote gives way to
 # a new one, unless it allows less; one of somebody else's stays, and so does
 # the rest of the file.
-export line key keys
+export user line key keys
 as_user sh -s <<'EOF' || left=1
 set -eu
 umask 077
+dir=${keys%/*}
+mkdir -p "$dir"
+if [ "$(stat -L -c %u "$dir")" != "$(id -u)" ]; then
+	echo "'$dir' belongs to another user, not to $user" >&2
+	exit 1
+fi
+chmod 700 "$dir"
 [ -e "$keys" ] || : >>"$keys"
 keys=$(readlink -f "$keys")
 if [ "$(stat -c %u "$keys")" != "$(id -u)" ]; then
@@ -171,11 +210,14 @@ may_write() {
 	as_user sh -c 'test -w "$0" && test -x "$0"' "$root" </dev/null
 }
 
-owner=$(stat -L -c %U "$root")
-shown=$(quoted "$root")
+owner=$(stat -L -c %U "$root" 2>/dev/null) || owner=
+# Whoever runs what is said here sees where it leads, and no link there now.
+shown=$(quoted "$(readlink -f "$root" || printf '%s\n' "$root")")
 to=$(quoted "$user:$group")
 if may_write; then
 	:
+elif [ ! -d "$root" ] && at=$(foreign "$root") && [ -n "$at" ]; then
+	leave "'$root' is not there, $user cannot make it, and '$at' on the way to it is not root's; name another root in deploy.yml"
 elif barred=$(barrier) && [ -n "$barred" ]; then
 	leave "$user may not enter '$barred', on the way to '$root'; let $user in, or name another root in deploy.yml"
 elif ! [ -w "$root" ]; then
@@ -183,11 +225,11 @@ elif ! [ -w "$root" ]; then
 elif [ "$owner" = "$user" ]; then
 	leave "'$root' cannot be written by $user, who owns it; run: chmod u+wx $shown"
 elif [ -z "$(ls -A "$root")" ]; then
-	leave "'$root' belongs to $owner and is empty; run: chown $to $shown"
+	leave "'$root' belongs to $owner and is empty; run: chown -h $to $shown"
 elif [ "$owner" != root ]; then
 	leave "'$root' belongs to $owner; log in as $owner (address in deploy.yml), or name another root"
 elif [ -e "$root/.deploy/format" ]; then
-	leave "'$root' is a root of deploy that belongs to root; run: chown $to $shown; cd $shown && chown -R $to .deploy releases"
+	leave "'$root' is a root of deploy that belongs to root; run: chown -h $to $shown; cd $shown && chown -R $to .deploy releases"
 else
 	leave "'$root' belongs to root and has other things in it; name a directory of its own in deploy.yml, such as '$root/site'"
 fi

@@ -844,14 +844,64 @@ t_script_and_the_root() {
 		run in_a_machine setpriv --reuid=p5new --regid=p5new \
 		    --init-groups "$DEPLOY" init --root "$r"
 	done <<-'END'
-	mkdir "$r"|belongs to root and is empty; run: chown 'p5new:p5new' '/srv/it'\''s here'
+	mkdir "$r"|belongs to root and is empty; run: chown -h 'p5new:p5new' '/srv/it'\''s here'
 	mkdir "$r"; touch "$r/mine"|belongs to root and has other things in it; name a directory of its own in deploy.yml, such as '/srv/it's here/site'
 	mkdir "$r"; touch "$r/x"; chown daemon "$r"|belongs to daemon; log in as daemon
 	mkdir -m 500 "$r"; chown p5new "$r"|who owns it; run: chmod u+wx '/srv/it'\''s here'
 	mkdir -m 755 "$r"; chown p5new "$r"; chmod 700 /srv|p5new may not enter '/srv', on the way to
 	mkdir -p "$r"; mount -t tmpfs -o ro tmpfs "$r"|is on a file system that is read-only
-	"$DEPLOY" init --root "$r"|is a root of deploy that belongs to root; run: chown 'p5new:p5new' '/srv/it'\''s here'; cd '/srv/it'\''s here' && chown -R 'p5new:p5new' .deploy releases
+	"$DEPLOY" init --root "$r"|is a root of deploy that belongs to root; run: chown -h 'p5new:p5new' '/srv/it'\''s here'; cd '/srv/it'\''s here' && chown -R 'p5new:p5new' .deploy releases
 	END
+}
+
+# Root follows no link of the user's, and runs no program of theirs as root.
+t_script_and_what_the_user_planted() {
+	local how what uid
+	begin_script
+	as_p5new() {
+		in_a_machine setpriv --reuid=p5new --regid=p5new --init-groups \
+		    sh -c "$1"
+	}
+	owners() {
+		find machine/etc machine/srv -path machine/srv/mine -prune -o \
+		    -printf '%p %U %m\n' | sort
+	}
+	cp -a machine fresh
+	while IFS='|' read -r how what; do
+		rm -rf machine && cp -a fresh machine
+		mkdir machine/srv/root machine/srv/root/empty machine/srv/mine
+		chown --reference=machine/home/p5new machine/srv/mine
+		ln -s mine/www machine/srv/of-root
+		as_p5new "$how"
+		owners >before
+		sed "s|^root=.*|root=${what##*|}|" script >script.planted
+		expect_status 1 in_a_machine sh script.planted
+		assert_contains "$err" "${what%|*}"
+		owners >after
+		assert_file_eq before after
+	done <<-'END'
+	rm -r ~p5new/.ssh; ln -s /srv/root ~p5new/.ssh|'/home/p5new/.ssh' belongs to another user, not to p5new|/srv
+	rm -r ~p5new/.ssh; ln -s /srv/root/new ~p5new/.ssh|not done: |/srv
+	ln -s /srv/root /srv/mine/www|'/srv/mine/www' on the way to it is not root's; name another|/srv/mine/www/site
+	ln -s /srv/root /srv/mine/www|'/srv/mine/www' on the way to it is not root's; name another|/srv/of-root/site
+	ln -s /srv/root/empty /srv/mine/www|and is empty; run: chown -h 'p5new:p5new' '/srv/root/empty'|/srv/mine/www
+	END
+	# What the user may make is the user's to make.
+	rm -rf machine && cp -a fresh machine
+	mkdir machine/srv/mine
+	chown --reference=machine/home/p5new machine/srv/mine
+	sed 's|^root=.*|root=/srv/mine/www/site|' script >script.mine
+	run in_a_machine sh script.mine
+	uid=$(stat -c %u machine/home/p5new)
+	assert_eq "$(stat -c '%u %a' machine/srv/mine/www/site)" "$uid 755"
+	# A program that the user may replace.
+	rm machine/home/p5new/.ssh/authorized_keys
+	printf '#!/bin/sh\nid -u >/srv/mine/ran\necho "restrict x"\n' \
+	    >machine/srv/mine/deploy
+	chmod 755 machine/srv/mine/deploy
+	sed 's|^deploy=.*|deploy=/srv/mine/deploy|' script >script.program
+	run in_a_machine sh script.program
+	assert_eq "$(<machine/srv/mine/ran)" "$uid"
 }
 
 # Lines that make a host known, and the fingerprints to compare.
