@@ -74,19 +74,28 @@ ssh_algorithms_leave_out(struct ssh_algorithms *a,
 	}
 }
 
-/* The list without host certificates, which libssh leaves out itself. */
+/* Of a list of kinds of keys those of certificates, or the others. */
 static char *
-without_certificates(const char *list)
+pick(const char *list, bool certificates)
 {
 	struct buf b = BUF_INIT;
 	char *copy = xstrdup(list), *save, *name;
 
 	for (name = strtok_r(copy, ",", &save); name != NULL;
 	     name = strtok_r(NULL, ",", &save))
-		if (strstr(name, "-cert-v0") == NULL)
+		if ((strstr(name, "-cert-v0") != NULL) == certificates)
 			buf_addf(&b, "%s%s", b.len > 0 ? "," : "", name);
 	free(copy);
 	return buf_detach(&b);
+}
+
+char *
+ssh_algorithms_certificates(const struct ssh_algorithms *a)
+{
+	const char *said = a->said[SSH_ALGORITHMS_HOST_KEY];
+
+	return said != NULL ? pick(said, true) :
+			      xstrdup("*-cert-v01@openssh.com");
 }
 
 /* 0 or -1. */
@@ -111,9 +120,9 @@ ssh_algorithms_apply(const struct ssh_algorithms *a, ssh_session session,
 
 		if (said == NULL)
 			continue;
-		list = i == SSH_ALGORITHMS_HOST_KEY ?
-		    without_certificates(said) :
-		    xstrdup(said);
+		/* libssh has no certificates of hosts: see ssh_hostkey.h. */
+		list = i == SSH_ALGORITHMS_HOST_KEY ? pick(said, false) :
+						      xstrdup(said);
 		r = apply(session, i, list);
 		free(list);
 		if (r != 0)

@@ -32,6 +32,12 @@ void ssh_algorithms_leave_out(struct ssh_algorithms *a,
     const struct ssh_algorithms *defaults);
 
 /*
+ * The certificates of hosts that it allows, as HostKeyAlgorithms has them; to
+ * be freed, "" for none.
+ */
+char *ssh_algorithms_certificates(const struct ssh_algorithms *a);
+
+/*
  * Have the session use them.  0, or -1 with ERR_USAGE, which names the
  * option of ssh_config whose list libssh has nothing of.
  */

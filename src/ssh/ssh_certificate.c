@@ -193,3 +193,13 @@ ssh_certificate_is_signed(const struct ssh_certificate *c)
 {
 	return ssh_crypto_verify(&c->authority, &c->body, &c->signature);
 }
+
+char *
+ssh_certificate_algorithm(const struct ssh_certificate *c)
+{
+	struct ssh_bytes rest = c->signature, name;
+
+	if (!ssh_bytes_take(&rest, &name))
+		return xstrdup("");
+	return xstrndup((const char *)name.p, name.n);
+}

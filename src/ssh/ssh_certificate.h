@@ -51,4 +51,7 @@ int ssh_certificate_check_host(const struct ssh_certificate *c,
 /* Is it signed by whom it says? */
 bool ssh_certificate_is_signed(const struct ssh_certificate *c);
 
+/* The algorithm of its signature, such as "rsa-sha2-512"; to be freed. */
+char *ssh_certificate_algorithm(const struct ssh_certificate *c);
+
 #endif

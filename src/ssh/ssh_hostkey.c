@@ -373,15 +373,15 @@ last_line(struct buf *said)
  */
 static char *
 ask_for_certificate(struct ssh_hostkey *k, const struct ssh_options *o,
-    int64_t ms)
+    const struct ssh_settings *st, int64_t ms)
 {
 	static const char *const words[] = { "ssh", "-T", "-oBatchMode=yes",
 		"-oControlPath=none", "-oControlMaster=no",
 		"-oPermitLocalCommand=no", "-oClearAllForwardings=yes",
 		"-oStrictHostKeyChecking=yes", "-oUserKnownHostsFile=none",
 		"-oGlobalKnownHostsFile=none", "-oRevokedHostKeys=none",
-		"-oVerifyHostKeyDNS=no",
-		"-oHostKeyAlgorithms=*-cert-v01@openssh.com", SAY };
+		"-oVerifyHostKeyDNS=no", SAY };
+	char *kinds = ssh_algorithms_certificates(&st->algorithms);
 	struct strvec argv = STRVEC_INIT;
 	struct buf out = BUF_INIT, said = BUF_INIT;
 	struct err e = ERR_INIT;
@@ -390,25 +390,47 @@ ask_for_certificate(struct ssh_hostkey *k, const struct ssh_options *o,
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		strvec_add(&argv, words[i]);
+	strvec_addf(&argv, "-oHostKeyAlgorithms=%s", kinds);
 	ssh_client_add_host(&argv, o);
 	strvec_add(&argv, "true");
-	r = ssh_client_run(&argv, ms, &out, &said, &status, &e);
+	r = *kinds == '\0' ?
+	    err_set(&e, ERR_USAGE,
+		"HostKeyAlgorithms of ssh_config allows none") :
+	    ssh_client_run(&argv, ms, &out, &said, &status, &e);
 	found = certificate_in(buf_str(&said));
 	if (found == NULL)
 		reject(k, "@cert-authority: it shows no certificate: %s",
 		    r > 0     ? "there is no ssh(1) to ask for it" :
 			r < 0 ? e.text :
 				last_line(&said));
+	free(kinds);
 	strvec_release(&argv);
 	buf_release(&out);
 	buf_release(&said);
 	return found;
 }
 
+/* Does CASignatureAlgorithms allow that signature?  0, -1. */
+static int
+check_signature(struct ssh_hostkey *k, const struct ssh_certificate *c,
+    const char *allowed)
+{
+	char *algorithm = ssh_certificate_algorithm(c);
+	bool is_allowed = allowed == NULL ||
+	    ssh_pattern_list_has(allowed, strlen(allowed), algorithm);
+
+	if (!is_allowed)
+		reject(k,
+		    "CASignatureAlgorithms of ssh_config does not allow the %s signature of its certificate",
+		    algorithm);
+	free(algorithm);
+	return is_allowed ? 0 : -1;
+}
+
 /* Is the certificate's authority one that may speak for the host?  0, -1. */
 static int
 check_authority(struct ssh_hostkey *k, const struct ssh_certificate *c,
-    const char *base64, struct err *e)
+    const struct ssh_settings *st, const char *base64, struct err *e)
 {
 	struct buf blob = BUF_INIT;
 	ssh_key whole = NULL, authority = NULL;
@@ -431,8 +453,9 @@ check_authority(struct ssh_hostkey *k, const struct ssh_certificate *c,
 		    "its certificate is of another authority than @cert-authority");
 	else if (!ssh_certificate_is_signed(c))
 		reject(k, "its certificate has a wrong signature");
-	else if (ssh_revoked_check(&k->revoked, authority,
-		     "authority of its certificate", e) == 0 &&
+	else if (check_signature(k, c, st->signatures) == 0 &&
+	    ssh_revoked_check(&k->revoked, authority,
+		"authority of its certificate", e) == 0 &&
 	    ls.ssh_pki_import_cert_base64(base64,
 		ls.ssh_key_type_from_name(type), &whole) == SSH_OK)
 		r = ssh_revoked_check(&k->revoked, whole, "certificate", e);
@@ -461,7 +484,7 @@ certify(struct ssh_hostkey *k, const struct ssh_settings *st,
 	} else if (ssh_certificate_check_host(&c, name, clock_now(), &why) !=
 	    0) {
 		reject(k, "its certificate %s", why.text);
-	} else if (check_authority(k, &c, base64, &why) == 0) {
+	} else if (check_authority(k, &c, st, base64, &why) == 0) {
 		base64_encode(c.key.data, c.key.len, &key);
 		buf_addf(&line, SSH_HOSTKEY_NAME " %s ", c.type);
 		for (size_t i = 0; i < key.len; i++)
@@ -487,7 +510,7 @@ ssh_hostkey_certify(struct ssh_hostkey *k, const struct ssh_options *o,
 
 	if (k->n_authorities == 0 || k->is_listed || o->host_key != NULL)
 		return 0;
-	base64 = ask_for_certificate(k, o, ms);
+	base64 = ask_for_certificate(k, o, st, ms);
 	if (intr_check(e) != 0)
 		r = -1;
 	else if (base64 != NULL)

@@ -39,6 +39,7 @@ ssh_settings_release(struct ssh_settings *st)
 	free(st->jump);
 	free(st->proxy);
 	free(st->revoked);
+	free(st->signatures);
 	free(st->bind);
 	free(st->interface);
 	free(st->lax);
@@ -348,6 +349,7 @@ take_text(struct ssh_settings *st, const char *key, const char *value)
 		{ "proxyjump", &st->jump, true },
 		{ "proxycommand", &st->proxy, true },
 		{ "revokedhostkeys", &st->revoked, true },
+		{ "casignaturealgorithms", &st->signatures, false },
 		{ "pkcs11provider", &st->pkcs11, true },
 		{ "bindaddress", &st->bind, false },
 		{ "bindinterface", &st->interface, false },

@@ -28,6 +28,7 @@ struct ssh_settings {
 	char *jump;		/* ProxyJump; NULL: none */
 	char *proxy;		/* ProxyCommand, expanded; NULL: none */
 	char *revoked;		/* RevokedHostKeys, a file; NULL: none */
+	char *signatures;	/* CASignatureAlgorithms; NULL: any */
 	char *bind;		/* BindAddress, ours; NULL: any */
 	char *interface;	/* BindInterface; NULL: any */
 	char *lax;		/* what would have ssh(1) take any host; NULL */

@@ -482,6 +482,17 @@ t_a_certificate_that_does_not_make_the_host_known() {
 	cp known before
 	certified -h -n 127.0.0.1
 	run d exec true
+	# Of a kind that ssh_config does not allow.
+	client "$PWD/sshd/id" "$PWD/known" "CASignatureAlgorithms ssh-*"
+	run d exec true
+	client "$PWD/sshd/id" "$PWD/known" "CASignatureAlgorithms ecdsa-*"
+	refused "CASignatureAlgorithms of ssh_config does not allow the ssh-ed25519 signature"
+	client "$PWD/sshd/id" "$PWD/known" "HostKeyAlgorithms ssh-ed25519"
+	refused "HostKeyAlgorithms of ssh_config allows none"
+	client "$PWD/sshd/id" "$PWD/known" \
+	    "HostKeyAlgorithms ssh-ed25519-cert-v01@openssh.com,ssh-ed25519"
+	run d exec true
+	client "$PWD/sshd/id" "$PWD/known"
 	# Of another authority, or revoked: that, the certificate, or the key.
 	pattern='*' authority ed25519
 	refused "of another authority"
