@@ -1,6 +1,5 @@
 #include "ssh/ssh_certificate.h"
 
-#include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -157,19 +156,11 @@ ssh_certificate_check(const struct ssh_certificate *c,
 	return 0;
 }
 
-/* Is it for that name?  Names may have * and ? in them. */
+/* Is it for that name?  A pattern is none for ssh(1), so not for us. */
 static bool
 is_for(const struct ssh_certificate *c, const char *name)
 {
-	for (size_t i = 0; i < c->principals.n; i++) {
-		const char *principal = c->principals.v[i];
-
-		if (strcmp(principal, name) == 0 ||
-		    (strpbrk(principal, "[\\") == NULL &&
-			fnmatch(principal, name, 0) == 0))
-			return true;
-	}
-	return c->principals.n == 0;
+	return c->principals.n == 0 || strvec_has(&c->principals, name);
 }
 
 int
