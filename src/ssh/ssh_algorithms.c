@@ -10,8 +10,10 @@
 enum { OFFER_MAX = 500 }; /* bytes of what a host offers, in a message */
 
 /*
- * The fast ones first: aes128-gcm moves twice what libssh's first choice
- * does.  AES-GCM tags are checked only since 0.10.6-0+deb12u3.
+ * All that ssh(1) has by default and libssh may have: where ssh_config asks for
+ * just that, with a '+' say, `ssh -G` does not tell it from nothing.  The fast
+ * ones first: aes128-gcm moves twice what libssh's first choice does.  AES-GCM
+ * tags are checked only since 0.10.6-0+deb12u3.
  */
 static const char ciphers[] =
     "aes128-gcm@openssh.com,aes256-gcm@openssh.com,"
@@ -21,7 +23,11 @@ static const char exchanges[] =
     "curve25519-sha256@libssh.org,ecdh-sha2-nistp256,ecdh-sha2-nistp384,"
     "ecdh-sha2-nistp521,diffie-hellman-group18-sha512,"
     "diffie-hellman-group16-sha512,diffie-hellman-group-exchange-sha256,"
-    "diffie-hellman-group14-sha256";
+    "diffie-hellman-group14-sha256,mlkem768x25519-sha256,"
+    "sntrup761x25519-sha512,sntrup761x25519-sha512@openssh.com";
+static const char macs[] =
+    "hmac-sha2-256-etm@openssh.com,hmac-sha2-512-etm@openssh.com,"
+    "hmac-sha2-256,hmac-sha2-512,hmac-sha1-etm@openssh.com,hmac-sha1";
 
 /* The lists: in `ssh -G`, in the manual, in libssh and in its errors. */
 static const struct {
@@ -39,7 +45,7 @@ static const struct {
 	    SSH_OPTIONS_HOSTKEYS, "server host key algo" },
 	[SSH_ALGORITHMS_CIPHERS] = { "ciphers", NULL, "Ciphers", ciphers,
 	    SSH_OPTIONS_CIPHERS_C_S, SSH_OPTIONS_CIPHERS_S_C, "encryption" },
-	[SSH_ALGORITHMS_MACS] = { "macs", NULL, "MACs", NULL,
+	[SSH_ALGORITHMS_MACS] = { "macs", NULL, "MACs", macs,
 	    SSH_OPTIONS_HMAC_C_S, SSH_OPTIONS_HMAC_S_C, "mac algo" },
 	[SSH_ALGORITHMS_PUBKEY] = { "pubkeyacceptedalgorithms",
 	    "pubkeyacceptedkeytypes", "PubkeyAcceptedAlgorithms", NULL,
@@ -191,7 +197,6 @@ ssh_algorithms_explain(ssh_session session, struct err *e)
 	    "no algorithm in common (%s): the host offers %.*s, deploy %.*s",
 	    lists[i].name, (int)(n < OFFER_MAX ? n : OFFER_MAX), theirs,
 	    (int)strcspn(ours, "]"), ours);
-	/* With a '+' it would be what ssh(1) has anyway, and so nobody's wish. */
 	if (known != NULL)
 		err_append(e,
 		    ";; '%s %s' for this host in ssh_config allows it",

@@ -609,14 +609,17 @@ t_algorithms_of_ssh_config() {
 	-	PubkeyAcceptedAlgorithms rsa-sha2-512	8	PubkeyAcceptedAlgorithms of ssh_config
 	-	PubkeyAcceptedAlgorithms ssh-ed25519	0	-
 	END
-	# What ssh(1) offers anyway, and libssh only where it is asked for.
+	# What ssh(1) offers anyway, and libssh only where it is asked for: nobody
+	# knows whether a '+' asked.
 	sshd_stop
 	sshd_start "$PWD/sshd" "Ciphers aes256-ctr" "MACs hmac-sha1" ||
 	    fail "no sshd"
 	client "$PWD/sshd/id" "$PWD/sshd/known_hosts"
-	refused "'MACs hmac-sha1' for this host in ssh_config allows it"
-	client "$PWD/sshd/id" "$PWD/sshd/known_hosts" "MACs hmac-sha1"
 	run d exec true
+	client "$PWD/sshd/id" "$PWD/sshd/known_hosts" "MACs +hmac-sha1"
+	run d exec true
+	client "$PWD/sshd/id" "$PWD/sshd/known_hosts" "MACs hmac-sha2-512"
+	refused "'MACs hmac-sha1' for this host in ssh_config allows it"
 	# The order counts, too; and a MAC only without AES-GCM.
 	a_row "LogLevel DEBUG1" "Ciphers aes256-gcm@openssh.com,aes128-gcm@openssh.com" 0 -
 	assert_contains sshd/log "cipher: aes256-gcm@openssh.com"
