@@ -484,11 +484,23 @@ fail(const struct syncing *y, struct err *e)
 	return -1;
 }
 
+/* Has it flipped hosts, or has an earlier run that did not find them served? */
+static bool
+wants_check(const struct site_run *s)
+{
+	bool wanted = fleet_any_flipped(&s->fleet);
+
+	for (size_t i = 0; i < s->fleet.n; i++)
+		wanted |= !s->fleet.v[i].verified;
+	return wanted && s->site->check.urls.n > 0 && !s->wishes.no_check &&
+	    !s->wishes.dry_run;
+}
+
 /* The web servers of those that have changed, and of the others. */
 static int
 check(struct site_run *s, const struct release_id *id, struct err *e)
 {
-	if (s->site->check.urls.n == 0 || s->wishes.no_check)
+	if (!wants_check(s))
 		return 0;
 	if (fleet_check(&s->fleet, id, NULL, e) == 0) {
 		fleet_note_verified(&s->fleet, id);
@@ -531,7 +543,7 @@ sync_all(struct syncing *y, struct site_synced *out, struct err *e)
 		log_info(
 		    "unchanged: all hosts serve %s, and know what was live before",
 		    y->from->view.current.text);
-	return fleet_any_flipped(f) ? check(s, &flip.id, e) : 0;
+	return check(s, &flip.id, e);
 }
 
 /*
