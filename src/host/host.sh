@@ -563,6 +563,8 @@ prepare() {
 	why=''
 	check_owners
 	if ! { { [ ! -r "$root/.." ] || sync_one "$root/.."; } && sync_one "$root" && echo 1 >"$tmp" && publish_tmp "$state/format"; }; then
+		# Another run was faster, and swept what we wrote aside.
+		! { [ ! -e "$tmp" ] && is_prepared && sync_one "$state"; } || return 0
 		fail_write "cannot write '$state/format'"
 	fi
 }

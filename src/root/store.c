@@ -486,6 +486,23 @@ sync_above(const struct store *s, struct err *e)
 }
 
 /*
+ * Write the format.  Another run may have been faster, and, with the lock, have
+ * swept what we wrote aside.
+ */
+static int
+create_format(const struct store *s, struct err *e)
+{
+	struct err ignored = ERR_INIT;
+
+	if (file_publish(&s->state, "format", FORMAT, strlen(FORMAT), e) == 0)
+		return 0;
+	if (e->sys != ENOENT || check_format(s, &ignored) != 0)
+		return -1;
+	*e = (struct err)ERR_INIT;
+	return dir_sync(&s->state, e);
+}
+
+/*
  * Make what is missing.  The format comes last: until it is there the root
  * is not prepared, and the next run goes on from wherever this one died.
  */
@@ -504,7 +521,7 @@ create_all(struct store *s, const char *path, struct err *e)
 	if (check_owners(s, false, e) != 0 || sync_above(s, e) != 0 ||
 	    dir_sync(&s->root, e) != 0)
 		return -1;
-	return file_publish(&s->state, "format", FORMAT, strlen(FORMAT), e);
+	return create_format(s, e);
 }
 
 int

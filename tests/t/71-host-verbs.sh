@@ -249,6 +249,22 @@ v_init() {
 	refused 2 host init root
 }
 
+# Another run prepares the root, and sweeps, before the last step of this one.
+v_init_by_two() {
+	# shellcheck source=tests/faults/lib.sh
+	. "$TREE/tests/faults/lib.sh"
+	fault_library
+	mkdir site
+	echo hi >site/index.html
+	LD_PRELOAD=$faults FAULT_UNDER=$R FAULT_CALLS=rename,renameat,renameat2 \
+	    FAULT_EXEC="! mkdir $PWD/once 2>/dev/null || $DEPLOY publish -q --root $R $PWD/site >$PWD/other 2>&1" \
+	    ok init "$R"
+	[ -s other ] || fail "no other run: $(cat "$err")"
+	assert_eq "$(live)" "releases/$(cat other)"
+	assert_eq "$(cat "$R/.deploy/format")" 1
+	assert_clean
+}
+
 v_init_spares_a_document_root() {
 	mkdir -p "$R/current"
 	refused 1 host init "$R"
