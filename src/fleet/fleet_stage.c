@@ -101,10 +101,12 @@ differs_somewhere(const struct fleet *f, const struct release_id *id,
 /*
  * The newest release with this content that some host has and that was never
  * rolled away from: staged everywhere it is, or live on some (then an
- * activation stopped half-way, or a host is new).  None when there is none.
+ * activation stopped half-way, or a host is new).  One that waits with a higher
+ * sequence than the build's (-1: it has none) would go live by the build's
+ * word, and keep out those that come next: it is left.  None when there is none.
  */
 static const struct release_id *
-find_staged(const struct fleet *f, const char *digest)
+find_staged(const struct fleet *f, const char *digest, int64_t seq)
 {
 	const struct release_id *found = &release_id_none;
 
@@ -113,8 +115,9 @@ find_staged(const struct fleet *f, const char *digest)
 
 		for (size_t k = 0; k < r->view.ids.n; k++) {
 			const struct release_id *id = &r->view.ids.v[k];
-			bool over = history_was_live(&r->view.history, id) &&
-			    !release_id_eq(id, &r->view.current);
+			bool over = !release_id_eq(id, &r->view.current) &&
+			    (history_was_live(&r->view.history, id) ||
+				(seq >= 0 && r->metas[k].seq > seq));
 
 			if (!over && !remote_is_bridge(r, id) &&
 			    strcmp(r->metas[k].digest, digest) == 0 &&
@@ -240,7 +243,7 @@ choose_release(struct fleet *f, struct stage *st, struct err *e)
 
 	if (is_unchanged(f, st) || st->opt->again)
 		return 0;
-	id = find_staged(f, st->plan.digest);
+	id = find_staged(f, st->plan.digest, st->opt->seq);
 	return release_id_is_none(id) ? 0 : take_over(f, st, id, e);
 }
 
@@ -651,7 +654,7 @@ fleet_stage_carried(struct fleet *f, const struct release_id *id, bool preview,
 	if (st->plan.carried == 0)
 		return 0;
 	plan_end(&st->plan);
-	staged = find_staged(f, st->plan.digest);
+	staged = find_staged(f, st->plan.digest, known_meta(f, id)->seq);
 	if (!release_id_is_none(staged)) {
 		st->id = *staged;
 		st->outcome = STAGE_STAGED;

@@ -12,6 +12,7 @@
 #include "base/version.h"
 #include "host/option.h"
 #include "os/beneath.h"
+#include "os/caller.h"
 
 /* What each verb lets a key do, for who reads what authorize says. */
 static const struct {
@@ -226,6 +227,14 @@ limits_check_id(const struct host_limits *l, const struct release_id *id,
 	return err_set(e, ERR_USAGE,
 	    "the release id %s is of the future;; set the clocks right, of this host and of the machine that named the release",
 	    id->text);
+}
+
+int64_t
+limits_sequence(const struct host_limits *l, int64_t last)
+{
+	return limits_allow(l, "activate") || last < 0 ?
+	    CALLER_SEQ_MAX :
+	    last + last / 100 + LIMITS_BUILDS;
 }
 
 int64_t

@@ -33,6 +33,7 @@ enum {
 					 * all, with every "wait" */
 	LIMITS_PREVIEW = 90 * 86400,	/* seconds that one may be shown */
 	LIMITS_ENTRIES = 2000000,	/* of a manifest */
+	LIMITS_BUILDS = 1000000,	/* that a sequence may be ahead */
 };
 
 /* Is it the key of a forced command, whatever it may do? */
@@ -79,6 +80,14 @@ int limits_take(const struct host_limits *l, const struct strvec *words,
  */
 int limits_check_id(const struct host_limits *l, const struct release_id *id,
     const struct release_id *latest, struct err *e) MUST_USE;
+
+/*
+ * The highest sequence that a release may bring, when `last` (-1: none) is the
+ * last that counts in the root: a key that may not activate gives none that no
+ * build will ever reach.  It may be ahead by LIMITS_BUILDS and a hundredth, for
+ * sequences that are times.
+ */
+int64_t limits_sequence(const struct host_limits *l, int64_t last);
 
 /*
  * One of the times above in milliseconds; tests make all shorter by the

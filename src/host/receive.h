@@ -40,6 +40,7 @@ struct receive_options {
 	bool filled;
 	bool limited;		/* by the bounds of limits.h */
 	bool may_pin;		/* else the release comes unpinned */
+	int64_t seq_max;	/* with a higher sequence it comes without one */
 	bool only_preview;	/* it must be marked as a preview's */
 	int64_t announced;	/* bytes of contents, at most; -1: any */
 };
@@ -49,9 +50,10 @@ struct received {
 	size_t linked;
 	int64_t bytes;		/* that travelled, uncompressed */
 	struct strvec mended;	/* as repair() */
+	bool no_seq;		/* its sequence was above o->seq_max */
 };
 
-#define RECEIVED_INIT { 0, 0, 0, STRVEC_INIT }
+#define RECEIVED_INIT { 0, 0, 0, STRVEC_INIT, false }
 
 struct incoming;
 struct wire_in;

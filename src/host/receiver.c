@@ -164,6 +164,9 @@ receiver_check_meta(struct receiver *r, struct err *e)
 		    "another release's meta", e);
 	if (!r->o->may_pin)
 		r->meta.pinned = false;
+	r->out->no_seq = r->meta.seq > r->o->seq_max;
+	if (r->out->no_seq)
+		r->meta.seq = -1;
 	if (r->o->only_preview && r->meta.preview == NULL)
 		return err_set(e, ERR_UNREACHABLE,
 		    "this key may stage nothing but previews;; run: deploy stage --preview NAME");

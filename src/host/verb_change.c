@@ -14,6 +14,7 @@
 #include "os/io.h"
 #include "os/lock.h"
 #include "os/names.h"
+#include "root/activate.h"
 #include "root/adopt.h"
 #include "root/freeze.h"
 #include "root/incoming.h"
@@ -153,6 +154,24 @@ open_incoming(struct request *r, struct incoming *in, struct err *e)
 	return c == 0 ? incoming_check_room(in, bytes, inodes, e) : -1;
 }
 
+/* The highest sequence that this key may bring. */
+static int
+find_bound(const struct request *r, int64_t *out, struct err *e)
+{
+	struct view v = VIEW_INIT;
+	int c;
+
+	*out = CALLER_SEQ_MAX;
+	if (limits_allow(r->limits, "activate"))
+		return 0;
+	c = view_read(&v, &r->store, e);
+	if (c == 0)
+		*out = limits_sequence(r->limits,
+		    activate_last_sequence(&r->store, &v.history));
+	view_release(&v);
+	return c;
+}
+
 static int
 find_group(struct request *r, gid_t *gid, struct err *e)
 {
@@ -190,7 +209,8 @@ verb_receive(struct request *r, struct err *e)
 	if (o.id == NULL || find_group(r, &o.gid, e) != 0 ||
 	    request_number(r, "bytes", -1, &o.announced, e) != 0 ||
 	    check_new_id(r, o.id, e) != 0 ||
-	    store_create(&r->store, r->root, e) != 0)
+	    store_create(&r->store, r->root, e) != 0 ||
+	    find_bound(r, &o.seq_max, e) != 0)
 		return -1;
 	if (o.base != NULL && o.filled)
 		return err_set(e, ERR_USAGE,
@@ -225,6 +245,10 @@ verb_receive(struct request *r, struct err *e)
 	incoming_end(&in);
 	verify_put_mended(r, &got.mended);
 	strvec_release(&got.mended);
+	if (got.no_seq)
+		wire_put(&r->out, "warning",
+		    "release %s comes without its sequence, which is far above the last one that went live: this key may not 'activate'",
+		    o.id->text);
 	if (c == 0)
 		wire_put(&r->out, "received", "%zu\t%zu\t%lld", got.files,
 		    got.linked, (long long)got.bytes);
@@ -312,21 +336,21 @@ verb_pin(struct request *r, struct err *e)
 }
 
 /*
- * A higher sequence of what is or was live keeps older builds from going
- * live: who may not activate cannot do that either.  1, 0 or -1.
+ * A higher sequence keeps older builds from going live, once the release does:
+ * who may not activate cannot do that to a release of somebody else.
  */
 static int
-may_raise(struct request *r, const struct release_id *id, struct err *e)
+keep_sequence(struct request *r, const struct release_id *id, int64_t seq,
+    struct err *e)
 {
-	struct view v = VIEW_INIT;
-	int c;
+	struct meta meta = META_INIT;
+	int c = meta_read(&r->store, id, &meta, e);
 
-	if (limits_allow(r->limits, "activate"))
-		return 1;
-	c = view_read(&v, &r->store, e);
-	if (c == 0)
-		c = !history_was_live(&v.history, id);
-	view_release(&v);
+	if (c == 0 && seq > meta.seq)
+		wire_put(&r->out, "warning",
+		    "the sequence of release %s stays: this key may not 'activate'",
+		    id->text);
+	meta_release(&meta);
 	return c;
 }
 
@@ -336,7 +360,6 @@ verb_note(struct request *r, struct err *e)
 {
 	const struct release_id *id = request_id(r, e);
 	int64_t seq;
-	int c;
 
 	if (id == NULL || request_number(r, "seq", -1, &seq, e) != 0)
 		return -1;
@@ -345,14 +368,10 @@ verb_note(struct request *r, struct err *e)
 	if (store_open(&r->store, r->root, e) != 0 ||
 	    request_lock(r, LOCK_SHARED, e) != 0)
 		return -1;
-	c = may_raise(r, id, e);
-	if (c == 0)
-		wire_put(&r->out, "warning",
-		    "the sequence of release %s stays: it was live, and this key may not 'activate'",
-		    id->text);
-	return c > 0 ? meta_raise(&r->store, id, seq,
-			   request_option(r, "commit", NULL), e) :
-		       c;
+	return limits_allow(r->limits, "activate") ?
+	    meta_raise(&r->store, id, seq, request_option(r, "commit", NULL),
+		e) :
+	    keep_sequence(r, id, seq, e);
 }
 
 int

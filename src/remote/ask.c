@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "os/intr.h"
+#include "os/log.h"
 #include "remote/host_script.h"
 #include "remote/remote.h"
 
@@ -675,11 +676,17 @@ ask_rest(struct remote *r, int64_t timeout,
     struct err *e)
 {
 	struct wire_line l;
+	bool told = false;
 	int c;
 
-	while ((c = ask_line(r, &l, timeout, e)) > 0)
-		if (line != NULL)
+	while ((c = ask_line(r, &l, timeout, e)) > 0) {
+		if (line != NULL) {
 			line(ctx, l.key, l.value);
+		} else if (!told && strcmp(l.key, "warning") == 0) {
+			log_warn("%s%s", remote_said(r), l.value);
+			told = true;
+		}
+	}
 	return c;
 }
 

@@ -49,7 +49,7 @@ int ask_expect(struct remote *r, const char *key, struct wire_line *l,
     int64_t timeout, struct err *e) MUST_USE;
 
 /* The rest of the answer, each line within `timeout` ms, to `line`, which
- * may be NULL.  0 or -1. */
+ * may be NULL: then a warning in it is told.  0 or -1. */
 int ask_rest(struct remote *r, int64_t timeout,
     void (*line)(void *ctx, const char *key, const char *value), void *ctx,
     struct err *e) MUST_USE;

@@ -60,14 +60,11 @@ sequence_of(const struct store *s, const struct release_id *id)
 	return seq;
 }
 
-static int
-check_sequence(const struct store *s, const struct history *h, int64_t seq,
-    struct err *e)
+int64_t
+activate_last_sequence(const struct store *s, const struct history *h)
 {
 	int64_t last = h->seq;
 
-	if (seq < 0)
-		return 0;
 	for (size_t i = 0; i < h->seen.n; i++) {
 		int64_t now = -1;
 
@@ -76,7 +73,7 @@ check_sequence(const struct store *s, const struct history *h, int64_t seq,
 		if (now > last)
 			last = now;
 	}
-	return activate_check_sequence(last, seq, e);
+	return last;
 }
 
 int
@@ -144,7 +141,9 @@ check_guards(const struct store *s, const struct activate_options *o,
 	    (o->action == JOURNAL_ACTIVATE || !history_was_live(&h, to))) {
 		r = left & OVERRIDE_FREEZE ? check_freeze(s, e) : 0;
 		if (r == 0 && left & OVERRIDE_ORDER)
-			r = check_sequence(s, &h, meta->seq, e);
+			r = activate_check_sequence(activate_last_sequence(s,
+							&h),
+			    meta->seq, e);
 		if (r == 0 && left & OVERRIDE_ORDER &&
 		    (o->action == JOURNAL_ACTIVATE ||
 			o->action == JOURNAL_ROLLBACK))

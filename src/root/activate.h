@@ -44,6 +44,9 @@ struct activate_options {
  */
 int activate_check_sequence(int64_t last, int64_t seq, struct err *e) MUST_USE;
 
+/* That last one; -1: none. */
+int64_t activate_last_sequence(const struct store *s, const struct history *h);
+
 /*
  * Is `current` the release that the caller expects to be live?  NULL: any;
  * none: none is.  0, or -1 with ERR_SUPERSEDED.

@@ -544,13 +544,14 @@ check_made_room(const struct here *h, struct err *e)
 	return incoming_check_room(&h->incoming, need.bytes, need.inodes, e);
 }
 
-/* Has this release the content of the build? */
+/* Has this release, which is live or waits, the content of the build? */
 static bool
-has_content(const struct here *h, const struct release_id *id)
+has_content(const struct here *h, const struct release_id *id, bool waits)
 {
 	struct meta meta = read_meta(h, id);
 	bool same = strcmp(meta.digest, h->st->plan.digest) == 0 &&
-	    release_id_is_none(&meta.bridge);
+	    release_id_is_none(&meta.bridge) &&
+	    !(waits && h->st->opt->seq >= 0 && meta.seq > h->st->opt->seq);
 
 	meta_release(&meta);
 	return same;
@@ -560,7 +561,8 @@ has_content(const struct here *h, const struct release_id *id)
  * Is this content live already, or staged and waiting?  The live release is
  * meant before all others, then the newest.  Sets outcome and id.  A release
  * that was live once does not count: to go back there is a rollback, and this
- * is a new deployment of the same content.
+ * is a new deployment of the same content.  Nor does one that waits with a
+ * higher sequence, which would go live by the build's word.
  */
 static void
 find_same(struct here *h)
@@ -569,14 +571,14 @@ find_same(struct here *h)
 	struct stage *st = h->st;
 
 	if (release_ids_has(&v->ids, &v->current) &&
-	    has_content(h, &v->current)) {
+	    has_content(h, &v->current, false)) {
 		st->outcome = STAGE_UNCHANGED;
 		st->id = v->current;
 		return;
 	}
 	for (size_t i = v->ids.n; i-- > 0;)
 		if (!history_was_live(&v->history, &v->ids.v[i]) &&
-		    has_content(h, &v->ids.v[i])) {
+		    has_content(h, &v->ids.v[i], true)) {
 			st->outcome = STAGE_STAGED;
 			st->id = v->ids.v[i];
 			return;

@@ -60,6 +60,40 @@ t_a_staged_release_takes_the_sequence_of_a_newer_build() {
 	    newer 'commit'
 }
 
+# What waits with a higher number goes live when somebody says so, and not
+# because an older build has its content.
+t_a_build_does_not_take_a_number_that_is_not_its_own() {
+	local how wait first
+	build a
+	build b
+	build c
+	for how in here host; do
+		rm -rf www
+		[ "$how" = here ] || cat >deploy.yml <<-EOF
+			sites:
+			  - name: web
+			    root: $PWD/www
+			    hosts: [{address: h1, transport: local, deploy: deploy}]
+		EOF
+		as_site() {
+			if [ "$how" = here ]; then d "$@"; else deploy "$@"; fi
+		}
+		run as_site publish b-a --seq 1
+		run as_site stage b-b --seq 900
+		wait=$(<"$out")
+		run as_site stage b-b --seq 900
+		assert_eq "$(<"$out")" "$wait" 'again'
+		run as_site stage b-b
+		assert_eq "$(<"$out")" "$wait" 'without a number'
+		run as_site publish b-b --seq 2
+		first=$(<"$out")
+		[ "$first" != "$wait" ] || fail "$how: took 900"
+		run as_site publish b-c --seq 3
+		run as_site activate "$wait"
+		expect_status 4 as_site publish b-a --seq 4
+	done
+}
+
 t_a_rollback_to_what_never_was_live_is_an_activation() {
 	build a
 	build old

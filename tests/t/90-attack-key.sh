@@ -304,14 +304,20 @@ seq_of() {
 	json "$R/.deploy/meta/$1.json" .seq
 }
 
-# A sequence that no build will ever reach, for what is live.
+# A sequence that no build will ever reach, for what is live, and for what
+# somebody else has staged.
 t_a_sequence_keeps_nobody_out() {
+	local id
 	begin
-	run key receive "note $R --id=$A --seq=9007199254740991"
-	assert_contains "$out" "warning"
+	for id in "$A" "$B"; do
+		run key receive,prune "note $R --id=$id --seq=9007199254740991 --commit=cafe"
+		assert_contains "$out" "the sequence of release $id stays"
+		run key receive "note $R --id=$id --seq=1"
+		assert_not_contains "$out" warning
+	done
 	assert_eq "$(seq_of "$A")" 10
-	run key receive "note $R --id=$B --seq=12"
-	assert_eq "$(seq_of "$B")" 12
+	assert_eq "$(seq_of "$B")" 11
+	expect_status 1 key receive "note $R --id=20260101T000000.009Z-$uuid --seq=12"
 	run key receive,activate "note $R --id=$A --seq=11"
 	assert_eq "$(seq_of "$A")" 11
 	refused 2 key receive "note $R --id=$B --seq=9007199254740992"
@@ -321,6 +327,44 @@ t_a_sequence_keeps_nobody_out() {
 	cat j >"$R/.deploy/journal"
 	run key activate "activate $R --id=$B"
 	assert_eq "$(readlink "$R/current")" "releases/$B"
+}
+
+# ALLOW, the sequence of a release that the key brings, and what is left of it.
+t_a_sequence_that_comes_has_bounds() {
+	local allow seq is id n=0
+	begin
+	cat >wrap <<-EOF
+		#!/bin/sh
+		SSH_ORIGINAL_COMMAND="deploy \$*" exec deploy host --root "$R" \
+		    --allow "\$(cat "$PWD/allow")"
+	EOF
+	chmod +x wrap
+	cat >deploy.yml <<-EOF
+		sites:
+		  - name: web
+		    root: $R
+		    source: site
+		    hosts: [{address: h1, transport: local, deploy: $PWD/wrap}]
+	EOF
+	while read -r allow seq is; do
+		echo $((n += 1)) >site/index.html
+		echo "$allow" >allow
+		run deploy stage --seq "$seq"
+		id=$(<"$out")
+		assert_eq "$(seq_of "$id")" "$is" "$allow $seq"
+		if [ "$is" = null ]; then
+			assert_contains "$err" "$id comes without its sequence"
+		fi
+	done <<-EOF
+		receive 9 9
+		receive 12 12
+		receive 1000010 1000010
+		receive 1000011 null
+		receive,prune 9007199254740990 null
+		receive,activate 9007199254740990 9007199254740990
+	EOF
+	# A release without one keeps nobody out.
+	run deploy publish -q site --root "$R" --seq 13
 }
 
 unlocked() {
