@@ -13,10 +13,11 @@
 #define PQ_FUNCTIONS(DO) \
 	DO(PQclear) DO(PQconnectdbParams) DO(PQconninfoFree) \
 	DO(PQconninfoParse) DO(PQconsumeInput) DO(PQdb) \
-	DO(PQerrorMessage) DO(PQexec) DO(PQexecParams) DO(PQfinish) \
-	DO(PQfreemem) DO(PQgetisnull) DO(PQgetvalue) DO(PQhost) \
+	DO(PQerrorMessage) DO(PQfinish) DO(PQfreemem) DO(PQgetResult) \
+	DO(PQgetisnull) DO(PQgetvalue) DO(PQhost) DO(PQisBusy) \
 	DO(PQnfields) DO(PQnotifies) DO(PQntuples) DO(PQresultErrorField) \
-	DO(PQresultStatus) DO(PQsetNoticeReceiver) DO(PQsocket) \
+	DO(PQresultStatus) DO(PQsendQuery) DO(PQsendQueryParams) \
+	DO(PQsetNoticeReceiver) DO(PQsocket) \
 	DO(PQstatus) DO(PQtransactionStatus)
 
 /* Its functions, by their names. */

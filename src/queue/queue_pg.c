@@ -8,19 +8,29 @@
  * are more frequent.  LISTEN and NOTIFY wake the others at the commit.
  */
 #include <errno.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
+#include "os/intr.h"
 #include "os/secret.h"
 #include "queue/pq.h"
 #include "queue/queue_db.h"
 
 #define CHANNEL "deploy_queue"
 
-enum { WAIT_MAX = 1000000 };
+enum {
+	WAIT_MAX = 1000000,
+	STATEMENT_MS = 15000, /* of a statement, besides what it waits */
+	ANSWER_MS = 5000,     /* more, for the server to tell that */
+	POLL_MS = 500,
+};
 
 struct pg_queue {
 	struct queue_db db;
@@ -30,6 +40,7 @@ struct pg_queue {
 	PGconn *spare; /* a session that has claimed nothing; NULL: none */
 	int64_t wait;  /* seconds, for a locked table */
 	bool listening;
+	bool silent; /* it did not answer the last question */
 };
 
 static const struct queue_db_ops ops;
@@ -50,7 +61,9 @@ fault_connection(const struct pg_queue *q, const PGconn *conn, struct err *e)
 	char *why = first_line(pq->PQerrorMessage(conn));
 
 	err_set(e, ERR_FAILED, "the queue %s: %s", q->name,
-	    *why != '\0' ? why : "the connection is lost");
+	    q->silent	     ? "the server does not answer" :
+		*why != '\0' ? why :
+			       "the connection is lost");
 	free(why);
 	return -1;
 }
@@ -92,6 +105,20 @@ fault(struct pg_queue *q, const PGresult *res, struct err *e)
 
 /* ---- connecting -------------------------------------------------------- */
 
+/* Are we to end?  A worker holds signals back while it works. */
+static bool
+is_to_end(void)
+{
+	sigset_t pending;
+
+	if (intr_came())
+		return true;
+	return sigpending(&pending) == 0 &&
+	    (sigismember(&pending, SIGTERM) == 1 ||
+		sigismember(&pending, SIGINT) == 1 ||
+		sigismember(&pending, SIGHUP) == 1);
+}
+
 /* "host/database", as messages may say it. */
 static char *
 display_name(PGconn *conn)
@@ -102,11 +129,71 @@ display_name(PGconn *conn)
 	    name != NULL ? name : "");
 }
 
+/*
+ * Wait until an answer is there.  A server that hangs, or whose disk does, ends
+ * no statement, and its kernel keeps the connection alive.
+ */
+static bool
+await(PGconn *conn, int64_t ms)
+{
+	int64_t end = clock_ms() + ms;
+	bool hurry = false;
+
+	while (pq->PQisBusy(conn)) {
+		struct pollfd fd = { .fd = pq->PQsocket(conn),
+			.events = POLLIN };
+
+		if (!hurry && is_to_end()) {
+			hurry = true;
+			if (end > clock_ms() + ANSWER_MS)
+				end = clock_ms() + ANSWER_MS;
+		}
+		if (clock_ms() >= end)
+			return false;
+		if (poll(&fd, 1, POLL_MS) > 0 && pq->PQconsumeInput(conn) != 1)
+			return true; /* what is wrong is the answer */
+	}
+	return true;
+}
+
+/*
+ * As PQexec(), or with parameters PQexecParams(), but bounded.  NULL: the
+ * session is of no use any more, and then q->silent says whether it is for the
+ * want of an answer.
+ */
+static PGresult *
+ask(struct pg_queue *q, PGconn *conn, const char *sql,
+    const char *const *params, size_t n)
+{
+	int64_t ms = q->wait * 1000 + STATEMENT_MS + ANSWER_MS;
+	PGresult *res = NULL, *next;
+	int sent = n == 0 ? pq->PQsendQuery(conn, sql) :
+			    pq->PQsendQueryParams(conn, sql, (int)n, NULL,
+				params, NULL, NULL, 0);
+
+	q->silent = false;
+	while (sent == 1) {
+		if (!await(conn, ms)) {
+			q->silent = true;
+			(void)shutdown(pq->PQsocket(conn), SHUT_RDWR);
+			(void)pq->PQconsumeInput(conn);
+			pq->PQclear(res);
+			return NULL;
+		}
+		next = pq->PQgetResult(conn);
+		if (next == NULL)
+			break;
+		pq->PQclear(res);
+		res = next;
+	}
+	return res;
+}
+
 /* Run what has no parameters on any session; what it fails with is `e`. */
 static int
 tell(struct pg_queue *q, PGconn *conn, const char *sql, struct err *e)
 {
-	PGresult *res = pq->PQexec(conn, sql);
+	PGresult *res = ask(q, conn, sql, NULL, 0);
 	ExecStatusType status = pq->PQresultStatus(res);
 	bool good = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
 	int r = 0;
@@ -136,8 +223,9 @@ start_session(struct pg_queue *q, struct err *e)
 		"keepalives_idle", "keepalives_interval", "keepalives_count",
 		"tcp_user_timeout", "application_name", "client_encoding",
 		"dbname", NULL };
-	const char *const values[] = { secret_get(SECRET_PG_PASSWORD), "5",
-		"5", "5", "2", "15000", "deploy", "UTF8", q->url, NULL };
+	const char *const values[] = { secret_get(SECRET_PG_PASSWORD),
+		is_to_end() ? "2" : "5", "5", "5", "2", "15000", "deploy",
+		"UTF8", q->url, NULL };
 	PGconn *conn = pq->PQconnectdbParams(keys, values, 1);
 	char sql[400];
 
@@ -154,14 +242,14 @@ start_session(struct pg_queue *q, struct err *e)
 	    "10; SET tcp_keepalives_count = 3; SET tcp_user_timeout = "
 	    "60000; SET statement_timeout = %lld; SET lock_timeout = "
 	    "%lld; SET idle_in_transaction_session_timeout = 30000",
-	    (long long)q->wait * 1000 + 15000,
+	    (long long)q->wait * 1000 + STATEMENT_MS,
 	    (long long)(q->wait > 0 ? q->wait * 1000 : 1));
 	if (tell(q, conn, sql, e) != 0) {
 		pq->PQfinish(conn);
 		return NULL;
 	}
 	/* Only since version 14. */
-	pq->PQclear(pq->PQexec(conn, "SET idle_session_timeout = 0"));
+	pq->PQclear(ask(q, conn, "SET idle_session_timeout = 0", NULL, 0));
 	return conn;
 }
 
@@ -172,8 +260,7 @@ exec(struct queue_db *db, const char *sql, const char *const *params, size_t n,
     struct queue_rows *rows, struct err *e)
 {
 	struct pg_queue *q = (struct pg_queue *)db;
-	PGresult *res = pq->PQexecParams(q->conn, sql, (int)n, NULL, params,
-	    NULL, NULL, 0);
+	PGresult *res = ask(q, q->conn, sql, params, n);
 	ExecStatusType status = pq->PQresultStatus(res);
 	int width = pq->PQnfields(res), r = 0;
 
@@ -234,8 +321,7 @@ static int
 try_lock(struct pg_queue *q, PGconn *conn, const char *site, struct err *e)
 {
 	PGresult *res =
-	    pq->PQexecParams(conn, "SELECT pg_try_advisory_lock(" KEY ")", 1,
-		NULL, &site, NULL, NULL, 0);
+	    ask(q, conn, "SELECT pg_try_advisory_lock(" KEY ")", &site, 1);
 	int r = -1;
 
 	if (pq->PQresultStatus(res) == PGRES_TUPLES_OK)
@@ -270,10 +356,12 @@ claim(struct queue_db *db, const char *site, struct queue_claim *c,
 static void
 unclaim(struct queue_claim *c)
 {
+	struct pg_queue any = { .wait = 0 };
+
 	/* With an answer: whoever is woken next finds it unlocked. */
 	if (c->session != NULL) {
-		pq->PQclear(
-		    pq->PQexec(c->session, "SELECT pg_advisory_unlock_all()"));
+		pq->PQclear(ask(&any, c->session,
+		    "SELECT pg_advisory_unlock_all()", NULL, 0));
 		pq->PQfinish(c->session);
 	}
 }

@@ -351,4 +351,31 @@ is_zombie() {
 	[ "$(awk '$1 == "State:" { print $2 }' "/proc/$1/status")" = Z ]
 }
 
+# A server that hangs, as one whose disk does: its kernel keeps the connection, and
+# no statement ends.  The worker heeds signals, and goes on when it is back.
+t_a_database_that_hangs() {
+	local pids i
+	[ "$STORAGE" = postgresql ] || skip "a file does not hang"
+	sites a
+	worker
+	wait_for 20 grep -q 'waiting for jobs' worker.log
+	pids=$(head -n 1 "$TEST_DIR/pg/data/postmaster.pid")
+	pids="$pids $(pgrep -P "$pids")"
+	# shellcheck disable=SC2086 # words
+	defer kill -CONT $pids
+	# shellcheck disable=SC2086
+	kill -STOP $pids
+	pause 3
+	kill -TERM "$worker"
+	for ((i = 0; i < 600; i++)); do
+		kill -0 "$worker" 2>/dev/null || break
+		pause 0.1
+	done
+	! kill -0 "$worker" 2>/dev/null || fail "$(cat worker.log)"
+	assert_contains worker.log 'the server does not answer'
+	# shellcheck disable=SC2086
+	kill -CONT $pids 2>/dev/null || true
+	run deploy enqueue a
+}
+
 run_tests
