@@ -132,14 +132,32 @@ take_apart(struct host_config *h, const char *text, char *copy, struct err *e)
 	return take_name(h, text, sign + 1, e);
 }
 
+/* Report a password in an address, without it: nobody asks for one. */
+static int
+check_no_password(const char *text, struct err *e)
+{
+	const char *from = text + (strncmp(text, "ssh://", 6) == 0 ? 6 : 0);
+	const char *end = from + strcspn(from, ":@");
+
+	if (*end == ':')
+		end += 1 + strcspn(end + 1, "@/" LIST_MARKS);
+	if (*end != '@' || memchr(from, ':', (size_t)(end - from)) == NULL)
+		return 0;
+	return err_set(e, ERR_USAGE,
+	    "'%s' has a password in front of it;; deploy logs in with keys alone: write 'user@host'",
+	    end + 1);
+}
+
 int
 host_config_set_address(struct host_config *h, const char *text, struct err *e)
 {
 	char *copy = xstrdup(text);
-	int r = strpbrk(text, LIST_MARKS) != NULL ?
-	    fault_list(text, e) :
-	    take_apart(h, text, copy, e);
+	int r = check_no_password(text, e);
 
+	if (r == 0)
+		r = strpbrk(text, LIST_MARKS) != NULL ?
+		    fault_list(text, e) :
+		    take_apart(h, text, copy, e);
 	free(copy);
 	h->label = xstrdup(text);
 	if (r != 0)

@@ -39,7 +39,7 @@ ssh_gate_last(const char *jump, struct host_config *h, char **before,
 	if (host_config_set_address(h, comma != NULL ? comma + 1 : jump, e) ==
 	    0)
 		return 0;
-	return err_prefix(e, "ProxyJump '%s': ", jump);
+	return err_prefix(e, "ProxyJump: ");
 }
 
 /* Carry until both sides are done, or the connection is lost or cancelled. */

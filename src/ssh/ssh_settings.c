@@ -615,6 +615,10 @@ check_names(const struct ssh_options *o, struct err *e)
 
 	if (!is_name(o->host) || strchr(o->host, '\\') != NULL)
 		return err_set(e, ERR_USAGE, "'%s' is no host name", o->host);
+	/* Not shown: it is a password that stands behind the ':'. */
+	if (o->user != NULL && strchr(o->user, ':') != NULL)
+		return err_set(e, ERR_USAGE,
+		    "no user name has a ':' in it;; deploy logs in with keys alone: leave the password out");
 	if (o->user != NULL && (!is_name(o->user) || o->user[n - 1] == '\\'))
 		return err_set(e, ERR_USAGE, "'%s' is no user name", o->user);
 	return 0;

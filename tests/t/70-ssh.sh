@@ -1226,6 +1226,11 @@ t_names_that_a_shell_would_read() {
 		expect_status 2 "$driver" config="$PWD/config" "user=$name" \
 		    localhost exec true
 	done
+	for name in user=me:s3cret jump=me:s3cret@127.0.0.1; do
+		expect_status 2 d "$name" exec true
+		assert_contains "$err" password
+		assert_not_contains "$err" s3cret
+	done
 }
 
 # Of a Windows domain: the host is asked for that user.

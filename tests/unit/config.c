@@ -1432,6 +1432,11 @@ test_addresses_as_people_write_them(void)
 		{ " www1", "is not one address" },
 		{ "www1;x", "is not one address" },
 		{ "me@www1:22, me@www2", "is not one address" },
+		{ "www1:22,me@www2", "is not one address" },
+		{ "www1:/srv/a@b", "the path as root:" },
+		{ "me:s3cret@www1:22", "'www1:22' has a password" },
+		{ "ssh://me:s3cret@www1/", "'www1/' has a password" },
+		{ "ssh://me:@www1", "'www1' has a password" },
 	};
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
@@ -1460,6 +1465,7 @@ test_addresses_as_people_write_them(void)
 			  AT("5:18") "sites[0].hosts[0].address: '") == fault);
 		if (!CHECK(strstr(fault, bad[i].what) != NULL))
 			CHECK_STR(fault, bad[i].what);
+		CHECK(strstr(fault, "s3cret") == NULL);
 	}
 	/* The port may be said twice, but only one. */
 	CHECK_STR(fault_in(HOST("{address: \"x:23\", port: 23}")), "");
