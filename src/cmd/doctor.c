@@ -207,6 +207,34 @@ compare_hosts(const struct round *round, struct fleet *f,
 	strvec_release(&lines);
 }
 
+/* Has what is live passed the check of the site?  Nothing is asked. */
+static void
+judge_check(const struct remote *r, struct doctor_report *report)
+{
+	const char *id = r->view.current.text;
+
+	if (release_id_is_none(&r->view.current))
+		return;
+	if (r->verified) {
+		doctor_add(report, DOCTOR_OK, "check",
+		    "it has passed since %s is live", id);
+		return;
+	}
+	doctor_add(report, DOCTOR_WARN, "check",
+	    "it has not passed since %s is live", id);
+	doctor_cure(report, "to ask again, run: deploy check");
+}
+
+static void
+judge_checks(const struct round *round)
+{
+	const struct fleet *f = round->f;
+
+	for (size_t i = 0; f->site->check.urls.n > 0 && i < f->n; i++)
+		if (round->v[i].known)
+			judge_check(&f->v[i], &round->v[i].report);
+}
+
 /* ---- the report -------------------------------------------------------- */
 
 static bool
@@ -393,6 +421,7 @@ run_doctor(struct run *run, struct err *e)
 	examine_client(run, &v[0].report);
 	(void)fleet_each(&f, examine_host, &round);
 	add_failures(&round);
+	judge_checks(&round);
 	compare_hosts(&round, &f, &v[0].report);
 	r = intr_check(e);
 	if (r == 0)

@@ -120,8 +120,8 @@ was_rollback(const struct fleet *f, enum journal_action action, struct err *e)
 	if (action != JOURNAL_ROLLBACK)
 		return false;
 	err_prefix(e, "rolled back, but ");
-	err_append(e, ";; to find out more, run: ");
-	cure_append(f, e, "doctor", NULL);
+	err_append(e, ";; to ask again, run: ");
+	cure_append(f, e, "check", NULL);
 	e->code = ERR_DIFFER;
 	return true;
 }

@@ -507,8 +507,8 @@ check(struct site_run *s, const struct release_id *id, struct err *e)
 		return 0;
 	}
 	err_prefix(e, "synced, but ");
-	err_append(e, ";; to find out more, run: ");
-	cure_append(&s->fleet, e, "doctor", NULL);
+	err_append(e, ";; to ask again, run: ");
+	cure_append(&s->fleet, e, "check", NULL);
 	e->code = ERR_DIFFER;
 	return -1;
 }

@@ -136,7 +136,23 @@ t_rollback_stays() {
 	config 'expect: 201'
 	expect_status 7 deploy rollback
 	assert_contains "$err" "rolled back, but GET"
+	assert_contains "$err" "to ask again, run: deploy check"
 	assert_eq "$(live)" "$first"
+}
+
+# Nobody is left alone with a check that failed.
+t_the_doctor_knows_of_it() {
+	start
+	site 2
+	run deploy publish --no-check
+	run deploy doctor
+	assert_contains "$out" "warn  check: it has not passed since $(live) is live; to ask again, run: deploy check"
+	run deploy publish
+	run deploy doctor
+	assert_contains "$out" "ok    check: it has passed since $(live) is live"
+	sed -i '/check:/,$d' deploy.yml
+	run deploy doctor
+	assert_not_contains "$out" "check:"
 }
 
 t_it_is_asked_again() {
@@ -762,6 +778,7 @@ t_a_host_that_was_made_anew_is_broken() {
 			expect_status 7 deploy "$word"
 			assert_contains "$err" "www2: GET"
 			assert_contains "$err" "synced, but "
+			assert_contains "$err" "to ask again, run: deploy check"
 		done
 		for word in 'publish' 'activate current' 'rollback current'; do
 			# shellcheck disable=SC2086 # words
