@@ -26,28 +26,7 @@ content_release(struct content *c)
 	*c = (struct content){ .count = 0 };
 }
 
-void
-content_marks_init(struct content_marks *m, size_t entries)
-{
-	m->rules = xcalloc(entries, sizeof(*m->rules));
-	m->set = xcalloc(entries, sizeof(*m->set));
-}
-
-void
-content_marks_release(struct content_marks *m)
-{
-	free(m->rules);
-	free(m->set);
-}
-
-void
-content_mark(struct content_marks *m, size_t entry, size_t set, uint64_t rules)
-{
-	m->rules[entry] = rules;
-	m->set[entry] = (uint8_t)set;
-}
-
-/* ---- which rules hit half of all pages --------------------------------- */
+/* ---- which pages may be the same --------------------------------------- */
 
 static bool
 is_page(const struct entry *en)
@@ -62,106 +41,157 @@ is_page(const struct entry *en)
 	return false;
 }
 
-/* How many pages each rule hits. */
-struct counts {
-	size_t pages;
-	size_t v[REWRITE_SETS_MAX][REWRITE_RULES_MAX];
+/* The rules that make a page of the old one. */
+struct mark {
+	uint64_t rules; /* bits of the set; 0: none do */
+	size_t set;
 };
 
-static void
-count_hits(const struct content_marks *marks, const struct manifest *base,
-    const struct manifest *m, struct counts *c)
-{
-	for (size_t i = 0; i < m->n; i++) {
-		const struct entry *old;
-
-		if (!is_page(&m->v[i]))
-			continue;
-		old = manifest_find(base, m->v[i].path);
-		if (old == NULL || old->type != ENTRY_FILE)
-			continue;
-		c->pages++;
-		for (size_t k = 0; k < REWRITE_RULES_MAX; k++)
-			c->v[marks->set[i]][k] += marks->rules[i] >> k & 1;
-	}
-}
-
-/* The pages that a rule hits, in whatever set it is. */
-static size_t
-count_rule(const struct rule_sets *sets, const struct rule *r,
-    const struct counts *c)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < sets->n; i++)
-		for (size_t k = 0; k < sets->v[i].n; k++)
-			if (buf_eq(&sets->v[i].v[k].old, &r->old) &&
-			    buf_eq(&sets->v[i].v[k].new, &r->new))
-				n += c->v[i][k];
-	return n;
-}
-
-/* The bits of the rules of each set that say nothing of a page of its own. */
-static void
-find_common(const struct rule_sets *sets, const struct counts *c,
-    uint64_t common[REWRITE_SETS_MAX], size_t *count)
-{
-	for (size_t i = 0; i < sets->n; i++)
-		for (size_t k = 0; k < sets->v[i].n; k++)
-			if (2 * count_rule(sets, &sets->v[i].v[k], c) >=
-			    c->pages) {
-				common[i] |= UINT64_C(1) << k;
-				(*count)++;
-			}
-}
-
-void
-content_decide(const struct content_marks *marks, const struct rule_sets *sets,
-    const struct release_id *id, const struct manifest *base,
-    const struct manifest *m, struct content *out)
-{
-	uint64_t common[REWRITE_SETS_MAX] = { 0 };
-	struct counts *c = xcalloc(1, sizeof(*c));
-
-	*out = (struct content){ .base = *id,
-		.same = xcalloc(m->n, sizeof(*out->same)),
-		.n = m->n };
-	count_hits(marks, base, m, c);
-	if (c->pages > 0)
-		find_common(sets, c, common, &out->rules);
-	for (size_t i = 0; i < m->n; i++) {
-		out->same[i] = marks->rules[i] != 0 &&
-		    (marks->rules[i] & ~common[marks->set[i]]) == 0;
-		out->count += out->same[i];
-	}
-	free(c);
-}
-
-/* ---- finding them ------------------------------------------------------ */
+enum { RULES_MAX = REWRITE_SETS_MAX * REWRITE_RULES_MAX };
 
 struct search {
 	const struct release_id *id;
 	const struct manifest *base, *m;
-	const bool *fetched; /* NULL: the files are here */
-	struct content_marks marks;
+	size_t pages;	   /* that both have */
+	bool *changed;	   /* the pages with another text, or none at all */
+	struct mark *mark; /* of each entry */
+	struct rule_sets sets;
+	/* The number of each rule, the same for the same in several sets, and
+	 * how many pages it hits. */
+	size_t number[REWRITE_SETS_MAX][REWRITE_RULES_MAX];
+	size_t hits[RULES_MAX];
 };
 
-static bool
-has_changed(const struct search *s, size_t i)
+/* Where less than half of all pages have changed no rule can hit half. */
+static struct search *
+search_new(const struct release_id *id, const struct manifest *base,
+    const struct manifest *m)
 {
-	const struct entry *en = &s->m->v[i];
-	const struct entry *old = manifest_find(s->base, en->path);
+	struct search *s = xcalloc(1, sizeof(*s));
+	size_t changed = 0;
 
-	return old != NULL && old->mode == en->mode &&
-	    memcmp(old->digest, en->digest, HASH_LEN) != 0;
+	s->id = id;
+	s->base = base;
+	s->m = m;
+	s->changed = xcalloc(m->n, sizeof(*s->changed));
+	s->mark = xcalloc(m->n, sizeof(*s->mark));
+	for (size_t i = 0; i < m->n; i++) {
+		const struct entry *old = is_page(&m->v[i]) ?
+		    manifest_find(base, m->v[i].path) :
+		    NULL;
+
+		if (old == NULL || old->type != ENTRY_FILE)
+			continue;
+		s->pages++;
+		s->changed[i] =
+		    memcmp(old->digest, m->v[i].digest, HASH_LEN) != 0;
+		changed += s->changed[i];
+	}
+	if (2 * changed < s->pages)
+		memset(s->changed, 0, m->n * sizeof(*s->changed));
+	return s;
 }
 
+static void
+search_free(struct search *s)
+{
+	rule_sets_release(&s->sets);
+	free(s->changed);
+	free(s->mark);
+	free(s);
+}
+
+/* ---- which rules hit half of all pages --------------------------------- */
+
+static size_t
+number_of(const struct rule_sets *sets, size_t set, size_t rule)
+{
+	const struct rule *r = &sets->v[set].v[rule];
+
+	for (size_t i = 0; i < set; i++)
+		for (size_t k = 0; k < sets->v[i].n; k++)
+			if (buf_eq(&sets->v[i].v[k].old, &r->old) &&
+			    buf_eq(&sets->v[i].v[k].new, &r->new))
+				return i * REWRITE_RULES_MAX + k;
+	return set * REWRITE_RULES_MAX + rule;
+}
+
+/* A page that more changed than rules say: each rule counts once. */
+static void
+count_traces(void *ctx, size_t entry, const uint64_t *rules)
+{
+	struct search *s = ctx;
+	bool counted[RULES_MAX] = { false };
+
+	(void)entry;
+	for (size_t i = 0; i < s->sets.n; i++)
+		for (size_t k = 0; k < s->sets.v[i].n; k++)
+			if ((rules[i] >> k & 1) != 0 &&
+			    !counted[s->number[i][k]]) {
+				counted[s->number[i][k]] = true;
+				s->hits[s->number[i][k]]++;
+			}
+}
+
+static void
+count_hits(struct search *s, const struct guess_job *job)
+{
+	for (size_t i = 0; i < s->sets.n; i++)
+		for (size_t k = 0; k < s->sets.v[i].n; k++)
+			s->number[i][k] = number_of(&s->sets, i, k);
+	for (size_t i = 0; i < s->m->n; i++)
+		for (size_t k = 0; k < REWRITE_RULES_MAX; k++)
+			if ((s->mark[i].rules >> k & 1) != 0)
+				s->hits[s->number[s->mark[i].set][k]]++;
+	guess_traces(job, &s->sets, count_traces);
+}
+
+/* The bits of the rules of each set that say nothing of a page of its own. */
+static void
+find_common(const struct search *s, uint64_t common[REWRITE_SETS_MAX],
+    size_t *count)
+{
+	for (size_t i = 0; i < s->sets.n; i++)
+		for (size_t k = 0; k < s->sets.v[i].n; k++) {
+			size_t number = s->number[i][k];
+
+			if (2 * s->hits[number] < s->pages)
+				continue;
+			common[i] |= UINT64_C(1) << k;
+			*count += number == i * REWRITE_RULES_MAX + k;
+		}
+}
+
+/* All is counted: which entries are the same? */
+static void
+decide(const struct search *s, struct content *out)
+{
+	uint64_t common[REWRITE_SETS_MAX] = { 0 };
+
+	*out = (struct content){ .base = *s->id,
+		.same = xcalloc(s->m->n, sizeof(*out->same)),
+		.n = s->m->n };
+	find_common(s, common, &out->rules);
+	for (size_t i = 0; i < s->m->n; i++) {
+		const struct mark *mark = &s->mark[i];
+
+		out->same[i] = mark->rules != 0 &&
+		    (mark->rules & ~common[mark->set]) == 0 &&
+		    manifest_find(s->base, s->m->v[i].path)->mode ==
+			s->m->v[i].mode;
+		out->count += out->same[i];
+	}
+}
+
+/* ---- finding them ------------------------------------------------------ */
+
+/* What no rules make yet. */
 static bool
 may_have_rules(void *ctx, size_t i)
 {
 	const struct search *s = ctx;
 
-	return has_changed(s, i) && (s->fetched == NULL || s->fetched[i]);
+	return s->changed[i] && s->mark[i].rules == 0;
 }
 
 static bool
@@ -177,17 +207,17 @@ mark(void *ctx, size_t i, size_t set, uint64_t rules)
 {
 	struct search *s = ctx;
 
-	content_mark(&s->marks, i, set, rules);
+	s->mark[i] = (struct mark){ rules, set };
 }
 
 /* `files` are called by their paths, or, if they were fetched, by digests. */
 static void
-find(struct search *s, struct fleet *f, const struct dir *files,
+find(struct search *s, struct fleet *f, const struct dir *files, bool fetched,
     struct content *out)
 {
 	const struct guess_job job = { .m = s->m,
 		.build = files,
-		.by_digest = s->fetched != NULL,
+		.by_digest = fetched,
 		.id = s->id,
 		.base = s->base,
 		.group_min = GROUP_MIN,
@@ -195,13 +225,10 @@ find(struct search *s, struct fleet *f, const struct dir *files,
 		.has = has_base,
 		.solved = mark,
 		.ctx = s };
-	struct rule_sets sets = RULE_SETS_INIT;
 
-	content_marks_init(&s->marks, s->m->n);
-	(void)guess(&job, f, &sets);
-	content_decide(&s->marks, &sets, s->id, s->base, s->m, out);
-	content_marks_release(&s->marks);
-	rule_sets_release(&sets);
+	guess(&job, f, &s->sets);
+	count_hits(s, &job);
+	decide(s, out);
 }
 
 void
@@ -209,9 +236,10 @@ fleet_find_content(struct fleet *f, const struct release_id *id,
     const struct manifest *base, const struct manifest *m,
     const struct dir *files, struct content *out)
 {
-	struct search s = { .id = id, .base = base, .m = m };
+	struct search *s = search_new(id, base, m);
 
-	find(&s, f, files, out);
+	find(s, f, files, false, out);
+	search_free(s);
 }
 
 /* ---- of releases that only hosts have ---------------------------------- */
@@ -310,41 +338,17 @@ is_slow(const struct fleet *f, const struct release_id *id,
 	return pages > SLOW_PAGES;
 }
 
-/* A page that both releases have. */
-static bool
-is_old_page(const struct search *s, size_t i)
-{
-	const struct entry *old = is_page(&s->m->v[i]) ?
-	    manifest_find(s->base, s->m->v[i].path) :
-	    NULL;
-
-	return old != NULL && old->type == ENTRY_FILE;
-}
-
-/*
- * Note the pages to fetch: none when no rule can hit half of all.  How many
- * bytes they have.
- */
+/* Leave out the pages that are too large to be fetched: the others' bytes. */
 static int64_t
-want_pages(const struct search *s, bool *wanted)
+want_pages(struct search *s)
 {
-	size_t pages = 0, changed = 0;
 	int64_t bytes = 0;
 
 	for (size_t i = 0; i < s->m->n; i++) {
-		if (!is_old_page(s, i))
-			continue;
-		pages++;
-		if (!has_changed(s, i))
-			continue;
-		changed++;
-		wanted[i] = s->m->v[i].size <= FETCH_BYTES;
-		bytes += wanted[i] ? s->m->v[i].size : 0;
+		s->changed[i] &= s->m->v[i].size <= FETCH_BYTES;
+		bytes += s->changed[i] ? s->m->v[i].size : 0;
 	}
-	if (2 * changed >= pages)
-		return bytes;
-	memset(wanted, 0, s->m->n * sizeof(*wanted));
-	return 0;
+	return bytes;
 }
 
 int
@@ -352,13 +356,9 @@ fleet_fetch_content(struct fleet *f, const struct release_id *base_id,
     const struct manifest *base, const struct release_id *id,
     const struct manifest *m, int64_t max, struct content *out, struct err *e)
 {
-	bool *wanted = xcalloc(m->n, sizeof(*wanted));
-	struct search s = { .id = base_id,
-		.base = base,
-		.m = m,
-		.fetched = wanted };
+	struct search *s = search_new(base_id, base, m);
 	struct fetch x = { .f = f, .id = id, .m = m, .here = HOARD_INIT };
-	int64_t bytes = want_pages(&s, wanted);
+	int64_t bytes = want_pages(s);
 	char size[TEXT_SIZE_LEN];
 	int r = 0;
 
@@ -367,16 +367,16 @@ fleet_fetch_content(struct fleet *f, const struct release_id *base_id,
 		text_size(bytes, size);
 		r = err_set(e, ERR_GUARD, "%s of pages have changed", size);
 	}
-	if (r == 0 && max < INT64_MAX && is_slow(f, id, m, wanted))
+	if (r == 0 && max < INT64_MAX && is_slow(f, id, m, s->changed))
 		r = err_set(e, ERR_GUARD,
 		    "more than %d pages of a host that has sh only",
 		    SLOW_PAGES);
 	if (r == 0 && bytes > 0)
-		r = fetch_pages(&x, wanted, e);
+		r = fetch_pages(&x, s->changed, e);
 	if (r == 0)
-		find(&s, f, &x.here.dir, out);
+		find(s, f, &x.here.dir, true, out);
 	hoard_release(&x.here);
-	free(wanted);
+	search_free(s);
 	return r;
 }
 

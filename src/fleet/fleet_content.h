@@ -3,6 +3,8 @@
  * those that changed by nothing but rules (fleet_guess.h) that hit at least
  * half of all pages (a date, a version, the name of an asset) have the same
  * content as before.  A page is a file .html, .htm or .xhtml that both have.
+ * A rule hits what it makes of the old page, and what has its new side where
+ * more has changed.
  */
 #ifndef FLEET_CONTENT_H
 #define FLEET_CONTENT_H
@@ -28,26 +30,9 @@ struct content {
 
 void content_release(struct content *c);	/* neutral values accepted */
 
-/* What hit each entry: noted while rules are found. */
-struct content_marks {
-	uint64_t *rules;	/* bits of a set; 0: no rules make it */
-	uint8_t *set;
-};
-
-void content_marks_init(struct content_marks *m, size_t entries);
-void content_marks_release(struct content_marks *m);
-void content_mark(struct content_marks *m, size_t entry, size_t set,
-    uint64_t rules);
-
-/* All is noted: which entries of `m` are the same? */
-void content_decide(const struct content_marks *marks,
-    const struct rule_sets *sets, const struct release_id *id,
-    const struct manifest *base, const struct manifest *m,
-    struct content *out);
-
 /*
- * The same for files that are here, in `files`: the rules are found first.
- * When no host gives samples of the base, nothing is the same.
+ * Which entries of `m`, whose files are here, in `files`, are the same as in the
+ * base `id`.  When no host gives samples of the base, nothing is the same.
  */
 void fleet_find_content(struct fleet *f, const struct release_id *id,
     const struct manifest *base, const struct manifest *m,

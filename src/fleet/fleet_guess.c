@@ -64,31 +64,18 @@ is_worth_it(const struct guess *g)
 
 /* ---- trying a set of rules --------------------------------------------- */
 
+struct bench;
+
 /* A set, ready for both directions. */
 struct trial {
 	const struct guess *g;
 	struct rewrite *back, *on;
+	/* How often each rule hits the page; false: that does not count. */
+	bool (*test)(const struct trial *t, struct bench *w, size_t i,
+	    uint32_t *hits);
 	uint64_t *solved; /* by which rules, each page that is left; 0: not */
 	size_t step;	  /* every so many pages */
 };
-
-static void
-trial_open(struct trial *t, const struct guess *g, const struct rule_set *s)
-{
-	*t = (struct trial){ .g = g,
-		.back = rewrite_new(s, true),
-		.on = rewrite_new(s, false),
-		.solved = xcalloc(g->n, sizeof(*t->solved)),
-		.step = 1 };
-}
-
-static void
-trial_close(struct trial *t)
-{
-	rewrite_free(t->back);
-	rewrite_free(t->on);
-	free(t->solved);
-}
 
 /* What one thread works with. */
 struct bench {
@@ -142,12 +129,41 @@ explains(const struct trial *t, struct bench *w, size_t i, uint32_t *hits)
 	    buf_eq(&w->again, &w->new);
 }
 
+/* Are there new sides of rules? */
+static bool
+has_traces(const struct trial *t, struct bench *w, size_t i, uint32_t *hits)
+{
+	buf_reset(&w->old);
+	return guess_read(t->g, i, &w->new) &&
+	    rewrite_apply(t->back, buf_str(&w->new), w->new.len,
+		REWRITE_FILE_MAX, &w->old, hits);
+}
+
+static void
+trial_open(struct trial *t, const struct guess *g, const struct rule_set *s)
+{
+	*t = (struct trial){ .g = g,
+		.test = explains,
+		.back = rewrite_new(s, true),
+		.on = rewrite_new(s, false),
+		.solved = xcalloc(g->n, sizeof(*t->solved)),
+		.step = 1 };
+}
+
+static void
+trial_close(struct trial *t)
+{
+	rewrite_free(t->back);
+	rewrite_free(t->on);
+	free(t->solved);
+}
+
 static void
 try_page(struct trial *t, struct bench *w, size_t at)
 {
 	uint32_t hits[REWRITE_RULES_MAX] = { 0 };
 
-	if (!explains(t, w, t->g->left[at], hits))
+	if (!t->test(t, w, t->g->left[at], hits))
 		return;
 	for (size_t i = 0; i < REWRITE_RULES_MAX; i++)
 		if (hits[i] > 0)
@@ -478,18 +494,41 @@ tell_rules(const struct rule_sets *sets)
 			    buf_str(&sets->v[i].v[k].new));
 }
 
-bool
+void
 guess(const struct guess_job *job, struct fleet *f, struct rule_sets *sets)
 {
 	struct guess g = { .job = job, .f = f, .sets = sets };
-	bool tried;
 
 	find_pages(&g);
-	tried = is_worth_it(&g);
 	for (int i = 0; i < ROUNDS && is_worth_it(&g); i++)
 		if (!run_round(&g))
 			break;
 	tell_rules(sets);
 	free(g.left);
-	return tried;
+}
+
+void
+guess_traces(const struct guess_job *job, const struct rule_sets *sets,
+    void (*found)(void *ctx, size_t entry, const uint64_t *rules))
+{
+	struct guess g = { .job = job };
+	uint64_t *rules;
+
+	find_pages(&g);
+	rules = xcalloc(g.n, REWRITE_SETS_MAX * sizeof(*rules));
+	for (size_t i = 0; g.n > 0 && i < sets->n; i++) {
+		struct trial t;
+
+		trial_open(&t, &g, &sets->v[i]);
+		t.test = has_traces;
+		(void)try_pages(&t);
+		try_big_pages(&t);
+		for (size_t k = 0; k < g.n; k++)
+			rules[k * REWRITE_SETS_MAX + i] = t.solved[k];
+		trial_close(&t);
+	}
+	for (size_t k = 0; k < g.n; k++)
+		found(job->ctx, g.left[k], &rules[k * REWRITE_SETS_MAX]);
+	free(rules);
+	free(g.left);
 }

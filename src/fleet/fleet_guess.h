@@ -48,9 +48,16 @@ struct guess_job {
 /*
  * Find rules into the empty `sets`, and call job->solved() for the pages that
  * they make.  Nothing found, or no host that gives samples, is no failure.
- * False when nothing was tried: there are too few pages.
  */
-bool guess(const struct guess_job *job, struct fleet *f,
+void guess(const struct guess_job *job, struct fleet *f,
     struct rule_sets *sets);
+
+/*
+ * What these rules have left on entries that may be made by rules, and that
+ * something else changed, too: the bits of those of each set whose new sides an
+ * entry has.
+ */
+void guess_traces(const struct guess_job *job, const struct rule_sets *sets,
+    void (*found)(void *ctx, size_t entry, const uint64_t *rules));
 
 #endif

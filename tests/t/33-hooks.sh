@@ -347,6 +347,68 @@ t_what_is_new_to_read_between_two_releases() {
 	done
 }
 
+# deep EDITION: pages in directories in one another, and what is no page.
+deep() {
+	mkdir -p site/d1/d2/d3/d4/d5/d6/d7
+	awk -v edition="$1" 'BEGIN {
+		for (d = 0; d < 8; d++) {
+			path = path (d > 0 ? "d" d "/" : "")
+			for (i = 1; i <= 15; i++) {
+				f = "site/" path i (i < 15 ? ".html" : ".txt")
+				print "<html>" d "-" i >f
+				for (k = 0; k < 250; k++)
+					print "<p>" d * 7919 + i * 104729 + k >f
+				print "<footer>edition " edition "</footer>" >f
+				close(f)
+			}
+		}
+	}'
+}
+
+only_the_edition() { :; }
+made_executable() { chmod 755 site/1.html site/d1/d2/9.html; }
+own_news() {
+	local f
+	for f in $(find site -name '[1-9].html'); do
+		echo "<p>news: $f" >>"$f"
+	done
+}
+
+# Where the release is, and who compares it with what, makes no difference.
+t_what_is_new_to_read_is_so_everywhere() {
+	local hosts change want
+	for hosts in "" "$DEPLOY $DEPLOY" "none"; do
+		# what changes besides the edition | what is listed besides texts
+		while IFS='|' read -r change want; do
+			# shellcheck disable=SC2086
+			place $hosts
+			deep 1
+			run deploy publish
+			deep 2
+			"$change"
+			(
+				cd site
+				set -f
+				# shellcheck disable=SC2086
+				find . -name '15.txt' ${want:+-o $want} | sed 's,^./,,' | sort
+			) >want
+			run deploy diff --content
+			sed 's/^M \([^ ]*\).*/\1/' "$out" | sort >got
+			assert_file_eq got want
+			run deploy publish
+			sed 's,^/,,' content | sort >got
+			assert_file_eq got want
+			run deploy rollback
+			sed 's,^/,,' content | sort >got
+			assert_file_eq got want
+		done <<-'END'
+		only_the_edition|
+		made_executable|-name *.html -perm 755
+		own_news|-name [1-9].html
+		END
+	done
+}
+
 t_less_than_half_of_all_pages_is_news() {
 	local hosts i
 	for hosts in "" "$DEPLOY"; do
