@@ -11,6 +11,9 @@
 #include "base/number.h"
 #include "config/abspath.h"
 
+/* What neither a host nor an alias of ssh_config has in its name. */
+#define NO_NAME "/?#*!@\\[]"
+
 /* What no address has, but a list that somebody wrote as one may. */
 #define LIST_MARKS " \t\r\n,;"
 
@@ -98,11 +101,16 @@ take_port(struct host_config *h, const char *text, const char *rest,
 static int
 take_name(struct host_config *h, const char *text, char *name, struct err *e)
 {
-	char *rest = end_of_name(&name);
+	char *rest = end_of_name(&name), *wrong;
 
 	if (rest == NULL || take_port(h, text, rest, e) != 0)
 		return rest == NULL ? fault_address(text, e) : -1;
 	*rest = '\0';
+	wrong = name + strcspn(name, NO_NAME);
+	if (*wrong == '/')
+		return fault_rest(text, wrong, e);
+	if (*wrong != '\0')
+		return fault_address(text, e);
 	h->address = xstrdup(name);
 	return 0;
 }
