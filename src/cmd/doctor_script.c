@@ -34,10 +34,17 @@ read_line(const char *path)
 	return line;
 }
 
-/* The public key of the first identity that has one beside it. */
+/* The public key that is tried first: what is given, or the first identity that
+ * has one beside it. */
 static char *
 find_key(const struct ssh_settings *st, struct err *e)
 {
+	struct buf given = BUF_INIT;
+
+	if (ssh_given_key(&given, e) != 0)
+		return NULL;
+	if (given.len > 0)
+		return buf_detach(&given);
 	for (size_t i = 0; i < st->identities.n; i++) {
 		char *path = xasprintf("%s.pub", st->identities.v[i]);
 		char *key = read_line(path);

@@ -21,6 +21,7 @@
 #include "ssh/ssh_auth.h"
 #include "ssh/ssh_gate.h"
 #include "ssh/ssh_hostkey.h"
+#include "ssh/ssh_identity.h"
 #include "ssh/ssh_link.h"
 #include "ssh/ssh_proc.h"
 #include "ssh/ssh_settings.h"
@@ -365,6 +366,28 @@ ssh_show_key(const struct ssh_options *o, struct buf *out, struct err *e)
 		return -1;
 	ssh_close(s);
 	return 0;
+}
+
+int
+ssh_given_key(struct buf *out, struct err *e)
+{
+	char *base64 = NULL;
+	ssh_key key;
+	int r = 0;
+
+	if (libssh_load(e) != 0 || ssh_identity_given(&key, NULL, e) != 0)
+		return -1;
+	if (key == NULL)
+		return 0;
+	if (ls.ssh_pki_export_pubkey_base64(key, &base64) == SSH_OK)
+		buf_addf(out, "%s %s DEPLOY_SSH_KEY",
+		    ls.ssh_key_type_to_char(ls.ssh_key_type(key)), base64);
+	else
+		r = err_set(e, ERR_FAILED,
+		    "DEPLOY_SSH_KEY: cannot tell its public key");
+	ls.ssh_string_free_char(base64);
+	ls.ssh_key_free(key);
+	return r;
 }
 
 void

@@ -70,6 +70,12 @@ struct ssh *ssh_open(const struct ssh_options *o, struct err *e) MUST_USE;
 int ssh_show_key(const struct ssh_options *o, struct buf *out, struct err *e)
     MUST_USE;
 
+/*
+ * Append the public key of DEPLOY_SSH_KEY, as a line of authorized_keys without
+ * its end; nothing when that is not set.  0 or -1.
+ */
+int ssh_given_key(struct buf *out, struct err *e) MUST_USE;
+
 /* End it at once; NULL accepted.  Programs on it must be closed before. */
 void ssh_close(struct ssh *s);
 

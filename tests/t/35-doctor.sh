@@ -684,7 +684,7 @@ in_a_machine() {
 
 # What root has to run on a new host, and runs twice.
 t_script_for_a_new_host() {
-	local keys uid
+	local keys uid type key given
 	need_cmd ssh ssh-keygen
 	ssh-keygen -q -t ed25519 -N '' -C "me & you" -f id
 	cat >deploy.yml <<-END
@@ -706,6 +706,17 @@ t_script_for_a_new_host() {
 	expect_status 2 deploy doctor --script www2.invalid
 	assert_contains "$err" "no public key of yours"
 	expect_status 2 deploy doctor --script www1.invalid --json
+	# The key of a job is tried first, and has no file with the public one.
+	ssh-keygen -q -t ed25519 -N '' -f job
+	read -r type key _ <job.pub
+	rm job.pub
+	for given in "$PWD/job" "$(cat job)"; do
+		DEPLOY_SSH_KEY=$given run deploy doctor --script www1.invalid
+		assert_contains "$out" "$type $key DEPLOY_SSH_KEY"
+		assert_not_contains "$out" "me & you"
+	done
+	DEPLOY_SSH_KEY=$PWD/nokey expect_status 1 deploy doctor --script www1.invalid
+	assert_contains "$err" "DEPLOY_SSH_KEY: "
 	need_root
 	unshare -m true 2>/dev/null || skip "needs mount namespaces"
 	# Without deploy there.
