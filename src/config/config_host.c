@@ -1,6 +1,7 @@
 #include "config/config_host.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -115,6 +116,28 @@ take_name(struct host_config *h, const char *text, char *name, struct err *e)
 	return 0;
 }
 
+/* Decode the %XX of a URL in place.  False when one is none, or a zero. */
+static bool
+decode(char *text)
+{
+	char *to = text;
+	unsigned int c;
+
+	for (; *text != '\0'; text++, to++) {
+		*to = *text;
+		if (*text != '%')
+			continue;
+		if (!isxdigit((unsigned char)text[1]) ||
+		    !isxdigit((unsigned char)text[2]) ||
+		    sscanf(text + 1, "%2x", &c) != 1 || c == 0)
+			return false;
+		*to = (char)c;
+		text += 2;
+	}
+	*to = '\0';
+	return true;
+}
+
 /* Take the user, too, if none is known yet, and "ssh://" off. */
 static int
 take_apart(struct host_config *h, const char *text, char *copy, struct err *e)
@@ -135,8 +158,11 @@ take_apart(struct host_config *h, const char *text, char *copy, struct err *e)
 	sign = strrchr(from, '@');
 	if (sign == NULL)
 		return take_name(h, text, from, e);
+	*sign = '\0';
+	if (url && !decode(from))
+		return fault_address(text, e);
 	if (h->user == NULL)
-		h->user = xstrndup(from, (size_t)(sign - from));
+		h->user = xstrdup(from);
 	return take_name(h, text, sign + 1, e);
 }
 

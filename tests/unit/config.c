@@ -1391,6 +1391,8 @@ test_addresses_as_people_write_them(void)
 		{ "ssh://me@www1:2222", "me", "www1", 2222 },
 		{ "ssh://me@www1:2222/", "me", "www1", 2222 },
 		{ "ssh://me@[::1]:2222", "me", "::1", 2222 },
+		{ "ssh://dom%5cm%65@www1:1", "dom\\me", "www1", 1 },
+		{ "m%65@www1", "m%65", "www1", 0 },
 		{ "me@example.org@www1:1", "me@example.org", "www1", 1 },
 	};
 	static const struct {
@@ -1423,6 +1425,11 @@ test_addresses_as_people_write_them(void)
 		{ "[]", "is not an address" },
 		{ "ssh://", "is not an address" },
 		{ "ssh://-x", "is not an address" },
+		{ "ssh://me%@www1", "is not an address" },
+		{ "ssh://me%4@www1", "is not an address" },
+		{ "ssh://me%g1@www1", "is not an address" },
+		{ "ssh://me%00@www1", "is not an address" },
+		{ "ssh://%2doProxyCommand@www1", "is not an address" },
 		{ "ssh://@www1", "is not an address" },
 		{ "[-oProxyCommand=x]", "is not an address" },
 		{ ":22", "is not an address" },
