@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/path.h"
+#include "content/links.h"
 #include "os/beneath.h"
 #include "os/io.h"
 #include "os/log.h"
@@ -86,11 +87,10 @@ has_key(const struct dir *files, const char *path)
 	return found;
 }
 
+/* Is it by its name, or by what is in the file, which a link may lead to? */
 static bool
-is_secret_file(const char *path, const struct dir *files)
+is_secret_file(const char *name, const char *path, const struct dir *files)
 {
-	const char *name = path_base(path);
-
 	if (is_one_of(name, files_named) || ends_in(name, files_ending))
 		return true;
 	if (strncmp(name, ".env.", 5) == 0)
@@ -127,13 +127,16 @@ secrets_find(const struct manifest *m, const struct dir *files,
 {
 	for (size_t i = 0; i < m->n; i++) {
 		const struct entry *en = &m->v[i];
+		const struct entry *is =
+		    en->type == ENTRY_LINK ? links_follow(m, en->path) : en;
+		const char *name = path_base(en->path);
 		bool secret = false;
 
-		if (en->type == ENTRY_FILE)
-			secret = is_secret_file(en->path, files);
-		else if (en->type == ENTRY_DIR)
-			secret = is_one_of(path_base(en->path), dirs_named) ||
-			    is_repository(m, en->path);
+		if (is != NULL && is->type == ENTRY_FILE)
+			secret = is_secret_file(name, is->path, files);
+		else if (is != NULL && is->type == ENTRY_DIR)
+			secret = is_one_of(name, dirs_named) ||
+			    is_repository(m, is->path);
 		if (secret)
 			strvec_add(out, en->path);
 	}

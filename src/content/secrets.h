@@ -13,7 +13,8 @@
 #include "os/dir.h"
 
 /*
- * Add to `out` the paths of the sorted manifest that visitors should not get.
+ * Add to `out` the paths of the sorted manifest that visitors should not get,
+ * through a symbolic link, too.
  * Files that may have a private key (*.pem, *.key) are read, in `files`: one
  * that cannot be read is none.
  */

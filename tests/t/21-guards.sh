@@ -236,6 +236,48 @@ t_secrets() {
 	END
 }
 
+# A link in the build, what it leads to, and is it told?
+t_secrets_behind_links() {
+	local link to told here
+	while read -r link to told; do
+		for here in '' ../; do
+			paths 2
+			mkdir -p site/.deps/ssh site/sub
+			echo x | tee site/.deps/ssh/config >site/.deps/any
+			printf -- '-----BEGIN PRIVATE KEY-----\nAA==\n' >site/.deps/key
+			link=${here:+sub/}${link##*/}
+			ln -s "$here$to" "site/$link"
+			rm -rf root
+			configure_links 'guard: {secrets: refuse}'
+			if [ -n "$told" ]; then
+				expect_status 10 deploy publish
+				assert_contains "$err" "'$link'"
+				run deploy publish --exclude "${link##*/}"
+			else
+				run deploy publish
+			fi
+		done
+	done <<-'END'
+	.env .deps/any told
+	.htpasswd .deps/any told
+	.env.example .deps/any
+	page .deps/any
+	.ssh .deps/ssh told
+	ssh .deps/ssh
+	server.key .deps/key told
+	server.pem .deps/any
+	.env sub
+	.npmrc .deps/nothing
+	END
+	# What is shared is the host's own.
+	paths 2
+	rm -rf root
+	configure_links 'guard: {secrets: refuse}, shared: [.htpasswd]'
+	mkdir -p root/shared
+	echo a:b >root/shared/.htpasswd
+	run deploy publish
+}
+
 t_a_repository_by_another_name() {
 	need_cmd git
 	paths 2
