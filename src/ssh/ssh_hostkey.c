@@ -377,10 +377,10 @@ ask_for_certificate(struct ssh_hostkey *k, const struct ssh_options *o,
 {
 	static const char *const words[] = { "ssh", "-T", "-oBatchMode=yes",
 		"-oControlPath=none", "-oControlMaster=no",
-		"-oPermitLocalCommand=no", "-oClearAllForwardings=yes",
-		"-oStrictHostKeyChecking=yes", "-oUserKnownHostsFile=none",
-		"-oGlobalKnownHostsFile=none", "-oRevokedHostKeys=none",
-		"-oVerifyHostKeyDNS=no", SAY };
+		"-oPermitLocalCommand=no", "-oRemoteCommand=none",
+		"-oClearAllForwardings=yes", "-oStrictHostKeyChecking=yes",
+		"-oUserKnownHostsFile=none", "-oGlobalKnownHostsFile=none",
+		"-oRevokedHostKeys=none", "-oVerifyHostKeyDNS=no", SAY };
 	char *kinds = ssh_algorithms_certificates(&st->algorithms);
 	struct strvec argv = STRVEC_INIT;
 	struct buf out = BUF_INIT, said = BUF_INIT;

@@ -87,13 +87,17 @@ ask(struct strvec *argv, struct buf *out, struct err *e)
 	return r;
 }
 
-/* The command line of `ssh -G` for `o`, with an option (NULL: none). */
+/*
+ * The command line of `ssh -G` for `o`, with an option (NULL: none).  It says
+ * nothing where ssh_config has a command and we another, or where it is to run
+ * in the background and has none; -N is neither.
+ */
 static void
 command(struct strvec *argv, const struct ssh_options *o, const char *option)
 {
 	strvec_add(argv, "ssh");
 	strvec_add(argv, "-G");
-	strvec_add(argv, "-T");
+	strvec_add(argv, "-TN");
 	if (option != NULL)
 		strvec_add(argv, option);
 	ssh_client_add_host(argv, o);

@@ -459,7 +459,8 @@ t_a_certificate_of_the_host() {
 	DEPLOY_KNOWN_HOSTS=$(cat known) run d exec true
 	client "$PWD/sshd/id" "$PWD/known" "HostKeyAlias front"
 	certified -h -n front
-	client "$PWD/sshd/id" "$PWD/known" "HostKeyAlias front"
+	client "$PWD/sshd/id" "$PWD/known" "HostKeyAlias front" \
+	    "RemoteCommand false" "ForkAfterAuthentication yes"
 	run d exec true
 	# A pin and a line of its own need no authority.
 	certified -h -n elsewhere
@@ -657,6 +658,8 @@ t_ways_of_ssh_config() {
 	-	AddressFamily inet6	8	127.0.0.1
 	-	ConnectTimeout 5	0	-
 	-	ConnectionAttempts 3	0	-
+	-	ForkAfterAuthentication yes	0	-
+	-	RemoteCommand false	0	-
 	-	PKCS11Provider /no/lib.so	0	-
 	-	KnownHostsCommand /bin/true	2	KnownHostsCommand of ssh_config is not followed
 	-	PubkeyAuthentication no	2	PubkeyAuthentication no of ssh_config is not followed
