@@ -16,6 +16,7 @@
 #include "os/log.h"
 #include "site/build.h"
 #include "site/git.h"
+#include "site/git_login.h"
 #include "ssh/key_agent.h"
 
 #define OUR_LOCK "deploy.lock"
@@ -35,6 +36,7 @@ struct clone {
 	const struct git_config *config;
 	struct buf out; /* of the last command */
 	struct buf said;
+	struct git_login login; /* in the URL */
 	struct key_agent agent; /* for git, if so configured */
 };
 
@@ -50,6 +52,8 @@ git(struct clone *c, struct err *e, ...)
 	int status = 0, r;
 	va_list ap;
 
+	for (size_t i = 0; i < c->login.options.n; i++)
+		strvec_add(&args, c->login.options.v[i]);
 	va_start(ap, e);
 	while ((word = va_arg(ap, const char *)) != NULL)
 		if (*word != '\0')
@@ -68,13 +72,15 @@ git(struct clone *c, struct err *e, ...)
 	return r == 0 ? status : -1;
 }
 
-/* No command has the key from here on. */
+/* No command has the key from here on; each has the login of the URL. */
 static void
 drop_key(struct clone *c)
 {
 	key_agent_stop(&c->agent);
 	/* fetch_ref() reads what git says. */
 	strvec_add(&c->agent.env, "LC_ALL=C");
+	if (c->login.variable != NULL)
+		strvec_add(&c->agent.env, c->login.variable);
 }
 
 /* Is what git wrote there before cut off, as by a power cut? */
@@ -356,7 +362,7 @@ make_clone(struct checkout *k, struct clone *c, struct err *e)
 	if (need(c, git(c, e, "init", "-q", "--template=", END),
 		"begin a clone of", e) != 0 ||
 	    need(c,
-		git(c, e, "config", "remote.origin.url", c->config->url, END),
+		git(c, e, "config", "remote.origin.url", c->login.url, END),
 		"begin a clone of", e) != 0)
 		return -1;
 	mend_index(c);
@@ -637,12 +643,14 @@ checkout_make(struct checkout *k, const struct site_config *site,
 {
 	struct clone c = { .dir = site->build.directory,
 		.config = &site->git,
+		.login = GIT_LOGIN_INIT,
 		.agent = KEY_AGENT_INIT };
 	char *commit = NULL;
 	int r = -1;
 
 	if (ref == NULL)
 		ref = site->git.ref;
+	git_login_init(&c.login, site->git.url);
 	drop_key(&c);
 	if (check_ref(ref, e) == 0 && make_clone(k, &c, e) == 0 &&
 	    (commit = fetch_with_key(&c, ref, e)) != NULL)
@@ -655,6 +663,7 @@ checkout_make(struct checkout *k, const struct site_config *site,
 		commit = NULL;
 	}
 	key_agent_stop(&c.agent);
+	git_login_release(&c.login);
 	free(commit);
 	buf_release(&c.out);
 	buf_release(&c.said);

@@ -884,6 +884,69 @@ t_git_fails() {
 	assert_contains "$err" "the clone needs a place of its own"
 }
 
+# The login in a URL opens the repository and its submodules, is on no command
+# line while they are fetched, and not in the clone.
+t_git_passwords_are_on_no_command_line() {
+	need_cmd python3
+	repository
+	git init -q --bare theme.git
+	git clone -q theme.git theme 2>/dev/null
+	echo theme >theme/page
+	git -C theme add .
+	git -C theme commit -q -m theme
+	git -C theme push -q origin HEAD
+	printf '[submodule "s"]\n\tpath = s\n\turl = ../theme.git\n' \
+	    >work/.gitmodules
+	mkdir work/s
+	git -C work update-index --add \
+	    --cacheinfo "160000,$(git -C theme rev-parse HEAD),s"
+	push six
+	git -C site.git update-server-info
+	git -C theme.git update-server-info
+	cat >server.py <<-'EOF'
+	import base64, glob, http.server
+	LOGIN = b"m%e:p@ss w0rd"
+	class Handler(http.server.SimpleHTTPRequestHandler):
+	    def do_GET(self):
+	        for name in glob.glob("/proc/[0-9]*/cmdline"):
+	            try:
+	                line = open(name, "rb").read()
+	            except OSError:
+	                continue
+	            if b"ss%20w0rd" in line or b"ss w0rd" in line:
+	                open("seen", "ab").write(line + b"\n")
+	        want = "Basic " + base64.b64encode(LOGIN).decode()
+	        if self.headers.get("Authorization") == want:
+	            return super().do_GET()
+	        self.send_response(401)
+	        self.send_header("WWW-Authenticate", 'Basic realm="x"')
+	        self.send_header("Content-Length", "0")
+	        self.end_headers()
+	server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+	open("port.new", "w").write(str(server.server_port))
+	import os
+	os.rename("port.new", "port")
+	server.serve_forever()
+	EOF
+	python3 server.py >server.log 2>&1 &
+	defer kill $!
+	wait_for 5 test -e port
+	# The login that the user has for other times is not asked for.
+	git config --global credential.helper '!echo password=wrong #'
+	clone_of "http://m%25e:p%40ss%20w0rd@127.0.0.1:$(<port)/site.git" \
+	    'history: true' 'submodules: true'
+	gives six
+	assert_eq "$(<clones/site/s/page)" theme
+	[ ! -e seen ] || fail "on a command line: $(tr '\0' ' ' <seen)"
+	! grep -r w0rd clones || fail "it is in the clone"
+	sed -i 's/p%40ss/other/' deploy.yml
+	push seven
+	git -C site.git update-server-info
+	expect_status 1 deploy publish
+	assert_contains "$err" "Authentication failed for"
+	assert_not_contains "$err" w0rd
+}
+
 # Neither what deploy says of an address nor what git does has the password.
 t_git_passwords_are_not_said() {
 	local url
