@@ -719,10 +719,11 @@ can_link() {
 }
 
 # Were the checks passed since the flip that made the live release live, or, when
-# that was a way back, ever?
+# that was a way back, ever?  A line from it to itself is no flip.
 is_verified() {
 	[ -s "$state/journal" ] || { echo 0 && return; }
-	awk -v to="\"to\":\"$current\"" 'index($0, to) {
+	awk -v to="\"to\":\"$current\"" -v from="\"from\":\"$current\"" '!index($0, to) { next }
+		/"action":"verify"/ || !index($0, from) {
 			verified = /"action":"verify"/ || (ever && /"action":"(rollback|revert)"/)
 			ever = ever || verified
 		}

@@ -402,8 +402,11 @@ history_live_is_verified(const struct history *h)
 
 	if (h->journal == NULL || release_id_is_none(&h->live))
 		return false;
-	/* Behind the last flip that counts. */
-	while (flips > 0 && !h->happened[flips - 1])
+	/* Behind the last flip that counts; a sync of what is live is none. */
+	while (flips > 0 &&
+	    (!h->happened[flips - 1] ||
+		release_id_eq(&h->journal->v[flips - 1].from,
+		    &h->journal->v[flips - 1].to)))
 		flips--;
 	if (flips > 0 && went_back(&h->journal->v[flips - 1], &h->live))
 		flips = 0;

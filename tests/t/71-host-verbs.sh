@@ -1317,11 +1317,18 @@ v_sync() {
 	assert_eq "$(value changed)" 1
 	assert_eq "$(tail -n 1 "$R/.deploy/journal" | jq -c '[.action,.from,.to,.before]')" \
 	    "[\"sync\",\"$B\",\"$C\",[\"$A\"]]"
+	ok info "$R"
+	assert_eq "$(value verified)" 0
+	ok activate "$R" --id="$C" --verified \
+	    --line="{\"time\":\"2026-01-01T00:00:00Z\",\"action\":\"verify\",\"to\":\"$C\"}"
 	ok activate "$R" --id="$C" --expect="$C" --sync \
 	    --before="$A"$'\n'"$B" --line="$(sync_line "$C" "$C" "$A" "$B")"
 	assert_eq "$(value changed)" 0
 	assert_eq "$(tail -n 1 "$R/.deploy/journal" | jq -c '[.from,.before]')" \
 	    "[\"$C\",[\"$A\",\"$B\"]]"
+	# What is live has not changed, and stays verified.
+	ok info "$R"
+	assert_eq "$(value verified)" 1
 	cp "$R/.deploy/journal" before
 	refused 4 host activate "$R" --id="$C" --expect="$A" --sync \
 	    --before="$B" --line="$(sync_line "$C" "$A" "$B")"
