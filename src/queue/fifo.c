@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/quote.h"
 #include "os/file.h"
 
 void
@@ -101,6 +102,13 @@ fifo_open(const char *path, struct err *e)
 	if (fstat(fd, &st) != 0 || !S_ISFIFO(st.st_mode)) {
 		close(fd);
 		return err_set(e, ERR_USAGE, "'%s' is no FIFO", path);
+	}
+	/* Its owner reads what others write, and says who may. */
+	if (st.st_uid != geteuid() && st.st_uid != 0) {
+		close(fd);
+		return err_set(e, ERR_USAGE,
+		    "the FIFO '%s' belongs to the user %lu, who is neither you nor root;; remove it, a worker makes its own: rm %s",
+		    path, (unsigned long)st.st_uid, QUOTED(path));
 	}
 	if (made && fchmod(fd, 0660) != 0) {
 		err_sys(e, "cannot open the FIFO '%s' to its group", path);

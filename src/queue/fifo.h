@@ -42,7 +42,8 @@ void fifo_lines_release(struct fifo_lines *l);	/* neutral accepted */
 
 /*
  * Open the FIFO, made (0660) if need be, so that it has no end when all its
- * writers are gone.  The descriptor, non-blocking, or -1.
+ * writers are gone.  One that another user could have planted is refused.  The
+ * descriptor, non-blocking, or -1.
  */
 int fifo_open(const char *path, struct err *e) MUST_USE;
 

@@ -1194,6 +1194,10 @@ t_fifo_refuses() {
 	mkfifo real
 	ln -s real link
 	expect_status 1 deploy worker --fifo link
+	user_dir theirs
+	as_user mkfifo -m 666 theirs/fifo
+	expect_status 2 deploy worker --fifo theirs/fifo
+	assert_contains "$err" "belongs to the user 65534, who is neither you nor root; remove it, a worker makes its own: rm 'theirs/fifo'"
 }
 
 # --------------------------------------------------- several configurations
