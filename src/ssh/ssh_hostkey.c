@@ -256,14 +256,15 @@ ssh_hostkey_given(void)
 		free(text);
 		return NULL;
 	}
+	unquote(text);
 	/* It may be in base64, as some CI systems want it; then what that is. */
 	if (base64_decode(text, &b) && memchr(b.data, ' ', b.len) != NULL) {
 		buf_addc(&b, '\0');
 		free(text);
 		text = buf_detach(&b);
+		unquote(text);
 	}
 	buf_release(&b);
-	unquote(text);
 	return text;
 }
 
