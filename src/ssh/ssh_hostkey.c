@@ -282,8 +282,6 @@ take_given(struct ssh_hostkey *k, char *given, struct lines *found,
 	if (ssh_hostkey_is_path(given)) {
 		if (take_file(k, given, true, found, e) == 0)
 			return 0;
-		e->code =
-		    ERR_UNREACHABLE; /* as with a key that is not there */
 		return err_prefix(e, "DEPLOY_KNOWN_HOSTS: ");
 	}
 	k->is_no_list = !has_line(given);
@@ -309,6 +307,8 @@ ssh_hostkey_load(struct ssh_hostkey *k, const struct ssh_settings *st,
 		    found.known.len > 0 ? &found.known : &found.plain, e);
 	if (r == 0 && st->revoked != NULL)
 		r = ssh_revoked_read(&k->revoked, st->revoked, e);
+	if (r != 0)
+		e->code = ERR_UNREACHABLE; /* as where the key is not known */
 	k->lax = xstrdup_opt(st->lax);
 	k->is_listed = found.known.len > 0 || found.plain.len > 0;
 	free(given);

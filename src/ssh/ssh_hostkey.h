@@ -53,7 +53,10 @@ char *ssh_hostkey_given(void);
 /* Is that a path?  It begins with '/', and no host's name does. */
 bool ssh_hostkey_is_path(const char *given);
 
-/* Read all that is known about the host of `st`.  0 or -1. */
+/*
+ * Read all that is known about the host of `st`.  0, or -1 with
+ * ERR_UNREACHABLE.
+ */
 int ssh_hostkey_load(struct ssh_hostkey *k, const struct ssh_settings *st,
     struct err *e) MUST_USE;
 

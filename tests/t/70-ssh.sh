@@ -530,8 +530,11 @@ t_revoked_host_keys() {
 	ssh-keygen -q -t ed25519 -N '' -f other
 	client "$PWD/sshd/id" "$PWD/sshd/known_hosts" \
 	    "RevokedHostKeys $PWD/revoked"
-	expect_status 1 d exec true
-	assert_contains "$err" "RevokedHostKeys of ssh_config: $PWD/revoked"
+	refused "RevokedHostKeys of ssh_config: $PWD/revoked"
+	client "$PWD/sshd/id" "$PWD/sshd"
+	refused "cannot read '$PWD/sshd'"
+	client "$PWD/sshd/id" "$PWD/sshd/known_hosts" \
+	    "RevokedHostKeys $PWD/revoked"
 	printf '# none\n\n' >revoked
 	cat other.pub >>revoked
 	run d exec true
