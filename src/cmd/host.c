@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/utf8.h"
 #include "cmd/cmd.h"
 #include "cmd/table.h"
 #include "host/forced.h"
@@ -156,7 +157,7 @@ find_self(char out[PATH_MAX])
 	return n > 0 ? out : "deploy";
 }
 
-/* Print the line for authorized_keys. */
+/* Print the line for authorized_keys; a key may come from anybody. */
 static int
 print_line(const struct opts *o, const char *root, const char *key,
     struct err *e)
@@ -175,8 +176,10 @@ print_line(const struct opts *o, const char *root, const char *key,
 		if (r == 0)
 			r = add_word(&b, o->allow, e);
 	}
+	buf_adds(&b, "\" ");
+	utf8_add(&b, key, strlen(key));
 	if (r == 0)
-		printf("%s\" %s\n", b.data, key);
+		printf("%s\n", b.data);
 	buf_release(&b);
 	return r;
 }

@@ -28,7 +28,11 @@ static const struct {
 	{ "adopt", "put a link in the place of a real 'current'", false,
 	    true },
 	{ "files", "read the files of a release", false, false },
+	{ "signatures", "compare pages with those of the live release", false,
+	    false },
 	{ "receive", "bring a release, which nobody sees yet", false, false },
+	{ "note", "note that a newer build has the content of a release",
+	    false, false },
 	{ "activate", "make any release live", false, false },
 	{ "prune", "remove old releases", false, false },
 	{ "verify", "read and compare all files of a release", false, false },
@@ -253,6 +257,6 @@ limits_print(const struct host_limits *l, struct buf *out)
 		if (limits_allow(l, meanings[i].verb) &&
 		    (strcmp(meanings[i].verb, "files") != 0 ||
 			limits_allow_any_file(l)))
-			buf_addf(out, "    %-9s %s\n", meanings[i].verb,
+			buf_addf(out, "    %-10s %s\n", meanings[i].verb,
 			    meanings[i].what);
 }

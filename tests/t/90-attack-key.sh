@@ -583,8 +583,8 @@ t_control_characters() {
 t_authorize_says_what_it_gives() {
 	echo "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA== x" >key.pub
 	run deploy host authorize --root /srv/x --allow receive key.pub
-	assert_eq "$(grep -c '^    ' "$err")" 4
-	assert_contains "$err" "    receive "
+	assert_eq "$(sed -n 's/^    \([a-z]*\).*/\1/p' "$err" | tr '\n' ' ')" \
+	    "info probe manifest signatures receive note "
 	assert_not_contains "$err" "    activate "
 	assert_not_contains "$err" "warning"
 	run deploy host authorize --root /srv/x key.pub
@@ -593,6 +593,15 @@ t_authorize_says_what_it_gives() {
 	assert_not_contains "$err" "    adopt "
 	run deploy host authorize --root /srv/x --allow adopt key.pub
 	assert_contains "$err" "    adopt "
+	# All that there are.
+	expect_status 2 deploy host authorize --root /srv/x --allow x key.pub
+	sed -n 's/.*there are: \(.*\); and publish.*/\1/p' "$err" |
+	    tr -d , >verbs
+	[ "$(wc -w <verbs)" -ge 16 ] || fail "$(cat verbs)"
+	for list in $(cat verbs); do
+		run deploy host authorize --root /srv/x --allow "$list" key.pub
+		assert_contains "$err" "    $list "
+	done
 	for list in recieve 'receive,' ',receive' 'receive,,prune' 'receive prune' ''; do
 		expect_status 2 deploy host authorize --root /srv/x \
 		    --allow "$list" key.pub
@@ -603,6 +612,24 @@ t_authorize_says_what_it_gives() {
 		expect_status 2 deploy host authorize --root /srv/x "$list"
 		assert_contains "$err" "there is no file '$list'; give a public key"
 	done
+}
+
+# A key is somebody else's, and so is its comment.
+t_authorize_prints_no_control_characters() {
+	local c key="ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA==" how
+	for c in $'\033[2J' $'\033]0;x\007' $'\001' $'\177' $'\b' $'\302\233' \
+	    $'\233' $'\342\200\250'; do
+		echo "$key a$c"b >key.pub
+		for how in key.pub - "$key a$c"b; do
+			run deploy host authorize --root /srv/x "$how" <key.pub
+			assert_eq "$(grep -c "$key a" "$out")" 1
+			! LC_ALL=C grep -aE $'[\001-\010\013-\037\177]|\302[\200-\237]|\342\200\250|(^|[ -~])[\200-\237]' "$out" "$err" ||
+			    fail "raw"
+		done
+	done
+	# Letters of any language stay.
+	run deploy host authorize --root /srv/x "$key Zoë"$'\t'"東京"
+	assert_contains "$out" "$key Zoë"$'\t'"東京"
 }
 
 # ------------------------------------------- what its owner may not change
