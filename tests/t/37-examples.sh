@@ -84,6 +84,29 @@ t_forgejo() {
 	actions forgejo.yml
 }
 
+# The key is that of the steps which run deploy, not of those which build.
+t_no_build_has_the_key() {
+	local f n=0
+	for f in "$examples"/*.yml; do
+		grep -q 'secrets\.\|from_secret' "$f" || continue
+		n=$((n + 1))
+		awk '
+		/^ *- name: / { step = $3 }
+		/^[a-z]+:$/ { step = "" }
+		/DEPLOY_SSH_KEY:/ { has[step] = 1 }
+		/^ *(- )?deploy / { runs[step] = 1 }
+		END {
+			for (step in has)
+				if (!(step in runs))
+					exit 1
+			for (step in runs)
+				if (!(step in has))
+					exit 1
+		}' "$f" || fail "the key in ${f##*/}"
+	done
+	assert_eq "$n" 5
+}
+
 t_gitlab() {
 	need_cmd git jq
 	checkout
