@@ -122,6 +122,10 @@ queue_check_item(const char *item, struct err *e)
 {
 	const char *c = item;
 
+	/* A command that is given items takes it for an option. */
+	if (*c == '-')
+		return err_set(e, ERR_USAGE,
+		    "'%s' is no item;; an item does not begin with '-'", item);
 	while (*c != '\0' && utf8_len(c) > 0 && !utf8_is_control(c))
 		c += utf8_len(c);
 	if (*c == '\0' && c > item && c - item <= QUEUE_ITEM_MAX)

@@ -59,7 +59,7 @@ struct queue_request {
  */
 int queue_check_ref(const char *ref, struct err *e) MUST_USE;
 
-/* May it be an item: a line of text?  0, or -1 with ERR_USAGE. */
+/* May it be an item: a line of text, no option?  0, or -1 with ERR_USAGE. */
 int queue_check_item(const char *item, struct err *e) MUST_USE;
 
 /*

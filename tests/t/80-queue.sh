@@ -373,13 +373,13 @@ t_no_items_are_everything() {
 t_bad_items() {
 	local bad
 	sites a
-	for bad in '' $'a\nb' $'a\tb' $'\e[31m' $'\xff' \
+	for bad in '' $'a\nb' $'a\tb' $'\e[31m' $'\xff' --all -a \
 	    "$(printf 'x%.0s' {1..1001})"
 	do
 		expect_status 2 deploy enqueue a --item good --item "$bad"
 		assert_contains "$err" "is no item"
 	done
-	for bad in '' '\n\n' 'a\n\tb\n' 'a\0b\n' '\377\n' 'a\rb\n' '\ra\n' \
+	for bad in '' '\n\n' 'a\n-b\n' 'a\n-\n' 'a\n\tb\n' 'a\0b\n' '\377\n' 'a\rb\n' '\ra\n' \
 	    'a\r\r\n' 'a\rb\r'; do
 		printf "$bad" >in
 		expect_status 2 deploy enqueue a --item - <in

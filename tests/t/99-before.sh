@@ -99,6 +99,7 @@ t_satis() {
 	[ "$1" = build ] && [ -s "$2" ] && mkdir -p "$3"
 	out=$3 all=$(cat "$2")
 	shift 3
+	[ "$1" != -- ] || shift
 	echo "$*" >>"$SEEN"
 	for p in ${*:-$all}; do
 		mkdir -p "$out/p/${p%/*}" && date +%N >"$out/p/$p.json"
