@@ -68,7 +68,7 @@ parse() {
 	verify) knows='id repair' ;;
 	receive) knows='id compress bytes inodes group filled repair manifest uses' ;;
 	note) knows='id seq commit' ;;
-	adopt) knows='id mtime path exclude shared group meta line' ;;
+	adopt) knows='id mtime path exclude shared group meta line check' ;;
 	activate) knows='id expect journal-size rollback revert bridge verified override message skipped sync before left seq line check armed hook-timeout' ;;
 	prune) knows='keep older-than remove expect journal-size check' ;;
 	pin) knows='id off' ;;
@@ -2424,6 +2424,7 @@ copy_served() {
 	$shared
 	END
 	take_links
+	check_hidden
 	{
 		find . -type d -exec chmod 755 {} + &&
 			find . -type f \( -perm -100 -o -perm -010 -o -perm -001 \) -exec chmod 755 {} + &&
@@ -2474,17 +2475,51 @@ stage_served() {
 	tmp=$state/.tmp-sh-$$
 }
 
+# Set `served` to what the link `current` of others leads to, and `seen` to that
+# link; refuse what cannot be adopted, as adopt_check() does, before anything is made.
+check_served() {
+	seen=$(readlink "$root/current")
+	[ ! -f "$root/current" ] ||
+		fail 2 "'$root/current' leads to '$(readlink -f "$root/current")', which is not a directory"
+	served=$(cd "$root/current/" 2>/dev/null && pwd -P) ||
+		fail 1 "there is nothing to adopt: '$root/current' leads nowhere"
+	case $(cd "$root" && pwd -P)/ in
+	"${served%/}"/*) fail 2 "the root '$root' is inside '$served', which is served: its releases and its state would be, too" "make the root elsewhere" ;;
+	esac
+	wrong=$(awk -v top="${served%/}/" '{ gsub(/\\040/, " ", $5) }
+		index($5, top) == 1 { print $5; exit }' /proc/self/mountinfo 2>/dev/null)
+	[ -z "$wrong" ] || fail 2 "'$wrong' is mounted in what is served, and a release would have a copy of it" \
+		"mount it in 'shared' of the root, and name it in 'shared' of deploy.yml"
+}
+
+# Secrets, by their names, that not everybody can read: in a release all could.
+check_hidden() {
+	wrong=$(find . -type f ! -perm -004 \( -name .env -o -name '.env.*' -o -name .htpasswd -o \
+		-name .netrc -o -name .pgpass -o -name .my.cnf -o -name .npmrc -o -name .git-credentials -o \
+		-name 'id_*' -o -name '*.key' -o -name '*.pem' -o -name '*.p12' -o -name '*.pfx' -o \
+		-path '*/.ssh/*' -o -path '*/.gnupg/*' -o -path '*/.aws/*' \) | head -n 1)
+	[ -z "$wrong" ] || fail 10 "'$served/${wrong#./}' looks like a secret that not everybody can read, and in a release everybody could" \
+		"move it away, or 'exclude' it in deploy.yml"
+}
+
 # What a link of others leads to becomes a release, and our link replaces theirs.
 do_adopt() {
 	need_id
 	[ -z "$path" ] || [ "$path" = "$root/current" ] ||
 		fail 2 "the sh verbs take over nothing but '$root/current'" "install deploy there"
 	[ -L "$root/current" ] || [ -e "$root/current" ] || fail 1 "there is nothing to adopt: '$root/current'"
+	[ -L "$root/current" ] || [ -d "$root/current" ] || fail 2 "'$root/current' is not a directory"
 	[ -L "$root/current" ] ||
 		fail 1 "the sh verbs cannot exchange a directory and a link" "install deploy there"
 	{ [ -n "$meta" ] && [ -n "$line" ]; } || fail 2 "'adopt' wants --meta=JSON and --line=JSON from a client for which the host does not write them"
 	adopting=1 excluded=0 joined=''
 	[ -n "$mtime" ] || mtime=$(date +%s)
+	read_current
+	[ -n "$current" ] || check_served
+	if [ -n "$check" ]; then
+		put adopted ''
+		return
+	fi
 	prepare
 	read_current
 	if [ -n "$current" ]; then
@@ -2492,17 +2527,14 @@ do_adopt() {
 		put adopted ''
 		return
 	fi
-	seen=$(readlink "$root/current")
-	served=$(cd "$root/current/" 2>/dev/null && pwd -P) ||
-		fail 1 "there is nothing to adopt: '$root/current' leads nowhere"
-	case $(cd "$root" && pwd -P)/ in
-	"$served"/*) fail 2 "the root '$root' is inside the source '$served'" "put it elsewhere" ;;
-	esac
 	stage_served
 	open_lock
 	lock -x
 	[ "$(readlink "$root/current")" = "$seen" ] || fail 4 "'$root/current' was changed meanwhile" "run it again"
 	ln -s "releases/$id" "$tmp" || fail_write "cannot make a link in '$state'"
+	# See before_adoption().
+	last=$(grep -v '"action":"bridge"' "$state/journal" 2>/dev/null | sed -n 's/.*"to":"\([^"]*\)".*/\1/p' | tail -n 1)
+	! is_id "$last" || line=$(printf '%s\n' "$line" | sed "s/\"from\":null/\"from\":\"$last\"/")
 	append_line || fail_write "cannot append to '$state/journal'"
 	rename "$tmp" "$root/current" || fail_write "cannot replace '$root/current'"
 	# Live from here on.

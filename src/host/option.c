@@ -62,6 +62,7 @@ static const struct option adopt[] = {
 	{ "exclude", OPTION_LINES, 0, TEXT_MAX },
 	{ "shared", OPTION_LINES, 0, TEXT_MAX },
 	{ "group", OPTION_TEXT, 0, GROUP_MAX },
+	{ "check", OPTION_FLAG, 0, 0 },
 	END,
 };
 

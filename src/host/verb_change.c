@@ -83,7 +83,8 @@ verb_adopt(struct request *r, struct err *e)
 		.path = request_option(r, "path", NULL),
 		.rules = &rules,
 		.caller = &r->caller,
-		.id = request_id(r, e) };
+		.id = request_id(r, e),
+		.check = request_flag(r, "check") };
 	struct adopted a = ADOPTED_INIT;
 	int c = o.id == NULL ? -1 : 0;
 

@@ -266,6 +266,26 @@ find_meaning(const struct store *s, const struct activate_options *o,
 	return means;
 }
 
+/*
+ * What an adoption takes the place of, as the journal is to have it: nothing of
+ * ours is live, but the line before was not undone by that.
+ */
+static struct release_id
+before_adoption(const struct store *s, const struct release_id *from)
+{
+	struct journal j = JOURNAL_INIT;
+	struct release_id last = *from;
+	struct err ignored = ERR_INIT;
+
+	if (s->adopting && release_id_is_none(from) &&
+	    journal_read(s, &j, &ignored) == 0)
+		for (size_t i = 0; i < j.n; i++)
+			if (j.v[i].action != JOURNAL_BRIDGE)
+				last = j.v[i].to;
+	journal_release(&j);
+	return last;
+}
+
 int
 activate_prepare(struct activation *a, const struct store *s,
     const struct activate_options *o, struct err *e)
@@ -298,8 +318,12 @@ activate_prepare(struct activation *a, const struct store *s,
 		r = intr_check(e);
 		if (r == 0 && a->changed)
 			r = store_prepare_flip(s, o->id, &a->link, e);
-		if (r == 0)
-			r = write_line(s, o, &a->to, &meta, &a->from, e);
+		if (r == 0) {
+			const struct release_id from =
+			    before_adoption(s, &a->from);
+
+			r = write_line(s, o, &a->to, &meta, &from, e);
+		}
 	}
 	meta_release(&meta);
 	return r;

@@ -14,6 +14,7 @@
 #include "base/quote.h"
 #include "os/lock.h"
 #include "root/activate.h"
+#include "root/adopt_check.h"
 #include "root/adopt_links.h"
 #include "root/stage.h"
 #include "root/store_flip.h"
@@ -101,11 +102,14 @@ make_release(const struct adopt_options *o, const struct store *s,
 	return r;
 }
 
+/* `before` was live, or none; another adoption may have been faster. */
 static int
 make_live(const struct adopt_options *o, const struct store *s,
-    const struct release_id *id, struct err *e)
+    const struct release_id *id, const struct release_id *before,
+    struct err *e)
 {
 	const struct activate_options ao = { .id = id,
+		.expect = before,
 		.action = JOURNAL_ACTIVATE,
 		.caller = o->caller,
 		.message = "adopted",
@@ -251,11 +255,18 @@ is_same(const char *path, const char *root)
 	    a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
+/* Where a directory that is not in the root is kept; the caller frees it. */
+static char *
+kept_name(const char *path)
+{
+	return xasprintf("%s.before-deploy", path);
+}
+
 /* Nothing is begun that could not be ended. */
 static int
-check_place(const char *path, const char *root, const char *kept,
-    struct err *e)
+check_place(const char *path, const char *root, struct err *e)
 {
+	char *kept = kept_name(path);
 	char *above = xstrndup(path, (size_t)(path_base(path) - path));
 	char *real = realpath(root, NULL);
 	char *target = xasprintf("%s/current", real != NULL ? real : root);
@@ -279,6 +290,7 @@ check_place(const char *path, const char *root, const char *kept,
 		r = err_set(e, ERR_USAGE,
 		    "'%s' is there already; that is where the directory would be kept",
 		    kept);
+	free(kept);
 	free(target);
 	free(real);
 	free(above);
@@ -291,20 +303,18 @@ adopt_elsewhere(const struct adopt_options *o, const char *path,
     enum found found, const char *served, struct adopted *out, struct err *e)
 {
 	struct store s = STORE_INIT;
-	char *kept = xasprintf("%s.before-deploy", path);
+	char *kept = kept_name(path);
 	struct release_id current = { "" };
 	bool live;
-	int r = check_place(path, o->root, kept, e);
+	int r = store_create(&s, o->root, e);
 
-	if (r == 0)
-		r = store_create(&s, o->root, e);
 	if (r == 0)
 		r = store_current(&s, &current, e);
 	live = !release_id_is_none(&current);
 	if (r == 0)
 		r = make_release(o, &s, served, live, out, e);
 	if (r == 0)
-		r = make_live(o, &s, &out->id, e);
+		r = make_live(o, &s, &out->id, &current, e);
 	if (r == 0)
 		r = exchange(path, found, o->root, kept, e);
 	store_close(&s);
@@ -328,7 +338,7 @@ adopt_current(const struct adopt_options *o, enum found found,
 	if (r == 0)
 		r = make_release(o, &s, served, false, out, e);
 	if (r == 0)
-		r = make_live(o, &s, &out->id, e);
+		r = make_live(o, &s, &out->id, &release_id_none, e);
 	if (r == 0)
 		out->kept = found == LINK ?
 		    xstrdup(served) :
@@ -370,10 +380,14 @@ take_over(const struct adopt_options *o, const char *path, bool current,
     enum found found, struct adopted *out, struct err *e)
 {
 	char *served = real_directory(path, e);
-	int r = -1;
+	int r = served != NULL ? 0 : -1;
 
 	out->was_link = found == LINK;
-	if (served != NULL)
+	if (r == 0 && !current)
+		r = check_place(path, o->root, e);
+	if (r == 0)
+		r = adopt_check(o, path, found == LINK, served, e);
+	if (r == 0 && !o->check)
 		r = current ? adopt_current(o, found, served, out, e) :
 			      adopt_elsewhere(o, path, found, served, out, e);
 	free(served);
@@ -400,7 +414,9 @@ adopt(const struct adopt_options *o, struct adopted *out, struct err *e)
 
 	*out = (struct adopted)ADOPTED_INIT;
 	if (r == 0 && in_root && found == LINK && is_ours(o->root))
-		r = adopted_already(o, o->path != NULL ? o->path : current, e);
+		r = o->check ?
+		    0 :
+		    adopted_already(o, o->path != NULL ? o->path : current, e);
 	else if (r == 0)
 		r = take_over(o, path, in_root, found, out, e);
 	free(current);

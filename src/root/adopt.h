@@ -29,6 +29,7 @@ struct adopt_options {
 	int64_t lock_wait;		/* seconds */
 	const struct release_id *id;	/* of the release; NULL: a new one */
 	int64_t mtime;			/* of its content; 0: now */
+	bool check;			/* look whether it can be, no more */
 };
 
 struct adopted {

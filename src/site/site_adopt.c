@@ -218,6 +218,8 @@ add_args(const struct site_run *s, const char *path, struct adopt_call *c)
 		strvec_addf(args, "--group=%s", rules->group);
 	add_lines(args, "exclude", &rules->exclude);
 	add_lines(args, "shared", &rules->shared);
+	if (s->wishes.dry_run)
+		strvec_add(args, "--check");
 }
 
 /* What the next release would be without. */
@@ -293,14 +295,17 @@ site_adopt(struct site_run *s, const char *dir, struct adopted **out,
 		r = fleet_fail(f, "nothing was changed", e);
 	if (r == 0)
 		add_args(s, path, &c);
-	if (r == 0 && !s->wishes.dry_run && fleet_each(f, adopt_host, &c) > 0)
-		r = fleet_fail(f, "not adopted everywhere", e);
+	if (r == 0 && fleet_each(f, adopt_host, &c) > 0)
+		r = fleet_fail(f,
+		    s->wishes.dry_run ? "nothing was changed" :
+					"not adopted everywhere",
+		    e);
 	for (size_t i = 0; r == 0 && i < f->n; i++)
 		tell(s, &f->v[i], &c.out[i], path);
 	if (r == 0 && path == NULL && !s->wishes.dry_run)
 		log_info(
 		    "the web server may go on as it is: 'current' is a link to the live release");
-	if (r == 0)
+	if (r == 0 && !s->wishes.dry_run)
 		r = drift_refuse_content(f, e);
 	strvec_release(&c.args);
 	free(path);

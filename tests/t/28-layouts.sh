@@ -199,8 +199,8 @@ t_adopt_what_cannot_be_exchanged() {
 	mkdir -p www/current
 	mount --bind old www/current
 	defer umount -l "$PWD/www/current"
-	expect_status 1 deploy adopt --root www
-	assert_contains "$err" "is a mount point; mount the directory above"
+	expect_status 2 deploy adopt --root www
+	assert_contains "$err" "is a mount point, and no link can take its place; mount the directory above"
 	assert_eq "$(<www/current/index.html)" "<p>old"
 	need_cmd bindfs
 	[ -e /dev/fuse ] || skip "no FUSE here"
@@ -665,6 +665,119 @@ t_rollback_where_the_records_are_mounted_apart() {
 	defer umount -l "$PWD/root/.deploy"
 	expect_status 1 deploy rollback --root root
 	assert_contains "$err" "is mounted apart; mount the whole root there, not a part"
+}
+
+# refused_early STATUS WORDS DIR [ARG...]: the dry run says so, too, and nothing
+# was made.
+refused_early() {
+	local status=$1 words=$2 dir=$3 before
+	shift 3
+	before=$(find "$dir" | sort)
+	for n in -n ''; do
+		# shellcheck disable=SC2086 # words
+		expect_status "$status" deploy adopt $n "$@"
+		assert_contains "$err" "$words"
+		assert_eq "$(find "$dir" | sort)" "$before" 'what is there'
+	done
+}
+
+# What cannot be ended is not begun, here and on hosts, in a dry run and for good.
+t_adopt_looks_first() {
+	local kind to
+	for kind in c dash; do
+		for to in . ..; do
+			rm -rf top deploy.yml
+			mkdir top
+			page top/r-h1
+			ln -s "$to" top/r-h1/current
+			(
+				cd top
+				some "$kind"
+				refused_early 2 'is inside' r-h1
+			)
+		done
+		# A file, by a link.
+		(
+			cd top
+			rm r-h1/current
+			ln -s index.html r-h1/current
+			refused_early 2 'is not a directory' r-h1
+			ln -sfn nowhere r-h1/current
+			refused_early 1 'leads nowhere' r-h1
+			ln -sfn current r-h1/current
+			refused_early 1 'leads nowhere' r-h1
+		)
+	done
+	page w
+	refused_early 2 'is inside' w w --root w/root
+}
+
+t_adopt_with_a_mount_below() {
+	local kind link
+	need_root
+	[ -n "${TEST_MOUNTS:-}" ] || skip "no mount namespaces"
+	for kind in c dash; do
+		rm -rf deploy.yml r-h1
+		some "$kind"
+		for link in yes no; do
+			[ "$link$kind" != nodash ] || continue
+			page "r-h1/v1/up loads"
+			page r-h1/v1
+			page store
+			if [ "$link" = yes ]; then
+				ln -s v1 r-h1/current
+			else
+				rm r-h1/current
+				mv r-h1/v1 r-h1/current
+			fi
+			mount --bind store "r-h1/current/up loads"
+			refused_early 2 "up loads' is mounted in what is served" r-h1
+			umount "r-h1/current/up loads"
+		done
+	done
+}
+
+# What only its owner can read is not shown to everybody by that.
+t_adopt_shows_nothing_hidden() {
+	local kind name
+	for kind in c dash; do
+		rm -rf deploy.yml r-h1
+		some "$kind"
+		page r-h1/v1
+		ln -s v1 r-h1/current
+		for name in .env .env.local docs/.htpasswd id_rsa; do
+			echo secret >"r-h1/v1/$name"
+			chmod 640 "r-h1/v1/$name"
+			expect_status 10 deploy adopt
+			assert_contains "$err" "$name' looks like a secret"
+			assert_eq "$(readlink r-h1/current)" v1
+			rm "r-h1/v1/$name"
+		done
+		echo secret >r-h1/v1/.env
+		chmod 600 r-h1/v1/.env
+		sed -i 's/^    source: site/    exclude: [.env]\n&/' deploy.yml
+		run deploy adopt
+		[ ! -e r-h1/current/.env ] || fail 'shown'
+	done
+}
+
+# The old tool deployed once more in between: what was live before was live.
+t_adopt_twice() {
+	local kind
+	for kind in c dash; do
+		rm -rf deploy.yml r-h1
+		some "$kind"
+		page r-h1/v1
+		ln -s v1 r-h1/current
+		run deploy adopt
+		page r-h1/v2
+		echo '<p>two' >r-h1/v2/index.html
+		ln -sfn v2 r-h1/current
+		run deploy adopt
+		assert_eq "$(<r-h1/current/index.html)" '<p>two'
+		run deploy rollback
+		assert_eq "$(<r-h1/current/index.html)" '<p>old'
+	done
 }
 
 run_tests

@@ -477,7 +477,8 @@ t_adopt_again() {
 	assert_contains "$err" "move it away"
 	[ -d "$kept" ] && [ ! -L www/current ] || fail "adopted"
 	mv "$kept" away
-	run deploy adopt --root www
+	run deploy adopt --root www --json
+	kept=$(json "$out" '.hosts[0].kept')
 	[ -L www/current ] && [ -d "$kept" ] || fail "not adopted"
 }
 

@@ -1,0 +1,21 @@
+/*
+ * What has to be so before anything is adopted: looked at first, by a dry run
+ * too, so that nothing is begun that cannot be ended.
+ */
+#ifndef ADOPT_CHECK_H
+#define ADOPT_CHECK_H
+
+#include <stdbool.h>
+
+#include "root/adopt.h"
+
+/*
+ * May what is at `path`, a link or not, which is the directory `served` in
+ * truth, become a release of the root?  Not where the root is in it, where
+ * something is mounted in it, where a link cannot take its place, or where
+ * visitors would get a secret that nobody but its owner can read.  0 or -1.
+ */
+int adopt_check(const struct adopt_options *o, const char *path, bool link,
+    const char *served, struct err *e) MUST_USE;
+
+#endif
