@@ -368,13 +368,24 @@ own_name(struct reader *r, const struct zipdir_entry *own)
 	return r->name.data;
 }
 
-/* The names of a zip as they are: none is taken for another. */
-static void
-note_own_names(struct reader *r)
+/*
+ * The names of a zip as they are: none is taken for another.  libarchive ends
+ * one at a NUL, and what is left may be the name of another file.
+ */
+static int
+note_own_names(struct reader *r, struct err *e)
 {
-	for (size_t i = 0; i < r->zip.n; i++)
-		if (!is_ascii(own_name(r, &r->zip.v[i])))
+	for (size_t i = 0; i < r->zip.n; i++) {
+		const struct zipdir_entry *own = &r->zip.v[i];
+
+		if (memchr(own->name, '\0', own->len) != NULL)
+			return err_set(e, ERR_INTEGRITY,
+			    "the name '%s...' has a control character (NUL);; rename it, and make the archive anew",
+			    own_name(r, own));
+		if (!is_ascii(own_name(r, own)))
 			(void)note_name(r, r->name.data);
+	}
+	return 0;
 }
 
 /* Formats with a directory at their end. */
@@ -387,7 +398,8 @@ open_seekable(struct reader *r, struct err *e)
 	la.archive_read_support_format_zip_seekable(r->ar);
 	la.archive_read_support_format_7zip(r->ar);
 	zipdir_read(&r->zip, r->fd);
-	note_own_names(r);
+	if (note_own_names(r, e) != 0)
+		return -1;
 	if (la.archive_read_open_fd(r->ar, r->fd, BLOCK) != ARCHIVE_OK)
 		return reader_failed(r, e);
 	return 0;

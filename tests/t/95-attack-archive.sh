@@ -154,11 +154,15 @@ t_names() {
 	((rows >= 75)) || fail "only $rows rows"
 }
 
-# A NUL ends a name everywhere, or the name is refused: it hides nothing.
+# A NUL ends a name of a tar's header, which is padded with it; elsewhere the name
+# is refused.  It hides nothing.
 t_names_with_a_nul() {
 	begin
 	table <<-'END'
-	0|tar zip|f safe|f 'safe\x00/../../evil' x
+	0|tar|f safe|f 'safe\x00/../../evil' x
+	5|zip|control|f 'safe\x00/../../evil' x
+	5|zip|control|f 'index.html\x00.bak' x
+	5|zip|control|d 'index.html\x00' -
 	0|tar|f safe|x path 'safe\x00/../../evil' f y x
 	5|tar|..|f '../evil\x00safe' x
 	5|tar|..|x path '../evil\x00' f y x
