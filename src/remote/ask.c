@@ -264,6 +264,9 @@ no_answer(struct remote *r, const struct buf *noise, struct err *e)
 		add_noise(e, noise, &errors);
 	} else if (c == 0) {
 		explain_stranger(r, status, noise, &errors, e);
+	} else if (!began && e->code == ERR_FAILED) {
+		e->code = ERR_UNREACHABLE; /* killed before it was asked */
+		add_noise(e, noise, &errors);
 	}
 	buf_release(&errors);
 	return -1;
@@ -350,8 +353,8 @@ read_magic(struct remote *r, struct err *e)
 		    "';; use the same version of deploy on both ends",
 		    buf_str(line));
 	else if (c > 0)
-		c = err_set(e, ERR_FAILED,
-		    "the host answers, but not as deploy does: '%.80s';; let the start-up files of its shell print less",
+		c = err_set(e, ERR_UNREACHABLE,
+		    "the host answers, but not as deploy does: '%.80s';; let the start-up files of its shell print less, or take its forced command away",
 		    buf_str(line));
 	else
 		explain_silence(&noise, e);

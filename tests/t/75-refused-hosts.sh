@@ -82,7 +82,7 @@ t_older_deploy() {
 	exec script -qec "$DEPLOY \$*" /dev/null
 	END
 	# Nothing but noise, and no end of it.
-	other_deploy 1 "not as deploy does" <<-'END'
+	other_deploy 8 "not as deploy does" <<-'END'
 	#!/bin/sh
 	exec yes
 	END

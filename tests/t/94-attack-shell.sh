@@ -377,6 +377,9 @@ t_shells_that_run_nothing() {
 	printf 'no newline'; exit 0|no newline
 	printf '\033[2Jx\n'; exit 0|x
 	exec /usr/lib/openssh/sftp-server|status
+	exec yes for backups only|for backups only
+	kill -KILL "$$"|ended by SIGKILL
+	echo closed; kill -TERM "$$"|ended by SIGTERM; it said: closed
 	END
 }
 
