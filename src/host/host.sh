@@ -14,6 +14,8 @@
 # writes to the stage has 8, so that nobody sweeps under its hands.
 set -u
 umask 022
+# Where a start-up file has closed standard error, no file becomes that.
+true >&2 || exec 2>/dev/null
 # A file that becomes too long is an error, and no death.
 if (trap '' XFSZ) 2>/dev/null; then trap '' XFSZ; fi
 LC_ALL=C

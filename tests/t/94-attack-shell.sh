@@ -326,6 +326,22 @@ t_startup_files_that_end() {
 	done
 }
 
+# Nothing but standard error is then descriptor 2.
+t_a_startup_file_that_closes_standard_error() {
+	local kind transport
+	need_cmd rsync
+	setup
+	login_shell bash
+	startup 'exec 2>&-' '' ''
+	for kind in "$DEPLOY" none; do
+		for transport in ssh rsync; do
+			host "$kind" "$PWD/root" "$transport"
+			run deploy publish
+			run deploy verify
+		done
+	done
+}
+
 # A program of that name that is not this one, or of another machine: which, and
 # what helps.
 t_another_program_called_deploy() {
