@@ -686,7 +686,7 @@ ask_rest(struct remote *r, int64_t timeout,
 		if (line != NULL) {
 			line(ctx, l.key, l.value);
 		} else if (!told && strcmp(l.key, "warning") == 0) {
-			log_warn("%s%s", remote_said(r), l.value);
+			log_warn("%s%s", r->said, l.value);
 			told = true;
 		}
 	}

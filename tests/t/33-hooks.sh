@@ -369,7 +369,7 @@ only_the_edition() { :; }
 made_executable() { chmod 755 site/1.html site/d1/d2/9.html; }
 own_news() {
 	local f
-	for f in $(find site -name '[1-9].html'); do
+	find site -name '[1-9].html' | while IFS= read -r f; do
 		echo "<p>news: $f" >>"$f"
 	done
 }

@@ -246,9 +246,9 @@ t_known_hosts_in_a_variable() {
 	for text in "\"$line\"" "'$line'" "# x\\n$line\\n" "\"$line\\\\n\"" \
 	    $'\xef\xbb\xbf'"$line" "# x\\r\\n$line\\r\\n" "$line"$'\r\n'; do
 		DEPLOY_KNOWN_HOSTS=$text run d exec true
-		text=$(base64 -w0 <<<"$text")
-		for text in "$text" "\"$text\"" "'$text'" $'\xef\xbb\xbf'"$text\\n"; do
-			DEPLOY_KNOWN_HOSTS=$text run d exec true
+		line=$(base64 -w0 <<<"$text")
+		for words in "$line" "\"$line\"" "'$line'" $'\xef\xbb\xbf'"$line\\n"; do
+			DEPLOY_KNOWN_HOSTS=$words run d exec true
 		done
 	done
 	# What has no line of known_hosts at all is no reason to think of the host.
