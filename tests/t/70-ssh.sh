@@ -239,16 +239,16 @@ t_an_unknown_host_is_refused_and_the_line_helps() {
 
 # As it comes out of files and panels that have their own way with lines.
 t_known_hosts_in_a_variable() {
-	local line text words
+	local line text words coded form
 	setup
 	line=$(<sshd/known_hosts)
 	client "$PWD/sshd/id" /dev/null
 	for text in "\"$line\"" "'$line'" "# x\\n$line\\n" "\"$line\\\\n\"" \
 	    $'\xef\xbb\xbf'"$line" "# x\\r\\n$line\\r\\n" "$line"$'\r\n'; do
 		DEPLOY_KNOWN_HOSTS=$text run d exec true
-		line=$(base64 -w0 <<<"$text")
-		for words in "$line" "\"$line\"" "'$line'" $'\xef\xbb\xbf'"$line\\n"; do
-			DEPLOY_KNOWN_HOSTS=$words run d exec true
+		coded=$(base64 -w0 <<<"$text")
+		for form in "$coded" "\"$coded\"" "'$coded'" $'\xef\xbb\xbf'"$coded\\n"; do
+			DEPLOY_KNOWN_HOSTS=$form run d exec true
 		done
 	done
 	# What has no line of known_hosts at all is no reason to think of the host.
