@@ -163,23 +163,32 @@ leave_stages(const struct syncing *y, struct release_ids *needed)
 
 /* ---- one host ---------------------------------------------------------- */
 
+/* What rollbacks go to there, once it has what is needed, also in a dry run. */
+static void
+find_chain(const struct remote *r, const struct release_ids *needed,
+    struct release_ids *out)
+{
+	struct release_ids ids = RELEASE_IDS_INIT;
+
+	for (size_t i = 0; i < r->view.ids.n; i++)
+		release_ids_add(&ids, &r->view.ids.v[i]);
+	for (size_t i = 0; i < needed->n; i++)
+		release_ids_add_once(&ids, &needed->v[i]);
+	history_chain(&r->view.history, &ids, out);
+	release_ids_release(&ids);
+}
+
 /* Does it know what rollbacks go to, as the reference does? */
 static bool
 knows_past(const struct syncing *y, const struct remote *r)
 {
-	struct release_ids ids = RELEASE_IDS_INIT, chain = RELEASE_IDS_INIT;
+	struct release_ids chain = RELEASE_IDS_INIT;
 	bool same;
 
-	for (size_t i = 0; i < r->view.ids.n; i++)
-		release_ids_add(&ids, &r->view.ids.v[i]);
-	/* What it is sent in a dry run, too. */
-	for (size_t i = 0; i < y->needed->n; i++)
-		release_ids_add_once(&ids, &y->needed->v[i]);
-	history_chain(&r->view.history, &ids, &chain);
+	find_chain(r, y->needed, &chain);
 	same = chain.n >= y->chain.n;
 	for (size_t i = 0; same && i < y->chain.n; i++)
 		same = release_id_eq(&chain.v[i], &y->chain.v[i]);
-	release_ids_release(&ids);
 	release_ids_release(&chain);
 	return same;
 }
@@ -588,11 +597,11 @@ site_sync(struct site_run *s, const char *from, struct site_synced *out,
 	out->from = xstrdup(y.from->host->label);
 	y.changed = xcalloc(f->n, sizeof(*y.changed));
 	y.message = xasprintf("as %s serves it", y.from->host->label);
-	history_chain(&y.from->view.history, &y.from->view.ids, &y.chain);
-	find_left(&y);
-	y.seq = last_sequence(&y);
 	vote_needed(f, y.from, &needed);
 	find_shown(&y, &needed);
+	find_chain(y.from, &needed, &y.chain);
+	find_left(&y);
+	y.seq = last_sequence(&y);
 	leave_stages(&y, &needed);
 	beside = assets_beside(y.from);
 	r = check_freezes(&y, e);

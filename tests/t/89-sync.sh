@@ -306,6 +306,24 @@ t_one_host_went_back_from_what_others_keep() {
 	assert_alike
 }
 
+# It is sent what another one goes back to: then it is done, and not only the
+# next time.
+t_the_first_host_lacks_what_another_goes_back_to() {
+	local lost
+	some c dash
+	run next
+	lost=$(live h1)
+	run next
+	expect_status 7 next --skip h2
+	run next
+	rm -rf "r-h1/releases/$lost"
+	run deploy sync
+	[ -e "r-h1/releases/$lost" ] || fail "not sent"
+	assert_alike
+	run deploy sync --json
+	assert_eq "$(jq -c '[.synced, .sent]' "$out")" '[[],[]]'
+}
+
 t_freezes() {
 	local h
 	need_cmd jq
