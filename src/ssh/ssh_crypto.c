@@ -93,21 +93,38 @@ write_key(const uint8_t seed[ED25519], const uint8_t public[ED25519],
 	buf_wipe(&part);
 }
 
-bool
-ssh_crypto_convert(const char *pem, const char *phrase, struct buf *out)
+/* The private key, to be freed; NULL. */
+static EVP_PKEY *
+read_key(const char *pem, const char *phrase)
 {
 	BIO *in;
 	EVP_PKEY *key;
-	uint8_t seed[ED25519], public[ED25519];
-	size_t n = sizeof(seed), m = sizeof(public);
-	bool is;
 
 	library_must(libcrypto_load);
 	in = lc.BIO_new_mem_buf(pem, -1);
 	key = in == NULL ?
 	    NULL :
 	    lc.PEM_read_bio_PrivateKey(in, NULL, give_phrase, &phrase);
-	is = key != NULL && lc.EVP_PKEY_get_id(key) == EVP_PKEY_ED25519 &&
+	lc.BIO_free(in);
+	return key;
+}
+
+bool
+ssh_crypto_reads(const char *pem, const char *phrase)
+{
+	EVP_PKEY *key = read_key(pem, phrase);
+
+	lc.EVP_PKEY_free(key);
+	return key != NULL;
+}
+
+bool
+ssh_crypto_convert(const char *pem, const char *phrase, struct buf *out)
+{
+	EVP_PKEY *key = read_key(pem, phrase);
+	uint8_t seed[ED25519], public[ED25519];
+	size_t n = sizeof(seed), m = sizeof(public);
+	bool is = key != NULL && lc.EVP_PKEY_get_id(key) == EVP_PKEY_ED25519 &&
 	    lc.EVP_PKEY_get_raw_private_key(key, seed, &n) == 1 &&
 	    lc.EVP_PKEY_get_raw_public_key(key, public, &m) == 1;
 
@@ -115,7 +132,6 @@ ssh_crypto_convert(const char *pem, const char *phrase, struct buf *out)
 		write_key(seed, public, out);
 	explicit_bzero(seed, sizeof(seed));
 	lc.EVP_PKEY_free(key);
-	lc.BIO_free(in);
 	return is;
 }
 

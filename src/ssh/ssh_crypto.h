@@ -16,6 +16,9 @@
  */
 bool ssh_crypto_convert(const char *pem, const char *phrase, struct buf *out);
 
+/* Can libcrypto read the private key, of whatever kind it is? */
+bool ssh_crypto_reads(const char *pem, const char *phrase);
+
 /*
  * Is `signature` one of `data` by the public `key`, all as SSH has them?
  * Ed25519, ECDSA, and RSA with SHA-2 are known; what else there is, is not.

@@ -419,13 +419,60 @@ refuse_odd(const char *key, const char *what, struct err *e)
 	return false;
 }
 
-/* Why a repaired key that is not encrypted, or the passphrase, is no good. */
-static void
-refuse_key(const char *text, bool encrypted, const char *what, struct err *e)
+#define PKCS5 "\x2a\x86\x48\x86\xf7\x0d\x01\x05"
+#define PKCS12 "\x2a\x86\x48\x86\xf7\x0d\x01\x0c\x01"
+
+/*
+ * The cipher that a repaired key names, in text or as an object identifier, when
+ * it is one that libcrypto 3 does not open; NULL.
+ */
+static const char *
+old_cipher(const char *key)
 {
+	static const struct {
+		const char *mark, *name;
+	} ciphers[] = {
+		{ PKCS5 "\x01", "PBE-MD2-DES" },
+		{ PKCS5 "\x03", "PBE-MD5-DES" },
+		{ PKCS5 "\x04", "PBE-MD2-RC2-64" },
+		{ PKCS5 "\x06", "PBE-MD5-RC2-64" },
+		{ PKCS5 "\x0a", "PBE-SHA1-DES" },
+		{ PKCS5 "\x0b", "PBE-SHA1-RC2-64" },
+		{ PKCS12 "\x01", "PBE-SHA1-RC4-128" },
+		{ PKCS12 "\x02", "PBE-SHA1-RC4-40" },
+		{ PKCS12 "\x05", "PBE-SHA1-RC2-128" },
+		{ PKCS12 "\x06", "PBE-SHA1-RC2-40" },
+		{ "\x2b\x0e\x03\x02\x07", "DES-CBC" },
+		{ "\x2a\x86\x48\x86\xf7\x0d\x03\x02", "RC2-CBC" },
+	};
+
+	for (size_t i = 0; i < sizeof(ciphers) / sizeof(ciphers[0]); i++)
+		if (has_name(key, ciphers[i].mark))
+			return ciphers[i].name;
+	return strstr(key, "DEK-Info: DES-CBC,") != NULL ? "DES-CBC" : NULL;
+}
+
+/*
+ * Why a repaired key is no good, or the passphrase, which is NULL where it is
+ * not encrypted.
+ */
+static void
+refuse_key(const char *text, const char *phrase, const char *what,
+    struct err *e)
+{
+	const char *old = phrase != NULL ? old_cipher(text) : NULL;
+
 	if (has_name(text, "ssh-dss"))
 		err_set(e, ERR_UNREACHABLE, "%s is " DSA ";; " MAKE_ONE, what);
-	else if (encrypted)
+	else if (!is_openssh(text) && ssh_crypto_reads(text, phrase))
+		err_set(e, ERR_UNREACHABLE,
+		    "%s is a key of a kind that SSH does not have;; " MAKE_ONE,
+		    what);
+	else if (old != NULL)
+		err_set(e, ERR_UNREACHABLE,
+		    "%s is encrypted with '%s', which libcrypto opens no more;; 'openssl pkcs8 -topk8 -provider legacy -provider default -in KEY' encrypts it with another",
+		    what, old);
+	else if (phrase != NULL)
 		err_set(e, ERR_UNREACHABLE,
 		    "%s: DEPLOY_SSH_KEY_PASSPHRASE is wrong for it", what);
 	else if (is_on_token(text))
@@ -467,12 +514,14 @@ decode(const char *text, const char *what, struct err *e)
 		    what);
 		return NULL;
 	}
-	key = import(text, encrypted ? phrase : NULL);
+	if (!encrypted)
+		phrase = NULL;
+	key = import(text, phrase);
 	if (key == NULL && encrypted)
 		key = import_again(text, phrase);
 	if (key != NULL)
 		return refuse_dsa(key, what, e);
-	refuse_key(text, encrypted, what, e);
+	refuse_key(text, phrase, what, e);
 	return NULL;
 }
 

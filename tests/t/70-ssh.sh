@@ -814,6 +814,55 @@ t_ciphers_of_keys() {
 	END
 }
 
+# With a cipher that libcrypto has left behind, and the right passphrase.
+t_old_ciphers_of_keys() {
+	local cipher
+	setup
+	client "$PWD/nothing" "$PWD/sshd/known_hosts"
+	openssl genrsa -out key 2048 2>/dev/null || skip "no openssl"
+	export DEPLOY_SSH_KEY_PASSPHRASE=secret
+	for cipher in PBE-MD5-DES PBE-SHA1-RC2-64 PBE-SHA1-RC4-128 v2:DES-CBC \
+	    v2:RC2-CBC pem:DES-CBC PBE-SHA1-3DES; do
+		case $cipher in
+		v2:*) set -- pkcs8 -topk8 -v2 "${cipher#*:}" ;;
+		pem:*) set -- rsa -traditional -des ;;
+		*) set -- pkcs8 -topk8 -v1 "$cipher" ;;
+		esac
+		openssl "$@" -in key -out old -passout pass:secret \
+		    -provider legacy -provider default 2>/dev/null ||
+		    skip "no legacy provider"
+		if [ "$cipher" != PBE-SHA1-3DES ]; then
+			DEPLOY_SSH_KEY=$(<old) refused \
+			    "is encrypted with '${cipher#*:}', which libcrypto"
+			openssl pkcs8 -topk8 -provider legacy -provider default \
+			    -in old -passin pass:secret -passout pass:secret -out new
+			mv new old
+		fi
+		DEPLOY_SSH_KEY=$(<old) refused "was refused"
+	done
+}
+
+# Whole ones that openssl(1) makes and no host takes.
+t_keys_that_are_not_of_ssh() {
+	local kind
+	setup
+	client "$PWD/nothing" "$PWD/sshd/known_hosts"
+	for kind in ed448 x25519 'ec -pkeyopt ec_paramgen_curve:secp256k1'; do
+		# Word splitting is meant.
+		# shellcheck disable=SC2086
+		openssl genpkey -algorithm $kind -out key 2>/dev/null ||
+		    skip "no openssl"
+		DEPLOY_SSH_KEY=$(<key) refused \
+		    "is a key of a kind that SSH does not have; make one"
+		openssl pkcs8 -topk8 -in key -passout pass:secret -out encrypted
+		DEPLOY_SSH_KEY_PASSPHRASE=secret DEPLOY_SSH_KEY=$(<encrypted) \
+		    refused "is a key of a kind"
+		DEPLOY_SSH_KEY_PASSPHRASE=wrong DEPLOY_SSH_KEY=$(<encrypted) \
+		    refused "is wrong for it"
+	done
+	DEPLOY_SSH_KEY=$(sed '2s/^..../AAAA/' key) refused damaged
+}
+
 t_a_key_in_a_variable() {
 	local key
 	setup
