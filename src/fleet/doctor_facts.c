@@ -103,15 +103,32 @@ hear_tool(struct doctor_facts *f, char *rest)
 		find_version(rest != NULL ? rest : "") };
 }
 
+/*
+ * Is it a name that a cure may have as it stands, and not a "?" for a user
+ * without one, or whatever a host may say?
+ */
+static bool
+is_user_name(const char *name)
+{
+	size_t n = strlen(name);
+
+	return n > 0 && name[0] != '-' &&
+	    strspn(name,
+		"abcdefghijklmnopqrstuvwxyz"
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == n;
+}
+
 static void
 hear_user(struct doctor_facts *f, char *rest)
 {
 	uint64_t uid;
+	char *name = rest != NULL ? word(&rest) : NULL;
 
-	if (!number(word(&rest), 10, &uid) || rest == NULL)
+	if (name == NULL || !number(name, 10, &uid) || rest == NULL)
 		return;
 	f->uid = (unsigned int)uid;
-	set(&f->user, rest);
+	/* chown(1) takes the number as well. */
+	set(&f->user, is_user_name(rest) ? rest : name);
 }
 
 /* Two numbers. */

@@ -349,6 +349,25 @@ test_owners(void)
 	only(DOCTOR_FAIL, "owner", "'/srv/x/.deploy/meta' is a link");
 }
 
+/* A cure has no name that a shell would take for more. */
+static void
+test_names_of_users(void)
+{
+	static const char *const names[][2] = { { "www", "www" },
+		{ "web-1_a.b", "web-1_a.b" }, { "?", "33" }, { "", "33" },
+		{ "-R", "33" }, { "x;reboot", "33" }, { "$(id)", "33" },
+		{ "a b", "33" }, { "*", "33" } };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		char line[64];
+
+		begin();
+		snprintf(line, sizeof(line), "user\t33\t%s", names[i][0]);
+		hear(line);
+		CHECK_STR(facts.user, names[i][1]);
+	}
+}
+
 static void
 test_writing(void)
 {
@@ -649,6 +668,7 @@ UNIT_MAIN(UNIT(test_all_well), UNIT(test_nonsense),
     UNIT(test_control_characters), UNIT(test_clock),
     UNIT(test_clock_of_the_script), UNIT(test_programs), UNIT(test_no_root),
     UNIT(test_format), UNIT(test_current), UNIT(test_owners),
-    UNIT(test_writing), UNIT(test_devices), UNIT(test_space),
-    UNIT(test_readable), UNIT(test_lock_and_leftovers), UNIT(test_hooks),
-    UNIT(test_nginx), UNIT(test_web), UNIT(test_the_way), UNIT(test_end))
+    UNIT(test_names_of_users), UNIT(test_writing), UNIT(test_devices),
+    UNIT(test_space), UNIT(test_readable), UNIT(test_lock_and_leftovers),
+    UNIT(test_hooks), UNIT(test_nginx), UNIT(test_web), UNIT(test_the_way),
+    UNIT(test_end))
