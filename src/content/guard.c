@@ -136,6 +136,26 @@ guard_check_build(const struct manifest *m, struct err *e)
 }
 
 int
+guard_check_index(const struct manifest *m, struct err *e)
+{
+	const struct entry *link = manifest_find(m, "index.html"), *en;
+	const char *wrong;
+
+	if (link == NULL || link->type != ENTRY_LINK ||
+	    link->mark == ENTRY_SHARED)
+		return 0;
+	wrong = links_judge(m, link);
+	en = links_follow(m, link->path);
+	if (wrong == NULL && en != NULL && en->type == ENTRY_DIR)
+		wrong = "a directory";
+	return wrong == NULL ?
+	    0 :
+	    err_set(e, ERR_GUARD,
+		"the index.html at its top shows visitors nothing: it is a symbolic link to '%s', %s;; mend it; --override=build stages it anyway",
+		link->link, wrong);
+}
+
+int
 guard_check_links(const struct strvec *broken, struct err *e)
 {
 	struct buf told = BUF_INIT;

@@ -26,6 +26,12 @@ int guard_check_deletions(const struct manifest *m,
     MUST_USE;
 
 /*
+ * Refuse a release whose index.html is a link that shows visitors nothing; the
+ * manifest has what is shared and carried, too.  0, or -1 with ERR_GUARD.
+ */
+int guard_check_index(const struct manifest *m, struct err *e) MUST_USE;
+
+/*
  * Refuse a release with links that show visitors nothing (links.h).  0, or -1
  * with ERR_GUARD.
  */

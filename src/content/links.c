@@ -111,9 +111,8 @@ end_way(struct way *w)
 	buf_release(&w->rest);
 }
 
-/* What is wrong with where the link leads; NULL: nothing. */
-static const char *
-judge(const struct manifest *m, const struct entry *link)
+const char *
+links_judge(const struct manifest *m, const struct entry *link)
 {
 	struct way w = { m, BUF_INIT, BUF_INIT, 0 };
 	bool done;
@@ -158,7 +157,7 @@ links_find_broken(const struct manifest *m, struct strvec *out)
 		const char *wrong = NULL;
 
 		if (en->type == ENTRY_LINK && en->mark != ENTRY_SHARED)
-			wrong = judge(m, en);
+			wrong = links_judge(m, en);
 		if (wrong != NULL)
 			strvec_addf(out, "'%s' -> '%s', %s", en->path,
 			    en->link, wrong);

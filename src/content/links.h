@@ -19,6 +19,12 @@
 void links_find_broken(const struct manifest *m, struct strvec *out);
 
 /*
+ * What is wrong with where the link of the sorted manifest leads, as above; NULL:
+ * nothing.
+ */
+const char *links_judge(const struct manifest *m, const struct entry *link);
+
+/*
  * Put into `where` what `path` leads to in the sorted manifest, through links
  * of it and on the way to it; "": the top.  False: to nothing, or to what is in
  * shared/.

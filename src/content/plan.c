@@ -123,6 +123,8 @@ plan_compare(struct plan *p, const struct plan_base *base, int64_t mtime,
 	strvec_release(&p->broken);
 	if (p->rules->links != SEVERITY_IGNORE)
 		links_find_broken(&p->m, &p->broken);
+	if (r == 0 && p->guarded)
+		r = guard_check_index(&p->m, e);
 	if (r == 0 && p->guarded && p->rules->links == SEVERITY_REFUSE)
 		r = guard_check_links(&p->broken, e);
 	if (r == 0 && p->guarded && base->live && base->m != NULL)

@@ -388,6 +388,36 @@ t_no_index() {
 	refused 10 "no index.html at its top" --exclude /index.html
 }
 
+# A link counts as the page that it leads to.
+t_index_is_a_link() {
+	local target wrong
+	mkdir -p site/sub shared
+	echo x >site/home.html
+	while IFS='|' read -r target wrong; do
+		ln -sfn "$target" site/index.html
+		if [ -z "$wrong" ]; then
+			run deploy stage -q --again site --root root
+			continue
+		fi
+		refused 10 "a symbolic link to '$target', $wrong"
+		run deploy stage -q --again --override=build site --root root
+		rm -rf root
+	done <<-'END'
+	nowhere|which is not there
+	sub/nowhere|which is not there
+	index.html|which goes round in a circle
+	home.html/|which is not a directory
+	sub|a directory
+	home.html|
+	./home.html|
+	END
+	# What is in shared/ counts as there.
+	ln -sfn start.html site/index.html
+	printf 'sites:\n  - {name: x, source: site, root: root, shared: [start.html]}\n' \
+	    >deploy.yml
+	run deploy stage -q
+}
+
 t_no_index_because_it_is_a_level_deeper() {
 	mkdir -p site/public/css
 	echo x >site/public/index.html
