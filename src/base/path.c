@@ -282,6 +282,17 @@ path_is_within(const char *path, const char *dir)
 	    (path[len] == '\0' || path[len] == '/');
 }
 
+const char *
+path_unexpanded(const char *text)
+{
+	static const char *const marks[] = { "$", "{{", "%(", "<%", "#{" };
+
+	for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++)
+		if (strstr(text, marks[i]) != NULL)
+			return marks[i];
+	return NULL;
+}
+
 bool
 path_is_address(const char *path)
 {

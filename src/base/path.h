@@ -66,6 +66,12 @@ bool path_is_within(const char *path, const char *dir);
 bool path_is_address(const char *path);
 
 /*
+ * What in `text` a shell or a template should have filled in: "$", "{{", "%(",
+ * "<%" or "#{"; NULL: nothing.
+ */
+const char *path_unexpanded(const char *text);
+
+/*
  * Is the path, by its first component, what macOS puts beside the files in an
  * archive: "__MACOSX", ".DS_Store", "._NAME"?
  */

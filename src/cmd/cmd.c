@@ -387,6 +387,32 @@ cmd_main(int before, int argc, char *const *argv, struct opts *global)
 	return r == 0 ? 0 : e.code != ERR_OK ? (int)e.code : ERR_FAILED;
 }
 
+/*
+ * Is it what was meant to be --root?  With "./" before it, it is any name.
+ */
+static int
+check_root(const char *root, struct err *e)
+{
+	const char *mark =
+	    strncmp(root, "./", 2) != 0 ? path_unexpanded(root) : NULL;
+
+	if (root[strspn(root, " \t")] == '\0')
+		return err_set(e, ERR_USAGE, "--root wants a directory");
+	if (path_is_address(root))
+		return err_set(e, ERR_USAGE,
+		    "--root is a directory, and '%s' looks like an address;; name a host with --host, and with --root the path there; a directory of that name begins with './'",
+		    root);
+	if (root[0] == '~')
+		return err_set(e, ERR_USAGE,
+		    "--root has '%s', which the shell has left as it is;; put a blank in the place of '=', as --root ~/site, or write the path out; a directory of that name begins with './'",
+		    root);
+	if (mark != NULL)
+		return err_set(e, ERR_USAGE,
+		    "--root has '%s': nothing is expanded here, so no variable is;; write out what '%s' stands for; a directory of that name begins with './'",
+		    root, mark);
+	return 0;
+}
+
 /* A site made up from --root. */
 static int
 make_site(struct run *run, struct err *e)
@@ -396,17 +422,8 @@ make_site(struct run *run, struct err *e)
 	if (run->opts.site != NULL)
 		return err_set(e, ERR_USAGE,
 		    "--root and --site exclude each other: --root works without a configuration");
-	if (run->opts.root[0] == '\0')
-		return err_set(e, ERR_USAGE, "--root wants a directory");
-	if (path_is_address(run->opts.root))
-		return err_set(e, ERR_USAGE,
-		    "--root is a directory, and '%s' looks like an address;; name a host with --host, and with --root the path there; a directory of that name begins with './'",
-		    run->opts.root);
-	if (run->opts.root[0] == '~' &&
-	    (run->opts.root[1] == '/' || run->opts.root[1] == '\0'))
-		return err_set(e, ERR_USAGE,
-		    "--root has '%s', which the shell has left as it is;; put a blank in the place of '=', as --root ~/site, or write the path out",
-		    run->opts.root);
+	if (check_root(run->opts.root, e) != 0)
+		return -1;
 	if (run->opts.root[0] == '/') {
 		run->adhoc.root = xstrdup(run->opts.root);
 	} else {

@@ -39,11 +39,13 @@ value_fault(struct value_reader *r, const char *fmt, ...)
 int
 value_check_unexpanded(struct value_reader *r, const char *text)
 {
-	if (strchr(text, '$') == NULL)
+	const char *mark = path_unexpanded(text);
+
+	if (mark == NULL)
 		return 0;
 	return value_fault(r,
-	    "'%s': nothing is expanded here, so no variable is; write out what '$' stands for",
-	    text);
+	    "'%s': nothing is expanded here, so no variable is; write out what '%s' stands for",
+	    text, mark);
 }
 
 int
@@ -57,6 +59,9 @@ value_read_path(struct value_reader *r, const char *key, const char *text,
 	value_at(r, "%s", key);
 	if (value_check_unexpanded(r, text) != 0)
 		return -1;
+	if (text[0] != '\0' && text[strspn(text, " \t")] == '\0')
+		return value_fault(r, "'%s' is only blanks; write a path",
+		    text);
 	*path = abspath_make(text, r->dir, getenv("HOME"), &e);
 	return *path != NULL ? 0 : value_fault(r, "%s", e.text);
 }

@@ -417,6 +417,21 @@ t_missing_values() {
 		usage "'$root' looks like an address" list --root "$root"
 		usage "--root is a directory" publish site --root "$root"
 	done
+	for root in '$ROOT' '${ROOT}' '/srv/$(hostname)' '{{ root }}' '%(root)s' \
+	    '<%= root %>' '#{root}'; do
+		usage "--root has '$root': nothing is expanded here" list \
+		    --root "$root"
+		usage "--root has '$root': nothing is expanded here" publish site \
+		    --root "$root"
+	done
+	usage "--root has '~bob', which the shell has left" list --root '~bob'
+	usage "--root wants a directory" list --root ' '
+	mkdir -p site
+	echo hello >site/index.html
+	for root in './$ROOT' './~bob' './{{ root }}'; do
+		run deploy publish -q site --root "$root"
+		assert_eq "$(<"$root/current/index.html")" hello "$root"
+	done
 	usage "--json takes no value" list --json=1
 	usage "--again takes no value" stage --again=yes site
 }

@@ -343,9 +343,10 @@ test_paths_of_repositories(void)
 static void
 test_no_variables(void)
 {
-#define UNEXPANDED(text) \
+#define UNFILLED(text, mark) \
 	"'" text "': nothing is expanded here, so no " \
-	"variable is; write out what '$' stands for"
+	"variable is; write out what '" mark "' stands for"
+#define UNEXPANDED(text) UNFILLED(text, "$")
 	static const struct {
 		const char *text, *want;
 	} cases[] = {
@@ -391,6 +392,20 @@ test_no_variables(void)
 		    AT("4:8") "queue: " UNEXPANDED("$STATE/q") },
 		{ SITE "worker: {logs: $STATE/q}\n",
 		    AT("4:16") "worker.logs: " UNEXPANDED("$STATE/q") },
+		/* Nor does a template come to be filled in. */
+		{ "sites:\n  - {name: a, root: '{{ root }}'}\n",
+		    AT("2:21") "sites[0].root: " UNFILLED("{{ root }}",
+			"{{") },
+		{ "sites:\n  - {name: a, root: '%(root)s'}\n",
+		    AT("2:21") "sites[0].root: " UNFILLED("%(root)s", "%(") },
+		{ "sites:\n  - {name: a, root: '<%= root %>'}\n",
+		    AT("2:21") "sites[0].root: " UNFILLED("<%= root %>",
+			"<%") },
+		{ "sites:\n  - {name: a, root: '#{root}'}\n",
+		    AT("2:21") "sites[0].root: " UNFILLED("#{root}", "#{") },
+		{ "sites:\n  - {name: a, root: ' '}\n",
+		    AT("2:21") "sites[0].root: ' ' is only blanks; write a "
+			       "path" },
 		/* Commands are the shell's, names and patterns are text. */
 		{ SITE "    build: {command: \"make $X\"}\n", "" },
 		{ SITE "    exclude: [\"a$b\"]\n", "" },
@@ -400,6 +415,7 @@ test_no_variables(void)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		CHECK_STR(fault_in(cases[i].text), cases[i].want);
 #undef UNEXPANDED
+#undef UNFILLED
 }
 
 static void
