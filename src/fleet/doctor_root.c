@@ -337,10 +337,10 @@ judge_writing(struct visit *v)
 	}
 	if (is_allowed(v, p)) {
 		doctor_add(v->r, DOCTOR_FAIL, "writing",
-		    "'%.*s' is on a file system that is read-only",
+		    "'%.*s' is on a file system that is read-only, or has an attribute such as 'immutable'",
 		    visit_shown(p), p->path);
 		doctor_cure(v->r,
-		    "see what the kernel's log says about it; mount it read-write");
+		    "see lsattr(1) for the attribute, or what the kernel's log says; mount it read-write");
 		return;
 	}
 	doctor_add(v->r, DOCTOR_FAIL, "writing",

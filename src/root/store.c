@@ -243,32 +243,33 @@ open_parts(struct store *s, struct err *e)
 }
 
 /*
- * On which mount the directory is: a bind mount is one, too, and nothing can
- * be renamed into it.  0: an old kernel does not tell.
+ * Can something be renamed from one directory to the other?  Not into a bind
+ * mount, where the kernel tells that there is one, nor into a subvolume.
  */
-static uint64_t
-mount_of(const struct dir *d)
+static bool
+are_joined(const struct dir *a, const struct dir *b)
 {
-	struct statx sx;
+	struct statx x, y;
 
-	return statx(d->fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &sx) == 0 &&
-		(sx.stx_mask & STATX_MNT_ID) != 0 ?
-	    sx.stx_mnt_id :
-	    0;
+	return statx(a->fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &x) != 0 ||
+	    statx(b->fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &y) != 0 ||
+	    (x.stx_dev_major == y.stx_dev_major &&
+		x.stx_dev_minor == y.stx_dev_minor &&
+		((x.stx_mask & y.stx_mask & STATX_MNT_ID) == 0 ||
+		    x.stx_mnt_id == y.stx_mnt_id));
 }
 
 /* Releases are renamed from part to part. */
 static int
 check_mounts(struct store *s, struct err *e)
 {
-	const uint64_t root = mount_of(&s->root);
 	struct part parts[PARTS];
 
 	list_parts(s, parts);
 	for (int i = 0; i < PARTS; i++)
-		if (mount_of(parts[i].d) != root)
+		if (!are_joined(&s->root, parts[i].d))
 			return err_set(e, ERR_FAILED,
-			    "'%s' is mounted apart from '%s': nothing can be renamed between them;; mount the whole root there, not a part",
+			    "'%s' is mounted apart from '%s', or a subvolume of its own: nothing can be renamed between them;; mount the whole root there, not a part",
 			    parts[i].d->path, s->root.path);
 	return 0;
 }

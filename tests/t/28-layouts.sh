@@ -780,4 +780,32 @@ t_adopt_twice() {
 	done
 }
 
+# A subvolume of btrfs is no mount, and nothing can be renamed into it either.
+t_a_part_that_is_a_subvolume() {
+	local part kind
+	need_root
+	need_cmd mkfs.btrfs btrfs
+	[ -n "${TEST_MOUNTS:-}" ] || skip "no mount namespaces"
+	truncate -s 200M img
+	mkdir disk
+	{ mkfs.btrfs -q img && mount -o loop img disk; } 2>/dev/null ||
+		skip "no loop mounts of btrfs"
+	defer umount -l "$PWD/disk"
+	cd disk
+	for kind in c dash; do
+		for part in releases .deploy .deploy/incoming; do
+			rm -rf r-h1/* r-h1/.deploy deploy.yml
+			some "$kind"
+			mkdir -p "r-h1/${part%/*}"
+			[ "$part" = .deploy/incoming ] || rmdir "r-h1/$part" 2>/dev/null || true
+			btrfs subvolume create "r-h1/$part" >/dev/null
+			expect_status 1 deploy publish
+			grep -qE 'a subvolume of its own|not on one file system' "$err" ||
+				fail "$kind $part: $(cat "$err")"
+			[ -z "$(ls -A "r-h1/releases" 2>/dev/null)" ] || fail "$part: sent"
+			btrfs subvolume delete "r-h1/$part" >/dev/null
+		done
+	done
+}
+
 run_tests
