@@ -225,6 +225,10 @@ static const struct signature {
 	{ "\x60\xea", 2, "ARJ", NULL, FOREIGN },
 };
 
+/* An ISO 9660 image begins with what its system likes, zeros mostly. */
+enum { ISO_AT = 32769 };
+static const struct signature iso = { "CD001", 5, "ISO image", NULL, FOREIGN };
+
 /*
  * Is it the header of a tar?  Its check sum tells, which old ones have, too;
  * some programs added the bytes up as signed ones.
@@ -262,7 +266,10 @@ find_signature(const char *block, size_t len)
 		if (len >= s->len && memcmp(block, s->bytes, s->len) == 0)
 			return s;
 	}
-	return NULL;
+	return len >= ISO_AT + iso.len &&
+		memcmp(block + ISO_AT, iso.bytes, iso.len) == 0 ?
+	    &iso :
+	    NULL;
 }
 
 /* What begins below a compression, for a message when it is no archive. */
@@ -441,13 +448,14 @@ reader_open(struct reader *r, int fd, const struct dir *into,
 	    put_aside(r, into, max_bytes, e) != 0)
 		return -1;
 	start = r->fd_is_ours ? 0 : lseek(fd, 0, SEEK_CUR);
-	n = pread(r->fd, r->block, TAR_BLOCK, start);
+	n = pread(r->fd, r->block, BLOCK, start);
 	if (n < 0 || lseek(r->fd, start, SEEK_SET) < 0)
 		return err_sys(e, "cannot read it");
 	if (n == 0)
 		return err_set(e, ERR_INTEGRITY, "it is empty");
 	tar = is_tar(r->block, (size_t)n);
 	s = tar ? NULL : find_signature(r->block, (size_t)n);
+	n = n < TAR_BLOCK ? n : TAR_BLOCK;
 	if (s != NULL && s->kind == SEEKABLE) {
 		/* A zip that begins with its end has nothing before that. */
 		if (memcmp(r->block, "PK\5\6", 4) == 0)
@@ -516,8 +524,10 @@ check_rest(struct reader *r, struct err *e)
 			return reader_failed(r, e);
 		clean = is_zeros(r->block, (size_t)n);
 	}
-	return clean ?
-	    0 :
+	if (clean)
+		return 0;
+	return r->inner != NULL ?
+	    damaged(r, r->ar, e) :
 	    err_set(e, ERR_INTEGRITY, "it has something behind its end");
 }
 

@@ -352,6 +352,15 @@ t_compressions_that_are_not_read_are_named() {
 		RPM \0355\0253\0356\0333
 		ARJ \0140\0352
 	EOF
+	# An image has its mark behind what is its system's.
+	{
+		head -c 32768 /dev/zero
+		printf '\001CD001\001'
+		head -c 30000 /dev/zero
+	} >image
+	refused 5 "not read here: ISO image" image
+	gzip -c image >image.gz
+	refused 5 "another compressed file or archive in it (ISO image)" image.gz
 }
 
 # What the first bytes of another kind are may be the name of a file.
