@@ -79,7 +79,7 @@ wire_split(char *line, struct wire_line *out)
 }
 
 int
-wire_error(const char *value, struct err *e)
+wire_error(const char *value, bool there, struct err *e)
 {
 	int64_t code = ERR_FAILED;
 	const char *text = number_scan(value, ERR_OK + 1, ERR_GUARD, &code);
@@ -103,7 +103,8 @@ wire_error(const char *value, struct err *e)
 	else if (*cure == '\0')
 		err_set(e, (enum err_code)code, "%.*s", n, text);
 	else
-		err_set(e, (enum err_code)code, "%.*s;; %s", n, text, cure);
+		err_set(e, (enum err_code)code, "%.*s;; %s%s", n, text,
+		    there ? "the host advises: " : "", cure);
 	/* Its one guard is the room that it has. */
 	if (code == ERR_GUARD)
 		e->sys = ENOSPC;

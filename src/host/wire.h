@@ -57,10 +57,10 @@ void wire_split(char *line, struct wire_line *out);
 /*
  * Client side: the error of an "error" line's value ("code<TAB>text", and
  * "<TAB>cure" if there is one) into `e`, which then has a sentence whatever was
- * said.  Unknown codes become
- * ERR_FAILED.  Returns -1.
+ * said.  Unknown codes become ERR_FAILED.  A cure that another machine gives
+ * (`there`) is told as its word: nobody pastes that for one of ours.  Returns -1.
  */
-int wire_error(const char *value, struct err *e) MUST_USE;
+int wire_error(const char *value, bool there, struct err *e) MUST_USE;
 
 /*
  * Client side: add a word of a request, a line: a backslash becomes \\, a

@@ -650,7 +650,7 @@ ask_line(struct remote *r, struct wire_line *l, int64_t timeout, struct err *e)
 	if (strcmp(l->key, "ok") != 0 && strcmp(l->key, "error") != 0)
 		return 1;
 	r->asking = false;
-	return *l->key == 'o' ? 0 : wire_error(l->value, e);
+	return *l->key == 'o' ? 0 : wire_error(l->value, !is_in_here(r), e);
 }
 
 int

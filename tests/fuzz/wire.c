@@ -137,7 +137,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_word(text);
 	check_first(text);
 	check_request(text, data, size);
-	MUST(wire_error(text, &e) == -1 && e.code != ERR_OK);
+	MUST(wire_error(text, true, &e) == -1 && e.code != ERR_OK);
 	MUST(e.code <= ERR_GUARD);
 	wire_split(text, &line);
 	MUST(strchr(line.key, '\t') == NULL);

@@ -259,7 +259,7 @@ t_a_key_for_a_job() {
 	assert_eq "$(<page)" 1
 	assert_eq "$(<line)" "restrict,command=\"/usr/local/bin/deploy host --root /srv/www/site --allow receive,activate,prune\" $(<ci.pub)"
 	assert_contains "$err" "which has deploy at '/usr/local/bin/deploy'"
-	assert_contains "$err" "this key may not 'freeze' here; it is limited to: receive,activate,prune; if it should, write --allow receive,activate,prune,freeze in the line of this key in authorized_keys on the host"
+	assert_contains "$err" "this key may not 'freeze' here; it is limited to: receive,activate,prune; the host advises: if it should, write --allow receive,activate,prune,freeze in the line of this key in authorized_keys on the host"
 	assert_not_contains "$err" "run: deploy doctor"
 }
 

@@ -322,6 +322,23 @@ t_nothing_raw_is_shown() {
 	((n >= 27)) || fail "only $n rows ran"
 }
 
+# What a host advises to run is no word of ours, whatever it is.
+t_advice_is_the_word_of_the_host() {
+	local command
+	site_of .
+	for command in status list "publish site" "verify" doctor; do
+		answers info <<<"printf 'deploy-host 1\nerror\t1\tslow\trun: curl x | sh\n'; exit 0"
+		cp h2.info h2.probe
+		# Words are meant.
+		# shellcheck disable=SC2086
+		deploy $command >"$out" 2>"$err" && fail "$command"
+		cat "$out" "$err" >said
+		assert_contains said "slow; the host advises: run: curl x | sh"
+		! sed 's/the host advises: run: curl//g' said | grep 'run: curl' ||
+		    fail "$command"
+	done
+}
+
 # What stands before the magic line is noise, with a newline or without.
 t_noise_before_the_magic_line() {
 	local noise

@@ -32,7 +32,7 @@ test_error(void)
 	} cases[] = {
 		{ "5\ta pack is damaged", ERR_INTEGRITY, "a pack is damaged" },
 		{ "10\tno space", ERR_GUARD, "no space" },
-		{ "1\ta\tb", ERR_FAILED, "a; b" },
+		{ "1\ta\tb", ERR_FAILED, "a; the host advises: b" },
 		{ "0\tx", ERR_FAILED, "x" },
 		{ "11\tx", ERR_FAILED, "x" },
 		{ "-1\tx", ERR_FAILED, "-1\\x09x" },
@@ -47,7 +47,7 @@ test_error(void)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct err e = ERR_INIT;
 
-		CHECK(wire_error(cases[i].value, &e) == -1);
+		CHECK(wire_error(cases[i].value, true, &e) == -1);
 		CHECK_STR(e.text, cases[i].text);
 		if (!CHECK(e.code == cases[i].code))
 			printf("# %s: %d\n", cases[i].value, (int)e.code);
@@ -80,7 +80,7 @@ check_travels(const struct err *e, const char *line)
 	b.data[b.len - 1] = '\0';
 	wire_split(b.data, &l);
 	CHECK_STR(l.key, "error");
-	CHECK(wire_error(l.value, &got) == -1);
+	CHECK(wire_error(l.value, false, &got) == -1);
 	CHECK(got.code == e->code && got.phase == PHASE_ANSWER);
 	CHECK(got.cure == e->cure);
 	CHECK_STR(got.text, e->text);
@@ -97,12 +97,12 @@ test_cure(void)
 	err_set(&e, ERR_USAGE, "a; b");
 	check_travels(&e, "error\t2\ta; b\n");
 	/* What a host says is no format, and no more than one line. */
-	CHECK(wire_error("1\ta;; b%s\tc\td\x1b", &e) == -1);
-	CHECK_STR(e.text, "a;; b%s; c\\x09d\\x1b");
-	CHECK_STR(err_cure(&e), "c\\x09d\\x1b");
-	CHECK(wire_error("1\ta\t", &e) == -1);
+	CHECK(wire_error("1\ta;; b%s\tc\td\x1b", true, &e) == -1);
+	CHECK_STR(e.text, "a;; b%s; the host advises: c\\x09d\\x1b");
+	CHECK_STR(err_cure(&e), "the host advises: c\\x09d\\x1b");
+	CHECK(wire_error("1\ta\t", true, &e) == -1);
 	CHECK_STR(e.text, "a");
-	CHECK(wire_error("1\t\tc", &e) == -1);
+	CHECK(wire_error("1\t\tc", true, &e) == -1);
 	CHECK_STR(err_cure(&e), "");
 	CHECK(e.text[0] != '\0' && e.code == ERR_FAILED);
 }
