@@ -102,7 +102,7 @@ differs_somewhere(const struct fleet *f, const struct release_id *id,
  * The newest release with this content that some host has and that was never
  * rolled away from: staged everywhere it is, or live on some (then an
  * activation stopped half-way, or a host is new).  One that waits with a higher
- * sequence than the build's (-1: it has none) would go live by the build's
+ * sequence than that of what goes live (-1: it has none) would go live by the build's
  * word, and keep out those that come next: it is left.  None when there is none.
  */
 static const struct release_id *
@@ -243,7 +243,8 @@ choose_release(struct fleet *f, struct stage *st, struct err *e)
 
 	if (is_unchanged(f, st) || st->opt->again)
 		return 0;
-	id = find_staged(f, st->plan.digest, st->opt->seq);
+	id = find_staged(f, st->plan.digest,
+	    st->opt->goes_live ? st->opt->seq : -1);
 	return release_id_is_none(id) ? 0 : take_over(f, st, id, e);
 }
 

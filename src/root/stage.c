@@ -544,14 +544,14 @@ check_made_room(const struct here *h, struct err *e)
 	return incoming_check_room(&h->incoming, need.bytes, need.inodes, e);
 }
 
-/* Has this release, which is live or waits, the content of the build? */
+/* Has this release the content of the build, and `lower`, no higher sequence? */
 static bool
-has_content(const struct here *h, const struct release_id *id, bool waits)
+has_content(const struct here *h, const struct release_id *id, bool lower)
 {
 	struct meta meta = read_meta(h, id);
 	bool same = strcmp(meta.digest, h->st->plan.digest) == 0 &&
 	    release_id_is_none(&meta.bridge) &&
-	    !(waits && h->st->opt->seq >= 0 && meta.seq > h->st->opt->seq);
+	    !(lower && h->st->opt->seq >= 0 && meta.seq > h->st->opt->seq);
 
 	meta_release(&meta);
 	return same;
@@ -562,7 +562,7 @@ has_content(const struct here *h, const struct release_id *id, bool waits)
  * meant before all others, then the newest.  Sets outcome and id.  A release
  * that was live once does not count: to go back there is a rollback, and this
  * is a new deployment of the same content.  Nor does one that waits with a
- * higher sequence, which would go live by the build's word.
+ * higher sequence, when it would go live by the build's word.
  */
 static void
 find_same(struct here *h)
@@ -578,7 +578,7 @@ find_same(struct here *h)
 	}
 	for (size_t i = v->ids.n; i-- > 0;)
 		if (!history_was_live(&v->history, &v->ids.v[i]) &&
-		    has_content(h, &v->ids.v[i], true)) {
+		    has_content(h, &v->ids.v[i], st->opt->goes_live)) {
 			st->outcome = STAGE_STAGED;
 			st->id = v->ids.v[i];
 			return;

@@ -85,6 +85,8 @@ t_a_build_does_not_take_a_number_that_is_not_its_own() {
 		assert_eq "$(<"$out")" "$wait" 'again'
 		run as_site stage b-b
 		assert_eq "$(<"$out")" "$wait" 'without a number'
+		run as_site stage b-b --seq 2
+		assert_eq "$(<"$out")" "$wait" 'staged'
 		run as_site publish b-b --seq 2
 		first=$(<"$out")
 		[ "$first" != "$wait" ] || fail "$how: took 900"
