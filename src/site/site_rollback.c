@@ -33,11 +33,36 @@ left_out(const struct fleet *f, const char *current)
 	return NULL;
 }
 
+/*
+ * The newest release that was live before `current` and is there, but is not
+ * gone back to, as what it has was rolled back from; NULL: none.
+ */
+static const struct release_id *
+passed_over(const struct fleet *f, const char *current)
+{
+	const struct release_id *found = NULL;
+
+	for (size_t i = 0; i < f->n; i++) {
+		const struct view *v = &f->v[i].view;
+
+		for (size_t k = 0; k < v->ids.n; k++) {
+			const struct release_id *id = &v->ids.v[k];
+
+			if (strcmp(id->text, current) < 0 &&
+			    history_was_live(&v->history, id) &&
+			    (found == NULL || release_id_cmp(id, found) > 0))
+				found = id;
+		}
+	}
+	return found;
+}
+
 /* Why there is nothing to go back to from `current`, "" when none is live. */
 static int
 tell_none(const struct fleet *f, const char *current, struct err *e)
 {
 	const struct remote *out = left_out(f, current);
+	const struct release_id *other = passed_over(f, current);
 
 	if (*current == '\0')
 		return err_set(e, ERR_FAILED,
@@ -48,6 +73,12 @@ tell_none(const struct fleet *f, const char *current, struct err *e)
 		    current);
 	err_set(e, ERR_FAILED, "no release that was live before %s is left",
 	    current);
+	if (out == NULL && other != NULL) {
+		err_append(e,
+		    " but %s, whose content was rolled back from;; to go back to that all the same, run: ",
+		    other->text);
+		return cure_append(f, e, "rollback", other->text);
+	}
 	if (out == NULL)
 		return err_append(e, ";; name one of 'deploy list'");
 	err_append(e,
