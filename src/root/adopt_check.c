@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/path.h"
 #include "base/quote.h"
 #include "os/names.h"
 #include "root/stage.h"
@@ -159,9 +160,48 @@ find_hidden(const struct stage *st)
 	return NULL;
 }
 
-/* A release's files have mode 0644: nothing hidden is to be shown by that. */
+/* Is the path shared by the rules, and so not copied? */
+static bool
+is_shared(const struct rules *rules, const char *path)
+{
+	for (size_t i = 0; i < rules->shared.n; i++)
+		if (path_is_within(path, rules->shared.v[i]))
+			return true;
+	return false;
+}
+
+/* What cannot be read cannot be copied: the first such file. */
 static int
-check_secrets(const struct adopt_options *o, const char *served, struct err *e)
+check_readable(const struct stage *st, const struct rules *rules,
+    const char *served, struct err *e)
+{
+	const struct dir *files = source_files(&st->source);
+
+	for (size_t i = 0; i < st->plan.m.n; i++) {
+		const struct entry *en = &st->plan.m.v[i];
+		char *path;
+
+		if (en->type != ENTRY_FILE || is_shared(rules, en->path) ||
+		    faccessat(files->fd, en->path, R_OK, AT_EACCESS) == 0 ||
+		    errno != EACCES)
+			continue;
+		path = xasprintf("%s/%s", served, en->path);
+		err_sys(e, "cannot read '%s', which is served", path);
+		err_append(e,
+		    ";; 'exclude' it in deploy.yml, or, where visitors are to get it, run as its owner or root: chmod a+r %s",
+		    QUOTED(path));
+		free(path);
+		return -1;
+	}
+	return 0;
+}
+
+/*
+ * All of it can be read, and as a release's files have mode 0644, nothing hidden
+ * is to be shown by that.
+ */
+static int
+check_content(const struct adopt_options *o, const char *served, struct err *e)
 {
 	const struct stage_options so = { .source = served,
 		.rules = o->rules,
@@ -175,8 +215,11 @@ check_secrets(const struct adopt_options *o, const char *served, struct err *e)
 
 	/* What cannot be listed is told when it is to be copied. */
 	if (stage_open(&st, &so, NULL, &ignored) == 0 &&
-	    stage_list(&st, NULL, &ignored) == 0)
+	    stage_list(&st, NULL, &ignored) == 0) {
 		hidden = find_hidden(&st);
+		r = hidden != NULL ? 0 :
+				     check_readable(&st, o->rules, served, e);
+	}
 	if (hidden != NULL)
 		r = err_set(e, ERR_GUARD,
 		    "'%s/%s' looks like a secret that not everybody can read, and in a release everybody could;; move it away, or 'exclude' it in deploy.yml",
@@ -193,5 +236,5 @@ adopt_check(const struct adopt_options *o, const char *path, bool link,
 	    check_mounts(served, link, e) != 0 ||
 	    check_right(path, link, e) != 0)
 		return -1;
-	return check_secrets(o, served, e);
+	return check_content(o, served, e);
 }

@@ -761,6 +761,28 @@ t_adopt_shows_nothing_hidden() {
 	done
 }
 
+# Doctor knows of the root only: the cure for a file of the site is told here.
+t_adopt_what_cannot_be_read() {
+	need_root
+	page www/v1
+	ln -s v1 www/current
+	echo x >"www/v1/it's"
+	chown -R 12345:12345 www
+	chown 0:0 "www/v1/it's"
+	chmod 600 "www/v1/it's"
+	chmod 755 .
+	for n in -n ''; do
+		# shellcheck disable=SC2086 # words
+		setpriv --reuid 12345 --regid 12345 --clear-groups \
+			deploy adopt $n --root "$PWD/www" >"$out" 2>"$err" && fail "read"
+		assert_contains "$err" "chmod a+r '$PWD/www/v1/it'\\''s'"
+		[ ! -e www/.deploy ] || fail "begun"
+	done
+	chmod a+r "www/v1/it's"
+	setpriv --reuid 12345 --regid 12345 --clear-groups \
+		deploy adopt --root "$PWD/www" >"$out" 2>"$err" || fail "$(<"$err")"
+}
+
 # The old tool deployed once more in between: what was live before was live.
 t_adopt_twice() {
 	local kind
