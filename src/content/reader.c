@@ -17,6 +17,7 @@
  */
 #include "content/reader.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <search.h>
@@ -110,11 +111,17 @@ static la_ssize_t
 give(struct archive *a, void *ctx, const void **data)
 {
 	struct reader *r = ctx;
-	la_ssize_t n = read_plain(r, a);
+	size_t before = r->header.len;
+	la_ssize_t n;
 
+	if (r->in_header)
+		buf_add(&r->header, r->block, r->block_len);
+	n = read_plain(r, a);
 	*data = r->block;
-	if (n <= 0)
+	if (n <= 0) {
+		r->header.len = before;
 		return n;
+	}
 	count_read(r, lseek(r->fd, 0, SEEK_CUR));
 	r->block_len = (size_t)n;
 	if (r->given == 0)
@@ -493,6 +500,7 @@ reader_release(struct reader *r)
 	zipdir_release(&r->zip);
 	tdestroy(r->seen, free);
 	buf_release(&r->name);
+	buf_release(&r->header);
 	if (r->fd_is_ours)
 		close(r->fd);
 	free(r->block);
@@ -557,6 +565,76 @@ check_end(struct reader *r, struct err *e)
 	if (r->end > 0)
 		count_read(r, r->end);
 	return 0;
+}
+
+/* Has a name among the records of a pax header a NUL? */
+static bool
+has_nul(const char *p, size_t len)
+{
+	static const char *const keys[] = { " path=", " linkpath=",
+		" GNU.sparse.name=" };
+
+	while (len > 0) {
+		size_t n = 0, digits = 0;
+
+		while (digits < len && n < len &&
+		    isdigit((unsigned char)p[digits]))
+			n = n * 10 + (size_t)(p[digits++] - '0');
+		if (n <= digits || n > len)
+			return false;
+		for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+			if (n - digits > strlen(keys[i]) &&
+			    memcmp(p + digits, keys[i], strlen(keys[i])) ==
+				0 &&
+			    memchr(p, '\0', n) != NULL)
+				return true;
+		p += n;
+		len -= n;
+	}
+	return false;
+}
+
+/*
+ * libarchive ends a name at a NUL, and what is left may be the name of another
+ * file: refuse one in a pax header, where nothing is padded with it.
+ */
+static int
+check_pax(struct reader *r, const char *name, struct err *e)
+{
+	enum { SIZE = 124, SIZE_LEN = 12, TYPE = 156 };
+	int64_t start = r->given - (int64_t)(r->block_len + r->header.len);
+	int64_t at = la.archive_read_header_position(r->ar) - start;
+	int64_t end = la.archive_filter_bytes(r->ar, 0) - start;
+	const char *data;
+	bool bad = false;
+
+	/* Most are in one block. */
+	if (r->header.len > 0)
+		buf_add(&r->header, r->block, r->block_len);
+	data = r->header.len > 0 ? r->header.data : r->block;
+	while (!bad && at >= 0 && end <= r->given - start &&
+	    end - at > TAR_BLOCK) {
+		const char *h = data + at;
+		char text[SIZE_LEN + 1] = "";
+		int64_t size;
+
+		if (strchr("xXgLKV", h[TYPE]) == NULL || h[TYPE] == '\0')
+			break;
+		memcpy(text, h + SIZE, SIZE_LEN);
+		size = strtol(text, NULL, 8);
+		at += TAR_BLOCK;
+		if (size < 0 || size > end - at)
+			break;
+		bad = strchr("xXg", h[TYPE]) != NULL &&
+		    has_nul(data + at, (size_t)size);
+		at += (size + TAR_BLOCK - 1) / TAR_BLOCK * TAR_BLOCK;
+	}
+	buf_reset(&r->header);
+	return bad ?
+	    err_set(e, ERR_INTEGRITY,
+		"a name has a control character (NUL), in the pax header of '%s';; rename it, and make the archive anew",
+		name != NULL ? name : "?") :
+	    0;
 }
 
 /*
@@ -656,6 +734,8 @@ reader_next(struct reader *r, struct archive_entry **en, const char **name,
 		return err_set(e, ERR_INTEGRITY,
 		    "the archive is encrypted;; make one without a password");
 	*name = la.archive_entry_pathname(*en);
+	if (r->is_stream && check_pax(r, *name, e) != 0)
+		return -1;
 	if (r->is_stream || *name == NULL)
 		return 1;
 	return put_right(r, *en, name, e) == 0 ? 1 : -1;

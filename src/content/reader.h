@@ -27,6 +27,7 @@ struct reader {
 	struct archive *ar;	/* makes entries */
 	char *block;		/* BLOCK bytes, for `ar` */
 	size_t block_len;	/* what `ar` was given last of it */
+	struct buf header;	/* the blocks before it that an entry began in */
 	int64_t counted;	/* where `fd` stood when progress was told, */
 	int64_t end;		/* and will, if it is a stream and that is known */
 	int64_t given;		/* bytes that `ar` was given in all */

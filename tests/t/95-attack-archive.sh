@@ -163,9 +163,10 @@ t_names_with_a_nul() {
 	5|zip|control|f 'safe\x00/../../evil' x
 	5|zip|control|f 'index.html\x00.bak' x
 	5|zip|control|d 'index.html\x00' -
-	0|tar|f safe|x path 'safe\x00/../../evil' f y x
+	5|tar|control|x path 'safe\x00/../../evil' f y x
+	5|tar|control|x path 'index.html\x00.bak' f y x
 	5|tar|..|f '../evil\x00safe' x
-	5|tar|..|x path '../evil\x00' f y x
+	5|tar|control|x path '../evil\x00' f y x
 	END
 }
 
