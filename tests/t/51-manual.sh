@@ -192,8 +192,8 @@ t_variables_of_ours() {
 	grep -ohE '\b(export )?DEPLOY_[A-Z_]+=' "$TREE/src/host/host.sh" |
 	    sed 's/export //; s/=//' >>names
 	# The tests set these, a worker that one finds what it started, and we
-	# for another deploy that we start.
-	sort -u names | grep -vxE 'DEPLOY_(TEST_.*|POST_.*|RESULT|CLAIM|CLAIM_FD|SECRETS|SSH_)' >want
+	# for another deploy that we start, or for git.
+	sort -u names | grep -vxE 'DEPLOY_(TEST_.*|POST_.*|RESULT|CLAIM|CLAIM_FD|GIT_LOGIN|SECRETS|SSH_)' >want
 	[ "$(wc -l <want)" -gt 20 ] || fail "too few: $(cat want)"
 	cat "$TREE"/man/*.[1-9] | grep -ohE 'DEPLOY_[A-Z_]+' | sort -u >got
 	diff want got >&2 || fail "variables of the program and the manuals"
