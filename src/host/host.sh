@@ -2377,6 +2377,9 @@ take_link() {
 		joined=$joined$1$newline excluded=$((excluded + 1))
 		;;
 	"$served"/*)
+		target=$(readlink "./$1")
+		[ "${target#/}" != "$target" ] ||
+			fail 5 "the symbolic link '$1' -> '$target' leaves the tree or has '..' after a name" "use a target inside the tree or exclude it"
 		way='' rest=$1
 		while [ "${rest#*/}" != "$rest" ]; do way=../$way rest=${rest#*/}; done
 		{ rm -f "./$1" && ln -s "$way${real#"$served/"}" "./$1"; } || fail_write "cannot make the link '$in/$1'"

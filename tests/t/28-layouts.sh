@@ -783,6 +783,26 @@ t_adopt_what_cannot_be_read() {
 		deploy adopt --root "$PWD/www" >"$out" 2>"$err" || fail "$(<"$err")"
 }
 
+# Out of what is served, and back into it by its name, which the release has not;
+# an absolute one is made relative.
+t_adopt_a_link_out_and_back() {
+	local kind
+	for kind in c dash; do
+		rm -rf deploy.yml r-h1
+		some "$kind"
+		page r-h1/v1
+		mkdir r-h1/v1/css
+		ln -s v1 r-h1/current
+		ln -s ../v1/css r-h1/v1/again
+		expect_status 5 deploy adopt
+		assert_contains "$err" "the symbolic link 'again' -> '../v1/css' leaves the tree"
+		assert_eq "$(readlink r-h1/current)" v1
+		ln -sfn "$PWD/r-h1/v1/css" r-h1/v1/again
+		run deploy adopt
+		assert_eq "$(readlink r-h1/current/again)" css
+	done
+}
+
 # The old tool deployed once more in between: what was live before was live.
 t_adopt_twice() {
 	local kind
