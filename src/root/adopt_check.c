@@ -145,21 +145,6 @@ check_right(const char *path, bool link, struct err *e)
 	    QUOTED(user), QUOTED(path));
 }
 
-/* Of the secrets, one that not everybody can read. */
-static const char *
-find_hidden(const struct stage *st)
-{
-	const struct dir *files = source_files(&st->source);
-	struct stat sb;
-
-	for (size_t i = 0; i < st->secrets.n; i++)
-		if (fstatat(files->fd, st->secrets.v[i], &sb,
-			AT_SYMLINK_NOFOLLOW) == 0 &&
-		    !S_ISLNK(sb.st_mode) && (sb.st_mode & S_IROTH) == 0)
-			return st->secrets.v[i];
-	return NULL;
-}
-
 /* Is the path shared by the rules, and so not copied? */
 static bool
 is_shared(const struct rules *rules, const char *path)
@@ -168,6 +153,22 @@ is_shared(const struct rules *rules, const char *path)
 		if (path_is_within(path, rules->shared.v[i]))
 			return true;
 	return false;
+}
+
+/* Of the secrets, one that not everybody can read. */
+static const char *
+find_hidden(const struct stage *st, const struct rules *rules)
+{
+	const struct dir *files = source_files(&st->source);
+	struct stat sb;
+
+	for (size_t i = 0; i < st->secrets.n; i++)
+		if (!is_shared(rules, st->secrets.v[i]) &&
+		    fstatat(files->fd, st->secrets.v[i], &sb,
+			AT_SYMLINK_NOFOLLOW) == 0 &&
+		    !S_ISLNK(sb.st_mode) && (sb.st_mode & S_IROTH) == 0)
+			return st->secrets.v[i];
+	return NULL;
 }
 
 /* What cannot be read cannot be copied: the first such file. */
@@ -216,7 +217,7 @@ check_content(const struct adopt_options *o, const char *served, struct err *e)
 	/* What cannot be listed is told when it is to be copied. */
 	if (stage_open(&st, &so, NULL, &ignored) == 0 &&
 	    stage_list(&st, NULL, &ignored) == 0) {
-		hidden = find_hidden(&st);
+		hidden = find_hidden(&st, o->rules);
 		r = hidden != NULL ? 0 :
 				     check_readable(&st, o->rules, served, e);
 	}

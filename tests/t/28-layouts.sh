@@ -758,6 +758,17 @@ t_adopt_shows_nothing_hidden() {
 		sed -i 's/^    source: site/    exclude: [.env]\n&/' deploy.yml
 		run deploy adopt
 		[ ! -e r-h1/current/.env ] || fail 'shown'
+		# What is shared is not copied.
+		rm -rf deploy.yml r-h1
+		some "$kind"
+		page r-h1/v1
+		mkdir -p r-h1/shared/private
+		echo secret >r-h1/shared/private/.env
+		chmod 600 r-h1/shared/private/.env
+		ln -s ../shared/private r-h1/v1/private
+		ln -s v1 r-h1/current
+		sed -i 's/^    source: site/    shared: [private]\n&/' deploy.yml
+		run deploy adopt
 	done
 }
 
