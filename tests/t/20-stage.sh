@@ -127,7 +127,8 @@ check_modes() {
 	local id=$1
 	assert_eq "$(stat -c %a root root/releases root/.deploy \
 	    root/.deploy/* "root/releases/$id" | sort -u | tr '\n' ' ')" \
-	    "644 755 " "modes of the root"
+	    "600 644 755 " "modes of the root"
+	assert_eq "$(find root/.deploy -perm 600)" root/.deploy/lock 'the lock'
 	assert_eq "$(find "root/releases/$id" -type d -printf '%m\n' |
 	    sort -u)" 755 directories
 	assert_eq "$(find "root/releases/$id" -name 'x*' -printf '%m\n' |
