@@ -242,9 +242,10 @@ t_a_home_that_the_shell_left() {
 	# shellcheck disable=SC2088 # as it is
 	usage "put a blank in the place of '='" list '--root=~/www'
 	usage "put a blank in the place of '='" list '--root=~'
+	usage "the shell has left" list --root=~www
 	# A name may begin so.
-	expect_status 1 deploy list --root=~www
-	assert_contains "$err" "'$PWD/~www' is not a root of deploy"
+	expect_status 1 deploy list --root=./~www
+	assert_contains "$err" "'$PWD/./~www' is not a root of deploy"
 }
 
 # completed STATUS WORD...: each command that the message names has the option

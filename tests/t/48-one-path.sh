@@ -57,9 +57,9 @@ config() {
 	} >deploy.yml
 }
 
-# Take out of these files what must not differ: the name of the host, ids that are
-# new (those of the seed get numbers), times, the cure that names the root, and
-# what the disk and the clock of the moment make of it.
+# Take out of these files what may differ: the name of the host, and that a cure is
+# its word, ids that are new (those of the seed get numbers), times, the cure that
+# names the root, and what the disk and the clock of the moment make of it.
 words() {
 	local id i=0 ids=''
 	for id in seed/releases/*; do
@@ -72,7 +72,7 @@ words() {
 	    -e '/^h1$/d' \
 	    -e 's/"h1"/""/' \
 	    -e 's/"text": "[a-z ]+: h1: /"text": "/' \
-	    -e 's/\bh1: //g' \
+	    -e 's/\bh1: //g' -e 's/the host advises: //' \
 	    -e "s/no host has a root of deploy at ('[^']*')/\\1 is not a root of deploy/" \
 	    -e 's/: there is no such directory; is the name right\? then /; /' \
 	    -e "s/(or run: deploy init) --root [^ \"]*/\\1/" \
