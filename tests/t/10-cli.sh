@@ -829,7 +829,7 @@ t_cures_with_odd_words_can_be_pasted() {
 	mkdir bin
 	ln -s "$DEPLOY" bin/deploy
 	for word in $'two\nlines' $'a\ttab' $'caf\xe9' $'esc\e[0m' $'sep\u2028arator' \
-	    $'it\'s\n"here"' $'back\\slash\n' "it's \"plain\"" 'back\slash' 'a$b`c`' \
+	    $'it\'s\n"here"' $'back\\slash\n' "it's \"plain\"" 'back\slash' './a$b`c`' \
 	    $'\x80' 'ä ö'; do
 		expect_status 1 deploy list --root "$word"
 		cure=$(sed -n 's/.*, or run: //p' "$err")

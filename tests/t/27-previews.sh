@@ -287,7 +287,8 @@ other() {
 	ln -s "../releases/none" r-h1/previews/other
 	for h in away other; do
 		expect_status 1 deploy preview "$h" current
-		assert_contains "$err" "/previews/$h' is a symbolic link that leads to no release; move it away"
+		assert_contains "$err" "/previews/$h' is a symbolic link that leads to no release; "
+		assert_contains "$err" "move it away"
 		expect_status 1 deploy preview --remove "$h"
 	done
 	assert_eq "$(readlink r-h1/previews/away)" ../../elsewhere
@@ -421,7 +422,7 @@ t_a_key_for_previews_only() {
 	# The host holds to it, whatever the client knows.
 	sed -i 's/exec //; s/$/ | sed -u "\/^limited\/d"/; 1s/ .*//' key
 	expect_status 8 deploy stage
-	assert_contains "$err" "this key may stage nothing but previews; run: deploy stage --preview NAME"
+	assert_contains "$err" "this key may stage nothing but previews; the host advises: run: deploy stage --preview NAME"
 	for c in 'activate pr' 'publish' 'prune' 'pin pr' 'freeze'; do
 		# shellcheck disable=SC2086 # words are meant
 		expect_status 8 deploy $c
