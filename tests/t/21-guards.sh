@@ -853,7 +853,8 @@ t_no_root_in_a_root() {
 			sed -i "s|root: [^,]*|root: $PWD/$part|" deploy.yml
 			for c in publish stage init; do
 				expect_status 1 deploy "$c"
-				assert_contains "$err" "'$PWD/$part' is in '$PWD/www', which is a root of deploy; name that one as the root"
+				assert_contains "$err" "'$PWD/$part' is in '$PWD/www', which is a root of deploy; "
+				assert_contains "$err" "name that one as the root"
 			done
 			[ -n "$mine" ] || {
 				expect_status 1 deploy list
