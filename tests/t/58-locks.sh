@@ -445,7 +445,7 @@ ended() {
 	local status=0
 	wait "$1" || status=$?
 	# Not adopted yet.
-	! grep -q "but a real directory; run 'deploy adopt" "${said[$1]}" ||
+	! grep -q "but a real directory; .*run 'deploy adopt" "${said[$1]}" ||
 	    return 0
 	[[ " ${may[${begun[$1]}]} " = *" $status "* ]] ||
 	    fail "${begun[$1]}: $status: $(cat "${said[$1]}")"
