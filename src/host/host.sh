@@ -2481,7 +2481,7 @@ stage_served() {
 }
 
 # Set `served` to what the link `current` of others leads to, and `seen` to that
-# link; refuse what cannot be adopted, as adopt_check() does, before anything is made.
+# link; refuse what cannot be adopted, as adopt_check() does, before a change.
 check_served() {
 	seen=$(readlink "$root/current")
 	[ ! -f "$root/current" ] ||
@@ -2497,12 +2497,18 @@ check_served() {
 		"mount it in 'shared' of the root, and name it in 'shared' of deploy.yml"
 }
 
-# Secrets, by their names, that not everybody can read: in a release all could.
+# Secrets, as find_hidden() knows them, that not everybody can read: in a release
+# all could.
 check_hidden() {
-	wrong=$(find . -type f ! -perm -004 \( -name .env -o -name '.env.*' -o -name .htpasswd -o \
-		-name .netrc -o -name .pgpass -o -name .my.cnf -o -name .npmrc -o -name .git-credentials -o \
-		-name 'id_*' -o -name '*.key' -o -name '*.pem' -o -name '*.p12' -o -name '*.pfx' -o \
-		-path '*/.ssh/*' -o -path '*/.gnupg/*' -o -path '*/.aws/*' \) | head -n 1)
+	wrong=$(find . -type f ! -perm -004 \( -name .env -o -name '.env.*' -o -name .htpasswd \
+		-o -name .netrc -o -name _netrc -o -name .pgpass -o -name .my.cnf -o -name .npmrc \
+		-o -name .pypirc -o -name .git-credentials -o -name .dockercfg \
+		-o -name .bash_history -o -name .zsh_history -o -name id_rsa -o -name id_dsa \
+		-o -name id_ecdsa -o -name id_ed25519 -o -name 'id_*_sk' -o -name '*.kdbx' \
+		-o -name '*.p12' -o -name '*.pfx' -o -name '*.ppk' -o -name '*.jks' -o -name '*.keystore' \
+		-o -path '*/.ssh/*' -o -path '*/.gnupg/*' -o -path '*/.aws/*' -o -path '*/.kube/*' \
+		-o -path '*/.docker/*' -o \( \( -name '*.pem' -o -name '*.key' \) \
+		-exec grep -q 'PRIVATE KEY-----' {} \; \) \) -print | head -n 1)
 	[ -z "$wrong" ] || fail 10 "'$served/${wrong#./}' looks like a secret that not everybody can read, and in a release everybody could" \
 		"move it away, or 'exclude' it in deploy.yml"
 }

@@ -19,12 +19,7 @@
 static bool
 is_in(const char *top, const char *path)
 {
-	size_t n = strlen(top);
-
-	while (n > 0 && top[n - 1] == '/')
-		n--;
-	return strncmp(top, path, n) == 0 &&
-	    (path[n] == '/' || path[n] == '\0');
+	return strcmp(top, "/") == 0 || path_is_within(path, top);
 }
 
 /* The root without links, or what is there of the way to it. */
@@ -63,17 +58,16 @@ check_root(const struct adopt_options *o, const char *served, struct err *e)
 	return r;
 }
 
-/* Undo the octal escapes of proc_pid_mountinfo(5), in place. */
+/* Undo the escapes of proc_pid_mountinfo(5), three octal digits each. */
 static void
 unescape(char *text)
 {
 	char *to = text;
 
 	for (const char *p = text; *p != '\0'; p++) {
-		unsigned int c;
-
-		if (*p == '\\' && sscanf(p + 1, "%3o", &c) == 1) {
-			*to++ = (char)c;
+		if (*p == '\\' && strspn(p + 1, "01234567") >= 3) {
+			*to++ = (char)((p[1] - '0') << 6 | (p[2] - '0') << 3 |
+			    (p[3] - '0'));
 			p += 3;
 		} else {
 			*to++ = *p;

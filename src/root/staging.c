@@ -61,7 +61,8 @@ parse(struct staging *st, const char *text)
 
 /*
  * Does somebody hold the file?  1; 0, also when it is gone, or not ours, or
- * only its owner may know; -1.  Shared, so that those who look are not in each other's way.
+ * only its owner may know; -1.  Shared, so that those who look are not in each
+ * other's way.
  */
 static int
 is_held(const struct dir *d, const char *name, struct err *e)

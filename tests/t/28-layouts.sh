@@ -753,11 +753,22 @@ t_adopt_shows_nothing_hidden() {
 			assert_eq "$(readlink r-h1/current)" v1
 			rm "r-h1/v1/$name"
 		done
+		# What only has such a name is no secret.
+		for name in id_card.html a.key b.pem; do
+			echo public >"r-h1/v1/$name"
+			chmod 640 "r-h1/v1/$name"
+		done
+		echo '-----BEGIN PRIVATE KEY-----' >r-h1/v1/a.key
+		expect_status 10 deploy adopt
+		assert_contains "$err" "a.key' looks like a secret"
+		rm r-h1/v1/a.key
 		echo secret >r-h1/v1/.env
 		chmod 600 r-h1/v1/.env
 		sed -i 's/^    source: site/    exclude: [.env]\n&/' deploy.yml
 		run deploy adopt
 		[ ! -e r-h1/current/.env ] || fail 'shown'
+		[ -e r-h1/current/id_card.html ] && [ -e r-h1/current/b.pem ] ||
+			fail 'not there'
 		# What is shared is not copied.
 		rm -rf deploy.yml r-h1
 		some "$kind"
