@@ -1,5 +1,6 @@
 #include "cmd/cmd.h"
 #include "cmd/table.h"
+#include "fleet/drift.h"
 
 static void
 answer(struct run *run, const struct adopted *a)
@@ -36,6 +37,9 @@ run_adopt(struct run *run, struct err *e)
 		r = site_adopt(&run->work, dir, &adopted, e);
 	if (r == 0 && run->opts.json)
 		answer(run, adopted);
+	/* All is done then, and what was adopted is not the same everywhere. */
+	if (r == 0 && !run->opts.dry_run)
+		r = drift_refuse_content(&run->work.fleet, e);
 	site_adopted_free(&run->work, adopted);
 	return r;
 }

@@ -7,7 +7,6 @@
 #include "base/number.h"
 #include "base/path.h"
 #include "base/text.h"
-#include "fleet/drift.h"
 #include "os/log.h"
 #include "root/journal.h"
 #include "root/meta.h"
@@ -305,8 +304,6 @@ site_adopt(struct site_run *s, const char *dir, struct adopted **out,
 	if (r == 0 && path == NULL && !s->wishes.dry_run)
 		log_info(
 		    "the web server may go on as it is: 'current' is a link to the live release");
-	if (r == 0 && !s->wishes.dry_run)
-		r = drift_refuse_content(f, e);
 	strvec_release(&c.args);
 	free(path);
 	return r;

@@ -697,8 +697,11 @@ t_adopt_what_differs_between_hosts() {
 			done
 			echo '    ]}'
 		} >deploy.yml
-		expect_status 7 deploy adopt
+		expect_status 7 deploy adopt --json
 		assert_contains "$err" "content differs"
+		# What was done is told nevertheless.
+		assert_eq "$(jq '[.changed, (.hosts | length)] | @csv' "$out")" \
+		    '"true,3"'
 		expect_status 7 deploy status
 		assert_contains "$out" "drift      content: "
 		assert_contains "$out" " on w1; "
