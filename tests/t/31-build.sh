@@ -662,18 +662,23 @@ t_git_with_the_key() {
 	[ -z "$(ls -A tmp)" ] || fail "left: $(ls -A tmp)"
 }
 
-# What a build leaves in the clone runs with no key of the next one.
-t_git_settings_that_a_build_left() {
-	local what
-	behind_sshd
+# The repository has a submodule, `theme`.
+with_theme() {
 	git config --global protocol.file.allow always
-	printf '#!/bin/sh\nssh-add -L >>%s\ncat\n' "$PWD/stolen" >thief
-	chmod +x thief
 	git init -q theme
 	echo theme >theme/page
 	git -C theme add .
 	git -C theme commit -q -m theme
 	git -C work submodule --quiet add "file://$PWD/theme" theme
+}
+
+# What a build leaves in the clone runs with no key of the next one.
+t_git_settings_that_a_build_left() {
+	local what
+	behind_sshd
+	printf '#!/bin/sh\nssh-add -L >>%s\ncat\n' "$PWD/stolen" >thief
+	chmod +x thief
+	with_theme
 	push sub
 	clone_of "ssh://$(id -un)@127.0.0.1:$sshd_port$PWD/site.git" \
 	    'ssh_key: true' 'submodules: true'
@@ -722,12 +727,7 @@ t_git_with_the_key_killed() {
 
 t_git_submodules() {
 	repository
-	git config --global protocol.file.allow always
-	git init -q theme
-	echo theme >theme/page
-	git -C theme add .
-	git -C theme commit -q -m theme
-	git -C work submodule --quiet add "file://$PWD/theme" theme
+	with_theme
 	push two
 	clone_of "file://$PWD/site.git" 'submodules: true'
 	sed -i 's/cp page/cp theme\/page/' deploy.yml
