@@ -1,6 +1,7 @@
 /*
  * In what the hosts of a fleet differ, in words: what is live, its content,
- * what was before, the releases that are needed, the freeze.  Pure; of what fleet_open() found out.
+ * what was before, the releases that are needed, the freeze.  Pure; of what
+ * fleet_open() found out.
  */
 #ifndef DRIFT_H
 #define DRIFT_H

@@ -102,8 +102,9 @@ differs_somewhere(const struct fleet *f, const struct release_id *id,
  * The newest release with this content that some host has and that was never
  * rolled away from: staged everywhere it is, or live on some (then an
  * activation stopped half-way, or a host is new).  One that waits with a higher
- * sequence than that of what goes live (-1: it has none) would go live by the build's
- * word, and keep out those that come next: it is left.  None when there is none.
+ * sequence than that of what goes live (-1: it has none) would go live by the
+ * build's word, and keep out those that come next: it is left.  None when there
+ * is none.
  */
 static const struct release_id *
 find_staged(const struct fleet *f, const char *digest, int64_t seq)
