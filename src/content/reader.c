@@ -595,40 +595,52 @@ has_nul(const char *p, size_t len)
 }
 
 /*
+ * Is there one in the headers that stand before the entry's own, from `at` to
+ * `end` of `data`: of pax, or of GNU, which has long names so?
+ */
+static bool
+has_nul_before(const char *data, int64_t at, int64_t end)
+{
+	enum { SIZE = 124, SIZE_LEN = 12, TYPE = 156 };
+
+	while (end - at > TAR_BLOCK) {
+		const char *h = data + at;
+		char text[SIZE_LEN + 1] = "";
+		int64_t size;
+
+		if (h[TYPE] == '\0' || strchr("xXgLKV", h[TYPE]) == NULL)
+			return false;
+		memcpy(text, h + SIZE, SIZE_LEN);
+		size = strtol(text, NULL, 8);
+		at += TAR_BLOCK;
+		if (size < 0 || size > end - at)
+			return false;
+		if (strchr("xXg", h[TYPE]) != NULL &&
+		    has_nul(data + at, (size_t)size))
+			return true;
+		at += (size + TAR_BLOCK - 1) / TAR_BLOCK * TAR_BLOCK;
+	}
+	return false;
+}
+
+/*
  * libarchive ends a name at a NUL, and what is left may be the name of another
  * file: refuse one in a pax header, where nothing is padded with it.
  */
 static int
 check_pax(struct reader *r, const char *name, struct err *e)
 {
-	enum { SIZE = 124, SIZE_LEN = 12, TYPE = 156 };
 	int64_t start = r->given - (int64_t)(r->block_len + r->header.len);
 	int64_t at = la.archive_read_header_position(r->ar) - start;
 	int64_t end = la.archive_filter_bytes(r->ar, 0) - start;
-	const char *data;
-	bool bad = false;
+	bool bad;
 
 	/* Most are in one block. */
 	if (r->header.len > 0)
 		buf_add(&r->header, r->block, r->block_len);
-	data = r->header.len > 0 ? r->header.data : r->block;
-	while (!bad && at >= 0 && end <= r->given - start &&
-	    end - at > TAR_BLOCK) {
-		const char *h = data + at;
-		char text[SIZE_LEN + 1] = "";
-		int64_t size;
-
-		if (strchr("xXgLKV", h[TYPE]) == NULL || h[TYPE] == '\0')
-			break;
-		memcpy(text, h + SIZE, SIZE_LEN);
-		size = strtol(text, NULL, 8);
-		at += TAR_BLOCK;
-		if (size < 0 || size > end - at)
-			break;
-		bad = strchr("xXg", h[TYPE]) != NULL &&
-		    has_nul(data + at, (size_t)size);
-		at += (size + TAR_BLOCK - 1) / TAR_BLOCK * TAR_BLOCK;
-	}
+	bad = at >= 0 && end <= r->given - start &&
+	    has_nul_before(r->header.len > 0 ? r->header.data : r->block, at,
+		end);
 	buf_reset(&r->header);
 	return bad ?
 	    err_set(e, ERR_INTEGRITY,
